@@ -1,6 +1,6 @@
-"""The gateway: OpenAI's API, the pool's own, and gRPC ``Pool`` in front of a desk.
+"""Gateway: the OpenAI-compatible HTTP API, the pool's own API, and the gRPC service ``Pool``.
 
-``Gateway`` is all that other parts of the scheduler need of it.
+Other parts of the scheduler use ``Gateway`` and the structs beside it.
 """
 
 from entraide_scheduler.gateway.gateway import Gateway, Settings

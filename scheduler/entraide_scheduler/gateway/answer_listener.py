@@ -1,4 +1,4 @@
-"""Answer listener: the interface through which a running job hands on its answer or its failure.
+"""Answer listener: the interface that receives a job's answer or its failure.
 
 The HTTP writers, the gRPC service and the kept jobs implement it.
 """
@@ -12,13 +12,13 @@ from entraide_scheduler.gateway.refusals import ErrorReply
 
 
 class CompleteAnswer(Struct, frozen=True):
-    """A whole answer.
+    """A complete answer.
 
     Attributes:
-        final: streamed: JSON of the chunk that bears ``finish_reason``.
-        body: not streamed: JSON of the answer.
-        usage: what it used.
-        receipt: signed, not settled yet; None when none could be made.
+        final: of a stream: JSON of the chunk with ``finish_reason``.
+        body: of an answer that is not streamed: its JSON.
+        usage: tokens, energy and times of the run.
+        receipt: signed receipt, not settled yet; None if it could not be made.
     """
 
     final: bytes
@@ -28,13 +28,13 @@ class CompleteAnswer(Struct, frozen=True):
 
 
 class AnswerListener(Protocol):
-    """Whoever wants the answer; called in the event loop, must not block."""
+    """Receives the answer of one job; called in the event loop, must not block."""
 
     def on_tokens(self, data: bytes) -> bool:
-        """Takes server-sent events of a streamed answer; False when it can hold no more."""
+        """Handles server-sent events of an answer; returns False if its buffer is full."""
 
     def on_answer(self, answer: CompleteAnswer) -> None:
-        """The answer is whole. Nothing comes after it."""
+        """Handles the complete answer, which is the last call."""
 
     def on_error(self, refusal: ErrorReply) -> None:
-        """The job has failed, or was refused. Nothing comes after it."""
+        """Handles the job's failure or refusal, which is the last call."""

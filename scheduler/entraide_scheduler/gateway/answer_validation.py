@@ -1,7 +1,7 @@
-"""Answers: whether the end of a run is an answer that a client can be given. Pure.
+"""Answer validation: checks the end of a run before a client receives it. Pure.
 
-A node may send anything as the end of a run. An answer that is used is one JSON object within the
-largest size; the last chunk of a stream stands on one line, so that it stays one event.
+A valid answer is one JSON object within the maximum size. The last chunk of a stream is one line,
+so that it is one server-sent event.
 """
 
 import msgspec
@@ -15,11 +15,11 @@ _object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
 
 def is_valid_answer(message: RunEnded, size: int, *, stream: bool) -> bool:
-    """Returns whether a completed run brought an answer that can be handed on.
+    """Returns whether a completed run has a valid answer.
 
     Args:
-        message: the end of the run.
-        size: bytes that a whole answer may have.
+        message: end of the run.
+        size: maximum bytes of an answer.
         stream: whether the answer was streamed.
     """
     if not stream:
@@ -29,7 +29,7 @@ def is_valid_answer(message: RunEnded, size: int, *, stream: bool) -> bool:
 
 
 def replace_usage(body: bytes, usage: Usage) -> bytes:
-    """Returns a whole answer whose own usage is replaced; nothing of a stream is changed."""
+    """Returns an answer with its ``usage`` replaced; an empty body (of a stream) is unchanged."""
     if not body:
         return body
     document: dict[str, object] = dict(_object.decode(body))

@@ -1,9 +1,8 @@
-"""How a live answer leaves by HTTP: whole, or as server-sent events.
+"""Answer writers: send a live answer over HTTP, as one document or as server-sent events.
 
-It decides what a client sees and when. Nothing leaves before the first token, so that a node that
-is lost until then can be replaced unseen and an error still has its own status; but a streamed
-request that has waited ``HEAD_AFTER_S`` gets its head and a comment line every
-``COMMENT_EVERY_S``, so that no proxy on the way gives up. From then on an error is an event.
+Nothing is sent before the first token, so that until then a lost node can be replaced and an error
+has its own HTTP status. After ``HEAD_AFTER_S`` seconds a streamed request gets its head and a
+comment line every ``COMMENT_EVERY_S``, so that proxies do not time out; an error is then an event.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
 def usage_json(usage: Usage) -> dict[str, object]:
-    """Returns a usage as OpenAI shapes it."""
+    """Returns a usage in OpenAI's format."""
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
@@ -36,7 +35,7 @@ def usage_json(usage: Usage) -> dict[str, object]:
 
 
 def add_receipt(document: bytes, receipt: Receipt | None) -> bytes:
-    """Returns a JSON object with the receipt, if there is one, beside its other fields."""
+    """Returns a JSON object with the receipt, if any, added as field ``entraide``."""
     if receipt is None:
         return document
     start = document.rstrip()[:-1].rstrip()
@@ -45,10 +44,10 @@ def add_receipt(document: bytes, receipt: Receipt | None) -> bytes:
 
 
 def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
-    """Returns the events that end a stream.
+    """Returns the last events of a stream.
 
-    The receipt rides on the chunk that bears ``finish_reason``, or on the usage chunk if the
-    client asked for one; never on a chunk of its own, because clients read ``choices[0]``.
+    The receipt is added to the usage chunk if the client requested one, else to the chunk with
+    ``finish_reason``; never sent as a chunk of its own, because clients read ``choices[0]``.
     """
     events = []
     if answer.final:
@@ -65,7 +64,7 @@ def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
 
 
 class WholeAnswerWriter:
-    """A listener that answers with one JSON document."""
+    """A listener that sends one JSON document."""
 
     def __init__(self, exchange: Exchange, job: str, lang: str) -> None:
         self._exchange = exchange
@@ -73,10 +72,10 @@ class WholeAnswerWriter:
         self._lang = lang
 
     def on_client_left(self) -> None:
-        """The client has left."""
+        """Handles the departure of the client."""
 
-    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (no node streams what is not wanted)
-        """Takes nothing: the answer comes in one piece."""
+    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (the answer is not streamed)
+        """Does nothing: the answer is not streamed."""
         return True
 
     def on_answer(self, answer: CompleteAnswer) -> None:
@@ -91,7 +90,7 @@ class WholeAnswerWriter:
 
 
 class StreamedAnswerWriter:
-    """A listener that sends server-sent events as they come."""
+    """A listener that sends server-sent events as they arrive."""
 
     def __init__(
         self,
@@ -112,11 +111,11 @@ class StreamedAnswerWriter:
         self._timer = loop.call_later(HEAD_AFTER_S, self._send_comment)
 
     def on_client_left(self) -> None:
-        """The client has left."""
+        """Handles the departure of the client."""
         self._timer.cancel()
 
     def on_tokens(self, data: bytes) -> bool:
-        """Sends events on."""
+        """Forwards events."""
         if not self._answering:
             self._answering = True
             self._timer.cancel()
@@ -125,14 +124,14 @@ class StreamedAnswerWriter:
         return self._exchange.write(data)
 
     def on_answer(self, answer: CompleteAnswer) -> None:
-        """Sends the last chunks, the receipt on one of them."""
+        """Sends the last chunks, one of them with the receipt."""
         self._timer.cancel()
         self._begin_answer()
         self._exchange.write(last_events(answer, include_usage=self._include_usage))
         self._exchange.end()
 
     def on_error(self, refusal: ErrorReply) -> None:
-        """Sends the error: as a status of its own, or as an event when the head has left."""
+        """Sends the error, with its own status or, after the head, as an event."""
         self._timer.cancel()
         if self._exchange.is_over:
             return
@@ -157,7 +156,7 @@ class StreamedAnswerWriter:
 
 
 def send_refusal(exchange: Exchange, refusal: ErrorReply, lang: str) -> None:
-    """Answers with an error, unless the client has left or an answer has begun."""
+    """Sends an error, unless the client has left or the response has begun."""
     if not exchange.is_over and not exchange.has_begun:
         exchange.respond(
             refusals.http_status(refusal),

@@ -1,7 +1,7 @@
-"""Who asks: from a bearer key to a co-op and a project.
+"""Authentication: from a bearer key to a key identifier, a co-op and a project.
 
-It decides how long an answer of the store is believed. A secret is hashed as it comes in and is
-never kept, logged or compared.
+Replies of the store are cached for ``CACHE_S`` seconds. A secret is hashed on arrival; it is never
+stored or logged.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ SECRET_MAX = 512
 
 
 class KeyStore(Protocol):
-    """What is needed of the store."""
+    """The part of the store that authentication needs."""
 
     async def find_key(self, key_hash: str) -> KeyRow | None:
-        """Returns the key with this SHA-256, if any."""
+        """Returns the key whose secret has this SHA-256, or None."""
 
 
 def key_hash(secret: str) -> str:
-    """Returns what the store knows a secret by: its SHA-256, hexadecimal."""
+    """Returns the SHA-256 of a secret, hexadecimal, by which the store knows it."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -37,22 +37,22 @@ def _bearer_secret(authorization: str) -> str:
 
 
 class Authenticator:
-    """Callers by key, believed for ``CACHE_S`` seconds."""
+    """Authenticates callers, with a cache of ``CACHE_S`` seconds."""
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
         self._cache: dict[str, tuple[float, Caller | None]] = {}
 
     def cached_caller(self, authorization: str) -> Caller | None:
-        """Returns who shows this ``Authorization`` header, where that is known without asking."""
+        """Returns the cached caller of an ``Authorization`` header, or None."""
         entry = self._cache.get(key_hash(_bearer_secret(authorization)))
         return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
     async def authenticate(self, authorization: str) -> Caller:
-        """Returns who shows this ``Authorization`` header.
+        """Returns the caller of an ``Authorization`` header.
 
         Raises:
-            Refused: ``unauthorised``: it is missing, unknown or revoked.
+            Refused: ``unauthorised``: the key is missing, unknown or revoked.
         """
         secret = _bearer_secret(authorization)
         if not secret:
@@ -72,5 +72,5 @@ class Authenticator:
         return entry[1]
 
     def clear_cache(self) -> None:
-        """Forgets what was believed: a key was revoked."""
+        """Clears the cache, after a key was created or revoked."""
         self._cache.clear()

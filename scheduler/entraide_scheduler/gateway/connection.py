@@ -1,10 +1,10 @@
-"""Connection: bytes become requests, one at a time, within limits of memory and of time.
+"""Connection: parses one HTTP/1.1 connection into requests, with limits of memory and time.
 
-httptools reads HTTP/1.1 and asyncio's transport writes it. A head is checked (its key, its
-announced length) before its body is read. While a request is checked or answered, or while answers
-wait unread, what the client sends further is kept up to ``AHEAD_MAX_BYTES`` and then not read at
-all. Deadlines are absolute; one timer serves all of a connection's, and is set again only when the
-next deadline is earlier than the timer.
+In: bytes from asyncio, parsed by httptools. Out: one ``Exchange`` at a time. A head (its key, its
+announced length) is checked before its body is read. While a request is checked or answered, or
+answers are unread, up to ``AHEAD_MAX_BYTES`` of further input are buffered; then reading pauses.
+Deadlines are absolute. One timer serves all deadlines of a connection; it is set again only if the
+next deadline is earlier.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Permit(Struct, frozen=True):
-    """Leave to send a body and to be answered.
+    """Permission to send a body and to be answered.
 
     Attributes:
-        body_max: most bytes of the body.
-        key: identifier of the key that was shown, or "".
+        body_max: maximum bytes of the body.
+        key: identifier of the API key, or "".
     """
 
     body_max: int
@@ -48,20 +48,20 @@ HeadDecision = Permit | ErrorReply
 
 
 class Server(Protocol):
-    """What a connection needs of its server."""
+    """The interface of the server for its connections."""
 
     loop: asyncio.AbstractEventLoop
     limits: HttpLimits
     stopping: bool
 
     def add_connection(self, connection: "Connection") -> bool:
-        """Counts a connection in; False when there are too many."""
+        """Registers a connection; returns False if there are too many."""
 
     def remove_connection(self, connection: "Connection") -> None:
-        """Counts a connection out."""
+        """Removes a connection."""
 
     def set_idle(self, connection: "Connection", *, idle: bool) -> None:
-        """Notes whether a connection is between two requests."""
+        """Records whether a connection is between two requests."""
 
     def peer_of(self, connection: "Connection", headers: dict[str, str]) -> str:
         """Returns the client's address."""
@@ -69,48 +69,48 @@ class Server(Protocol):
     def check_head(
         self, connection: "Connection", head: HttpRequest
     ) -> HeadDecision | Awaitable[HeadDecision]:
-        """Says whether a request may go on, from its head alone."""
+        """Decides by a request's head whether its body may be sent."""
 
     def await_decision(
         self, connection: "Connection", incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
     ) -> None:
-        """Awaits a verdict and tells the connection."""
+        """Awaits a decision and passes it to the connection."""
 
     def release(self, admission: Permit) -> None:
-        """Takes an admission back: its answer is over."""
+        """Releases a permit: its exchange has ended."""
 
     def handle(self, exchange: Exchange) -> None:
-        """Begins to answer."""
+        """Starts to answer a request."""
 
     def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Answers with an error."""
 
     def count(self, reason: str) -> None:
-        """Counts something that was refused or cut off."""
+        """Counts a refusal or a closed connection, by reason."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection."""
+    """One HTTP connection."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
-        self._incoming: IncomingRequest | None = None  # its last byte has not come yet
+        self._incoming: IncomingRequest | None = None  # being read
         self._queue: deque[IncomingRequest] = (
             deque()
-        )  # heads that are whole; the first is the current
+        )  # requests with a complete head; the first is the current one
         self._permit: Permit | None = None  # of the current request
         self.exchange: Exchange | None = None
         self.lost = False
         self.address = ""
         self.has_key = self.proxied = False
         self._awaiting_decision = self._write_paused = self._read_paused = False
-        self._stopped_parsing = False  # no further request is taken
-        self._pipeline_overflow = False  # because too many were sent ahead
-        self._closing = False  # what comes is discarded until the answer is through
+        self._stopped_parsing = False  # no further request is parsed
+        self._pipeline_overflow = False  # because too many requests were pipelined
+        self._closing = False  # input is discarded until the answer is sent
         self._read_ahead = bytearray()
         self._discarded = 0
-        self._bytes_since_body = 0  # bytes since the last that were part of a body
+        self._bytes_since_body = 0  # bytes received since the last byte of a body
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = NEVER
         self._unread_deadline = NEVER
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def unread_bytes(self) -> int:
-        """What the client has not taken yet."""
+        """Bytes in the send buffer."""
         return 0 if self.lost else self._transport.get_write_buffer_size()
 
     @property
@@ -128,14 +128,14 @@ class Connection(asyncio.Protocol):
 
     @property
     def _can_read_request(self) -> bool:
-        """Whether a further request may be read."""
+        """Whether a further request may be parsed."""
         return not (self.lost or self._is_busy or self._closing)
 
     # asyncio calls these.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asks the server for admission and waits for a head."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        """Registers with the server and waits for a head."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transport is no subclass
         self._transport.set_write_buffer_limits(UNREAD_HIGH_BYTES, 0)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
@@ -145,7 +145,7 @@ class Connection(asyncio.Protocol):
         self._set_deadline(self._server.limits.head_deadline_s)
 
     def data_received(self, data: bytes) -> None:
-        """Reads bytes, keeps them for later, or discards them."""
+        """Parses, buffers or discards bytes."""
         if self._closing or self._stopped_parsing:
             self._discarded += len(data)
             if self._discarded > DISCARDED_MAX_BYTES:
@@ -159,24 +159,24 @@ class Connection(asyncio.Protocol):
             self._parse(data)
 
     def eof_received(self) -> bool:
-        """Closes: a client that says no more is a client that left."""
+        """Closes the connection: a client that closes its side has left."""
         return False
 
     def pause_writing(self) -> None:
-        """More waits for the client than may: its requests are not read any further."""
+        """Stops parsing, because the send buffer is above its limit."""
         self._write_paused = True
         self._unread_deadline = self._server.loop.time() + self._server.limits.unread_deadline_s
         self._set_timer()
 
     def resume_writing(self) -> None:
-        """The client has taken all that waited for it."""
+        """Continues parsing, because the send buffer is empty."""
         self._write_paused = False
         self._unread_deadline = NEVER
         if self.exchange is None and not self._awaiting_decision:
             self._server.loop.call_soon(self._resume)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio gives it)
-        """Tells whoever answers that the client has left."""
+        """Notifies the exchange that the client has left."""
         self.lost = True
         if self._timer is not None:
             self._timer.cancel()
@@ -188,25 +188,25 @@ class Connection(asyncio.Protocol):
             self.exchange.on_connection_lost()
             self.exchange = None
 
-    # httptools calls these, from within _feed.
+    # httptools calls these, from within _parse.
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Starts a request."""
         self._bytes_since_body = 0
         self._incoming = None if self._closing or self._stopped_parsing else IncomingRequest()
 
     def on_url(self, url: bytes) -> None:
-        """Takes a part of its target."""
+        """Adds a part of the target."""
         if self._incoming is not None:
             self._incoming.add_target(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header, or a trailer."""
+        """Adds a header or a trailer."""
         if self._incoming is not None:
             self._incoming.add_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Checks the head, if no other request is before this one."""
+        """Checks the head, if no earlier request is queued."""
         incoming = self._incoming
         if incoming is None:
             return
@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
             self._check_head(incoming)
 
     def on_body(self, body: bytes) -> None:
-        """Takes a part of the body."""
+        """Adds a part of the body."""
         self._bytes_since_body = 0
         incoming = self._incoming
         if incoming is None or self._closing:
@@ -236,20 +236,20 @@ class Connection(asyncio.Protocol):
             self._refuse_unread(incoming)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """Completes the request."""
         incoming, self._incoming = self._incoming, None
         if incoming is None or self._closing:
             return
         incoming.complete = True
         if not incoming.keep_alive:
-            self._stopped_parsing = True  # what follows a last request is no request
+            self._stopped_parsing = True  # bytes after the last request are not parsed
         if self._is_current(incoming):
             self._begin_exchange(incoming)
 
-    # One request after another.
+    # Requests, one after another.
 
     def _is_current(self, incoming: IncomingRequest) -> bool:
-        """Whether its body may be read, or it may be answered, now."""
+        """Whether a request is the first in the queue and may be answered now."""
         return not self._is_busy and bool(self._queue) and self._queue[0] is incoming
 
     def _parse(self, data: bytes) -> None:
@@ -259,7 +259,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._stopped_parsing = True  # answered as plain HTTP/1.1, then closed
+            self._stopped_parsing = True  # answered as HTTP/1.1 without upgrade, then closed
         except httptools.HttpParserError:
             self._refuse_current("invalid_request")
         incoming = self._incoming
@@ -271,7 +271,7 @@ class Connection(asyncio.Protocol):
             self._refuse_current("head_too_large")
 
     def _refuse_current(self, code: str) -> None:
-        """Refuses the request that is being read; what follows it is lost."""
+        """Refuses the request that is being read; later input is not parsed."""
         if self._closing or self._stopped_parsing:
             return
         incoming, self._incoming = self._incoming or IncomingRequest(), None
@@ -283,7 +283,7 @@ class Connection(asyncio.Protocol):
             self._refuse_unread(incoming)
 
     def _check_head(self, incoming: IncomingRequest) -> None:
-        """Decides on the current request by its head."""
+        """Checks the head of the current request."""
         if incoming.refusal or incoming.head is None:
             self._refuse_unread(incoming)
             return
@@ -296,7 +296,7 @@ class Connection(asyncio.Protocol):
             self._server.await_decision(self, incoming, verdict)
 
     def on_decision(self, incoming: IncomingRequest, verdict: HeadDecision) -> None:
-        """Goes on with a request whose verdict took time."""
+        """Continues a request after an asynchronous decision."""
         self._awaiting_decision = False
         if self.lost or self._transport.is_closing():
             if isinstance(verdict, Permit):
@@ -321,7 +321,7 @@ class Connection(asyncio.Protocol):
             self.write(CONTINUE)
 
     def _begin_exchange(self, incoming: IncomingRequest) -> None:
-        if self._permit is None or incoming.refusal:  # it was behind others
+        if self._permit is None or incoming.refusal:  # it was queued behind others
             self._check_head(incoming)
             return
         self._deadline = NEVER
@@ -331,7 +331,7 @@ class Connection(asyncio.Protocol):
         self._server.handle(self.exchange)
 
     def _refuse(self, incoming: IncomingRequest, refusal: ErrorReply) -> None:
-        """Answers with an error; a request that is not whole is the connection's last."""
+        """Answers with an error; after an incomplete request the connection is closed."""
         self._deadline = NEVER
         self._closing = not incoming.complete
         alive = incoming.complete and incoming.keep_alive and not self._server.stopping
@@ -339,13 +339,13 @@ class Connection(asyncio.Protocol):
         self._server.refuse(self.exchange, refusal)
 
     def _refuse_unread(self, incoming: IncomingRequest) -> None:
-        """Refuses what is no sound request, or comes too slowly."""
-        if incoming.refusal != "request_timeout":  # counted by the deadline's name
+        """Refuses an invalid request, or one that arrives too slowly."""
+        if incoming.refusal != "request_timeout":  # counted by the name of the deadline
             self._server.count(incoming.refusal)
         self._refuse(incoming, ErrorReply(incoming.refusal))
 
     def _resume(self) -> None:
-        """Takes up what the client has sent ahead, else waits for more."""
+        """Continues with queued requests and buffered bytes, else waits for input."""
         if not self._can_read_request:
             return
         first = self._queue[0] if self._queue else None
@@ -369,18 +369,18 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def abort(self) -> None:
-        """Cuts the connection."""
+        """Aborts the connection."""
         self._transport.abort()
 
     def close(self) -> None:
-        """Closes once the client has taken what waits for it, or by the deadline."""
+        """Closes once the send buffer is empty, or at the deadline."""
         if not self.lost:
             self._transport.close()
             self._closing = True
             self._set_deadline(self._server.limits.unread_deadline_s)
 
     def on_exchange_ended(self, *, keep_alive: bool) -> None:
-        """Goes on after a whole answer."""
+        """Continues after a complete answer."""
         self.exchange = None
         self._release_permit()
         if self.lost or self._transport.is_closing():
@@ -388,7 +388,7 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self._queue.popleft()
         if self._closing or (self._pipeline_overflow and not self._queue):
-            # Bytes are still coming: closing now would reset, and lose the answer.
+            # Input is still arriving: closing now would reset the connection and lose the answer.
             self._closing = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
@@ -408,7 +408,7 @@ class Connection(asyncio.Protocol):
     # Deadlines.
 
     def _await_input(self) -> None:
-        """Waits for the next request, or for the rest of one: a head or a body."""
+        """Sets the deadline for the next request, or for the rest of a head or a body."""
         limits, incoming = self._server.limits, self._incoming
         if incoming is None:
             self._set_deadline(limits.idle_s if self.has_key else limits.idle_without_key_s)
@@ -419,7 +419,7 @@ class Connection(asyncio.Protocol):
         self._server.set_idle(self, idle=incoming is None)
 
     def _set_deadline(self, seconds: float) -> None:
-        """Sets the deadline of what the connection waits for now."""
+        """Sets the deadline of the present stage."""
         self._deadline = self._server.loop.time() + seconds
         self._set_timer()
 
@@ -452,6 +452,6 @@ class Connection(asyncio.Protocol):
             in_head = self._incoming.head is None
             self._server.count("head_deadline" if in_head else "body_deadline")
             self._refuse_current("request_timeout")
-        elif not self._write_paused:  # else the deadline for what is unread counts
+        elif not self._write_paused:  # else ``unread_deadline_s`` applies
             self._server.count("idle")
             self.close()

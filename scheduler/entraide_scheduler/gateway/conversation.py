@@ -1,7 +1,7 @@
-"""Conversation: what the messages and tools of a chat must hold besides their form.
+"""Conversation: semantic checks of a chat's messages and tools, and their form for the engine.
 
-It decides which histories of tool calls are sound, which schemas and pictures may pass, and what
-an engine is given in the place of each message. It counts nothing.
+In: decoded messages and tools. Out: a refusal of inconsistent tool calls, schemas beyond the bounds
+or external images; else messages that every engine accepts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ IMAGE_PREFIXES = (
 
 
 def check_format(request: Sampling) -> None:
-    """Checks the schema that an answer is to follow.
+    """Checks the JSON schema of the answer.
 
     Raises:
         Refused: ``invalid_request``.
@@ -52,7 +52,7 @@ def check_format(request: Sampling) -> None:
 
 
 def check_tools(request: ChatRequest) -> None:
-    """Checks the tools, and the one that is to be called.
+    """Checks the tools and ``tool_choice``.
 
     Raises:
         Refused: ``invalid_request``.
@@ -78,7 +78,7 @@ def check_tools(request: ChatRequest) -> None:
 
 
 def check_history(messages: Sequence[Message]) -> None:
-    """Checks that each result of a tool answers a call made just before, and each call is JSON.
+    """Checks that each tool result refers to a preceding call, and that arguments are JSON.
 
     Raises:
         Refused: ``invalid_request``.
@@ -107,12 +107,12 @@ def check_history(messages: Sequence[Message]) -> None:
 
 
 def for_engine(messages: Sequence[Message]) -> list[Message]:
-    """Returns messages as every engine knows them; see ``ChatRequest`` for what clients may say."""
+    """Returns messages in the form that every engine accepts."""
     return [_for_engine(message) for message in messages]
 
 
 def check_images(messages: Sequence[Message]) -> int:
-    """Checks that pictures are in the request itself; returns how many there are.
+    """Checks that images are ``data:`` URLs; returns their number.
 
     Raises:
         Refused: ``invalid_request``.

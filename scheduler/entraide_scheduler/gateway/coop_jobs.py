@@ -1,7 +1,6 @@
-"""What a co-op may ask about its jobs, whatever the protocol it speaks.
+"""Co-op jobs: queries and cancellations of a co-op's own jobs, for HTTP and gRPC.
 
-It decides who owns what: a job of another co-op does not exist. HTTP and gRPC both come here, so
-that every dialect counts and answers alike.
+A job of another co-op is reported as unknown.
 """
 
 from msgspec import Struct
@@ -30,7 +29,7 @@ _explanation = MsgpackDecoder[Explanation](Explanation)
 
 
 class JobDetails(Struct, frozen=True):
-    """A job, and the result of a kept one that is completed."""
+    """A job's status; for a kept job also its row, and its result once it is completed."""
 
     view: JobStatus
     row: KeptJobRow | None = None
@@ -38,7 +37,7 @@ class JobDetails(Struct, frozen=True):
 
 
 class CoopJobs:
-    """Questions and wishes of a co-op about its own jobs."""
+    """Queries and cancellations of a co-op's own jobs."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class CoopJobs:
         raise refused("unknown_job", job=job)
 
     async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
-        """Returns the caller's jobs: live ones that run, kept ones, live ones that ended lately."""
+        """Returns the caller's live, kept and recently ended jobs, newest first."""
         limit_jobs = min(limit or LIST_DEFAULT, LIST_MAX)
         rows = await self._store.list_kept(caller.coop, limit_jobs)
         live_jobs = [
@@ -109,7 +108,7 @@ class CoopJobs:
         return (await self.find_job(caller, job, lang)).view
 
     async def get_explanation(self, caller: Caller, job: str) -> Explanation:
-        """Returns why a job is where it is.
+        """Returns the explanation of a job.
 
         Raises:
             Refused: ``unknown_job``.
@@ -127,13 +126,13 @@ class CoopJobs:
         """Returns the settled receipt of a job.
 
         Raises:
-            Refused: ``unknown_job``, or ``not_ready`` when its books are not written yet.
+            Refused: ``unknown_job``, or ``not_ready`` if the job is not settled yet.
         """
         _check_job_id(job)
         receipt = await self._settled_receipt(caller, job)
         if receipt is not None:
             return receipt
-        await self.find_job(caller, job, lang)  # raises when there is no such job
+        await self.find_job(caller, job, lang)  # raises if there is no such job
         raise refused("not_ready", job=job)
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
@@ -144,6 +143,6 @@ class CoopJobs:
 
 
 def _check_job_id(job: str) -> None:
-    """Refuses a name that is no job's before it reaches the store or a header."""
+    """Refuses a malformed identifier before it reaches the store or a header."""
     if not is_job_id(job):
         raise Refused(ErrorReply("unknown_job", {"job": clean_text(job)}))

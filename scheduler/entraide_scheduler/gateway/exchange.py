@@ -1,8 +1,7 @@
-"""Exchange: one HTTP request and the way to answer it.
+"""Exchange: one HTTP request and its response.
 
-It decides the bytes of an answer. A head is held until the first bytes of the body, so that both
-leave in one write; what the client has not read yet is visible, so that a slow one can be told
-apart.
+It formats the response. The head is sent with the first bytes of the body, in one write. The size
+of the send buffer is returned by ``write``, so that a slow client can be detected.
 """
 
 import time
@@ -19,7 +18,7 @@ Headers = Sequence[tuple[str, str]]
 
 
 class HttpRequest(Struct, frozen=True):
-    """One request: its head, and its body once that is whole. Header names are in lower case."""
+    """A request: its head, and its body once complete. Header names are in lower case."""
 
     method: str
     path: str
@@ -30,22 +29,22 @@ class HttpRequest(Struct, frozen=True):
 
 
 class ResponseWriter(Protocol):
-    """What an exchange needs of its connection."""
+    """The interface of a connection for its exchange."""
 
     lost: bool
 
     @property
     def unread_bytes(self) -> int:
-        """What the client has not taken yet."""
+        """Bytes in the send buffer."""
 
     def write(self, data: bytes) -> None:
         """Sends bytes, unless the client has left."""
 
     def abort(self) -> None:
-        """Cuts the connection."""
+        """Aborts the connection."""
 
     def on_exchange_ended(self, *, keep_alive: bool) -> None:
-        """Goes on after a whole answer."""
+        """Continues after a complete answer."""
 
 
 RequestHandler = Callable[["Exchange"], Awaitable[None]]
@@ -63,14 +62,14 @@ def _head(status: int, headers: Headers) -> bytes:
 
 
 class Exchange:
-    """A request and the way to answer it. Use ``respond``, or ``begin``, ``write``, ``end``.
+    """A request and its response. Use ``respond``, or ``begin``, ``write`` and ``end``.
 
     Attributes:
-        request: what was asked.
-        on_gone: called once if the client leaves before the end of the answer.
-        on_over: called once with the status when the answer is over (499 when the client left).
-        status: of the answer; 0 before it began.
-        began_at: on the monotonic clock.
+        request: the request.
+        on_client_left: called once if the client leaves before the end of the answer.
+        on_ended: called once with the status at the end (499 if the client left).
+        status: status of the response; 0 before its head.
+        began_at: start, on the monotonic clock, seconds.
     """
 
     def __init__(
@@ -99,13 +98,13 @@ class Exchange:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a status was chosen; it cannot be changed any more."""
+        """Whether the status is set; it cannot be changed any more."""
         return self.status != 0
 
     def respond(
         self, status: int, body: bytes, *, kind: str = "application/json", headers: Headers = ()
     ) -> None:
-        """Sends a whole answer."""
+        """Sends a complete response."""
         assert not self.has_begun, "an answer begins once"
         self.status = status
         head = _head(
@@ -122,7 +121,7 @@ class Exchange:
         self._end_exchange()
 
     def begin(self, status: int, *, kind: str, headers: Headers = ()) -> None:
-        """Chooses the head of a streamed answer; it leaves with the first ``write``."""
+        """Sets the head of a streamed response; it is sent with the first ``write``."""
         assert not self.has_begun, "an answer begins once"
         self.status = status
         self._keep_alive = self._keep_alive and self._chunked
@@ -141,10 +140,10 @@ class Exchange:
         )
 
     def write(self, data: bytes) -> bool:
-        """Sends part of a streamed answer.
+        """Sends a part of a streamed response.
 
         Returns:
-            False when the client has left ``UNREAD_MAX_BYTES`` or more unread: give up.
+            False if the send buffer has ``UNREAD_MAX_BYTES`` or more: the client is too slow.
         """
         if data and not self.is_over:
             if self._chunked:
@@ -156,14 +155,14 @@ class Exchange:
         return self._connection.unread_bytes < UNREAD_MAX_BYTES
 
     def end(self) -> None:
-        """Ends a streamed answer."""
+        """Ends a streamed response."""
         if not self.is_over:
             self._connection.write(self._head + (b"0\r\n\r\n" if self._chunked else b""))
             self._head = b""
             self._end_exchange()
 
     def abort(self) -> None:
-        """Cuts the connection: the only way to say that a streamed answer is not whole."""
+        """Aborts the connection, which marks a streamed response as incomplete."""
         self._connection.abort()
 
     def _end_exchange(self) -> None:
@@ -174,7 +173,7 @@ class Exchange:
         self._connection.on_exchange_ended(keep_alive=self._keep_alive)
 
     def on_connection_lost(self) -> None:
-        """Tells whoever answers that the client has left (called by the connection)."""
+        """Ends the exchange because the client has left; called by the connection."""
         if not self.is_over:
             self.is_over = True
             if self.on_ended is not None:

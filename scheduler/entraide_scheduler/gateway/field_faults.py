@@ -1,7 +1,7 @@
-"""Field faults: from what a validator found to a refusal that a person can act on.
+"""Field faults: converts a validation error of msgspec to a refusal with field, value and fault.
 
-It decides which fault a problem of msgspec's is, where it lies, and how the value that was found is
-shown: bounded, and without control characters. The sentence of each fault is the catalogue's, under
+In: msgspec's error message and the fields. Out: ``invalid_request`` with the field's path, its
+value (shortened, printable) and a fault code, whose sentence is in the locale files under
 ``fault-``.
 """
 
@@ -26,7 +26,7 @@ _FORM = re.compile(r"Expected `str.*?` matching regex")
 _CHOICE = re.compile(r"Invalid (?:enum )?value ")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
-# The words that a field with a fixed set of words takes, by the last name in its place.
+# Accepted values of fields with a fixed set, by the last name in the path.
 CHOICES: Mapping[str, str] = {
     "role": "system, developer, user, assistant, tool",
     "reasoning_effort": "none, minimal, low, medium, high, xhigh",
@@ -49,7 +49,7 @@ def convert(fields: Mapping[str, Any], kind: type[Chosen]) -> Chosen:
     """Returns fields as a struct.
 
     Raises:
-        Refused: ``invalid_request``, with the field, what was found and what is accepted.
+        Refused: ``invalid_request``, with the field, its value and the accepted values.
     """
     try:
         return msgspec.convert(fields, kind)
@@ -60,7 +60,7 @@ def convert(fields: Mapping[str, Any], kind: type[Chosen]) -> Chosen:
 
 
 def show_value(value: Any) -> str:
-    """Returns a value as a refusal shows it; "" for one that is not a text or a number."""
+    """Returns a value for a refusal; "" if it is neither a text nor a number."""
     if isinstance(value, str):
         return f'"{clean_text(value, FOUND_MAX_CHARS)}"'
     if isinstance(value, bool):
@@ -119,7 +119,7 @@ def _choice(param: str) -> dict[str, str | float]:
 
 
 def _locate(place: str, fields: Mapping[str, Any]) -> tuple[str, Any]:
-    """Returns a place as a client writes it (``messages[0].content``), and the value there."""
+    """Returns a path as clients write it (``messages[0].content``), and the value there."""
     value: Any = fields
     parts: list[str] = []
     for name, index in _STEP.findall(place.removeprefix("$")):

@@ -1,10 +1,10 @@
-"""Fields: what a request may say, by endpoint, each with its bound.
+"""Fields: the accepted fields of a request, by endpoint, with their bounds.
 
-It decides three groups. *Honoured* fields are the structs' own: checked, bounded, and built anew
-for the engine, so that nothing unknown can reach it. *Ignored* fields change nothing in an answer.
-*Neutral* ones are accepted with the one value that means nothing. Every other field at the top of a
-request is refused by its name, unless it is null. Inside messages and tools an unknown field is
-left out. ``/openapi.json`` and ``docs/reference/http.md`` are made from this module.
+There are three groups. *Honoured* fields are those of the structs: checked, bounded, and encoded
+again for the engine. *Ignored* fields have no effect. *Neutral* fields are accepted with the one
+value that has no effect. Any other field at the top of a request is refused, unless it is null;
+inside messages and tools, unknown fields are dropped. ``/openapi.json`` and
+``docs/reference/http.md`` are generated from this module.
 """
 
 from collections.abc import Mapping

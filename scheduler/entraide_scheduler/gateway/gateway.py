@@ -1,7 +1,7 @@
-"""Gateway: the parts put together, and their start and stop.
+"""Gateway: creates, starts and stops the parts of a gateway.
 
-It decides the order of both. At a stop no new job is taken, those that run may finish for
-``drain_s``, then the rest are told ``shutting_down``; kept jobs go on at the next start.
+At a stop no new job is accepted, running jobs may finish for ``drain_s`` seconds, and the rest fail
+with ``shutting_down``. Kept jobs continue at the next start.
 """
 
 import asyncio
@@ -42,18 +42,18 @@ Api = TypeVar("Api", Routes, PoolService)
 
 
 class Settings(Struct, frozen=True):
-    """What a gateway is told.
+    """Settings of a gateway.
 
     Attributes:
         host, port: where it listens for HTTP; port 0 takes a free one.
-        pool: what the pool is called.
-        lang: language of those who do not say theirs.
-        jurisdiction: of requests that name none; "" leaves it to the core's policy.
-        kept_gateway: the gateway at which kept jobs run: the one inside the scheduler. "" means
-            this one.
-        drain_s: how long running jobs may go on at a stop.
-        trusted_proxies: addresses and networks whose word on a client's address is believed.
-        limits: of the HTTP server.
+        pool: name of the pool.
+        lang: default language of replies.
+        jurisdiction: default jurisdiction of requests; "" for that of the core's policy.
+        kept_gateway: identifier of the gateway that runs kept jobs, the one inside the
+            scheduler; "" for this one.
+        drain_s: how long running jobs may continue at a stop, seconds.
+        trusted_proxies: addresses and networks of proxies that may name the client's address.
+        limits: limits of the HTTP server.
     """
 
     host: str = "127.0.0.1"
@@ -68,7 +68,7 @@ class Settings(Struct, frozen=True):
 
 
 class Gateway:
-    """HTTP and gRPC ``Pool`` in front of one desk."""
+    """HTTP and gRPC ``Pool`` for one scheduler."""
 
     def __init__(
         self,
@@ -83,24 +83,24 @@ class Gateway:
         health: Health | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Puts the parts together; nothing listens yet.
+        """Creates the parts; ``start`` starts them.
 
         Args:
             scheduler: receives jobs, cancellations and questions.
             nodes: sends runs and cancellations to nodes.
-            store: shared by all gateways of a pool.
-            sealing_key: 32 bytes; the same for all gateways of a pool.
-            signer: the key of its receipts.
-            settings: see there.
-            status: where the status page's nodes come from, if from anywhere.
-            health: of the scheduler in the same process, if it is there.
-            tls: of the HTTP server; needed beyond loopback.
+            store: the pool's store, shared by its gateways.
+            sealing_key: 32 bytes, the same for all gateways of a pool.
+            signer: signs receipts.
+            settings: settings of the gateway.
+            status: returns the pool's status for the status page, or None.
+            health: health of the scheduler in the same process, or None.
+            tls: TLS context of the HTTP server; required unless it listens on loopback.
 
         Raises:
-            ValueError: it would listen beyond this machine without TLS.
+            ValueError: it would be reachable from other machines without TLS.
         """
         if tls is None and requires_tls(settings.host):
-            raise ValueError(f"{settings.host} is reached from beyond this machine: TLS is needed")
+            raise ValueError(f"{settings.host} is reachable from other machines: TLS is needed")
         self._settings = settings
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
@@ -159,12 +159,12 @@ class Gateway:
 
     @property
     def sink(self) -> GatewaySink:
-        """The gateway's ears, for the desk."""
+        """The receiver of messages for this gateway."""
         return self
 
     @property
     def ready(self) -> bool:
-        """What ``/readyz`` says; the process that holds the gateway decides it."""
+        """The state that ``/readyz`` reports; set by the process of the gateway."""
         return self._pages.ready
 
     @ready.setter
@@ -173,13 +173,13 @@ class Gateway:
 
     @property
     def port(self) -> int:
-        """The port it listens on for HTTP, once started."""
+        """Port of the HTTP server, once started."""
         assert self._http is not None, "not started"
         return self._http.port
 
     @property
     def url(self) -> str:
-        """Its address for HTTP, once started."""
+        """URL of the HTTP server, once started."""
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
@@ -188,37 +188,37 @@ class Gateway:
         return self._pool_service
 
     def serve_weights(self, weights: WeightServer) -> None:
-        """Serves the pinned files that the pool has to its nodes."""
+        """Enables downloads of pinned weights by nodes."""
         self._routes.pool_weights = weights
 
     def set_endpoints(self, *, grpc: str, tls: bool, ca_pem: str) -> None:
-        """Says how the gRPC services are reached (``/.well-known/entraide``)."""
+        """Sets the address of the gRPC services for ``/.well-known/entraide``."""
         self._pages.endpoints = PoolEndpoints(grpc, tls, ca_pem)
 
     def is_answer_pending(self, job: str, epoch: int) -> bool:
-        """Whether this run's answer is still on its way."""
+        """Whether the answer of this run is still outstanding."""
         running = self._running.get(job)
         return running is not None and running.epoch == epoch
 
     def forget_keys(self) -> None:
-        """Forgets which keys were believed."""
+        """Clears the cache of API keys."""
         self._keys.clear_cache()
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
-        """Takes what the scheduler says; after a revocation no key is believed unasked."""
+        """Handles a message of the scheduler; a revoked key clears the cache of keys."""
         if isinstance(message, KeyRevoked):
             self._keys.clear_cache()
         self._running.on_scheduler_message(message)
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
-        """Takes what a node sends of an answer."""
+        """Handles a part or the end of an answer."""
         self._running.on_node_message(node, message)
 
     async def start(self) -> None:
-        """Listens. Kept jobs that had not ended are asked for again.
+        """Starts to listen, and submits unfinished kept jobs again.
 
         Raises:
-            OSError: the address is taken or not ours.
+            OSError: the address is in use or not local.
         """
         settings, count = self._settings, self.metrics.count_refused
         self._http = HttpServer(
@@ -237,7 +237,7 @@ class Gateway:
         self._log.info("gateway.listening", url=self.url)
 
     async def stop(self) -> None:
-        """Stops as the module says; returns when nothing of it runs any more."""
+        """Stops the gateway as the module describes; returns when all its tasks have ended."""
         self._routes.stopping = self._pool_service.stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):

@@ -1,9 +1,9 @@
-"""Head check: who may send a body, decided at the end of a request's head.
+"""Head check: decides at the end of a request's head whether the body may be sent.
 
-It decides which paths need a key, how large their bodies may be, how many requests one key may
-have under way, and how wrong keys are slowed. Requests are counted by key, not by address, because
-the members behind one office address share it; wrong keys are counted by address, and a right key
-is never slowed by them.
+It checks the API key, the maximum body size of the path, and the concurrent requests of the key,
+and delays replies to repeated wrong keys. Requests are counted per key, not per address, because
+the members of an office share one address. Wrong keys are counted per address; valid keys are
+never delayed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ class KeyCheck:
         self._under_way: Counter[str] = Counter()
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
-        """Returns leave, or why not; awaitable when the store must be asked or time must pass."""
+        """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
         if not head.path.startswith(KEYED_PREFIX):
             return KEYLESS_PERMIT
         authorization = head.headers.get("authorization", "")
@@ -48,7 +48,7 @@ class KeyCheck:
         return self._admit(head, caller.key)
 
     def release(self, admission: Permit) -> None:
-        """Counts a request of a key as over."""
+        """Decrements the concurrent requests of a key."""
         if admission.key:
             self._under_way[admission.key] -= 1
             if not self._under_way[admission.key]:

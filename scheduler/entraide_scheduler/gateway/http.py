@@ -1,8 +1,7 @@
-"""HTTP server: listens, counts connections, and runs the handler for each request.
+"""HTTP server: listens, limits the number of connections, and runs the handler per request.
 
-It decides how many connections there may be and which of them must go; it knows nothing of jobs
-or JSON. One connection is ``connection``'s, the numbers are ``limits``'s, and what a head must show
-is asked of a ``HeadCheck``.
+``connection`` parses a connection, ``http_limits`` has the limits, and a ``HeadCheck`` decides on
+each request's head.
 """
 
 import asyncio
@@ -41,28 +40,28 @@ __all__ = [
 
 
 class HeadCheck(Protocol):
-    """Says at the end of a head whether the request may go on."""
+    """Decides by a head whether the request's body may be sent."""
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
-        """Returns leave, or why not."""
+        """Returns a permit or a refusal."""
 
     def release(self, admission: Permit) -> None:
-        """Takes leave back: the answer is over."""
+        """Releases a permit: its exchange has ended."""
 
 
 class NoCheck:
-    """Lets every request go on: a server that knows no keys."""
+    """Permits every request, for a server without keys."""
 
     def check(self, head: HttpRequest) -> HeadDecision:
-        """Returns leave."""
+        """Returns a permit."""
         return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES)
 
     def release(self, admission: Permit) -> None:
-        """Nothing was counted."""
+        """Does nothing: no request was counted."""
 
 
 class HttpServer:
-    """Listens, bounds connections, and runs the handler for each exchange."""
+    """An HTTP/1.1 server with limits on connections."""
 
     def __init__(
         self,
@@ -74,15 +73,15 @@ class HttpServer:
         proxies: tuple[Network, ...] = (),
         count: Callable[[str], None] = lambda _reason: None,
     ) -> None:
-        """Puts the parts together; nothing listens yet.
+        """Creates the server; ``start`` starts it.
 
         Args:
             handler: answers a request.
             refuse: answers with an error.
-            check: asked at the end of each head; None lets all go on.
-            limits: see there.
-            proxies: whose word on the client's address is believed.
-            count: told the reason of each refusal and cut.
+            check: decides on each head; None permits all.
+            limits: limits per connection, address and key.
+            proxies: proxies that may name the client's address.
+            count: counts refusals and closed connections, by reason.
         """
         self.loop = asyncio.get_running_loop()
         self.refuse = refuse
@@ -93,7 +92,7 @@ class HttpServer:
         self._head_check = check or NoCheck()
         self._proxies = proxies
         self._connections: set[Connection] = set()
-        self._idle: dict[Connection, None] = {}  # the one that is idle longest first
+        self._idle: dict[Connection, None] = {}  # the longest idle first
         self._keyless = KeylessConnections[Connection](
             most=self.limits.connections_without_key,
             most_per_address=self.limits.connections_without_key_per_address,
@@ -104,15 +103,15 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """Port of the server."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
-        """Begins to listen (TCP_NODELAY is on: asyncio and uvloop set it on every socket).
+        """Starts to listen (asyncio and uvloop set TCP_NODELAY on every socket).
 
         Raises:
-            OSError: the address is taken or not ours.
+            OSError: the address is in use or not local.
         """
         handshake_s = self.limits.head_deadline_s if tls is not None else None
         self._server = await self.loop.create_server(
@@ -121,7 +120,7 @@ class HttpServer:
         )  # fmt: skip
 
     async def stop(self) -> None:
-        """Stops listening and closes every connection; answers that are on their way are cut."""
+        """Stops listening and closes every connection; unfinished answers are cancelled."""
         self.stopping = True
         if self._server is not None:
             self._server.close()
@@ -136,7 +135,7 @@ class HttpServer:
     # A connection calls these.
 
     def add_connection(self, connection: Connection) -> bool:
-        """Counts a connection in, unless there are too many and none is idle."""
+        """Registers a connection; above the limit, closes the longest idle one or returns False."""
         if self.stopping:
             return False
         if len(self._connections) >= self.limits.connections:
@@ -156,20 +155,20 @@ class HttpServer:
         return True
 
     def remove_connection(self, connection: Connection) -> None:
-        """Counts a connection out."""
+        """Removes a connection."""
         self._connections.discard(connection)
         self._idle.pop(connection, None)
         self._keyless.remove(connection)
 
     def set_idle(self, connection: Connection, *, idle: bool) -> None:
-        """Notes whether a connection is between two requests."""
+        """Records whether a connection is between two requests."""
         if idle:
             self._idle[connection] = None
         else:
             self._idle.pop(connection, None)
 
     def peer_of(self, connection: Connection, headers: dict[str, str]) -> str:
-        """Returns the client's address, as a trusted proxy tells it or as it connects."""
+        """Returns the client's address: the peer's, or the one that a trusted proxy names."""
         if connection.proxied:
             return client_address(connection.address, headers, self._proxies)
         return connection.address
@@ -177,7 +176,7 @@ class HttpServer:
     def check_head(
         self, connection: Connection, head: HttpRequest
     ) -> HeadDecision | Awaitable[HeadDecision]:
-        """Asks the head check; a connection that shows a valid key is no keyless one any more."""
+        """Runs the head check, and records that a connection has shown a valid key."""
         verdict = self._head_check.check(head)
         if isinstance(verdict, Permit):
             self._mark_keyed(connection, verdict)
@@ -186,11 +185,11 @@ class HttpServer:
     def await_decision(
         self, connection: Connection, incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
     ) -> None:
-        """Awaits a verdict and tells the connection."""
+        """Awaits a decision and passes it to the connection."""
         self._spawn(self._finish_check(connection, incoming, verdict))
 
     def release(self, admission: Permit) -> None:
-        """Takes an admission back."""
+        """Releases a permit."""
         self._head_check.release(admission)
 
     def handle(self, exchange: Exchange) -> None:
@@ -212,7 +211,7 @@ class HttpServer:
     ) -> None:
         try:
             outcome = await pending
-        except Exception:  # noqa: BLE001  (one request must never take the server with it)
+        except Exception:  # noqa: BLE001  (an error in one request must not stop the server)
             self._log.exception("http.check_failed")
             outcome = ErrorReply("internal")
         if isinstance(outcome, Permit) and not connection.lost:
@@ -222,7 +221,7 @@ class HttpServer:
     async def _run_handler(self, exchange: Exchange) -> None:
         try:
             await self._handler(exchange)
-        except Exception:  # noqa: BLE001  (one request must never take the server with it)
+        except Exception:  # noqa: BLE001  (an error in one request must not stop the server)
             self._log.exception("http.handler_failed", path=exchange.request.path)
             if exchange.has_begun:
                 exchange.abort()

@@ -1,8 +1,8 @@
-"""Incoming: one request while it is being read, and whether its head is sound.
+"""Incoming request: one request while it is being read, with checks of its head.
 
-It decides what a head must be like before anything is done with it: one host, no header twice that
-may stand once only, sizes within the limits. llhttp, the parser below, has already refused what is
-no HTTP (conflicting lengths, length beside a transfer coding, folded lines, bare line feeds, NUL).
+A valid head has one host, no repeated header of ``ONCE``, and sizes within the limits. The parser,
+llhttp, has already refused malformed HTTP (conflicting lengths, a length with a transfer coding,
+folded lines, bare line feeds, NUL).
 """
 
 from typing import Final
@@ -18,12 +18,12 @@ class IncomingRequest:
     """A request that is being read.
 
     Attributes:
-        head: the request without its body, once the head is whole.
-        refusal: code of the refusal that it gets in its turn, or "".
+        head: the request without its body, once the head is complete.
+        refusal: error code of the reply, or "".
         expects: whether the client waits for ``100 Continue`` before it sends the body.
-        keep_alive: whether the client wants to use the connection further.
+        keep_alive: whether the connection stays open after the answer.
         complete: whether its last byte was read.
-        body_max: most bytes of its body.
+        body_max: maximum bytes of the body.
     """
 
     __slots__ = (
@@ -45,7 +45,7 @@ class IncomingRequest:
 
     @property
     def request(self) -> HttpRequest:
-        """The request as far as it was read."""
+        """The request as read so far."""
         if self.head is None:
             return HttpRequest("GET", "", "", self.headers, b"", "")
         if not self.complete or not self._body:
@@ -58,10 +58,10 @@ class IncomingRequest:
     def announced_bytes(self) -> int:
         """The length that the head announces, or 0."""
         length = self.headers.get("content-length", "")
-        return int(length) if length else 0  # llhttp lets digits pass, 64 bits of them
+        return int(length) if length else 0  # llhttp accepts only digits, up to 64 bits
 
     def refuse(self, code: str) -> None:
-        """Notes why it is refused; the first reason counts."""
+        """Records a refusal; the first one is used."""
         self.refusal = self.refusal or code
 
     def add_target(self, target: bytes) -> None:
@@ -73,7 +73,7 @@ class IncomingRequest:
             self._target += target
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Adds a header. A trailer is counted and dropped."""
+        """Adds a header; a trailer is counted and dropped."""
         self._size_bytes += len(name) + len(value)
         self._count += 1
         if self._size_bytes > HEAD_MAX_BYTES or self._count > HEADERS_MAX:
@@ -91,7 +91,9 @@ class IncomingRequest:
     def end_head(self, *, method: str, version: str, keep_alive: bool, peer: str) -> None:
         """Completes the head."""
         target = self._target
-        if not target.startswith(b"/"):  # the absolute form: a server must take it (RFC 9112)
+        if not target.startswith(
+            b"/"
+        ):  # absolute form, which a server must accept (RFC 9112, 3.2.2)
             scheme, separator, rest = target.partition(b"://")
             if separator and scheme.lower() in (b"http", b"https"):
                 target = b"/" + rest.partition(b"/")[2]
@@ -111,12 +113,12 @@ class IncomingRequest:
         self.check_length()
 
     def check_length(self) -> None:
-        """Refuses a body that is longer than it may be."""
+        """Refuses a body that exceeds ``body_max``."""
         if max(self.announced_bytes, self.body_bytes) > self.body_max:
             self.refuse("body_too_large")
 
     def add_body(self, body: bytes) -> None:
-        """Adds a part of the body; what is too long is not kept."""
+        """Adds a part of the body; bytes beyond the limit are dropped."""
         self.body_bytes += len(body)
         if self.body_bytes > self.body_max:
             self.refuse("body_too_large")

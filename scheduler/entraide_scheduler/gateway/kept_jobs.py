@@ -1,12 +1,11 @@
-"""Kept jobs: request and result live in the store, sealed, and survive whoever runs them.
+"""Kept jobs: requests and results are stored encrypted, and survive restarts.
 
-It decides how they are sealed (ChaCha20-Poly1305, a fresh nonce each, bound to the job and to what
-it is), when they are asked for again, and how they end. A body is in memory only while its job
-runs: the core places, then the body is read. They run at the gateway inside the scheduler,
-whichever gateway took them.
+Request and result are encrypted with ChaCha20-Poly1305 (RFC 8439), with a random nonce each and
+the job and purpose as associated data. A request is decrypted only after the core has placed its
+job. Kept jobs run at the gateway inside the scheduler, whichever gateway accepted them.
 
-A result stays until it expires (``keep_s`` after the end, 24 hours unless asked), also after its
-owner has fetched it, so that an answer that got lost on the way can be fetched again.
+A result is retained for ``keep_s`` after the end (24 hours by default), also after it was fetched,
+so that a client can fetch it again.
 """
 
 import asyncio
@@ -39,48 +38,48 @@ CANCELLED = frozenset({"cancelled", "client_gone"})
 
 
 class Sealer:
-    """Seals what is kept, with the pool's sealing key (32 bytes)."""
+    """Encrypts and decrypts stored data, with the pool's sealing key (32 bytes)."""
 
     def __init__(self, key: bytes) -> None:
         self._cipher = ChaCha20Poly1305(key)
 
     def seal(self, job: str, what: str, data: bytes) -> bytes:
-        """Returns data sealed, for one job and one purpose."""
+        """Returns data encrypted, bound to a job and a purpose."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, data, f"{job}/{what}".encode())
 
     def unseal(self, job: str, what: str, sealed: bytes) -> bytes:
-        """Returns sealed data in the clear.
+        """Returns encrypted data decrypted.
 
         Raises:
-            InvalidTag: it was altered, or sealed for something else or with another key.
+            InvalidTag: the data was altered, or encrypted for another purpose or with another key.
         """
         nonce, data = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         return self._cipher.decrypt(nonce, data, f"{job}/{what}".encode())
 
 
 class KeptJobListener:
-    """Writes the end of one kept job into the store."""
+    """Stores the end of one kept job."""
 
     def __init__(self, kept: "KeptJobs", job: str) -> None:
         self._kept = kept
         self._job = job
 
     def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (a kept job is not streamed)
-        """Takes nothing: the answer comes in one piece."""
+        """Does nothing: the answer is not streamed."""
         return True
 
     def on_answer(self, answer: CompleteAnswer) -> None:
-        """Seals the result and keeps it."""
+        """Encrypts and stores the result."""
         self._kept.keep_result(self._job, answer)
 
     def on_error(self, refusal: ErrorReply) -> None:
-        """Keeps the reason of the failure."""
+        """Stores the error code of the failure."""
         self._kept.keep_failure(self._job, refusal.code)
 
 
 class KeptJobs:
-    """The kept jobs, as their owners and the core see them."""
+    """Submits, runs, ends and expires kept jobs."""
 
     def __init__(
         self,
@@ -102,10 +101,10 @@ class KeptJobs:
     async def submit(
         self, caller: Caller, path: str, body: bytes, options: Options, keep_s: float
     ) -> KeptJobRow:
-        """Keeps a job, then asks for it; it is in the store when this returns.
+        """Stores a job and submits it; it is on disk on return.
 
         Raises:
-            Refused: the request is not well formed, or its idempotency key was used for another.
+            Refused: the request is invalid, or its idempotency key belongs to another request.
         """
         if not 0 <= keep_s <= KEEP_MAX_S:
             raise refused(
@@ -137,31 +136,31 @@ class KeptJobs:
         return earlier
 
     def unseal_request(self, row: KeptJobRow) -> bytes:
-        """Returns the request of a kept job in the clear."""
+        """Returns the decrypted request of a kept job."""
         return self._sealer.unseal(row.job, "request", row.sealed_body)
 
     def unseal_result(self, row: KeptJobRow) -> bytes:
-        """Returns the answer of a kept job in the clear, or nothing."""
+        """Returns the decrypted answer of a kept job, or nothing."""
         if not row.sealed_result:
             return b""
         return self._sealer.unseal(row.job, "result", row.sealed_result)
 
     async def cancel(self, row: KeptJobRow) -> None:
-        """Ends a kept job, wherever it runs."""
+        """Cancels a kept job."""
         if not self._running.cancel(row.job, "cancelled"):
             self._scheduler.cancel(row.job, "cancelled")
         await self._end_job(row.job, JobState.CANCELLED, "cancelled")
 
     async def resubmit_pending(self) -> int:
-        """Asks again for all that had not ended; the core takes a job that it knows for one.
+        """Submits all unfinished jobs again; the core ignores a job that it knows.
 
         Returns:
-            How many.
+            The number of unfinished jobs.
         """
         rows = await self._store.list_pending_kept()
         for row in rows:
             if await self._store.get_receipt(row.job) is not None:
-                # Settled, yet without its result: it must not run, and be billed, twice.
+                # Settled without a result: a second run would be charged twice.
                 self._log.error("gateway.result_lost", job=row.job)
                 await self._end_job(row.job, JobState.FAILED, "gateway_lost")
             else:
@@ -169,19 +168,19 @@ class KeptJobs:
         return len(rows)
 
     async def stop(self) -> None:
-        """Waits until what was being read or run is let go."""
+        """Cancels the tasks that start jobs, and waits for them."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def run_expiry(self) -> None:
-        """Forgets ended jobs whose time is over, once a minute."""
+        """Deletes expired jobs, once a minute."""
         while True:
             await self._store.expire_kept(time.time())
             await asyncio.sleep(EXPIRE_EVERY_S)
 
     def on_scheduler_message(self, message: JobUpdate) -> bool:
-        """Takes a message about a kept job that is not in memory."""
+        """Handles a message about a kept job that is not in memory."""
         if not message.job.startswith(KEPT_PREFIX):
             return False
         match message:
@@ -194,7 +193,7 @@ class KeptJobs:
         return True
 
     def keep_result(self, job: str, answer: CompleteAnswer) -> None:
-        """Keeps the result. It is asked for at once, so before the books of the same job."""
+        """Stores the result; the write is queued now, so before the job's settlement."""
         body = add_receipt(answer.body, answer.receipt)
         self._write_end(
             job,
@@ -205,7 +204,7 @@ class KeptJobs:
         )
 
     def keep_failure(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:
-        """Keeps the reason of a failure."""
+        """Stores the error code of a failure."""
         self._write_end(job, JobState.CANCELLED if code in CANCELLED else state, code)
 
     async def _end_job(self, job: str, state: JobState, code: str) -> None:
@@ -240,7 +239,7 @@ class KeptJobs:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_placed(self, placed: JobPlaced) -> None:
-        """Reads the body of a job that was just placed, and runs it there."""
+        """Decrypts the request of a job that was just placed, and starts its run."""
         row = await self._store.get_kept(placed.job)
         if row is None or row.state != "queued":
             self._scheduler.cancel(placed.job, "cancelled")
@@ -253,7 +252,7 @@ class KeptJobs:
             self._scheduler.cancel(row.job, "cancelled")
             await self._end_job(row.job, JobState.FAILED, "internal")
             return
-        except Refused as problem:  # kept by a version that took more fields than this one
+        except Refused as problem:  # stored by a version that accepted more fields
             self._scheduler.cancel(row.job, problem.refusal.code)
             await self._end_job(row.job, JobState.FAILED, problem.refusal.code)
             return

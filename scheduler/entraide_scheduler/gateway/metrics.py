@@ -1,7 +1,7 @@
-"""Metrics: what a gateway counts, for Prometheus.
+"""Metrics: the counters of a gateway, for Prometheus.
 
-It decides names and labels, and that no label ever holds what a client wrote: a path is the
-route's own pattern, a model only one that the pool has answered with.
+No label contains text of a client: a path is the route's pattern, a model is one with which the
+pool has answered.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,13 @@ TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0
 
 
 class _SchedulerCounts(Collector):
-    """The scheduler's counts as one counter; their names are the scheduler's own codes."""
+    """The scheduler's counters as one metric, labelled by their codes."""
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
-        """Yields the counter as it is now."""
+        """Yields the metric with the present values."""
         family = CounterMetricFamily(
             "entraide_scheduler_counted", "What the scheduler counted, by code.", labels=["what"]
         )
@@ -40,10 +40,10 @@ class Metrics:
     CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
     def __init__(self, scheduler: Mapping[str, int] = MappingProxyType({})) -> None:
-        """Makes the counters.
+        """Creates the counters.
 
         Args:
-            scheduler: what the scheduler in the same process counts, by name.
+            scheduler: counters of the scheduler in the same process, by name.
         """
         self.registry = CollectorRegistry()
         self.registry.register(_SchedulerCounts(scheduler))
@@ -53,7 +53,7 @@ class Metrics:
 
         self._requests = counter("requests", "Requests by route and status.", "path", "status")
         self._by_model: dict[str, tuple[Counter, ...]] = {}
-        self._by_answer: dict[tuple[str, int], Counter] = {}  # ``labels`` is dear
+        self._by_answer: dict[tuple[str, int], Counter] = {}  # a cache, because ``labels`` is slow
         self._jobs = counter("jobs", "Jobs ended, by end.", "end")
         self._placements = counter("placements", "Placements, the first or a later one.", "kind")
         self._tokens = counter("tokens", "Tokens of whole answers.", "model", "kind")
@@ -80,15 +80,15 @@ class Metrics:
         counter.inc()
 
     def observe_ttft(self, ttft_s: float) -> None:
-        """Notes how long a client waited for the first part of its answer."""
+        """Records the time to the first part of an answer, seconds."""
         self._ttft.observe(ttft_s)
 
     def count_dropped(self, what: str) -> None:
-        """Counts a message that was not for us any more."""
+        """Counts a message that was not used, by reason."""
         self._dropped.labels(what).inc()
 
     def count_refused(self, reason: str) -> None:
-        """Counts a request or a connection that a limit of the HTTP server refused or cut off."""
+        """Counts a request or a connection that the HTTP server refused or closed, by reason."""
         self._refused.labels(reason).inc()
 
     def count_placement(self, attempt: int) -> None:
@@ -124,10 +124,10 @@ class Metrics:
         return counters
 
     def count_failure(self, what: str) -> None:
-        """Counts a step beside an answer that could not be done."""
+        """Counts a failed step other than the answer."""
         self._failed.labels(what).inc()
 
     def render(self, running: int) -> bytes:
-        """Returns all of it as Prometheus reads it."""
+        """Returns all metrics in Prometheus' text format."""
         self._running.set(running)
         return generate_latest(self.registry)

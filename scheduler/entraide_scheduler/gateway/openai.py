@@ -1,8 +1,8 @@
-"""OpenAI's requests: read strictly, understood, and written anew for the engine.
+"""OpenAI requests: parses and validates a request, and encodes it for the engine.
 
-It decides whether a request is well formed, what it needs, and how many tokens it can come to at
-most. What an engine is given is built from the structs of ``fields``: a field that is not in them
-cannot reach it.
+In: a path and a JSON body. Out: its sizes, features and an upper bound of its prompt tokens, and
+later the body for the engine. That body is encoded from the structs of ``fields``, so that an
+unknown field cannot reach an engine.
 """
 
 from collections.abc import Mapping
@@ -38,30 +38,30 @@ from entraide_scheduler.gateway.strict_json import read_object
 
 __all__ = ["CHAT", "COMPLETION", "PATHS", "ParsedRequest", "encode_for_engine", "parse_request"]
 
-# A bound that always holds for tokenizers that work on bytes: one token per byte of text, and what
-# a chat template adds.
+# An upper bound for byte-level tokenizers: one token per byte of text, and these numbers for the
+# chat template.
 TEMPLATE_TOKENS = 64
 MESSAGE_TOKENS = 16
 IMAGE_TOKENS_MAX = 4_096
 
-# The word that engines know for each effort; "" leaves the engine's own default.
+# The engine's value of each effort; "" for the engine's default.
 ENGINE_EFFORTS = {"none": "", "minimal": "low", "xhigh": "high"}
 
 
 class ParsedRequest(Struct, frozen=True):
-    """A request as the pool understands it.
+    """A parsed request.
 
     Attributes:
-        path: which of ``PATHS``.
-        model: the public model name.
-        text_bytes: UTF-8 bytes of all its text.
-        input_tokens_max: a bound that always holds.
-        output_tokens_max: the client's limit for one answer; None when it set none.
-        choices: answers asked for.
-        features: what the engine must be able to do.
+        path: one of ``PATHS``.
+        model: public name of the model.
+        text_bytes: UTF-8 bytes of all text.
+        input_tokens_max: upper bound of the prompt tokens.
+        output_tokens_max: the client's limit per answer, tokens, or None.
+        choices: number of answers.
+        features: features that the engine must support.
         stream: whether the answer is streamed.
         include_usage: whether a stream ends with a usage chunk.
-        request: the fields for the engine.
+        request: fields for the engine.
     """
 
     path: str
@@ -77,14 +77,14 @@ class ParsedRequest(Struct, frozen=True):
 
 
 def parse_request(path: str, body: bytes) -> ParsedRequest:
-    """Reads a request.
+    """Parses a request.
 
     Args:
         path: one of ``PATHS``.
-        body: its JSON.
+        body: JSON body.
 
     Raises:
-        Refused: ``invalid_json`` or ``invalid_request``, with the field and what is wrong.
+        Refused: ``invalid_json`` or ``invalid_request``, with the field and the fault.
     """
     request = convert(select_known_fields(path, read_object(body)), REQUESTS[path])
     conversation.check_format(request)
@@ -114,17 +114,17 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
 def encode_for_engine(
     ask: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
 ) -> bytes:
-    """Returns the request for the node, with the limit and the model decided on."""
+    """Returns the body for the node, with the granted limit and the chosen model."""
     stream_field = stream if stream or ask.stream else None
     fields = replace(ask.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
     return msgspec.json.encode(fields)
 
 
 def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the fields that are honoured and hold something.
+    """Returns the honoured fields that are not null.
 
     Raises:
-        Refused: ``invalid_request``, for a field that this endpoint does not know.
+        Refused: ``invalid_request``, for a field that the endpoint does not accept.
     """
     honoured = REQUESTS[path].__struct_fields__
     honoured_fields: dict[str, Any] = {}
@@ -156,7 +156,7 @@ def _is_neutral(value: Any, neutral: Any) -> bool:
 
 
 def _for_engine(request: InferenceRequest) -> InferenceRequest:
-    """Returns a request without what the pool itself answers to, or what says nothing."""
+    """Returns a request without fields that the gateway handles or that have no effect."""
     top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
     request = replace(request, top_k=top_k, stop=request.stop or None, stream_options=None)
     if not isinstance(request, ChatRequest):
@@ -173,7 +173,7 @@ def _for_engine(request: InferenceRequest) -> InferenceRequest:
 
 
 def _measure_chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str]]:
-    """Checks a chat; returns it with its bytes of text, its bound in tokens and its features."""
+    """Checks a chat; returns it with its text bytes, its token bound and its features."""
     if request.top_logprobs and not request.logprobs:
         raise refused("invalid_request", param="top_logprobs", fault="needs", needed="logprobs")
     conversation.check_tools(request)

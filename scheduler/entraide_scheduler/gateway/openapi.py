@@ -1,7 +1,7 @@
-"""OpenAPI: the HTTP interface as one document, made from the structs that requests are read with.
+"""OpenAPI: the HTTP interface as an OpenAPI 3.1 document, generated from the request structs.
 
-It decides how each endpoint is described. Bounds and fields are those of ``fields``, paths those of
-``routes``: nothing is said twice, so that the document cannot say anything else than the code does.
+Fields and bounds come from ``fields``, paths from ``routes``, so that the document agrees with the
+code. This module adds the descriptions.
 """
 
 from collections.abc import Mapping
@@ -20,37 +20,37 @@ from entraide_scheduler.gateway.views import JobStatus
 SCHEMAS = "#/components/schemas/"
 PUBLISHED_NAMES = {"JobStatus": "JobView"}  # a schema keeps the name that clients know
 
-# What each honoured field does, in one sentence.
+# One sentence for each honoured field.
 FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "model": "Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`.",
         "messages": "The conversation so far. Unknown fields inside a message are left out.",
-        "prompt": "Text to go on with, or tokens; each text of a list is answered by itself.",
-        "max_tokens": "Longest answer, in tokens.",
-        "max_completion_tokens": "The same; counts before `max_tokens` where both are given.",
-        "n": "How many answers.",
-        "stream": "Whether the answer comes as server-sent events.",
-        "stream_options": "`include_usage`: whether a last event tells the usage.",
-        "temperature": "How freely the model picks its words.",
-        "top_p": "Part of the probability that is looked at.",
-        "top_k": "How many tokens are looked at; 0 or -1 for all.",
-        "min_p": "Least probability, as a part of the likeliest token's.",
-        "seed": "The same seed may give the same answer.",
-        "frequency_penalty": "Makes what was said often less likely.",
-        "presence_penalty": "Makes what was said at all less likely.",
-        "logit_bias": "What is added to tokens' logits, by the token's number.",
+        "prompt": "Text or tokens to continue; each text of a list is a separate prompt.",
+        "max_tokens": "Maximum length of an answer, tokens.",
+        "max_completion_tokens": "The same; takes precedence over `max_tokens`.",
+        "n": "Number of answers.",
+        "stream": "Whether the answer is sent as server-sent events.",
+        "stream_options": "`include_usage`: whether a last event contains the usage.",
+        "temperature": "Sampling temperature; 0 selects the likeliest token.",
+        "top_p": "Nucleus sampling: the cumulative probability of the tokens considered.",
+        "top_k": "Number of tokens considered; 0 or -1 for all.",
+        "min_p": "Minimum probability, relative to the likeliest token's.",
+        "seed": "Seed of the sampling; the same seed may give the same answer.",
+        "frequency_penalty": "Penalty on tokens, proportional to their frequency so far.",
+        "presence_penalty": "Penalty on tokens that have occurred.",
+        "logit_bias": "Added to tokens' logits, by token id.",
         "stop": "Texts that end the answer.",
-        "response_format": "The form of the answer: text, a JSON object, or a JSON schema.",
-        "logprobs": "Whether log probabilities come too; for a text, how many at each place.",
-        "top_logprobs": "How many other tokens are told at each place; needs `logprobs`.",
+        "response_format": "Format of the answer: text, a JSON object, or a JSON schema.",
+        "logprobs": "Whether to return log probabilities; for a text, how many per position.",
+        "top_logprobs": "Number of alternative tokens per position; needs `logprobs`.",
         "tools": "Functions that the model may call.",
-        "tool_choice": "Whether the model calls a tool, or which.",
+        "tool_choice": "Whether the model may or must call a tool, or which one.",
         "parallel_tool_calls": "Whether the model may call several tools at once.",
-        "reasoning_effort": "How long a model that reasons does so: the nearest of low, medium and "
-        "high; `none` leaves the engine's own.",
-        "request": "The request itself: an object as its path takes it.",
-        "path": "Which endpoint's request it is.",
-        "keep_s": "How long the answer is kept once the job ended, seconds; 0 means 24 hours.",
+        "reasoning_effort": "Reasoning effort, mapped to low, medium or high; `none` for the "
+        "engine's default.",
+        "request": "The request, as an object for its path.",
+        "path": "Endpoint of the request.",
+        "keep_s": "Retention of the answer after the end, seconds; 0 means 24 hours.",
     }
 )
 
@@ -59,16 +59,16 @@ _OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "job_class": "interactive, standard or batch.",
         "data_class": "public, internal or restricted.",
         "jurisdiction": "Where the job may run: CA, CA-QC, …",
-        "deadline": "Latest completion: seconds from now, or a moment as ISO 8601 writes it.",
-        "max_gco2e": "The most that the job may emit, grams of CO2 equivalent.",
+        "deadline": "Latest completion: seconds from now, or a time in ISO 8601.",
+        "max_gco2e": "Maximum emissions of the job, grams of CO2 equivalent.",
         "session": "Name of a conversation, at most 256 characters.",
-        "idempotency": "The same key twice is the same job, at most 256 characters.",
+        "idempotency": "Idempotency key: the same key means the same job; at most 256 characters.",
     }
 )
 
 
 class ErrorFields(Struct):
-    """What is wrong: ``message`` says it in the language of ``Accept-Language``."""
+    """An error; ``message`` is in the language of ``Accept-Language``."""
 
     message: str
     type: str
@@ -78,20 +78,20 @@ class ErrorFields(Struct):
 
 
 class Error(Struct):
-    """A refusal, in OpenAI's shape; the codes stand in ``docs/reference/errors.md``."""
+    """An error in OpenAI's format; ``docs/reference/errors.md`` lists the codes."""
 
     error: ErrorFields
 
 
 class Operation(Struct, frozen=True):
-    """What is said of one method of a path.
+    """Description of one method of a path.
 
     Attributes:
-        summary: in one sentence.
-        request: schema of its body, or "".
-        response: schema of its answer, or "" for any.
-        open: whether it needs no key.
-        kind: media type of the answer.
+        summary: one sentence.
+        request: schema of the body, or "".
+        response: schema of the response, or "" for any.
+        open: whether no key is needed.
+        kind: media type of the response.
     """
 
     summary: str
@@ -101,33 +101,33 @@ class Operation(Struct, frozen=True):
     kind: str = "application/json"
 
 
-# By the name that ``routes`` gives to the function that answers.
+# By the handler's name in ``routes``.
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "page": Operation("The status page.", open=True, kind="text/html"),
-        "status": Operation("The pool's machines and models now.", open=True),
+        "status": Operation("The pool's machines and models.", open=True),
         "well_known": Operation("How nodes and programs reach the pool.", open=True),
         "openapi": Operation("This document.", open=True),
         "health": Operation("Whether the process runs.", open=True),
         "readiness": Operation(
-            "Whether requests are taken (503: not yet), and what went wrong of late.", open=True
+            "Whether requests are accepted (503: not yet), and recent incidents.", open=True
         ),
         "metrics": Operation("Counters for Prometheus.", open=True, kind="text/plain"),
-        "models": Operation("The models that may be asked for, with their features."),
+        "models": Operation("The models that clients may name, with their features."),
         "model": Operation("One of these models."),
         "weights": Operation(
-            "A piece (`Range`) of a pinned file, for an approved node, by a pass that it signs.",
+            "A part (`Range`) of a pinned file, for an approved node with a signed pass.",
             kind="application/octet-stream",
         ),
         "chat": Operation("Answers a conversation.", request="ChatRequest"),
-        "completion": Operation("Goes on with a text.", request="CompletionRequest"),
+        "completion": Operation("Continues a text.", request="CompletionRequest"),
         "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
         "submit_job": Operation(
-            "Keeps a job, which survives anything.", request="JobRequest", response="JobView"
+            "Submits a kept job, which survives restarts.", request="JobRequest", response="JobView"
         ),
-        "get_job": Operation("A job, with its answer once there is one.", response="JobView"),
+        "get_job": Operation("A job, with its answer once completed.", response="JobView"),
         "cancel_job": Operation("Cancels a job.", response="JobView"),
-        "explain_job": Operation("Why a job runs where it runs, or waits."),
+        "explain_job": Operation("The explanation of a job's placement, or of its wait."),
         "job_receipt": Operation("The settled receipt of a job.", response="Receipt"),
     }
 )
@@ -137,7 +137,7 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Returns the document.
 
     Args:
-        paths: by pattern, the name of the function that answers each method.
+        paths: handler names by method, by path pattern.
     """
     return {
         "openapi": "3.1.0",
@@ -162,7 +162,7 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 
 
 def build_schemas() -> dict[str, Any]:
-    """Returns the schemas of requests and answers, by name."""
+    """Returns the schemas of requests and responses, by name."""
     kinds = [*REQUESTS.values(), JobRequest, Error, JobStatus, Receipt]
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):
@@ -174,7 +174,7 @@ def build_schemas() -> dict[str, Any]:
             properties[name] = {"description": "Ignored."}
         for name, value in sorted(NEUTRAL[path].items()):
             properties[name] = {"enum": [value, None], "description": "Only this value."}
-        # Any other field may be there if it is null.
+        # Any other field is accepted if it is null.
         components[kind.__name__]["additionalProperties"] = {"type": "null"}
     for name, published in PUBLISHED_NAMES.items():
         components[name]["title"] = published

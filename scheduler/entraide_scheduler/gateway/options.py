@@ -1,9 +1,8 @@
-"""Options: what a request says to the pool itself, beside what it says to the engine.
+"""Options: the pool's own request options, and the facts of a request for the core.
 
-It decides what the ``X-Entraide-*`` headers (and the same options over gRPC) may hold: their bounds
-stand here once, for every protocol. It makes the facts that the core sees, and never lets text into
-them: a session name and an idempotency key become keyed hashes, a key per co-op, so that none can
-probe another's.
+In: ``X-Entraide-*`` headers, or the same options over gRPC, checked against one set of bounds. Out:
+``RequestFacts``, which contain no text of the client. Session names and idempotency keys become
+keyed hashes with one key per co-op, so that a co-op cannot probe the values of another.
 """
 
 import hashlib
@@ -33,7 +32,7 @@ CARBON_G_MAX = 1e9
 NAME_MAX = 256
 KEPT_PREFIX = "kept-"
 
-# What each protocol calls an option.
+# Names of the options by protocol.
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "job_class": "X-Entraide-Class",
@@ -63,7 +62,7 @@ _JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3}){0,2}")
 
 
 class Caller(Struct, frozen=True):
-    """Who asks: the API key's identifier, and whose it is."""
+    """The caller: identifier of the API key, its co-op and project."""
 
     key: str
     coop: str
@@ -71,14 +70,14 @@ class Caller(Struct, frozen=True):
 
 
 class Options(Struct, frozen=True):
-    """What was asked of the pool; "" and None mean its defaults. Not checked yet.
+    """Options of a request, unchecked; "" and None mean the defaults.
 
     Attributes:
         job_class, data_class, jurisdiction: see ``RequestFacts``.
         deadline_at: seconds since the epoch.
-        max_gco2e: grams for this job.
-        session, idempotency: as the client named them.
-        names: what the client's protocol calls each of these.
+        max_gco2e: maximum emissions of the job, grams.
+        session, idempotency: the client's own names.
+        names: names of the options in the client's protocol.
     """
 
     job_class: str = ""
@@ -111,7 +110,7 @@ def options_from_headers(headers: Mapping[str, str], now: float) -> Options:
 
 
 def check_options(options: Options, now: float) -> None:
-    """Checks all that was asked of the pool.
+    """Checks the options.
 
     Raises:
         Refused: ``invalid_request`` with the option's name, or ``deadline_passed``.
@@ -161,7 +160,7 @@ def _number(text: str) -> float:
 
 
 def _deadline(text: str, now: float) -> float:
-    """Seconds from now, or a moment in ISO 8601 (UTC where it names no zone)."""
+    """Returns a deadline given in seconds from now or in ISO 8601 (UTC without a zone)."""
     try:
         return now + float(text)
     except ValueError:
@@ -177,7 +176,7 @@ JOB_ID = re.compile(r"(job|kept)-[0-9a-f]{8,64}")
 
 
 def is_job_id(text: str) -> bool:
-    r"""Whether a text has the form of a job's identifier; only then may it stand in a header.
+    r"""Whether a text has the form of a job identifier, and is safe in a header.
 
     >>> job = JobIdGenerator().next_id(JobKind.LIVE, 1_795_612_841.25)
     >>> is_job_id(job), is_job_id("job-x\r\n")
@@ -187,10 +186,10 @@ def is_job_id(text: str) -> bool:
 
 
 class JobIdGenerator:
-    """Makes job identifiers, ``job-…`` or ``kept-…``; later ones sort after earlier ones.
+    """Generates job identifiers, ``job-…`` or ``kept-…``, that sort by time.
 
-    Each is the time in milliseconds, what is drawn once for this run of the gateway, and a count.
-    They are unique, not secret: who may see a job is decided by its co-op.
+    An identifier has the time in milliseconds, a random number of this process, and a counter. It
+    is unique but not secret: access to a job depends on its co-op.
     """
 
     def __init__(self) -> None:
@@ -198,13 +197,13 @@ class JobIdGenerator:
         self._count = itertools.count()
 
     def next_id(self, kind: JobKind, now: float) -> str:
-        """Returns the next one."""
+        """Returns the next identifier."""
         prefix = KEPT_PREFIX if kind is JobKind.KEPT else "job-"
         return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):08x}"
 
 
 def created_at(job: str) -> float:
-    """Returns when a name was made, seconds since the epoch; 0 for a name that is not ours.
+    """Returns the creation time in a job identifier, seconds since the epoch; 0 if malformed.
 
     >>> job = JobIdGenerator().next_id(JobKind.LIVE, 1_795_612_841.25)
     >>> created_at(job), created_at("job-x")
@@ -217,7 +216,7 @@ def created_at(job: str) -> float:
 
 
 class FactsBuilder:
-    """Makes the facts of a request, with this gateway's name and the pool's defaults."""
+    """Builds the facts of requests, with this gateway's name and the pool's defaults."""
 
     def __init__(
         self,
@@ -244,10 +243,10 @@ class FactsBuilder:
     def build_facts(
         self, ask: ParsedRequest, caller: Caller, options: Options, kind: JobKind
     ) -> RequestFacts:
-        """Returns all that the core learns.
+        """Returns the facts of a request for the core.
 
         Raises:
-            Refused: an option is not one of its values, or the deadline has passed.
+            Refused: an option is invalid, or the deadline has passed.
         """
         now = time.time()
         check_options(options, now)

@@ -1,7 +1,7 @@
-"""Pages: what anybody may see of a pool without a key, and the list of its models.
+"""Pages: the public pages of a pool, without a key, and the list of its models.
 
-It decides what is public: nodes with their co-op, province and state, models and counts. Never a
-job, a key or a text. What it shows is at most ``FRESH_S`` old and is made at most that often.
+Public are nodes with their co-op, zone and state, models and counts; never a job, a key or a text.
+Pages are cached for ``FRESH_S`` seconds.
 """
 
 import time
@@ -38,11 +38,11 @@ StatusSource = Callable[[], PoolStatus]
 
 
 class PoolEndpoints(Struct, frozen=True):
-    """How others reach the pool, told at ``/.well-known/entraide``.
+    """Addresses of the pool, published at ``/.well-known/entraide``.
 
     Attributes:
         grpc: ``host:port`` of the gRPC services.
-        tls: whether they speak TLS.
+        tls: whether these services use TLS.
         ca_pem: PEM of the pool's certificate authority, or "".
     """
 
@@ -52,7 +52,7 @@ class PoolEndpoints(Struct, frozen=True):
 
 
 class Pages:
-    """What is shown, and to whom the pool is announced."""
+    """Renders the public pages and the list of models."""
 
     def __init__(
         self,
@@ -75,23 +75,23 @@ class Pages:
         self.ready = False
 
     async def model_cards(self) -> tuple[ModelCard, ...]:
-        """Returns the models that may be asked for, and what a size means now."""
+        """Returns the models that clients may name, and the model of each size alias."""
         now = time.monotonic()
         if now >= self._models[0]:
             self._models = (now + FRESH_S, await self._scheduler.models())
         return self._models[1]
 
     async def list_models(self) -> bytes:
-        """Returns the list of models, as OpenAI shapes it."""
+        """Returns the list of models in OpenAI's format."""
         return models_json(await self.model_cards(), self._pool)
 
     async def get_model(self, name: str) -> bytes | None:
-        """Returns one model of that list."""
+        """Returns one model of the list, or None."""
         listed = decode_json(await self.list_models())["data"]
         return next((msgspec.json.encode(card) for card in listed if card["id"] == name), None)
 
     async def render_status(self) -> bytes:
-        """Returns the pool's state."""
+        """Returns the pool's status as JSON."""
         now = time.monotonic()
         if now >= self._status[0]:
             status = self._source() if self._source is not None else None
@@ -100,18 +100,18 @@ class Pages:
         return self._status[1]
 
     def render_readiness(self, *, ready: bool) -> bytes:
-        """Returns whether requests are served, and what went wrong in the last hour.
+        """Returns whether requests are accepted, and the incidents of the last hour.
 
-        A pool that is degraded serves: only whether it is ready decides the HTTP status.
+        A degraded pool accepts requests: the HTTP status depends on ``ready`` only.
         """
         reasons = self._health.incidents() if self._health is not None else ()
         status = "not_ready" if not ready else "degraded" if reasons else "ok"
         return msgspec.json.encode({"ready": ready, "status": status, "reasons": reasons})
 
     def render_well_known(self) -> bytes:
-        """Returns how programs and nodes reach the pool, and which key signs its receipts.
+        """Returns the addresses of the pool and the public key of its receipts.
 
-        ``version`` and ``now`` let a node tell that it is out of date, or that its clock is off.
+        By ``version`` and ``now``, a node detects that it is outdated or that its clock is wrong.
         """
         return msgspec.json.encode(
             {

@@ -1,10 +1,9 @@
-"""Pattern bounds: which regular expressions of a JSON schema an engine may be given.
+"""Pattern bounds: limits of regular expressions in a JSON schema, before an engine compiles them.
 
-llama.cpp follows every way in which a text may match at once. A group that may be empty and is
-repeated has a number of ways that grows with each repetition: ``((a{0,10}b?){0,10}){0,10}`` kept
-an engine busy for more than 25 s before its first token. It decides bounds on length, groups in
-groups and repetitions, and refuses a counted repetition of what may be empty. It reads a pattern
-as a list of pieces, and leaves all else about it to the engine.
+llama.cpp follows all possible matches at once, and their number grows exponentially with repeated
+groups that may be empty: ``((a{0,10}b?){0,10}){0,10}`` occupied an engine for more than 25 s before
+the first token. Length, nesting and repetitions are bounded, and a counted repetition of an
+expression that may be empty is refused. The pattern is read as a list of pieces, not parsed fully.
 """
 
 import re
@@ -15,13 +14,13 @@ from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 
 PATTERN_CHARS_MAX = 512
-PATTERN_GROUPS_MAX = 8  # groups inside groups
+PATTERN_GROUPS_MAX = 8  # nested groups
 REPETITIONS_MAX = 1_000  # of one keyword; llama.cpp refuses 2,000
-OPTIONAL_MAX = 32  # pieces that may be missing; a hundred in a row took 16 s for eight tokens
-NESTED_REPETITIONS_MAX = 100  # of a repetition inside a repetition, multiplied
+OPTIONAL_MAX = 32  # optional pieces; a hundred in a row took 16 s for eight tokens
+NESTED_REPETITIONS_MAX = 100  # product of nested repetitions
 NUMBER_MAX = 2**53
 
-# A class or an escape is one character; a group's head (``(?:``) is its bracket.
+# A class or an escape counts as one character; a group's head (``(?:``) as its bracket.
 _ESCAPED = re.compile(r"\\.|\[(?:\\.|[^\]])*\]", re.DOTALL)
 _HEAD = re.compile(r"\(\?(?:[:=!]|<[=!]|P?<\w*>)")
 _PIECES = re.compile(r"\{\d*(?:,\d*)?\}|.", re.DOTALL)
@@ -32,10 +31,10 @@ class _Group(Struct):
     """A group that is being read.
 
     Attributes:
-        times: the most repetitions of anything that it has held so far, multiplied.
-        empty: whether its present alternative may be empty so far.
-        empty_before: whether an earlier alternative may be.
-        last_times, last_empty: the same of the last piece.
+        times: largest product of repetitions inside the group so far.
+        empty: whether the present alternative may match the empty text so far.
+        empty_before: whether an earlier alternative may.
+        last_times, last_empty: the same for the last piece.
     """
 
     times: int = 1
@@ -45,14 +44,14 @@ class _Group(Struct):
     last_empty: bool = True
 
     def settle(self) -> None:
-        """Counts the last piece in; a quantifier can change it no more."""
+        """Adds the last piece to the group; a quantifier no longer applies to it."""
         self.empty = self.empty and self.last_empty
         self.times = max(self.times, self.last_times)
         self.last_times, self.last_empty = 1, True
 
 
 def check_pattern(pattern: str, param: str) -> int:
-    """Checks a pattern; returns how often it repeats something.
+    """Checks a pattern; returns its total of counted repetitions.
 
     Raises:
         Refused: ``invalid_request``.
@@ -91,7 +90,7 @@ def check_pattern(pattern: str, param: str) -> int:
 
 
 def _repeat(group: _Group, piece: str, param: str) -> int:
-    """Counts a repetition of the last piece; returns how often it comes to."""
+    """Applies a counted repetition to the last piece; returns the product of repetitions."""
     numbers = [int(digits) if len(digits) < 10 else NUMBER_MAX for digits in _DIGITS.findall(piece)]
     times = max([1, *numbers])
     if times > 1 and group.last_empty:

@@ -1,8 +1,7 @@
-"""Peers: from whose address a request comes, and what is counted by address.
+"""Peers: client addresses, and limits that are counted per address.
 
-It decides how addresses are grouped (an IPv6 host has a whole /64 network, so that is the unit),
-which proxies are believed when they name the client, and which connection must go when too many
-have shown no key. Everything that it keeps has a bound.
+IPv6 addresses are grouped by /64 network, because one host has a whole /64. Only trusted proxies
+may name the client's address. All tables have a maximum size.
 """
 
 import ipaddress
@@ -40,7 +39,7 @@ def is_in_networks(address: str, networks: tuple[Network, ...]) -> bool:
 
 
 def address_group(address: str) -> str:
-    """Returns the unit by which an address is counted.
+    """Returns the group of an address: itself for IPv4, its /64 network for IPv6.
 
     >>> address_group("203.0.113.9"), address_group("2001:db8::5:1")
     ('203.0.113.9', '2001:db8::/64')
@@ -56,15 +55,15 @@ def address_group(address: str) -> str:
 
 
 def client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
-    """Returns the client's address as trusted proxies tell it.
+    """Returns the client's address from the headers of trusted proxies.
 
-    ``X-Forwarded-For`` goes before ``Forwarded``; in either, the last address that is not itself a
-    trusted proxy's counts, because a client may write what it likes before it.
+    ``X-Forwarded-For`` takes precedence over ``Forwarded`` (RFC 7239). In either, the last address
+    that is no trusted proxy is used, because the client controls the addresses before it.
 
     Args:
-        peer: the address of the connection's other end, a trusted proxy.
-        headers: of the request, names in lower case.
-        proxies: the trusted ones.
+        peer: address of the connection's peer, a trusted proxy.
+        headers: the request's headers, names in lower case.
+        proxies: trusted proxies.
 
     >>> trusted = parse_networks(["127.0.0.1", "10.0.0.0/8"])
     >>> client_address("127.0.0.1", {"x-forwarded-for": "6.6.6.6, 203.0.113.9, 10.0.0.2"}, trusted)
@@ -111,7 +110,7 @@ def _without_port(hop: str) -> str:
 
 
 class KeylessConnections(Generic[C]):
-    """Connections that have shown no valid key yet, oldest first, in all and by address."""
+    """Connections without a valid key so far, oldest first, in total and per address group."""
 
     def __init__(self, *, most: int, most_per_address: int) -> None:
         self._most = most
@@ -123,7 +122,7 @@ class KeylessConnections(Generic[C]):
         return len(self._groups)
 
     def add(self, connection: C, address: str) -> C | None:
-        """Adds a connection; returns the one that must be closed for it, if any."""
+        """Adds a connection; returns the connection to close if a limit is exceeded."""
         group = address_group(address)
         same_group = self._by_group.get(group, {})
         surplus: C | None = None
@@ -138,7 +137,7 @@ class KeylessConnections(Generic[C]):
         return surplus
 
     def remove(self, connection: C) -> None:
-        """Removes a connection: it has shown a key, or it is closed."""
+        """Removes a connection that has shown a key or is closed."""
         group = self._groups.pop(connection, None)
         if group is not None:
             same_group = self._by_group[group]
@@ -148,10 +147,10 @@ class KeylessConnections(Generic[C]):
 
 
 class WrongKeys:
-    """How many wrong keys each address has shown lately.
+    """Counts wrong keys per address group in fixed windows.
 
-    A window begins with an address's first wrong key. When too many addresses are remembered, the
-    one whose window is oldest is forgotten.
+    A window begins with the group's first wrong key. Above ``ADDRESSES_MAX`` groups, the group with
+    the oldest window is dropped.
     """
 
     def __init__(self, *, most: int, window_s: float) -> None:
@@ -163,8 +162,7 @@ class WrongKeys:
         """Counts a wrong key.
 
         Returns:
-            The seconds until the address's wrong keys are forgotten, once there are too many
-            of them; else 0.
+            Seconds until the end of the window if the limit is exceeded; else 0.
         """
         group = address_group(address)
         began_at, count = self._shown.get(group, (now, 0))

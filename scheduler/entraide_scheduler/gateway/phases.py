@@ -1,4 +1,4 @@
-"""Phases: where a job stands at its gateway, and the steps between. A table, and nothing else."""
+"""Phases of a job at its gateway, and the table of transitions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,12 +6,12 @@ from types import MappingProxyType
 
 
 class JobPhase(StrEnum):
-    """Where a job stands at its gateway."""
+    """Phase of a job at its gateway."""
 
-    WAITING = "waiting"  # asked for, not placed
-    RUNNING = "running"  # placed, nothing handed on
-    ANSWERING = "answering"  # part of the answer was handed on
-    CLOSED = "closed"  # told to the listener
+    WAITING = "waiting"  # submitted, not placed
+    RUNNING = "running"  # placed, nothing forwarded
+    ANSWERING = "answering"  # a part of the answer was forwarded
+    CLOSED = "closed"  # the listener was notified of the end
 
 
 TRANSITIONS: Mapping[tuple[JobPhase, str], JobPhase] = MappingProxyType(

@@ -1,7 +1,7 @@
-"""From our facts to the public contract's messages, and from its requests to OpenAI's.
+"""Pool messages: conversions between gRPC messages and the gateway's structs.
 
-Nothing is decided here. A request over gRPC becomes the very bytes that the same request over
-HTTP would be, so that both are read, counted and limited by the same code.
+A gRPC request becomes the JSON body that the same request has over HTTP, so that both are parsed
+and limited by the same code.
 """
 
 import re
@@ -24,7 +24,7 @@ from entraide_scheduler.gateway.options import GRPC_NAMES, Options
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
 from entraide_scheduler.gateway.views import JobStatus
 
-# Fields of ``extra`` that the message or the call itself says.
+# Fields that the message has itself, so that ``extra`` must not.
 OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "stream_options"})
 WHOLE_MAX = 2.0**53
 REQUEST_FIELDS = frozenset({"model", "messages", "prompt", "keep_s"})
@@ -32,7 +32,7 @@ GRPC_PARAM_NAMES: Mapping[str, str] = MappingProxyType({"max_tokens": "max_outpu
 
 
 def _restore_integers(value: Any) -> Any:
-    """Protobuf knows floats only: whole numbers become integers again."""
+    """Returns JSON values with integral floats as integers: protobuf has floats only."""
     if isinstance(value, float) and abs(value) < WHOLE_MAX and value.is_integer():
         return int(value)
     if isinstance(value, dict):
@@ -43,10 +43,10 @@ def _restore_integers(value: Any) -> Any:
 
 
 def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
-    """Returns the path and the JSON of a request.
+    """Returns the path and the JSON body of a request.
 
     Raises:
-        Refused: ``invalid_request``, for what JSON cannot hold, or a field that stands elsewhere.
+        Refused: ``invalid_request``, for a non-finite number or a field of the message itself.
     """
     try:
         extra = json_format.MessageToDict(request.extra)
@@ -68,7 +68,7 @@ def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> t
 
 
 def rename_param(refusal: ErrorReply) -> ErrorReply:
-    """Returns a refusal with its field called as this contract calls it."""
+    """Returns a refusal with its field named as in the gRPC contract."""
     param = refusal.values.get("param")
     if not isinstance(param, str) or param.startswith(("extra", "options.")):
         return refusal
@@ -80,7 +80,7 @@ def rename_param(refusal: ErrorReply) -> ErrorReply:
 
 
 def read_options(message: pool_pb2.JobOptions, now: float) -> Options:
-    """Returns what was asked of the pool."""
+    """Returns the options in a message."""
     return Options(
         job_class=message.job_class,
         data_class=message.data_class,
@@ -94,7 +94,7 @@ def read_options(message: pool_pb2.JobOptions, now: float) -> Options:
 
 
 def usage_message(facts: Usage) -> common_pb2.Usage:
-    """Returns a usage."""
+    """Returns the message of a usage."""
     return common_pb2.Usage(
         input_tokens=facts.input_tokens,
         cached_tokens=facts.cached_tokens,
@@ -104,7 +104,7 @@ def usage_message(facts: Usage) -> common_pb2.Usage:
 
 
 def receipt_message(facts: Receipt) -> common_pb2.Receipt:
-    """Returns a receipt."""
+    """Returns the message of a receipt."""
     fields = msgspec.structs.asdict(facts)
     tokens = common_pb2.Usage(
         input_tokens=fields.pop("input_tokens"),
@@ -119,7 +119,7 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
 
 
 def job_message(view: JobStatus, result: bytes = b"") -> pool_pb2.Job:
-    """Returns a job."""
+    """Returns the message of a job."""
     message = pool_pb2.Job(
         job=view.id,
         state=view.state,
@@ -143,7 +143,7 @@ def _struct_message(values: Any) -> struct_pb2.Struct:
 
 
 def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation:
-    """Returns an explanation with its sentences in one language."""
+    """Returns the message of an explanation, with its sentences in one language."""
     return common_pb2.Explanation(
         job=facts.job,
         at=facts.at,
@@ -154,32 +154,32 @@ def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation
         node=facts.node,
         candidates=[
             common_pb2.Candidate(
-                node=one.node,
-                coop=one.coop,
-                zone=one.zone,
-                ttft_s=one.ttft_s,
-                tpot_s=one.tpot_s,
-                energy_wh=wh_from_uwh(one.energy_uwh),
-                carbon_gco2e=g_from_ug(one.carbon_ug),
-                intensity_g_per_kwh=one.intensity_g_per_kwh,
-                intensity_basis=one.intensity_basis,
-                surplus_w=one.surplus_w,
-                keeps_promise=one.keeps_promise,
-                ttft_upper_s=one.ttft_upper_s,
+                node=candidate.node,
+                coop=candidate.coop,
+                zone=candidate.zone,
+                ttft_s=candidate.ttft_s,
+                tpot_s=candidate.tpot_s,
+                energy_wh=wh_from_uwh(candidate.energy_uwh),
+                carbon_gco2e=g_from_ug(candidate.carbon_ug),
+                intensity_g_per_kwh=candidate.intensity_g_per_kwh,
+                intensity_basis=candidate.intensity_basis,
+                surplus_w=candidate.surplus_w,
+                keeps_promise=candidate.keeps_promise,
+                ttft_upper_s=candidate.ttft_upper_s,
             )
-            for one in facts.candidates
+            for candidate in facts.candidates
         ],
         excluded=[
             common_pb2.Exclusion(
-                node=one.node,
-                coop=one.coop,
-                zone=one.zone,
-                rule=one.rule,
-                values=_struct_message(one.values),
-                waiting_helps=one.waiting_helps,
-                sentence=explanations.rule_sentence(one, lang, facts.at),
+                node=exclusion.node,
+                coop=exclusion.coop,
+                zone=exclusion.zone,
+                rule=exclusion.rule,
+                values=_struct_message(exclusion.values),
+                waiting_helps=exclusion.waiting_helps,
+                sentence=explanations.rule_sentence(exclusion, lang, facts.at),
             )
-            for one in facts.excluded
+            for exclusion in facts.excluded
         ],
         excluded_counts=facts.excluded_counts,
         waiting_helps=facts.waiting_helps,
@@ -189,7 +189,7 @@ def explanation_message(facts: Explanation, lang: str) -> common_pb2.Explanation
 
 
 def model_message(card: ModelCard) -> pool_pb2.Model:
-    """Returns a model that may be asked for."""
+    """Returns the message of a model."""
     return pool_pb2.Model(
         model=card.model,
         revisions=card.revisions,

@@ -1,8 +1,7 @@
-"""The gRPC service ``Pool``: another dialect of what HTTP offers.
+"""Pool service: the gRPC service ``Pool``, equivalent to the HTTP API.
 
-It decides how a live job becomes a stream of events and how a refusal becomes a status with
-``google.rpc`` details. Who may ask what, and how it counts, is decided by the same functions that
-HTTP uses.
+A live job becomes a stream of events, an error a status with ``google.rpc`` details.
+Authentication, parsing and limits are those of the HTTP API.
 """
 
 import asyncio
@@ -69,7 +68,7 @@ def events_text(events: bytes) -> str:
 
 
 class _EventBuffer:
-    """A listener that keeps what came until the call has sent it, within bounds."""
+    """A listener that buffers parts of an answer until the call sends them, up to a limit."""
 
     def __init__(self) -> None:
         self._parts: deque[bytes] = deque()
@@ -94,7 +93,7 @@ class _EventBuffer:
         self._woken.set()
 
     async def take_parts(self) -> bytes:
-        """Returns all that waits, together; nothing once the end has come."""
+        """Waits for parts and returns them joined; returns nothing after the end."""
         while not self._parts and self.end is None:
             self._woken.clear()
             await self._woken.wait()
@@ -105,7 +104,7 @@ class _EventBuffer:
 
 
 class PoolService(pool_pb2_grpc.PoolServicer):
-    """The servicer; its methods are named by the contract."""
+    """The servicer; the contract names its methods."""
 
     def __init__(
         self,
@@ -131,7 +130,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         self.stopping = False
 
     def _read_credentials(self, context: Context) -> tuple[str, str]:
-        """The key that is shown, and the language to answer in."""
+        """Returns the authorization and the language of a call."""
         return metadata(context).get("authorization", ""), language(context, self._lang)
 
     async def _refuse(self, context: Context, name: str, problem: Exception, lang: str) -> NoReturn:
@@ -156,14 +155,14 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     async def Stream(  # noqa: N802  (the contract's name)
         self, request: pool_pb2.InferenceRequest, context: Context
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
-        """Runs a live job; leaving the call cancels it."""
+        """Runs a live job; ending the call cancels the job."""
         authorization, lang = self._read_credentials(context)
         began_at = time.monotonic()
         events = _EventBuffer()
         try:
             caller = await self._keys.authenticate(authorization)
             job = self._start_job(request, caller, events)
-        except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
+        except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, "Stream", problem, lang)
         try:
             yield pool_pb2.StreamEvent(started=pool_pb2.Started(job=job))
@@ -210,7 +209,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     async def Submit(  # noqa: N802
         self, request: pool_pb2.SubmitRequest, context: Context
     ) -> pool_pb2.Job:
-        """Keeps a job."""
+        """Submits a kept job."""
         authorization, lang = self._read_credentials(context)
         try:
             caller = await self._keys.authenticate(authorization)
@@ -222,13 +221,13 @@ class PoolService(pool_pb2_grpc.PoolServicer):
             details = await self._coop_jobs.find_job(caller, row.job, lang)
             self._metrics.count_request("Pool/Submit", 200)
             return pool_messages.job_message(details.view, details.result)
-        except Exception as problem:  # noqa: BLE001  (the caller must hear of it)
+        except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, "Submit", problem, lang)
 
     async def Get(  # noqa: N802
         self, request: pool_pb2.JobRequest, context: Context
     ) -> pool_pb2.Job:
-        """Returns a job, with its result when it has one."""
+        """Returns a job, with its result if it is completed."""
         authorization, lang = self._read_credentials(context)
         try:
             caller = await self._keys.authenticate(authorization)
@@ -269,7 +268,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
     async def Explain(  # noqa: N802
         self, request: pool_pb2.JobRequest, context: Context
     ) -> common_pb2.Explanation:
-        """Says why a job is where it is."""
+        """Returns the explanation of a job."""
         authorization, lang = self._read_credentials(context)
         try:
             caller = await self._keys.authenticate(authorization)
@@ -284,7 +283,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         request: pool_pb2.ListModelsRequest,  # noqa: ARG002  (it is empty)
         context: Context,
     ) -> pool_pb2.ListModelsResponse:
-        """Lists the models that may be asked for."""
+        """Lists the models that clients may name."""
         authorization, lang = self._read_credentials(context)
         try:
             await self._keys.authenticate(authorization)

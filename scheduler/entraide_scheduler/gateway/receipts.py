@@ -1,9 +1,9 @@
-"""Receipts: what is signed, how, and how anybody checks it.
+"""Receipts: canonical form, signature and verification.
 
-It decides the canonical form (JSON, keys sorted, no spaces, numbers as the shortest that reads
-back the same, without ``signature``, ``key`` and an empty ``smaller``), the signature (Ed25519,
-base64) and the key's identifier (the first 16 hexadecimal digits of the public key's SHA-256). The
-public key is at ``/.well-known/entraide``. What a receipt says is the core's business.
+The canonical form is JSON with sorted keys, no spaces, the shortest numbers that round-trip, and
+without ``signature``, ``key`` and an empty ``smaller``. The signature is Ed25519 (RFC 8032),
+base64. The key's identifier is the first 16 hexadecimal digits of the public key's SHA-256. The
+public key is published at ``/.well-known/entraide``. The core computes a receipt's content.
 """
 
 import base64
@@ -27,7 +27,7 @@ def canonical_bytes(receipt: Receipt) -> bytes:
     """Returns the bytes that are signed."""
     facts = msgspec.to_builtins(receipt)
     del facts["key"], facts["signature"]
-    if facts["smaller"] is None:  # as receipts were signed before it was there
+    if facts["smaller"] is None:  # older receipts were signed without this field
         del facts["smaller"]
     return _ENCODER.encode(facts)
 
@@ -38,7 +38,7 @@ def key_id(public: Ed25519PublicKey) -> str:
 
 
 class ReceiptSigner:
-    """Signs receipts with the pool's key, or with one that it delegated."""
+    """Signs receipts with the pool's key."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
@@ -47,13 +47,13 @@ class ReceiptSigner:
         self.public_base64 = base64.b64encode(public.public_bytes_raw()).decode("ascii")
 
     def sign(self, receipt: Receipt) -> Receipt:
-        """Returns a receipt with its signature."""
+        """Returns a receipt with its signature and key identifier."""
         signature = base64.b64encode(self._key.sign(canonical_bytes(receipt))).decode("ascii")
         return msgspec.structs.replace(receipt, key=self.key_id, signature=signature)
 
 
 def is_genuine(receipt: Receipt, public: Ed25519PublicKey) -> bool:
-    """Whether a receipt says what the holder of a key signed."""
+    """Whether a receipt's signature is valid for a public key."""
     try:
         public.verify(base64.b64decode(receipt.signature, validate=True), canonical_bytes(receipt))
     except (InvalidSignature, binascii.Error):

@@ -1,4 +1,4 @@
-"""Recent: the live jobs that ended last, so that their owners may still ask. In memory only."""
+"""Recent jobs: the live jobs that ended last, for queries of their owners. In memory only."""
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ RECENT_MAX = 5_000
 
 
 class EndedJob(Struct, frozen=True):
-    """What is remembered of a live job that ended; ``code`` is "" when it completed."""
+    """A live job that ended; ``code`` is "" if it completed."""
 
     facts: RequestFacts
     code: str
@@ -16,13 +16,13 @@ class EndedJob(Struct, frozen=True):
 
 
 class RecentJobs:
-    """The live jobs that ended last, so that their owners may still ask."""
+    """The ``RECENT_MAX`` live jobs that ended last."""
 
     def __init__(self) -> None:
         self._ended: dict[str, EndedJob] = {}
 
     def add(self, facts: RequestFacts, state: str, ended_at: float) -> None:
-        """Remembers a live job, and forgets the oldest one when there are too many."""
+        """Adds a live job; above the limit, drops the oldest."""
         if facts.kind is JobKind.LIVE:
             if len(self._ended) >= RECENT_MAX:
                 del self._ended[next(iter(self._ended))]
@@ -30,9 +30,9 @@ class RecentJobs:
             self._ended[facts.job] = EndedJob(facts, code, ended_at)
 
     def get(self, job: str) -> EndedJob | None:
-        """Returns a job that ended lately."""
+        """Returns a recently ended job, or None."""
         return self._ended.get(job)
 
     def list_of_coop(self, coop: str) -> list[EndedJob]:
-        """Returns a co-op's jobs that ended lately, newest first."""
+        """Returns a co-op's recently ended jobs, newest first."""
         return [job for job in reversed(self._ended.values()) if job.facts.coop == coop]

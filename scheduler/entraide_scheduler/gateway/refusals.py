@@ -1,7 +1,7 @@
-"""Refusals: why a gateway says no, as a value, and how each protocol's reader hears it.
+"""Refusals: errors of a gateway as values, and their HTTP status, headers, sentence and body.
 
-It decides the shape of an error (OpenAI's) and its language; the sentences are the catalogue's
-and the statuses are ``entraide.errors.CODES``'s.
+The body has OpenAI's error format. Sentences come from the locale files, statuses from
+``entraide.errors.CODES``.
 """
 
 import math
@@ -21,13 +21,13 @@ _ONE_LINE = str.maketrans("\n\t\u2028\u2029", "    ")
 
 
 class ErrorReply(Struct, frozen=True):
-    """An expected no.
+    """An error to send to a client.
 
     Attributes:
-        code: stable code, a key of ``CODES`` (any other reads as ``internal``).
-        values: the numbers and names of its sentence.
-        retry_after_s: when to try again, if known.
-        job: the job it is about, or "".
+        code: stable code, a key of ``CODES``; any other becomes ``internal``.
+        values: values of the sentence.
+        retry_after_s: seconds after which to retry, if known.
+        job: identifier of the job, or "".
     """
 
     code: str
@@ -37,12 +37,12 @@ class ErrorReply(Struct, frozen=True):
 
     @property
     def known_code(self) -> str:
-        """The code, or ``internal`` when it stands in no table."""
+        """The code, or ``internal`` if it is not in ``CODES``."""
         return self.code if self.code in CODES else "internal"
 
 
 class Refused(Exception):
-    """Carries a refusal up to the one place of a protocol that answers."""
+    """Raised to end a request with an error; the protocol's handler sends it."""
 
     def __init__(self, refusal: ErrorReply) -> None:
         super().__init__(refusal.code)
@@ -50,12 +50,12 @@ class Refused(Exception):
 
 
 def refused(code: str, *, job: str = "", **values: str | float) -> Refused:
-    """Returns the exception that carries a refusal."""
+    """Returns the exception for an error."""
     return Refused(ErrorReply(code, values, job=job))
 
 
 def clean_text(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
-    r"""Returns a foreign text fit for a sentence: bounded, and without control characters.
+    r"""Returns a client's text for a sentence: shortened, and without control characters.
 
     >>> clean_text("a\x1b[31mb" + "c" * 9, limit=8)
     'a[31mbc…'
@@ -65,18 +65,18 @@ def clean_text(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
 
 
 def http_status(refusal: ErrorReply) -> int:
-    """Returns the HTTP status of a refusal."""
+    """Returns the HTTP status of an error."""
     return CODES[refusal.known_code].http
 
 
 def error_sentence(refusal: ErrorReply, lang: str) -> str:
-    """Returns what a person reads."""
+    """Returns the sentence of an error."""
     named = {"job": refusal.job} if refusal.job else {}
     return i18n.error(refusal.known_code, lang, {**refusal.values, **named})
 
 
 def error_body(refusal: ErrorReply, lang: str) -> bytes:
-    """Returns a refusal as JSON in OpenAI's error shape."""
+    """Returns an error as JSON in OpenAI's format."""
     facts = CODES[refusal.known_code]
     error: dict[str, object] = {
         "message": error_sentence(refusal, lang),
@@ -90,15 +90,13 @@ def error_body(refusal: ErrorReply, lang: str) -> bytes:
 
 
 def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
-    """Returns the headers that go with a refusal: ``Retry-After`` in whole seconds, if known."""
+    """Returns the headers of an error, among them ``Retry-After`` in whole seconds."""
     header_list = [("x-request-id", refusal.job)] if refusal.job else []
     if refusal.retry_after_s is not None:
         header_list.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
     facts = CODES[refusal.known_code]
     if facts.http >= 500 and not facts.retryable:
-        header_list.append(
-            ("x-should-retry", "false")
-        )  # the official clients repeat any 5xx otherwise
+        header_list.append(("x-should-retry", "false"))  # OpenAI's clients otherwise retry any 5xx
     if refusal.known_code == "unauthorised":
         header_list.append(("www-authenticate", "Bearer"))
     return header_list

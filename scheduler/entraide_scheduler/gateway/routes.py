@@ -1,7 +1,7 @@
-"""Routes: which function answers which method and path.
+"""Routes: dispatches each HTTP request to the handler of its path and method.
 
-It decides paths, methods, who must show a key, and that every refusal on the way becomes one
-answer in OpenAI's error shape. It does none of the work.
+Handlers authenticate, call the gateway's parts and send the response. Each error becomes one
+response in OpenAI's error format.
 """
 
 import time
@@ -64,7 +64,7 @@ UNKNOWN = "unknown"
 
 
 class Route(Struct, frozen=True):
-    """A known path: its pattern, what stands in its braces, and its methods."""
+    """A matched path: its pattern, the value of its placeholder, and its handlers by method."""
 
     pattern: str
     name: str
@@ -72,7 +72,7 @@ class Route(Struct, frozen=True):
 
 
 def route_of(path: str) -> Route | None:
-    """Returns the route of a path, if any.
+    """Returns the route of a path, or None.
 
     >>> route_of("/v1/jobs/job-1/receipt").pattern
     '/v1/jobs/{job}/receipt'
@@ -94,7 +94,7 @@ def route_of(path: str) -> Route | None:
 
 
 class _Body(Struct):
-    """The request in a job's body, byte for byte."""
+    """The raw request in a job's body."""
 
     request: Raw
 
@@ -103,7 +103,7 @@ _BODY = JsonDecoder[_Body](_Body)
 
 
 def _request_bytes(body: bytes) -> bytes:
-    """Returns the request in a job's body, byte for byte: the same job sent again is the same."""
+    """Returns the raw request in a job's body, for comparison with a repeated submission."""
     try:
         return bytes(_BODY.decode(body).request)
     except (msgspec.DecodeError, RecursionError):
@@ -114,20 +114,20 @@ RouteHandler = Callable[["RouteCall"], Awaitable[None]]
 
 
 class RouteCall(Struct, frozen=True):
-    """One request on its way: the exchange, the name in its path, and its language."""
+    """A request: its exchange, the name in its path, and its language."""
 
     exchange: Exchange
     name: str
     lang: str
 
     def respond(self, body: bytes, status: int = 200) -> None:
-        """Answers with JSON, unless the client has left."""
+        """Sends a JSON response, unless the client has left."""
         if not self.exchange.is_over:
             self.exchange.respond(status, body)
 
 
 class Routes:
-    """Answers every request of a gateway."""
+    """Handles every HTTP request of a gateway."""
 
     def __init__(
         self,
@@ -174,18 +174,18 @@ class Routes:
         }
 
     def lang_of(self, exchange: Exchange) -> str:
-        """Returns the language to answer in."""
+        """Returns the language of the response."""
         return i18n.lang_of_header(exchange.request.headers.get("accept-language"), self._lang)
 
     def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
-        """Answers a request that the server did not hand over."""
+        """Sends an error for a request that the server refused."""
         exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
             refusal = ErrorReply(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
         send_refusal(exchange, refusal, self.lang_of(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Answers a request."""
+        """Handles a request."""
         request = exchange.request
         lang = self.lang_of(exchange)
         route = route_of(request.path)
@@ -297,10 +297,10 @@ class Routes:
             raise refused("unknown_model", model=call.name)
         call.respond(model)
 
-    # Pages: no key, no secret.
+    # Pages without a key.
 
     async def _pool_weights(self, call: RouteCall) -> None:
-        if self.pool_weights is None:  # a gateway in a process of its own has no roster
+        if self.pool_weights is None:  # a gateway in a process of its own has no node registry
             raise refused("unknown_path", path=call.exchange.request.path)
         await self.pool_weights.send_part(call.exchange, call.name)
 

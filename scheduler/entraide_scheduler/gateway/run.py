@@ -1,8 +1,8 @@
-"""``gateway run``: a gateway as a process of its own, over the bus.
+"""``gateway run``: a gateway as a process of its own, connected to the scheduler by the bus.
 
-It decides in which order such a process starts and stops. It needs the pool's state directory (the
-keys for identity, receipts and kept jobs are there) and the pool's store; as many as one likes may
-run. When the scheduler is away its clients' jobs wait, and are asked for again.
+The process needs the pool's state directory (keys of identity, receipts and kept jobs) and the
+pool's store. Any number of gateways may run. While the scheduler is unreachable, jobs wait and are
+submitted again.
 """
 
 import ssl
@@ -33,15 +33,15 @@ GRPC_GRACE_S = 2.0
 
 
 class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """All that a gateway of its own is told.
+    """Settings of a gateway process.
 
     Attributes:
-        gateway: its identifier; two gateways never share one.
+        gateway: identifier, unique in the pool.
         dir: the pool's state directory.
         store_url: "" for SQLite in ``dir/store.db``.
         kept_gateway: identifier of the gateway inside the scheduler.
-        pool, lang, drain_s: as the scheduler's.
-        nats, http, grpc, tls: as the scheduler's.
+        pool, lang, drain_s: as in ``SchedulerConfig``.
+        nats, http, grpc, tls: as in ``SchedulerConfig``.
     """
 
     gateway: str
@@ -58,7 +58,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _DeferredSink:
-    """Stands for the gateway until it is there: desk and gateway each want the other first."""
+    """Forwards to the gateway once it exists: adapter and gateway each need the other first."""
 
     def __init__(self) -> None:
         self.sink: GatewaySink | None = None
@@ -73,7 +73,7 @@ class _DeferredSink:
 
 
 def load_gateway_config(path: Path) -> GatewayConfig:
-    """Reads a gateway's config file; relative paths in it are beside it.
+    """Reads a gateway's config file; paths in it are relative to it.
 
     Raises:
         PoolError: ``config_refused``, with the file and the key.
@@ -90,7 +90,7 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     has_tls = bool(config.tls.hosts or config.tls.cert_file)
     for listen in (config.http, config.grpc):
         if requires_tls(listen.host) and not has_tls:
-            why = f"{listen.host} is reached from beyond this machine: [tls] is needed"
+            why = f"{listen.host} is reachable from other machines: [tls] is needed"
             raise _refused(path, why)
     if config.http.fault:
         raise _refused(path, config.http.fault)
@@ -107,7 +107,7 @@ def _refused(path: Path, why: str) -> PoolError:
 
 
 async def run_gateway(config: GatewayConfig) -> None:
-    """Runs a gateway until SIGTERM, SIGINT or the end of its parent's pipe.
+    """Runs a gateway until SIGTERM, SIGINT or the end of the parent's pipe.
 
     Raises:
         EntraideError: the bus or the store cannot be reached, or a key cannot be read.

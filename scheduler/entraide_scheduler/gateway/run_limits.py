@@ -1,8 +1,8 @@
-"""Run limits: what a gateway takes of one run, by what its lease grants. Pure.
+"""Run limits: enforces a lease's grant on the answer of one run. Pure.
 
-A stream may bring the granted tokens and so many bytes for each, and no more. What comes beyond
-ends the answer as one that has reached its length. From what came the gateway estimates tokens by
-itself: one for each event of a stream, and by its bytes for a whole answer.
+A stream may have the granted tokens, and a number of bytes per token. If it exceeds either, the
+answer ends with ``finish_reason`` ``length``. The gateway's own estimate of tokens is one per event
+of a stream, and bytes times ``TOKENS_PER_BYTE`` for a complete answer.
 """
 
 import msgspec
@@ -17,8 +17,8 @@ from entraide_scheduler.gateway.openai import CHAT
 from entraide_scheduler.gateway.token_estimator import TOKENS_PER_BYTE
 
 BYTES_AT_LEAST = 64 * 1024
-BYTES_PER_TOKEN = 1024  # of a chunk with one token, its frame and names included
-LOGPROBS_BYTES_PER_TOKEN = 16 * 1024  # twenty alternatives, each with its bytes
+BYTES_PER_TOKEN = 1024  # of a chunk with one token, with its JSON frame
+LOGPROBS_BYTES_PER_TOKEN = 16 * 1024  # with twenty alternatives per token
 
 
 class _Message(Struct):
@@ -39,14 +39,14 @@ _body = JsonDecoder[_Body](_Body)
 
 
 class RunLimits(Struct):
-    """What one run may bring, and what it has brought.
+    """Limits of one run, and the amounts received so far.
 
     Attributes:
-        input_tokens, output_tokens: granted.
-        size: bytes granted.
-        peak_w: the most that the node's device draws; 0 where nobody knows.
-        placed_at: when it was placed, by the scheduler's clock.
-        tokens, received, events: brought so far, the last by counting the stream's events.
+        input_tokens, output_tokens: granted tokens.
+        bytes_max: granted bytes.
+        peak_w: peak power of the node's device, watts; 0 if unknown.
+        placed_at: time of the placement, on the scheduler's clock.
+        tokens, received, events: reported tokens, bytes and events received so far.
     """
 
     input_tokens: int
@@ -60,7 +60,7 @@ class RunLimits(Struct):
 
     @classmethod
     def from_placement(cls, facts: RequestFacts, placed: JobPlaced) -> "RunLimits":
-        """Returns the limits of a run that was just placed."""
+        """Returns the limits of a placement."""
         granted = placed.output_tokens_max * max(1, facts.choices)
         with_logprobs = "logprobs" in facts.features
         bytes_per_token = LOGPROBS_BYTES_PER_TOKEN if with_logprobs else BYTES_PER_TOKEN
@@ -73,7 +73,7 @@ class RunLimits(Struct):
         )
 
     def count_part(self, message: Tokens) -> str:
-        """Counts a part of a stream; returns the code of what goes beyond the grant, or ""."""
+        """Counts a part of a stream; returns the code of an exceeded limit, or ""."""
         self.tokens += message.n
         self.received += len(message.data)
         self.events += message.data.count(b"data:")
@@ -82,7 +82,7 @@ class RunLimits(Struct):
         return STREAM_BYTES if self.received > self.bytes_max else ""
 
     def estimate_answer_tokens(self, message: RunEnded | None) -> int:
-        """Returns the tokens of what came, by the gateway's own estimate."""
+        """Returns the gateway's own estimate of the answer's tokens."""
         tokens = self.events
         if message is not None and message.body:
             tokens = _estimate_answer_tokens(message.body)
@@ -91,7 +91,7 @@ class RunLimits(Struct):
     def limit_usage(
         self, facts: RequestFacts, message: RunEnded, at: float
     ) -> tuple[Usage, tuple[str, ...]]:
-        """Returns the usage of an answer within the lease, and the codes of what was beyond."""
+        """Returns the usage limited to the lease, and the codes of the exceeded limits."""
         energy_uwh = energy_limit_uwh(self.peak_w, at - self.placed_at)
         grant = Grant(self.input_tokens, self.output_tokens, energy_uwh)
         estimate = Estimate(facts.input_tokens_est, None)
@@ -101,7 +101,7 @@ class RunLimits(Struct):
         return limit(message.usage, grant, estimate)
 
     def estimate_cut_usage(self, facts: RequestFacts, at: float) -> Usage:
-        """Returns the usage of a stream that was cut, by the gateway's own estimate."""
+        """Returns the estimated usage of a stream that was ended at its limit."""
         return Usage(
             input_tokens=facts.input_tokens_est,
             cached_tokens=0,
@@ -116,7 +116,7 @@ class RunLimits(Struct):
 
 
 def last_chunk(facts: RequestFacts, path: str, model: str, at: float) -> bytes:
-    """Returns the chunk that ends a stream which has reached its length."""
+    """Returns the last chunk of a stream, with ``finish_reason`` ``length``."""
     chat = path == CHAT
     kind = "chat.completion.chunk" if chat else "text_completion"
     empty: dict[str, object] = {"delta": {}} if chat else {"text": ""}
@@ -129,7 +129,7 @@ def last_chunk(facts: RequestFacts, path: str, model: str, at: float) -> bytes:
 
 
 def _estimate_answer_tokens(body: bytes) -> int:
-    """Returns about how many tokens the texts of a whole answer have."""
+    """Returns the estimated tokens of a complete answer, from its bytes."""
     try:
         choices = _body.decode(body).choices
     except (msgspec.DecodeError, RecursionError):

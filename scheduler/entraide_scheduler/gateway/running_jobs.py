@@ -1,11 +1,11 @@
-"""Running jobs: from the desk's placements and the nodes' answers to whoever listens.
+"""Running jobs: the state of each job at its gateway, from submission to answer or failure.
 
-It decides which messages of a job still count, when an answer is whole, and when it is broken.
-It knows nothing of HTTP, gRPC or the store: those listen. Until the first part of an answer has
-been handed on, a job may be placed again as often as the core likes; after that it may not.
+In: placements, refusals and ends from the scheduler; parts and ends of answers from nodes. Out:
+runs and cancellations to nodes, tokens and answers to each job's ``AnswerListener``. A job may be
+placed again until the first part of its answer was forwarded; after that, a lost node ends it.
 
-A job here goes through the phases of ``phases``; whatever is not in the table is not for us, and
-is dropped and counted.
+Each job follows the transitions of ``phases``; a message without a transition is dropped and
+counted.
 """
 
 import asyncio
@@ -48,35 +48,35 @@ from entraide_scheduler.node_validation import check
 from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
 
 JOBS_MAX = 20_000
-COMPLETED_UNSEEN = "stream_broken"  # the core says that a job completed whose answer never came
-CORE_OUTCOME_TIMEOUT_S = 15.0  # between the two tellings of a job's end: the node's and the core's
+COMPLETED_UNSEEN = "stream_broken"  # the core reports completion, but no answer arrived
+CORE_OUTCOME_TIMEOUT_S = 15.0  # maximum time between the node's and the core's report of an end
 
 
 class JobCounters(Protocol):
-    """What is counted on the way."""
+    """Counts what happens to jobs."""
 
     def count_dropped(self, what: str) -> None:
-        """A message was not for us any more."""
+        """Counts a message that was not used, by reason."""
 
     def count_placement(self, attempt: int) -> None:
-        """A job was placed; ``attempt`` begins at 1."""
+        """Counts a placement; ``attempt`` begins at 1."""
 
     def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
-        """A job ended."""
+        """Counts the end of a job."""
 
     def count_failure(self, what: str) -> None:
-        """Something beside the answer could not be done."""
+        """Counts a failed step other than the answer."""
 
 
 class KeptJobHandler(Protocol):
-    """Whoever knows the jobs that are kept in the store."""
+    """Handles messages about kept jobs that are not in memory."""
 
     def on_scheduler_message(self, message: JobUpdate) -> bool:
-        """Takes a message about a job that is not in memory; False when it is not a kept job."""
+        """Handles a message about a job; returns False if it is not a kept job."""
 
 
 class RunningJob:
-    """One job: who asked, what, where it runs, and how much of it was handed on."""
+    """State of one job: request, listener, placement, and tokens forwarded so far."""
 
     __slots__ = (
         "attempts",
@@ -108,7 +108,7 @@ class RunningJob:
         self.outcome_timer: asyncio.TimerHandle | None = None
 
     def advance(self, trigger: str) -> bool:
-        """Goes to the next phase, if the table has one."""
+        """Makes the transition of a trigger; returns False if the table has none."""
         phase = TRANSITIONS.get((self.phase, trigger))
         if phase is None:
             return False
@@ -117,7 +117,7 @@ class RunningJob:
 
 
 class RunningJobs:
-    """The jobs of this gateway; the desk's sink."""
+    """The unfinished jobs of this gateway."""
 
     def __init__(
         self,
@@ -146,30 +146,30 @@ class RunningJobs:
 
     @property
     def live_count(self) -> int:
-        """How many live jobs have not ended."""
+        """Number of live jobs that have not ended."""
         return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
 
     @property
     def has_room(self) -> bool:
-        """Whether another job may be asked for."""
+        """Whether another job can be submitted."""
         return len(self._jobs) < JOBS_MAX
 
     def has_idempotency_key(self, coop: str, idempotency: str) -> bool:
-        """Whether a job of this co-op with this idempotency key has not ended."""
+        """Whether the co-op has an unfinished job with this idempotency key."""
         return any(job.facts.idempotency == idempotency for job in self.list_of_coop(coop))
 
     async def wait_until_drained(self) -> None:
-        """Returns when no live job is left."""
+        """Waits until no live job is left."""
         while self.live_count:
             self._job_closed.clear()
             await self._job_closed.wait()
 
     def set_kept_job_handler(self, handler: KeptJobHandler) -> None:
-        """Names whoever knows the kept jobs."""
+        """Sets the handler of messages about kept jobs that are not in memory."""
         self._kept_job_handler = handler
 
     def get(self, job: str) -> RunningJob | None:
-        """Returns a job that has not ended."""
+        """Returns a job that has not ended, or None."""
         return self._jobs.get(job)
 
     def list_of_coop(self, coop: str) -> list[RunningJob]:
@@ -177,7 +177,7 @@ class RunningJobs:
         return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
 
     def start(self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener) -> bool:
-        """Asks for a job; its listener hears the rest. False when there are too many."""
+        """Submits a job; its listener receives the answer. Returns False if there are too many."""
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
         self._jobs[facts.job] = RunningJob(facts, ask, listener)
@@ -187,7 +187,7 @@ class RunningJobs:
     def start_placed(
         self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener, placed: JobPlaced
     ) -> bool:
-        """Takes up a kept job where the core has just placed it. False when there are too many."""
+        """Starts a kept job that was just placed. Returns False if there are too many."""
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
         self._jobs[facts.job] = RunningJob(facts, ask, listener)
@@ -195,7 +195,7 @@ class RunningJobs:
         return True
 
     def cancel(self, job: str, reason: str) -> bool:
-        """Ends a job from this side: its node stops at once, and its listener is told."""
+        """Cancels a job at its node and at the scheduler, and fails its listener."""
         running = self._jobs.get(job)
         if running is None:
             return False
@@ -205,7 +205,7 @@ class RunningJobs:
         return True
 
     def end_revoked(self, revoked: KeyRevoked | NodeRevoked) -> None:
-        """Ends the live jobs of a revoked key, or the answers that a revoked node has begun."""
+        """Ends the live jobs of a revoked key, or the partial answers of a revoked node."""
         for running in list(self._jobs.values()):
             if isinstance(revoked, KeyRevoked):
                 if running.facts.key == revoked.key and running.facts.kind is JobKind.LIVE:
@@ -214,7 +214,7 @@ class RunningJobs:
                 self._abandon(running, "stream_broken")
 
     def end_all(self, code: str) -> None:
-        """Ends every live job, for this gateway stops; kept jobs go on after its next start."""
+        """Ends every live job because the gateway stops; kept jobs continue at the next start."""
         for running in list(self._jobs.values()):
             if running.facts.kind is JobKind.LIVE:
                 self.cancel(running.facts.job, code)
@@ -222,10 +222,10 @@ class RunningJobs:
                 self._cancel_outcome_timer(running)
                 del self._jobs[running.facts.job]
 
-    # The desk calls these.
+    # The scheduler port calls these.
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
-        """The scheduler placed, refused or ended a job."""
+        """Handles a job's placement, refusal or end, or a revocation."""
         if isinstance(message, KeyRevoked | NodeRevoked):
             self.end_revoked(message)
             return
@@ -235,12 +235,12 @@ class RunningJobs:
             return
         try:
             self._handle_scheduler_message(message, running)
-        except Exception:  # noqa: BLE001  (one job must never take the others' ears with it)
+        except Exception:  # noqa: BLE001  (an error in one job must not affect the others)
             self._log.exception("gateway.job_failed", job=message.job)
             self._fail(running, ErrorReply("internal", job=message.job))
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
-        """A node sent part of an answer, or its end."""
+        """Handles a part of an answer, or its end."""
         running = self._jobs.get(message.job)
         try:
             self._handle_node_message(node, message, running)
@@ -275,7 +275,7 @@ class RunningJobs:
                 self._handle_core_end(message, running)
 
     def _handle_unknown_job(self, message: JobUpdate) -> None:
-        """A job that is not in memory: a kept one, or one that we ended first."""
+        """Handles a message about a job that is not in memory: kept, or ended."""
         if self._kept_job_handler is not None and self._kept_job_handler.on_scheduler_message(
             message
         ):
@@ -291,7 +291,7 @@ class RunningJobs:
             running.epoch = message.epoch
             self._abandon(running, "stream_broken")
             return
-        if running.node:  # one answer is enough, should the old node still be there
+        if running.node:  # the former node may still be running the job
             self._cancel_run(running)
         running.advance("placed")
         self._cancel_outcome_timer(running)
@@ -332,7 +332,7 @@ class RunningJobs:
 
     def _handle_end(self, message: RunEnded, running: RunningJob) -> None:
         if message.outcome is not Outcome.COMPLETED:
-            # The core decides whether it is placed again or over; either is told soon.
+            # The core decides whether the job is placed again or ends, and sends either soon.
             self._await_core_outcome(running, message.code or "engine_failed")
             return
         limits = running.limits
@@ -345,7 +345,7 @@ class RunningJobs:
             self._report_excess(running, exceeded[0], limits.estimate_answer_tokens(message))
 
     def _end_at_limit(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
-        """Ends a stream that brought more than was granted, as one that reached its length."""
+        """Ends a stream that exceeds its grant, with ``finish_reason`` ``length``."""
         model = running.terms.model if running.terms is not None else running.request.model
         final = last_chunk(running.facts, running.request.path, model, self._clock())
         usage = limits.estimate_cut_usage(running.facts, self._clock())
@@ -358,7 +358,7 @@ class RunningJobs:
         self._scheduler.exceeded(LeaseExceeded(*run, reason, output_tokens))
 
     def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
-        """Hands a whole answer on; False when the job is over already."""
+        """Passes a complete answer to the listener; returns False if the job has ended already."""
         if running.terms is None or not running.advance("whole"):
             return False
         answer = CompleteAnswer(
@@ -370,19 +370,19 @@ class RunningJobs:
         return True
 
     def _make_receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
-        """Returns the receipt on an answer; an answer does not wait for one that cannot be made."""
+        """Returns the receipt of an answer, or None if it cannot be made."""
         try:
             settlement = settle(terms, usage)
             unsigned = receipt(terms, usage, settlement, settled=False, issued_at=self._clock())
             return self._signer.sign(unsigned)
-        except Exception:  # noqa: BLE001  (any: the client gets its answer all the same)
+        except Exception:  # noqa: BLE001  (the client gets its answer without a receipt)
             self._log.exception("gateway.no_receipt", job=running.facts.job)
             self._counters.count_failure("receipt")
             return None
 
     def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
-            # Told on another road than the answer, which may still be on its way.
+            # The answer comes from the node and may still be on its way.
             self._await_core_outcome(running, COMPLETED_UNSEEN)
             return
         fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
@@ -404,7 +404,7 @@ class RunningJobs:
             self._nodes.cancel(running.node, CancelRun(running.facts.job, running.epoch))
 
     def _reject_answer(self, running: RunningJob) -> None:
-        """Drops an answer that cannot be used: its job runs again unless some was handed on."""
+        """Drops an invalid answer: the job runs again, unless a part was forwarded already."""
         if running.phase is JobPhase.RUNNING:
             self._await_core_outcome(running, "engine_failed")
             self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
@@ -424,17 +424,17 @@ class RunningJobs:
         self._job_closed.set()
 
     def _notify_listener(self, running: RunningJob, notify: Callable[[], None]) -> None:
-        """Tells the listener how its job ended, before anything else that might fail."""
+        """Notifies the listener of its job's end, before any other step that might fail."""
         try:
             notify()
-        except Exception:  # noqa: BLE001  (one listener must not silence the others)
+        except Exception:  # noqa: BLE001  (an error in one listener must not affect the others)
             self._log.exception("gateway.listener_failed", job=running.facts.job)
             self._counters.count_failure("listener")
             with contextlib.suppress(Exception):
                 running.listener.on_error(ErrorReply("internal", job=running.facts.job))
 
     def _follow_up(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
-        """Counts, remembers and learns from a job whose listener has been told."""
+        """Counts and records an ended job, and updates the token estimator."""
         try:
             self._counters.count_end(state, answer)
             self.recent.add(running.facts, state, self._clock())
@@ -453,17 +453,19 @@ class RunningJobs:
             )
 
     def _on_outcome_timeout(self, running: RunningJob, code: str) -> None:
-        """The core has not said what follows on the end of a run.
+        """Handles a missing report of the core about the end of a run.
 
-        A job of which nothing was handed on may stand in line. The core is told that its run is
-        over, for its node may have told the core something else.
+        A job of which nothing was forwarded may be queued again. The core is told that its run has
+        ended, because the node may have reported otherwise.
         """
         if running.phase is JobPhase.RUNNING and code != COMPLETED_UNSEEN:
             running.outcome_timer = None
-            self._await_core_outcome(running, code)  # ended by a placement, which may come at once
+            self._await_core_outcome(
+                running, code
+            )  # cancelled by a placement, which may follow at once
             self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
             return
-        self._log.warning("gateway.no_verdict", job=running.facts.job, code=code)
+        self._log.warning("gateway.no_core_outcome", job=running.facts.job, code=code)
         self._scheduler.abandon(running.facts.job, running.epoch, "stream_broken")
         self._stop_and_fail(running, code)
 

@@ -1,10 +1,9 @@
-"""Schema bounds: which JSON schemas an engine may be given.
+"""Schema bounds: limits of JSON schemas, before an engine compiles them to grammars.
 
-An engine turns a schema into a grammar of its own; a small schema can make a grammar that takes
-all memory (``maxItems: 1e9``), or a recursion without end (a ``$ref`` that leads to itself), and
-end the engine with every run on it. It decides bounds on bytes, depth, repetitions, enums and
-properties, and follows references; patterns are checked by ``pattern_bounds``. Everything else
-about a schema is the engine's to judge.
+A small schema can produce a grammar that exhausts memory (``maxItems: 1e9``) or recurses without
+end (a cyclic ``$ref``), which ends the engine and all its runs. Bytes, depth, repetitions, enum
+values and properties are bounded, references are followed, and patterns are checked by
+``pattern_bounds``. The engine checks everything else.
 """
 
 from collections.abc import Iterator
@@ -17,12 +16,12 @@ from entraide_scheduler.gateway.pattern_bounds import NUMBER_MAX, REPETITIONS_MA
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text
 from entraide_scheduler.gateway.strict_json import check_free_json
 
-SCHEMA_BYTES_MAX = 64 * 1024  # of one schema, and of all tools together four times as much
+SCHEMA_BYTES_MAX = 64 * 1024  # of one schema; four times as much for all tools together
 SCHEMA_DEPTH_MAX = 32
 REPETITIONS_SUM_MAX = 5_000
-PROPERTIES_MAX = 400  # over all objects; llama.cpp took more than 12 s for a token of 1,500
+PROPERTIES_MAX = 400  # over all objects; with 1,500, llama.cpp took more than 12 s per token
 ENUM_VALUES_MAX = 500
-REFERENCES_MAX = 32  # that lead to each other
+REFERENCES_MAX = 32  # length of a chain
 
 COUNTS = (
     "minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties",
@@ -37,10 +36,10 @@ LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipl
 
 
 def check_schema(schema: dict[str, Any], param: str) -> int:
-    """Checks a schema; returns its bytes.
+    """Checks a schema; returns its size in bytes.
 
     Raises:
-        Refused: ``invalid_request``, with the keyword that is out of bounds.
+        Refused: ``invalid_request``, with the keyword at fault.
     """
     check_free_json(schema, param)
     size = len(msgspec.json.encode(schema))
@@ -71,7 +70,7 @@ def _refused(param: str, fault: str, **values: str | float) -> Refused:
 
 
 def _parts(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
-    """Yields every object in a schema with its depth, the outermost first."""
+    """Yields every object in a schema with its depth, in breadth-first order."""
     level: list[Any] = [schema]
     depth = 0
     while level:
@@ -87,7 +86,7 @@ def _parts(schema: dict[str, Any]) -> Iterator[tuple[dict[str, Any], int]]:
 
 
 def _repetitions(part: dict[str, Any], param: str) -> int:
-    """Returns how often something is to be repeated, as the object's keywords say."""
+    """Returns the sum of an object's counts and counted repetitions."""
     counted = 0
     for keyword in COUNTS:
         count = part.get(keyword)
@@ -110,7 +109,7 @@ def _check_limits(part: dict[str, Any], param: str) -> None:
 
 
 def _check_pairs(part: dict[str, Any], param: str) -> None:
-    """Refuses what no value can fulfil: llama.cpp looks for one without end."""
+    """Refuses a minimum above its maximum, with which llama.cpp does not terminate."""
     for low, high in PAIRS:
         least, most = part.get(low), part.get(high)
         if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
@@ -118,7 +117,7 @@ def _check_pairs(part: dict[str, Any], param: str) -> None:
 
 
 def _check_reference(part: dict[str, Any], schema: dict[str, Any], param: str) -> None:
-    """Follows a reference to what is not one; it must lie inside the schema, and lead somewhere."""
+    """Follows a chain of references, which must end inside the schema."""
     followed = 0
     target: Any = part
     while isinstance(target, dict) and isinstance(reference := target.get("$ref"), str):
@@ -131,7 +130,7 @@ def _check_reference(part: dict[str, Any], schema: dict[str, Any], param: str) -
 
 
 def _target(reference: str, schema: dict[str, Any]) -> Any:
-    """Returns what a reference names; None where it is not inside the schema."""
+    """Returns the target of a reference; None if it is not inside the schema."""
     if reference == "#":
         return schema
     if not reference.startswith("#/"):

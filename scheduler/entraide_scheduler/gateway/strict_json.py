@@ -1,8 +1,7 @@
-"""Strict JSON: the body of a request as plain values, or a refusal that says where it is wrong.
+"""Strict JSON: parses a request's body, or refuses it with the position of the fault.
 
-It decides what JSON is accepted: UTF-8 text of RFC 8259, every name of an object once, every number
-finite, every text valid Unicode, a bounded number of objects and lists, a bounded depth. It never
-raises anything but ``Refused``. It knows no field by name.
+Accepted is UTF-8 JSON of RFC 8259 with unique names in each object, finite numbers, valid Unicode,
+and a bounded number and depth of objects and lists. The only exception is ``Refused``.
 """
 
 import json
@@ -17,7 +16,7 @@ INTEGER_MAX = 2**63 - 1
 
 
 class _DuplicateName(ValueError):
-    """An object has one name twice."""
+    """An object has a name twice."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -32,7 +31,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     """Returns the JSON object in a body.
 
     Raises:
-        Refused: ``invalid_json``, or ``invalid_request`` where it is not an object.
+        Refused: ``invalid_json``, or ``invalid_request`` if the body is not an object.
     """
     try:
         text = body.decode("utf-8")
@@ -49,7 +48,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def check_free_json(value: Any, param: str) -> None:
-    """Checks JSON whose fields are not known: its depth, and that its numbers are finite.
+    """Checks the depth and the numbers of JSON with arbitrary fields.
 
     Raises:
         Refused: ``invalid_request``.
@@ -91,7 +90,7 @@ def _decoded(text: str) -> Any:
 
 
 def _check_unicode(value: Any) -> None:
-    """An escape may name half of a surrogate pair, which no text can hold."""
+    """Refuses an escape of a single surrogate, which is no valid Unicode."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:

@@ -1,10 +1,9 @@
-"""Sizes: how many prompt tokens a request comes to, learned from what engines count.
+"""Token estimator: predicts the prompt tokens of a request from its size, without a tokenizer.
 
-A prompt is its text and what the model's template puts around it, a system prompt of its own among
-it; of a short question the template is most. So two numbers are learned for each model, tokens of
-the template and tokens a byte: a straight line through the runs, fitted with what is believed
-before any (Bayesian linear regression with normal priors, Bishop 2006, 3.3), in which old runs
-fade. It refuses to know tokenizers and texts.
+In: bytes of text, and the token counts that engines report. Out: expected prompt tokens. The model
+is linear, tokens = template + tokens per byte × bytes, because a chat template (with a default
+system prompt) dominates short prompts. Both parameters are fitted per model by Bayesian linear
+regression with independent normal priors (Bishop 2006, 3.3) and exponential forgetting of old runs.
 """
 
 from typing import NamedTuple
@@ -15,28 +14,28 @@ from entraide_scheduler.gateway.openai import CHAT, MESSAGE_TOKENS, TEMPLATE_TOK
 
 
 class Prior(NamedTuple):
-    """What is believed of a number before any run: its mean, and how far it may lie from it."""
+    """Normal prior of a parameter: mean and standard deviation (``spread``)."""
 
     mean: float
     spread: float
 
 
-# Tokens of the template: ChatML with a short system prompt of its own has 20 to 35, others 5. A
-# bare prompt has a token for its beginning at most.
+# Tokens of the template: ChatML with a short default system prompt has 20 to 35, others 5. A
+# completion prompt has at most a begin-of-text token.
 CHAT_TEMPLATE_TOKENS = Prior(20.0, 15.0)
 COMPLETION_TEMPLATE_TOKENS = Prior(1.0, 1.0)
-# Tokens a byte, between English (about 1/4) and French (about 1/3) for common byte-pair
+# Tokens per byte, between English (about 1/4) and French (about 1/3) for common byte-pair
 # vocabularies.
 TOKENS_PER_BYTE = Prior(1 / 3.5, 0.08)
-RELATIVE_NOISE = 0.1  # how far a run's tokens lie from the line, as a part of them
-FORGETTING_FACTOR = 0.9  # what a run still counts for after the next one
+RELATIVE_NOISE = 0.1  # standard deviation of a run's tokens, relative to them
+FORGETTING_FACTOR = 0.9  # factor on the weight of earlier runs at each new run
 TOKENS_PER_BYTE_MIN, TOKENS_PER_BYTE_MAX = 1 / 16, 1.0  # tokens
 TEMPLATE_TOKENS_MAX = float(TEMPLATE_TOKENS + MESSAGE_TOKENS)
 MODELS_MAX = 1_000
 
 
 class TokenRegression(Struct):
-    """Tokens over bytes: the weighted sums that a fit needs, of runs that fade."""
+    """Sufficient statistics of the regression: weighted sums over runs, with forgetting."""
 
     runs: float = 0.0
     size: float = 0.0
@@ -45,7 +44,7 @@ class TokenRegression(Struct):
     size_tokens: float = 0.0
 
     def add_run(self, size: float, tokens: float) -> None:
-        """Takes in a run of so many bytes."""
+        """Adds a run with ``size`` bytes and ``tokens`` tokens."""
         weight = 1.0 / (RELATIVE_NOISE * tokens) ** 2
         self.runs = FORGETTING_FACTOR * self.runs + weight
         self.size = FORGETTING_FACTOR * self.size + weight * size
@@ -54,10 +53,10 @@ class TokenRegression(Struct):
         self.size_tokens = FORGETTING_FACTOR * self.size_tokens + weight * size * tokens
 
     def fit(self, prior: Prior) -> tuple[float, float]:
-        """Returns tokens of the template and tokens a byte.
+        """Returns the posterior means: tokens of the template, and tokens per byte.
 
         Args:
-            prior: of the template's tokens.
+            prior: prior of the template's tokens.
         """
         prior_weight, prior_weight_per_byte = prior.spread**-2, TOKENS_PER_BYTE.spread**-2
         runs, size_size = self.runs + prior_weight, self.size_size + prior_weight_per_byte
@@ -71,21 +70,21 @@ class TokenRegression(Struct):
 
 
 class TokenEstimator:
-    """What is known of each model, by the name asked for and the kind of request."""
+    """The regressions, by model name and path."""
 
     def __init__(self) -> None:
         self._regressions: dict[tuple[str, str], TokenRegression] = {}
 
     def estimate_input_tokens(self, ask: ParsedRequest) -> int:
-        """Returns how many prompt tokens are to be expected."""
+        """Returns the expected prompt tokens, from 1 to ``input_tokens_max``."""
         regression = self._regressions.get((ask.model, ask.path)) or TokenRegression()
         template, per_byte = regression.fit(_template_prior(ask.path))
         return max(1, min(ask.input_tokens_max, round(template + per_byte * ask.text_bytes)))
 
     def add_count(self, ask: ParsedRequest, model: str, input_tokens: int) -> None:
-        """Takes in what an engine counted, for the model that ran and for the name asked for.
+        """Adds an engine's count, for the model that ran and for the requested name.
 
-        Tokens of images say nothing of texts.
+        Requests with images are skipped, because image tokens do not depend on text bytes.
         """
         if input_tokens <= 0 or ask.text_bytes <= 0 or "images" in ask.features:
             return
@@ -100,5 +99,5 @@ class TokenEstimator:
 
 
 def _template_prior(path: str) -> Prior:
-    """Returns what is believed of what a model puts around a text of that kind."""
+    """Returns the prior of the template's tokens for a path."""
     return CHAT_TEMPLATE_TOKENS if path == CHAT else COMPLETION_TEMPLATE_TOKENS

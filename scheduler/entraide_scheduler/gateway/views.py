@@ -1,7 +1,6 @@
-"""Views: jobs, explanations, models and the pool, as JSON that people and programs read.
+"""Views: JSON of jobs, explanations, models and the pool's status. Pure.
 
-It decides field names and that every reason comes as a sentence in both languages beside its code.
-It asks nobody: it is given what it shows.
+Each reason has its code and its sentence in both languages.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ REFUSED_STATUS = frozenset({400, 403, 404, 413, 429})
 
 
 class JobStatus(Struct, frozen=True, omit_defaults=True):
-    """A job as its owner sees it; times are seconds since the epoch."""
+    """Status of a job for its owner; times are seconds since the epoch."""
 
     id: str
     object: str
@@ -45,7 +44,7 @@ class JobStatus(Struct, frozen=True, omit_defaults=True):
 def kept_job_status(
     row: KeptJobRow, running: RunningJob | None, lang: str, result: bytes = b""
 ) -> JobStatus:
-    """Returns a kept job."""
+    """Returns the status of a kept job."""
     state = row.state
     if state == "queued" and running is not None:
         state = "active"
@@ -67,7 +66,7 @@ def kept_job_status(
 
 
 def running_job_status(job: RunningJob) -> JobStatus:
-    """Returns a live job that has not ended."""
+    """Returns the status of a live job that has not ended."""
     return JobStatus(
         id=job.facts.job,
         object="job",
@@ -80,7 +79,7 @@ def running_job_status(job: RunningJob) -> JobStatus:
 
 
 def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -> JobStatus:
-    """Returns a live job that ended lately, with its settled receipt if it is known."""
+    """Returns the status of a recently ended live job, with its settled receipt if known."""
     return JobStatus(
         id=job.facts.job,
         object="job",
@@ -97,7 +96,7 @@ def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -
 
 
 def ended_state(code: str) -> str:
-    """Returns the state of a job that ended with a code ("" for none)."""
+    """Returns the final state of a job by its error code ("" for none)."""
     if not code:
         return "completed"
     if code in CANCELLED or code == "client_too_slow":
@@ -106,7 +105,7 @@ def ended_state(code: str) -> str:
 
 
 def explanation_json(explanation: Explanation) -> bytes:
-    """Returns an explanation with its sentences in French and in English."""
+    """Returns an explanation as JSON, with its sentences in French and in English."""
     document = explanations.document(explanation)
     document["sentence"] = {
         lang: explanations.sentence(explanation, lang) for lang in i18n.LANGUAGES
@@ -121,12 +120,12 @@ def explanation_json(explanation: Explanation) -> bytes:
 
 
 def receipt_json(receipt: Receipt) -> bytes:
-    """Returns a receipt."""
+    """Returns a receipt as JSON."""
     return msgspec.json.encode(receipt)
 
 
 def models_json(models: Sequence[ModelCard], pool: str) -> bytes:
-    """Returns the models as OpenAI lists them, with what the pool knows besides."""
+    """Returns the models in OpenAI's list format, with additional fields of the pool."""
     return msgspec.json.encode(
         {
             "object": "list",
@@ -150,7 +149,7 @@ def models_json(models: Sequence[ModelCard], pool: str) -> bytes:
 
 
 class NodeStatus(Struct, frozen=True):
-    """A node as the status page shows it; nothing here is secret."""
+    """Public status of a node, for the status page."""
 
     node: str
     coop: str
@@ -166,7 +165,7 @@ class NodeStatus(Struct, frozen=True):
 
 
 class PoolStatus(Struct, frozen=True):
-    """The pool as the status page shows it."""
+    """Public status of the pool, for the status page."""
 
     queued: int
     running: int
@@ -177,7 +176,7 @@ class PoolStatus(Struct, frozen=True):
 def status_json(
     status: PoolStatus | None, models: Sequence[ModelCard], *, pool: str, at: float
 ) -> bytes:
-    """Returns the pool's state, with the reasons and places in both languages."""
+    """Returns the pool's status as JSON, with reasons and zone names in both languages."""
     nodes = []
     for node in status.nodes if status is not None else ():
         shown = msgspec.to_builtins(node)

@@ -1,9 +1,8 @@
-"""Weights: the pool's own copies of pinned files, in pieces, for its approved nodes.
+"""Weights: serves pinned model files to approved nodes, in parts.
 
-It decides who is served (a node that the pool approves now, by a pass that its identity signed)
-and what: files that the catalogue pins, by their SHA-256, where the pool's folders have them; never
-another file of this disk. A node proves what it got by that checksum, so that nothing here must be
-believed. Each answer is one piece of bounded length: a download goes on by ``Range``.
+A request needs a pass signed by the identity of an approved node. Only files that the catalogue
+pins by SHA-256 and that lie in the pool's folders are served. Each response is one part of at most
+``PART_BYTES_MAX``; a node continues by ``Range`` and verifies the checksum.
 """
 
 import asyncio
@@ -20,16 +19,16 @@ from entraide_scheduler.gateway.http import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 PATH = "/weights/"
-FOLDER = "weights"  # of the pool's own, in its state directory
+FOLDER = "weights"  # in the pool's state directory
 PART_BYTES_MAX = 4 * 1024 * 1024
-READS_MAX = 8  # pieces in memory at once, over all nodes
+READS_MAX = 8  # concurrent reads, over all nodes
 BUSY_RETRY_S = 1.0
 
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})?")
 
 
 class FilePart(Struct, frozen=True):
-    """A part of a file: its bytes, where it begins, and how long the file is."""
+    """A part of a file: its bytes, its offset, and the size of the file."""
 
     data: bytes
     start: int
@@ -37,13 +36,13 @@ class FilePart(Struct, frozen=True):
 
 
 class WeightServer:
-    """Serves the pinned files that the pool has.
+    """Serves the pool's pinned files.
 
     Args:
         catalogue: returns the catalogue in force.
-        folders: where files lie, laid out as a node's store is, or by their own name.
-        key_of: returns the public key of an approved node, "" for any other.
-        now: seconds since the epoch.
+        folders: folders of files, in the layout of a node's store or by file name.
+        key_of: returns the public key of an approved node, else "".
+        now: returns seconds since the epoch.
     """
 
     def __init__(
@@ -61,11 +60,11 @@ class WeightServer:
         self._reads = 0
 
     async def send_part(self, exchange: Exchange, sha256: str) -> None:
-        """Answers with a piece of the file that has this checksum.
+        """Sends a part of the file with this SHA-256.
 
         Raises:
-            Refused: ``unauthorised``: no pass of an approved node; ``unknown_path``: no such file
-                is pinned, or the pool does not have it; ``queue_full``: too many are served now.
+            Refused: ``unauthorised``: no valid pass; ``unknown_path``: the file is not
+                pinned or not present; ``queue_full``: too many concurrent reads.
         """
         headers = exchange.request.headers
         if not self.is_approved(headers.get("authorization", ""), f"{PATH}{sha256}"):
@@ -88,7 +87,7 @@ class WeightServer:
             _send(exchange, part)
 
     def is_approved(self, authorization: str, path: str) -> bool:
-        """Whether a header is the pass of a node that is approved now."""
+        """Whether a header is a valid pass of an approved node."""
         node_token = node_pass.read(authorization)
         key = self._key_of(node_token.node) if node_token is not None else ""
         if node_token is None or not key:
@@ -96,7 +95,7 @@ class WeightServer:
         return node_pass.is_genuine(node_token, public_key=key, path=path, now=self._now())
 
     def read_part(self, sha256: str, start: int, last: str | None = None) -> FilePart | None:
-        """Reads a piece of a pinned file; None when the pool does not have it. Blocks."""
+        """Reads a part of a pinned file; returns None if it is not present. Blocks."""
         for place, file in self._pinned_files(sha256):
             for folder in self._folders:
                 for name in (f"{place}/{file.name}", file.name, Path(file.name).name):
