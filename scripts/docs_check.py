@@ -21,7 +21,7 @@ HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 
 
 def tracked(*patterns: str) -> list[Path]:
-    """The files in the checkout that match, ignored ones left out."""
+    """Returns the files in git that match."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
         check=True,
@@ -33,7 +33,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that a forge makes from a page's headings."""
+    """Returns the anchors that a code-hosting site makes from a page's headings."""
     titles = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", title) for title in HEADING.findall(text))
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -61,7 +61,7 @@ def broken_links(page: Path) -> list[str]:
 
 
 def module_name(path: Path) -> str:
-    """The import name of a source file."""
+    """Returns the import name of a source file."""
     inside = path.relative_to(ROOT).parts[1:]
     return ".".join(inside).removesuffix(".py").removesuffix(".__init__")
 

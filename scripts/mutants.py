@@ -1,10 +1,10 @@
-"""Changes the core's accounting one small step at a time, and tells which changes no test notices.
+"""Mutation testing of the core's accounting: lists the changes that no test detects.
 
-`mutmut` makes the mutants. This script gives it one root with the two packages and the tests in it,
-adds the operators that it has not (deleted statements, negated conditions), and writes to
-build/mutants what it found: report.json and survivors.diff. A survivor is killed by a new test, or
-listed in docs/reference/mutants.md with the reason why no test can tell it. The run counts only if
-the tests pass without a change and fail with one that was planted.
+`mutmut` makes the mutants. This script copies the two packages and the tests under one root for it,
+adds two operators (deleted statements, negated conditions), and writes report.json and
+survivors.diff to build/mutants. A survivor needs a new test, or an entry in
+docs/reference/mutants.md with the reason why it is equivalent. The run is valid only if the tests
+pass without a mutant and fail with a known one.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ TESTS = (
 
 RECORDED = "tests/scheduler/test_recorded_state.py::test_journal_gives_the_decisions_on_record"
 
-# A line of the ledger with the wrong sign: tests that pass with it would notice nothing.
-PLANTED = (
+# The known mutant: a line of the ledger with the wrong sign, which the tests must detect.
+KNOWN_MUTANT = (
     f"{CORE}/ledger.py",
     "account[line.unit] += line.amount",
     "account[line.unit] -= line.amount",
@@ -57,12 +57,12 @@ addopts = ["--import-mode=importlib"]
 
 
 def tests() -> list[str]:
-    """The accounting's own tests, which take some seconds together, and the recorded journals'."""
+    """Returns the tests of the accounting, which take some seconds, and of recorded journals."""
     return [*(f"tests/core/test_{name}.py" for name in TESTS), RECORDED]
 
 
 def stage(modules: list[str]) -> None:
-    """Puts the packages and the tests under one root, with mutmut's configuration."""
+    """Copies the packages and the tests under one root, with mutmut's configuration."""
     shutil.rmtree(BUILD, ignore_errors=True)
     skip = shutil.ignore_patterns("__pycache__")
     for source, name in (
@@ -81,40 +81,42 @@ def stage(modules: list[str]) -> None:
 
 
 def tests_pass() -> bool:
-    """Tells whether the staged tests pass on the staged code."""
+    """Whether the copied tests pass on the copied code."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests()]
     done = subprocess.run(command, cwd=STAGE, env=environment(), capture_output=True, check=False)
     return done.returncode == 0
 
 
 def environment() -> dict[str, str]:
-    """The environment of what runs in the stage: its packages go before the installed ones."""
+    """Returns the environment variables of a process in the copy: its packages come first."""
     return {**os.environ, "PYTHONPATH": str(STAGE), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def check_that_tests_can_fail() -> None:
-    """Ends the program unless the tests pass as they are, and fail with the planted mutant."""
+    """Exits unless the tests pass without a mutant and fail with the known one."""
     if not tests_pass():
-        sys.exit("the tests fail without any mutant: the run does not count")
-    path, sound, planted = STAGE / PLANTED[0], PLANTED[1], PLANTED[2]
+        sys.exit("the tests fail without a mutant: the run is not valid")
+    path, original, mutated = STAGE / KNOWN_MUTANT[0], KNOWN_MUTANT[1], KNOWN_MUTANT[2]
     text = path.read_text("utf-8")
-    if text.count(sound) != 1:
-        sys.exit(f"{PLANTED[0]}: no line to plant a mutant in; the run does not count")
-    path.write_text(text.replace(sound, planted), "utf-8")
+    if text.count(original) != 1:
+        sys.exit(
+            f"{KNOWN_MUTANT[0]}: the line of the known mutant is missing: the run is not valid"
+        )
+    path.write_text(text.replace(original, mutated), "utf-8")
     survived = tests_pass()
     path.write_text(text, "utf-8")
     if survived:
-        sys.exit("the planted mutant survived: the run does not count")
+        sys.exit("the known mutant survived: the run is not valid")
 
 
 def run_mutmut(processes: int) -> None:
-    """Runs mutmut in the stage, in a process of its own: importing it reads the folder."""
+    """Runs mutmut in the copy, in a separate process, since its import reads the folder."""
     command = [sys.executable, str(Path(__file__).resolve()), "--staged", str(processes)]
     subprocess.run(command, cwd=STAGE, env=environment(), check=True)
 
 
 def mutate_here(processes: int) -> None:
-    """In the stage: adds the operators, then lets mutmut work and writes each survivor's diff."""
+    """In the copy: adds the operators, runs mutmut and writes each survivor's diff."""
     import libcst as cst  # noqa: PLC0415 - only here, where mutmut may be imported
     from mutmut.mutation import mutators  # noqa: PLC0415
 
@@ -145,24 +147,24 @@ def mutate_here(processes: int) -> None:
 
 
 def is_killed(code: int | None) -> bool:
-    """Tells whether a mutant's tests failed, ran out of time (as an endless loop does) or died."""
+    """Whether a mutant's tests failed, timed out (an endless loop) or crashed."""
     return code not in {None, 0, 5, 33, 34}
 
 
 def changed_lines(diff: str) -> str:
-    """What a diff takes out and puts in, without numbers of lines: what a survivor is known by."""
+    """Returns a diff's removed and added lines, without line numbers: they identify a survivor."""
     lines = [line for line in diff.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
     return "\n".join(line[0] + " " + line[1:].strip() for line in lines)
 
 
 def listed() -> set[str]:
-    """The changes that docs/reference/mutants.md lists as equivalent."""
+    """Returns the changes that docs/reference/mutants.md lists as equivalent."""
     blocks = re.findall(r"```diff\n(.*?)```", LISTED.read_text("utf-8"), re.DOTALL)
     return {changed_lines(block) for block in blocks}
 
 
-def tell(modules: list[str]) -> int:
-    """Writes the report, prints its figures, and tells by its status if one survivor is unknown."""
+def report(modules: list[str]) -> int:
+    """Writes the report and prints its figures; returns 1 if a survivor is not listed."""
     diffs: dict[str, str] = json.loads((STAGE / "diffs.json").read_text("utf-8"))
     known, report = listed(), {}
     unknown = {name: diff for name, diff in diffs.items() if changed_lines(diff) not in known}
@@ -185,7 +187,7 @@ def tell(modules: list[str]) -> int:
 
 
 def main() -> int:
-    """Runs it all, for all modules or for those named."""
+    """Runs the mutation tests, for all modules or for those given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="these only")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -198,7 +200,7 @@ def main() -> int:
     stage(modules)
     check_that_tests_can_fail()
     run_mutmut(options.processes)
-    return tell(modules)
+    return report(modules)
 
 
 if __name__ == "__main__":

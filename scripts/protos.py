@@ -1,4 +1,4 @@
-"""Builds the Python code of `protos/` into `sdk/entraide/v1`, or checks that it is up to date.
+"""Generates the Python code of `protos/` in `sdk/entraide/v1`, or checks that it is up to date.
 
     python scripts/protos.py            writes the generated files
     python scripts/protos.py --check    exits 1 and names the files that differ
@@ -48,7 +48,7 @@ def generate(out: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """The generated files of a folder, by name."""
+    """Returns the generated files of a folder, by name."""
     return {
         path.name: path.read_bytes() for path in folder.glob("*") if path.suffix in {".py", ".pyi"}
     }

@@ -5,9 +5,9 @@
 FOLDER holds one environment for each client, made beforehand (`python -m venv FOLDER/langchain`,
 `FOLDER/langchain/bin/pip install langchain-openai`; for `openai-js`, `npm install openai` in
 FOLDER/js; for `opencode`, `npm install opencode-ai` in FOLDER/oc). Each client asks a server on the
-loopback that calls a tool at the first turn and answers in text at the second. Its requests go to
-`tests/data/clients/CLIENT.json`, bodies as they came but for texts over 240 characters, which are
-cut; of headers the names only. No test and no check runs this.
+loopback interface that calls a tool in the first turn and answers with text in the second. Its
+requests are written to `tests/data/clients/CLIENT.json`: the bodies, with texts over 240 characters
+truncated, and the names of the headers. No test and no check runs this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CLIENTS = Path(__file__).resolve().parent / "clients"
 TEXT_MAX = 240
 TIMEOUT_S = 300
 
-# By client: its environment, the package whose version is told, and its script.
+# By client: its environment, the package whose version is recorded, and its script.
 PYTHON = {
     "openai-python": ("openai", "openai"),
     "langchain": ("langchain", "langchain-openai"),
@@ -42,13 +42,13 @@ NODE = {"openai-js": ("js", "openai"), "opencode": ("oc", "opencode-ai")}
 
 
 class Recorder(BaseHTTPRequestHandler):
-    """Answers as a model would, and keeps what was asked."""
+    """Server that answers like a model and records the requests."""
 
     protocol_version = "HTTP/1.1"
     requests: ClassVar[list[dict[str, Any]]] = []
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Logs nothing."""
 
     def do_GET(self) -> None:
         """Lists one model."""
@@ -56,7 +56,7 @@ class Recorder(BaseHTTPRequestHandler):
         self._answer({"object": "list", "data": [model]})
 
     def do_POST(self) -> None:
-        """Keeps a request, and answers it."""
+        """Records a request and answers it."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         names = sorted(name.lower() for name in self.headers)
         self.requests.append({"path": self.path, "headers": names, "body": cut(body)})
@@ -97,7 +97,7 @@ class Recorder(BaseHTTPRequestHandler):
 
 
 def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """The answer to a request: a call of its first tool, or a text."""
+    """Returns the answer to a request: a call of its first tool, or a text."""
     usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
     whole = {"id": "r-1", "object": "chat.completion", "created": 1, "model": "petit"}
     if not path.endswith("/chat/completions"):
@@ -117,31 +117,31 @@ def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def text_for(body: dict[str, Any]) -> str:
-    """A text; JSON where that was asked for."""
-    wanted = (body.get("response_format") or {}).get("type", "text")
-    return "Il fait 12 °C." if wanted == "text" else '{"ville": "Lévis", "celsius": 12}'
+    """Returns a text, or JSON if the request asks for it."""
+    kind = (body.get("response_format") or {}).get("type", "text")
+    return "Il fait 12 °C." if kind == "text" else '{"ville": "Lévis", "celsius": 12}'
 
 
 def tool_for(tools: list[dict[str, Any]]) -> str:
-    """The tool to call: one that only reads, where there are several."""
+    """Returns the tool to call: one that only reads, if there are several."""
     names = [tool["function"]["name"] for tool in tools]
     return next((name for name in names if name in ("glob", "list", "read")), names[0])
 
 
 def arguments_for(tools: list[dict[str, Any]], name: str) -> str:
-    """Arguments for a tool's required parameters."""
+    """Returns arguments for a tool's required parameters."""
     tool = next(tool["function"] for tool in tools if tool["function"]["name"] == name)
     parameters = tool.get("parameters", {})
     kinds = {"number": 12, "integer": 12, "boolean": True, "array": [], "object": {}}
-    told = {
+    arguments = {
         field: kinds.get(parameters["properties"][field].get("type"), "Lévis")
         for field in parameters.get("required", [])
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(arguments, ensure_ascii=False)
 
 
 def cut(value: Any) -> Any:
-    """A value with its long texts cut."""
+    """Returns a value with its long texts truncated."""
     if isinstance(value, str):
         return value if len(value) <= TEXT_MAX else value[:TEXT_MAX] + "…"
     if isinstance(value, list):
@@ -152,21 +152,21 @@ def cut(value: Any) -> Any:
 
 
 def version_of(folder: Path, client: str) -> str:
-    """The version of a client's package."""
+    """Returns the version of a client's package."""
     if client in NODE:
         place, package = NODE[client]
         facts = folder / place / "node_modules" / package / "package.json"
         return str(json.loads(facts.read_text())["version"])
     place, package = PYTHON[client]
     code = f"from importlib.metadata import version; print(version({package!r}))"
-    told = subprocess.run(
+    process = subprocess.run(
         [folder / place / "bin/python", "-c", code], check=True, capture_output=True, text=True
     )
-    return told.stdout.strip()
+    return process.stdout.strip()
 
 
 def record(folder: Path, client: str) -> None:
-    """Runs one client against the recorder, and writes what it sent."""
+    """Runs one client against the recorder, and writes its requests."""
     Recorder.requests = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -194,7 +194,7 @@ def record(folder: Path, client: str) -> None:
 
 
 def main() -> int:
-    """Records each client that was named, else all."""
+    """Records the clients given, or all."""
     folder = Path(sys.argv[1])
     for client in sys.argv[2:] or [*PYTHON, *NODE]:
         record(folder, client)

@@ -3,11 +3,10 @@
     python scripts/reference.py            writes the pages
     python scripts/reference.py --check    exits 1 and names the pages that differ
 
-`docs/reference/errors.md` comes from the table of stable codes and the message catalogue,
-`docs/reference/explanations.md` from the catalogue and from values made up for it,
-`docs/reference/cli.md` from the command line itself, `docs/reference/node-limits.md` from the
-scheduler's table of bounds, `docs/reference/http.md` from the fields that requests may have
-(`http_reference.py`).
+Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
+message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
+command line; `node-limits.md` from the scheduler's table of bounds; `http.md` from the fields of
+requests (`http_reference.py`).
 """
 
 from __future__ import annotations
@@ -157,13 +156,14 @@ says the same in French.
 A command uses the pool of `--state DIR`; else the one at `ENTRAIDE_URL` (with
 `ENTRAIDE_KEY`, for the operator `ENTRAIDE_ADMIN_KEY`, and `ENTRAIDE_CA`, a file, for a pool with
 its own certificate authority); else the pool that runs on this machine. `--lang fr|en` may
-be anywhere; without it the locale decides. Exit status: 0 done, 1 refused or failed (one sentence
-on the error output), 2 wrong usage, 130 interrupted.
+be anywhere; without it `ENTRAIDE_LANG` decides, then the locale (`LC_ALL`, `LC_MESSAGES`, `LANG`),
+then it is French. Exit status: 0 success, 1 refused or failed (one sentence on the error output),
+2 wrong usage, 130 interrupted.
 """
 
 
 def errors_page() -> str:
-    """The page of stable codes."""
+    """Returns the page of stable codes."""
     lines = [ERRORS_HEAD]
     for code, facts in CODES.items():
         again = "yes" if facts.retryable else "no"
@@ -175,21 +175,21 @@ def errors_page() -> str:
 
 
 def sentences(prefix: str, code: str, lang: str) -> str:
-    """The sentence of a code, and what would have changed the decision."""
+    """Returns the sentence of a code, and the one on what would have changed the decision."""
     times = {
         name: relative_time.format_time(away, lang, at=0.0)
         for name, away in EXAMPLE_TIMES_S.items()
     }
     values = {**EXAMPLE, **times, **EXAMPLES.get(code, {})}
-    said = i18n.text(f"{prefix}-{code}", lang, **values)
+    sentence = i18n.text(f"{prefix}-{code}", lang, **values)
     undone = f"{prefix}-{code}.otherwise"
     if i18n.has_message(undone):
-        said += f" *{i18n.text(undone, lang, **values)}*"
-    return said.replace("|", "\\|")
+        sentence += f" *{i18n.text(undone, lang, **values)}*"
+    return sentence.replace("|", "\\|")
 
 
 def explanations_page() -> str:
-    """The page of reasons and rules."""
+    """Returns the page of reasons and rules."""
     lines = []
     for prefix, head in (("reason", REASONS_HEAD), ("rule", RULES_HEAD)):
         lines.append(head)
@@ -204,7 +204,7 @@ def explanations_page() -> str:
 
 
 def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command that does something, with its path, in the order of the alphabet."""
+    """Yields every command that is not a group, with its path, in alphabetical order."""
     if not hasattr(command, "commands"):
         yield path, command
         return
@@ -213,13 +213,13 @@ def commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def option_line(option: Any) -> str:
-    """A line for one option."""
+    """Returns the line of one option."""
     value = "" if getattr(option, "is_flag", False) else f" {option.metavar or option.name.upper()}"
     return f"- `{option.opts[0]}{value}`" + (f": {option.help}" if option.help else "")
 
 
 def cli_page() -> str:
-    """The page of the command line."""
+    """Returns the page of the command line."""
     lines = [CLI_HEAD]
     for path, command in commands(root_command("en"), "entraide"):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
@@ -254,7 +254,7 @@ each run that it holds.
 
 
 def bound_words(bound: bounds.Bound) -> tuple[str, str]:
-    """A bound in words, and its reason."""
+    """Returns a bound in words, and its reason."""
     match bound:
         case bounds.NumberBound():
             words = f"{bound.low:,} to {bound.high:,}"
@@ -278,7 +278,7 @@ def bound_words(bound: bounds.Bound) -> tuple[str, str]:
 
 
 def limits_page() -> str:
-    """The page of the bounds on what a node sends."""
+    """Returns the page of the limits on a node's messages."""
     lines = [
         LIMITS_HEAD.format(
             rate=rate_limits.MESSAGES_PER_S,
@@ -303,7 +303,7 @@ def limits_page() -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Each page and what it should say."""
+    """Returns each page's path and text."""
     return {
         PAGES / "errors.md": errors_page(),
         PAGES / "explanations.md": explanations_page(),
@@ -314,7 +314,7 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> int:
-    """Writes the pages, or names those that differ; returns the exit status."""
+    """Writes the pages, or prints those that differ; returns the exit status."""
     if "--check" not in sys.argv[1:]:
         for path, text in pages().items():
             path.write_text(text, "utf-8")

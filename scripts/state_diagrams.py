@@ -1,10 +1,10 @@
-"""Draws the state diagrams of two pages in `docs/concepts` from the tables that the cores obey.
+"""Draws the state diagrams of two pages in `docs/concepts` from the cores' transition tables.
 
     python scripts/state_diagrams.py            writes the diagrams into the page
-    python scripts/state_diagrams.py --check    exits 1 when the page shows something else
+    python scripts/state_diagrams.py --check    exits 1 if a page differs
 
-A diagram stands between `<!-- table: NAME -->` and `<!-- end -->`; the words around it are written
-by hand.
+A diagram is between `<!-- table: NAME -->` and `<!-- end -->`; the text around it is written by
+hand.
 """
 
 from __future__ import annotations

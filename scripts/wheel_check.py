@@ -1,9 +1,9 @@
-"""Builds the wheel, installs it where no source is in sight, and tests it there.
+"""Builds the wheel, installs it without the sources, and tests it.
 
-Decides: the wheel holds every file of the packages that git knows, and nothing else; it installs
-over the locked dependencies alone; the `entraide` command starts; a member's machine can have it as
-a tool in a home that holds nothing else; the tests that need no engine and no bus pass against it.
-Runs from a temporary folder, so that no checkout can be imported.
+It checks that the wheel contains exactly the packages' files in git; that it installs with the
+locked dependencies only; that the `entraide` command starts; that it can be installed as a tool in
+an empty home, as on a member's machine; and that the tests that need no engine and no bus pass.
+Everything runs in a temporary folder, so that the checkout cannot be imported.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def build(folder: Path) -> Path:
 
 
 def sources() -> set[str]:
-    """The files that a wheel should hold, as git knows them, by their place in the wheel."""
+    """Returns the files in git that the wheel must contain, by their path in the wheel."""
     roots = [f"{folder}/{name}" for name, folder in PACKAGES.items()]
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *roots],
@@ -59,12 +59,12 @@ def sources() -> set[str]:
 
 
 def difference(wheel: Path) -> list[str]:
-    """A sentence for each file that the wheel lacks or has too many."""
+    """Returns a sentence for each file that is missing or superfluous in the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    wanted = sources()
-    lacking = [f"the wheel lacks {name}" for name in sorted(wanted - held)]
-    return lacking + [f"the wheel holds {name}, unknown to git" for name in sorted(held - wanted)]
+    expected = sources()
+    lacking = [f"the wheel lacks {name}" for name in sorted(expected - held)]
+    return lacking + [f"the wheel holds {name}, unknown to git" for name in sorted(held - expected)]
 
 
 def install(wheel: Path, folder: Path) -> Path:
