@@ -6,20 +6,20 @@ Decides the fleet and the load; knows the core only as its drivers do. A pool of
 - ``idle``: the jobs in line wait for a model whose slots are all taken. Jobs of another model,
   whose replicas are half busy, are placed as they come: nobody waits for that model, so that the
   core places them without a turn of the fair queue. The event that places is the request.
-- ``waiting``: all jobs are of one model, whose slots are all taken. A job that comes joins the
+- ``backlog``: all jobs are of one model, whose slots are all taken. A job that comes joins the
   line; each run that ends frees a slot, and the fair queue decides whose turn it is. The event
   that places is the report of a run's end.
 
 For both is timed:
 
 - the event that places: event in, ``Place`` out and encoded to a record's bytes. Of ``idle`` these
-  are admission, quotas, filter, prediction of every node, pick, lease, explanation; of ``waiting``
+  are admission, quotas, filter, prediction of every node, pick, lease, explanation; of ``backlog``
   they are the settlement of the run that ends, the turn, and the same from the filter on;
-- the other event: the report (``idle``), or the request that joins the line (``waiting``). The
+- the other event: the report (``idle``), or the request that joins the line (``backlog``). The
   sum of both events, ``pair_mean_s``, is what the two loads are compared by;
 - a whole life: request, acceptance, two signs of progress, usage report; every command encoded.
 
-``turns`` counts the placements of jobs that had waited: none of ``idle``, all of ``waiting``.
+``lazy_heap`` counts the placements of jobs that had waited: none of ``idle``, all of ``backlog``.
 
 The reference is what a scheduler could not do without: one ``min()`` in plain Python over as many
 precomputed numbers, in the same process; and the plain scan of every node, which is the pick's
@@ -70,7 +70,7 @@ from entraide.types import (
     RequestFacts,
     Usage,
 )
-from entraide_scheduler.core import events, survey
+from entraide_scheduler.core import evaluation, events
 from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
@@ -305,10 +305,10 @@ def scan_placements_per_s(bench: CoreBench, decision_s: float, secs: float) -> f
     state = bench.core._state  # noqa: SLF001
     bench.run_until_accepted()
     job = next(reversed(state.jobs.values()))
-    wanted = survey.want(state, job, state.now)
-    able = state.fleet.able(job.shape)
-    scan_s = _mean_s(lambda: scan(able.lanes, able.excluded, wanted, state.policy), secs)
-    search_s = _mean_s(lambda: survey.survey(state, job, wanted), secs)
+    wanted = evaluation.make_request(state, job, state.now)
+    able = state.fleet.eligible_nodes(job.shape)
+    scan_s = _mean_s(lambda: scan(able.views, able.excluded, wanted, state.policy), secs)
+    search_s = _mean_s(lambda: evaluation.evaluate(state, job, wanted), secs)
     return 1.0 / (decision_s - search_s + scan_s)
 
 

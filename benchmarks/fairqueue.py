@@ -33,11 +33,11 @@ from collections.abc import Sequence
 from msgspec import Struct, to_builtins
 
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
-from entraide_scheduler.core.bills import Bill
-from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.backlog import reserved_tokens
+from entraide_scheduler.core.charges import RunCharge
+from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, Shape
-from entraide_scheduler.core.waiting import reserved_tokens
 
 SIZES = (2, 10, 100, 1_000, 10_000)
 WAITING = 100_000
@@ -110,7 +110,7 @@ class QueueBench:
         self.names = names_of(coops_count)
         self.queue = FairQueue()
         coops = tuple(CoopTerms(name) for name in self.names)
-        self.queue.agree(Policy("bench", coops, fair_share=FairShare(cap_tokens=CAP_TOKENS)))
+        self.queue.apply_policy(Policy("bench", coops, fair_share=FairShare(cap_tokens=CAP_TOKENS)))
         self.made = 0
         jobs = self._more(WAITING)
         tracemalloc.start()
@@ -131,10 +131,10 @@ class QueueBench:
         began = time.process_time()
         for job in jobs:
             queue.add(job)
-            served = queue.next()
+            served = queue.next_job()
             assert served is not None
             bills.append(
-                queue.serve(
+                queue.start_run(
                     served,
                     input_tokens=served.facts.input_tokens_est,
                     expected_tokens=EXPECTED_TOKENS,
@@ -143,7 +143,7 @@ class QueueBench:
             )
         took_s = time.process_time() - began
         for bill in bills:
-            queue.leave(bill)
+            queue.end_run(bill)
         return PAIRS / took_s
 
     def lives_per_s(self) -> float:
@@ -154,18 +154,18 @@ class QueueBench:
         began = time.process_time()
         for job in jobs:
             queue.add(job)
-            served = queue.next()
+            served = queue.next_job()
             assert served is not None
-            bill = queue.serve(
+            bill = queue.start_run(
                 served,
                 input_tokens=served.facts.input_tokens_est,
                 expected_tokens=EXPECTED_TOKENS,
                 reserved_tokens=reserved_tokens(served),
             )
-            queue.produced(bill, 60)
-            queue.produced(bill, 60)
-            queue.leave(bill)
-            queue.correct(bill, input_tokens=90, output_tokens=90 + job.serial % 80)
+            queue.add_output(bill, 60)
+            queue.add_output(bill, 60)
+            queue.end_run(bill)
+            queue.correct_charge(bill, input_tokens=90, output_tokens=90 + job.serial % 80)
         return PAIRS / (time.process_time() - began)
 
 
@@ -235,7 +235,7 @@ class RotationReference:
             facts = served.facts
             held_tokens = reserved_tokens(served)
             bills.append(
-                Bill(
+                RunCharge(
                     facts.coop, facts.project, facts.job_class, 1.0, 2.0, 1.0, 1.0,
                     facts.input_tokens_est, EXPECTED_TOKENS, held_tokens,
                 )

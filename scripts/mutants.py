@@ -25,7 +25,16 @@ CORE = "entraide_scheduler/core"
 LISTED = ROOT / "docs/reference/mutants.md"
 LISTED_MOST = 15
 
-MODULES = ("books", "quotas", "ledger", "lending", "credit", "leases", "carbon", "amounts")
+MODULES = (
+    "settlement",
+    "quotas",
+    "ledger",
+    "lending",
+    "credit",
+    "leases",
+    "carbon",
+    "amount_limits",
+)
 TESTS = (
     "accounting", "admission", "backoff", "blocked", "carbon", "credit", "ends", "exits",
     "give_back", "lease_ends", "leases", "ledger", "lending", "loading", "owed", "presence",

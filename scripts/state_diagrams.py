@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from entraide_node.core import model_manager, owner_policy
-from entraide_scheduler.core import tables
+from entraide_scheduler.core import state_machines
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
 PAGES = (CONCEPTS / "states.md", CONCEPTS / "owner.md")
@@ -46,11 +46,17 @@ def diagram(
 def drawn(page: str) -> str:
     """Returns the page with its diagrams drawn again."""
     diagrams = {
-        "jobs": diagram(tables.JOB, tables.JOB_STARTS, tables.JOB_ENDS),
-        "leases": diagram(tables.LEASE, tables.LEASE_STARTS, (tables.LeaseState.OVER,)),
-        "nodes": diagram(tables.NODE, tables.NODE_STARTS),
-        "replicas": diagram(tables.REPLICA, tables.REPLICA_STARTS),
-        "orders": diagram(tables.ORDER, tables.ORDER_STARTS, (tables.OrderState.OVER,)),
+        "jobs": diagram(state_machines.JOB, state_machines.JOB_STARTS, state_machines.JOB_ENDS),
+        "leases": diagram(
+            state_machines.LEASE, state_machines.LEASE_STARTS, (state_machines.LeaseState.OVER,)
+        ),
+        "nodes": diagram(state_machines.NODE, state_machines.NODE_STARTS),
+        "replicas": diagram(state_machines.REPLICA, state_machines.REPLICA_STARTS),
+        "orders": diagram(
+            state_machines.MODEL_LOAD,
+            state_machines.MODEL_LOAD_STARTS,
+            (state_machines.ModelLoadState.OVER,),
+        ),
         "owner": diagram(owner_policy.TRANSITIONS, (owner_policy.LendingState.SETTLING,)),
         "models": diagram(model_manager.TRANSITIONS, (model_manager.ModelState.ABSENT,)),
     }

@@ -22,7 +22,7 @@ from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica, Re
 from entraide_scheduler.core import events
 from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Charge, CoopTerms, FairShare, Policy
+from entraide_scheduler.core.policy import ChargeWeights, CoopTerms, FairShare, Policy
 from entraide_sim import (
     ClientSpec,
     Driver,
@@ -190,7 +190,7 @@ class BoundChecker:
         cap_tokens: int,
     ) -> None:  # fmt: skip
         self._queue = core._state.queue  # noqa: SLF001 - lifts are seen nowhere else
-        self._charge = Charge()
+        self._charge = ChargeWeights()
         self._cap_tokens = cap_tokens
         self._bound_tokens = max(cap_tokens, longest_tokens)
         self._cap_applies = policy.fair_share.cap_tokens == cap_tokens
@@ -302,7 +302,7 @@ class BoundChecker:
             self.violations += part > SLACK
 
     def _lift(self, account: CoopRecord) -> float:
-        line = self._queue.shares.coops.get(account.coop)
+        line = self._queue.counters.coops.get(account.coop)
         return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
 
 

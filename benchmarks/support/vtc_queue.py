@@ -16,7 +16,7 @@ from msgspec import Struct
 from entraide.types import Basis, Candidates, Explanation, JobClass, JobState, RequestFacts, Terms
 from entraide_scheduler.core import events
 from entraide_scheduler.core.commands import Command, EndJob, Place
-from entraide_scheduler.core.policy import Charge
+from entraide_scheduler.core.policy import ChargeWeights
 
 OUTPUT_TOKENS_DEFAULT = 512
 
@@ -128,7 +128,7 @@ class VtcScheduler(FirstComeScheduler):
         super().__init__(lengths)
         self.counters: dict[str, float] = {}
         self.queued: dict[str, deque[RequestFacts]] = {}
-        self._charge = Charge()
+        self._charge = ChargeWeights()
         self._weights: dict[str, float] = {}
         self._left_last = ""
 

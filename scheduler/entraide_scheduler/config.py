@@ -18,7 +18,7 @@ from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.core.soundness import Fault, faults
+from entraide_scheduler.core.policy_validation import PolicyFault, find_faults
 from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.journal import Retention
 
@@ -247,7 +247,7 @@ def load_config(path: Path) -> SchedulerConfig:
             raise _config_error(path, f"[grid.electricity_maps] {maps_fault}")
     if config.lang not in ("fr", "en"):
         raise _config_error(path, "lang must be fr or en")
-    for fault in faults(first_policy(config)):
+    for fault in find_faults(first_policy(config)):
         raise _policy_error(Path(config.policy_file or path), fault)
     return config
 
@@ -294,7 +294,7 @@ def read_policy(path: Path) -> Policy:
         return msgspec.convert(written, Policy)
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
         detail, _, key = str(problem).partition(" - at `$")
-        fault = Fault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
+        fault = PolicyFault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
         raise _policy_error(path, fault) from problem
 
 
@@ -346,7 +346,7 @@ def _maps_with_absolute_paths(
     return msgspec.structs.replace(maps, token_file=str(home / maps.token_file))
 
 
-def _policy_error(path: Path, fault: Fault) -> PoolError:
+def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
     return PoolError(
         "policy_refused",
         f"{path}: {fault.key}: {fault.fault}",

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from entraide.decoding import decode_msgpack
 from entraide.errors import PoolError
-from entraide_scheduler.core.recording import Head, Line, written
+from entraide_scheduler.core.recording import RecordedEvent, RecordingHead, encode_recording
 from entraide_scheduler.journal import DriverSnapshot
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import check_current, database_url, make_engines
@@ -75,7 +75,7 @@ def _write_recording(engine: Engine, file: Path, since: float) -> ExportSummary:
     with engine.connect() as connection:
         check_current(connection)
         frame, seq = _first_snapshot(connection, since)
-        head = Head(frame.version, frame.core, frame.event_id, frame.at, frame.digest)
+        head = RecordingHead(frame.version, frame.core, frame.event_id, frame.at, frame.digest)
         counted = _CountingRows(journal.read_events_after(connection, seq))
         part = file.with_name(f"{file.name}.part")
         opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -84,7 +84,7 @@ def _write_recording(engine: Engine, file: Path, since: float) -> ExportSummary:
             os.fdopen(opened, "wb") as raw,
             gzip.GzipFile("", "wb", COMPRESS_LEVEL, raw, mtime=0) as packed,
         ):
-            for block in written(head, counted):
+            for block in encode_recording(head, counted):
                 packed.write(block)
         part.replace(file)
     size = file.stat().st_size
@@ -117,10 +117,10 @@ class _CountingRows:
         self._rows = rows
         self.lines = 0
 
-    def __iter__(self) -> Iterator[Line]:
+    def __iter__(self) -> Iterator[RecordedEvent]:
         for row in self._rows:
             self.lines += 1
-            yield Line(row.event, row.digest)
+            yield RecordedEvent(row.event, row.digest)
 
 
 def _absent(path: str) -> PoolError:

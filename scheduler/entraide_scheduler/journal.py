@@ -22,7 +22,7 @@ from entraide_scheduler.core.commands import Command, PostCorrection, Settle
 from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.recording import chained
+from entraide_scheduler.core.recording import next_digest
 from entraide_scheduler.store.journal import NO_RETENTION, JournalRow, Retention
 from entraide_scheduler.store.store import Store
 
@@ -118,7 +118,7 @@ def _replay(recovered: RecoveredState, row: JournalRow) -> None:
     event = _decoder.decode(row.event)
     commands = recovered.core.handle(event)
     if row.digest:
-        recovered.digest = chained(recovered.digest, row.event, commands)
+        recovered.digest = next_digest(recovered.digest, row.event, commands)
     for command in commands:
         if isinstance(command, Settle | PostCorrection):
             recovered.postings.append((event.at, command))
@@ -177,7 +177,7 @@ class Journal:
             commands: commands of the event; if they cannot be encoded, nothing is written.
         """
         if self._retention.keep_s > 0.0:
-            self._digest = chained(self._digest, packed, commands)
+            self._digest = next_digest(self._digest, packed, commands)
             self._rows.append(JournalRow(event, packed, self._digest))
         else:
             self._rows.append(JournalRow(event, packed))

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from entraide.models import ALIASES
 from entraide_node.core.owner_terms import parse_hours
-from entraide_scheduler.core import soundness
-from entraide_scheduler.core.soundness import Range
+from entraide_scheduler.core import policy_validation
+from entraide_scheduler.core.policy_validation import AllowedRange
 from entraide_sim import catalogue, fleet, owner_presence
 from entraide_sim import scenario as s
 from entraide_sim.client_generator import RHYTHM_WEIGHTS
@@ -50,33 +50,33 @@ class ScenarioIssue(Struct, frozen=True):
     values: Values = {}
 
 
-ABOVE_0 = Range(0, open_low=True)
-FROM_0 = Range(0)
-FROM_1 = Range(1)
-FRACTION = Range(0, 1)
+ABOVE_0 = AllowedRange(0, open_low=True)
+FROM_0 = AllowedRange(0)
+FROM_1 = AllowedRange(1)
+FRACTION = AllowedRange(0, 1)
 
-RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
+RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
     {
         s.Scenario: {
-            "hours": Range(0, HOURS_MAX, open_low=True),
+            "hours": AllowedRange(0, HOURS_MAX, open_low=True),
             "seed": FROM_0,
-            "heartbeat_s": Range(0.5, 600),
+            "heartbeat_s": AllowedRange(0.5, 600),
         },
         s.ScenarioSite: {"tariff_cad_per_kwh": FROM_0, "own_use_w": FROM_0, "rtt_s": FROM_0},
         s.SolarSpec: {
             "peak_kw": ABOVE_0,
-            "latitude": Range(-66, 66),
-            "longitude": Range(-180, 180),
-            "tilt_deg": Range(0, 90),
-            "clearness": Range(0, 1, open_low=True),
+            "latitude": AllowedRange(-66, 66),
+            "longitude": AllowedRange(-180, 180),
+            "tilt_deg": AllowedRange(0, 90),
+            "clearness": AllowedRange(0, 1, open_low=True),
         },
         s.BatterySpec: {
             "capacity_kwh": ABOVE_0,
             "power_kw": ABOVE_0,
-            "efficiency": Range(0, 1, open_low=True),
-            "floor_part": Range(0, 1, open_high=True),
+            "efficiency": AllowedRange(0, 1, open_low=True),
+            "floor_part": AllowedRange(0, 1, open_high=True),
         },
-        s.ScenarioCoop: {"shares": ABOVE_0, "count": Range(1, soundness.COOPS_MAX)},
+        s.ScenarioCoop: {"shares": ABOVE_0, "count": AllowedRange(1, policy_validation.COOPS_MAX)},
         s.ScenarioModel: {
             "params_b": ABOVE_0,
             "active_params_b": ABOVE_0,
@@ -85,28 +85,28 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
         },
         s.OwnerSchedule: {"give_back_s": FROM_0, "present_cap_w": ABOVE_0},
         s.NodeGroup: {
-            "count": Range(0, NODES_MAX),
+            "count": AllowedRange(0, NODES_MAX),
             "price_cad": FROM_0,
             "life_years": ABOVE_0,
-            "slots": Range(1, 1_024),
+            "slots": AllowedRange(1, 1_024),
             "idle_w": FROM_0,
             "active_w": FROM_0,
             "power_cap_w": ABOVE_0,
             "models_gb": ABOVE_0,
             "throttle_after_s": ABOVE_0,
-            "throttle_factor": Range(0, 1, open_low=True),
+            "throttle_factor": AllowedRange(0, 1, open_low=True),
             "wake_s": FROM_0,
             "wake_j": FROM_0,
             "sleep_after_s": FROM_0,
-            "noise": Range(0, 1),
+            "noise": AllowedRange(0, 1),
             "energy_told": FROM_0,
         },
         s.ClassObjective: {"ttft_s": ABOVE_0, "tpot_s": ABOVE_0, "completion_s": ABOVE_0},
         s.Workload: {
             "deadline_h": ABOVE_0,
-            "keep": Range(0, 1, open_low=True),
+            "keep": AllowedRange(0, 1, open_low=True),
             "repeat_h": FROM_0,
-            "clients": Range(0, CLIENTS_MAX),
+            "clients": AllowedRange(0, CLIENTS_MAX),
             "requests_per_client_day": ABOVE_0,
             "shape": ABOVE_0,
             "output_tokens_max": FROM_1,
@@ -121,10 +121,10 @@ RANGES: Mapping[type, Mapping[str, Range]] = MappingProxyType(
             "part": FRACTION,
             "spread_h": FROM_0,
             "factor": ABOVE_0,
-            "late_s": Range(0, DELAY_S_MAX, open_low=True),
+            "late_s": AllowedRange(0, DELAY_S_MAX, open_low=True),
         },
-        s.RestartSpec: {"at_h": FROM_0, "down_s": Range(0, DELAY_S_MAX)},
-        s.CountRange: {"least": FROM_0, "most": Range(0, NODES_MAX)},
+        s.RestartSpec: {"at_h": FROM_0, "down_s": AllowedRange(0, DELAY_S_MAX)},
+        s.CountRange: {"least": FROM_0, "most": AllowedRange(0, NODES_MAX)},
     }
 )
 
@@ -357,5 +357,5 @@ def _check_policy(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
         path = tuple(part for part in key.strip("`.").split(".") if part)
         yield ScenarioIssue(("policy", *path), "unreadable", {"detail": detail})
         return
-    for fault in soundness.faults(policy):
+    for fault in policy_validation.find_faults(policy):
         yield ScenarioIssue(("policy", *fault.key.split(".")), fault.fault, fault.values)

@@ -203,7 +203,7 @@ class Pool:
         state = self.core._state
         for place in of(asked, commands.Place):
             node = state.fleet.nodes[place.node]
-            line = state.queue.shares.coops.get(node.card.coop)
+            line = state.queue.counters.coops.get(node.card.coop)
             if node.card.coop == place.terms.borrower or line is None:
                 continue
             model = place.terms.model

@@ -9,7 +9,7 @@ from math import inf
 from tests.core.builders import facts
 
 from entraide.types import DataClass, JobClass, JobState
-from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, Shape
@@ -142,19 +142,19 @@ class PlainQueue:
         if all(other.shape != which for other in taking) and which in self.stuck:
             self.stuck.remove(which)
 
-    def block(self, one: Job) -> None:
+    def block_job(self, one: Job) -> None:
         """A job that a limit of its own holds back waits on, and takes no turns."""
         self.turn = None
         self.blocked.append(one)
         self.forget_stuck(one.shape)
 
-    def unblock(self, one: Job) -> None:
+    def unblock_job(self, one: Job) -> None:
         self.turn = None
         self.blocked.remove(one)
 
     # Turns.
 
-    def next(self) -> Job | None:
+    def next_job(self) -> Job | None:
         """The least of all co-ops: tier, counter, running jobs, name; then its first job."""
         able: dict[tuple[str, float, bool], list[Job]] = {}
         for one in self.waiting:
@@ -235,7 +235,7 @@ class PlainQueue:
         in_all = others + min(batch, batch_slots) - slots
         return max(in_all, batch - batch_slots) if one.shape.batch else in_all
 
-    def first_on_own(self, coop: str, kind: OwnKind, before: Job) -> Job | None:
+    def first_owed_on(self, coop: str, kind: OwnKind, before: Job) -> Job | None:
         """A co-op's first job that is owed a slot of that very kind of its own replicas."""
         if coop == before.facts.coop or not self.terms.fair_share.own_nodes:
             return None
@@ -263,7 +263,7 @@ class PlainQueue:
 
     # What is served.
 
-    def serve(
+    def start_run(
         self, one: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
     ) -> PlainBill:
         turn, tier = self.turn or (None, 0)
@@ -320,13 +320,13 @@ class PlainQueue:
         self.line(coop, project).committed += virtual_tokens
         self.line(*bill.path).committed += virtual_tokens / bill.weights[1]
 
-    def produced(self, bill: PlainBill, tokens_more: int) -> None:
+    def add_output(self, bill: PlainBill, tokens_more: int) -> None:
         before, held = self.worth(bill), max(0, bill.reserved - bill.output)
         bill.output += tokens_more
         self.line(bill.path[0]).in_flight -= held - max(0, bill.reserved - bill.output)
         self.commit(bill, self.worth(bill) - before)
 
-    def leave(self, bill: PlainBill) -> None:
+    def end_run(self, bill: PlainBill) -> None:
         coop, project, _ = bill.path
         self.line(coop).running -= 1
         self.line(coop, project).running -= 1
@@ -336,7 +336,7 @@ class PlainQueue:
         bill.expected = bill.reserved = 0
         self.commit(bill, self.worth(bill) - before)
 
-    def correct(self, bill: PlainBill, *, input_tokens: int, output_tokens: int) -> None:
+    def correct_charge(self, bill: PlainBill, *, input_tokens: int, output_tokens: int) -> None:
         if output_tokens:
             self.line(bill.path[0]).answers += 1
         before = self.worth(bill)
@@ -344,11 +344,11 @@ class PlainQueue:
         self.commit(bill, self.worth(bill) - before)
 
     def refund(self, bill: PlainBill) -> None:
-        self.correct(bill, input_tokens=0, output_tokens=0)
+        self.correct_charge(bill, input_tokens=0, output_tokens=0)
 
     # What the members and the nodes say.
 
-    def own(self, *deltas: OwnDelta) -> None:
+    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         """Runs that began before a kind came are booked on it, the oldest first."""
         for delta in deltas:
             slots = self.own_slots.setdefault(delta.coop, {}).setdefault(delta.kind, [0, 0])
@@ -357,15 +357,15 @@ class PlainQueue:
         for bill in self.runs:
             bill.own = bill.own or self.kind_to_book(bill.job)
 
-    def weigh(self, coop: str, factor: float) -> None:
+    def set_credit(self, coop: str, factor: float) -> None:
         self.credit[coop] = factor
 
-    def stick(self, which: Shape) -> None:
+    def block_shape(self, which: Shape) -> None:
         taking = [one for one in self.waiting if one not in self.blocked]
         if which not in self.stuck and any(one.shape == which for one in taking):
             self.stuck.append(which)
 
-    def unstick(self, model: str, may_fit) -> None:
+    def unblock_shapes(self, model: str, may_fit) -> None:
         self.stuck = [one for one in self.stuck if one.model != model or not may_fit(one)]
 
 
@@ -373,9 +373,9 @@ def own_kind(model: str = "petit", zone: str = "CA-QC", context_tokens: int = 8_
     return OwnKind(model, zone, context_tokens, (), tuple(DataClass))
 
 
-def own_slots(coop: str, slots: int, kind: OwnKind | None = None) -> OwnDelta:
+def own_slots(coop: str, slots: int, kind: OwnKind | None = None) -> OwnSlotsChange:
     """A co-op's own nodes have more slots, for batch work too."""
-    return OwnDelta(coop, kind or own_kind(), slots, slots)
+    return OwnSlotsChange(coop, kind or own_kind(), slots, slots)
 
 
 def could_run(kind: OwnKind, which: Shape) -> bool:

@@ -16,9 +16,9 @@ from msgspec import structs
 from tests.core.fairplain import job, own_kind, reserved, shape
 
 from entraide.types import DataClass, JobClass
-from entraide_scheduler.core.bills import Bill
-from entraide_scheduler.core.fairline import FairQueue
-from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.charges import RunCharge
+from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, Shape
 
@@ -34,7 +34,7 @@ class Run:
     """A job on a node, and how long its answer is going to be."""
 
     def __init__(
-        self, one: Job, bill: Bill, answer: int, *, owed: bool, turns: int, on_public: bool
+        self, one: Job, bill: RunCharge, answer: int, *, owed: bool, turns: int, on_public: bool
     ) -> None:
         self.job, self.bill, self.answer = one, bill, answer
         self.output = 0
@@ -99,10 +99,10 @@ class FairPool:
         own: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.queue, self.terms, self.own = queue, terms, own
-        queue.agree(terms)
+        queue.apply_policy(terms)
         for coop, count in own.items():
-            queue.own(OwnDelta(coop, own_kind(), count, batch_share(count)))
-            queue.own(OwnDelta(coop, own_kind("grand"), 10 * count, 10 * count))
+            queue.add_own_slots(OwnSlotsChange(coop, own_kind(), count, batch_share(count)))
+            queue.add_own_slots(OwnSlotsChange(coop, own_kind("grand"), 10 * count, 10 * count))
         self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
         self.free_public = slots // 3
         self.free = slots - self.free_public
@@ -145,10 +145,10 @@ class FairPool:
 
     def dispatch(self) -> None:
         """Places jobs while a slot is free that takes them."""
-        while (one := self.queue.next()) is not None:
+        while (one := self.queue.next_job()) is not None:
             on_public = one.shape.data_class is DataClass.PUBLIC and self.free_public > 0
             if not on_public and not self.free:
-                self.queue.stick(one.shape)
+                self.queue.block_shape(one.shape)
                 self.stuck.add(one.shape)
             else:
                 self._begin(one, on_public=on_public)
@@ -186,7 +186,7 @@ class FairPool:
         self.waiting[coop].remove(one)
         self.free_public -= on_public
         self.free -= not on_public
-        bill = self.queue.serve(
+        bill = self.queue.start_run(
             one,
             input_tokens=one.facts.input_tokens_est,
             expected_tokens=expected,
@@ -237,18 +237,18 @@ class FairPool:
 
     def produce(self, run: Run, tokens: int) -> None:
         run.output += tokens
-        self.queue.produced(run.bill, tokens)
+        self.queue.add_output(run.bill, tokens)
         self.charge(run, self.terms.charge.output_weight * tokens)
 
     def end(self, run: Run) -> None:
         self.runs.remove(run)
         self.free_public += run.on_public
         self.free += not run.on_public
-        self.queue.leave(run.bill)
-        self.queue.correct(
+        self.queue.end_run(run.bill)
+        self.queue.correct_charge(
             run.bill, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
         )
-        self.queue.unstick(MODEL, lambda _: True)
+        self.queue.unblock_shapes(MODEL, lambda _: True)
         self.stuck.clear()
 
     # What must hold.
@@ -278,7 +278,7 @@ class FairPool:
         return self.accounts[coop].charged + self.lift(coop)
 
     def lift(self, coop: str) -> float:
-        line = self.queue.shares.coops.get(coop)
+        line = self.queue.counters.coops.get(coop)
         return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
 
     def room(self, coop: str) -> float:

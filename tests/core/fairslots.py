@@ -2,8 +2,8 @@
 
 from tests.core.fairplain import job, reserved
 
-from entraide_scheduler.core.bills import Bill
-from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.charges import RunCharge
+from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job
 
@@ -17,9 +17,9 @@ class Slots:
 
     def __init__(self, terms: Policy, slots: int = 1) -> None:
         self.queue = FairQueue()
-        self.queue.agree(terms)
+        self.queue.apply_policy(terms)
         self.slots = slots
-        self.running: list[tuple[Job, Bill]] = []
+        self.running: list[tuple[Job, RunCharge]] = []
         self.served: list[Job] = []
         self.asked = 0
 
@@ -33,11 +33,11 @@ class Slots:
 
     def fill(self) -> None:
         """Gives each free slot to whose turn it is."""
-        while len(self.running) < self.slots and (one := self.queue.next()) is not None:
+        while len(self.running) < self.slots and (one := self.queue.next_job()) is not None:
             self.start(one)
 
-    def start(self, one: Job, *, expected: int | None = None) -> Bill:
-        bill = self.queue.serve(
+    def start(self, one: Job, *, expected: int | None = None) -> RunCharge:
+        bill = self.queue.start_run(
             one,
             input_tokens=one.facts.input_tokens_est,
             expected_tokens=one.output_tokens_max if expected is None else expected,
@@ -50,8 +50,8 @@ class Slots:
     def end(self, which: int = 0, *, output: int | None = None) -> None:
         """The oldest run ends, with its longest answer unless said otherwise."""
         one, bill = self.running.pop(which)
-        self.queue.leave(bill)
-        self.queue.correct(
+        self.queue.end_run(bill)
+        self.queue.correct_charge(
             bill,
             input_tokens=one.facts.input_tokens_est,
             output_tokens=one.output_tokens_max if output is None else output,

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from tests.house.source import ROOT
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.deferral import Supply, plan
-from entraide_scheduler.core.outlook import HOUR_S, Outlook
+from entraide_scheduler.core.intensity_forecast import HOUR_S, IntensityForecast
 from entraide_scheduler.core.policy import Deferral
+from entraide_scheduler.core.shift_planner import ZoneCapacity, plan_starts
 
 SERIES = ROOT.parent / "shared/data/carbon"
 FIRST_HOUR = 1_672_531_200 // HOUR_S  # 2023-01-01T00:00Z
@@ -88,12 +88,12 @@ def inverted(values: Sequence[float]) -> tuple[float, ...]:
 
 
 def told(
-    outlook: Outlook, zone: str, now: int, *, forecast: bool, changed: Changed = tuple
+    outlook: IntensityForecast, zone: str, now: int, *, forecast: bool, changed: Changed = tuple
 ) -> None:
     """Tells the outlook what a pool would have been told in an hour of the year."""
     at = float((FIRST_HOUR + now) * HOUR_S)
     value = actual(zone)[now]
-    outlook.observe(
+    outlook.record_intensity(
         events.IntensityChanged(
             id=now,
             at=at,
@@ -105,7 +105,9 @@ def told(
         )
     )
     if forecast and now in forecasts(zone):
-        outlook.issue(events.ForecastIssued(now, at, zone, at, at, changed(forecasts(zone)[now])))
+        outlook.record_forecast(
+            events.ForecastIssued(now, at, zone, at, at, changed(forecasts(zone)[now]))
+        )
 
 
 def planned(
@@ -118,9 +120,9 @@ def planned(
     changed: Changed = tuple,
 ) -> Saved:
     """What the rule saves that plans again each hour and after each start."""
-    outlook, work, grams, at_once, late = Outlook(), {}, 0.0, 0.0, 0  # type: ignore[var-annotated]
+    outlook, work, grams, at_once, late = IntensityForecast(), {}, 0.0, 0.0, 0  # type: ignore[var-annotated]
     terms = Deferral() if terms is None else terms
-    supplies = (Supply(zone, slots),)
+    supplies = (ZoneCapacity(zone, slots),)
     jobs = arrivals(zone, slack_h)
     for now in range(len(actual(zone))):
         told(outlook, zone, now, forecast=forecast, changed=changed)
@@ -132,7 +134,7 @@ def planned(
             first = min(work, default=None)
             if first is None:
                 break
-            found = plan(sorted(work.items()), supplies, outlook, at=at, terms=terms)[first]
+            found = plan_starts(sorted(work.items()), supplies, outlook, at=at, terms=terms)[first]
             if not found.allows(zone, g_per_kwh):
                 break
             del work[first]

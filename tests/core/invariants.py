@@ -9,7 +9,7 @@ from collections import Counter
 from tests.core.builders import Pool, of
 
 from entraide.types import JobState, NodeState
-from entraide_scheduler.core import commands, events, survey
+from entraide_scheduler.core import commands, evaluation, events
 from entraide_scheduler.core.backoff import REST_MOST_S
 from entraide_scheduler.core.ledger import UNITS
 from entraide_scheduler.core.machine import Core
@@ -17,7 +17,12 @@ from entraide_scheduler.core.own_kinds import kind_of_replica
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quotas import AT_PLACEMENT
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import JOB_ENDS, LeaseState, OrderState, ReplicaState
+from entraide_scheduler.core.state_machines import (
+    JOB_ENDS,
+    LeaseState,
+    ModelLoadState,
+    ReplicaState,
+)
 
 
 def check(pool: Pool) -> None:
@@ -120,7 +125,7 @@ def loads_are_what_the_leases_come_to(state: State) -> None:
 def queue_counts_itself(state: State) -> None:
     """The lines' counts are those of the jobs that wait and run."""
     waiting = [job.facts for job in state.queue.jobs()]
-    for coop, line in state.queue.shares.coops.items():
+    for coop, line in state.queue.counters.coops.items():
         assert line.queued == sum(facts.coop == coop for facts in waiting)
         assert line.running == sum(lease.bill.coop == coop for lease in state.leases.values())
         tokens = sum(
@@ -131,7 +136,7 @@ def queue_counts_itself(state: State) -> None:
         assert line.in_flight_tokens == tokens
     shapes = Counter(job.shape for job in state.queue.jobs())
     assert dict(shapes) == state.queue.shapes
-    assert set(state.queue.stuck) <= set(shapes)
+    assert set(state.queue.blocked_shapes) <= set(shapes)
     blocked = state.queue.blocked
     assert len(blocked.jobs()) == sum(job in blocked for job in state.queue.jobs())
     assert all(job.shape.limited for job in blocked.jobs())
@@ -146,12 +151,12 @@ def nothing_idles_that_fits(core: Core) -> None:
     state = Core.restore(core.snapshot())._state
     queue, known = state.queue, set()
     for job in queue.jobs():
-        if job.shape in queue.late or queue.blocked.is_due(job):
+        if job.shape in queue.unexamined_shapes or queue.blocked.is_due(job):
             assert state.deadlines.is_set("looks", "")
         elif job.shape.limited or job.shape not in known:
             known.add(job.shape)
-            wanted = survey.want(state, job, state.now)
-            assert survey.survey(state, job, wanted).best is None
+            wanted = evaluation.make_request(state, job, state.now)
+            assert evaluation.evaluate(state, job, wanted).best is None
 
 
 def own_slots_are_what_own_nodes_give(state: State) -> None:
@@ -173,10 +178,10 @@ def own_slots_are_what_own_nodes_give(state: State) -> None:
             work = "batch_runs" if lease.batch else "other_runs"
             slots[lease.bill.coop, lease.bill.own, work] += 1
         else:
-            own = state.queue.shares.coops[lease.bill.coop].own.get(lease.terms.model)
+            own = state.queue.counters.coops[lease.bill.coop].own.get(lease.terms.model)
             assert own is None or own.kind_to_book(lease.shape) is None
     counted: Counter[tuple] = Counter()
-    for coop, line in state.queue.shares.coops.items():
+    for coop, line in state.queue.counters.coops.items():
         for own in line.own.values():
             for kind, count in own.counts():
                 counted[coop, kind, "slots"] = count.slots
@@ -265,8 +270,11 @@ def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
         for model, load in node.loads.items()
         if load.reserved
     }
-    assert kept.items() <= {job: (one.node, one.model) for job, one in state.alone.items()}.items()
-    coops = Counter(one.coop for one in state.alone.values())
+    assert (
+        kept.items()
+        <= {job: (one.node, one.model) for job, one in state.exclusive_replicas.items()}.items()
+    )
+    coops = Counter(one.coop for one in state.exclusive_replicas.values())
     assert all(count == 1 for count in coops.values())
     for name, lease in state.leases.items():
         job = state.job(name)
@@ -280,19 +288,19 @@ def orders_stand_on_nodes_that_are_there(state: State) -> None:
 
     The plan is looked at again while a model is on its way or jobs wait that it may help.
     """
-    shelf, pending = state.fleet.shelf, False
+    shelf, pending = state.fleet.loadable_index, False
     for name, node in state.fleet.nodes.items():
         gone = node.state is NodeState.LEFT
-        could = {model for model, there in shelf.of.items() if name in there}
+        could = {model for model, there in shelf.by_model.items() if name in there}
         assert could == (set() if gone else set(node.loadable))
         assert not (gone and node.orders)
         assert (name in shelf.nodes) == (not gone and bool(node.orders or node.loadable))
         for model, order in node.orders.items():
             load = node.loads.get(model)
-            if order.state is OrderState.UNLOADING and load is not None:
+            if order.state is ModelLoadState.UNLOADING and load is not None:
                 assert load.paused
-            pending = pending or order.state is not OrderState.LOADED
-    waits = any(job.facts.model in shelf.of for job in state.queue.jobs())
+            pending = pending or order.state is not ModelLoadState.LOADED
+    waits = any(job.facts.model in shelf.by_model for job in state.queue.jobs())
     watched = ("models", "") in {(kind, name) for kind, name, _ in state.deadlines.listed()}
     assert watched or not (waits or pending)
     assert not state.demand.due
@@ -305,8 +313,8 @@ def snapshot_is_the_state(core: Core) -> None:
 
     assert restored.snapshot() == data
     assert restored.next_deadline() == core.next_deadline()
-    assert restored._state.queue.stuck == core._state.queue.stuck
-    assert restored._state.queue.late == core._state.queue.late
+    assert restored._state.queue.blocked_shapes == core._state.queue.blocked_shapes
+    assert restored._state.queue.unexamined_shapes == core._state.queue.unexamined_shapes
     assert restored._state.queue.blocked.dump() == core._state.queue.blocked.dump()
     assert restored._state.queue.shapes == core._state.queue.shapes
     assert restored._state.fleet.contexts == core._state.fleet.contexts

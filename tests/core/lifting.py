@@ -6,9 +6,9 @@ from msgspec import structs
 from tests.core.builders import MODEL, replica
 
 from entraide.types import DataClass, Lending, NodeState
+from entraide_scheduler.core.placement_request import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Load, Node
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.want import NOTHING, Want
 
 
 def _accept(node: Node) -> None:
@@ -31,7 +31,7 @@ def _load_model(state: State, node: Node) -> None:
     )
     changed = structs.replace(node.card, replicas=(served,), loadable=(), loading=())
     accepting, lending, was = node.accepting, node.lending, node.state
-    state.fleet.join(changed, accepting=accepting, reason="", at=0.0, lending=lending)
+    state.fleet.add_or_update(changed, accepting=accepting, reason="", at=0.0, lending=lending)
     node.state = was
 
 
@@ -65,19 +65,19 @@ OF_WANT = {
     "over_carbon_cap": {"carbon_cap_ug": inf},
     "over_carbon_quota": {"carbon_left_ug": inf},
     "over_energy_quota": {"energy_left_uwh": inf},
-    "lend_energy_spent": {"lent_left_uwh": NOTHING},
+    "lend_energy_spent": {"lent_left_uwh": NO_TOKENS},
     "tried_before": {"avoid": ()},
 }
 
 
-def lifted(state: State, node: Node, rule: str, want: Want) -> Want:
+def lifted(state: State, node: Node, rule: str, want: PlacementRequest) -> PlacementRequest:
     """Changes the node, the job or its limits so that the node no longer breaks one rule."""
-    lanes = state.fleet.lanes
+    lanes = state.fleet.replica_index
     if rule in ON_NODE:
         ON_NODE[rule](node)
     elif rule == "own_only":
-        lanes.lend(node, Lending.ALL)
-        lanes.changed(node, state.now)
+        lanes.set_lending(node, Lending.ALL)
+        lanes.update_node(node, state.now)
     elif rule in ("model_loadable", "model_loading"):
         _load_model(state, node)
     elif rule in OF_SHAPE:
@@ -88,8 +88,8 @@ def lifted(state: State, node: Node, rule: str, want: Want) -> Want:
         want = structs.replace(want, **{part: inf})
     else:
         want = structs.replace(want, **OF_WANT[rule])
-    lane = lanes.lane(MODEL, node.card.node)
-    if lane is not None:
-        lanes.refresh(lane, state.now)
+    view = lanes.view_of(MODEL, node.card.node)
+    if view is not None:
+        lanes.refresh(view, state.now)
     state.fleet._able = {}
     return want

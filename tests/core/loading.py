@@ -9,7 +9,7 @@ from tests.core.builders import GB, Pool, card, facts, loadable, of, replica, us
 
 from entraide.types import NodeCard, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.policy import Models
+from entraide_scheduler.core.policy import ModelTerms
 
 SMALL, MIDDLE, LARGE = "small-1b", "middle-8b", "large-30b"
 SIZES = {SMALL: 2 * GB, MIDDLE: 6 * GB, LARGE: 16 * GB}
@@ -156,4 +156,4 @@ class Village:
             act(*values)
 
 
-QUICK = Models(unload_idle_s=120.0, residence_s=60.0, scale_after_s=30.0, retry_s=2.0)
+QUICK = ModelTerms(unload_idle_s=120.0, residence_s=60.0, scale_after_s=30.0, retry_s=2.0)

@@ -34,7 +34,7 @@ from entraide.models import ModelSize
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Models, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import ModelTerms, Period, Quota, QuotaKind
 
 COOPS = ("alpha", "beta", "gamma", "delta")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "CA-SK")
@@ -51,7 +51,7 @@ QUOTAS = {
 }
 NODES = 12
 RARE = ("rare", "rarer", "grand")  # models that some nodes could load
-HASTE = Models(5.0, 5.0, 5.0, loads_per_hour=60, retry_s=2.0, half_life_s=20.0)
+HASTE = ModelTerms(5.0, 5.0, 5.0, loads_per_hour=60, retry_s=2.0, half_life_s=20.0)
 MODELS = (MODEL, "moyen", "grand", MODEL, "moyen", "grand", "rare", "rarer", "small", "auto")
 
 Recorded = list[events.Event]

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.core.pace import UWH_PER_J, Pace, Seen
+from entraide_scheduler.core.performance_model import UWH_PER_J, PerformanceModel, RunMeasurement
 
 SLOTS = 16
 EXTRA_W = 30.0
@@ -65,16 +65,18 @@ def two_moods(luck: random.Random) -> float:
     return 1.0 + (0.05 * luck.gauss(0, 1) if luck.random() < 0.85 else luck.uniform(0.5, 1.5))
 
 
-def believed(machine: Machine, *, off: float = 1.0, basis: Basis = Basis.MEASURED) -> Pace:
+def believed(
+    machine: Machine, *, off: float = 1.0, basis: Basis = Basis.MEASURED
+) -> PerformanceModel:
     """What its card lets believe: times that are ``off`` times the true ones."""
     rates = Rates(
         1.0 / (machine.prefill_s * off), machine.base_s * off, machine.line_s * off, basis
     )
-    return Pace.prior(rates, extra_w=EXTRA_W, slots=SLOTS)
+    return PerformanceModel.prior(rates, extra_w=EXTRA_W, slots=SLOTS)
 
 
 def drive(
-    pace: Pace,
+    pace: PerformanceModel,
     machine: Machine,
     luck: random.Random,
     *,
@@ -91,7 +93,7 @@ def drive(
     ``queued`` is the part of them that wait, ``late`` how many others begin before a run is known.
     """
     done = []
-    ended: list[Seen] = []
+    ended: list[RunMeasurement] = []
     for _ in range(runs):
         read = int(math.exp(luck.uniform(math.log(tokens[0]), math.log(tokens[1]))))
         batch, written = luck.randint(*batches), luck.randint(5, 400)
@@ -114,7 +116,7 @@ def drive(
         )
         step_j = machine.step_w * machine.base_s / batch + machine.token_w * machine.line_s
         ended.append(
-            Seen(
+            RunMeasurement(
                 predicted_ttft_s=ttft_s,
                 queue_s=queue_s,
                 uncached_tokens=read,
@@ -132,7 +134,7 @@ def drive(
             )
         )
         if len(ended) > late:
-            pace.learn(ended.pop(0))
+            pace.record_run(ended.pop(0))
     return done
 
 
@@ -146,7 +148,7 @@ def mapes(done: list[Run]) -> tuple[float, float]:
     return mape([run.ttft for run in done]), mape([run.tpot for run in done])
 
 
-def numbers(pace: Pace) -> list[float]:
+def numbers(pace: PerformanceModel) -> list[float]:
     """The coefficients that a prediction reads."""
     return [
         pace.start_s,
@@ -163,6 +165,6 @@ def numbers(pace: Pace) -> list[float]:
     ]
 
 
-def quick(seen: Seen, **changes: float | Basis) -> Seen:
+def quick(seen: RunMeasurement, **changes: float | Basis) -> RunMeasurement:
     """A run that differs in this."""
     return msgspec.structs.replace(seen, **changes)

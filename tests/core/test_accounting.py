@@ -5,13 +5,13 @@ from tests.core.builders import START, Pool, card, facts, of, usage
 
 from entraide.types import JobKind
 from entraide.units import UWH_PER_WH
-from entraide_scheduler.core import books, commands
-from entraide_scheduler.core.amounts import TOTAL_MAX
+from entraide_scheduler.core import commands, settlement
+from entraide_scheduler.core.amount_limits import TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.core.credit import HALVINGS_MOST, STEPS, _table, faded
+from entraide_scheduler.core.credit import HALVINGS_MOST, STEPS, _table, decayed
 from entraide_scheduler.core.events import LedgerCorrected
 from entraide_scheduler.core.ledger import Ledger, _lines, correction
-from entraide_scheduler.core.lending import Lent
+from entraide_scheduler.core.lending import LentEnergy
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 from entraide_scheduler.core.quotas import Quotas
 
@@ -61,7 +61,7 @@ class TestLedger:
         ledger.balances = {"alpha": {"tokens": alpha, **rest}, "beta": {"tokens": beta, **rest}}
         lines = (Entry("alpha", "tokens", asked), Entry("beta", "tokens", -asked))
 
-        assert ledger.fitted(lines) == (
+        assert ledger.clamp_to_limits(lines) == (
             Entry("alpha", "tokens", fitted),
             Entry("beta", "tokens", -fitted),
         )
@@ -72,12 +72,12 @@ class TestLedger:
         ledger.balances = {"alpha": {"tokens": TOTAL_MAX, "energy_uwh": 0, "carbon_ug": 0}}
         lines = (Entry("alpha", "tokens", 5), Entry("alpha", "tokens", -5))
 
-        assert ledger.fitted(lines) == lines
+        assert ledger.clamp_to_limits(lines) == lines
 
     def test_lines_need_each_amount_and_its_opposite(self) -> None:
         """An odd number of lines is a broken invariant."""
         with pytest.raises(ValueError, match="zip"):
-            Ledger().fitted((Entry("alpha", "tokens", 5),))
+            Ledger().clamp_to_limits((Entry("alpha", "tokens", 5),))
 
     def test_each_unit_needs_an_amount(self) -> None:
         """Two amounts for three units are a broken invariant, not a line that is missing."""
@@ -88,7 +88,7 @@ class TestLedger:
         """The first amount may be as large as a balance can be."""
         lines = (Entry("alpha", "tokens", TOTAL_MAX), Entry("beta", "tokens", -TOTAL_MAX))
 
-        assert Ledger().fitted(lines) == lines
+        assert Ledger().clamp_to_limits(lines) == lines
 
     def test_name_of_a_correction_holds_nothing_else(self) -> None:
         """A snapshot encodes the names alone."""
@@ -101,24 +101,24 @@ class TestLedger:
 class TestLent:
     """What a co-op lends in a day."""
 
-    def lent(self, *limits: tuple[str, int | None]) -> Lent:
-        made = Lent()
-        made.agree(
+    def lent(self, *limits: tuple[str, int | None]) -> LentEnergy:
+        made = LentEnergy()
+        made.apply_policy(
             tuple(CoopTerms(coop, lend=Lend(energy_wh_per_day=most)) for coop, most in limits)
         )
         return made
 
     def test_days_are_counted_one_by_one_from_the_first(self) -> None:
         """A snapshot keeps the day's number, and 0 stands for no promise."""
-        lent = Lent()
-        first = lent.promise("alpha", 1)
+        lent = LentEnergy()
+        first = lent.reserve("alpha", 1)
         lent.begin_day()
 
-        assert (first, lent.promise("alpha", 1)) == (1, 2)
+        assert (first, lent.reserve("alpha", 1)) == (1, 2)
 
     def test_nothing_is_left_of_limits_that_nobody_has_agreed(self) -> None:
         """Without terms there is no limit, and asking for one finds none."""
-        lent = Lent()
+        lent = LentEnergy()
 
         assert (lent.left_uwh, lent.most_uwh, lent.lent_uwh) == ({}, {}, {})
         assert not lent.limits_others("alpha")
@@ -136,7 +136,7 @@ class TestLent:
         lent = self.lent(("alpha", 1), ("beta", None))
         told = []
         for coop in ("alpha", "beta"):
-            day = lent.promise(coop, 10)
+            day = lent.reserve(coop, 10)
             told.append(lent.settle(coop, day, promised_uwh=10, used_uwh=used_uwh))
 
         assert told == [lends_more, False]
@@ -145,9 +145,9 @@ class TestLent:
     def test_run_of_another_day_changes_nothing(self) -> None:
         """The first day is over on the second, and settling for it frees nothing."""
         lent = self.lent(("alpha", 1))
-        first = lent.promise("alpha", 10)
+        first = lent.reserve("alpha", 10)
         lent.begin_day()
-        lent.promise("alpha", 4)
+        lent.reserve("alpha", 4)
 
         assert not lent.settle("alpha", first, promised_uwh=10, used_uwh=1)
         assert lent.lent_uwh == {"alpha": 4}
@@ -165,13 +165,13 @@ class TestLent:
         lent.load({"alpha": 300}, 4)
 
         assert lent.left_uwh == {"alpha": UWH_PER_WH - 300}
-        assert lent.promise("alpha", 1) == 4
+        assert lent.reserve("alpha", 1) == 4
 
     def test_co_op_that_lent_nothing_is_not_remembered(self) -> None:
         """A promise that was taken back leaves no row, with a limit or without."""
         lent = self.lent(("alpha", 1))
         for coop in ("alpha", "beta"):
-            lent.settle(coop, lent.promise(coop, 10), promised_uwh=10, used_uwh=0)
+            lent.settle(coop, lent.reserve(coop, 10), promised_uwh=10, used_uwh=0)
 
         assert lent.lent_uwh == {}
         assert lent.left_uwh == {"alpha": UWH_PER_WH}
@@ -188,8 +188,8 @@ class TestCredit:
         """64 halvings leave 2^-64; one more leaves nothing."""
         steps = HALVINGS_MOST * STEPS
 
-        assert faded(2.0**70, steps) == 2.0**6
-        assert faded(2.0**70, steps + STEPS) == 0.0
+        assert decayed(2.0**70, steps) == 2.0**6
+        assert decayed(2.0**70, steps + STEPS) == 0.0
 
 
 class TestBooks:
@@ -207,7 +207,7 @@ class TestBooks:
         job, blocked = state.jobs["g1"], state.queue.blocked
         before = job in blocked, blocked.is_due(job)
         lease = next(iter(state.leases.values()))
-        books.settle_lent(state, lease, lease.expected.energy_uwh - left_uwh)
+        settlement.settle_lent(state, lease, lease.expected.energy_uwh - left_uwh)
 
         assert before == (True, False)
         assert blocked.is_due(job) is due
@@ -219,8 +219,8 @@ class TestBooks:
         lease = state.leases["j1"]
         state.now += 2.0
 
-        assert books.believed(state, lease, usage(run_s=float("nan")))[1] is False
-        assert books.believed(state, lease, usage())[1] is True
+        assert settlement.bounded_usage(state, lease, usage(run_s=float("nan")))[1] is False
+        assert settlement.bounded_usage(state, lease, usage())[1] is True
 
     def test_forgotten_job_leaves_no_explanation(self) -> None:
         """Once a job was kept long enough nothing of it is held, and a younger one stays."""
@@ -233,7 +233,7 @@ class TestBooks:
             pool.now += 1.0
         kept = list(state.explained)
         state.now = START + state.policy.timing.job_kept_s
-        books.forget(state)
+        settlement.forget_old_jobs(state)
 
         assert kept == ["j1", "j2"]
         assert (list(state.ended), list(state.explained)) == (["j2"], ["j2"])
@@ -244,7 +244,7 @@ class TestHolds:
 
     def agreed(self, *quotas: Quota) -> Quotas:
         made = Quotas()
-        made.agree((CoopTerms("alpha", quotas=quotas),))
+        made.apply_policy((CoopTerms("alpha", quotas=quotas),))
         return made
 
     def test_reservation_beyond_a_quota_is_a_broken_invariant(self) -> None:
@@ -266,7 +266,7 @@ class TestHolds:
         """Each book has a serial of its own, also when it has the name of the one before."""
         quotas = self.agreed(Quota(TOKENS, 9, Period.DAY))
         old = quotas.reserve(ALPHA, {TOKENS: 4})
-        quotas.begin(Period.DAY, START + 86_400.0)
+        quotas.begin_period(Period.DAY, START + 86_400.0)
         quotas.reserve(ALPHA, {TOKENS: 6})
         quotas.settle("alpha", old, {TOKENS: 1})
 

@@ -31,7 +31,7 @@ def checked(pool: Pool) -> Pool:
 def settle(pool: Pool) -> int:
     """Wakes the core until it has looked at all there was no time for; returns how often."""
     queue, woken = pool.core._state.queue, 0
-    while queue.late or queue.blocked.has_due:
+    while queue.unexamined_shapes or queue.blocked.has_due:
         pool.now = pool.core.next_deadline()
         pool.tell(events.Woke)
         woken += 1
@@ -117,7 +117,7 @@ def test_a_blocked_job_that_is_cancelled_leaves_no_trace(pool: Pool) -> None:
     pool.tell(events.JobCancelled, "capped", "client_gone")
 
     assert {} == pool.core.queue_lengths()
-    assert {} == pool.core._state.queue.crowds
+    assert {} == pool.core._state.queue.backlogs
 
 
 class TestExplained:
@@ -163,13 +163,13 @@ class TestBounded:
     def searches(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Notes each search of all nodes."""
         done: list[str] = []
-        search = dispatch.survey.survey
+        search = dispatch.evaluation.evaluate
 
         def counted(state, job, wanted):
             done.append(job.facts.job)
             return search(state, job, wanted)
 
-        monkeypatch.setattr(dispatch.survey, "survey", counted)
+        monkeypatch.setattr(dispatch.evaluation, "evaluate", counted)
         return done
 
     def full(self, jobs: int) -> tuple[Pool, commands.Place]:
@@ -247,12 +247,12 @@ class TestBounded:
         done = self.searches(monkeypatch)
         pool.report(place)
         at_once = len(done)
-        late = len(pool.core._state.queue.late)
+        late = len(pool.core._state.queue.unexamined_shapes)
         settle(pool)
 
         assert 1 + dispatch.LOOKS_PER_EVENT == at_once
         assert 200 - at_once == late
-        assert () == pool.core._state.queue.late
+        assert () == pool.core._state.queue.unexamined_shapes
         checked(pool)
 
 
@@ -278,13 +278,13 @@ class TestMoments:
             pool.ask(feature, features=(feature,), max_carbon_ug=10**9)
         pool.ask("blocked", max_carbon_ug=1)
         searches: list[tuple[str, float]] = []
-        search = dispatch.survey.survey
+        search = dispatch.evaluation.evaluate
 
         def noted(state, job, wanted):
             searches.append((job.facts.job, state.now))
             return search(state, job, wanted)
 
-        monkeypatch.setattr(dispatch.survey, "survey", noted)
+        monkeypatch.setattr(dispatch.evaluation, "evaluate", noted)
         return pool, searches
 
     def grid(self, pool: Pool) -> None:
@@ -302,7 +302,7 @@ class TestMoments:
         while pool.now < began + 125.0:
             pool.now += 0.5
             self.grid(pool)
-            late += bool(pool.core._state.queue.late)
+            late += bool(pool.core._state.queue.unexamined_shapes)
             pool.now += dispatch.LOOK_AGAIN_S
             pool.tell(events.Woke)
         recalled = [at - began for job, at in searches if job == "blocked"]
@@ -317,7 +317,7 @@ class TestMoments:
         """Events every 10 ms do not put off what is to be looked at after 50 ms."""
         pool, searches = self.crowded(monkeypatch)
         self.grid(pool)
-        late = {shape.features[0] for shape in pool.core._state.queue.late}
+        late = {shape.features[0] for shape in pool.core._state.queue.unexamined_shapes}
         searches.clear()
         for _ in range(6):
             pool.now += 0.01
@@ -338,7 +338,7 @@ class TestMoments:
         self.grid(pool)
         pool.now = pool.core.next_deadline()
         pool.tell(events.Woke)
-        late = pool.core._state.queue.late
+        late = pool.core._state.queue.unexamined_shapes
         for _ in range(7):
             pool.now += 9.0
             self.grid(pool)

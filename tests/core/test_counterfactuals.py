@@ -27,7 +27,7 @@ from entraide.types import (
     Lending,
     Outcome,
 )
-from entraide_scheduler.core import commands, counterfactuals, events, survey
+from entraide_scheduler.core import commands, counterfactuals, evaluation, events
 from entraide_scheduler.core.admission import NO_SHAPE, shape_of
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
@@ -240,8 +240,8 @@ def test_a_machine_that_can_take_a_job_is_not_passed_over_in_silence() -> None:
     explained(pool, "running")
     explained(pool, "waiting")
     state = pool.core._state
-    state.queue.stick(state.jobs["waiting"].shape, late=True)
-    state.fleet.join(card("free"), accepting=True, reason="", at=pool.now)
+    state.queue.block_shape(state.jobs["waiting"].shape, late=True)
+    state.fleet.add_or_update(card("free"), accepting=True, reason="", at=pool.now)
     told = pool.core.explain("waiting", pool.now)
 
     assert told is not None
@@ -281,7 +281,7 @@ def test_another_model_is_offered_only_if_its_line_has_room() -> None:
     explained(pool, "waiting")
     request = {"model": "nobody", "job_class": JobClass.BATCH, "deadline_at": START + 40_000.0}
     before = explained(pool, "j1", **request)
-    pool.core._state.habits.learn("alpha", MODEL, output_tokens=10, run_s=1e6)
+    pool.core._state.length_predictor.learn("alpha", MODEL, output_tokens=10, run_s=1e6)
     after = explained(pool, "j2", **request)
 
     assert (before.reason, before.values["fitting"]) == ("unknown_model", MODEL)
@@ -370,14 +370,14 @@ def check(core: Core, job: Job, told: Explanation) -> str:
     greener = told.values.get("greener_node") == name
     rule = told.values["greener_rule"] if greener else ""
     rule = rule or next(one.rule for one in told.excluded if one.node == name)
-    policy, want = state.policy, survey.want(state, job, told.at)
+    policy, want = state.policy, evaluation.make_request(state, job, told.at)
     if rule == "little_room":
         policy = structs.replace(policy, carbon=Carbon(headroom=0.0))
     else:
         want = lifted(state, state.fleet.nodes[name], rule, want)
-    able = state.fleet.able(want.shape)
-    looked = scan(able.lanes, able.excluded, want, policy)
-    fits = {fit.lane.name: fit for fit in looked.fits}
+    able = state.fleet.eligible_nodes(want.shape)
+    looked = scan(able.views, able.excluded, want, policy)
+    fits = {fit.view.name: fit for fit in looked.fits}
 
     assert name in fits, rule
     if greener:

@@ -5,7 +5,7 @@ import pytest
 from tests.core.builders import START, Pool, card, policy
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.credit import TABLE, Credits, Gift, faded, from_energy
+from entraide_scheduler.core.credit import TABLE, Credits, Gift, decayed, from_energy
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Credit, FairShare, Period
 from entraide_scheduler.core.snapshot import Snapshot
@@ -25,7 +25,7 @@ def test_the_table_is_what_it_says() -> None:
 def test_a_gift_halves(age_s: float, expected: float) -> None:
     """Half of it counts after one half-life, an eighth after three, nothing in the end."""
     known = Credits()
-    known.give("alpha", 1_000_000, START, TERMS)
+    known.add_gift("alpha", 1_000_000, START, TERMS)
 
     assert expected == known.factor("alpha", START + age_s, TERMS)
 
@@ -33,7 +33,7 @@ def test_a_gift_halves(age_s: float, expected: float) -> None:
 def test_credit_is_bounded() -> None:
     """No gift is worth more than the most there is; nobody else gains by it."""
     known = Credits()
-    known.give("alpha", 10**12, START, TERMS)
+    known.add_gift("alpha", 10**12, START, TERMS)
 
     assert 0.5 == known.factor("alpha", START, TERMS)
     assert 0.0 == known.factor("beta", START, TERMS)
@@ -47,7 +47,7 @@ def test_credit_does_not_grow_with_energy() -> None:
         pool.join(card("n1", "beta"))
         (place,) = pool.ask("j1", "alpha")
         pool.report(place, energy_decode_uwh=energy_uwh)
-        weights.append(pool.core._state.queue.shares.coops["beta"].weight)
+        weights.append(pool.core._state.queue.counters.coops["beta"].weight)
 
     assert 1.0 < weights[0] == weights[1]
 
@@ -60,7 +60,7 @@ def test_report_beyond_its_lease_earns_no_more_than_the_lease() -> None:
         pool.join(card("n1", "beta"))
         (place,) = pool.ask("j1", "alpha")
         pool.report(place, output_tokens=output_tokens)
-        weights.append(pool.core._state.queue.shares.coops["beta"].weight)
+        weights.append(pool.core._state.queue.counters.coops["beta"].weight)
 
     assert weights[0] == weights[1]
 
@@ -92,21 +92,21 @@ def test_snapshot_that_counted_energy_is_read() -> None:
 def test_looking_changes_nothing() -> None:
     """A question about a gift leaves it as it was."""
     known = Credits()
-    known.give("alpha", 1_000_000, START, TERMS)
+    known.add_gift("alpha", 1_000_000, START, TERMS)
     before = dict(known.gifts)
     known.factor("alpha", START + 2_500, TERMS)
 
     assert before == known.gifts
-    assert faded(8.0, 3 * 256) == 1.0
+    assert decayed(8.0, 3 * 256) == 1.0
 
 
 def test_giving_often_does_not_make_a_gift_last() -> None:
     """A gift ages as fast when something follows every second as when nothing does."""
     often, once = Credits(), Credits()
     for known in (often, once):
-        known.give("alpha", 1_000_000, START, TERMS)
+        known.add_gift("alpha", 1_000_000, START, TERMS)
     for second in range(2_500):
-        often.give("alpha", 0, START + second, TERMS)
+        often.add_gift("alpha", 0, START + second, TERMS)
     later = START + 2_600
 
     assert once.factor("alpha", later, TERMS) == pytest.approx(
@@ -117,7 +117,7 @@ def test_giving_often_does_not_make_a_gift_last() -> None:
 def test_credit_only_ever_fades_by_itself() -> None:
     """From one moment to the next it never grows, and after many half-lives nothing is left."""
     known = Credits()
-    known.give("alpha", 1_500_000, START, TERMS)
+    known.add_gift("alpha", 1_500_000, START, TERMS)
     course = [known.factor("alpha", START + 7.0 * step, TERMS) for step in range(12_000)]
 
     assert course == sorted(course, reverse=True)
@@ -128,8 +128,8 @@ def test_small_gifts_come_to_their_sum() -> None:
     """A thousand small gifts of one moment count as one large one."""
     known = Credits()
     for _ in range(1_000):
-        known.give("alpha", 1_000, START, TERMS)
-    known.give("beta", 1_000_000, START, TERMS)
+        known.add_gift("alpha", 1_000, START, TERMS)
+    known.add_gift("beta", 1_000_000, START, TERMS)
 
     assert known.factor("beta", START + 500, TERMS) == known.factor("alpha", START + 500, TERMS)
 
@@ -137,7 +137,7 @@ def test_small_gifts_come_to_their_sum() -> None:
 def test_the_members_may_turn_credit_off() -> None:
     """With a largest credit of nothing no gift counts."""
     known = Credits()
-    known.give("alpha", 1_000_000, START, TERMS)
+    known.add_gift("alpha", 1_000_000, START, TERMS)
 
     assert 0.0 == known.factor("alpha", START, Credit(most=0.0))
 
@@ -150,7 +150,7 @@ def test_a_lender_gets_its_turn_more_often() -> None:
     pool.report(place, input_tokens=90, output_tokens=50, energy_decode_uwh=9 * 10**9)
     (own,) = pool.ask("j2", "beta")
     pool.report(own)
-    lines = pool.core._state.queue.shares.coops
+    lines = pool.core._state.queue.counters.coops
 
     assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * (90 + 2 * 50) / 5_000_000)
     assert lines["alpha"].weight == 1.0
@@ -162,7 +162,7 @@ def test_a_lenders_weight_fades_though_nothing_follows() -> None:
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
     pool.report(place, input_tokens=90, output_tokens=35)
-    line = pool.core._state.queue.shares.coops["beta"]
+    line = pool.core._state.queue.counters.coops["beta"]
     given = line.weight
     pool.now += 604_800.0
     pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0)
@@ -179,4 +179,4 @@ def test_a_policy_that_ends_credit_ends_it_at_once() -> None:
     pool.report(place)
     pool.tell(events.PolicyChanged, policy(fair_share=FairShare(credit=Credit(most=0.0))))
 
-    assert 1.0 == pool.core._state.queue.shares.coops["beta"].weight
+    assert 1.0 == pool.core._state.queue.counters.coops["beta"].weight

@@ -11,61 +11,65 @@ from tests.core.builders import START
 
 from entraide_scheduler.core import events
 from entraide_scheduler.core.admission import NO_SHAPE
-from entraide_scheduler.core.backlog import Backlog, Wait, wait_of
-from entraide_scheduler.core.deferral import (
-    STEP_S,
-    GreenHours,
-    Later,
-    Reason,
-    Supply,
-    Verdict,
-    latest_hour,
-    plan,
-)
-from entraide_scheduler.core.outlook import HOUR_S, Outlook, Signal
+from entraide_scheduler.core.batch_backlog import BatchBacklog, BatchWork, batch_work_of
+from entraide_scheduler.core.intensity_forecast import HOUR_S, IntensityForecast, Signal
 from entraide_scheduler.core.policy import Deferral
+from entraide_scheduler.core.shift_planner import (
+    STEP_S,
+    GreenerHour,
+    ShiftPlanner,
+    ShiftReason,
+    StartLimit,
+    ZoneCapacity,
+    latest_hour,
+    plan_starts,
+)
 
 HOUR = int(START) // HOUR_S + 1
 AT = float(HOUR * HOUR_S)
 EXACT = Deferral(worth=0.0, margin=0.0)
-ONE = (Supply("CA-ON", 1.0),)
+ONE = (ZoneCapacity("CA-ON", 1.0),)
 
 
-def outlook_of(**zones: tuple[float, ...]) -> Outlook:
+def outlook_of(**zones: tuple[float, ...]) -> IntensityForecast:
     """Forecasts by zone (``CA_ON``), the first value being the present hour's actual one."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     for name, values in zones.items():
         zone = name.replace("_", "-")
-        outlook.issue(events.ForecastIssued(1, AT, zone, AT, AT, values))
+        outlook.record_forecast(events.ForecastIssued(1, AT, zone, AT, AT, values))
         told(outlook, zone, values[0])
     return outlook
 
 
-def told(outlook: Outlook, zone: str, g_per_kwh: float, *, hour: int = HOUR) -> None:
+def told(outlook: IntensityForecast, zone: str, g_per_kwh: float, *, hour: int = HOUR) -> None:
     at = float(hour * HOUR_S)
-    outlook.observe(
+    outlook.record_intensity(
         events.IntensityChanged(2, at, zone, g_per_kwh, g_per_kwh, "measured", at + HOUR_S)
     )
 
 
 def verdict(
-    outlook: Outlook,
+    outlook: IntensityForecast,
     *,
     latest: int,
     work_h: float = 1.0,
-    supplies: tuple[Supply, ...] = ONE,
+    supplies: tuple[ZoneCapacity, ...] = ONE,
     others: tuple[tuple[int, float], ...] = (),
     at: float = AT,
     terms: Deferral = EXACT,
-) -> Verdict:
+) -> StartLimit:
     """The verdict for work that must start ``latest`` hours from now, beside others' work."""
     work = {HOUR + hours: float(HOUR_S) * amount for hours, amount in others}
     work[HOUR + latest] = work.get(HOUR + latest, 0.0) + work_h * HOUR_S
-    return plan(sorted(work.items()), supplies, outlook, at=at, terms=terms)[HOUR + latest]
+    return plan_starts(sorted(work.items()), supplies, outlook, at=at, terms=terms)[HOUR + latest]
 
 
 def starts(
-    found: Verdict, outlook: Outlook, supplies: tuple[Supply, ...] = ONE, *, at: float = AT
+    found: StartLimit,
+    outlook: IntensityForecast,
+    supplies: tuple[ZoneCapacity, ...] = ONE,
+    *,
+    at: float = AT,
 ) -> tuple[str, ...]:
     """The zones where work may start now on the grid."""
     now = {one.zone: outlook.curve(one.zone, at=at)[0] for one in supplies}
@@ -73,17 +77,17 @@ def starts(
     return tuple(one.zone for one in supplies if found.allows(one.zone, costs[one.zone]))
 
 
-def start_hours(outlook: Outlook, waits: list[int], slots: int = 1) -> list[int]:
+def start_hours(outlook: IntensityForecast, waits: list[int], slots: int = 1) -> list[int]:
     """The hours from now in which jobs of an hour start, each with its hour of latest start."""
     waiting, started = sorted(waits), []
-    supplies = (Supply("CA-ON", float(slots)),)
+    supplies = (ZoneCapacity("CA-ON", float(slots)),)
     for hour in range(HOUR, HOUR + 200):
         at = float(hour * HOUR_S)
         for _ in range(slots):
             if not waiting:
                 return started
             work = [(one, float(HOUR_S) * waiting.count(one)) for one in sorted(set(waiting))]
-            found = plan(work, supplies, outlook, at=at, terms=EXACT)[waiting[0]]
+            found = plan_starts(work, supplies, outlook, at=at, terms=EXACT)[waiting[0]]
             if starts(found, outlook, supplies, at=at):
                 waiting.pop(0)
                 started.append(hour - HOUR)
@@ -99,8 +103,8 @@ def test_work_waits_for_a_greener_hour() -> None:
     found = verdict(outlook, latest=4)
 
     assert () == starts(found, outlook)
-    assert Reason.LATER is found.reason
-    assert Later("CA-ON", HOUR + 2, 20.0, Signal.FORECAST) == found.later
+    assert ShiftReason.LATER is found.reason
+    assert GreenerHour("CA-ON", HOUR + 2, 20.0, Signal.FORECAST) == found.later
     assert AT + STEP_S == found.wake_at
 
 
@@ -122,7 +126,7 @@ def test_a_deadline_within_the_hour_does_not_wait() -> None:
     """Work whose latest start lies in the present hour, or is over, starts at once."""
     outlook = outlook_of(CA_ON=(50.0, 10.0))
 
-    assert [Reason.DUE, Reason.DUE] == [
+    assert [ShiftReason.DUE, ShiftReason.DUE] == [
         verdict(outlook, latest=latest).reason for latest in (0, -3)
     ]
     assert ("CA-ON",) == starts(verdict(outlook, latest=0), outlook)
@@ -130,12 +134,12 @@ def test_a_deadline_within_the_hour_does_not_wait() -> None:
 
 def test_nobody_waits_on_nothing() -> None:
     """In a pool that knows no later hour, work starts at once, in every zone."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, "CA-ON", 50.0)
-    supplies = (*ONE, Supply("CA-SK", 1.0))
+    supplies = (*ONE, ZoneCapacity("CA-SK", 1.0))
     found = verdict(outlook, latest=20, supplies=supplies)
 
-    assert Reason.UNKNOWN is found.reason
+    assert ShiftReason.UNKNOWN is found.reason
     assert ("CA-ON", "CA-SK") == starts(found, outlook, supplies)
     assert None is found.later
 
@@ -158,12 +162,16 @@ def test_a_greener_hour_must_be_worth_the_wait(later_g: float, waits: bool) -> N
 
 def test_a_forecast_that_promises_for_ever_is_not_believed_for_ever() -> None:
     """Where each hour brings a forecast of still greener hours, work starts at its latest start."""
-    outlook, started = Outlook(), None
+    outlook, started = IntensityForecast(), None
     for hour in range(HOUR, HOUR + 24):
         at = float(hour * HOUR_S)
-        outlook.issue(events.ForecastIssued(1, at, "CA-ON", at, at, (50.0,) + (5.0,) * 48))
+        outlook.record_forecast(
+            events.ForecastIssued(1, at, "CA-ON", at, at, (50.0,) + (5.0,) * 48)
+        )
         told(outlook, "CA-ON", 50.0, hour=hour)
-        found = plan([(HOUR + 10, float(HOUR_S))], ONE, outlook, at=at, terms=EXACT)[HOUR + 10]
+        found = plan_starts([(HOUR + 10, float(HOUR_S))], ONE, outlook, at=at, terms=EXACT)[
+            HOUR + 10
+        ]
         if starts(found, outlook, at=at):
             started = hour - HOUR
             break
@@ -183,7 +191,9 @@ def test_the_margin_is_a_part_of_the_time_that_is_left() -> None:
 
 def test_the_latest_start_leaves_time_to_run() -> None:
     """A job must start so early that even a long run ends by its deadline."""
-    assert Wait(HOUR + 22, 90_500) == wait_of(AT + 24 * HOUR_S, upper_s=3_601.0, run_s=90.5)
+    assert BatchWork(HOUR + 22, 90_500) == batch_work_of(
+        AT + 24 * HOUR_S, upper_s=3_601.0, run_s=90.5
+    )
 
 
 # Shared capacity.
@@ -202,7 +212,7 @@ def test_nothing_waits_where_the_hours_cannot_hold_the_work() -> None:
     found = [verdict(outlook, latest=4, work_h=hours) for hours in (3.0, 3.5, 4.5)]
 
     assert [(), ("CA-ON",), ("CA-ON",)] == [starts(one, outlook) for one in found]
-    assert Reason.SHORT is found[-1].reason
+    assert ShiftReason.SHORT is found[-1].reason
 
 
 def test_work_in_a_hurry_leaves_less_room() -> None:
@@ -217,7 +227,7 @@ def test_work_in_a_hurry_leaves_less_room() -> None:
 def test_work_in_a_hurry_goes_first_when_the_hour_is_needed() -> None:
     """Where later work needs the present hour, earlier work may use it in its place."""
     work, outlook = [(HOUR + 2, 3_600.0), (HOUR + 3, 3_600.0)], outlook_of(CA_ON=(50.0, 10.0, 60.0))
-    found = plan(work, ONE, outlook, at=AT, terms=EXACT)
+    found = plan_starts(work, ONE, outlook, at=AT, terms=EXACT)
 
     assert [("CA-ON",), ("CA-ON",)] == [starts(found[HOUR + hours], outlook) for hours in (2, 3)]
 
@@ -226,7 +236,7 @@ def test_work_that_may_wait_longer_does_not_hurry_for_the_hurried() -> None:
     """Work with greener hours behind the others' latest start waits for them."""
     outlook = outlook_of(CA_ON=(50.0, 50.0, 60.0, 10.0, 10.0, 10.0))
     work = [(HOUR + 2, 7_000.0), (HOUR + 6, 3_600.0)]
-    found = plan(work, ONE, outlook, at=AT, terms=EXACT)
+    found = plan_starts(work, ONE, outlook, at=AT, terms=EXACT)
 
     assert [("CA-ON",), ()] == [starts(found[HOUR + hours], outlook) for hours in (2, 6)]
 
@@ -234,7 +244,7 @@ def test_work_that_may_wait_longer_does_not_hurry_for_the_hurried() -> None:
 def test_what_is_over_of_the_hour_is_no_room() -> None:
     """Late in the hour it holds less: then the dear zone is needed too, in steps of a quarter."""
     outlook = outlook_of(CA_ON=(10.0, 60.0), CA_AB=(40.0, 60.0))
-    supplies = (*ONE, Supply("CA-AB", 1.0))
+    supplies = (*ONE, ZoneCapacity("CA-AB", 1.0))
 
     assert [("CA-ON",), ("CA-ON",), ("CA-ON", "CA-AB")] == [
         starts(
@@ -252,7 +262,7 @@ def test_what_is_over_of_the_hour_is_no_room() -> None:
 def test_the_dear_zone_waits_while_the_green_one_works() -> None:
     """Work may start in the zone whose hour it needs, and not in a dearer one."""
     outlook = outlook_of(CA_QC=(1.0,) * 24, CA_AB=(400.0,) * 24)
-    supplies = (Supply("CA-QC", 2.0), Supply("CA-AB", 8.0))
+    supplies = (ZoneCapacity("CA-QC", 2.0), ZoneCapacity("CA-AB", 8.0))
 
     assert [("CA-QC",), ("CA-QC",), ("CA-QC", "CA-AB")] == [
         starts(verdict(outlook, latest=10, work_h=hours, supplies=supplies), outlook, supplies)
@@ -263,7 +273,7 @@ def test_the_dear_zone_waits_while_the_green_one_works() -> None:
 def test_a_zone_that_takes_more_energy_costs_more() -> None:
     """What is compared is grams of the work: intensity times the zone's energy."""
     outlook = outlook_of(CA_ON=(30.0,) * 4, CA_AB=(40.0,) * 4)
-    supplies = (Supply("CA-ON", 1.0, 0.0, 2.0), Supply("CA-AB", 1.0, 0.0, 1.0))
+    supplies = (ZoneCapacity("CA-ON", 1.0, 0.0, 2.0), ZoneCapacity("CA-AB", 1.0, 0.0, 1.0))
 
     assert ("CA-AB",) == starts(verdict(outlook, latest=3, supplies=supplies), outlook, supplies)
 
@@ -271,10 +281,10 @@ def test_a_zone_that_takes_more_energy_costs_more() -> None:
 def test_a_jobs_own_prompt_counts_in_what_a_zone_takes() -> None:
     """A zone whose machines read dearly and write cheaply is dear for a long prompt only."""
     outlook = outlook_of(CA_ON=(40.0,) * 4, CA_AB=(40.0,) * 4)
-    supplies = (Supply("CA-ON", 1.0, 9.0, 1.0), Supply("CA-AB", 1.0, 1.0, 2.0))
+    supplies = (ZoneCapacity("CA-ON", 1.0, 9.0, 1.0), ZoneCapacity("CA-AB", 1.0, 1.0, 2.0))
     work = [(HOUR + 3, 3_600.0)]
     found = [
-        plan(work, supplies, outlook, at=AT, terms=EXACT, tokens=tokens)[HOUR + 3]
+        plan_starts(work, supplies, outlook, at=AT, terms=EXACT, tokens=tokens)[HOUR + 3]
         for tokens in ((10.0, 100.0), (1_000.0, 100.0))
     ]
 
@@ -291,7 +301,7 @@ def test_own_surplus_is_used_while_it_is_there() -> None:
 def test_an_unknown_zone_never_looks_green() -> None:
     """A zone of which nothing is known costs as much as the worst grid."""
     outlook = outlook_of(CA_ON=(50.0,) * 4)
-    supplies = (*ONE, Supply("CA-NU", 1.0))
+    supplies = (*ONE, ZoneCapacity("CA-NU", 1.0))
 
     assert ("CA-ON",) == starts(verdict(outlook, latest=3, supplies=supplies), outlook, supplies)
 
@@ -300,7 +310,7 @@ def test_nothing_is_promised_where_nobody_can_work() -> None:
     """Without supplies there is no hour to wait for."""
     found = verdict(outlook_of(CA_ON=(50.0,)), latest=3, supplies=())
 
-    assert (Reason.UNKNOWN, None) == (found.reason, found.later)
+    assert (ShiftReason.UNKNOWN, None) == (found.reason, found.later)
 
 
 # What waits, and plans that are kept.
@@ -308,8 +318,8 @@ def test_nothing_is_promised_where_nobody_can_work() -> None:
 
 def test_a_backlog_forgets_the_order() -> None:
     """The same waiting jobs give the same work, whatever came and went before."""
-    waits = [Wait(HOUR + n % 5, 100 + 37 * n) for n in range(40)]
-    once, again = Backlog(), Backlog()
+    waits = [BatchWork(HOUR + n % 5, 100 + 37 * n) for n in range(40)]
+    once, again = BatchBacklog(), BatchBacklog()
     for wait in waits:
         again.add("petit", "alpha", wait)
     for wait in waits[::2]:
@@ -353,23 +363,25 @@ def test_planning_again_is_as_good_as_planning_perfectly(
 @settings(max_examples=100, deadline=None)
 def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
     """Whatever came, went and was asked before, a verdict is the one that a new planner gives."""
-    green, waits, shape = GreenHours(), [], structs.replace(NO_SHAPE, model="petit")
-    green.outlook = outlook_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
+    green, waits, shape = ShiftPlanner(), [], structs.replace(NO_SHAPE, model="petit")
+    green.forecast = outlook_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
     for _ in range(data.draw(st.integers(1, 12))):
         if waits and data.draw(st.booleans()):
             wait = waits.pop(data.draw(st.integers(0, len(waits) - 1)))
             green.backlog.remove("petit", "alpha", wait)
         else:
-            waits.append(Wait(HOUR + data.draw(st.integers(0, 6)), data.draw(st.integers(1, 9**7))))
+            waits.append(
+                BatchWork(HOUR + data.draw(st.integers(0, 6)), data.draw(st.integers(1, 9**7)))
+            )
             green.backlog.add("petit", "alpha", waits[-1])
-        fresh = GreenHours()
-        fresh.outlook = green.outlook
+        fresh = ShiftPlanner()
+        fresh.forecast = green.forecast
         for wait in reversed(waits):
             fresh.backlog.add("petit", "alpha", wait)
         at = AT + data.draw(st.sampled_from((0.0, 100.0, 1_000.0, 4_000.0)))
         given_now, given_fresh = (
             [
-                one.verdict(
+                one.start_limit(
                     shape, wait.hour, at=at, terms=Deferral(), tokens=(9.0, 1.0), version=0,
                     supplies=lambda: ONE,
                 )

@@ -5,11 +5,11 @@ import pytest
 from tests.core.builders import START, Pool, card, facts, of, replica, usage
 
 from entraide.types import Basis, JobKind, JobState, Outcome
-from entraide_scheduler.core import books, commands, events
+from entraide_scheduler.core import commands, events, settlement
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
-from entraide_scheduler.core.quotas import Quotas, in_unit
+from entraide_scheduler.core.quotas import Quotas, to_quota_unit
 
 HEARD = ("qc-1", "on-1", "ab-1")
 WH = 1_000_000
@@ -218,7 +218,7 @@ class TestBelief:
     )
     def test_times_are_from_nothing_to_the_most(self, changes: dict, *, sound: bool) -> None:
         """Zero is a time; what no clock can have measured is none."""
-        assert books._is_sound(usage(**changes)) is sound
+        assert settlement._is_sound(usage(**changes)) is sound
 
     def test_a_report_that_cannot_be_true_teaches_nothing(self, three: Pool) -> None:
         """An estimate is no measurement: the pace of the node stays what it was."""
@@ -248,7 +248,7 @@ class TestBelief:
         state = Core.restore(three.core.snapshot())._state
         pace = state.fleet.nodes[place.node].loads[place.terms.model].pace
         state.now = START + 4.0
-        found = books.estimate(state, state.leases["j1"])
+        found = settlement.estimate_usage(state, state.leases["j1"])
 
         assert pace.token_uwh > 0.0
         assert found == usage(
@@ -270,7 +270,7 @@ class TestBelief:
         three.progress(place, 30)
         state = Core.restore(three.core.snapshot())._state
         del state.fleet.nodes[place.node].replicas[place.terms.model]
-        found = books.estimate(state, state.leases["j1"])
+        found = settlement.estimate_usage(state, state.leases["j1"])
 
         assert (found.energy_prefill_uwh, found.energy_decode_uwh) == (0, 0)
 
@@ -310,10 +310,10 @@ def test_a_job_that_waited_to_run_alone_frees_its_replica(pool: Pool) -> None:
     place = placed(pool)
     pool.accept(place)
     pool.report(place, Outcome.FAILED, code="engine_exited")
-    reserved = set(pool.core._state.alone)
+    reserved = set(pool.core._state.exclusive_replicas)
     pool.tell(events.JobCancelled, "j1", "client_gone")
 
-    assert (reserved, pool.core._state.alone) == ({"j1"}, {})
+    assert (reserved, pool.core._state.exclusive_replicas) == ({"j1"}, {})
 
 
 def test_explanations_of_ended_jobs_are_a_set() -> None:
@@ -331,7 +331,7 @@ class TestQuotas:
 
     def agreed(self, *quotas: Quota) -> Quotas:
         made = Quotas()
-        made.agree((CoopTerms("alpha", quotas=quotas),))
+        made.apply_policy((CoopTerms("alpha", quotas=quotas),))
         return made
 
     def test_use_adds_up(self) -> None:
@@ -344,7 +344,7 @@ class TestQuotas:
                 "alpha", quotas.reserve(ALPHA, {QuotaKind.TOKENS: 30}), {QuotaKind.TOKENS: 20}
             )
         holds = quotas.reserve(ALPHA, {QuotaKind.TOKENS: 30})
-        quotas.begin(Period.MINUTE, START + 60.0)
+        quotas.begin_period(Period.MINUTE, START + 60.0)
         quotas.settle("alpha", holds, {QuotaKind.TOKENS: 20})
         used = {quota.period: book.used for quota, book in quotas.of("alpha")}
 
@@ -362,15 +362,15 @@ class TestQuotas:
         """A quota is spent when nothing is left of it, not before."""
         quotas = self.agreed(Quota(QuotaKind.ENERGY_WH, 1, Period.DAY))
         quotas.reserve_at_placement(ALPHA, WH - 1, 0)
-        before = quotas.spent(ALPHA)
+        before = quotas.exhausted(ALPHA)
         quotas.reserve_at_placement(ALPHA, 1, 0)
 
         assert before is None
-        assert quotas.spent(ALPHA) is not None
+        assert quotas.exhausted(ALPHA) is not None
 
     def test_counts_stay_whole(self) -> None:
         """Tokens are told as the integers that they are, energy in watt-hours."""
-        tokens = in_unit(QuotaKind.TOKENS, 3)
+        tokens = to_quota_unit(QuotaKind.TOKENS, 3)
 
         assert (tokens, type(tokens)) == (3, int)
-        assert in_unit(QuotaKind.ENERGY_WH, WH // 2) == 0.5
+        assert to_quota_unit(QuotaKind.ENERGY_WH, WH // 2) == 0.5

@@ -4,8 +4,8 @@ import pytest
 from tests.core.fairplain import own_kind, policy
 from tests.core.fairpool import FairPool, live
 
-from entraide_scheduler.core.fairline import FairQueue
-from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.policy import CoopTerms, Policy
 
 STEPS = 120
@@ -62,22 +62,22 @@ def test_the_bound_is_held_against_lifts_while_waiting(own: dict[str, int]) -> N
 class Hoarding(FairQueue):
     """Owes a co-op for any job what its nodes of any model could give."""
 
-    def own(self, *deltas: OwnDelta) -> None:
-        super().own(*(delta._replace(kind=own_kind()) for delta in deltas))
+    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
+        super().add_own_slots(*(delta._replace(kind=own_kind()) for delta in deltas))
 
 
 class Unowed(FairQueue):
     """Plain counters: nobody's own nodes count."""
 
-    def own(self, *deltas: OwnDelta) -> None:
+    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         pass
 
 
 class Crowded(FairQueue):
     """Lets batch runs beyond their share take slots of their co-op's other work."""
 
-    def own(self, *deltas: OwnDelta) -> None:
-        super().own(*(delta._replace(batch_slots=delta.slots) for delta in deltas))
+    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
+        super().add_own_slots(*(delta._replace(batch_slots=delta.slots) for delta in deltas))
 
 
 @pytest.mark.parametrize("broken", [Hoarding, Unowed, Crowded])
@@ -93,11 +93,11 @@ def test_the_bound_is_nearly_reached() -> None:
     """Guesses as wrong as can be bring one co-op to nine tenths of the bound, and no further."""
     pool = FairPool(FairQueue(), policy(cap_tokens=1_000), slots=50, seed=0)
     pool.ask("alpha", prompt=1, answer=899)
-    pool.start(pool.queue.next(), answer=0, expected=899)
+    pool.start(pool.queue.next_job(), answer=0, expected=899)
     pool.ask("alpha", prompt=1, answer=1)
     for answer in [49] * 18 + [999]:
         pool.ask("beta", prompt=1, answer=answer)
-        run = pool.start(pool.queue.next(), answer=answer, expected=0)
+        run = pool.start(pool.queue.next_job(), answer=answer, expected=0)
         pool.produce(run, answer)
         if answer == 49:
             pool.end(run)
@@ -111,38 +111,38 @@ class Unlifted(FairQueue):
     """Hoards idle time: who comes back keeps the old counter."""
 
     def add(self, job) -> None:
-        self.place(job)
+        self.restore(job)
 
 
 class Unweighted(FairQueue):
     """Forgets the shares that were voted."""
 
-    def agree(self, policy: Policy) -> None:
-        super().agree(Policy(policy.version, fair_share=policy.fair_share))
+    def apply_policy(self, policy: Policy) -> None:
+        super().apply_policy(Policy(policy.version, fair_share=policy.fair_share))
 
 
 class Uncharged(FairQueue):
     """Charges prompts alone."""
 
-    def produced(self, bill, tokens_more: int) -> None:
+    def add_output(self, bill, tokens_more: int) -> None:
         pass
 
-    def correct(self, bill, *, input_tokens: int, output_tokens: int) -> None:
-        super().correct(bill, input_tokens=input_tokens, output_tokens=0)
+    def correct_charge(self, bill, *, input_tokens: int, output_tokens: int) -> None:
+        super().correct_charge(bill, input_tokens=input_tokens, output_tokens=0)
 
 
 class Uncapped(FairQueue):
     """Lets one co-op fill the pool while another waits."""
 
-    def agree(self, policy: Policy) -> None:
-        super().agree(Policy(policy.version, policy.coops))
+    def apply_policy(self, policy: Policy) -> None:
+        super().apply_policy(Policy(policy.version, policy.coops))
 
 
 class FirstCome(FairQueue):
     """Serves in order of arrival."""
 
-    def next(self):
-        able = [job for job in self.jobs() if job.shape not in self.stuck]
+    def next_job(self):
+        able = [job for job in self.jobs() if job.shape not in self.blocked_shapes]
         return able[0] if able else None
 
 

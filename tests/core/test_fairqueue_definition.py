@@ -8,9 +8,9 @@ from msgspec import structs
 from tests.core.fairplain import COOPS, PlainQueue, job, own_kind, policy, reserved, shape
 
 from entraide.types import DataClass, JobClass
-from entraide_scheduler.core.fairline import FairQueue
-from entraide_scheduler.core.fairstate import QueueState, dump, load
-from entraide_scheduler.core.owed import OwnDelta
+from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue_state import QueueState, dump, load
+from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import Job
 
@@ -38,7 +38,7 @@ class Both:
     def __init__(self, terms: Policy) -> None:
         self.terms = terms
         self.queue, self.plain = FairQueue(), PlainQueue(terms)
-        self.queue.agree(terms)
+        self.queue.apply_policy(terms)
         self.waiting: list[Job] = []
         self.runs: list[tuple] = []
         self.serial = 0
@@ -53,14 +53,16 @@ class Both:
         """A job comes that is served at once where nobody else is to be looked at."""
         one = self._job(luck)
         self.plain.add(one)
-        if not self.queue.nobody_waits(one.facts.model):
+        if not self.queue.is_idle_for(one.facts.model):
             self.waiting.append(one)
             self.queue.add(one)
             return
 
-        assert one is self.plain.next()
+        assert one is self.plain.next_job()
         wants = self._wants(one, luck)
-        self.runs.append((self.queue.serve_at_once(one, **wants), self.plain.serve(one, **wants)))
+        self.runs.append(
+            (self.queue.start_run_at_once(one, **wants), self.plain.start_run(one, **wants))
+        )
 
     def _job(self, luck: Random) -> Job:
         one = job(
@@ -79,9 +81,9 @@ class Both:
 
     def serve(self, luck: Random) -> None:
         """Serves whose turn it is."""
-        one = self.queue.next()
+        one = self.queue.next_job()
 
-        assert one is self.plain.next()
+        assert one is self.plain.next_job()
         if one is not None:
             if luck.random() < 0.1:
                 self.add(luck)  # then it may not be its turn any more
@@ -95,7 +97,7 @@ class Both:
     def _begin(self, one: Job, luck: Random) -> None:
         wants = self._wants(one, luck)
         self.waiting.remove(one)
-        self.runs.append((self.queue.serve(one, **wants), self.plain.serve(one, **wants)))
+        self.runs.append((self.queue.start_run(one, **wants), self.plain.start_run(one, **wants)))
 
     def _wants(self, one: Job, luck: Random) -> dict[str, int]:
         return {
@@ -108,8 +110,8 @@ class Both:
         if self.runs:
             bill, plain = luck.choice(self.runs)
             tokens = luck.randrange(1, 150)
-            self.queue.produced(bill, tokens)
-            self.plain.produced(plain, tokens)
+            self.queue.add_output(bill, tokens)
+            self.plain.add_output(plain, tokens)
 
     def end(self, luck: Random) -> None:
         if not self.runs:
@@ -117,11 +119,11 @@ class Both:
         run = self.runs.pop(luck.randrange(len(self.runs)))
         lost, output = luck.random() < 0.2, luck.randrange(400)
         for queue, bill in zip((self.queue, self.plain), run, strict=True):
-            queue.leave(bill)
+            queue.end_run(bill)
             if lost:
                 queue.refund(bill)
             else:
-                queue.correct(bill, input_tokens=30, output_tokens=output)
+                queue.correct_charge(bill, input_tokens=30, output_tokens=output)
 
     def cancel(self, luck: Random) -> None:
         if self.waiting:
@@ -133,71 +135,71 @@ class Both:
     def block(self, luck: Random) -> None:
         """A limit of its own holds back whose turn it is, or another job."""
         if luck.random() < 0.5:
-            one = self.queue.next()
+            one = self.queue.next_job()
         else:
             taking = [one for one in self.waiting if one not in self.plain.blocked]
             one = luck.choice(taking) if taking else None
         if one is not None:
-            self.queue.block(one)
-            self.plain.block(one)
+            self.queue.block_job(one)
+            self.plain.block_job(one)
 
     def unblock(self, luck: Random) -> None:
         if self.plain.blocked:
             one = luck.choice(self.plain.blocked)
-            self.queue.unblock(one)
-            self.plain.unblock(one)
+            self.queue.unblock_job(one)
+            self.plain.unblock_job(one)
 
     def stick(self, luck: Random) -> None:
         where = luck.choice(SHAPES)
-        self.queue.stick(where)
-        self.plain.stick(where)
+        self.queue.block_shape(where)
+        self.plain.block_shape(where)
 
     def unstick(self, luck: Random) -> None:
         where, some = luck.choice(SHAPES), luck.random() < 0.5
         for queue in (self.queue, self.plain):
-            queue.unstick(where.model, lambda one: not some or one == where)
+            queue.unblock_shapes(where.model, lambda one: not some or one == where)
 
     def own(self, luck: Random) -> None:
         """A co-op's own nodes get more slots of a kind, or fewer."""
         coop, kind = luck.choice(COOPS), luck.choice(KINDS)
         slots, batch_slots = self.plain.own_slots.get(coop, {}).get(kind, (0, 0))
         now = luck.choice((0, 0, 1, 3))
-        delta = OwnDelta(coop, kind, now - slots, min(now, 1) - batch_slots)
+        delta = OwnSlotsChange(coop, kind, now - slots, min(now, 1) - batch_slots)
         deltas = [delta]
         if luck.random() < 0.3:  # the same replica is of another kind from now on
             other = luck.choice([one for one in KINDS if one != kind])
-            deltas.append(OwnDelta(coop, other, 1, 1))
-        self.queue.own(*deltas)
-        self.plain.own(*deltas)
+            deltas.append(OwnSlotsChange(coop, other, 1, 1))
+        self.queue.add_own_slots(*deltas)
+        self.plain.add_own_slots(*deltas)
 
     def serve_owner_first(self, luck: Random) -> None:
         """Whose turn it is would take another co-op's node: the owner may go first."""
-        one, owner, kind = self.queue.next(), luck.choice(COOPS), luck.choice(KINDS)
+        one, owner, kind = self.queue.next_job(), luck.choice(COOPS), luck.choice(KINDS)
 
-        assert one is self.plain.next()
+        assert one is self.plain.next_job()
         if one is not None:
-            first = self.queue.first_on_own(owner, kind, before=one)
+            first = self.queue.first_owed_on(owner, kind, before=one)
 
-            assert first is self.plain.first_on_own(owner, kind, before=one)
+            assert first is self.plain.first_owed_on(owner, kind, before=one)
             self._begin(first or one, luck)
 
     def weigh(self, luck: Random) -> None:
         coop, factor = luck.choice(COOPS), luck.choice((0.0, 0.125, 0.25))
-        self.queue.weigh(coop, factor)
-        self.plain.weigh(coop, factor)
+        self.queue.set_credit(coop, factor)
+        self.plain.set_credit(coop, factor)
 
     def restart(self, _: Random) -> None:
         """Writes the queue down, and goes on with what was read."""
         kept = msgspec.msgpack.encode(dump(self.queue))
         self.queue = FairQueue()
-        self.queue.agree(self.terms)
+        self.queue.apply_policy(self.terms)
         state = msgspec.msgpack.decode(kept, type=QueueState)
         bill_of = {plain: bill for bill, plain in self.runs}
         runs = [(bill_of[plain], plain.job.shape) for plain in self.plain.runs]
         load(self.queue, state, self.waiting, runs)
-        self.queue.own(
+        self.queue.add_own_slots(
             *(
-                OwnDelta(coop, kind, slots, batch_slots)
+                OwnSlotsChange(coop, kind, slots, batch_slots)
                 for coop, own in self.plain.own_slots.items()
                 for kind, (slots, batch_slots) in own.items()
             )
@@ -213,16 +215,16 @@ class Both:
         self.plain.stuck, self.plain.blocked, self.plain.turn = [], [], None
 
     def check(self) -> None:
-        assert self.plain.next() is self.queue.next()
+        assert self.plain.next_job() is self.queue.next_job()
         assert self.waiting == self.queue.jobs()
-        assert self.plain.stuck == list(self.queue.stuck)
+        assert self.plain.stuck == list(self.queue.blocked_shapes)
         assert len(self.plain.blocked) == len(self.queue.blocked.jobs())
         assert all(one in self.queue.blocked for one in self.plain.blocked)
         for coop in COOPS:
-            line = self.queue.shares.coop(coop)
+            line = self.queue.counters.coop_counter(coop)
             mine = [one for one in self.waiting if one.facts.coop == coop]
 
-            assert len(mine) == self.queue.length(coop)
+            assert len(mine) == self.queue.queue_length(coop)
             assert self.plain.line(coop).running == line.running
             assert self.plain.line(coop).in_flight == line.in_flight_tokens
         assert [plain.own for _, plain in self.runs] == [bill.own for bill, _ in self.runs]

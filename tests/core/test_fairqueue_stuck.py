@@ -4,7 +4,7 @@ from tests.core.fairplain import job, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import DataClass
-from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.records import Shape
 
 SCARCE = shape("grand")
@@ -14,16 +14,16 @@ def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
     """While its node is taken others pass; when it opens, the one that waited goes first."""
     pool = Slots(policy())
     (waits,) = pool.ask("beta", where=SCARCE)
-    pool.queue.stick(SCARCE)
+    pool.queue.block_shape(SCARCE)
     pool.ask("alpha", 20)
     passed = pool.turns(10)
-    pool.queue.unstick("petit", lambda _: True)
-    still = pool.queue.stuck
-    pool.queue.unstick("grand", lambda _: True)
+    pool.queue.unblock_shapes("petit", lambda _: True)
+    still = pool.queue.blocked_shapes
+    pool.queue.unblock_shapes("grand", lambda _: True)
 
     assert ["alpha"] * 10 == coops(passed)
     assert (SCARCE,) == still
-    assert waits is pool.queue.next()
+    assert waits is pool.queue.next_job()
 
 
 def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
@@ -33,23 +33,23 @@ def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
     pool.ask("alpha", where=small)
     pool.ask("alpha", where=large)
     for one in (small, large):
-        pool.queue.stick(one)
-    pool.queue.unstick("petit", lambda one: one == large)
+        pool.queue.block_shape(one)
+    pool.queue.unblock_shapes("petit", lambda one: one == large)
 
-    assert (small,) == pool.queue.stuck
-    assert large == pool.queue.next().shape
+    assert (small,) == pool.queue.blocked_shapes
+    assert large == pool.queue.next_job().shape
 
 
 def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
     """An empty queue has no next job, nor one whose shapes are all stuck."""
     queue = FairQueue()
-    queue.agree(policy())
-    empty = queue.next()
+    queue.apply_policy(policy())
+    empty = queue.next_job()
     queue.add(job(1))
-    queue.stick(shape())
+    queue.block_shape(shape())
 
     assert empty is None
-    assert queue.next() is None
+    assert queue.next_job() is None
     assert {shape(): 1} == queue.shapes
 
 
@@ -59,10 +59,10 @@ def test_shapes_merge_when_what_is_served_changes() -> None:
     pool.ask("alpha", 3)
     pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
     pool.turns(2)
-    pool.queue.stick(shape())
+    pool.queue.block_shape(shape())
     merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192)
     pool.queue.reorder(lambda _: merged)
 
     assert {merged: 4} == pool.queue.shapes
-    assert () == pool.queue.stuck
+    assert () == pool.queue.blocked_shapes
     assert ["alpha", "beta"] * 2 == coops(pool.turns(4))

@@ -6,7 +6,7 @@ from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
 from entraide_scheduler.core.policy import CoopTerms
-from entraide_scheduler.core.turns import AtCap
+from entraide_scheduler.core.service_counters import CapReached
 
 SCARCE = shape("grand")
 
@@ -43,7 +43,7 @@ def test_tokens_follow_the_shares_over_a_long_time(answers: tuple[int, ...]) -> 
 def test_credit_adds_to_the_weight() -> None:
     """A co-op that gave gets a quarter more than one that did not."""
     pool = Slots(policy())
-    pool.queue.weigh("beta", 0.25)
+    pool.queue.set_credit("beta", 0.25)
     pool.ask("alpha", 400)
     pool.ask("beta", 400)
     turns = coops(pool.turns(270))
@@ -68,47 +68,49 @@ def test_without_expected_lengths_only_what_was_produced_counts() -> None:
     pool.start(pool.ask("beta", prompt=20)[0])
     for coop in ("alpha", "beta"):
         pool.ask(coop)
-    before = pool.queue.next()
-    pool.queue.produced(bill, 500)
+    before = pool.queue.next_job()
+    pool.queue.add_output(bill, 500)
 
-    assert ["alpha", "beta"] == coops([before, pool.queue.next()])
-    assert 10.0 + 2 * 500 == pool.queue.shares.coop("alpha").committed
+    assert ["alpha", "beta"] == coops([before, pool.queue.next_job()])
+    assert 10.0 + 2 * 500 == pool.queue.counters.coop_counter("alpha").committed
 
 
 def test_an_answer_shorter_than_expected_gives_back_the_rest() -> None:
     """In the end a co-op is charged what the engine counted."""
     pool = Slots(policy())
     bill = pool.start(pool.ask("alpha", prompt=100, answer=400)[0])
-    committed = pool.queue.shares.coop("alpha").committed
-    pool.queue.produced(bill, 30)
-    during = pool.queue.shares.coop("alpha").committed
-    pool.queue.leave(bill)
-    pool.queue.correct(bill, input_tokens=60, output_tokens=31)
+    committed = pool.queue.counters.coop_counter("alpha").committed
+    pool.queue.add_output(bill, 30)
+    during = pool.queue.counters.coop_counter("alpha").committed
+    pool.queue.end_run(bill)
+    pool.queue.correct_charge(bill, input_tokens=60, output_tokens=31)
 
     assert (900.0, 900.0) == (committed, during)
-    assert 60.0 + 2 * 31 == pool.queue.shares.coop("alpha").committed
+    assert 60.0 + 2 * 31 == pool.queue.counters.coop_counter("alpha").committed
 
 
 def test_a_lost_run_costs_nothing_on_any_level() -> None:
     """What was charged for a run that came to nothing is given back: co-op, project and class."""
     pool = Slots(policy())
     bill = pool.start(pool.ask("alpha")[0])
-    pool.queue.produced(bill, 70)
-    pool.queue.leave(bill)
+    pool.queue.add_output(bill, 70)
+    pool.queue.end_run(bill)
     pool.queue.refund(bill)
 
-    assert (0.0, 0.0, 0.0) == tuple(line.committed for line in pool.queue.shares.lines_of(bill))
+    assert (0.0, 0.0, 0.0) == tuple(
+        line.committed for line in pool.queue.counters.counters_of(bill)
+    )
 
 
 def test_a_bill_ends_in_the_terms_under_which_it_began() -> None:
     """Shares that change while a run goes on change nothing of what it costs or gives back."""
     pool = Slots(policy())
     bill = pool.start(pool.ask("alpha")[0])
-    pool.queue.agree(policy(CoopTerms("alpha", shares=8.0)))
-    pool.queue.leave(bill)
+    pool.queue.apply_policy(policy(CoopTerms("alpha", shares=8.0)))
+    pool.queue.end_run(bill)
     pool.queue.refund(bill)
 
-    assert 0.0 == pool.queue.shares.coop("alpha").committed
+    assert 0.0 == pool.queue.counters.coop_counter("alpha").committed
 
 
 # Coming back.
@@ -155,7 +157,7 @@ def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
     pool = Slots(policy(head_start_tokens=0))
     night = shape(jurisdiction="CA-AB")
     pool.ask("beta", where=night, job_class=JobClass.BATCH)
-    pool.queue.stick(night)
+    pool.queue.block_shape(night)
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
     pool.ask("beta", 50)
@@ -169,7 +171,7 @@ def test_who_waits_for_days_does_not_hold_down_who_comes() -> None:
     pool = Slots(policy(head_start_tokens=0))
     nowhere = shape(jurisdiction="CA-AB")
     pool.ask("gamma", where=nowhere)
-    pool.queue.stick(nowhere)
+    pool.queue.block_shape(nowhere)
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
     pool.ask("beta", 50)
@@ -183,7 +185,7 @@ def test_who_comes_to_a_scarce_model_does_not_wait_for_the_busy_one() -> None:
     pool = Slots(policy())
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
-    pool.queue.stick(shape())
+    pool.queue.block_shape(shape())
     pool.ask("beta", 60, where=SCARCE)
     pool.turns(3)
     pool.ask("gamma", 60, where=SCARCE)
@@ -197,13 +199,13 @@ def test_asking_for_a_second_model_loses_no_place_at_the_first() -> None:
     pool = Slots(policy())
     for coop in ("beta", "gamma"):
         pool.ask(coop, 100, where=SCARCE)
-    pool.queue.stick(SCARCE)
+    pool.queue.block_shape(SCARCE)
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
     pool.ask("beta")
     pool.turns(3)
-    pool.queue.stick(shape())
-    pool.queue.unstick("grand", lambda _: True)
+    pool.queue.block_shape(shape())
+    pool.queue.unblock_shapes("grand", lambda _: True)
     turns = coops(pool.turns(40))
 
     assert 18 <= turns.count("beta") <= 22
@@ -219,7 +221,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
     pool.turns(40)
     pool.ask("beta", 100, answer=10)
     pool.ask("gamma", 100, answer=10)
-    pool.queue.own(own_slots("alpha", 2))
+    pool.queue.add_own_slots(own_slots("alpha", 2))
     held = []
     for _ in range(60):
         pool.end()
@@ -233,7 +235,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
 def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
     """Without that rule only the counters decide."""
     pool = Slots(policy(own_nodes=False))
-    pool.queue.own(own_slots("alpha", 5))
+    pool.queue.add_own_slots(own_slots("alpha", 5))
     pool.ask("alpha", 20)
     pool.ask("beta", 20)
 
@@ -243,11 +245,11 @@ def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
 def test_turns_that_are_owed_do_not_lift_others() -> None:
     """Long use of one's own nodes does not push those who come behind who waits already."""
     pool = Slots(policy(own_nodes=True))
-    pool.queue.own(own_slots("alpha", 1))
+    pool.queue.add_own_slots(own_slots("alpha", 1))
     pool.ask("alpha", 500)
     pool.ask("beta", 50)
     pool.turns(400)
-    pool.queue.own(own_slots("alpha", -1))
+    pool.queue.add_own_slots(own_slots("alpha", -1))
     pool.ask("gamma", 50)
     turns = coops(pool.turns(40))
 
@@ -268,9 +270,12 @@ def test_a_coop_at_its_cap_lets_others_go_first() -> None:
     (waits,) = pool.ask("alpha")
     pool.ask("beta")
 
-    assert AtCap(in_flight_tokens=400, cap_tokens=500) == pool.queue.held(waits)
-    assert pool.queue.shares.coop("alpha").committed < pool.queue.shares.coop("beta").committed
-    assert "beta" == pool.queue.next().facts.coop
+    assert CapReached(in_flight_tokens=400, cap_tokens=500) == pool.queue.cap_reached(waits)
+    assert (
+        pool.queue.counters.coop_counter("alpha").committed
+        < pool.queue.counters.coop_counter("beta").committed
+    )
+    assert "beta" == pool.queue.next_job().facts.coop
 
 
 def test_a_coop_alone_fills_the_pool() -> None:
@@ -287,12 +292,12 @@ def test_what_is_produced_makes_room_under_the_cap() -> None:
     pool = Slots(policy(cap_tokens=500), slots=9)
     bills = [pool.start(one) for one in pool.ask("alpha", 2)]
     (waits,) = pool.ask("alpha")
-    held = pool.queue.held(waits)
-    pool.queue.produced(bills[0], 50)
-    pool.queue.produced(bills[1], 50)
+    held = pool.queue.cap_reached(waits)
+    pool.queue.add_output(bills[0], 50)
+    pool.queue.add_output(bills[1], 50)
 
-    assert AtCap(400, 500) == held
-    assert pool.queue.held(waits) is None
+    assert CapReached(400, 500) == held
+    assert pool.queue.cap_reached(waits) is None
 
 
 def test_a_job_larger_than_the_cap_goes_when_nothing_is_in_flight() -> None:
@@ -369,24 +374,24 @@ def test_what_goes_before_a_job_is_counted() -> None:
     mine = pool.ask("beta", 5)
     pool.ask("alpha", 7)
     pool.ask("gamma", 2, where=SCARCE)
-    before = pool.queue.ahead(mine[3])
-    pool.start(pool.queue.next())
+    before = pool.queue.count_ahead(mine[3])
+    pool.start(pool.queue.next_job())
 
     assert (3, 1) == before
-    assert (3, 0) == pool.queue.ahead(mine[3])
+    assert (3, 0) == pool.queue.count_ahead(mine[3])
 
 
 def test_a_long_line_leaves_no_dead_entries_behind() -> None:
     """Ten thousand jobs that come and go one by one leave nothing in the heaps."""
     pool = Slots(policy())
     pool.ask("beta", where=SCARCE)
-    pool.queue.stick(SCARCE)
+    pool.queue.block_shape(SCARCE)
     for _ in range(2_000):
         for coop in ("alpha", "gamma"):
             pool.ask(coop)
         pool.turns(2)
-    line = pool.queue.shares.coop("alpha")
+    line = pool.queue.counters.coop_counter("alpha")
 
     assert 1 == len(pool.queue.jobs())
-    assert {} == line.places
-    assert ["grand"] == list(pool.queue.crowds)
+    assert {} == line.heap_items
+    assert ["grand"] == list(pool.queue.backlogs)

@@ -4,10 +4,10 @@ import pytest
 from tests.core.builders import Pool, card, kinds, of, replica
 
 from entraide.types import Lending, Outcome
-from entraide_scheduler.core.answers import OWNERS_ENDS_MAX
 from entraide_scheduler.core.commands import EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, NodeJoined
 from entraide_scheduler.core.policy import Limits
+from entraide_scheduler.core.run_events import OWNERS_ENDS_MAX
 
 OWN_ONLY, OWN_FIRST = Lending.OWN_ONLY, Lending.OWN_FIRST
 

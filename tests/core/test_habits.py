@@ -7,19 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entraide_scheduler.core import habits
-from entraide_scheduler.core.habits import Habits, HabitsState, bucket, bucket_begins
+from entraide_scheduler.core import length_predictor
+from entraide_scheduler.core.length_predictor import (
+    LengthPredictor,
+    LengthPredictorState,
+    bucket,
+    bucket_begins,
+)
 
 
-def taught(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> Habits:
+def taught(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> LengthPredictor:
     """Habits that have seen answers of these lengths."""
-    made = Habits()
+    made = LengthPredictor()
     for tokens in lengths:
         made.learn(coop, model, output_tokens=tokens, run_s=2.0)
     return made
 
 
-@given(tokens=st.integers(0, habits.LONGEST - 1))
+@given(tokens=st.integers(0, length_predictor.LONGEST - 1))
 def test_a_bucket_holds_its_length(tokens: int) -> None:
     """A length lies in its bucket, which is exact below 8 and at most a quarter wide above."""
     begins, ends = bucket_begins(bucket(tokens)), bucket_begins(bucket(tokens) + 1)
@@ -30,12 +35,16 @@ def test_a_bucket_holds_its_length(tokens: int) -> None:
 
 def test_what_is_longest_fits_the_last_bucket() -> None:
     """Lengths beyond the longest count as the longest."""
-    assert habits.BUCKETS - 1 == bucket(habits.LONGEST) == bucket(10 * habits.LONGEST)
+    assert (
+        length_predictor.BUCKETS - 1
+        == bucket(length_predictor.LONGEST)
+        == bucket(10 * length_predictor.LONGEST)
+    )
 
 
 def test_at_first_lengths_are_guessed() -> None:
     """Before any run the first guesses stand, and never more than was asked for."""
-    made = Habits()
+    made = LengthPredictor()
 
     assert 128.0 == made.output_tokens("alpha", "m", at_most=512)
     assert 64.0 == made.output_tokens("alpha", "m", at_most=64)
@@ -49,7 +58,7 @@ def test_a_new_coop_is_taken_for_the_average_one() -> None:
     made = taught([100.0] * 20, coop="alpha")
     made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
     early = made.output_tokens("beta", "m", at_most=4_096)
-    for _ in range(habits.FEW):
+    for _ in range(length_predictor.FEW):
         made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
 
     assert early < 200.0
@@ -102,8 +111,8 @@ def test_old_lengths_fade() -> None:
 
 def test_what_learned_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the pair that learned longest ago is forgotten, not the one just used."""
-    monkeypatch.setattr(habits, "PAIRS_KEPT", 2)
-    made = Habits()
+    monkeypatch.setattr(length_predictor, "PAIRS_KEPT", 2)
+    made = LengthPredictor()
     for coop in ("alpha", "beta", "alpha", "gamma"):
         made.learn(coop, "m", output_tokens=10.0, run_s=1.0)
 
@@ -112,8 +121,8 @@ def test_what_learned_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_models_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the model that learned longest ago is forgotten, with its runs."""
-    monkeypatch.setattr(habits, "MODELS_KEPT", 2)
-    made = Habits()
+    monkeypatch.setattr(length_predictor, "MODELS_KEPT", 2)
+    made = LengthPredictor()
     for model in ("m1", "m2", "m1", "m3"):
         made.learn("alpha", model, output_tokens=10.0, run_s=1.0)
     kept = made.dump()
@@ -125,7 +134,7 @@ def test_models_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("tokens", [float("nan"), -1.0])
 def test_what_is_no_length_teaches_nothing(tokens: float) -> None:
     """A length that cannot be is left out."""
-    assert HabitsState([], [], []) == taught([tokens]).dump()
+    assert LengthPredictorState([], [], []) == taught([tokens]).dump()
 
 
 @settings(max_examples=30)
@@ -134,8 +143,8 @@ def test_written_down_and_read_they_go_on_alike(lengths: list[int]) -> None:
     """Habits restored from bytes give the same bytes after the same runs."""
     first = taught([float(tokens) for tokens in lengths])
     data = msgspec.msgpack.encode(first.dump())
-    second = Habits()
-    second.load(msgspec.msgpack.decode(data, type=HabitsState))
+    second = LengthPredictor()
+    second.load(msgspec.msgpack.decode(data, type=LengthPredictorState))
     for made in (first, second):
         made.learn("beta", "m", output_tokens=77.0, run_s=3.0)
         made.learn("alpha", "m", output_tokens=7.0, run_s=3.0)

@@ -6,10 +6,10 @@ from tests.core.loading import offering
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Outcome
 from entraide_scheduler.core import commands, events, leases
-from entraide_scheduler.core.lanes import Lane
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.core.records import Order
-from entraide_scheduler.core.tables import LeaseState, OrderState
+from entraide_scheduler.core.records import ModelLoad
+from entraide_scheduler.core.replica_index import ReplicaView
+from entraide_scheduler.core.state_machines import LeaseState, ModelLoadState
 
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")
@@ -31,10 +31,10 @@ def fail(pool: Pool, place: commands.Place, code: str = "engine_failed") -> list
     return pool.report(place, Outcome.FAILED, code=code)
 
 
-def lane_of(pool: Pool, node: str) -> Lane:
-    lane = pool.core._state.fleet.lanes.lane(MODEL, node)
-    assert lane is not None
-    return lane
+def lane_of(pool: Pool, node: str) -> ReplicaView:
+    view = pool.core._state.fleet.replica_index.view_of(MODEL, node)
+    assert view is not None
+    return view
 
 
 class TestDemand:
@@ -68,7 +68,7 @@ class TestDemand:
         """Where no node could load a model, its demand is of no use."""
         pool.join(card("n1"))
         state = pool.core._state
-        state.demand.asked(MODEL, 1.0, pool.now, 60.0)
+        state.demand.record_request(MODEL, 1.0, pool.now, 60.0)
         risks = [placed(pool, f"j{number}", **LONG).terms.at_risk for number in range(2)]
 
         assert risks == [True, True]
@@ -149,7 +149,7 @@ class TestOffers:
             ),
         )
         pool.join(card("n1"), offering("able", "mini"))
-        before = lane_of(pool, "n1").quote
+        before = lane_of(pool, "n1").cost
         told = placed(pool).terms.smaller
 
         assert told is not None
@@ -185,11 +185,11 @@ class TestOver:
         second = again(fail(three, placed(three), "engine_exited"))
         three.accept(second)
         three.tell(events.JobCancelled, "j1", "client_gone")
-        held = set(three.core._state.alone), lane_of(three, second.node).load.reserved
+        held = set(three.core._state.exclusive_replicas), lane_of(three, second.node).load.reserved
         three.report(second, Outcome.CANCELLED)
 
         assert held == ({"j1"}, "j1")
-        assert three.core._state.alone == {}
+        assert three.core._state.exclusive_replicas == {}
         assert lane_of(three, second.node).load.reserved == ""
 
 
@@ -206,7 +206,7 @@ class TestAlone:
         pool.now += 6.0
         pool.tell(events.NodesSeen, ("n1", "n2"))
         pool.progress(held, 1)
-        assert set(pool.core._state.alone) == {"j1"}
+        assert set(pool.core._state.exclusive_replicas) == {"j1"}
 
     def test_a_node_that_takes_nothing_more_is_waited_for_by_nobody(self, pool: Pool) -> None:
         """Its owner wants no more work: the job has its own co-op's engine once more."""
@@ -232,11 +232,11 @@ class TestOpened:
         placed(pool)
         pool.ask("j2")
         state = pool.core._state
-        before = state.queue.stuck
-        leases.lane_opened(state, lane_of(pool, "n1"))
+        before = state.queue.blocked_shapes
+        leases.retry_model(state, lane_of(pool, "n1"))
 
         assert before == (state.jobs["j2"].shape,)
-        assert state.queue.stuck == before
+        assert state.queue.blocked_shapes == before
 
     def test_a_node_that_is_forgiven_takes_what_waited_for_it(self, three: Pool) -> None:
         """A job that failed everywhere was to blame: the first node's rest ends with the job."""
@@ -265,28 +265,28 @@ class TestPauses:
     def test_a_paused_replica_is_shut_at_once(self, pool: Pool) -> None:
         """And open again when the pause is over."""
         self.sunny(pool)
-        state, lane = pool.core._state, lane_of(pool, "n1")
-        before = lane.shut
-        leases.pause(state, lane.node, MODEL, reason="full", for_s=1.0)
-        paused = lane.shut
+        state, view = pool.core._state, lane_of(pool, "n1")
+        before = view.blocked_by
+        leases.pause_replica(state, view.node, MODEL, reason="full", for_s=1.0)
+        paused = view.blocked_by
         asked = pool.wait(1.0, seen=("n1", "n2"))
 
         assert (before, asked) == ((0, 0, 0, 0), [])
         assert 0 not in paused
-        assert (lane.load.paused, lane.shut) == ("", before)
+        assert (view.load.paused, view.blocked_by) == ("", before)
 
     def test_a_model_that_leaves_stays_shut(self, pool: Pool) -> None:
         """The end of a pause is not the end of an unloading; the node's other models open."""
         pool.join(card("n1", replicas=(replica(), replica("grand"))))
         state, node = pool.core._state, pool.core._state.fleet.nodes["n1"]
-        node.orders["grand"] = Order(
-            "grand", OrderState.UNLOADING, START, START, GB, "operator", START
+        node.orders["grand"] = ModelLoad(
+            "grand", ModelLoadState.UNLOADING, START, START, GB, "operator", START
         )
         node.loads["grand"].paused = node.loads[MODEL].paused = "x"
-        leases.unpause(state, "n1")
+        leases.end_pause(state, "n1")
         paused = {model: load.paused for model, load in node.loads.items()}
         node.orders.clear()
-        leases.unpause(state, "n1")
+        leases.end_pause(state, "n1")
         pool.tell(events.Woke)
 
         assert paused == {MODEL: "", "grand": "x"}
@@ -298,7 +298,7 @@ class TestAgain:
     def test_a_batch_job_in_line_again_waits_for_green_hours_as_before(self, pool: Pool) -> None:
         """It counts in the waiting work until it is placed, and not twice."""
         pool.join(card("n1"))
-        backlog = pool.core._state.green.backlog
+        backlog = pool.core._state.shift_planner.backlog
         place = placed(pool, job_class=JobClass.BATCH, kind=JobKind.KEPT)
         running = backlog.jobs("alpha")
         asked = pool.decline(place, "full")

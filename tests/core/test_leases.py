@@ -5,7 +5,7 @@ import pytest
 from tests.core.builders import START, Pool, card, kinds, of, replica
 
 from entraide.types import Basis, JobClass, JobKind, JobState, Outcome
-from entraide_scheduler.core import books, commands, events
+from entraide_scheduler.core import commands, events, settlement
 from entraide_scheduler.core.policy import Limits
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
 
@@ -416,8 +416,8 @@ def test_a_job_can_be_looked_at(three: Pool) -> None:
 
 def test_only_so_many_ended_jobs_are_kept(three: Pool, monkeypatch) -> None:
     """However fast jobs end, the core remembers a bounded number, and fewer explanations."""
-    monkeypatch.setattr(books, "ENDED_KEPT", 5)
-    monkeypatch.setattr(books, "EXPLANATIONS_KEPT", 2)
+    monkeypatch.setattr(settlement, "ENDED_KEPT", 5)
+    monkeypatch.setattr(settlement, "EXPLANATIONS_KEPT", 2)
     for number in range(9):
         three.report(placed(three, f"j{number}"))
     kept = [view.job for view in three.core.jobs()]

@@ -14,10 +14,10 @@ from tests.core.test_properties import COOPS, NODES, ZONES, AnyOrder, mostly
 from entraide.models import ModelSize
 from entraide.types import DataClass, JobKind
 from entraide_scheduler.core import events
-from entraide_scheduler.core.policy import Limits, Models
+from entraide_scheduler.core.policy import Limits, ModelTerms
 
 WANTED = ("grand", "rare")
-HASTE = Models(2.0, 2.0, 2.0, loads_per_hour=20, retry_s=1.0, half_life_s=5.0)
+HASTE = ModelTerms(2.0, 2.0, 2.0, loads_per_hour=20, retry_s=1.0, half_life_s=5.0)
 
 offers = st.builds(
     loadable,

@@ -21,10 +21,10 @@ from tests.core.loading import (
 
 from entraide.types import DataClass, JobClass, JobKind
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.loading import plan
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.models import BEGIN_S, NOT_BEGUN
-from entraide_scheduler.core.policy import Models
+from entraide_scheduler.core.model_lifecycle import BEGIN_S, NOT_BEGUN
+from entraide_scheduler.core.model_planner import plan_models
+from entraide_scheduler.core.policy import ModelTerms
 
 
 def test_nothing_is_loaded_that_nobody_asks_for(pool: Pool) -> None:
@@ -353,7 +353,7 @@ def test_a_plan_can_be_looked_at_without_being_carried_out(pool: Pool) -> None:
     node = pool.core._state.fleet.nodes["n1"]
     node.accepting = True
     before = pool.core.snapshot()
-    steps = plan(pool.core._state)
+    steps = plan_models(pool.core._state)
 
     assert [(False, SMALL, "idle"), (True, MIDDLE, "waiting")] == [
         (step.load, step.model, step.reason) for step in steps
@@ -439,7 +439,7 @@ def test_a_model_that_comes_late_is_the_pools_all_the_same(pool: Pool) -> None:
     assert [(SMALL, "loaded")] == [(order.model, order.state) for order in node.orders.values()]
 
 
-def policy_with(models: Models) -> Any:
+def policy_with(models: ModelTerms) -> Any:
     """A policy with other terms for models."""
     return msgspec.structs.replace(Pool().core._state.policy, models=models)
 

@@ -192,7 +192,7 @@ def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:
     pool.tell(events.CatalogueChanged, catalogue(*KNOWN))
     pool.join(served("dense-30b", loadable=(loadable("tiny-1b"),), models_bytes=8 * GB))
     (by_figures,) = of(pool.ask("j1", model="dense-30b"), commands.Place)
-    lane = pool.core._state.fleet.lanes.of["dense-30b"]["n1"]
+    view = pool.core._state.fleet.replica_index.by_model["dense-30b"]["n1"]
     pool.join(card("n2", replicas=(replica("tiny-1b"),)))
     (by_pace,) = of(pool.ask("j2", model="dense-30b"), commands.Place)
     (smallest,) = of(pool.ask("j3", model="tiny-1b"), commands.Place)
@@ -201,6 +201,6 @@ def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:
     assert figures is not None
     assert pace is not None
     assert ("tiny-1b", "default") == (figures.model, figures.basis)
-    assert 0.05 == pytest.approx(figures.input_uwh / lane.quote.input_uwh)
+    assert 0.05 == pytest.approx(figures.input_uwh / view.cost.input_uwh)
     assert ("tiny-1b", "estimated") == (pace.model, pace.basis)
     assert smallest.terms.smaller is None

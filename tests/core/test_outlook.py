@@ -7,15 +7,15 @@ import pytest
 from tests.core.builders import START
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.outlook import (
+from entraide_scheduler.core.intensity_forecast import (
     HORIZON_HOURS,
     HOUR_S,
     MEMORY_DAYS,
     PROFILE_VALID_HOURS,
-    Expected,
-    Outlook,
+    ExpectedIntensity,
+    IntensityForecast,
     Signal,
-    Signals,
+    ZoneSignals,
 )
 from entraide_scheduler.core.policy import Deferral, IntensityBasis
 
@@ -24,7 +24,7 @@ HOUR = int(START) // HOUR_S + 1
 AT = float(HOUR * HOUR_S)
 
 
-def told(outlook: Outlook, g_per_kwh: float, *, hour: int = HOUR, **changes: Any) -> None:
+def told(outlook: IntensityForecast, g_per_kwh: float, *, hour: int = HOUR, **changes: Any) -> None:
     at = float(hour * HOUR_S)
     values = {
         "id": 1,
@@ -35,10 +35,12 @@ def told(outlook: Outlook, g_per_kwh: float, *, hour: int = HOUR, **changes: Any
         "basis": "measured",
         "valid_until": at + HOUR_S,
     }
-    outlook.observe(events.IntensityChanged(**{**values, **changes}))
+    outlook.record_intensity(events.IntensityChanged(**{**values, **changes}))
 
 
-def forecast(outlook: Outlook, *g_per_kwh: float, issued_at: float = AT, **changes: Any) -> None:
+def forecast(
+    outlook: IntensityForecast, *g_per_kwh: float, issued_at: float = AT, **changes: Any
+) -> None:
     values = {
         "id": 2,
         "at": issued_at,
@@ -47,30 +49,32 @@ def forecast(outlook: Outlook, *g_per_kwh: float, issued_at: float = AT, **chang
         "start_at": AT,
         "direct_g_per_kwh": g_per_kwh,
     }
-    outlook.issue(events.ForecastIssued(**{**values, **changes}))
+    outlook.record_forecast(events.ForecastIssued(**{**values, **changes}))
 
 
-def expected(outlook: Outlook, ahead: int, *, now: int = HOUR) -> Expected | None:
+def expected(
+    outlook: IntensityForecast, ahead: int, *, now: int = HOUR
+) -> ExpectedIntensity | None:
     return outlook.expected(ZONE, now + ahead, at=float(now * HOUR_S) + 100.0)
 
 
 def test_nothing_is_expected_of_a_zone_nobody_told_of() -> None:
     """Of an unknown zone nothing is expected, in any hour."""
-    assert {None} == set(Outlook().curve(ZONE, at=AT))
+    assert {None} == set(IntensityForecast().curve(ZONE, at=AT))
 
 
 def test_the_present_hour_is_as_it_was_told() -> None:
     """The present hour is the actual value; no later hour is known by it alone."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 40.0)
 
-    assert Expected(40.0, Signal.ACTUAL) == expected(outlook, 0)
+    assert ExpectedIntensity(40.0, Signal.ACTUAL) == expected(outlook, 0)
     assert None is expected(outlook, 1)
 
 
 def test_hours_that_are_over_or_too_far_are_not_expected() -> None:
     """An hour before now, or beyond the horizon, has no expectation."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 40.0)
     told(outlook, 41.0, hour=HOUR + 1)
 
@@ -80,17 +84,19 @@ def test_hours_that_are_over_or_too_far_are_not_expected() -> None:
 
 def test_a_forecast_speaks_for_the_hours_that_it_covers() -> None:
     """Hours within a forecast are forecast; those behind it are not known."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 50.0, 20.0)
 
-    assert [Expected(50.0, Signal.FORECAST), Expected(20.0, Signal.FORECAST), None] == [
-        expected(outlook, ahead) for ahead in range(3)
-    ]
+    assert [
+        ExpectedIntensity(50.0, Signal.FORECAST),
+        ExpectedIntensity(20.0, Signal.FORECAST),
+        None,
+    ] == [expected(outlook, ahead) for ahead in range(3)]
 
 
 def test_a_forecast_is_corrected_by_what_is_seen() -> None:
     """Where the present is twice what was forecast, the next hours are raised, ever less."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 20.0, 20.0, 20.0)
     told(outlook, 40.0)
 
@@ -101,67 +107,67 @@ def test_a_forecast_is_corrected_by_what_is_seen() -> None:
 
 def test_a_correction_has_bounds() -> None:
     """A present a hundred times the forecast raises the next hour five times at the most."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 1.0, 1.0)
     told(outlook, 100.0)
 
-    assert Expected(1.0 + 4.0 * 0.95, Signal.FORECAST) == expected(outlook, 1)
+    assert ExpectedIntensity(1.0 + 4.0 * 0.95, Signal.FORECAST) == expected(outlook, 1)
 
 
 def test_a_forecast_of_nothing_is_not_a_divisor() -> None:
     """A forecast of 0 g for the present hour corrects nothing."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 0.0, 7.0)
     told(outlook, 3.0)
 
-    assert Expected(7.0, Signal.FORECAST) == expected(outlook, 1)
+    assert ExpectedIntensity(7.0, Signal.FORECAST) == expected(outlook, 1)
 
 
 def test_an_old_forecast_is_not_used() -> None:
     """A forecast is dropped so long after its issue as the policy says."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, *[50.0] * 96)
-    outlook.obey(IntensityBasis.DIRECT, Deferral(forecast_valid_s=2.0 * HOUR_S))
+    outlook.apply_policy(IntensityBasis.DIRECT, Deferral(forecast_valid_s=2.0 * HOUR_S))
 
-    assert Expected(50.0, Signal.FORECAST) == expected(outlook, 0, now=HOUR + 1)
+    assert ExpectedIntensity(50.0, Signal.FORECAST) == expected(outlook, 0, now=HOUR + 1)
     assert None is expected(outlook, 0, now=HOUR + 2)
 
 
 def test_the_newest_issue_counts() -> None:
     """An issue replaces the one before, and one that comes late changes nothing."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 50.0)
     forecast(outlook, 60.0, issued_at=AT + 10.0)
     forecast(outlook, 70.0, issued_at=AT + 5.0)
 
-    assert Expected(60.0, Signal.FORECAST) == expected(outlook, 0)
+    assert ExpectedIntensity(60.0, Signal.FORECAST) == expected(outlook, 0)
 
 
 def test_yesterday_is_the_profile() -> None:
     """Without a forecast an hour is expected to be as it was a day before."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     for hour in range(24):
         told(outlook, 10.0 + hour, hour=HOUR + hour)
     told(outlook, 10.0, hour=HOUR + 24)
 
-    assert [Expected(10.0, Signal.ACTUAL)] + [
-        Expected(10.0 + hour, Signal.PROFILE) for hour in range(1, 24)
+    assert [ExpectedIntensity(10.0, Signal.ACTUAL)] + [
+        ExpectedIntensity(10.0 + hour, Signal.PROFILE) for hour in range(1, 24)
     ] == [expected(outlook, ahead, now=HOUR + 24) for ahead in range(24)]
 
 
 def test_the_profile_is_corrected_by_what_is_seen() -> None:
     """On a day that starts twice as dirty as usual, its next hours are raised too."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     for hour in range(24):
         told(outlook, 10.0, hour=HOUR + hour)
     told(outlook, 20.0, hour=HOUR + 24)
 
-    assert Expected(19.5, Signal.PROFILE) == expected(outlook, 1, now=HOUR + 24)
+    assert ExpectedIntensity(19.5, Signal.PROFILE) == expected(outlook, 1, now=HOUR + 24)
 
 
 def test_the_profile_remembers_some_days() -> None:
     """A day counts fully at first, and as one of eight once eight were seen."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 10.0)
     told(outlook, 20.0, hour=HOUR + 24)
     profile = outlook.dump()[IntensityBasis.DIRECT][ZONE].profile[HOUR % 24]
@@ -176,7 +182,7 @@ def test_the_profile_remembers_some_days() -> None:
 
 def test_an_hour_told_twice_counts_once() -> None:
     """A second value for the same hour replaces the first, in the profile too."""
-    outlook, once = Outlook(), Outlook()
+    outlook, once = IntensityForecast(), IntensityForecast()
     for day in range(3):
         told(outlook, 10.0, hour=HOUR + 24 * day)
         told(outlook, 30.0 + day, hour=HOUR + 24 * day)
@@ -187,18 +193,20 @@ def test_an_hour_told_twice_counts_once() -> None:
 
 def test_an_actual_that_has_run_out_gives_way() -> None:
     """When the hour is over and nothing was told, the profile speaks, corrected as it fades."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     for day in range(2):
         for hour in range(24):
             told(outlook, 10.0, hour=HOUR + 24 * day + hour)
     told(outlook, 20.0, hour=HOUR + 48)
 
-    assert Expected(10.0 * (1.0 + 0.95), Signal.PROFILE) == expected(outlook, 0, now=HOUR + 49)
+    assert ExpectedIntensity(10.0 * (1.0 + 0.95), Signal.PROFILE) == expected(
+        outlook, 0, now=HOUR + 49
+    )
 
 
 def test_a_profile_is_forgotten() -> None:
     """An hour of the day that was not seen for a week is not known any more."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 10.0)
 
     assert expected(outlook, 24, now=HOUR + PROFILE_VALID_HOURS) is not None
@@ -207,52 +215,52 @@ def test_a_profile_is_forgotten() -> None:
 
 def test_an_annual_average_is_the_same_in_every_hour() -> None:
     """A zone with an annual average alone is expected to stay at it, so nobody waits for it."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 300.0, basis="default")
 
-    assert {Expected(300.0, Signal.DEFAULT)} == set(outlook.curve(ZONE, at=AT))
+    assert {ExpectedIntensity(300.0, Signal.DEFAULT)} == set(outlook.curve(ZONE, at=AT))
 
 
 def test_an_annual_average_teaches_nothing() -> None:
     """Where hourly values are known, an annual average between them is no value of its hour."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     told(outlook, 40.0)
     told(outlook, 300.0, basis="default", hour=HOUR + 1)
 
-    assert [None, Expected(40.0, Signal.PROFILE)] == [
+    assert [None, ExpectedIntensity(40.0, Signal.PROFILE)] == [
         expected(outlook, ahead, now=HOUR + 1) for ahead in (0, 23)
     ]
 
 
 def test_the_policy_says_which_emissions_count() -> None:
     """On the life-cycle basis, values and forecasts are the life-cycle ones."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 40.0, 20.0, lifecycle_g_per_kwh=(70.0, 50.0))
     told(outlook, 40.0)
-    outlook.obey(IntensityBasis.LIFECYCLE, Deferral())
+    outlook.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
 
-    assert [Expected(70.0, Signal.ACTUAL), Expected(50.0, Signal.FORECAST)] == [
+    assert [ExpectedIntensity(70.0, Signal.ACTUAL), ExpectedIntensity(50.0, Signal.FORECAST)] == [
         expected(outlook, ahead) for ahead in range(2)
     ]
 
 
 def test_a_forecast_without_life_cycle_values_says_nothing_of_them() -> None:
     """A direct forecast is never taken for a life-cycle one."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     forecast(outlook, 40.0, 20.0)
-    outlook.obey(IntensityBasis.LIFECYCLE, Deferral())
+    outlook.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
 
     assert None is expected(outlook, 1)
 
 
 def test_what_was_kept_goes_on_the_same() -> None:
     """An outlook that was written and read expects the same, bit for bit."""
-    outlook, restored = Outlook(), Outlook()
+    outlook, restored = IntensityForecast(), IntensityForecast()
     for hour in range(60):
         told(outlook, 10.0 + hour * 7 % 24 / 3.0, hour=HOUR + hour)
     forecast(outlook, *[30.0 + hour / 7.0 for hour in range(30)], start_at=AT + 40 * HOUR_S)
     kept = msgspec.msgpack.encode(outlook.dump())
-    restored.load(msgspec.msgpack.decode(kept, type=dict[IntensityBasis, dict[str, Signals]]))
+    restored.load(msgspec.msgpack.decode(kept, type=dict[IntensityBasis, dict[str, ZoneSignals]]))
     at = AT + 59 * HOUR_S
 
     assert list(outlook.curve(ZONE, at=at)) == list(restored.curve(ZONE, at=at))
@@ -261,13 +269,13 @@ def test_what_was_kept_goes_on_the_same() -> None:
 
 def test_the_version_tells_of_each_change() -> None:
     """The version changes with each value, issue and change of terms, and with nothing else."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     seen = [outlook.version]
     told(outlook, 40.0)
     seen.append(outlook.version)
     forecast(outlook, 40.0)
     seen.append(outlook.version)
-    outlook.obey(IntensityBasis.DIRECT, Deferral())
+    outlook.apply_policy(IntensityBasis.DIRECT, Deferral())
     seen.append(outlook.version)
     outlook.curve(ZONE, at=AT)
 
@@ -278,9 +286,9 @@ def test_the_version_tells_of_each_change() -> None:
 # Which of two signals is believed.
 
 
-def lived(change, *, days: int = 3) -> Outlook:
+def lived(change, *, days: int = 3) -> IntensityForecast:
     """An outlook after some days of a zone that is dear by day, with a forecast each midnight."""
-    outlook = Outlook()
+    outlook = IntensityForecast()
     for day in range(days):
         begin = HOUR + day * 24
         actual = [20.0 if hour < 12 else 60.0 + 2.0 * hour for hour in range(24)]
@@ -294,7 +302,7 @@ def lived(change, *, days: int = 3) -> Outlook:
     return outlook
 
 
-def signal_of(outlook: Outlook, *, days: int = 3) -> Signal:
+def signal_of(outlook: IntensityForecast, *, days: int = 3) -> Signal:
     found = expected(outlook, 5, now=HOUR + days * 24)
     assert found is not None
     return found.signal
@@ -316,7 +324,7 @@ def test_skill_goes_on_in_a_snapshot() -> None:
     """What is believed is the same after a restart."""
     outlook = lived(lambda value: 130.0 - value)
     written = msgspec.msgpack.encode(outlook.dump())
-    again = Outlook()
-    again.load(msgspec.msgpack.decode(written, type=dict[IntensityBasis, dict[str, Signals]]))
+    again = IntensityForecast()
+    again.load(msgspec.msgpack.decode(written, type=dict[IntensityBasis, dict[str, ZoneSignals]]))
 
     assert again.curve(ZONE, at=AT + 72 * HOUR_S) == outlook.curve(ZONE, at=AT + 72 * HOUR_S)

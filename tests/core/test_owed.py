@@ -8,7 +8,7 @@ from tests.core.fairplain import own_kind, own_slots, shape
 from entraide.types import DataClass, JobClass, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.owed import KINDS_PER_MODEL, OwnDelta, OwnModel
+from entraide_scheduler.core.own_capacity import KINDS_PER_MODEL, OwnModelSlots, OwnSlotsChange
 from entraide_scheduler.core.policy import FairShare
 
 LARGE = "grand"
@@ -209,7 +209,7 @@ class TestEarlierRuns:
         pool = self.elsewhere()
         mine = self.own().card
         pool.join(mine)
-        own = pool.core._state.queue.shares.coops["alpha"].own[MODEL]
+        own = pool.core._state.queue.counters.coops["alpha"].own[MODEL]
         before = own.version
         pool.join(mine)
 
@@ -241,8 +241,8 @@ class TestCounts:
 
     def test_batch_runs_count_against_the_batch_share_alone(self) -> None:
         """Of four slots batch work may hold two: six batch runs leave two to other work."""
-        own = OwnModel()
-        own.add(OwnDelta("alpha", own_kind(), 4, 2))
+        own = OwnModelSlots()
+        own.add(OwnSlotsChange("alpha", own_kind(), 4, 2))
         batch = structs.replace(shape(), batch=True)
         for _ in range(6):
             own.book(own.kind_to_book(batch), batch=True)
@@ -261,13 +261,13 @@ class TestCounts:
 
     def test_batch_runs_of_kinds_that_have_gone_count_against_the_share(self) -> None:
         """A node that changes its kind is owed no more batch work, and all its other slots."""
-        own = OwnModel()
+        own = OwnModelSlots()
         batch = structs.replace(shape(), batch=True)
-        own.add(OwnDelta("alpha", own_kind(), 4, 2))
+        own.add(OwnSlotsChange("alpha", own_kind(), 4, 2))
         for _ in range(4):
             own.book(own.kind_to_book(batch), batch=True)
-        own.add(OwnDelta("alpha", own_kind(), -4, -2))
-        own.add(OwnDelta("alpha", own_kind(context_tokens=6_000), 4, 2))
+        own.add(OwnSlotsChange("alpha", own_kind(), -4, -2))
+        own.add(OwnSlotsChange("alpha", own_kind(context_tokens=6_000), 4, 2))
         other_runs = 0
         while own.is_owed(shape()):
             own.book(own.kind_to_book(shape()), batch=False)
@@ -278,7 +278,7 @@ class TestCounts:
 
     def test_a_node_that_changes_its_kind_is_owed_no_more(self) -> None:
         """Runs that are booked on kinds that have gone still count against the slots there are."""
-        own, booked = OwnModel(), 0
+        own, booked = OwnModelSlots(), 0
         for context in range(4_096, 4_106):
             own.add(own_slots("alpha", 2, own_kind(context_tokens=context)))
             while own.is_owed(shape()):
@@ -290,7 +290,7 @@ class TestCounts:
 
     def test_kinds_beyond_the_limit_owe_nothing(self) -> None:
         """A co-op's first so many kinds of a model count."""
-        own = OwnModel()
+        own = OwnModelSlots()
         for context in range(4_096, 4_096 + 2 * KINDS_PER_MODEL):
             own.add(own_slots("alpha", 1, own_kind(context_tokens=context)))
         taken = 0
@@ -302,7 +302,7 @@ class TestCounts:
 
     def test_who_holds_more_than_its_own_is_owed_nothing_when_one_run_ends(self) -> None:
         """Runs beyond its own slots count, too: two slots, three runs, and one of them ends."""
-        own = OwnModel()
+        own = OwnModelSlots()
         own.add(own_slots("alpha", 2))
         for _ in range(3):
             own.book(own.kind_to_book(shape()), batch=False)
@@ -312,7 +312,7 @@ class TestCounts:
 
     def test_kinds_are_told_apart(self) -> None:
         """A kind that refuses the data or lies elsewhere runs nothing of the shape."""
-        own = OwnModel()
+        own = OwnModelSlots()
         own.add(own_slots("alpha", 1, own_kind(zone="CA-AB")))
         own.add(own_slots("alpha", 1, own_kind()._replace(data_classes=(DataClass.PUBLIC,))))
 

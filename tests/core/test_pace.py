@@ -26,9 +26,14 @@ from tests.core.replicas import (
 
 from entraide.types import Basis, Rates
 from entraide_scheduler.core.estimators import excess_scale
-from entraide_scheduler.core.pace import FASTEST, UWH_PER_J, Pace, Seen
+from entraide_scheduler.core.performance_model import (
+    FASTEST,
+    UWH_PER_J,
+    PerformanceModel,
+    RunMeasurement,
+)
 
-RUN = Seen(
+RUN = RunMeasurement(
     predicted_ttft_s=0.28,
     queue_s=0.0,
     uncached_tokens=200,
@@ -45,7 +50,7 @@ RUN = Seen(
 
 def test_the_prior_is_the_card() -> None:
     """Before any run a replica is believed to be as its card says."""
-    pace = Pace.prior(Rates(800.0, 0.03, 0.004, Basis.MEASURED), extra_w=36.0, slots=4)
+    pace = PerformanceModel.prior(Rates(800.0, 0.03, 0.004, Basis.MEASURED), extra_w=36.0, slots=4)
 
     assert (1 / 800, 0.03, 0.004) == (
         pace.prefill_s_per_token,
@@ -173,8 +178,8 @@ def test_the_first_that_decodes_slows_reading_down_most(beside: int) -> None:
 def test_a_surprise_behind_a_queue_tells_less() -> None:
     """Twice the time behind a queue known in seconds moves a belief, but less than without one."""
     card, alone, behind = (believed(Machine()) for _ in range(3))
-    alone.learn(quick(RUN, ttft_s=0.56))
-    behind.learn(quick(RUN, predicted_ttft_s=1.28, queue_s=1.0, ttft_s=2.56))
+    alone.record_run(quick(RUN, ttft_s=0.56))
+    behind.record_run(quick(RUN, predicted_ttft_s=1.28, queue_s=1.0, ttft_s=2.56))
 
     assert card.prefill_s_per_token < behind.prefill_s_per_token < alone.prefill_s_per_token
 
@@ -201,7 +206,7 @@ def test_one_hung_run_moves_a_belief_by_little() -> None:
     pace = believed(machine)
     drive(pace, machine, luck, runs=100, noise=normal(0.1))
     before = numbers(pace)[:5]
-    pace.learn(quick(RUN, ttft_s=300.0, decode_s=5_000.0))
+    pace.record_run(quick(RUN, ttft_s=300.0, decode_s=5_000.0))
 
     assert all(now <= was * 4 / 3 for now, was in zip(numbers(pace)[:5], before, strict=True))
 
@@ -219,8 +224,8 @@ def test_a_node_cannot_talk_itself_infinitely_fast(part: float) -> None:
         energy_decode_uwh=1,
     )
     for _ in range(1_000):
-        pace.learn(boast)
-        pace.learn(quick(boast, uncached_tokens=0, ttft_s=0.03 * part))
+        pace.record_run(boast)
+        pace.record_run(quick(boast, uncached_tokens=0, ttft_s=0.03 * part))
     least_uwh = (card.step_uwh + card.token_uwh) * FASTEST / 4
 
     assert pace.start_s >= 0.99 * card.start_s * FASTEST
@@ -269,13 +274,13 @@ def test_what_is_better_known_moves_less(heard: str) -> None:
     weak = believed(Machine(), basis=Basis.DEFAULT if heard == "device" else Basis.MEASURED)
     firm, card = believed(Machine()), believed(Machine())
     slow = quick(RUN, ttft_s=0.5, decode_s=6.0)
-    weak.learn(slow)
+    weak.record_run(slow)
     less: dict[str, dict[str, float | Basis]] = {
         "device": {},
         "long": {"output_tokens": 5, "decode_s": 6.0 * 4 / 100},
         "counted": {"counted": Basis.ESTIMATED},
     }
-    firm.learn(quick(slow, **less[heard]))
+    firm.record_run(quick(slow, **less[heard]))
 
     assert card.tpot_base_s < firm.tpot_base_s < weak.tpot_base_s
 
@@ -296,7 +301,7 @@ def test_another_power_on_the_card_is_taken_in() -> None:
     """When the card states half the power, each token is believed to take half the energy."""
     pace = believed(Machine())
     before = numbers(pace)[5:8]
-    pace.powered(EXTRA_W / 2)
+    pace.set_power(EXTRA_W / 2)
 
     assert numbers(pace)[5:8] == pytest.approx([energy / 2 for energy in before])
 
@@ -315,7 +320,7 @@ def test_another_power_on_the_card_is_taken_in() -> None:
 def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
     """A run without a first token and a second one leaves a belief as it was."""
     pace = believed(Machine())
-    pace.learn(quick(RUN, **changes))
+    pace.record_run(quick(RUN, **changes))
 
     assert believed(Machine()) == pace
 
@@ -323,8 +328,8 @@ def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
 def test_choices_are_written_side_by_side() -> None:
     """Two answers of fifty tokens in the same time are fifty steps and not a hundred."""
     one, two = believed(Machine()), believed(Machine())
-    one.learn(quick(RUN, output_tokens=50, mean_batch=2.0))
-    two.learn(quick(RUN, output_tokens=100, mean_batch=2.0, choices=2))
+    one.record_run(quick(RUN, output_tokens=50, mean_batch=2.0))
+    two.record_run(quick(RUN, output_tokens=100, mean_batch=2.0, choices=2))
 
     assert numbers(one) == numbers(two)
 
@@ -357,7 +362,7 @@ def test_written_down_and_read_it_goes_on_alike() -> None:
     machine, luck = Machine(), random.Random(11)
     first = believed(machine, off=2.0)
     drive(first, machine, luck, runs=60, noise=lognormal(0.3))
-    second = msgspec.msgpack.decode(msgspec.msgpack.encode(first), type=Pace)
+    second = msgspec.msgpack.decode(msgspec.msgpack.encode(first), type=PerformanceModel)
     for pace in (first, second):
         drive(pace, machine, random.Random(12), runs=60, noise=lognormal(0.3))
 
@@ -367,7 +372,7 @@ def test_written_down_and_read_it_goes_on_alike() -> None:
 TIMES = st.floats(allow_nan=True, allow_infinity=True) | st.floats(0.0, 100.0)
 COUNTS = st.integers(-10, 1 << 40) | st.integers(0, 4_000)
 SEEN = st.builds(
-    Seen,
+    RunMeasurement,
     predicted_ttft_s=TIMES,
     queue_s=TIMES,
     uncached_tokens=COUNTS,
@@ -402,12 +407,12 @@ RATES = st.builds(
     runs=st.lists(SEEN, max_size=40),
 )
 def test_nothing_makes_a_belief_absurd(
-    rates: Rates, extra_w: float, slots: int, runs: list[Seen]
+    rates: Rates, extra_w: float, slots: int, runs: list[RunMeasurement]
 ) -> None:
     """Whatever a node reports, coefficients are finite and not negative, and factors at least 1."""
-    pace = Pace.prior(rates, extra_w=extra_w, slots=slots)
+    pace = PerformanceModel.prior(rates, extra_w=extra_w, slots=slots)
     for seen in runs:
-        pace.learn(seen)
+        pace.record_run(seen)
     told = pace.calibration()
 
     assert all(math.isfinite(number) and number >= 0.0 for number in numbers(pace))

@@ -7,7 +7,7 @@ import pytest
 from tests.core.builders import Pool, card, facts, kinds, of, replica, usage
 
 from entraide.types import JobKind, JobState, NodeState, Outcome
-from entraide_scheduler.core import commands, events, isolation
+from entraide_scheduler.core import commands, events, fault_isolation
 from entraide_scheduler.core.events import QuarantineCleared, SenderQuarantined
 from entraide_scheduler.core.machine import HANDLERS, Core
 from entraide_scheduler.core.quarantine import ENGINES_ENDED, EVENT_RAISED, Sender, SenderKind
@@ -197,13 +197,13 @@ def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
     pool.join(card("n1"))
     pool.ask("j1")
     found = {
-        kind: isolation.sender_of(pool.core._state, kind(1, pool.now, *values))
+        kind: fault_isolation.sender_of(pool.core._state, kind(1, pool.now, *values))
         for kind, values in SAMPLES.items()
     }
     by_key = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
 
     assert set(HANDLERS) == set(SAMPLES) | SENDERLESS
-    assert set(isolation.SENDERS) == set(SAMPLES)
+    assert set(fault_isolation.SENDERS) == set(SAMPLES)
     assert found == {
         kind: Sender(KEY, "key-alpha") if kind in by_key else Sender(NODE, "n1") for kind in found
     }

@@ -26,8 +26,8 @@ def carbon(limit: int, **whose: str) -> Quota:
 
 def agreed(*quotas: Quota, lend: Lend | None = None) -> Quotas:
     made = Quotas()
-    made.agree((CoopTerms("alpha", quotas=quotas, lend=lend or Lend()), CoopTerms("beta")))
-    made.begin(Period.DAY, START + 3_600.0)
+    made.apply_policy((CoopTerms("alpha", quotas=quotas, lend=lend or Lend()), CoopTerms("beta")))
+    made.begin_period(Period.DAY, START + 3_600.0)
     return made
 
 
@@ -86,7 +86,7 @@ class TestMemory:
         for key in keys:
             quotas.reserve(facts("j", "alpha", key=key), {QuotaKind.REQUESTS: 1})
         used = len(quotas.books)
-        quotas.begin(Period.DAY, START + 7_200.0)
+        quotas.begin_period(Period.DAY, START + 7_200.0)
 
         assert (unused, used, len(quotas.books)) == (0, 1_000, 0)
 
@@ -104,11 +104,11 @@ class TestMemory:
         """Books, periods and what was lent come back; a hold of before still settles."""
         quotas = agreed(energy(5, project="chat"), lend=Lend(energy_wh_per_day=2))
         holds = quotas.reserve_at_placement(ALPHA, 3 * WH, 0)
-        quotas.lent.promise("alpha", WH)
+        quotas.lent.reserve("alpha", WH)
         data = msgspec.msgpack.encode(quotas.dump())
         restored = Quotas()
         restored.load(msgspec.msgpack.decode(data, type=QuotasState))
-        restored.agree((CoopTerms("alpha", quotas=(energy(5, project="chat"),),
+        restored.apply_policy((CoopTerms("alpha", quotas=(energy(5, project="chat"),),
                                   lend=Lend(energy_wh_per_day=2)),))  # fmt: skip
         restored.settle("alpha", holds, {QuotaKind.ENERGY_WH: WH})
 
@@ -162,7 +162,7 @@ class TestEnergyAndCarbon:
         quotas.settle(
             "alpha", quotas.reserve_at_placement(ALPHA, WH, 0), {QuotaKind.ENERGY_WH: 7 * WH}
         )
-        shortage = quotas.spent(ALPHA)
+        shortage = quotas.exhausted(ALPHA)
 
         assert quotas.room(ALPHA) == (-2 * WH, None)
         assert shortage is not None
@@ -172,7 +172,7 @@ class TestEnergyAndCarbon:
         """A run that ends after midnight takes nothing from the new day, once or twice."""
         quotas = agreed(energy(5))
         holds = quotas.reserve_at_placement(ALPHA, WH, 0)
-        quotas.begin(Period.DAY, START + 90_000.0)
+        quotas.begin_period(Period.DAY, START + 90_000.0)
         for _ in range(2):
             quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: 3 * WH})
 
@@ -230,9 +230,9 @@ class TestLent:
         """The limit less what others used; never below zero; none where none was set."""
         lent = agreed(lend=Lend(energy_wh_per_day=3)).lent
         before = lent.left_uwh["alpha"], lent.left_uwh.get("beta")
-        lent.promise("alpha", 2 * WH)
+        lent.reserve("alpha", 2 * WH)
         between = lent.left_uwh["alpha"]
-        lent.promise("alpha", 2 * WH)
+        lent.reserve("alpha", 2 * WH)
 
         assert before == (3 * WH, None)
         assert (between, lent.left_uwh["alpha"]) == (WH, 0)
@@ -240,19 +240,19 @@ class TestLent:
     def test_a_day_begins_afresh(self) -> None:
         """A minute or a month that begins changes nothing; a day does."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        quotas.lent.promise("alpha", 2 * WH)
-        quotas.begin(Period.MONTH, START + 9e6)
+        quotas.lent.reserve("alpha", 2 * WH)
+        quotas.begin_period(Period.MONTH, START + 9e6)
         month = quotas.lent.left_uwh["alpha"]
-        quotas.begin(Period.DAY, START + 90_000.0)
+        quotas.begin_period(Period.DAY, START + 90_000.0)
 
         assert (month, quotas.lent.left_uwh["alpha"]) == (WH, 3 * WH)
 
     def test_a_promise_of_yesterday_taken_back_gives_nothing_today(self) -> None:
         """A promise is taken back after midnight: the new day's count stays what it is."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        day = quotas.lent.promise("alpha", 2 * WH)
-        quotas.begin(Period.DAY, START + 90_000.0)
-        quotas.lent.promise("alpha", WH)
+        day = quotas.lent.reserve("alpha", 2 * WH)
+        quotas.begin_period(Period.DAY, START + 90_000.0)
+        quotas.lent.reserve("alpha", WH)
         quotas.lent.settle("alpha", day, promised_uwh=2 * WH, used_uwh=0)
 
         assert quotas.lent.left_uwh["alpha"] == 2 * WH
@@ -260,7 +260,7 @@ class TestLent:
     def test_a_changed_policy_keeps_what_was_lent(self) -> None:
         """A new limit counts what was lent under the old one."""
         quotas = agreed(lend=Lend(energy_wh_per_day=3))
-        quotas.lent.promise("alpha", 2 * WH)
-        quotas.agree((CoopTerms("alpha", lend=Lend(energy_wh_per_day=5)),))
+        quotas.lent.reserve("alpha", 2 * WH)
+        quotas.apply_policy((CoopTerms("alpha", lend=Lend(energy_wh_per_day=5)),))
 
         assert quotas.lent.left_uwh["alpha"] == 3 * WH

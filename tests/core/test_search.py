@@ -7,14 +7,14 @@ from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
 from entraide.types import Basis, JobClass, JobState, Outcome, Power
-from entraide_scheduler.core import events, survey
-from entraide_scheduler.core.alone import may_hold
-from entraide_scheduler.core.fleet import Able
-from entraide_scheduler.core.lanes import code_of
-from entraide_scheduler.core.placement import Survey, scan
+from entraide_scheduler.core import evaluation, events
+from entraide_scheduler.core.cost_model import cost_model
+from entraide_scheduler.core.exclusive_retry import may_hold_replica
+from entraide_scheduler.core.fleet import EligibleNodes
+from entraide_scheduler.core.placement import PlacementResult, scan
 from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
-from entraide_scheduler.core.quote import quote
 from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.replica_index import blocked_code
 from entraide_scheduler.core.rules import PASSING, first_broken
 
 COOPS = ("alpha", "beta", "gamma")
@@ -116,19 +116,19 @@ def a_job(pool: Pool, draw: random.Random, number: int) -> Job:
     return job
 
 
-def both(pool: Pool, job: Job) -> tuple[Survey, Survey, Able]:
+def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, EligibleNodes]:
     """Looks at the nodes for a job in both ways."""
     state = pool.core._state
-    wanted = survey.want(state, job, state.now)
-    able = state.fleet.able(job.shape)
-    plain = scan(able.lanes, able.excluded, wanted, state.policy)
-    return plain, survey.survey(state, job, wanted), able
+    wanted = evaluation.make_request(state, job, state.now)
+    able = state.fleet.eligible_nodes(job.shape)
+    plain = scan(able.views, able.excluded, wanted, state.policy)
+    return plain, evaluation.evaluate(state, job, wanted), able
 
 
 def waiting_alone(pool: Pool) -> Job | None:
     """Returns a job in line that must run alone and may have a replica to itself, if any."""
     state = pool.core._state
-    alone = [job for job in state.queue.jobs() if job.alone and may_hold(state, job)]
+    alone = [job for job in state.queue.jobs() if job.alone and may_hold_replica(state, job)]
     return alone[0] if alone else None
 
 
@@ -150,7 +150,7 @@ def test_both_looks_say_the_same(seed: int) -> None:
 
         assert (plain.best is None) == (quick.best is None)
         if plain.best is not None and quick.best is not None:
-            assert plain.best.lane is quick.best.lane
+            assert plain.best.view is quick.best.view
             assert plain.best == quick.best
         assert plain.fitting == quick.fitting
         assert plain.counts == quick.counts
@@ -170,25 +170,25 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
     job = a_job(pool, draw, 0)
     for number in range(40):
         live(pool, draw, 2_000 + number)
-        lanes = state.fleet.lanes
-        for lane in lanes.of[MODEL].values():
-            seen = lanes._effective(lane.node, lane.load, state.now)
-            afresh = quote(lane.node, lane.load, seen, state.policy.carbon.basis)
+        lanes = state.fleet.replica_index
+        for view in lanes.by_model[MODEL].values():
+            seen = lanes._effective(view.node, view.load, state.now)
+            afresh = cost_model(view.node, view.load, seen, state.policy.carbon.basis)
 
-            assert afresh == lane.quote
+            assert afresh == view.cost
             for batch in (False, True):
                 for coop in COOPS:
                     shape = replace(job.shape, coop=coop, batch=batch)
 
-                    code = code_of(lane, shape)
+                    code = blocked_code(view, shape)
                     rule = PASSING[code - 1] if code else None
 
-                    assert rule is first_broken(lane.node, shape, PASSING)
+                    assert rule is first_broken(view.node, shape, PASSING)
         known = lanes.tables.get(MODEL)
         if known is not None:
             table, rows = known
-            for row, lane in enumerate(rows):
-                asked = list(astuple(lane.quote))
+            for row, view in enumerate(rows):
+                asked = list(astuple(view.cost))
 
                 assert table.cells[: len(asked), row].tolist() == asked
-                assert tuple(table.shut[:, row].tolist()) == lane.shut
+                assert tuple(table.blocked_by[:, row].tolist()) == view.blocked_by

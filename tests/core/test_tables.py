@@ -4,13 +4,13 @@ import pytest
 from tests.core.builders import Pool
 
 from entraide.types import JobState, NodeState
-from entraide_scheduler.core import tables
-from entraide_scheduler.core.tables import InvalidTransition, LeaseState, step
+from entraide_scheduler.core import state_machines
+from entraide_scheduler.core.state_machines import InvalidTransition, LeaseState, step
 
 MACHINES = {
-    "jobs": (tables.JOB, JobState, tables.JOB_STARTS, tables.JOB_ENDS),
-    "leases": (tables.LEASE, LeaseState, tables.LEASE_STARTS, (LeaseState.OVER,)),
-    "nodes": (tables.NODE, NodeState, tables.NODE_STARTS, ()),
+    "jobs": (state_machines.JOB, JobState, state_machines.JOB_STARTS, state_machines.JOB_ENDS),
+    "leases": (state_machines.LEASE, LeaseState, state_machines.LEASE_STARTS, (LeaseState.OVER,)),
+    "nodes": (state_machines.NODE, NodeState, state_machines.NODE_STARTS, ()),
 }
 
 
@@ -37,13 +37,15 @@ def test_only_ends_are_final(name: str) -> None:
 def test_a_table_cannot_be_changed() -> None:
     """Nobody adds a step while the scheduler runs."""
     with pytest.raises(TypeError):
-        tables.JOB[(JobState.COMPLETED, "place")] = JobState.OFFERED  # type: ignore[index]
+        state_machines.JOB[(JobState.COMPLETED, "place")] = JobState.OFFERED  # type: ignore[index]
 
 
 def test_an_illegal_step_tells_its_story() -> None:
     """A step that the table does not hold says what, from where, and how it got there."""
     with pytest.raises(InvalidTransition) as caught:
-        step(tables.JOB, JobState.COMPLETED, "place", name="j1", story=("place", "complete"))
+        step(
+            state_machines.JOB, JobState.COMPLETED, "place", name="j1", story=("place", "complete")
+        )
 
     assert (caught.value.name, caught.value.state) == ("j1", "completed")
     assert str(caught.value) == "j1: no step 'place' from 'completed' (so far: place > complete)"

@@ -7,7 +7,7 @@ from tests.core.builders import Pool, card, of, usage
 
 from entraide.types import Basis, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.amounts import ENERGY_MAX_UWH, TOTAL_MAX
+from entraide_scheduler.core.amount_limits import ENERGY_MAX_UWH, TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.ledger import Ledger
 from entraide_scheduler.core.machine import Core
@@ -16,36 +16,39 @@ from entraide_scheduler.core.usage_limits import (
     ENERGY,
     INPUT,
     OUTPUT,
-    Estimate,
-    Grant,
+    UsageEstimate,
+    UsageGrant,
     energy_limit_uwh,
-    limit,
+    limit_usage,
 )
 
-GRANT = Grant(input_tokens=150, output_tokens=100, energy_uwh=40_000)
+GRANT = UsageGrant(input_tokens=150, output_tokens=100, energy_uwh=40_000)
 
 
 @pytest.mark.parametrize(
     ("changes", "estimate", "expected", "codes"),
     [
-        ({}, Estimate(), (90, 0, 50, 32_000), ()),
-        ({"output_tokens": 10**15}, Estimate(), (90, 0, 100, 32_000), (OUTPUT,)),
-        ({"output_tokens": 101}, Estimate(100, 7), (90, 0, 7, 32_000), (OUTPUT,)),
-        ({"output_tokens": 101}, Estimate(100, 500), (90, 0, 100, 32_000), (OUTPUT,)),
-        ({"input_tokens": 10**9}, Estimate(100), (100, 0, 50, 32_000), (INPUT,)),
+        ({}, UsageEstimate(), (90, 0, 50, 32_000), ()),
+        ({"output_tokens": 10**15}, UsageEstimate(), (90, 0, 100, 32_000), (OUTPUT,)),
+        ({"output_tokens": 101}, UsageEstimate(100, 7), (90, 0, 7, 32_000), (OUTPUT,)),
+        ({"output_tokens": 101}, UsageEstimate(100, 500), (90, 0, 100, 32_000), (OUTPUT,)),
+        ({"input_tokens": 10**9}, UsageEstimate(100), (100, 0, 50, 32_000), (INPUT,)),
         (
             {"input_tokens": 10**9, "cached_tokens": 10**8},
-            Estimate(100), (100, 100, 50, 32_000), (INPUT,),
+            UsageEstimate(100), (100, 100, 50, 32_000), (INPUT,),
         ),
-        ({"energy_decode_uwh": 10**12}, Estimate(), (90, 0, 50, 40_000), (ENERGY,)),
+        ({"energy_decode_uwh": 10**12}, UsageEstimate(), (90, 0, 50, 40_000), (ENERGY,)),
     ],
     ids=["within", "output", "by bytes", "least", "input", "cached", "energy"],
 )  # fmt: skip
 def test_report_is_billed_by_the_least(
-    changes: dict[str, Any], estimate: Estimate, expected: tuple[int, ...], codes: tuple[str, ...]
+    changes: dict[str, Any],
+    estimate: UsageEstimate,
+    expected: tuple[int, ...],
+    codes: tuple[str, ...],
 ) -> None:
     """Beyond the grant the least of grant, report and the pool's own estimate is billed."""
-    found, said = limit(usage(**changes), GRANT, estimate)
+    found, said = limit_usage(usage(**changes), GRANT, estimate)
     energy_uwh = found.energy_prefill_uwh + found.energy_decode_uwh
 
     assert expected == (
@@ -161,11 +164,11 @@ def test_tokens_that_were_shown_are_not_taken_back(
     (place,) = pool.ask("j1", "alpha", stream=True)
     pool.accept(place)
     pool.progress(place, 60)
-    charged = pool.core._state.queue.shares.coops["alpha"].committed
+    charged = pool.core._state.queue.counters.coops["alpha"].committed
     pool.now += 2.0
     asked = pool.report(place, outcome, delivered=delivered, output_tokens=10)
     (settle,) = of(asked, commands.Settle)
-    line = pool.core._state.queue.shares.coops["alpha"]
+    line = pool.core._state.queue.counters.coops["alpha"]
 
     assert (state, 60) == (settle.state, settle.usage.output_tokens)
     assert settle.usage.counted is Basis.ESTIMATED
@@ -235,10 +238,10 @@ def test_balance_stops_at_its_limit_and_still_sums_to_zero() -> None:
     """What would take a balance beyond the limit is cut on both sides alike."""
     ledger = Ledger()
     for _ in range(5):
-        ledger.post(ledger.fitted(line(TOTAL_MAX // 2)))
+        ledger.post(ledger.clamp_to_limits(line(TOTAL_MAX // 2)))
     full = ledger.balances["beta"]["tokens"], ledger.balances["alpha"]["tokens"]
     for _ in range(9):
-        ledger.post(ledger.fitted(line(-(TOTAL_MAX // 2))))
+        ledger.post(ledger.clamp_to_limits(line(-(TOTAL_MAX // 2))))
 
     assert (TOTAL_MAX, -TOTAL_MAX) == full
     assert (-TOTAL_MAX, TOTAL_MAX) == (
@@ -250,7 +253,7 @@ def test_own_work_is_never_cut() -> None:
     """A co-op that used its own machine stands on both sides, so nothing can overflow."""
     lines = (Entry("beta", "tokens", 2**60), Entry("beta", "tokens", -(2**60)))
 
-    assert lines == Ledger().fitted(lines)
+    assert lines == Ledger().clamp_to_limits(lines)
 
 
 def test_nonsense_is_estimated() -> None:

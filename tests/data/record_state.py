@@ -40,7 +40,12 @@ from entraide.client import Client
 from entraide.errors import EntraideError
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.recording import Head, Line, event_of, written
+from entraide_scheduler.core.recording import (
+    RecordedEvent,
+    RecordingHead,
+    encode_recording,
+    event_of,
+)
 from entraide_scheduler.export import COMPRESS_LEVEL
 from entraide_sim.replay.recording import read_head, read_lines
 
@@ -277,13 +282,13 @@ def write_busy(journal: Path, file: Path) -> None:
         core.handle(last)
     assert last is not None
     print("busy:", core.queue_lengths(), "wait,", len(core._state.leases), "run")
-    begin = Head(head.version, core.snapshot(), last.id, last.at, lines[where - 1].digest)
+    begin = RecordingHead(head.version, core.snapshot(), last.id, last.at, lines[where - 1].digest)
     write_journal(file, begin, lines[where : where + BUSY_LINES])
 
 
-def write_journal(file: Path, head: Head, lines: list[Line]) -> None:
+def write_journal(file: Path, head: RecordingHead, lines: list[RecordedEvent]) -> None:
     """Writes a journal as the export does: the same journal gives the same bytes."""
-    raw = b"".join(written(head, lines))
+    raw = b"".join(encode_recording(head, lines))
     file.write_bytes(gzip.compress(raw, COMPRESS_LEVEL, mtime=0))
 
 

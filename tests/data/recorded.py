@@ -38,7 +38,7 @@ from entraide_scheduler.config import load_config
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.recording import chained, event_of
+from entraide_scheduler.core.recording import event_of, next_digest
 from entraide_scheduler.gateway.kept_jobs import Sealer
 from entraide_scheduler.gateway.receipts import is_genuine
 from entraide_scheduler.journal import recover
@@ -260,7 +260,7 @@ def journal_facts(
         events[type(event).__name__] += 1
         asked.update(type(command).__name__ for command in commands)
         found.update(msgspec.msgpack.encode(commands))
-        digest = chained(digest, line.event, commands)
+        digest = next_digest(digest, line.event, commands)
         watch(core, event)
     return JournalFacts(
         events=dict(sorted(events.items())),

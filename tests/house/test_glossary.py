@@ -30,8 +30,8 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 
 # What is still to be renamed: a component is taken out as soon as it has nothing left.
 CLASSES_LEFT = frozenset({CORE})
-MODULES_LEFT = frozenset({CORE})
-REPEATS_LEFT = frozenset({"entraide", "entraide_scheduler"})
+MODULES_LEFT: frozenset[str] = frozenset()
+REPEATS_LEFT = frozenset({"entraide"})
 METAPHORS_LEFT = frozenset({"entraide_scheduler"})
 LOCALS_LEFT = frozenset({"entraide_scheduler"})
 

@@ -23,8 +23,8 @@ from entraide.models import Catalogue, ModelSize
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.menu import TRIES
-from entraide_scheduler.core.policy import Models
+from entraide_scheduler.core.model_aliases import FAILURES_MAX
+from entraide_scheduler.core.policy import ModelTerms
 
 SMALL, LARGE = "gros-petit", "tres-grand"
 OFFERS = (loadable(SMALL, memory_bytes=GB), loadable(LARGE, memory_bytes=3 * GB))
@@ -104,11 +104,11 @@ async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningS
 async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) -> None:
     """A node that cannot load a model says why; who asked is told once it has tried enough."""
     policy = pool.live.core._state.policy
-    hasty = msgspec.structs.replace(policy, models=Models(retry_s=0.05, retry_most_s=60.0))
+    hasty = msgspec.structs.replace(policy, models=ModelTerms(retry_s=0.05, retry_most_s=60.0))
     pool.live.feed(e.PolicyChanged, policy=hasty)
     node = await offering(pool)
     asked = asyncio.ensure_future(ask(pool, SMALL))
-    for tries in range(TRIES):
+    for tries in range(FAILURES_MAX):
         await eventually(lambda tries=tries: len(node.got(m.LoadModel)) == tries + 1)
         await node.tell(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
     status, answer = await asked
@@ -118,7 +118,7 @@ async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) 
     assert (503, "model_failed") == (status, answer["error"]["code"])
     assert [(SMALL, "load_no_room")] == refused
     assert listed.load_refusals[0].at > 0
-    assert TRIES == pool.live.counts["model.load_failed"] == len(node.got(m.LoadModel))
+    assert FAILURES_MAX == pool.live.counts["model.load_failed"] == len(node.got(m.LoadModel))
 
 
 async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) -> None:

@@ -11,7 +11,7 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.config import first_policy, load_config, read_policy
 from entraide_scheduler.core import policy as p
-from entraide_scheduler.core.soundness import RANGES, faults
+from entraide_scheduler.core.policy_validation import RANGES, find_faults
 
 WHOLE = """
 version = "2027-01"
@@ -184,7 +184,7 @@ def test_every_number_has_its_range() -> None:
     policies = {s for s in structs if issubclass(s, msgspec.Struct) and s is not msgspec.Struct}
 
     assert {s: set(RANGES.get(s, ())) for s in policies} == {s: numbers(s) for s in policies}
-    assert () == faults(p.Policy(version="1"))
+    assert () == find_faults(p.Policy(version="1"))
 
 
 def shown(default: object) -> str:
@@ -220,7 +220,7 @@ def test_the_page_names_every_key_and_no_other(tmp_path: Path) -> None:
 
     assert keys(p.Policy) == dict(rows)
     assert len(rows) == len(dict(rows))
-    assert () == faults(read_policy(tmp_path / "example.toml"))
+    assert () == find_faults(read_policy(tmp_path / "example.toml"))
 
 
 DIVISORS = {
@@ -269,13 +269,13 @@ def test_a_number_that_sums_and_quotients_cannot_bear_is_refused(
 def test_the_core_reckons_at_both_ends_of_every_range() -> None:
     """At the bounds a policy comes into force, and what follows from a job are finite numbers."""
     for end in ("low", "high"):
-        bounds = RANGES[p.CoopTerms]["shares"], RANGES[p.Charge]["output_weight"]
+        bounds = RANGES[p.CoopTerms]["shares"], RANGES[p.ChargeWeights]["output_weight"]
         shares, weight = (getattr(bound, end) for bound in bounds)
         policy = p.Policy(
             "1",
             (p.CoopTerms("alpha", shares), p.CoopTerms("beta")),
-            charge=p.Charge(output_weight=weight),
+            charge=p.ChargeWeights(output_weight=weight),
         )
 
-        assert faults(policy) == ()
+        assert find_faults(policy) == ()
         assert 1e9 * weight / shares < 1e300

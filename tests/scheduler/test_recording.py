@@ -15,7 +15,14 @@ from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.recording import Head, Line, Tail, chained, event_of, parts
+from entraide_scheduler.core.recording import (
+    RecordedEvent,
+    RecordingHead,
+    RecordingTail,
+    event_of,
+    next_digest,
+    read_parts,
+)
 from entraide_scheduler.export import write_recording
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
@@ -25,9 +32,9 @@ from entraide_scheduler.store.store import Store
 KEEP = Retention(keep_s=86_400.0, events_max=1_000_000)
 
 
-def read(file: Path) -> list[Head | Line | Tail]:
+def read(file: Path) -> list[RecordingHead | RecordedEvent | RecordingTail]:
     """Returns the parts of a recording."""
-    return list(parts([gzip.decompress(file.read_bytes())]))
+    return list(read_parts([gzip.decompress(file.read_bytes())]))
 
 
 def replayed(recording: Sequence[Any]) -> list[bool]:
@@ -36,7 +43,7 @@ def replayed(recording: Sequence[Any]) -> list[bool]:
     core, digest = Core.restore(head.core), head.digest
     alike = []
     for line in recording[1:-1]:
-        digest = chained(digest, line.event, core.handle(event_of(line)))
+        digest = next_digest(digest, line.event, core.handle(event_of(line)))
         alike.append(digest == line.digest)
     return alike
 
@@ -82,7 +89,7 @@ async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_
     asked = [
         event.facts.job
         for line in recording
-        if isinstance(line, Line) and isinstance(event := event_of(line), e.JobRequested)
+        if isinstance(line, RecordedEvent) and isinstance(event := event_of(line), e.JobRequested)
     ]
 
     assert ["job-1", "job-2", "job-3"] == asked
@@ -103,8 +110,8 @@ async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> N
         if isinstance(event_of(line), e.RunReported)  # type: ignore[arg-type]
     )
     line = recording[where]
-    assert isinstance(line, Line)
-    recording[where] = Line(line.event.replace(b"n1", b"n2"), line.digest)
+    assert isinstance(line, RecordedEvent)
+    recording[where] = RecordedEvent(line.event.replace(b"n1", b"n2"), line.digest)
     alike = replayed(recording)
 
     assert where - 1 == alike.index(False)

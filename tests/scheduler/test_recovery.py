@@ -299,7 +299,7 @@ async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_nod
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It raises as another sender's report frees a slot: that report counts."""
-    want = dispatch.survey.want
+    want = dispatch.evaluation.make_request
 
     def broken(state: Any, job: Any, at: float) -> Any:
         if job.facts.job == WAITS:
@@ -310,7 +310,7 @@ async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_nod
     async with driver(tmp_path / "a", busy_core()) as bad:
         view = bad.live.core.job(RUNS)
         assert view is not None
-        monkeypatch.setattr(dispatch.survey, "want", broken)
+        monkeypatch.setattr(dispatch.evaluation, "make_request", broken)
         fields = (RUNS, view.epoch, "n1", Outcome.COMPLETED, "", True, usage())
         taken = bad.feed(events.RunReported, *fields)
         monkeypatch.undo()
@@ -369,7 +369,7 @@ async def test_a_start_that_raises_stops_the_driver(
         raise ZeroDivisionError("spoilt")
 
     core = busy_core()
-    monkeypatch.setattr(machine.presence, "started", broken)
+    monkeypatch.setattr(machine.node_lifecycle, "handle_started", broken)
     async with driver(tmp_path / "a", core) as bad:
         assert isinstance(bad.live.failed.exception(), RecoveryFailed)
         assert not bad.feed(events.NodesSeen, ("n1",))

@@ -11,7 +11,7 @@ import entraide_sim as sim
 from entraide.types import JobState, Loadable
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Models
+from entraide_scheduler.core.policy import ModelTerms
 from entraide_sim.driver import Driver
 from entraide_sim.environment import Fault
 from entraide_sim.jobs import Job
@@ -22,7 +22,7 @@ from entraide_sim.world import World
 
 GB = 1_000_000_000
 MODELS = ("small", "large")
-QUICK = Models(unload_idle_s=60.0, residence_s=30.0)
+QUICK = ModelTerms(unload_idle_s=60.0, residence_s=30.0)
 
 
 def offer(model: str, memory_gb: int) -> Loadable:

@@ -18,7 +18,12 @@ from entraide.errors import EntraideError, RequestError
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.events import Event, JobRequested, NodeJoined, PolicyChanged
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.recording import Head, Line, chained, written
+from entraide_scheduler.core.recording import (
+    RecordedEvent,
+    RecordingHead,
+    encode_recording,
+    next_digest,
+)
 from entraide_sim.replay import policy_comparison, recording, report_inputs
 from entraide_sim.replay.recorded_history import RecordedHistory
 
@@ -26,24 +31,24 @@ SEEDS = (1, 5)
 BEGUN, EVENTS = 400, 2_500
 
 
-def record(events: Recorded, *, start: int = BEGUN) -> tuple[Head, list[Line]]:
+def record(events: Recorded, *, start: int = BEGUN) -> tuple[RecordingHead, list[RecordedEvent]]:
     """Returns a recording of events from one of them on."""
     core = Core()
     for event in events[:start]:
         core.handle(event)
     last = events[start - 1]
-    head = Head(entraide.__version__, core.snapshot(), last.id, last.at, b"begin")
+    head = RecordingHead(entraide.__version__, core.snapshot(), last.id, last.at, b"begin")
     digest, lines = head.digest, []
     for event in events[start:]:
         packed = msgspec.msgpack.encode(event)
-        digest = chained(digest, packed, core.handle(event))
-        lines.append(Line(packed, digest))
+        digest = next_digest(digest, packed, core.handle(event))
+        lines.append(RecordedEvent(packed, digest))
     return head, lines
 
 
-def write(path: Path, head: Head, lines: Sequence[Line]) -> Path:
+def write(path: Path, head: RecordingHead, lines: Sequence[RecordedEvent]) -> Path:
     """Writes a recording as an export does."""
-    path.write_bytes(gzip.compress(b"".join(written(head, lines)), 1, mtime=0))
+    path.write_bytes(gzip.compress(b"".join(encode_recording(head, lines)), 1, mtime=0))
     return path
 
 
@@ -86,7 +91,7 @@ def test_divergence_is_told_at_its_first_event(tmp_path: Path, life: Recorded) -
     )
     event = life[BEGUN + where]
     other = msgspec.structs.replace(event, at=event.at + 0.001)
-    lines[where] = Line(msgspec.msgpack.encode(other), lines[where].digest)
+    lines[where] = RecordedEvent(msgspec.msgpack.encode(other), lines[where].digest)
     exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
 
     assert exact.diverged is not None
@@ -99,7 +104,7 @@ def test_event_of_another_version_ends_the_replay_with_its_place(
 ) -> None:
     """An event that this version cannot read is a divergence, and no crash."""
     head, lines = record(life)
-    lines[7] = Line(msgspec.msgpack.encode(["no-such-event", 1, 2.0]), lines[7].digest)
+    lines[7] = RecordedEvent(msgspec.msgpack.encode(["no-such-event", 1, 2.0]), lines[7].digest)
     exact, _, _ = replayed(write(tmp_path / "pool.journal", head, lines))
 
     assert exact.diverged is not None
@@ -142,7 +147,9 @@ def test_tampering_is_noticed_before_anything_is_replayed(
 def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
     """A recording whose snapshot this version cannot read says which version wrote it."""
     head, lines = record(lives.record(2, 600).pool.events)
-    head = Head("0.0.1", msgspec.msgpack.encode([1, 2]), head.event_id, head.at, head.digest)
+    head = RecordingHead(
+        "0.0.1", msgspec.msgpack.encode([1, 2]), head.event_id, head.at, head.digest
+    )
     path = write(tmp_path / "pool.journal", head, lines)
     with pytest.raises(RequestError) as refused:
         recording.restore_core(path, recording.read_head(path))
@@ -275,7 +282,7 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
 def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> None:
     """A replay that differs ends with status 1 and names the event; nothing is compared."""
     head, lines = recording.read_head(small), list(recording.read_lines(small))
-    lines[50] = Line(lines[50].event, b"another")
+    lines[50] = RecordedEvent(lines[50].event, b"another")
     write(small, head, lines)
     done = told(str(small), "--policy", "fastest", "--out", str(tmp_path / "out"), "--lang", "en")
     kept = json.loads((tmp_path / "out" / "replay.json").read_text("utf-8"))

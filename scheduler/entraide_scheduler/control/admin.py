@@ -29,10 +29,10 @@ from entraide_scheduler.control.corrections import correction_fault, correction_
 from entraide_scheduler.control.enrolment import token_hash
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.loading import Step
+from entraide_scheduler.core.model_planner import PlanStep
 from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.policy_validation import find_faults
 from entraide_scheduler.core.quarantine import SenderKind
-from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
@@ -176,7 +176,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         except ValueError as problem:
             await self._abort(context, "invalid_request", detail=str(problem))
         policy = _with_coop(self._policy, terms)
-        for fault in faults(policy):
+        for fault in find_faults(policy):
             values = {**fault.values, "key": fault.key, "fault": fault.fault}
             await self._abort(context, "policy_refused", **values)
         self._policy = policy
@@ -347,7 +347,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         await self._feed(context, e.UnloadAsked, node=request.node, model=request.model)
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
-    async def _plan_placement(self, request: admin_pb2.ModelOnNode, context: Context) -> Step:
+    async def _plan_placement(self, request: admin_pb2.ModelOnNode, context: Context) -> PlanStep:
         step = self._driver.core.placement(request.model, request.node)
         if isinstance(step, str):
             if step in ("not_loadable", "no_node"):

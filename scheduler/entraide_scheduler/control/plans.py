@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from google.protobuf import struct_pb2
 
 from entraide.v1 import admin_pb2
-from entraide_scheduler.core.loading import Step
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.model_planner import PlanStep
 
 
-def plan_message(core: Core, steps: Sequence[Step], *, at: float) -> admin_pb2.ModelPlan:
+def plan_message(core: Core, steps: Sequence[PlanStep], *, at: float) -> admin_pb2.ModelPlan:
     """Returns steps, and the present loads, as a message.
 
     Args:

@@ -10,17 +10,17 @@ from msgspec import Struct, structs
 from entraide.models import ALIASES
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
 from entraide_scheduler.core import (
-    alone,
+    carbon_shifting,
     counterfactuals,
-    exits,
+    engine_exits,
+    evaluation,
+    exclusive_retry,
     explain,
-    green,
-    loading,
-    survey,
+    model_planner,
 )
 from entraide_scheduler.core.commands import Refuse
-from entraide_scheduler.core.menu import THERE, is_exhausted
-from entraide_scheduler.core.outlook import HOUR_S
+from entraide_scheduler.core.intensity_forecast import HOUR_S
+from entraide_scheduler.core.model_aliases import REACHABLE, is_exhausted
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.quotas import CODES, Shortage
@@ -55,7 +55,7 @@ class Refusal(Struct, frozen=True):
     excluded: tuple[tuple[Node, Rule], ...] = ()
 
 
-def request(state: State, facts: RequestFacts) -> Job | None:
+def admit(state: State, facts: RequestFacts) -> Job | None:
     """Returns a job that is admitted, not in line yet; None when it is refused.
 
     A job that is known already changes nothing.
@@ -65,11 +65,11 @@ def request(state: State, facts: RequestFacts) -> Job | None:
         return None
     if not facts.jurisdiction:
         facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
-    meant, alias = state.menu.means(state.fleet, facts, state.now), ""
+    meant, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
     if meant not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=meant)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
-    job.exits = exits.suspected(state, facts.key)
+    job.exits = engine_exits.suspected_replica(state, facts.key)
     job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
     refusal = _admit(state, job)
@@ -102,9 +102,9 @@ def _admit(state: State, job: Job) -> Refusal | None:
     if _line_length(state, job) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
-    if state.queue.shapes_of(facts.coop) >= SHAPES_PER_COOP:
+    if state.queue.shape_count(facts.coop) >= SHAPES_PER_COOP:
         return Refusal("queue_shapes", {"limit": SHAPES_PER_COOP}, _retry_s(state, facts.model))
-    if not state.fleet.has(facts.model):
+    if not state.fleet.offers(facts.model):
         return _unknown(state, facts)
     return _fit_nodes(state, job) or _fit_quotas(state, job)
 
@@ -112,30 +112,30 @@ def _admit(state: State, job: Job) -> Refusal | None:
 def _line_length(state: State, job: Job) -> int:
     """Returns how many jobs stand in a job's line: what may wait for green hours has its own."""
     coop = job.facts.coop
-    deferred = state.green.backlog.jobs(coop)
-    if green.wait_for(state, job) is not None:
+    deferred = state.shift_planner.backlog.jobs(coop)
+    if carbon_shifting.batch_work_for(state, job) is not None:
         return deferred
-    return state.queue.length(coop) - deferred
+    return state.queue.queue_length(coop) - deferred
 
 
 def _unknown(state: State, facts: RequestFacts) -> Refusal:
     """Refuses a name that is no model's here, or a size that no model of ours fits."""
     fleet = state.fleet
     values: Values = {"model": facts.model}
-    known = ", ".join(sorted({**fleet.contexts, **fleet.shelf.of}))
+    known = ", ".join(sorted({**fleet.contexts, **fleet.loadable_index.by_model}))
     if known:
         values["models"] = known
     if fitting := _fitting(state, facts):
         values["fitting"] = ", ".join(fitting)
     if facts.model in ALIASES and facts.features:
         plain = structs.replace(facts, features=())
-        if state.menu.means(fleet, plain, state.now) not in ("", facts.model):
+        if state.model_aliases.resolve(fleet, plain, state.now) not in ("", facts.model):
             return _feature_refusal(facts.model, tuple(sorted(facts.features)))
-    if facts.model in ALIASES and state.menu.entries:
+    if facts.model in ALIASES and state.model_aliases.entries:
         return Refusal("no_model_fits", values)
-    if state.menu.entries:
+    if state.model_aliases.entries:
         values["aliases"] = ", ".join(ALIASES)
-    entry = state.menu.entries.get(facts.model)
+    entry = state.model_aliases.entries.get(facts.model)
     if entry is not None and not any(artefact.is_pinned for artefact in entry.artefacts):
         values["unpinned"] = 1
     return Refusal("unknown_model", values)
@@ -143,7 +143,7 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
 
 def _fitting(state: State, facts: RequestFacts) -> list[str]:
     """Returns models for which the same request would be admitted now; each is tried."""
-    names = sorted({**state.fleet.contexts, **state.fleet.shelf.of})
+    names = sorted({**state.fleet.contexts, **state.fleet.loadable_index.by_model})
     return [name for name in names[:TRIED_MODELS] if _would_admit(state, facts, name)]
 
 
@@ -163,10 +163,10 @@ def fit_context(state: State, job: Job) -> int:
 
     What is served counts; where the prompt does not fit there, what could be loaded does.
     """
-    facts, able = job.facts, state.fleet.able(job.shape)
-    largest = able.context_tokens
+    facts, eligible = job.facts, state.fleet.eligible_nodes(job.shape)
+    largest = eligible.context_tokens
     if facts.input_tokens_est >= largest:
-        could = [node.loadable[facts.model].context_tokens for node in able.comers]
+        could = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
         largest = max(largest, max(could, default=0))
     output_tokens = job.output_tokens_max or largest
     # An answer may be cut off by the largest context there is, as engines do.
@@ -174,12 +174,12 @@ def fit_context(state: State, job: Job) -> int:
     return largest
 
 
-def out_of_reach(state: State, shape: Shape) -> tuple[str, Values, float]:
+def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
     """Returns why no node serves a shape or soon could: code, values, and when to try again."""
     rests = [
         node.rests[shape.model]
-        for node in state.fleet.able(shape).comers
-        if node.state in THERE and is_exhausted(node, shape.model, state.now)
+        for node in state.fleet.eligible_nodes(shape).could_load
+        if node.state in REACHABLE and is_exhausted(node, shape.model, state.now)
     ]
     if not rests:
         return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
@@ -190,25 +190,25 @@ def out_of_reach(state: State, shape: Shape) -> tuple[str, Values, float]:
 
 def _fit_nodes(state: State, job: Job) -> Refusal | None:
     """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
-    able = state.fleet.able(job.shape)
+    eligible = state.fleet.eligible_nodes(job.shape)
     facts = job.facts
-    if not able.lanes and not able.comers:
+    if not eligible.views and not eligible.could_load:
         if missing := _unsupported(state, job.shape):
-            refusal = _feature_refusal(facts.model, missing, tuple(able.excluded))
-            refusal.values.update(_could(state, job, able.excluded))
+            refusal = _feature_refusal(facts.model, missing, tuple(eligible.excluded))
+            refusal.values.update(_could(state, job, eligible.excluded))
             return refusal
-        values = explain.commonest(able.excluded, able.counts, job.shape)
-        values |= _could(state, job, able.excluded)
-        return Refusal("no_node_serves", values, excluded=tuple(able.excluded))
+        values = explain.commonest(eligible.excluded, eligible.counts, job.shape)
+        values |= _could(state, job, eligible.excluded)
+        return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
     if facts.input_tokens_est >= context_tokens:
         return Refusal(
             "context_exceeded",
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
-    served = any(lane.node.state in THERE for lane in able.lanes)
-    if not served and not loading.may_come(state, job.shape):
-        return Refusal(*out_of_reach(state, job.shape))
+    served = any(view.node.state in REACHABLE for view in eligible.views)
+    if not served and not model_planner.may_be_loaded(state, job.shape):
+        return Refusal(*unreachable_reason(state, job.shape))
     job.context_tokens = context_tokens
     return None
 
@@ -223,8 +223,8 @@ def _unsupported(state: State, shape: Shape) -> tuple[str, ...]:
 
 
 def _is_served(state: State, shape: Shape) -> bool:
-    able = state.fleet.able(shape)
-    return bool(able.lanes or able.comers)
+    eligible = state.fleet.eligible_nodes(shape)
+    return bool(eligible.views or eligible.could_load)
 
 
 def _feature_refusal(
@@ -245,11 +245,11 @@ def _could(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
     told no node.
     """
     few = len(excluded) <= state.policy.limits.explained_nodes
-    if not few or job.shape.limited or green.wait_for(state, job) is not None:
+    if not few or job.shape.limited or carbon_shifting.batch_work_for(state, job) is not None:
         return {}
-    facts, want = job.facts, survey.want(state, job, state.now)
+    facts, request = job.facts, evaluation.make_request(state, job, state.now)
     for node, rule in counterfactuals.nearest(excluded):
-        if not counterfactuals.is_only_obstacle(state, want, node, rule):
+        if not counterfactuals.is_only_obstacle(state, request, node, rule):
             continue
         job.context_tokens = node.replicas[facts.model].context_tokens
         fits = facts.input_tokens_est < job.context_tokens
@@ -268,7 +268,7 @@ def _fit_quotas(state: State, job: Job) -> Refusal | None:
     job.output_tokens_max = output_tokens
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
-    job.wait = green.wait_for(state, job)
+    job.wait = carbon_shifting.batch_work_for(state, job)
     if job.wait is not None or _rounded(state, job) != job.shape.context_tokens:
         job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
@@ -298,7 +298,7 @@ def _amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
 def _shortage(state: State, facts: RequestFacts, amounts: dict[QuotaKind, int]) -> Shortage | None:
     shortage = state.quotas.shortage(facts, amounts)
     if shortage is None and facts.kind is JobKind.LIVE:
-        shortage = state.quotas.spent(facts)  # a kept job waits for the next period
+        shortage = state.quotas.exhausted(facts)  # a kept job waits for the next period
     return shortage
 
 
@@ -325,7 +325,7 @@ def _short(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
 
 def _retry_s(state: State, model: str) -> float:
     """Returns about how long until a job of the co-op ends, within bounds, seconds."""
-    return max(RETRY_LEAST_S, min(RETRY_MOST_S, state.habits.run_s(model)))
+    return max(RETRY_LEAST_S, min(RETRY_MOST_S, state.length_predictor.run_s(model)))
 
 
 def _refuse(state: State, job: Job, refusal: Refusal) -> None:
@@ -343,7 +343,7 @@ def _refuse(state: State, job: Job, refusal: Refusal) -> None:
     job.ended_at, job.explanation = state.now, explanation
     state.ended[facts.job] = job
     state.explained[facts.job] = None
-    state.ask(
+    state.emit(
         Refuse(
             state.cause,
             facts.job,
@@ -364,7 +364,9 @@ def shape_of(state: State, job: Job) -> Shape:
     """
     facts = job.facts
     capped = facts.max_carbon_ug is not None
-    own = facts.data_class is DataClass.RESTRICTED or state.fleet.lanes.keeps_a_part(facts.coop)
+    own = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
+        facts.coop
+    )
     shape = Shape(
         model=facts.model,
         features=tuple(sorted(facts.features)) if facts.features else (),
@@ -379,7 +381,7 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.lent.limits_others(facts.coop),
         capped=capped,
     )
-    return alone.shaped(job, shape) if job.alone else shape
+    return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
 
 
 def _latest_h(hour: int, at: float) -> int:
@@ -394,9 +396,9 @@ def _latest_h(hour: int, at: float) -> int:
 
 
 def _rounded(state: State, job: Job) -> int:
-    return state.fleet.rounded(job.facts.model, job.context_tokens)
+    return state.fleet.round_context(job.facts.model, job.context_tokens)
 
 
-def reshape(state: State) -> None:
+def reshape_jobs(state: State) -> None:
     """Gives every waiting job its shape again, after the fleet's contexts or the policy changed."""
     state.queue.reorder(lambda job: shape_of(state, job))

@@ -1,77 +1,461 @@
-"""Backlog: how much batch work waits, by model and by the hour of its latest start.
+"""Waiting: jobs in line by shape, co-op, project and class, and which shapes are blocked.
 
-Counts only, in whole milliseconds, one small map of hours per model, however many jobs wait. It
-refuses to know what a job is and why it waits. What it answers is the same whatever the order in
-which jobs came and went, so it is made again from the waiting jobs and never kept.
+Inside a row lost runs go first, then the earlier deadline, then the earlier arrival. It refuses to
+know who is served what; ``lazy_heap`` orders the lines.
 """
 
-from math import ceil
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Callable, Iterator
+from math import inf
+from typing import TypeAlias
 
-from msgspec import Struct
+from entraide_scheduler.core.lazy_heap import HeapItem, HeapKey, LazyHeap
+from entraide_scheduler.core.own_capacity import OwnSlots
+from entraide_scheduler.core.own_kinds import OwnKind
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.service_counters import (
+    BacklogKind,
+    CoopCounter,
+    CounterPath,
+    ServiceCounter,
+)
 
-from entraide_scheduler.core.outlook import HOUR_S
+JobKey: TypeAlias = tuple[bool, float, int, Job]
+
+# A project's counter, running jobs and name; a class's counter and rank; then the job's key.
+QueueHead: TypeAlias = tuple[float, int, str, float, int, bool, float, int, Job]
 
 
-class Wait(Struct, frozen=True, array_like=True, gc=False):
-    """What one job adds to the waiting work; the caller keeps it with the job.
+def reserved_tokens(job: Job) -> int:
+    """Returns what a job holds of its co-op's cap: prompt and longest answers, tokens."""
+    facts = job.facts
+    return facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
+
+
+def job_key(job: Job) -> JobKey:
+    """Returns a job's place among those of its row."""
+    deadline_at = job.facts.deadline_at
+    return not job.front, inf if deadline_at is None else deadline_at, job.serial, job
+
+
+def kind_of(job: Job) -> BacklogKind:
+    """Returns what a co-op must have waiting not to count as away: model, class, data class."""
+    return job.shape.model, job.facts.job_class, job.shape.data_class
+
+
+class ClassQueue:
+    """The waiting jobs of one shape, project and class, in their order.
 
     Attributes:
-        hour: the absolute hour in which it must start at the latest, surprises aside.
-        work_ms: how long it is expected to hold a slot, milliseconds.
+        coop_queue: where it stands.
+        coop, project, job_class: the lines it counts for.
+        kind, shape: of its jobs.
     """
 
-    hour: int
-    work_ms: int
+    __slots__ = ("_keys", "coop", "coop_queue", "job_class", "kind", "project", "shape")
+
+    def __init__(
+        self,
+        coop_queue: "CoopQueue",
+        project: ServiceCounter,
+        job_class: ServiceCounter,
+        kind: BacklogKind,
+    ) -> None:
+        self.coop_queue = coop_queue
+        self.coop = coop_queue.coop
+        self.project = project
+        self.job_class = job_class
+        self.kind = kind
+        self.shape = coop_queue.shape_queue.shape
+        self._keys: deque[JobKey] = deque()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Job]:
+        return (key[3] for key in self._keys)
+
+    def first(self) -> Job:
+        """Returns its first job; there must be one."""
+        return self._keys[0][3]
+
+    def add(self, job: Job) -> None:
+        """Puts a job in its place: behind all others, as most come, or between them."""
+        key, keys = job_key(job), self._keys
+        if not keys or keys[-1] < key:
+            keys.append(key)
+        else:
+            insort(keys, key)
+
+    def remove(self, job: Job) -> None:
+        """Takes a job out: the first, as most leave, or another."""
+        keys = self._keys
+        if keys[0][3] is job:
+            keys.popleft()
+        else:
+            del keys[bisect_left(keys, job_key(job))]
+
+    def count_before(self, job: Job) -> int:
+        """Returns how many of its jobs go before a job of the same class."""
+        return bisect_left(self._keys, job_key(job))
 
 
-def wait_of(deadline_at: float, *, upper_s: float, run_s: float) -> Wait:
-    """Returns what a job adds to the waiting work.
+class ProjectQueue(HeapItem):
+    """The waiting jobs of one shape and project: the project's place in a stand.
 
-    Args:
-        deadline_at: end of the last acceptable completion, seconds since the epoch.
-        upper_s: a run time that is seldom exceeded.
-        run_s: the expected run time.
+    Attributes:
+        counter: the project's.
+        entry: see ``lazy_heap.HeapItem``.
+        class_queues: by class.
     """
-    return Wait(int(deadline_at - upper_s) // HOUR_S, max(1, ceil(run_s * 1_000.0)))
+
+    __slots__ = ("class_queues", "counter", "entry")
+
+    def __init__(self, project: ServiceCounter) -> None:
+        self.counter = project
+        self.entry: HeapKey[ProjectQueue] | None = None
+        self.class_queues: dict[str, ClassQueue] = {}
+
+    def first_queue(self) -> ClassQueue:
+        """Returns the row of the class whose turn it is."""
+        return min(self.class_queues.values(), key=_class_key)
+
+    def key(self) -> "HeapKey[ProjectQueue]":
+        """Returns what decides the project's turn."""
+        line = self.counter
+        return 0, line.committed, line.running, line.name, self
+
+
+def _class_key(queue: ClassQueue) -> tuple[float, int]:
+    return queue.job_class.committed, queue.job_class.rank
+
+
+class CoopQueue(HeapItem):
+    """The waiting jobs of one shape and co-op: the co-op's place among those of the shape.
+
+    Attributes:
+        coop: the co-op's.
+        entry: see ``lazy_heap.HeapItem``.
+        shape_queue: the jobs of that shape.
+        heap: the projects that have such jobs.
+        project_queues: by project.
+        only_queue: the row, when there is but one.
+    """
+
+    __slots__ = (
+        "_able",
+        "_version",
+        "coop",
+        "entry",
+        "heap",
+        "only_queue",
+        "project_queues",
+        "shape_queue",
+    )
+
+    def __init__(self, shape_queue: "ShapeQueue", coop: CoopCounter) -> None:
+        self.shape_queue = shape_queue
+        self.coop = coop
+        self.entry: HeapKey[CoopQueue] | None = None
+        self._able: tuple[tuple[OwnKind, OwnSlots], ...] = ()
+        self._version = -1
+        self.heap = LazyHeap(ProjectQueue.key)
+        self.project_queues: dict[str, ProjectQueue] = {}
+        self.only_queue: ClassQueue | None = None
+
+    def is_owed(self) -> bool:
+        """Tells whether its jobs are owed a turn: own replicas that could run them are free."""
+        shape = self.shape_queue.shape
+        own = self.coop.own.get(shape.model)
+        if own is None:
+            return False
+        if self._version != own.version:
+            self._able, self._version = own.able_for(shape), own.version
+        orphans, batch = own.orphans, shape.batch
+        return any(count.is_free(orphans, batch=batch) for _, count in self._able)
+
+    def first(self) -> ClassQueue:
+        """Returns the row whose turn it is: of the first project, the first class."""
+        return self.only_queue or self.heap.peek()[4].first_queue()
+
+    def head(self) -> QueueHead:
+        """Returns the key of its first job: project, class, job."""
+        queue = self.first()
+        project = queue.project
+        return (
+            project.committed,
+            project.running,
+            project.name,
+            *_class_key(queue),
+            *job_key(queue.first()),
+        )
+
+    def add(self, queue: ClassQueue) -> None:
+        """Puts a row in its place."""
+        name = queue.project.name
+        project_queue = self.project_queues.get(name)
+        if project_queue is None:
+            project_queue = self.project_queues[name] = ProjectQueue(queue.project)
+            project_queue.counter.enter_heap(self.heap, project_queue)
+        project_queue.class_queues[queue.job_class.name] = queue
+        self._count()
+
+    def drop(self, queue: ClassQueue) -> None:
+        """Takes a row out."""
+        name = queue.project.name
+        queues = self.project_queues[name].class_queues
+        del queues[queue.job_class.name]
+        if not queues:
+            del self.project_queues[name]
+            queue.project.leave_heap(self.heap)
+        self._count()
+
+    def _count(self) -> None:
+        queues = [
+            queue
+            for project_queue in self.project_queues.values()
+            for queue in project_queue.class_queues.values()
+        ]
+        self.only_queue = queues[0] if len(queues) == 1 else None
+
+
+def open_coop_queues(coop: CoopCounter) -> list[CoopQueue]:
+    """Returns where a co-op's jobs stand that are of a shape which is not blocked."""
+    return [
+        place
+        for place in coop.heap_items.values()
+        if isinstance(place, CoopQueue) and place.shape_queue.entry is not None
+    ]
+
+
+class ShapeQueue(HeapItem):
+    """The waiting jobs of one shape: the shape's place among those that are not blocked.
+
+    Attributes:
+        entry: see ``lazy_heap.HeapItem``; None while it is blocked.
+        shape: what decides which nodes may run them.
+        jobs: how many there are.
+        first_coop_queue: of the co-op whose turn it was when its key was last asked for.
+        heap: the co-ops that have such jobs.
+        coop_queues: by co-op.
+        class_queues: by co-op, project and class.
+    """
+
+    __slots__ = (
+        "_open_shapes",
+        "class_queues",
+        "coop_queues",
+        "entry",
+        "first_coop_queue",
+        "heap",
+        "jobs",
+        "shape",
+    )
+
+    def __init__(
+        self,
+        shape: Shape,
+        key: Callable[[CoopQueue], HeapKey[CoopQueue]],
+        front: "LazyHeap[ShapeQueue]",
+    ) -> None:
+        self.shape = shape
+        self.entry: HeapKey[ShapeQueue] | None = None
+        self.jobs = 0
+        self.first_coop_queue: CoopQueue | None = None
+        self.heap = LazyHeap(key, self._pushed)
+        self.coop_queues: dict[str, CoopQueue] = {}
+        self.class_queues: dict[tuple[str, str, str], ClassQueue] = {}
+        self._open_shapes = front
+
+    def key(self) -> "HeapKey[ShapeQueue]":
+        """Returns the key of the co-op whose turn it is."""
+        tier, counter, running, name, self.first_coop_queue = self.heap.peek()
+        return tier, counter, running, name, self
+
+    def _pushed(self) -> None:
+        if self.entry is not None:
+            self._open_shapes.decrease_key(self)
+
+
+def lift_below(coop_queue: CoopQueue | None, path: CounterPath) -> None:
+    """Lifts a project and a class that were away to the least that wait beside them.
+
+    Where none waits, to where turns are taken.
+    """
+    coop, project, line = path
+    if not project.queue_count:
+        mark = coop.virtual_time if coop_queue is None else coop_queue.heap.peek()[1]
+        project.committed = max(project.committed, mark)
+    if not line.queue_count:
+        project_queue = None if coop_queue is None else coop_queue.project_queues.get(project.name)
+        beside = () if project_queue is None else project_queue.class_queues.values()
+        mark = min((queue.job_class.committed for queue in beside), default=project.virtual_time)
+        line.committed = max(line.committed, mark)
+
+
+class BacklogEntry(HeapItem):
+    """A co-op's place in a crowd."""
+
+    __slots__ = ("coop", "entry")
+
+    def __init__(self, line: CoopCounter) -> None:
+        self.coop = line
+        self.entry: HeapKey[BacklogEntry] | None = None
+
+
+class ModelBacklog:
+    """The co-ops that wait for one model; it lasts as long as one does.
+
+    Attributes:
+        virtual_time: the highest counter at which a turn was taken in it; one that comes back is
+            lifted to it. Not to the least that waits: a co-op whose jobs fit no node for days must
+            not hold down all that come meanwhile.
+        heap: the co-ops by their counters alone.
+    """
+
+    __slots__ = ("_model", "heap", "virtual_time")
+
+    def __init__(self, floor: float, model: str) -> None:
+        self._model = model
+        self.virtual_time = floor
+        self.heap = LazyHeap(self._key)
+
+    def _key(self, entry: BacklogEntry) -> HeapKey[BacklogEntry]:
+        line = entry.coop
+        return 0, line.counter(self._model), line.running, line.name, entry
+
+    def add_coop(self, coop: CoopCounter) -> None:
+        """Puts a co-op among those that wait, unless it does already."""
+        if self.heap not in coop.heap_items:
+            coop.enter_heap(self.heap, BacklogEntry(coop))
 
 
 class Backlog:
-    """Waiting work by model and by the hour of its latest start.
+    """All rows, and the shapes that are passed over.
 
     Attributes:
-        version: changes whenever an answer does.
+        open_shapes: the jobs of the shapes that are not blocked, by whose turn it is there.
+        blocked_shapes: the others' shapes, in the order in which they were set aside; and whether
+            only for want of time to look at them.
+        by_model: the jobs of all shapes, by model and shape.
     """
 
-    def __init__(self) -> None:
-        self.version = 0
-        self._work_ms: dict[str, dict[int, int]] = {}
-        self._jobs: dict[str, int] = {}
+    def __init__(self, key: Callable[[CoopQueue], HeapKey[CoopQueue]]) -> None:
+        self.open_shapes = LazyHeap(ShapeQueue.key)
+        self.blocked_shapes: dict[Shape, bool] = {}
+        self.by_model: dict[str, dict[Shape, ShapeQueue]] = {}
+        self._shape_queues: dict[Shape, ShapeQueue] = {}
+        self._key = key
 
-    def add(self, model: str, coop: str, wait: Wait) -> None:
-        """Counts a job that waits."""
-        self._count(model, coop, wait.hour, wait.work_ms, 1)
+    def shapes(self) -> dict[Shape, int]:
+        """Returns how many jobs of each shape wait."""
+        return {shape: shape_queue.jobs for shape, shape_queue in self._shape_queues.items()}
 
-    def remove(self, model: str, coop: str, wait: Wait) -> None:
-        """Counts a job that waits no longer; ``wait`` is what was added for it."""
-        self._count(model, coop, wait.hour, -wait.work_ms, -1)
+    def jobs(self) -> list[Job]:
+        """Returns the waiting jobs, in order of arrival."""
+        queues = [
+            queue
+            for shape_queue in self._shape_queues.values()
+            for queue in shape_queue.class_queues.values()
+        ]
+        return sorted([job for queue in queues for job in queue], key=lambda job: job.serial)
 
-    def jobs(self, coop: str) -> int:
-        """Returns how many jobs of a co-op wait so."""
-        return self._jobs.get(coop, 0)
+    def heads(self) -> list[tuple[Job, int]]:
+        """Returns the first job of each row, by arrival, and how many jobs the row has."""
+        queues = [
+            queue
+            for shape_queue in self._shape_queues.values()
+            for queue in shape_queue.class_queues.values()
+        ]
+        return sorted(
+            [(queue.first(), len(queue)) for queue in queues], key=lambda head: head[0].serial
+        )
 
-    def work(self, model: str) -> list[tuple[int, float]]:
-        """Returns a model's waiting work, seconds by hour of latest start, earliest first."""
-        hours = self._work_ms.get(model, {})
-        return [(hour, hours[hour] / 1_000.0) for hour in sorted(hours)]
+    def find(self, job: Job) -> ClassQueue | None:
+        """Returns the row for a job, if any of its equals waits."""
+        shape_queue, facts = self._shape_queues.get(job.shape), job.facts
+        if shape_queue is None:
+            return None
+        return shape_queue.class_queues.get((facts.coop, facts.project, facts.job_class))
 
-    def _count(self, model: str, coop: str, hour: int, work_ms: int, jobs: int) -> None:
-        self.version += 1
-        hours = self._work_ms.setdefault(model, {})
-        hours[hour] = hours.get(hour, 0) + work_ms
-        if not hours[hour]:
-            del hours[hour]
-        if not hours:
-            del self._work_ms[model]
-        self._jobs[coop] = self._jobs.get(coop, 0) + jobs
-        if not self._jobs[coop]:
-            del self._jobs[coop]
+    def coop_queue(self, shape: Shape, coop: str) -> CoopQueue | None:
+        """Returns where jobs of a shape and a co-op stand, if any waits."""
+        shape_queue = self._shape_queues.get(shape)
+        return None if shape_queue is None else shape_queue.coop_queues.get(coop)
+
+    def add(self, queue: ClassQueue, job: Job) -> None:
+        """Puts a job in a row that is there."""
+        queue.add(job)
+        queue.coop_queue.shape_queue.jobs += 1
+
+    def add_first(
+        self, job: Job, *, coop: CoopCounter, project: ServiceCounter, job_class: ServiceCounter
+    ) -> ClassQueue:
+        """Puts a job in a row of its own, the first of its kind there."""
+        shape_queue = self._shape_queues.get(job.shape) or self._new_shape_queue(job.shape)
+        coop_queue = shape_queue.coop_queues.get(coop.name) or CoopQueue(shape_queue, coop)
+        queue = ClassQueue(coop_queue, project, job_class, kind_of(job))
+        self.add(queue, job)
+        coop_queue.add(queue)
+        shape_queue.class_queues[coop.name, project.name, job_class.name] = queue
+        if coop.name not in shape_queue.coop_queues:
+            shape_queue.coop_queues[coop.name] = coop_queue
+            coop.enter_heap(shape_queue.heap, coop_queue)
+        if shape_queue.entry is None and shape_queue.shape not in self.blocked_shapes:
+            self.open_shapes.add(shape_queue)
+        return queue
+
+    def _new_shape_queue(self, shape: Shape) -> ShapeQueue:
+        shape_queue = ShapeQueue(shape, self._key, self.open_shapes)
+        self._shape_queues[shape] = shape_queue
+        self.by_model.setdefault(shape.model, {})[shape] = shape_queue
+        return shape_queue
+
+    def remove(self, queue: ClassQueue, job: Job) -> None:
+        """Takes a job out of its row, which goes when it is empty."""
+        queue.remove(job)
+        queue.coop_queue.shape_queue.jobs -= 1
+        if not len(queue):
+            self._drop_queue(queue)
+
+    def _drop_queue(self, queue: ClassQueue) -> None:
+        coop_queue, shape_queue, coop = queue.coop_queue, queue.coop_queue.shape_queue, queue.coop
+        coop_queue.drop(queue)
+        del shape_queue.class_queues[coop.name, queue.project.name, queue.job_class.name]
+        if not coop_queue.project_queues:
+            del shape_queue.coop_queues[coop.name]
+            coop.leave_heap(shape_queue.heap)
+        if not shape_queue.jobs:
+            self._drop_shape_queue(shape_queue)
+
+    def _drop_shape_queue(self, shape_queue: ShapeQueue) -> None:
+        shape = shape_queue.shape
+        del self._shape_queues[shape]
+        self.blocked_shapes.pop(shape, None)
+        if shape_queue.entry is not None:
+            self.open_shapes.remove(shape_queue)
+        alike = self.by_model[shape.model]
+        del alike[shape]
+        if not alike:
+            del self.by_model[shape.model]
+
+    def block(self, shape: Shape, *, late: bool = False) -> None:
+        """Passes over a shape that fits no node for now, or that there is no time to look at."""
+        shape_queue = self._shape_queues.get(shape)
+        if shape_queue is not None and shape_queue.entry is not None:
+            self.open_shapes.remove(shape_queue)
+            self.blocked_shapes[shape] = late
+
+    def unblock_unexamined(self) -> None:
+        """Looks at the shapes again that there was no time for."""
+        for shape in [shape for shape, late in self.blocked_shapes.items() if late]:
+            del self.blocked_shapes[shape]
+            self.open_shapes.add(self._shape_queues[shape])
+
+    def unblock(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
+        """Looks at a model's blocked shapes again, after something opened for it."""
+        for shape, shape_queue in self.by_model.get(model, {}).items():
+            if shape_queue.entry is None and may_fit(shape):
+                del self.blocked_shapes[shape]
+                self.open_shapes.add(shape_queue)

@@ -11,7 +11,7 @@ co-op's runs alone rest at most half of a model's live replicas. It refuses to k
 from entraide.types import NodeState
 from entraide_scheduler.core.records import Backoff, Job, Lease, Node
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import ReplicaState
+from entraide_scheduler.core.state_machines import ReplicaState
 
 FIRST_REST_S = 5.0
 REST_MOST_S = 600.0
@@ -22,7 +22,7 @@ NO_ANSWER = "no_answer"
 OWN_FAULTS = (NO_ANSWER, "stale")  # failures that no request can cause
 
 
-def failed(state: State, lease: Lease, code: str) -> bool:
+def record_failure(state: State, lease: Lease, code: str) -> bool:
     """Notes that a run failed, and has its replica rest; the lease still stands.
 
     Args:
@@ -73,11 +73,11 @@ def _may_rest(state: State, model: str, backoff: Backoff) -> bool:
     """Tells whether a replica may rest; where one co-op's runs failed only, half of them may."""
     if backoff.state is ReplicaState.PROBING or len(backoff.coops) > 1 or "" in backoff.coops:
         return True
-    lanes = state.fleet.lanes.of.get(model, {}).values()
-    live = sum(lane.node.state is NodeState.LIVE for lane in lanes)
+    views = state.fleet.replica_index.by_model.get(model, {}).values()
+    live = sum(view.node.state is NodeState.LIVE for view in views)
     held = 0
-    for lane in lanes:
-        other = lane.node.backoffs.get(model)
+    for view in views:
+        other = view.node.backoffs.get(model)
         if other is not None and other.state is not ReplicaState.SERVING:
             held += other.coops == backoff.coops
     return held < live // 2
@@ -88,8 +88,8 @@ def _rest(state: State, node: Node, model: str, backoff: Backoff) -> None:
     backoff.step("fail", _name(node.card.node, model))
     backoff.failures += 1
     rest_s = FIRST_REST_S
-    lanes = state.fleet.lanes.of.get(model, {}).values()
-    if any(lane.node is not node and lane.node.state is NodeState.LIVE for lane in lanes):
+    views = state.fleet.replica_index.by_model.get(model, {}).values()
+    if any(view.node is not node and view.node.state is NodeState.LIVE for view in views):
         for _ in range(1, backoff.failures):
             rest_s = min(2.0 * rest_s, REST_MOST_S)
             if rest_s == REST_MOST_S:
@@ -102,12 +102,12 @@ def _has_untried(state: State, job: Job) -> bool:
     """Tells whether a node may run a job, works now, and was not tried yet."""
     tried = {name for name, _ in job.failed_on}
     return any(
-        lane.name not in tried
-        and lane.name not in job.avoid
-        and lane.node.state is NodeState.LIVE
-        and lane.node.accepting
-        and _state(lane.node, lane.replica.model) is ReplicaState.SERVING
-        for lane in state.fleet.able(job.shape).lanes
+        view.name not in tried
+        and view.name not in job.avoid
+        and view.node.state is NodeState.LIVE
+        and view.node.accepting
+        and _state(view.node, view.replica.model) is ReplicaState.SERVING
+        for view in state.fleet.eligible_nodes(job.shape).views
     )
 
 
@@ -116,7 +116,7 @@ def _state(node: Node, model: str) -> ReplicaState:
     return ReplicaState.SERVING if backoff is None else backoff.state
 
 
-def completed(state: State, job: Job, lease: Lease) -> None:
+def record_completion(state: State, job: Job, lease: Lease) -> None:
     """Notes that a run completed: its replica works, and those that failed the job do not."""
     terms = lease.terms
     node = state.fleet.nodes[terms.node]
@@ -140,7 +140,7 @@ def completed(state: State, job: Job, lease: Lease) -> None:
         _changed(state, node)
 
 
-def forgive(state: State, job: Job) -> list[Node]:
+def clear_failures(state: State, job: Job) -> list[Node]:
     """Forgives the replicas on which a job failed that failed everywhere.
 
     Not where other jobs failed too, or one that failed there completed elsewhere.
@@ -166,7 +166,7 @@ def forgive(state: State, job: Job) -> list[Node]:
     return found
 
 
-def restarted(state: State, node: Node) -> None:
+def allow_probe(state: State, node: Node) -> None:
     """Lets a node whose agent has started again be probed; once until a run completes there."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and not backoff.restarted:
@@ -175,7 +175,7 @@ def restarted(state: State, node: Node) -> None:
     _changed(state, node)
 
 
-def rested(state: State, node: Node) -> None:
+def end_rests(state: State, node: Node) -> None:
     """Ends the rests of a node's replicas that are over."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and backoff.until <= state.now:
@@ -191,4 +191,4 @@ def _changed(state: State, node: Node) -> None:
     else:
         state.deadlines.clear("rest", node.card.node)
     if node.state is not NodeState.LEFT:
-        state.fleet.lanes.changed(node, state.now)
+        state.fleet.replica_index.update_node(node, state.now)

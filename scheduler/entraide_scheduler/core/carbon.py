@@ -188,15 +188,15 @@ def receipt(
 
 def _on_smaller(terms: Terms, usage: Usage) -> SmallerModel | None:
     """Returns what the same tokens would have cost on the smaller model of the terms, if any."""
-    quote = terms.smaller
-    if quote is None:
+    cost = terms.smaller
+    if cost is None:
         return None
     uncached = max(0, usage.input_tokens - usage.cached_tokens)
-    tokens_uwh = uncached * quote.input_uwh + usage.output_tokens * quote.output_uwh
+    tokens_uwh = uncached * cost.input_uwh + usage.output_tokens * cost.output_uwh
     energy_uwh = round_half_up(tokens_uwh)
     return SmallerModel(
-        quote.model,
+        cost.model,
         wh_from_uwh(energy_uwh),
-        g_from_ug(carbon_ug(energy_uwh, quote.intensity_g_per_kwh)),
-        quote.basis,
+        g_from_ug(carbon_ug(energy_uwh, cost.intensity_g_per_kwh)),
+        cost.basis,
     )

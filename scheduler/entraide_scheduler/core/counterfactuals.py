@@ -4,7 +4,8 @@ An explanation names a node and a condition: "It could have gone to X if that ma
 slot." The filter stops at the first rule that a node breaks. This module checks that the node
 breaks no other one: rules, green hours, barred engines, nodes tried before, energy and carbon.
 
-Inputs: the state, a job as a ``Want``, and the excluded nodes, each with the first rule that it
+Inputs: the state, a job as a ``PlacementRequest``, and the excluded nodes, each with the first rule
+    that it
 breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds how many nodes
 are checked for one explanation. To lift a limit, the check repeats ``placement.beyond`` on a want
 without it.
@@ -17,8 +18,8 @@ from math import inf
 from msgspec import structs
 
 from entraide.types import DataClass
-from entraide_scheduler.core import green
-from entraide_scheduler.core.lanes import Lane
+from entraide_scheduler.core import carbon_shifting
+from entraide_scheduler.core.cost_model import cost_model
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LEND_ENERGY_SPENT,
@@ -29,14 +30,15 @@ from entraide_scheduler.core.placement import (
     TRIED_BEFORE,
     WITH_ROOM,
     Pick,
+    PlacementResult,
     Prediction,
-    Survey,
-    beyond,
+    exceeded_limit,
     grams,
     predict,
 )
-from entraide_scheduler.core.quote import quote
+from entraide_scheduler.core.placement_request import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.rules import (
     ALL,
     BATCH_SHARE_FULL,
@@ -49,7 +51,6 @@ from entraide_scheduler.core.rules import (
     first_broken,
 )
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.want import NOTHING, Want
 
 TRIES_MAX = 3  # nodes that are checked for one explanation
 
@@ -85,16 +86,16 @@ def nearest(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
 
 
 def one_rule_away(
-    state: State, want: Want, excluded: Iterable[tuple[Node, Rule]]
+    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
 ) -> tuple[Node, Rule] | None:
     """Returns an excluded node that could run the job but for one rule; None if none is sure."""
     for node, rule in nearest(excluded):
-        if is_only_obstacle(state, want, node, rule):
+        if is_only_obstacle(state, request, node, rule):
             return node, rule
     return None
 
 
-def is_only_obstacle(state: State, want: Want, node: Node, rule: Rule) -> bool:
+def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
     """Tells whether nothing but a rule that a node breaks keeps a job from the node.
 
     False where that cannot be known.
@@ -102,70 +103,70 @@ def is_only_obstacle(state: State, want: Want, node: Node, rule: Rule) -> bool:
     if rule.code not in _RANK:
         return False
     if rule in COMING:
-        return _could_run_once_loaded(state, want, node)
-    lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
-    if lane is None:
+        return _could_run_once_loaded(state, request, node)
+    view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
+    if view is None:
         return False
-    shapes = _shapes_without(rule, node, want.shape)
+    shapes = _shapes_without(rule, node, request.shape)
     if not shapes or any(
         other is not rule and other.broken(node, shape) for shape in shapes for other in ALL
     ):
         return False
-    return not _is_kept_out(_freed(state, rule, lane, want.at), without(state, rule, want))
+    return not _is_kept_out(_freed(state, rule, view, request.at), without(state, rule, request))
 
 
-def _freed(state: State, rule: Rule, lane: Lane, at: float) -> Lane:
+def _freed(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
     """Returns a replica as it would be with the room that a rule asks for.
 
     With fewer leases a job takes more energy, since fewer share a step, and may wake the machine.
     """
-    load = lane.load
+    load = view.load
     leases = load.leases
     match rule.code:
         case NO_FREE_SLOT.code:
-            leases = lane.replica.slots - 1
+            leases = view.replica.slots - 1
         case BATCH_SHARE_FULL.code:
             leases -= load.batch - load.batch_slots + 1
         case NOT_EMPTY.code:
             leases = 0
-    return lane if leases == load.leases else _with_leases(state, lane, leases, at)
+    return view if leases == load.leases else _with_leases(state, view, leases, at)
 
 
-def _with_leases(state: State, lane: Lane, leases: int, at: float) -> Lane:
+def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> ReplicaView:
     """Returns a replica as it would be with another number of leases; changes nothing.
 
     What the other machines of its site draw stays as it is.
     """
-    load = structs.replace(lane.load, leases=leases)
-    node = structs.replace(lane.node, leases=lane.node.leases + leases - lane.load.leases)
-    intensity = lane.effective
+    load = structs.replace(view.load, leases=leases)
+    node = structs.replace(view.node, leases=view.node.leases + leases - view.load.leases)
+    intensity = view.effective
     if node.energy is not None:
-        intensity = state.fleet.lanes.effective_there(node, node.energy, leases + 1, at)
-    asked = quote(node, load, intensity, state.policy.carbon.basis)
-    return structs.replace(lane, node=node, load=load, effective=intensity, quote=asked)
+        intensity = state.fleet.replica_index.effective_at_site(node, node.energy, leases + 1, at)
+    asked = cost_model(node, load, intensity, state.policy.carbon.basis)
+    return structs.replace(view, node=node, load=load, effective=intensity, cost=asked)
 
 
-def without(state: State, rule: Rule, want: Want) -> Want:
+def without(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
     """Returns what the job would want if a rule of its own, or of its lender, were lifted.
 
     A deadline so close that no greener hour is left still leaves the longest run expected.
     """
     match rule.code:
         case GREENER_LATER.code:
-            run_s = green.UPPER_RUNS * state.habits.run_s(want.shape.model)
-            left_s = min(want.completion_left_s, run_s)
-            return structs.replace(want, most_g_per_kwh=None, completion_left_s=left_s)
+            run_s = carbon_shifting.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
+            left_s = min(request.completion_left_s, run_s)
+            return structs.replace(request, most_g_per_kwh=None, completion_left_s=left_s)
         case OVER_CARBON_CAP.code:
-            return structs.replace(want, carbon_cap_ug=inf)
+            return structs.replace(request, carbon_cap_ug=inf)
         case OVER_CARBON_QUOTA.code:
-            return structs.replace(want, carbon_left_ug=inf)
+            return structs.replace(request, carbon_left_ug=inf)
         case OVER_ENERGY_QUOTA.code:
-            return structs.replace(want, energy_left_uwh=inf)
+            return structs.replace(request, energy_left_uwh=inf)
         case LEND_ENERGY_SPENT.code:
-            return structs.replace(want, lent_left_uwh=NOTHING)
+            return structs.replace(request, lent_left_uwh=NO_TOKENS)
         case TRIED_BEFORE.code:
-            return structs.replace(want, avoid=())
-    return want
+            return structs.replace(request, avoid=())
+    return request
 
 
 def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
@@ -178,34 +179,40 @@ def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
     return [structs.replace(shape, data_class=data_class) for data_class in classes]
 
 
-def _is_kept_out(lane: Lane, want: Want) -> bool:
+def _is_kept_out(view: ReplicaView, request: PlacementRequest) -> bool:
     """Tells whether anything but the rules of a node keeps a job from one of its replicas."""
-    if lane.name in want.barred or lane.name in want.avoid:
+    if view.name in request.barred or view.name in request.avoid:
         return True
-    most = want.most_g_per_kwh
-    if most is not None and lane.quote.g_per_kwh > most.get(lane.zone, 0.0):
+    most = request.most_g_per_kwh
+    if most is not None and view.cost.g_per_kwh > most.get(view.zone, 0.0):
         return True
-    return want.limited and beyond(predict(lane, want), want) is not None
+    return request.limited and exceeded_limit(predict(view, request), request) is not None
 
 
-def _could_run_once_loaded(state: State, want: Want, node: Node) -> bool:
+def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) -> bool:
     """Tells whether a node that could load the model would take the job now, with the model.
 
     A replica that does not exist has no prediction, so limits cannot be checked.
     """
-    shape, name = want.shape, node.card.node
-    if want.limited or want.most_g_per_kwh is not None or shape.model in node.loads:
+    shape, name = request.shape, node.card.node
+    if request.limited or request.most_g_per_kwh is not None or shape.model in node.loads:
         return False
-    if name in want.barred or name in want.avoid or first_broken(node, shape, PASSING) is not None:
+    if (
+        name in request.barred
+        or name in request.avoid
+        or first_broken(node, shape, PASSING) is not None
+    ):
         return False
     slots = node.loadable[shape.model].slots
-    return node.card.coop == shape.coop or state.fleet.lanes.lend_slots(node, slots) > 0
+    return node.card.coop == shape.coop or state.fleet.replica_index.lend_slots(node, slots) > 0
 
 
 # Greener nodes.
 
 
-def greener(state: State, survey: Survey, pick: Pick, want: Want) -> tuple[Prediction, str] | None:
+def greener(
+    state: State, survey: PlacementResult, pick: Pick, request: PlacementRequest
+) -> tuple[Prediction, str] | None:
     """Returns a greener node than the one picked, with the only rule that kept it from the job.
 
     The greenest whose rule is the only obstacle, and which would then keep the promise as it is
@@ -213,55 +220,55 @@ def greener(state: State, survey: Survey, pick: Pick, want: Want) -> tuple[Predi
     ``promise_at_risk``; the greenest that keeps it, but weighs more for being full, has
     ``little_room``. Only fleets that are explained node by node are looked at.
     """
-    lanes = state.fleet.lanes.of.get(want.shape.model, {})
-    if len(lanes) > state.policy.limits.explained_nodes:
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    if len(views) > state.policy.limits.explained_nodes:
         return None
     most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
-    candidates: list[tuple[float, Lane, Rule | None]] = [
-        (fit.carbon_ug, fit.lane, None)
+    candidates: list[tuple[float, ReplicaView, Rule | None]] = [
+        (fit.carbon_ug, fit.view, None)
         for fit in survey.fits
         if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
     ]
     for node, rule in survey.excluded:
-        lane = lanes.get(node.card.node)
-        if lane is not None and (carbon_ug := grams(lane, want)) < most_ug:
-            candidates.append((carbon_ug, lane, rule))
-    for _, lane, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
+        view = views.get(node.card.node)
+        if view is not None and (carbon_ug := grams(view, request)) < most_ug:
+            candidates.append((carbon_ug, view, rule))
+    for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
         if broken is None:
-            predicted = predict(lane, want)
-            code = _why_not_picked(predicted, want)
+            predicted = predict(view, request)
+            code = _why_not_picked(predicted, request)
         else:
-            freed = _freed(state, broken, lane, want.at)
-            predicted = predict(freed, without(state, broken, want))
+            freed = _freed(state, broken, view, request.at)
+            predicted = predict(freed, without(state, broken, request))
             greener_then = predicted.keeps and predicted.carbon_ug < most_ug
-            sure = greener_then and is_only_obstacle(state, want, lane.node, broken)
+            sure = greener_then and is_only_obstacle(state, request, view.node, broken)
             code = broken.code if sure else ""
         if code:
             return predicted, code
     return None
 
 
-def _why_not_picked(predicted: Prediction, want: Want) -> str:
+def _why_not_picked(predicted: Prediction, request: PlacementRequest) -> str:
     """Returns the code of all that kept a job from a greener node that fits; "" if more did."""
     if predicted.keeps:
         return LITTLE_ROOM
     # The condition names the first word where the class promises one, else the end.
-    part = "completion_left_s" if want.objective.ttft_s is None else "ttft_left_s"
-    lane = predicted.lane
-    return PROMISE_AT_RISK if predict(lane, structs.replace(want, **{part: inf})).keeps else ""
+    part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
+    view = predicted.view
+    return PROMISE_AT_RISK if predict(view, structs.replace(request, **{part: inf})).keeps else ""
 
 
-def late_for(lane: Lane, want: Want) -> str:
+def late_for(view: ReplicaView, request: PlacementRequest) -> str:
     """Returns which part of the promise a node that does not keep it would miss.
 
     Returns:
         ``passed`` if the promised moment is over, ``first_word`` or ``end`` if that part alone is
         missed, else ``several``.
     """
-    if min(want.ttft_left_s, want.completion_left_s) <= 0.0:
+    if min(request.ttft_left_s, request.completion_left_s) <= 0.0:
         return "passed"
-    if predict(lane, structs.replace(want, ttft_left_s=inf)).keeps:
+    if predict(view, structs.replace(request, ttft_left_s=inf)).keeps:
         return "first_word"
-    if predict(lane, structs.replace(want, completion_left_s=inf)).keeps:
+    if predict(view, structs.replace(request, completion_left_s=inf)).keeps:
         return "end"
     return "several"

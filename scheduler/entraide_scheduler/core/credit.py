@@ -35,7 +35,7 @@ def _table() -> tuple[float, ...]:
 TABLE = _table()
 
 
-def faded(amount: float, steps: int) -> float:
+def decayed(amount: float, steps: int) -> float:
     """Returns what is left of an amount after so many steps of a half-life's 256."""
     halvings = steps // STEPS
     if halvings > HALVINGS_MOST:
@@ -63,7 +63,7 @@ class Credits:
     def __init__(self) -> None:
         self.gifts: dict[str, Gift] = {}
 
-    def give(self, coop: str, virtual_tokens: float, at: float, terms: Credit) -> None:
+    def add_gift(self, coop: str, virtual_tokens: float, at: float, terms: Credit) -> None:
         """Counts the virtual tokens that other co-ops were billed for on a co-op's nodes."""
         gift = _aged(self.gifts.get(coop, Gift(at, 0.0)), at, terms)
         self.gifts[coop] = Gift(gift.at, gift.virtual_tokens + virtual_tokens)
@@ -91,4 +91,4 @@ def from_energy(gifts: dict[str, Gift], terms: Credit) -> dict[str, Gift]:
 def _aged(gift: Gift, at: float, terms: Credit) -> Gift:
     step_s = terms.half_life_s / STEPS
     steps = max(0, int((at - gift.at) / step_s))
-    return Gift(gift.at + steps * step_s, faded(gift.virtual_tokens, steps))
+    return Gift(gift.at + steps * step_s, decayed(gift.virtual_tokens, steps))

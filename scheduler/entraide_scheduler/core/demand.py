@@ -6,7 +6,7 @@ counts as missing the promise for a while. It refuses to know nodes, and what fo
 
 from msgspec import Struct
 
-from entraide_scheduler.core.credit import STEPS, faded
+from entraide_scheduler.core.credit import STEPS, decayed
 from entraide_scheduler.core.records import Shape
 
 MODELS_KEPT = 512  # beyond, the one asked for longest ago is forgotten
@@ -14,7 +14,7 @@ LULL_S = 20.0  # after so long without a miss the promise counts as kept again
 LN2 = 0.6931471805599453
 
 
-class Wanted(Struct):
+class ModelDemand(Struct):
     """What was asked of one model.
 
     Attributes:
@@ -37,7 +37,7 @@ class Wanted(Struct):
 class DemandState(Struct, frozen=True, array_like=True):
     """Demand as it is written down, what was asked for longest ago first."""
 
-    models: list[tuple[str, Wanted]]
+    models: list[tuple[str, ModelDemand]]
     considered: list[Shape]
 
 
@@ -52,13 +52,13 @@ class Demand:
     """
 
     def __init__(self) -> None:
-        self.of: dict[str, Wanted] = {}
+        self.of: dict[str, ModelDemand] = {}
         self.considered: dict[Shape, None] = {}
         self.due = False
 
-    def asked(self, model: str, tokens: float, at: float, half_life_s: float) -> None:
+    def record_request(self, model: str, tokens: float, at: float, half_life_s: float) -> None:
         """Counts a job that was admitted."""
-        wanted = self.of.pop(model, None) or Wanted(at=at)
+        wanted = self.of.pop(model, None) or ModelDemand(at=at)
         self.of[model] = wanted
         _fade(wanted, at, half_life_s)
         wanted.tokens += tokens
@@ -66,7 +66,7 @@ class Demand:
         if len(self.of) > MODELS_KEPT:
             del self.of[next(iter(self.of))]
 
-    def missed(self, shape: Shape, at: float) -> None:
+    def record_missed(self, shape: Shape, at: float) -> None:
         """Notes that a job is expected to miss its promise for want of replicas of its model."""
         wanted = self.of.get(shape.model)
         if wanted is None:
@@ -75,7 +75,7 @@ class Demand:
             wanted.missing_since = at
         wanted.missed_at, wanted.shape = at, shape
 
-    def helped(self, model: str) -> None:
+    def record_help(self, model: str) -> None:
         """Notes that help is on its way for a model whose promise was missed."""
         wanted = self.of.get(model)
         if wanted is not None:
@@ -101,7 +101,7 @@ class Demand:
         wanted = self.of.get(model)
         if wanted is None:
             return 0.0
-        return faded(wanted.tokens, _steps(wanted, at, half_life_s)) * LN2 / half_life_s
+        return decayed(wanted.tokens, _steps(wanted, at, half_life_s)) * LN2 / half_life_s
 
     def dump(self) -> DemandState:
         """Returns what is known, to be written down."""
@@ -113,11 +113,11 @@ class Demand:
         self.considered = dict.fromkeys(kept.considered)
 
 
-def _steps(wanted: Wanted, at: float, half_life_s: float) -> int:
+def _steps(wanted: ModelDemand, at: float, half_life_s: float) -> int:
     return max(0, int((at - wanted.at) / (half_life_s / STEPS)))
 
 
-def _fade(wanted: Wanted, at: float, half_life_s: float) -> None:
+def _fade(wanted: ModelDemand, at: float, half_life_s: float) -> None:
     steps = _steps(wanted, at, half_life_s)
-    wanted.tokens = faded(wanted.tokens, steps)
+    wanted.tokens = decayed(wanted.tokens, steps)
     wanted.at += steps * (half_life_s / STEPS)

@@ -12,103 +12,110 @@ What one event may cost is bounded by the constants below, whatever waits: what 
 for is looked at a moment later.
 """
 
-from entraide_scheduler.core import alone, green, leases, survey
-from entraide_scheduler.core.lanes import Lane, may_open
-from entraide_scheduler.core.placement import GREENER_LATER, LIMITS, Survey, beyond, pick, predict
+from entraide_scheduler.core import carbon_shifting, evaluation, exclusive_retry, leases
+from entraide_scheduler.core.placement import (
+    GREENER_LATER,
+    LIMITS,
+    PlacementResult,
+    exceeded_limit,
+    pick,
+    predict,
+)
 from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.replica_index import ReplicaView, may_admit
 from entraide_scheduler.core.state import State
 
 LOOKS_PER_EVENT = 64  # searches of all nodes that find none
 RECALLS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
-LANES_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
-JOBS_PER_LANE = 32  # blocked jobs that are held against each of them
+VIEWS_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
+JOBS_PER_VIEW = 32  # blocked jobs that are held against each of them
 LOOK_AGAIN_S = 0.05  # at most so long after an event what it had no time for is looked at
 RECALL_ALL_S = 60.0  # at most so long apart all blocked jobs are looked at, whatever happens
 
 LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
 
 
-def line_up(state: State, job: Job) -> None:
+def place_or_enqueue(state: State, job: Job) -> None:
     """Places a job that has just been admitted, or puts it in line.
 
     Where nobody waits for its model its turn is now, so it need not stand in line first.
     """
     queue = state.queue
-    count_own(state)
-    if job.wait is None and queue.nobody_waits(job.facts.model):
-        want = survey.want(state, job, state.now)
-        seen = survey.survey(state, job, want)
-        picked = pick(seen, state.policy)
-        if picked is not None:
-            leases.offer(state, job, seen, picked, want, serve=queue.serve_at_once)
+    update_own_slots(state)
+    if job.wait is None and queue.is_idle_for(job.facts.model):
+        request = evaluation.make_request(state, job, state.now)
+        result = evaluation.evaluate(state, job, request)
+        chosen = pick(result, state.policy)
+        if chosen is not None:
+            leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run_at_once)
             return
-    green.enter(state, job)
+    carbon_shifting.add_waiting(state, job)
     queue.add(job)
 
 
 def dispatch(state: State) -> None:
     """Places waiting jobs; each round places one, or sets one job or one shape aside."""
-    queue, eased = state.queue, state.fleet.lanes.eased
+    queue, eased = state.queue, state.fleet.replica_index.eased
     looks = 0
-    count_own(state)
+    update_own_slots(state)
     if queue.blocked.has_due:
         _recall(state)
     first: Job | None = None
     while True:
         if eased:
             _hold_against_eased(state)
-        job = first or queue.next()
+        job = first or queue.next_job()
         if job is None:
             break
         is_owner, first = first is not None, None
         if looks == LOOKS_PER_EVENT:
-            queue.stick(job.shape, late=True)
+            queue.block_shape(job.shape, late=True)
             continue
         state.placing = job.facts.job
-        want = survey.want(state, job, state.now)
-        seen = survey.survey(state, job, want)
-        picked = pick(seen, state.policy)
-        if picked is not None:
-            lane = picked.best.lane
+        request = evaluation.make_request(state, job, state.now)
+        result = evaluation.evaluate(state, job, request)
+        chosen = pick(result, state.policy)
+        if chosen is not None:
+            view = chosen.best.view
             if not is_owner:
-                first = queue.first_on_own(lane.coop, lane.own_kind, before=job)
+                first = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if first is None:
-                leases.offer(state, job, seen, picked, want, serve=queue.serve)
-                green.leave(state, job)
+                leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
+                carbon_shifting.remove_waiting(state, job)
             continue
         looks += 1
-        _set_aside(state, job, seen)
+        _set_aside(state, job, result)
     state.placing = ""
     if looks == LOOKS_PER_EVENT or queue.blocked:
         _set_next_looks(state)
 
 
-def count_own(state: State) -> None:
+def update_own_slots(state: State) -> None:
     """Tells the fair queue how many slots co-ops' own nodes have, where that changed."""
-    deltas = state.fleet.lanes.own_deltas
+    deltas = state.fleet.replica_index.own_deltas
     if deltas:
-        state.queue.own(*deltas)
+        state.queue.add_own_slots(*deltas)
         deltas.clear()
 
 
-def _set_aside(state: State, job: Job, seen: Survey) -> None:
+def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
     """Takes a job out of the turns that a limit of its own holds back; else all of its shape."""
     if job.alone:
-        alone.reserve(state, job)
-    if job.shape.limited and not LIMIT_CODES.isdisjoint(seen.counts):
-        state.queue.block(job)
+        exclusive_retry.reserve_replica(state, job)
+    if job.shape.limited and not LIMIT_CODES.isdisjoint(result.counts):
+        state.queue.block_job(job)
     else:
-        state.queue.stick(job.shape)
-    if GREENER_LATER.code in seen.counts:
-        green.wait(state)
+        state.queue.block_shape(job.shape)
+    if GREENER_LATER.code in result.counts:
+        carbon_shifting.schedule_retry(state)
 
 
 # Blocked jobs, and what there was no time for.
 
 
-def look_again(state: State, _: str) -> None:
+def retry_skipped(state: State, _: str) -> None:
     """A moment has passed: looks at the shapes for which there was no time."""
-    state.queue.unstick_late()
+    state.queue.unblock_unexamined()
 
 
 def recall_blocked(state: State, _: str) -> None:
@@ -119,7 +126,7 @@ def recall_blocked(state: State, _: str) -> None:
 def _set_next_looks(state: State) -> None:
     """Sets when the rest is looked at; neither moment is put off by what happens meanwhile."""
     queue = state.queue
-    if queue.late or queue.blocked.has_due:
+    if queue.unexamined_shapes or queue.blocked.has_due:
         state.deadlines.set_no_later("looks", "", state.now + LOOK_AGAIN_S)
     if queue.blocked:
         state.deadlines.set_no_later("recalls", "", state.now + RECALL_ALL_S)
@@ -132,29 +139,29 @@ def _recall(state: State) -> None:
         job = queue.blocked.next_due()
         if job is None:
             break
-        queue.unblock(job)
+        queue.unblock_job(job)
 
 
 def _hold_against_eased(state: State) -> None:
     """Lets blocked jobs take turns again that fit a replica which opened or became cheaper."""
-    lanes, queue = state.fleet.lanes, state.queue
-    eased = list(lanes.eased.values())
-    lanes.eased.clear()
-    if len(eased) > LANES_PER_EVENT:
-        for model in dict.fromkeys(lane.replica.model for lane in eased):
+    views, queue = state.fleet.replica_index, state.queue
+    eased = list(views.eased.values())
+    views.eased.clear()
+    if len(eased) > VIEWS_PER_EVENT:
+        for model in dict.fromkeys(view.replica.model for view in eased):
             queue.blocked.recall_model(model)
         return
-    for lane in eased:
-        if 0 in lane.shut:
-            for job in queue.blocked.take_some(lane.replica.model, JOBS_PER_LANE):
-                if _fits(state, job, lane):
-                    queue.unblock(job)
+    for view in eased:
+        if 0 in view.blocked_by:
+            for job in queue.blocked.take_some(view.replica.model, JOBS_PER_VIEW):
+                if _fits(state, job, view):
+                    queue.unblock_job(job)
 
 
-def _fits(state: State, job: Job, lane: Lane) -> bool:
+def _fits(state: State, job: Job, view: ReplicaView) -> bool:
     """Tells whether a blocked job may run on a replica as it stands now."""
     shape, state.placing = job.shape, job.facts.job
-    if not (may_open(lane, shape) and green.may_start(state, shape, lane)):
+    if not (may_admit(view, shape) and carbon_shifting.may_start(state, shape, view)):
         return False
-    want = survey.want(state, job, state.now)
-    return beyond(predict(lane, want), want) is None
+    request = evaluation.make_request(state, job, state.now)
+    return exceeded_limit(predict(view, request), request) is None

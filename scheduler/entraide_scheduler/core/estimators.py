@@ -1,4 +1,4 @@
-"""Estimators: the small statistics from which ``pace`` learns; plain arithmetic, bounded size.
+"""Estimators: the small statistics by which ``performance_model`` learns, of bounded size.
 
 Decides how a few non-negative factors are fitted to what is seen, how far what is seen strays from
 what was predicted, and how good predictions have been. It refuses to know what the numbers mean.

@@ -282,7 +282,7 @@ class RunExceeded(Happened, frozen=True, tag="exceeded"):
     """A gateway got more of a run than its lease grants, and has ended the client's answer.
 
     Attributes:
-        reason: stable code, see ``marks``.
+        reason: stable code, see ``protocol_violations``.
         output_tokens: the gateway's own estimate of the answer.
     """
 
@@ -298,7 +298,7 @@ class JobAbandoned(Happened, frozen=True, tag="abandoned"):
 
     ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
     the job ends), ``answer_invalid`` (it has none: the job runs again) or ``gateway_lost``. It
-    answers a ``Place``.
+    answers a ``HeapItem``.
     """
 
     job: str

@@ -10,9 +10,10 @@ from math import ceil
 
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
-from entraide_scheduler.core import counterfactuals, green
-from entraide_scheduler.core.loading import serves
-from entraide_scheduler.core.menu import THERE
+from entraide_scheduler.core import carbon_shifting, counterfactuals
+from entraide_scheduler.core.loadable_index import is_loading
+from entraide_scheduler.core.model_aliases import REACHABLE
+from entraide_scheduler.core.model_planner import is_served
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LEND_ENERGY_SPENT,
@@ -20,80 +21,83 @@ from entraide_scheduler.core.placement import (
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     Pick,
+    PlacementResult,
     Prediction,
-    Survey,
     predict,
 )
+from entraide_scheduler.core.placement_request import PlacementRequest
 from entraide_scheduler.core.policy import Policy, QuotaKind
 from entraide_scheduler.core.records import Job, Node, Shape
 from entraide_scheduler.core.rules import Rule, Values
-from entraide_scheduler.core.shelf import on_its_way
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import OrderState
-from entraide_scheduler.core.want import Want
+from entraide_scheduler.core.state_machines import ModelLoadState
 
 Excluded = Sequence[tuple[Node, Rule]]
 Told = Callable[[Node, Rule], Values]
 
 
-def placed(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Explanation:
+def placed(
+    state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> Explanation:
     """Returns why a job is placed where it is."""
     return _explanation(
         job,
-        survey,
-        want,
+        result,
+        request,
         policy=state.policy,
-        told=_teller(state, job, want),
+        told=_teller(state, job, request),
         decision="placed",
         reason=pick.reason,
-        values=_pick_values(state, job, survey, pick, want),
+        values=_pick_values(state, job, result, pick, request),
         pick=pick.best,
     )
 
 
-def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
+def waiting(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest
+) -> Explanation:
     """Returns why a job waits, as things stand now; deferred is what waits for greener hours."""
-    counts = survey.counts
-    own, coops = state.queue.ahead(job)
+    counts = result.counts
+    own, coops = state.queue.count_ahead(job)
     values: Values = {"ahead": own, "coops_ahead": coops}
     decision, reason = "waiting", ""
-    coming = _coming(state, job.shape, want.at)
-    held = state.queue.held(job)
+    coming = _coming(state, job.shape, request.at)
+    held = state.queue.cap_reached(job)
     blocked = next((code for code in WAITS_FOR if code in counts), "")
     limit = next((code for code in LIMIT_REASONS if code in counts), "")
     if coming is not None:
         reason, values = coming
-    elif GREENER_LATER.code in counts and not survey.fitting:
+    elif GREENER_LATER.code in counts and not result.fitting:
         decision, reason = "deferred", GREENER_LATER.code
-        values = _greener_values(state, job, survey, want)
-    elif survey.fitting and held is not None:
+        values = _greener_values(state, job, result, request)
+    elif result.fitting and held is not None:
         reason = "at_cap"
         values |= {"in_flight_tokens": held.in_flight_tokens, "cap_tokens": held.cap_tokens}
-    elif limit and not survey.fitting:
+    elif limit and not result.fitting:
         reason = LIMIT_REASONS[limit]
-        values |= _limit_values(state, job, survey, want, limit)
-    elif blocked and not survey.fitting:
+        values |= _limit_values(state, job, result, request, limit)
+    elif blocked and not result.fitting:
         reason = WAITS_FOR[blocked]
         values["nodes"] = counts[blocked]
-        values |= _blocked_values(job, survey, blocked)
-    elif not survey.fitting:
+        values |= _blocked_values(job, result, blocked)
+    elif not result.fitting:
         reason = "no_node_live"
-        values = commonest(survey.excluded, counts, job.shape, only_waiting=True)
+        values = commonest(result.excluded, counts, job.shape, only_waiting=True)
     if reason in ("", "no_free_slot") and coops:
         reason = "fair_share_turn"
     elif not reason:
         reason = "turn_is_next"
-    if reason in EXAMPLES and _is_told_node_by_node(state.policy, survey):
-        examples = [pair for pair in survey.excluded if pair[1].code in EXAMPLES[reason]]
-        values |= _could(state, want, examples)
+    if reason in EXAMPLES and _is_told_node_by_node(state.policy, result):
+        examples = [pair for pair in result.excluded if pair[1].code in EXAMPLES[reason]]
+        values |= _could(state, request, examples)
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     return _explanation(
         job,
-        survey,
-        want,
+        result,
+        request,
         policy=state.policy,
-        told=_teller(state, job, want),
+        told=_teller(state, job, request),
         decision=decision,
         reason=reason,
         values=values,
@@ -103,26 +107,26 @@ def waiting(state: State, job: Job, survey: Survey, want: Want) -> Explanation:
 
 def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
     """Returns what a job waits for whose model no node serves, but could; None for any other."""
-    able = state.fleet.able(shape)
-    if not able.comers or serves(able, shape.model):
+    eligible = state.fleet.eligible_nodes(shape)
+    if not eligible.could_load or is_served(eligible, shape.model):
         return None
     model = shape.model
-    for node in able.comers:
-        if node.state in THERE and on_its_way(node, model):
+    for node in eligible.could_load:
+        if node.state in REACHABLE and is_loading(node, model):
             card, order = node.card, node.orders.get(model)
             values: Values = {
                 "model": model, "node": card.node, "coop": card.coop, "zone": card.zone
             }  # fmt: skip
-            if order is not None and order.state is OrderState.MAKING_ROOM:
+            if order is not None and order.state is ModelLoadState.MAKING_ROOM:
                 return "model_making_room", values
             if order is not None and order.ready_at > at:
                 values["ready_at"] = order.ready_at
             return "model_loading", values
-    rests = [node.rests[model] for node in able.comers if model in node.rests]
-    if len(rests) == len(able.comers) and all(rest.until > at for rest in rests):
+    rests = [node.rests[model] for node in eligible.could_load if model in node.rests]
+    if len(rests) == len(eligible.could_load) and all(rest.until > at for rest in rests):
         rest = min(rests, key=lambda one: one.until)
         return "model_resting", {"model": model, "failure": rest.code, "again_at": rest.until}
-    return "model_waits", {"model": model, "nodes": len(able.comers)}
+    return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
 
 
 # What a waiting job waits for, by the rule that keeps it from a node; the first counts.
@@ -156,21 +160,24 @@ EXAMPLES = {
 }
 
 
-def _blocked_values(job: Job, survey: Survey, blocked: str) -> Values:
-    node, rule = next(found for found in survey.excluded if found[1].code == blocked)
+def _blocked_values(job: Job, result: PlacementResult, blocked: str) -> Values:
+    node, rule = next(found for found in result.excluded if found[1].code == blocked)
     return rule.values(node, job.shape)
 
 
-def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str) -> Values:
+def _limit_values(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest, code: str
+) -> Values:
     """Returns the least that the job would take on a node that the limit keeps from it."""
-    lanes = state.fleet.lanes
+    views = state.fleet.replica_index
     if code == LEND_ENERGY_SPENT.code:
-        node = next(node for node, rule in survey.excluded if rule is LEND_ENERGY_SPENT)
-        return _teller(state, job, want)(node, LEND_ENERGY_SPENT)
+        node = next(node for node, rule in result.excluded if rule is LEND_ENERGY_SPENT)
+        return _teller(state, job, request)(node, LEND_ENERGY_SPENT)
     found = [
-        predict(lane, want)
-        for node, rule in survey.excluded
-        if rule.code == code and (lane := lanes.lane(want.shape.model, node.card.node)) is not None
+        predict(view, request)
+        for node, rule in result.excluded
+        if rule.code == code
+        and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
     if code == "over_carbon_cap":
         least_ug = min(one.carbon_ug for one in found)
@@ -196,49 +203,53 @@ def _limit_values(state: State, job: Job, survey: Survey, want: Want, code: str)
     return values
 
 
-def _tokens(want: Want) -> tuple[float, float]:
-    return want.input_tokens, want.produced_tokens
+def _tokens(request: PlacementRequest) -> tuple[float, float]:
+    return request.input_tokens, request.produced_tokens
 
 
-def _greener_values(state: State, job: Job, survey: Survey, want: Want) -> Values:
-    lanes = state.fleet.lanes.of.get(want.shape.model, {})
-    dear = [lanes[node.card.node] for node, rule in survey.excluded if rule is GREENER_LATER]
-    return green.values(state, job, dear, want.at, _tokens(want))
+def _greener_values(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest
+) -> Values:
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    dear = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
+    return carbon_shifting.explanation_values(state, job, dear, request.at, _tokens(request))
 
 
-def _teller(state: State, job: Job, want: Want) -> Told:
+def _teller(state: State, job: Job, request: PlacementRequest) -> Told:
     """Returns what tells the numbers behind a rule, those that need the prediction too."""
 
     def told(node: Node, rule: Rule) -> Values:
-        values = rule.values(node, want.shape)
-        lane = state.fleet.lanes.lane(want.shape.model, node.card.node)
+        values = rule.values(node, request.shape)
+        view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
         if rule is GREENER_LATER:
-            there = () if lane is None else (lane,)
-            return values | green.values(state, job, there, want.at, _tokens(want))
-        if rule in LIMITS and lane is not None:
-            return values | _short(state, rule, predict(lane, want), want)
+            there = () if view is None else (view,)
+            return values | carbon_shifting.explanation_values(
+                state, job, there, request.at, _tokens(request)
+            )
+        if rule in LIMITS and view is not None:
+            return values | _short(state, rule, predict(view, request), request)
         return values
 
     return told
 
 
-def _short(state: State, rule: Rule, found: Prediction, want: Want) -> Values:
+def _short(state: State, rule: Rule, found: Prediction, request: PlacementRequest) -> Values:
     """Returns what is left of a limit, and what the job would take of it."""
     if rule is OVER_CARBON_CAP:
         return {
             "carbon_g": g_from_ug(round_half_up(found.carbon_ug)),
-            "max_carbon_ug": round_half_up(want.carbon_cap_ug),
+            "max_carbon_ug": round_half_up(request.carbon_cap_ug),
         }
     if rule is OVER_CARBON_QUOTA:
         return {
-            "left_g": g_from_ug(round_half_up(max(0.0, want.carbon_left_ug))),
+            "left_g": g_from_ug(round_half_up(max(0.0, request.carbon_left_ug))),
             "needed_g": g_from_ug(round_half_up(found.carbon_ug)),
         }
     values: Values = {"needed_wh": wh_from_uwh(round_half_up(found.energy_uwh))}
-    left_uwh = want.energy_left_uwh
+    left_uwh = request.energy_left_uwh
     if rule is LEND_ENERGY_SPENT:
-        lender = found.lane.coop
-        left_uwh = want.lent_left_uwh[lender]
+        lender = found.view.coop
+        left_uwh = request.lent_left_uwh[lender]
         values["limit_wh"] = wh_from_uwh(state.quotas.lent.most_uwh[lender])
     return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
 
@@ -297,8 +308,8 @@ def commonest(
 
 def _explanation(
     job: Job,
-    survey: Survey,
-    want: Want,
+    result: PlacementResult,
+    request: PlacementRequest,
     *,
     policy: Policy,
     told: Told,
@@ -307,22 +318,22 @@ def _explanation(
     values: Values,
     pick: Prediction | None,
 ) -> Explanation:
-    few = _is_told_node_by_node(policy, survey)
+    few = _is_told_node_by_node(policy, result)
     return Explanation(
         job=job.facts.job,
-        at=want.at,
+        at=request.at,
         policy_version=policy.version,
         decision=decision,
         reason=reason,
         values=values,
         epoch=job.epoch if pick is not None else 0,
-        node="" if pick is None else pick.lane.name,
-        candidates=survey.listed,
-        excluded=_exclusions(survey.excluded, policy.limits.explained_nodes if few else 0, told),
-        excluded_counts=survey.counts,
-        waiting_helps=bool(survey.fitting)
-        or any(rule.waiting_helps for _, rule in survey.excluded),
-        objective_ttft_s=want.objective.ttft_s,
+        node="" if pick is None else pick.view.name,
+        candidates=result.listed,
+        excluded=_exclusions(result.excluded, policy.limits.explained_nodes if few else 0, told),
+        excluded_counts=result.counts,
+        waiting_helps=bool(result.fitting)
+        or any(rule.waiting_helps for _, rule in result.excluded),
+        objective_ttft_s=request.objective.ttft_s,
     )
 
 
@@ -348,9 +359,11 @@ def _exclusions(excluded: Excluded, most: int, told: Told) -> tuple[Exclusion, .
     )
 
 
-def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want) -> Values:
+def _pick_values(
+    state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> Values:
     best = pick.best
-    card, seen = best.lane.node.card, best.lane.effective
+    card, seen = best.view.node.card, best.view.effective
     values: Values = {
         "node": card.node,
         "coop": card.coop,
@@ -360,39 +373,39 @@ def _pick_values(state: State, job: Job, survey: Survey, pick: Pick, want: Want)
         "intensity_g_per_kwh": seen.direct_g_per_kwh,
         "ttft_s": best.ttft_s,
         "ttft_upper_s": best.ttft_upper_s,
-        "confidence": want.objective.confidence,
+        "confidence": request.objective.confidence,
     }
     if seen.surplus_basis is not None:
         values["surplus_w"] = seen.surplus_w
-    if want.cached.get(card.node):
-        values["cached_tokens"] = want.cached[card.node]
+    if request.cached.get(card.node):
+        values["cached_tokens"] = request.cached[card.node]
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     if pick.reason == "fastest_at_risk":
-        values["late_for"] = counterfactuals.late_for(best.lane, want)
-    listed = survey.listed
+        values["late_for"] = counterfactuals.late_for(best.view, request)
+    listed = result.listed
     if len(listed) > 1:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
-    greener = counterfactuals.greener(state, survey, pick, want)
+    greener = counterfactuals.greener(state, result, pick, request)
     if greener is not None:
         predicted, code = greener
-        lane = predicted.lane
-        values["greener_node"], values["greener_coop"] = lane.name, lane.coop
-        values["greener_zone"], values["greener_ttft_s"] = lane.zone, predicted.ttft_s
+        view = predicted.view
+        values["greener_node"], values["greener_coop"] = view.name, view.coop
+        values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
         values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
-        values["greener_rule"], values["could_node"] = code, lane.name
-    elif len(listed) == 1 and _is_told_node_by_node(state.policy, survey):
-        values |= _could(state, want, survey.excluded)
+        values["greener_rule"], values["could_node"] = code, view.name
+    elif len(listed) == 1 and _is_told_node_by_node(state.policy, result):
+        values |= _could(state, request, result.excluded)
     return values
 
 
-def _could(state: State, want: Want, excluded: Excluded) -> Values:
+def _could(state: State, request: PlacementRequest, excluded: Excluded) -> Values:
     """Returns the node that one rule alone keeps from a job, if a checked one is."""
-    checked = counterfactuals.one_rule_away(state, want, excluded)
+    checked = counterfactuals.one_rule_away(state, request, excluded)
     return {} if checked is None else {"could_node": checked[0].card.node}
 
 
-def _is_told_node_by_node(policy: Policy, survey: Survey) -> bool:
-    return survey.fitting + sum(survey.counts.values()) <= policy.limits.explained_nodes
+def _is_told_node_by_node(policy: Policy, result: PlacementResult) -> bool:
+    return result.fitting + sum(result.counts.values()) <= policy.limits.explained_nodes

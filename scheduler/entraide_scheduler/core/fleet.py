@@ -1,7 +1,7 @@
 """Fleet view: the nodes the pool knows, what they serve and what our leases put on them.
 
-Decides who is heard, silent or gone, by the steps of ``tables.NODE``. It refuses to know what
-becomes of the jobs on a node that turned; ``presence`` and ``leases`` do.
+Decides who is heard, silent or gone, by the steps of ``state_machines.NODE``. It refuses to know
+what becomes of the jobs on a node that turned; ``node_lifecycle`` and ``leases`` do.
 """
 
 from bisect import bisect_left
@@ -10,19 +10,19 @@ import numpy as np
 from msgspec import Struct
 
 from entraide.types import EnergyStatus, Lending, Loadable, NodeCard, NodeState, Replica
-from entraide_scheduler.core.lanes import Lane, Lanes, power_w
-from entraide_scheduler.core.pace import Pace
+from entraide_scheduler.core.loadable_index import LoadableIndex, loadable_of
+from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Load, Node, Shape
+from entraide_scheduler.core.replica_index import ReplicaIndex, ReplicaView, added_power_w
+from entraide_scheduler.core.replica_table import Bools, ReplicaTable
 from entraide_scheduler.core.rules import COMING, LASTING, Rule, first_broken
-from entraide_scheduler.core.shelf import Shelf, loadable_of
-from entraide_scheduler.core.table import Bools, Table
 
-ABLE_KEPT = 256  # shapes whose able nodes are remembered
+ELIGIBLE_KEPT = 256  # shapes whose able nodes are remembered
 MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
 
 
-def sound(card: NodeCard) -> bool:
+def is_sound_card(card: NodeCard) -> bool:
     """Tells whether a card's numbers can be reckoned with; one that is not sound is refused.
 
     Anything else would let a single node's NaN into every comparison.
@@ -51,41 +51,41 @@ def _sound_replica(replica: Replica) -> bool:
 
 
 class Columns(Struct, eq=False):
-    """A model's lanes as columns, as one shape sees them.
+    """A model's replicas as columns, as one shape sees them.
 
     Attributes:
         table: the columns.
-        lanes: by row.
+        views: by row.
         row_of: a node's row.
         mask: which rows may ever serve the shape; None when all may.
         own: rows of the shape's own co-op, where that matters.
     """
 
-    table: Table
-    lanes: list[Lane]
+    table: ReplicaTable
+    views: list[ReplicaView]
     row_of: dict[str, int]
     mask: Bools | None
     own: list[int]
 
 
-class Able(Struct, eq=False):
+class EligibleNodes(Struct, eq=False):
     """The nodes that may ever serve a shape, and what excludes each of the others.
 
     Attributes:
-        lanes: of those nodes, whatever they do now, by name.
+        views: of those nodes, whatever they do now, by name.
         excluded: the others, with the first lasting rule that each breaks.
         counts, examples: how many break each lasting rule, and one node for each.
         context_tokens: the longest context that one of them offers; 0 without any.
-        comers: of the others those that could load the model and would then serve it, by name.
+        could_load: of the others those that could load the model and would then serve it, by name.
         columns: the same where very many nodes serve the model; else None.
     """
 
-    lanes: list[Lane]
+    views: list[ReplicaView]
     excluded: list[tuple[Node, Rule]]
     counts: dict[str, int]
     examples: list[tuple[Node, Rule]]
     context_tokens: int
-    comers: list[Node]
+    could_load: list[Node]
     columns: Columns | None = None
 
 
@@ -95,26 +95,26 @@ class Fleet:
     Attributes:
         nodes: all that are known, those that left for a while too.
         contexts: by model, the distinct context lengths that nodes not gone offer, ascending.
-        lanes: the replicas of nodes not gone, as placement sees them.
-        shelf: what nodes not gone could load.
+        replica_index: the replicas of nodes not gone, as placement sees them.
+        loadable_index: what nodes not gone could load.
     """
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
-        self.lanes = Lanes(self.nodes)
-        self.shelf = Shelf()
+        self.replica_index = ReplicaIndex(self.nodes)
+        self.loadable_index = LoadableIndex()
         self._offers: dict[str, dict[int, int]] = {}
-        self._able: dict[Shape, Able] = {}
+        self._able: dict[Shape, EligibleNodes] = {}
         self._few = 0
 
-    def obey(self, policy: Policy, at: float) -> None:
+    def apply_policy(self, policy: Policy, at: float) -> None:
         """Puts a policy in force."""
         self._few = policy.limits.explained_nodes
         self._able = {}
-        self.lanes.obey(policy, at)
+        self.replica_index.apply_policy(policy, at)
 
-    def join(
+    def add_or_update(
         self, card: NodeCard, *, accepting: bool, reason: str, at: float,
         lending: Lending = Lending.ALL,
     ) -> tuple[bool, bool]:  # fmt: skip
@@ -135,10 +135,10 @@ class Fleet:
             node.lending = lending
             self.nodes[card.node] = node
             self._offer(node, 1)
-            self.lanes.stand(node, at)
+            self.replica_index.add_node(node, at)
             return True, True
         if node.state is not NodeState.LEFT:
-            self.lanes.fall(node, at)
+            self.replica_index.remove_node(node, at)
             self._offer(node, -1)
         turned = node.step("hello")
         changed = turned or _offered(node.card) != _offered(card)
@@ -150,22 +150,22 @@ class Fleet:
         for load in node.loads.values():
             load.paused = ""
         self._offer(node, 1)
-        self.lanes.stand(node, at)
+        self.replica_index.add_node(node, at)
         return turned, changed
 
-    def change(
+    def update_node(
         self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float,
         lending: Lending = Lending.ALL,
     ) -> None:  # fmt: skip
         """Takes in a heartbeat that changed something."""
         node.accepting, node.reason, node.energy = accepting, reason, energy
         if node.lending is not lending:
-            self.lanes.lend(node, lending)
-        self.lanes.changed(node, at)
+            self.replica_index.set_lending(node, lending)
+        self.replica_index.update_node(node, at)
 
-    def leave(self, node: Node, at: float) -> bool:
+    def remove_node(self, node: Node, at: float) -> bool:
         """Takes a node that has not left out of service; returns whether its state changed."""
-        self.lanes.fall(node, at)
+        self.replica_index.remove_node(node, at)
         self._offer(node, -1)
         turned = node.step("leave")
         node.left_at = at
@@ -176,70 +176,72 @@ class Fleet:
         node.quarantine = reason
         self._able = {}
 
-    def forget(self, name: str) -> None:
+    def forget_node(self, name: str) -> None:
         """Forgets a node that left."""
         del self.nodes[name]
         self._able = {}
 
-    def able(self, shape: Shape) -> Able:
+    def eligible_nodes(self, shape: Shape) -> EligibleNodes:
         """Returns the nodes that may ever serve a shape; remembered while no node changes."""
         known = self._able.get(shape)
         if known is not None:
             return known
-        if len(self._able) >= ABLE_KEPT:
+        if len(self._able) >= ELIGIBLE_KEPT:
             self._able = {}
         found = self._able[shape] = self._look(shape)
         return found
 
-    def _look(self, shape: Shape) -> Able:
-        lanes: list[Lane] = []
+    def _look(self, shape: Shape) -> EligibleNodes:
+        views: list[ReplicaView] = []
         comers: list[Node] = []
         excluded: list[tuple[Node, Rule]] = []
         counts: dict[str, int] = {}
         examples: dict[str, tuple[Node, Rule]] = {}
-        serving = self.lanes.of.get(shape.model, {})
+        serving = self.replica_index.by_model.get(shape.model, {})
         for name in sorted(self.nodes):
             node = self.nodes[name]
             rule = first_broken(node, shape, LASTING)
             if rule is None:
-                lanes.append(serving[name])
+                views.append(serving[name])
             else:
                 excluded.append((node, rule))
                 if rule in COMING:
                     comers.append(node)
                 counts[rule.code] = counts.get(rule.code, 0) + 1
                 examples.setdefault(rule.code, (node, rule))
-        contexts = [lane.replica.context_tokens for lane in lanes]
+        contexts = [view.replica.context_tokens for view in views]
         context_tokens = max(contexts, default=0)
-        able = Able(lanes, excluded, counts, list(examples.values()), context_tokens, comers)
-        if len(self.nodes) > self._few and lanes:
-            able.columns = self._columns(lanes, shape)
-        return able
+        eligible = EligibleNodes(
+            views, excluded, counts, list(examples.values()), context_tokens, comers
+        )
+        if len(self.nodes) > self._few and views:
+            eligible.columns = self._columns(views, shape)
+        return eligible
 
-    def _columns(self, able: list[Lane], shape: Shape) -> Columns:
-        table, lanes = self.lanes.table(shape.model)
+    def _columns(self, eligible: list[ReplicaView], shape: Shape) -> Columns:
+        table, views = self.replica_index.table_for(shape.model)
         mask = None
-        if len(able) < len(lanes):
-            mask = np.zeros(len(lanes), np.bool_)
-            mask[[lane.row for lane in able]] = True
-        row_of = {lane.name: row for row, lane in enumerate(lanes)}
-        own = [lane.row for lane in lanes if lane.coop == shape.coop]
-        return Columns(table, lanes, row_of, mask, own)
+        if len(eligible) < len(views):
+            mask = np.zeros(len(views), np.bool_)
+            mask[[view.row for view in eligible]] = True
+        row_of = {view.name: row for row, view in enumerate(views)}
+        own = [view.row for view in views if view.coop == shape.coop]
+        return Columns(table, views, row_of, mask, own)
 
-    def has(self, model: str) -> bool:
+    def offers(self, model: str) -> bool:
         """Tells whether any node not gone serves a model, or could load it."""
-        return model in self.contexts or model in self.shelf.of
+        return model in self.contexts or model in self.loadable_index.by_model
 
-    def ordered(self, node: Node) -> None:
+    def update_model_loads(self, node: Node) -> None:
         """Looks again at a node whose orders changed."""
         self._able = {}
-        self.shelf.fall(node)
-        self.shelf.stand(node)
+        self.loadable_index.remove_node(node)
+        self.loadable_index.add_node(node)
 
-    def rounded(self, model: str, tokens: int) -> int:
+    def round_context(self, model: str, tokens: int) -> int:
         """Returns the next context length that is offered, or could be; the same without one."""
         known = self.contexts.get(model, ())
-        could = self.shelf.contexts.get(model)
+        could = self.loadable_index.contexts.get(model)
         if could is not None:
             known = tuple(sorted((*known, *could)))
         place = bisect_left(known, tokens)
@@ -249,9 +251,9 @@ class Fleet:
         """Counts what a node serves, or could, in (1) or out (-1)."""
         self._able = {}
         if times > 0:
-            self.shelf.stand(node)
+            self.loadable_index.add_node(node)
         else:
-            self.shelf.fall(node)
+            self.loadable_index.remove_node(node)
         for model, replica in node.replicas.items():
             counts = self._offers.setdefault(model, {})
             counts[replica.context_tokens] = counts.get(replica.context_tokens, 0) + times
@@ -267,7 +269,7 @@ class Fleet:
         for node in nodes.values():
             if node.state is not NodeState.LEFT:
                 self._offer(node, 1)
-                self.lanes.stand(node, at)
+                self.replica_index.add_node(node, at)
 
 
 def _offered(card: NodeCard) -> object:
@@ -295,9 +297,11 @@ def _kept_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dic
         if same and now is not None:
             load.pace.slots = now.slots
             if card.power != node.card.power:
-                load.pace.powered(power_w(card))
+                load.pace.set_power(added_power_w(card))
         elif now is not None:
-            load.pace = Pace.prior(now.rates, extra_w=power_w(card), slots=now.slots)
+            load.pace = PerformanceModel.prior(
+                now.rates, extra_w=added_power_w(card), slots=now.slots
+            )
         elif not load.leases:
             continue
         kept[model] = load

@@ -6,7 +6,7 @@ who may correct.
 """
 
 from entraide.types import Settlement, Terms, Usage
-from entraide_scheduler.core.amounts import TOTAL_MAX
+from entraide_scheduler.core.amount_limits import TOTAL_MAX
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import LedgerCorrected
 
@@ -53,7 +53,7 @@ class Ledger:
         self.balances: dict[str, dict[str, int]] = {}
         self.corrections: dict[str, None] = {}
 
-    def fitted(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    def clamp_to_limits(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Returns lines of a lender and a borrower that leave every balance within its limit.
 
         An amount that would take one of the two beyond the limit is cut for both alike.
@@ -88,7 +88,7 @@ class Ledger:
         """Posts a correction and returns its lines; None when it counts already."""
         if event.correction in self.corrections:
             return None
-        lines = self.fitted(correction(event))
+        lines = self.clamp_to_limits(correction(event))
         self.post(lines)
         self.corrections[event.correction] = None
         if len(self.corrections) > CORRECTIONS_KEPT:

@@ -7,11 +7,11 @@ predictions were wrong. It refuses to know when a day begins, and which node a j
 """
 
 from entraide.units import UWH_PER_WH
-from entraide_scheduler.core.amounts import TOTAL_MAX
+from entraide_scheduler.core.amount_limits import TOTAL_MAX
 from entraide_scheduler.core.policy import CoopTerms
 
 
-class Lent:
+class LentEnergy:
     """What each co-op's nodes use for others on the present day, promised or used.
 
     Attributes:
@@ -27,7 +27,7 @@ class Lent:
         self.most_uwh: dict[str, int] = {}
         self.left_uwh: dict[str, int] = {}
 
-    def agree(self, coops: tuple[CoopTerms, ...]) -> None:
+    def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
         """Takes the members' terms; what was lent today still counts."""
         self.most_uwh = {
             terms.coop: terms.lend.energy_wh_per_day * UWH_PER_WH
@@ -40,7 +40,7 @@ class Lent:
         """Tells whether any other co-op than this one limits what it lends."""
         return len(self.most_uwh) > (borrower in self.most_uwh)
 
-    def promise(self, coop: str, energy_uwh: int) -> int:
+    def reserve(self, coop: str, energy_uwh: int) -> int:
         """Counts what a run is predicted to take on a co-op's node; returns the day of it."""
         self._add(coop, energy_uwh)
         return self.day

@@ -13,27 +13,32 @@ from entraide.models import Catalogue
 from entraide.types import Basis, Explanation, JobState
 from entraide_scheduler.core import (
     admission,
-    answers,
-    books,
+    carbon_shifting,
+    evaluation,
     events,
     explain,
-    green,
-    isolation,
+    fault_isolation,
     leases,
-    loading,
-    models,
-    presence,
+    model_lifecycle,
+    model_planner,
+    node_lifecycle,
+    run_events,
+    settlement,
     snapshot,
-    survey,
     views,
 )
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
-from entraide_scheduler.core.dispatch import dispatch, line_up, look_again, recall_blocked
-from entraide_scheduler.core.menu import Meaning
+from entraide_scheduler.core.dispatch import (
+    dispatch,
+    place_or_enqueue,
+    recall_blocked,
+    retry_skipped,
+)
+from entraide_scheduler.core.model_aliases import AliasMeaning
 from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.policy_validation import find_faults
 from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
-from entraide_scheduler.core.soundness import faults
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]
@@ -43,20 +48,20 @@ BASES: Mapping[str, Basis] = MappingProxyType({basis.value: basis for basis in B
 
 
 def _policy(state: State, event: events.PolicyChanged) -> None:
-    if faults(event.policy):
+    if find_faults(event.policy):
         state.drop("unsound_policy")
         return
-    state.obey(event.policy)
-    books.fade(state)
-    presence.judge_surpluses(state)
-    admission.reshape(state)
-    models.turned(state)
+    state.apply_policy(event.policy)
+    settlement.refresh_credits(state)
+    node_lifecycle.reschedule_surpluses(state)
+    admission.reshape_jobs(state)
+    model_lifecycle.handle_node_change(state)
 
 
 def _period(state: State, event: events.PeriodBegan) -> None:
-    state.quotas.begin(event.period, event.ends_at)
-    books.fade(state)
-    state.queue.unstick_all(lambda shape: shape.limited or event.period is Period.DAY)
+    state.quotas.begin_period(event.period, event.ends_at)
+    settlement.refresh_credits(state)
+    state.queue.unblock_all_shapes(lambda shape: shape.limited or event.period is Period.DAY)
     state.queue.blocked.recall_all()
 
 
@@ -67,13 +72,13 @@ def _intensity(state: State, event: events.IntensityChanged) -> None:
         BASES.get(event.basis, Basis.DEFAULT),
         event.valid_until,
     )
-    state.fleet.lanes.blow(event.zone, found, state.now)
-    green.observed(state, event)
-    state.queue.unstick_all(lambda shape: shape.limited or bool(shape.green_h))
+    state.fleet.replica_index.set_intensity(event.zone, found, state.now)
+    carbon_shifting.handle_intensity(state, event)
+    state.queue.unblock_all_shapes(lambda shape: shape.limited or bool(shape.green_h))
 
 
 def _forecast(state: State, event: events.ForecastIssued) -> None:
-    green.forecast(state, event)
+    carbon_shifting.handle_forecast(state, event)
 
 
 def _corrected(state: State, event: events.LedgerCorrected) -> None:
@@ -81,19 +86,19 @@ def _corrected(state: State, event: events.LedgerCorrected) -> None:
     if lines is None:
         state.drop("corrected_before")
     else:
-        state.ask(PostCorrection(state.cause, event.correction, event.reason, lines))
+        state.emit(PostCorrection(state.cause, event.correction, event.reason, lines))
 
 
 def _requested(state: State, event: events.JobRequested) -> None:
-    job = admission.request(state, event.facts)
+    job = admission.admit(state, event.facts)
     if job is not None:
-        models.asked(state, job)
-        line_up(state, job)
+        model_lifecycle.record_request(state, job)
+        place_or_enqueue(state, job)
 
 
 def _load_failed(state: State, event: events.LoadFailed) -> None:
-    models.failed(state, event)
-    presence.end_stranded(state)
+    model_lifecycle.handle_load_failed(state, event)
+    node_lifecycle.end_stranded_jobs(state)
 
 
 def _woke(_: State, __: events.Woke) -> None:
@@ -111,26 +116,26 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.IntensityChanged: _intensity,
         events.ForecastIssued: _forecast,
         events.LedgerCorrected: _corrected,
-        events.CatalogueChanged: models.catalogue,
-        events.LoadAsked: models.load_asked,
-        events.UnloadAsked: models.unload_asked,
-        events.NodeJoined: presence.joined,
-        events.NodeChanged: presence.changed,
-        events.NodesSeen: presence.seen,
-        events.NodeLeft: presence.left,
-        events.GatewayLost: presence.gateway_lost,
+        events.CatalogueChanged: model_lifecycle.handle_catalogue,
+        events.LoadAsked: model_lifecycle.handle_load_asked,
+        events.UnloadAsked: model_lifecycle.handle_unload_asked,
+        events.NodeJoined: node_lifecycle.handle_joined,
+        events.NodeChanged: node_lifecycle.handle_changed,
+        events.NodesSeen: node_lifecycle.handle_seen,
+        events.NodeLeft: node_lifecycle.handle_left,
+        events.GatewayLost: node_lifecycle.handle_gateway_lost,
         events.JobRequested: _requested,
-        events.JobCancelled: answers.cancelled,
+        events.JobCancelled: run_events.handle_cancelled,
         events.Woke: _woke,
-        events.RunAccepted: answers.accepted,
-        events.RunDeclined: answers.declined,
-        events.RunProgressed: answers.progressed,
-        events.RunReported: answers.reported,
-        events.RunExceeded: answers.exceeded,
-        events.JobAbandoned: answers.abandoned,
+        events.RunAccepted: run_events.handle_accepted,
+        events.RunDeclined: run_events.handle_declined,
+        events.RunProgressed: run_events.handle_progressed,
+        events.RunReported: run_events.handle_reported,
+        events.RunExceeded: run_events.handle_exceeded,
+        events.JobAbandoned: run_events.handle_abandoned,
         events.LoadFailed: _load_failed,
-        events.SenderQuarantined: isolation.quarantined,
-        events.QuarantineCleared: isolation.cleared,
+        events.SenderQuarantined: fault_isolation.quarantine_sender,
+        events.QuarantineCleared: fault_isolation.clear_sender,
         events.DeadlineDropped: _deadline_dropped,
     }
 )
@@ -141,26 +146,26 @@ def _job_due(state: State, name: str) -> None:
     """A job's deadline has passed: its completion is of no use any more."""
     job, lease = state.jobs[name], state.leases.get(name)
     if lease is not None:
-        leases.stop(state, lease, "fail", "deadline_exceeded")
+        leases.stop_job(state, lease, "fail", "deadline_exceeded")
     else:
-        green.leave(state, job)
+        carbon_shifting.remove_waiting(state, job)
         state.queue.remove(job)
-        books.end(state, job, "fail", code="deadline_exceeded")
+        settlement.end_job(state, job, "fail", code="deadline_exceeded")
 
 
 DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
     {
-        "gone": presence.gone,
-        "green": green.due,
+        "gone": node_lifecycle.forget_node,
+        "green": carbon_shifting.handle_due,
         "job": _job_due,
-        "lease": leases.expire,
-        "looks": look_again,
-        "models": models.look,
-        "node": presence.silent,
-        "pause": leases.unpause,
+        "lease": leases.expire_lease,
+        "looks": retry_skipped,
+        "models": model_lifecycle.run_plan,
+        "node": node_lifecycle.handle_silence,
+        "pause": leases.end_pause,
         "recalls": recall_blocked,
-        "rest": leases.rested,
-        "surplus": presence.surplus_over,
+        "rest": leases.end_rest,
+        "surplus": node_lifecycle.handle_surplus_expired,
     }
 )
 
@@ -190,16 +195,16 @@ class Core:
             HANDLERS[type(event)](state, event)
             return state.commands
         if isinstance(event, events.SchedulerStarted):
-            presence.started(state, event)
+            node_lifecycle.handle_started(state, event)
             self._do_due()
         else:
             self._do_due()
-            if not (state.quarantines and isolation.is_ignored(state, event)):
+            if not (state.quarantines and fault_isolation.is_ignored(state, event)):
                 HANDLERS[type(event)](state, event)
-        if state.demand.due and models.decide(state):
-            presence.end_stranded(state)
+        if state.demand.due and model_lifecycle.apply_plan(state):
+            node_lifecycle.end_stranded_jobs(state)
         dispatch(state)
-        books.forget(state)
+        settlement.forget_old_jobs(state)
         return state.commands
 
     def _do_due(self) -> None:
@@ -222,7 +227,7 @@ class Core:
 
     def sender_of(self, event: events.Event) -> Sender | None:
         """Returns the node or key that is accountable for an event; None when there is none."""
-        return isolation.sender_of(self._state, event)
+        return fault_isolation.sender_of(self._state, event)
 
     def next_deadline(self) -> float | None:
         """Returns when the core wants a ``Woke`` at the latest, seconds since the epoch."""
@@ -260,19 +265,19 @@ class Core:
         if found is None or found.state is not JobState.QUEUED:
             return None if found is None else found.explanation
         moment = max(at, state.now)
-        wanted = survey.want(state, found, moment)
-        return explain.waiting(state, found, survey.survey(state, found, wanted), wanted)
+        wanted = evaluation.make_request(state, found, moment)
+        return explain.waiting(state, found, evaluation.evaluate(state, found, wanted), wanted)
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, over or not; None when it is unknown or forgotten."""
         found = self._state.job(job)
-        return None if found is None else views.of_job(self._state, found)
+        return None if found is None else views.job_view(self._state, found)
 
     def jobs(self, coop: str = "") -> list[views.JobView]:
         """Returns a co-op's jobs (all co-ops' without one): those not over, then the ended."""
         state = self._state
         found = [*state.jobs.values(), *state.ended.values()]
-        return [views.of_job(state, job) for job in found if coop in ("", job.facts.coop)]
+        return [views.job_view(state, job) for job in found if coop in ("", job.facts.coop)]
 
     def holds_run(self, node: str, job: str, epoch: int) -> bool:
         """Whether a node holds the run of this job and epoch."""
@@ -287,7 +292,7 @@ class Core:
     def nodes(self) -> list[views.NodeView]:
         """Returns the fleet view, by node."""
         nodes = self._state.fleet.nodes
-        return [views.of_node(nodes[name]) for name in sorted(nodes)]
+        return [views.node_view(nodes[name]) for name in sorted(nodes)]
 
     def quarantines(self) -> list[views.QuarantineView]:
         """Returns the senders in quarantine, keys then nodes, each by name."""
@@ -305,34 +310,34 @@ class Core:
         """Returns the models that known nodes could load and do not serve, by name."""
         return views.loadable(self._state)
 
-    def meanings(self) -> list[Meaning]:
+    def meanings(self) -> list[AliasMeaning]:
         """Returns what each size means now to whoever asks for nothing special."""
         return views.meanings(self._state)
 
-    def plan(self) -> list[loading.Step]:
+    def plan(self) -> list[model_planner.PlanStep]:
         """Returns what would be loaded and unloaded now, in order; nothing is done."""
-        return loading.plan(self._state)
+        return model_planner.plan_models(self._state)
 
-    def orders(self) -> list[views.OrderView]:
+    def orders(self) -> list[views.ModelLoadView]:
         """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
-        return views.orders(self._state)
+        return views.model_loads(self._state)
 
-    def placement(self, model: str, node: str) -> loading.Step | str:
+    def placement(self, model: str, node: str) -> model_planner.PlanStep | str:
         """Returns what loading a model at the operator's word comes to, or a code of why not.
 
         Args:
             model: public name.
             node: where; "" for the best node.
         """
-        return models.placement(self._state, model, node)
+        return model_lifecycle.placement(self._state, model, node)
 
     def catalogue(self) -> Catalogue:
         """Returns the pool's catalogue of models."""
-        return self._state.menu.catalogue
+        return self._state.model_aliases.catalogue
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns how many jobs of each co-op wait; co-ops with none are left out."""
-        lines = self._state.queue.shares.coops
+        lines = self._state.queue.counters.coops
         return {name: lines[name].queued for name in sorted(lines) if lines[name].queued}
 
     def balances(self) -> dict[str, dict[str, int]]:

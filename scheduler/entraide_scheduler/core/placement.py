@@ -2,8 +2,8 @@
 
 Decides where one job would run best now. What is compared is in physical units: seconds, then
 micrograms, then microwatt-hours, then the node's name. ``scan`` is the definition, a plain look at
-every lane; ``search`` gives the same for models that very many nodes serve. It changes nothing and
-refuses to know whose turn it is.
+every replica; ``vectorized`` gives the same for models that very many nodes serve. It changes
+nothing and refuses to know whose turn it is.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -14,11 +14,11 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Candidates
-from entraide_scheduler.core.lanes import Lane, code_of
+from entraide_scheduler.core.placement_request import PlacementRequest
 from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
 from entraide_scheduler.core.records import Node
+from entraide_scheduler.core.replica_index import ReplicaView, blocked_code
 from entraide_scheduler.core.rules import PASSING, Rule
-from entraide_scheduler.core.want import Want
 
 # Rules that need the prediction, or what happened to this very job.
 OVER_CARBON_CAP = Rule(
@@ -46,23 +46,23 @@ TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_hel
 # may fit there.
 LIMITS = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
-TIME_WORTH = 2.0  # of the time that is taken up, beside the slots, where little room is left
+TIME_WEIGHT = 2.0  # of the time that is taken up, beside the slots, where little room is left
 
 WITH_ROOM = "greenest_with_room"  # the reason of a pick that a fuller node loses by its fullness
 
 
 class Prediction(Struct, gc=False):
-    """What is expected of one job on one lane.
+    """What is expected of one job on one replica.
 
     Attributes:
-        lane: which.
+        view: which.
         ttft_s, ttft_upper_s: from now to the first token, on average and with the asked confidence.
         completion_s: from now to the end, on average.
         energy_uwh, carbon_ug: what the job makes the machine use and emit more.
         keeps: whether the promise, counted from the request, is expected to be kept.
     """
 
-    lane: Lane
+    view: ReplicaView
     ttft_s: float
     ttft_upper_s: float
     completion_s: float
@@ -71,7 +71,7 @@ class Prediction(Struct, gc=False):
     keeps: bool
 
 
-class Survey(Struct, gc=False):
+class PlacementResult(Struct, gc=False):
     """The nodes as seen for one job.
 
     Attributes:
@@ -101,136 +101,143 @@ class Pick(Struct, frozen=True, gc=False):
     reason: str
 
 
-def predict(lane: Lane, want: Want) -> Prediction:
-    """Returns what is expected of a job on a lane; ``quote.Quote`` tells the formulas."""
-    quote = lane.quote
-    tokens = want.input_tokens
-    if want.cached:
-        tokens -= want.cached.get(lane.name, 0)
-    queued_s = quote.free_at - want.at
-    excess = quote.ttft_excess
+def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
+    """Returns what is expected of a job on a replica, by the formulas of ``CostModel``."""
+    cost = view.cost
+    tokens = request.input_tokens
+    if request.cached:
+        tokens -= request.cached.get(view.name, 0)
+    queued_s = cost.free_at - request.at
+    excess = cost.ttft_excess
     if queued_s > 0.0:
-        excess = quote.queued_excess
+        excess = cost.queued_excess
     else:
         queued_s = 0.0
-    ttft_s = queued_s + quote.start_s + tokens * quote.input_s
-    upper_s = ttft_s * (1.0 + excess * want.scale)
-    tpot_upper_s = quote.token_s * (1.0 + quote.tpot_excess * want.scale)
+    ttft_s = queued_s + cost.start_s + tokens * cost.input_s
+    upper_s = ttft_s * (1.0 + excess * request.scale)
+    tpot_upper_s = cost.token_s * (1.0 + cost.tpot_excess * request.scale)
     return Prediction(
-        lane,
+        view,
         ttft_s,
         upper_s,
-        ttft_s + want.output_tokens * quote.token_s,
-        quote.wake_uwh + tokens * quote.input_uwh + want.produced_tokens * quote.output_uwh,
-        quote.wake_ug + tokens * quote.input_ug + want.produced_tokens * quote.output_ug,
-        upper_s <= want.ttft_left_s
-        and tpot_upper_s <= want.tpot_s
-        and upper_s + want.output_upper * tpot_upper_s <= want.completion_left_s,
+        ttft_s + request.output_tokens * cost.token_s,
+        cost.wake_uwh + tokens * cost.input_uwh + request.produced_tokens * cost.output_uwh,
+        cost.wake_ug + tokens * cost.input_ug + request.produced_tokens * cost.output_ug,
+        upper_s <= request.ttft_left_s
+        and tpot_upper_s <= request.tpot_s
+        and upper_s + request.output_upper * tpot_upper_s <= request.completion_left_s,
     )
 
 
-def grams(lane: Lane, want: Want) -> float:
+def grams(view: ReplicaView, request: PlacementRequest) -> float:
     """Returns the grams that ``predict`` expects, and nothing else, micrograms."""
-    quote = lane.quote
-    tokens = want.input_tokens
-    if want.cached:
-        tokens -= want.cached.get(lane.name, 0)
-    return quote.wake_ug + tokens * quote.input_ug + want.produced_tokens * quote.output_ug
+    cost = view.cost
+    tokens = request.input_tokens
+    if request.cached:
+        tokens -= request.cached.get(view.name, 0)
+    return cost.wake_ug + tokens * cost.input_ug + request.produced_tokens * cost.output_ug
 
 
-def beyond(predicted: Prediction, want: Want) -> Rule | None:
+def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | None:
     """Returns the rule that a prediction breaks: a lender's limit, a cap, a quota; None if none."""
-    if want.lent_left_uwh and predicted.lane.coop != want.shape.coop:
-        left_uwh = want.lent_left_uwh.get(predicted.lane.coop, inf)
+    if request.lent_left_uwh and predicted.view.coop != request.shape.coop:
+        left_uwh = request.lent_left_uwh.get(predicted.view.coop, inf)
         if left_uwh <= 0 or predicted.energy_uwh > left_uwh:
             return LEND_ENERGY_SPENT
-    if predicted.carbon_ug > want.carbon_cap_ug:
+    if predicted.carbon_ug > request.carbon_cap_ug:
         return OVER_CARBON_CAP
-    if predicted.carbon_ug > want.carbon_left_ug:
+    if predicted.carbon_ug > request.carbon_left_ug:
         return OVER_CARBON_QUOTA
-    if predicted.energy_uwh > want.energy_left_uwh:
+    if predicted.energy_uwh > request.energy_left_uwh:
         return OVER_ENERGY_QUOTA
     return None
 
 
 def scan(
-    lanes: Collection[Lane], lasting: list[tuple[Node, Rule]], want: Want, policy: Policy
-) -> Survey:
-    """Looks at every lane that may ever serve a job: the definition of what is picked.
+    views: Collection[ReplicaView],
+    lasting: list[tuple[Node, Rule]],
+    request: PlacementRequest,
+    policy: Policy,
+) -> PlacementResult:
+    """Looks at every replica that may ever serve a job: the definition of what is picked.
 
     Args:
-        lanes: of the nodes that pass the lasting rules, in order of name.
+        views: of the nodes that pass the lasting rules, in order of name.
         lasting: the other nodes, and the rule that each breaks.
-        want: the job.
+        request: the job.
         policy: how one of them is picked.
     """
     fits: list[Prediction] = []
     excluded = list(lasting)
-    green, coop, batch = want.most_g_per_kwh, want.shape.coop, 2 * want.shape.batch
-    for lane in lanes:
-        if want.shape.alone:
-            code = code_of(lane, want.shape)
+    green, coop, batch = request.most_g_per_kwh, request.shape.coop, 2 * request.shape.batch
+    for view in views:
+        if request.shape.alone:
+            code = blocked_code(view, request.shape)
         else:
-            code = lane.shut[batch if lane.coop == coop else batch + 1]
+            code = view.blocked_by[batch if view.coop == coop else batch + 1]
         rule = PASSING[code - 1] if code else None
-        if rule is None and green is not None and lane.quote.g_per_kwh > green.get(lane.zone, 0.0):
+        if rule is None and green is not None and view.cost.g_per_kwh > green.get(view.zone, 0.0):
             rule = GREENER_LATER
-        if rule is None and lane.name in want.barred:
+        if rule is None and view.name in request.barred:
             rule = SAME_ENGINE
         if rule is None:
-            predicted = predict(lane, want)
-            rule = beyond(predicted, want) if want.limited else None
+            predicted = predict(view, request)
+            rule = exceeded_limit(predicted, request) if request.limited else None
             if rule is None:
                 fits.append(predicted)
                 continue
-        excluded.append((lane.node, rule))
-    if want.avoid:
-        fits = _others_first(fits, want.avoid, excluded)
+        excluded.append((view.node, rule))
+    if request.avoid:
+        fits = _others_first(fits, request.avoid, excluded)
     counts: dict[str, int] = {}
     for _, rule in excluded:
         counts[rule.code] = counts.get(rule.code, 0) + 1
     if len(fits) > 1:
         fits.sort(key=greenest_first)
-    best = best_of(fits, want, policy)
+    best = best_of(fits, request, policy)
     listed = (
         fits
-        if len(lanes) + len(lasting) <= policy.limits.explained_nodes
-        else shortlist(fits, want, policy.limits.explained_best)
+        if len(views) + len(lasting) <= policy.limits.explained_nodes
+        else shortlist(fits, request, policy.limits.explained_best)
     )
     least_ug = fits[0].carbon_ug if fits and fits[0].keeps else inf
-    return Survey(best, len(fits), fits, told(listed, best), excluded, counts, least_ug)
+    return PlacementResult(
+        best, len(fits), fits, as_candidates(listed, best), excluded, counts, least_ug
+    )
 
 
-def shortlist(fits: list[Prediction], want: Want, most: int) -> list[Prediction]:
+def shortlist(fits: list[Prediction], request: PlacementRequest, most: int) -> list[Prediction]:
     """Returns the best by grams, then the fastest not among them.
 
     Args:
         fits: greenest first.
-        want: the job.
+        request: the job.
         most: so many of each at most.
     """
     found = fits[:most]
-    known = {one.lane.name for one in found}
-    fastest = nsmallest(most, fits, key=lambda one: (took_s(one, want.objective), one.lane.name))
-    return found + [one for one in fastest if one.lane.name not in known]
+    known = {one.view.name for one in found}
+    fastest = nsmallest(
+        most, fits, key=lambda one: (promised_time_s(one, request.objective), one.view.name)
+    )
+    return found + [one for one in fastest if one.view.name not in known]
 
 
-def told(listed: list[Prediction], best: Prediction | None) -> Candidates:
+def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidates:
     """Returns predictions as they are kept, the one to take first."""
     if best is not None and listed and listed[0] is not best:
         listed = [best, *[one for one in listed if one is not best]]
-    lanes = [one.lane for one in listed]
+    views = [one.view for one in listed]
     return Candidates(
-        [lane.name for lane in lanes],
-        [lane.coop for lane in lanes],
-        [lane.zone for lane in lanes],
+        [view.name for view in views],
+        [view.coop for view in views],
+        [view.zone for view in views],
         [one.ttft_s for one in listed],
-        [lane.quote.token_s for lane in lanes],
+        [view.cost.token_s for view in views],
         [int(one.energy_uwh + 0.5) for one in listed],
         [int(one.carbon_ug + 0.5) for one in listed],
-        [lane.effective.direct_g_per_kwh for lane in lanes],
-        [lane.effective.basis for lane in lanes],
-        [lane.effective.surplus_w for lane in lanes],
+        [view.effective.direct_g_per_kwh for view in views],
+        [view.effective.basis for view in views],
+        [view.effective.surplus_w for view in views],
         [one.keeps for one in listed],
         [one.ttft_upper_s for one in listed],
     )
@@ -239,10 +246,10 @@ def told(listed: list[Prediction], best: Prediction | None) -> Candidates:
 def _others_first(
     fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Rule]]
 ) -> list[Prediction]:
-    others = [found for found in fits if found.lane.name not in avoid]
+    others = [found for found in fits if found.view.name not in avoid]
     if not others or len(others) == len(fits):
         return fits
-    excluded.extend((found.lane.node, TRIED_BEFORE) for found in fits if found.lane.name in avoid)
+    excluded.extend((found.view.node, TRIED_BEFORE) for found in fits if found.view.name in avoid)
     return others
 
 
@@ -251,7 +258,7 @@ def _others_first(
 Key = Callable[[Prediction], tuple[float | int | str, ...]]
 
 
-def best_of(fits: list[Prediction], want: Want, policy: Policy) -> Prediction | None:
+def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -> Prediction | None:
     """Returns the one to take; None when there is none.
 
     Among those that keep the promise the least grams, weighed by the room that is left there;
@@ -265,15 +272,15 @@ def best_of(fits: list[Prediction], want: Want, policy: Policy) -> Prediction | 
         return min(fits, key=PICKERS[policy.picker](policy))
     keeping = [found for found in fits if found.keeps]
     if not keeping:
-        return min(fits, key=fastest_first(want.objective))
+        return min(fits, key=fastest_first(request.objective))
     headroom = policy.carbon.headroom
-    weighed = [weighed_ug(found, want, headroom) for found in keeping]
+    weighed = [weighed_ug(found, request, headroom) for found in keeping]
     most_ug = min(weighed) * (1.0 + policy.carbon.tolerance)
     equal = [found for found, ug in zip(keeping, weighed, strict=True) if ug <= most_ug]
     return equal[0] if len(equal) == 1 else min(equal, key=least_energy_first)
 
 
-def weighed_ug(found: Prediction, want: Want, headroom: float) -> float:
+def weighed_ug(found: Prediction, request: PlacementRequest, headroom: float) -> float:
     """Returns the grams of one that keeps the promise, dearer the less room it leaves there.
 
     With r the part of the time left to the first token that is taken up, and s the part of the
@@ -282,17 +289,17 @@ def weighed_ug(found: Prediction, want: Want, headroom: float) -> float:
     more than that is still filled to the promise. Time counts twice: while prompts stand in line
     at one machine, others read none, and that is not made up for when all are full.
     """
-    late = found.ttft_upper_s / want.ttft_left_s
-    full = found.lane.quote.full_part
-    return found.carbon_ug * (1.0 + headroom * (TIME_WORTH * late * late + full * full))
+    late = found.ttft_upper_s / request.ttft_left_s
+    full = found.view.cost.full_part
+    return found.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * late * late + full * full))
 
 
 def least_energy_first(found: Prediction) -> tuple[float, float, str]:
     """Sort key among equal grams: energy, first token, name."""
-    return found.energy_uwh, found.ttft_s, found.lane.name
+    return found.energy_uwh, found.ttft_s, found.view.name
 
 
-def took_s(found: Prediction, objective: ClassTerms) -> float:
+def promised_time_s(found: Prediction, objective: ClassTerms) -> float:
     """Returns the time that a class promises: to the first token, or else to the end."""
     promised_end = objective.ttft_s is None and objective.completion_s is not None
     return found.completion_s if promised_end else found.ttft_s
@@ -300,12 +307,12 @@ def took_s(found: Prediction, objective: ClassTerms) -> float:
 
 def fastest_first(objective: ClassTerms) -> Key:
     """Returns the sort key by what the class promises, then grams, then name."""
-    return lambda found: (took_s(found, objective), found.carbon_ug, found.lane.name)
+    return lambda found: (promised_time_s(found, objective), found.carbon_ug, found.view.name)
 
 
 def greenest_first(found: Prediction) -> tuple[bool, float, str]:
     """Sort key of candidates: promise kept, grams, name."""
-    return not found.keeps, found.carbon_ug, found.lane.name
+    return not found.keeps, found.carbon_ug, found.view.name
 
 
 def _weighted(policy: Policy) -> Key:
@@ -314,7 +321,7 @@ def _weighted(policy: Policy) -> Key:
     def key(found: Prediction) -> tuple[float, str]:
         grams, hours = found.carbon_ug / 1e6, found.energy_uwh / 1e6
         total = weights.per_g * grams + weights.per_s * found.completion_s + weights.per_wh * hours
-        return total, found.lane.name
+        return total, found.view.name
 
     return key
 
@@ -322,36 +329,36 @@ def _weighted(policy: Policy) -> Key:
 PICKERS: Mapping[Picker, Callable[[Policy], Key]] = MappingProxyType(
     {
         Picker.WEIGHTED: _weighted,
-        Picker.FASTEST: lambda _: lambda found: (found.ttft_s, found.lane.name),
+        Picker.FASTEST: lambda _: lambda found: (found.ttft_s, found.view.name),
         Picker.LEAST_LOADED: lambda _: (
             lambda found: (
-                found.lane.load.leases / found.lane.replica.slots,
-                found.lane.load.turn,
-                found.lane.name,
+                found.view.load.leases / found.view.replica.slots,
+                found.view.load.turn,
+                found.view.name,
             )
         ),
-        Picker.ROUND_ROBIN: lambda _: lambda found: (found.lane.load.turn, found.lane.name),
+        Picker.ROUND_ROBIN: lambda _: lambda found: (found.view.load.turn, found.view.name),
         Picker.GREEDY_GREEN: lambda _: (
             lambda found: (
-                found.lane.effective.direct_g_per_kwh,
-                found.lane.load.leases / found.lane.replica.slots,
-                found.lane.name,
+                found.view.effective.direct_g_per_kwh,
+                found.view.load.leases / found.view.replica.slots,
+                found.view.name,
             )
         ),
     }
 )
 
 
-def pick(survey: Survey, policy: Policy) -> Pick | None:
+def pick(result: PlacementResult, policy: Policy) -> Pick | None:
     """Returns the node to take, and why; None when none fits."""
-    best = survey.best
+    best = result.best
     if best is None:
         return None
     if policy.picker is not Picker.GREENEST:
         return Pick(best, policy.picker.value)
     if not best.keeps:
         return Pick(best, "fastest_at_risk")
-    if survey.fitting == 1:
+    if result.fitting == 1:
         return Pick(best, "only_one")
-    greenest = best.carbon_ug <= survey.least_ug * (1.0 + policy.carbon.tolerance)
+    greenest = best.carbon_ug <= result.least_ug * (1.0 + policy.carbon.tolerance)
     return Pick(best, "greenest" if greenest else WITH_ROOM)

@@ -1,7 +1,7 @@
 """Policy: everything the members decide, in one versioned document.
 
 The core obeys it and every decision names its version. What is wrong with a document stands in
-``soundness``; voting, trying and publishing do not belong here.
+``policy_validation``; voting, trying and publishing do not belong here.
 """
 
 from enum import StrEnum
@@ -119,7 +119,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     output_tokens_default: int = 512
 
 
-class Charge(Struct, frozen=True, forbid_unknown_fields=True):
+class ChargeWeights(Struct, frozen=True, forbid_unknown_fields=True):
     """Virtual tokens per token, by phase (VTC, Sheng et al., OSDI 2024, uses 1 and 2)."""
 
     input_weight: float = 1.0
@@ -222,7 +222,7 @@ class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
     forecast_valid_s: float = 172_800.0
 
 
-class Models(Struct, frozen=True, forbid_unknown_fields=True):
+class ModelTerms(Struct, frozen=True, forbid_unknown_fields=True):
     """How models are loaded and unloaded at the pool's word.
 
     Attributes:
@@ -288,13 +288,13 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     coops: tuple[CoopTerms, ...] = ()
     classes: tuple[ClassTerms, ...] = DEFAULT_CLASSES
     jurisdiction: str = "CA"
-    charge: Charge = Charge()
+    charge: ChargeWeights = ChargeWeights()
     carbon: Carbon = Carbon()
     timing: Timing = Timing()
     limits: Limits = Limits()
     fair_share: FairShare = FairShare()
     evidence: Evidence = Evidence()
     deferral: Deferral = Deferral()
-    models: Models = Models()
+    models: ModelTerms = ModelTerms()
     picker: Picker = Picker.GREENEST
     weights: Weights = Weights()

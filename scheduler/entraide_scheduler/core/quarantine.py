@@ -2,7 +2,7 @@
 
 A sender is a node, or an API key on whose behalf a gateway asks for jobs. The record survives the
 sender's own comings and goings: only the operator takes a sender out of quarantine. What putting a
-sender in quarantine does to its leases stands in ``isolation``.
+sender in quarantine does to its leases stands in ``fault_isolation``.
 """
 
 from collections.abc import Iterator

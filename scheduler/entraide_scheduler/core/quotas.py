@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from entraide.types import RequestFacts
 from entraide.units import UG_PER_G, UWH_PER_WH
-from entraide_scheduler.core.amounts import TOTAL_MAX
-from entraide_scheduler.core.lending import Lent
+from entraide_scheduler.core.amount_limits import TOTAL_MAX
+from entraide_scheduler.core.lending import LentEnergy
 from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Hold
 
@@ -45,7 +45,7 @@ PER_UNIT: Mapping[QuotaKind, int] = MappingProxyType(
 AT_PLACEMENT = (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G)
 
 
-class Name(NamedTuple):
+class QuotaName(NamedTuple):
     """Which quota of a co-op."""
 
     coop: str
@@ -55,7 +55,7 @@ class Name(NamedTuple):
     period: Period
 
 
-class Book(Struct):
+class QuotaUsage(Struct):
     """One quota in one period, in tokens, jobs, uWh or ug."""
 
     serial: int
@@ -66,7 +66,7 @@ class Book(Struct):
 class QuotasState(Struct, frozen=True, array_like=True):
     """The books as a snapshot holds them."""
 
-    books: list[tuple[Name, Book]]
+    books: list[tuple[QuotaName, QuotaUsage]]
     ends: dict[Period, float]
     serial: int
     lent: dict[str, int]
@@ -90,11 +90,11 @@ class Shortage(Struct, frozen=True):
     ends_at: float | None
 
 
-class Limit(NamedTuple):
+class QuotaLimit(NamedTuple):
     """A quota in force, its name and its limit as it is counted."""
 
     quota: Quota
-    name: Name
+    name: QuotaName
     most: int
 
 
@@ -108,37 +108,37 @@ class Quotas:
     """
 
     def __init__(self) -> None:
-        self.books: dict[Name, Book] = {}
+        self.books: dict[QuotaName, QuotaUsage] = {}
         self.ends: dict[Period, float] = {}
-        self.lent = Lent()
+        self.lent = LentEnergy()
         self._serial = 0
-        self._limits: dict[tuple[str, str, str], tuple[Limit, ...]] = {}
+        self._limits: dict[tuple[str, str, str], tuple[QuotaLimit, ...]] = {}
         self._limited: frozenset[str] = frozenset()
 
-    def agree(self, coops: tuple[CoopTerms, ...]) -> None:
+    def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
         """Takes the members' terms; books of quotas that stay go on."""
-        limits: dict[tuple[str, str, str], list[Limit]] = {}
+        limits: dict[tuple[str, str, str], list[QuotaLimit]] = {}
         for limit in _strictest(coops):
             limits.setdefault(limit.name[:3], []).append(limit)
         self._limits = {owner: tuple(found) for owner, found in limits.items()}
         self._limited = frozenset(coop for coop, _, _ in limits)
         agreed = {limit.name for found in limits.values() for limit in found}
         self.books = {name: book for name, book in self.books.items() if name in agreed}
-        self.lent.agree(coops)
+        self.lent.apply_policy(coops)
 
-    def begin(self, period: Period, ends_at: float) -> None:
+    def begin_period(self, period: Period, ends_at: float) -> None:
         """Begins a period: its quotas are whole again; holds of the old one count no more."""
         self.ends[period] = ends_at
         self.books = {name: book for name, book in self.books.items() if name.period is not period}
         if period is Period.DAY:
             self.lent.begin_day()
 
-    def of(self, coop: str) -> list[tuple[Quota, Book]]:
+    def of(self, coop: str) -> list[tuple[Quota, QuotaUsage]]:
         """Returns a co-op's quotas, its projects' and keys' too, with their books."""
         found = [
             limit for owner in self._limits if owner[0] == coop for limit in self._limits[owner]
         ]
-        return [(limit.quota, self.books.get(limit.name) or Book(0)) for limit in found]
+        return [(limit.quota, self.books.get(limit.name) or QuotaUsage(0)) for limit in found]
 
     def tokens_left(self, facts: RequestFacts) -> int | None:
         """Returns how many tokens a request's owner may still reserve; None without a limit."""
@@ -156,7 +156,7 @@ class Quotas:
         """Tells whether a quota of energy or carbon counts for a request."""
         return any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts))
 
-    def spent(self, facts: RequestFacts) -> Shortage | None:
+    def exhausted(self, facts: RequestFacts) -> Shortage | None:
         """Returns the first quota of energy or carbon of which nothing is left; None without."""
         return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))
 
@@ -185,7 +185,7 @@ class Quotas:
         not push a co-op over its limit. Energy and carbon count in full.
         """
         for hold in holds:
-            name = Name(coop, hold.project, hold.key, hold.kind, hold.period)
+            name = QuotaName(coop, hold.project, hold.key, hold.kind, hold.period)
             book = self.books.get(name)
             if book is None or book.serial != hold.serial:
                 continue
@@ -211,12 +211,12 @@ class Quotas:
 
     def load(self, state: QuotasState) -> None:
         """Takes the books of a snapshot; the terms come with the policy."""
-        self.books = {Name(*name): book for name, book in state.books}
+        self.books = {QuotaName(*name): book for name, book in state.books}
         self.ends = state.ends
         self.lent.load(state.lent, state.lent_day)
         self._serial = state.serial
 
-    def _of(self, facts: RequestFacts) -> tuple[Limit, ...]:
+    def _of(self, facts: RequestFacts) -> tuple[QuotaLimit, ...]:
         """Returns the limits on a request: its co-op's, its project's, its key's."""
         limits, coop = self._limits, facts.coop
         if coop not in self._limited:
@@ -228,7 +228,7 @@ class Quotas:
             found += limits.get((coop, "", facts.key), ())
         return found
 
-    def _left_of(self, limit: Limit) -> int:
+    def _left_of(self, limit: QuotaLimit) -> int:
         book = self.books.get(limit.name)
         return limit.most if book is None else limit.most - book.used - book.reserved
 
@@ -243,8 +243,8 @@ class Quotas:
             if needed is not None and needed > left:
                 return Shortage(
                     limit.quota,
-                    in_unit(kind, max(0, left)),
-                    in_unit(kind, needed),
+                    to_quota_unit(kind, max(0, left)),
+                    to_quota_unit(kind, needed),
                     needed > limit.most,
                     self.ends.get(limit.quota.period),
                 )
@@ -260,24 +260,24 @@ class Quotas:
             book = self.books.get(name)
             if book is None:
                 self._serial += 1
-                book = self.books[name] = Book(self._serial)
+                book = self.books[name] = QuotaUsage(self._serial)
             book.reserved += amount
             holds.append(Hold(name.kind, name.period, book.serial, amount, name.project, name.key))
         return tuple(holds)
 
 
-def in_unit(kind: QuotaKind, amount: int) -> float:
+def to_quota_unit(kind: QuotaKind, amount: int) -> float:
     """Returns an amount as it is counted in the unit that its quota is written in."""
     unit = PER_UNIT[kind]
     return amount if unit == 1 else amount / unit
 
 
-def _strictest(coops: tuple[CoopTerms, ...]) -> list[Limit]:
+def _strictest(coops: tuple[CoopTerms, ...]) -> list[QuotaLimit]:
     """Of quotas of one owner, one kind and one period, the lowest counts."""
-    kept: dict[Name, Limit] = {}
+    kept: dict[QuotaName, QuotaLimit] = {}
     for terms in coops:
         for quota in terms.quotas:
-            name = Name(terms.coop, quota.project, quota.key, quota.kind, quota.period)
+            name = QuotaName(terms.coop, quota.project, quota.key, quota.kind, quota.period)
             if name not in kept or quota.limit < kept[name].quota.limit:
-                kept[name] = Limit(quota, name, quota.limit * PER_UNIT[quota.kind])
+                kept[name] = QuotaLimit(quota, name, quota.limit * PER_UNIT[quota.kind])
     return list(kept.values())

@@ -29,7 +29,7 @@ LENGTH_BYTES = 4
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Head(Struct, frozen=True, array_like=True, tag="head"):
+class RecordingHead(Struct, frozen=True, array_like=True, tag="head"):
     """Where a recording begins.
 
     Attributes:
@@ -46,27 +46,27 @@ class Head(Struct, frozen=True, array_like=True, tag="head"):
     digest: bytes
 
 
-class Line(Struct, frozen=True, array_like=True, tag="line", gc=False):
+class RecordedEvent(Struct, frozen=True, array_like=True, tag="line", gc=False):
     """One event as the live driver wrote it, and the chain of digests up to and with it."""
 
     event: bytes
     digest: bytes
 
 
-class Tail(Struct, frozen=True, array_like=True, tag="tail"):
+class RecordingTail(Struct, frozen=True, array_like=True, tag="tail"):
     """The end: how many lines there are, and the seal over all bytes before."""
 
     lines: int
     seal: bytes
 
 
-Part = Head | Line | Tail
+Part = RecordingHead | RecordedEvent | RecordingTail
 
 _parts: MsgpackDecoder[Part] = MsgpackDecoder(Part)
 _events: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
-class Unreadable(Exception):
+class UnreadableRecording(Exception):
     """What was read is no whole recording.
 
     Attributes:
@@ -78,7 +78,7 @@ class Unreadable(Exception):
         self.code = code
 
 
-def chained(before: bytes, event: bytes, commands: Sequence[Command]) -> bytes:
+def next_digest(before: bytes, event: bytes, commands: Sequence[Command]) -> bytes:
     """Returns the chain of digests with one more event and the commands that followed it."""
     found = blake2b(before, digest_size=DIGEST_BYTES)
     found.update(event)
@@ -86,7 +86,7 @@ def chained(before: bytes, event: bytes, commands: Sequence[Command]) -> bytes:
     return found.digest()
 
 
-def event_of(line: Line) -> Event:
+def event_of(line: RecordedEvent) -> Event:
     """Returns a line's event.
 
     Raises:
@@ -95,7 +95,7 @@ def event_of(line: Line) -> Event:
     return _events.decode(line.event)
 
 
-def written(head: Head, lines: Iterable[Line]) -> Iterator[bytes]:
+def encode_recording(head: RecordingHead, lines: Iterable[RecordedEvent]) -> Iterator[bytes]:
     """Yields the bytes of a recording, part by part."""
     seal = blake2b(MAGIC, digest_size=SEAL_BYTES)
     yield MAGIC
@@ -104,10 +104,10 @@ def written(head: Head, lines: Iterable[Line]) -> Iterator[bytes]:
         packed = _packed(part)
         seal.update(packed)
         yield packed
-    yield _packed(Tail(count, seal.digest()))
+    yield _packed(RecordingTail(count, seal.digest()))
 
 
-def parts(blocks: Iterable[bytes]) -> Iterator[Part]:
+def read_parts(blocks: Iterable[bytes]) -> Iterator[Part]:
     """Yields the parts of a recording: its head, its lines, its tail.
 
     Args:
@@ -119,33 +119,33 @@ def parts(blocks: Iterable[bytes]) -> Iterator[Part]:
     seal = blake2b(digest_size=SEAL_BYTES)
     source = _Source(blocks)
     if source.take(len(MAGIC)) != MAGIC:
-        raise Unreadable("no_journal")
+        raise UnreadableRecording("no_journal")
     seal.update(MAGIC)
     lines = 0
     while True:
         length = source.take(LENGTH_BYTES)
         size = int.from_bytes(length, "big")
         if len(length) < LENGTH_BYTES or size > PART_BYTES_MAX:
-            raise Unreadable("cut" if len(length) < LENGTH_BYTES else "altered")
+            raise UnreadableRecording("cut" if len(length) < LENGTH_BYTES else "altered")
         packed = source.take(size)
         if len(packed) < size:
-            raise Unreadable("cut")
+            raise UnreadableRecording("cut")
         try:
             part = _parts.decode(packed)
         except msgspec.DecodeError as problem:
-            raise Unreadable("altered") from problem
-        if isinstance(part, Tail):
-            if part != Tail(lines, seal.digest()) or source.take(1):
-                raise Unreadable("altered")
+            raise UnreadableRecording("altered") from problem
+        if isinstance(part, RecordingTail):
+            if part != RecordingTail(lines, seal.digest()) or source.take(1):
+                raise UnreadableRecording("altered")
             yield part
             return
         seal.update(length)
         seal.update(packed)
-        lines += isinstance(part, Line)
+        lines += isinstance(part, RecordedEvent)
         yield part
 
 
-def _with_head(head: Head, lines: Iterable[Line]) -> Iterator[Part]:
+def _with_head(head: RecordingHead, lines: Iterable[RecordedEvent]) -> Iterator[Part]:
     yield head
     yield from lines
 

@@ -19,18 +19,18 @@ from entraide.types import (
     RequestFacts,
     Terms,
 )
-from entraide_scheduler.core.backlog import Wait
-from entraide_scheduler.core.bills import Bill
-from entraide_scheduler.core.pace import Pace
+from entraide_scheduler.core.batch_backlog import BatchWork
+from entraide_scheduler.core.charges import RunCharge
+from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import Period, QuotaKind
-from entraide_scheduler.core.tables import (
+from entraide_scheduler.core.state_machines import (
     JOB,
     LEASE,
+    MODEL_LOAD,
     NODE,
-    ORDER,
     REPLICA,
     LeaseState,
-    OrderState,
+    ModelLoadState,
     ReplicaState,
     step,
 )
@@ -89,7 +89,7 @@ class Job(Struct, gc=False):
 
     Attributes:
         facts: as the gateway gave them.
-        state: see ``tables.JOB``.
+        state: see ``state_machines.JOB``.
         serial: order of arrival.
         requested_at: when it came.
         output_tokens_max: limit on each answer, as reserved.
@@ -119,7 +119,7 @@ class Job(Struct, gc=False):
     output_tokens_max: int
     context_tokens: int
     shape: Shape
-    wait: Wait | None = None
+    wait: BatchWork | None = None
     holds: tuple[Hold, ...] = ()
     epoch: int = 0
     attempts: int = 0
@@ -135,12 +135,12 @@ class Job(Struct, gc=False):
     alone: bool = False
 
     def step(self, trigger: str) -> None:
-        """Takes one step of ``tables.JOB``; raises ``InvalidTransition`` and changes nothing."""
+        """Takes one step of ``JOB``; raises ``InvalidTransition`` and changes nothing."""
         self.state = step(JOB, self.state, trigger, name=self.facts.job, story=self.story)
         self.story = (*self.story, trigger)
 
 
-class Expected(Struct, frozen=True, gc=False):
+class ExpectedRun(Struct, frozen=True, gc=False):
     """What was predicted of a run when it was placed, to be held against what came.
 
     Attributes:
@@ -169,7 +169,7 @@ class Lease(Struct, gc=False):
 
     Attributes:
         terms: what was fixed; the job, the epoch and the node stand there.
-        state: see ``tables.LEASE``.
+        state: see ``state_machines.LEASE``.
         bill: what its co-op, project and class are charged for it.
         expected: what was predicted.
         batch: whether it counts against the slots that batch work may hold.
@@ -187,8 +187,8 @@ class Lease(Struct, gc=False):
 
     terms: Terms
     state: LeaseState
-    bill: Bill
-    expected: Expected
+    bill: RunCharge
+    expected: ExpectedRun
     batch: bool
     foreign: bool
     prefill_s: float
@@ -204,7 +204,7 @@ class Lease(Struct, gc=False):
     shape: Shape | None = None
 
     def step(self, trigger: str) -> None:
-        """Takes one step of ``tables.LEASE``; raises ``InvalidTransition``, changes nothing."""
+        """Takes one step of ``LEASE``; raises ``InvalidTransition`` and changes nothing."""
         name = f"{self.terms.job} epoch {self.terms.epoch}"
         self.state = step(LEASE, self.state, trigger, name=name)
 
@@ -229,7 +229,7 @@ class Load(Struct):
         reserved: the job that has the replica to itself, running or awaited; else "".
     """
 
-    pace: Pace
+    pace: PerformanceModel
     leases: int = 0
     batch: int = 0
     foreign: int = 0
@@ -247,7 +247,7 @@ class Load(Struct):
     reserved: str = ""
 
 
-class Held(Struct, frozen=True):
+class ExclusiveReplica(Struct, frozen=True):
     """The replica that a job has to itself, running or awaited, and the job's co-op."""
 
     node: str
@@ -269,12 +269,12 @@ class KeyExits(Struct, frozen=True):
     broken_on: tuple[str, str] = ("", "")
 
 
-class Order(Struct):
+class ModelLoad(Struct):
     """A model that a node loads, or has loaded, at the pool's word.
 
     Attributes:
         model: public name.
-        state: see ``tables.ORDER``.
+        state: see ``state_machines.MODEL_LOAD``.
         since: when that state began, seconds since the epoch.
         ready_at: when it was expected to serve, as reckoned when it was asked for.
         memory_bytes: what it takes there.
@@ -283,7 +283,7 @@ class Order(Struct):
     """
 
     model: str
-    state: OrderState
+    state: ModelLoadState
     since: float
     ready_at: float
     memory_bytes: int
@@ -291,12 +291,12 @@ class Order(Struct):
     told_at: float
 
     def step(self, trigger: str, at: float) -> None:
-        """Takes one step of ``tables.ORDER``; raises ``InvalidTransition``, changes nothing."""
-        self.state = step(ORDER, self.state, trigger, name=self.model)
+        """Takes one step of ``MODEL_LOAD``; raises ``InvalidTransition`` and changes nothing."""
+        self.state = step(MODEL_LOAD, self.state, trigger, name=self.model)
         self.since = at
 
 
-class Rest(Struct, frozen=True):
+class LoadBackoff(Struct, frozen=True):
     """A node that failed to load a model is not asked again for a while.
 
     Attributes:
@@ -314,7 +314,7 @@ class Backoff(Struct):
     """What is remembered of a replica whose runs failed.
 
     Attributes:
-        state: see ``tables.REPLICA``.
+        state: see ``state_machines.REPLICA``.
         failures: failures that counted, halved by each run that completes.
         code: why the last run failed.
         until: when its rest is over, seconds since the epoch.
@@ -333,7 +333,7 @@ class Backoff(Struct):
     restarted: bool = False
 
     def step(self, trigger: str, name: str) -> None:
-        """Takes one step of ``tables.REPLICA``; raises ``InvalidTransition``, changes nothing."""
+        """Takes one step of ``REPLICA``; raises ``InvalidTransition`` and changes nothing."""
         self.state = step(REPLICA, self.state, trigger, name=name)
 
 
@@ -343,7 +343,7 @@ class Node(Struct):
     Attributes:
         card: as it said itself.
         replicas: the card's replicas by model.
-        state: see ``tables.NODE``.
+        state: see ``state_machines.NODE``.
         last_seen: when it was last heard, seconds since the epoch.
         accepting, reason: whether it takes new work, and the stable code why not.
         energy: renewable status of its site, the latest.
@@ -358,7 +358,8 @@ class Node(Struct):
         quarantine: stable code of why its messages do not count, or "".
         boot: identifier of its agent's present run, "" when nobody said.
         backoffs: of its replicas whose runs failed, by model.
-        marks: how often it did what no honest node does, by stable code; see ``marks``.
+        marks: how often it did what no honest node does, by stable code; see
+            ``protocol_violations``.
         peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
     """
 
@@ -374,8 +375,8 @@ class Node(Struct):
     left_at: float = 0.0
     lending: Lending = Lending.ALL
     loadable: dict[str, Loadable] = {}
-    orders: dict[str, Order] = {}
-    rests: dict[str, Rest] = {}
+    orders: dict[str, ModelLoad] = {}
+    rests: dict[str, LoadBackoff] = {}
     asked_loads: tuple[float, ...] = ()
     quarantine: str = ""
     boot: str = ""
@@ -384,7 +385,7 @@ class Node(Struct):
     peak_w: float = 0.0
 
     def step(self, trigger: str) -> bool:
-        """Takes one step of ``tables.NODE``; returns whether the state changed."""
+        """Takes one step of ``state_machines.NODE``; returns whether the state changed."""
         before = self.state
         self.state = step(NODE, before, trigger, name=self.card.node)
         return self.state is not before

@@ -12,15 +12,21 @@ from msgspec import Struct
 from entraide.decoding import decode_msgpack
 from entraide.models import Catalogue
 from entraide.types import JobState
-from entraide_scheduler.core import admission, alone, dispatch, fairstate, green
+from entraide_scheduler.core import (
+    admission,
+    carbon_shifting,
+    dispatch,
+    exclusive_retry,
+    fair_queue_state,
+)
 from entraide_scheduler.core.carbon import ZoneIntensity
 from entraide_scheduler.core.credit import Gift, from_energy
 from entraide_scheduler.core.demand import DemandState
-from entraide_scheduler.core.fairstate import QueueState
-from entraide_scheduler.core.habits import HabitsState
-from entraide_scheduler.core.outlook import Signals
+from entraide_scheduler.core.fair_queue_state import QueueState
+from entraide_scheduler.core.intensity_forecast import ZoneSignals
+from entraide_scheduler.core.length_predictor import LengthPredictorState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
-from entraide_scheduler.core.prefixes import PrefixesState
+from entraide_scheduler.core.prefix_cache import PrefixCacheState
 from entraide_scheduler.core.quarantine import Quarantine, SenderKind
 from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, KeyExits, Lease, Node
@@ -45,9 +51,9 @@ class Snapshot(Struct, frozen=True, array_like=True):
     balances: dict[str, dict[str, int]]
     corrections: list[str]
     credits: dict[str, Gift]
-    habits: HabitsState
-    prefixes: PrefixesState
-    outlook: dict[IntensityBasis, dict[str, Signals]]
+    habits: LengthPredictorState
+    prefixes: PrefixCacheState
+    outlook: dict[IntensityBasis, dict[str, ZoneSignals]]
     deadlines: list[tuple[str, str, float]]
     jobs: list[Job]
     ended: list[Job]
@@ -76,22 +82,22 @@ def write(state: State) -> bytes:
             arrivals=state.arrivals,
             placements=state.placements,
             policy=state.policy,
-            grid=state.fleet.lanes.grid,
+            grid=state.fleet.replica_index.grid,
             nodes=state.fleet.nodes,
-            queue=fairstate.dump(state.queue),
+            queue=fair_queue_state.dump(state.queue),
             quotas=state.quotas.dump(),
             balances=state.ledger.balances,
             corrections=list(state.ledger.corrections),
             credits=state.credits.gifts,
-            habits=state.habits.dump(),
-            prefixes=state.prefixes.dump(),
-            outlook=state.green.outlook.dump(),
+            habits=state.length_predictor.dump(),
+            prefixes=state.prefix_cache.dump(),
+            outlook=state.shift_planner.forecast.dump(),
             deadlines=state.deadlines.listed(),
             jobs=list(state.jobs.values()),
             ended=list(state.ended.values()),
             explained=list(state.explained),
             leases=list(state.leases.values()),
-            catalogue=state.menu.catalogue,
+            catalogue=state.model_aliases.catalogue,
             demand=state.demand.dump(),
             quarantines=state.quarantines.senders,
             credits_in_tokens=True,
@@ -116,19 +122,19 @@ def read(data: bytes) -> State:
     state.arrivals, state.placements = kept.arrivals, kept.placements
     state.quotas.load(kept.quotas)
     state.quarantines.senders = kept.quarantines
-    state.obey(kept.policy)
-    state.fleet.lanes.grid.update(kept.grid)
+    state.apply_policy(kept.policy)
+    state.fleet.replica_index.grid.update(kept.grid)
     state.fleet.restore(kept.nodes, kept.now)
-    state.menu.take(kept.catalogue)
+    state.model_aliases.set_catalogue(kept.catalogue)
     state.demand.load(kept.demand)
     state.ledger.balances = kept.balances
     state.ledger.corrections = dict.fromkeys(kept.corrections)
     terms = kept.policy.fair_share.credit
     in_tokens = kept.credits_in_tokens
     state.credits.gifts = kept.credits if in_tokens else from_energy(kept.credits, terms)
-    state.habits.load(kept.habits)
-    state.prefixes.load(kept.prefixes)
-    state.green.outlook.load(kept.outlook)
+    state.length_predictor.load(kept.habits)
+    state.prefix_cache.load(kept.prefixes)
+    state.shift_planner.forecast.load(kept.outlook)
     for kind, name, at in kept.deadlines:
         state.deadlines.set(kind, name, at)
     state.jobs = {job.facts.job: job for job in kept.jobs}
@@ -136,16 +142,16 @@ def read(data: bytes) -> State:
     state.explained = OrderedDict.fromkeys(kept.explained)
     state.leases = {lease.terms.job: lease for lease in kept.leases}
     state.key_exits = kept.key_exits
-    alone.restore(state)
+    exclusive_retry.restore(state)
     waiting = [job for job in kept.jobs if job.state is JobState.QUEUED]
     for job in waiting:
         if kept.queue.blocked is None:
             job.shape = admission.shape_of(state, job)
-        green.enter(state, job)
+        carbon_shifting.add_waiting(state, job)
     _fill_shapes(state, kept.leases)
     runs = [(lease.bill, lease.shape) for lease in kept.leases]
-    fairstate.load(state.queue, kept.queue, waiting, runs)
-    dispatch.count_own(state)
+    fair_queue_state.load(state.queue, kept.queue, waiting, runs)
+    dispatch.update_own_slots(state)
     return state
 
 

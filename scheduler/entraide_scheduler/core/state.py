@@ -10,19 +10,19 @@ from entraide.types import JobClass
 from entraide_scheduler.core.commands import Command, Dropped
 from entraide_scheduler.core.credit import Credits
 from entraide_scheduler.core.deadlines import Deadlines
-from entraide_scheduler.core.deferral import GreenHours
 from entraide_scheduler.core.demand import Demand
 from entraide_scheduler.core.estimators import excess_scale
-from entraide_scheduler.core.fairline import FairQueue
+from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.fleet import Fleet
-from entraide_scheduler.core.habits import Habits
 from entraide_scheduler.core.ledger import Ledger
-from entraide_scheduler.core.menu import Menu
+from entraide_scheduler.core.length_predictor import LengthPredictor
+from entraide_scheduler.core.model_aliases import ModelAliases
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
-from entraide_scheduler.core.prefixes import Prefixes
+from entraide_scheduler.core.prefix_cache import PrefixCache
 from entraide_scheduler.core.quarantine import Quarantines
 from entraide_scheduler.core.quotas import Quotas
-from entraide_scheduler.core.records import Held, Job, KeyExits, Lease
+from entraide_scheduler.core.records import ExclusiveReplica, Job, KeyExits, Lease
+from entraide_scheduler.core.shift_planner import ShiftPlanner
 
 EPOCHS_PER_INCARNATION = 2**20
 
@@ -36,12 +36,13 @@ class State:
         incarnation: how many times the scheduler has started.
         arrivals, placements: jobs admitted and placed so far, for their order.
         scales: by class, factor on the excess of nine in ten for its confidence.
-        fleet, menu, demand, queue, quotas, ledger, credits, habits, prefixes, green, deadlines:
+        fleet, model_aliases, demand, queue, quotas, ledger, credits, length_predictor,
+        prefix_cache, shift_planner, deadlines:
             see their modules.
         quarantines: the senders whose messages do not count.
         jobs: those that are not over. ended: those that are, oldest first, for a while.
         explained: those of the ended whose explanation is still kept, oldest first.
-        alone: the replicas that jobs have to themselves, by job.
+        exclusive_replicas: the replicas that jobs have to themselves, by job.
         key_exits: what the jobs of API keys did to engines lately, by key.
         leases: by job; a job has one at most, also while it is being stopped.
         commands: asked for since the event at hand began.
@@ -60,41 +61,41 @@ class State:
         self.classes: dict[JobClass, ClassTerms] = {}
         self.scales: dict[JobClass, float] = {}
         self.fleet = Fleet()
-        self.menu = Menu()
+        self.model_aliases = ModelAliases()
         self.demand = Demand()
         self.queue = FairQueue()
         self.quotas = Quotas()
         self.ledger = Ledger()
         self.credits = Credits()
-        self.habits = Habits()
-        self.prefixes = Prefixes()
-        self.green = GreenHours()
+        self.length_predictor = LengthPredictor()
+        self.prefix_cache = PrefixCache()
+        self.shift_planner = ShiftPlanner()
         self.deadlines = Deadlines()
         self.quarantines = Quarantines()
         self.jobs: dict[str, Job] = {}
         self.ended: OrderedDict[str, Job] = OrderedDict()
         self.explained: OrderedDict[str, None] = OrderedDict()
         self.leases: dict[str, Lease] = {}
-        self.alone: dict[str, Held] = {}
+        self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
         self.commands: list[Command] = []
         self.deadline: tuple[str, str] | None = None
         self.placing = ""
-        self.fleet.lanes.watched = self.queue.blocked.models
-        self.obey(self.policy)
+        self.fleet.replica_index.watched = self.queue.blocked.models
+        self.apply_policy(self.policy)
 
-    def obey(self, policy: Policy) -> None:
+    def apply_policy(self, policy: Policy) -> None:
         """Puts a policy in force."""
         self.policy = policy
         self.coops = {terms.coop: terms for terms in policy.coops}
         self.classes = {terms.job_class: terms for terms in policy.classes}
         self.scales = {terms.job_class: excess_scale(terms.confidence) for terms in policy.classes}
-        self.queue.agree(policy)
-        self.green.outlook.obey(policy.carbon.basis, policy.deferral)
-        self.fleet.obey(policy, self.now)
-        self.quotas.agree(policy.coops)
+        self.queue.apply_policy(policy)
+        self.shift_planner.forecast.apply_policy(policy.carbon.basis, policy.deferral)
+        self.fleet.apply_policy(policy, self.now)
+        self.quotas.apply_policy(policy.coops)
 
-    def ask(self, *commands: Command) -> None:
+    def emit(self, *commands: Command) -> None:
         """Adds commands to what the event at hand asks for."""
         self.commands.extend(commands)
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, Usage
 from entraide.units import uwh_from_joules
-from entraide_scheduler.core.amounts import ENERGY_MAX_UWH, bounded
+from entraide_scheduler.core.amount_limits import ENERGY_MAX_UWH, clamp_amount
 
 ENERGY_FACTOR = 1.5  # of the catalogue's peak power: a meter, a power supply and a clock may stray
 
@@ -22,7 +22,7 @@ ENERGY = "report_energy"
 TOKEN_CODES = frozenset({INPUT, OUTPUT})
 
 
-class Grant(Struct, frozen=True):
+class UsageGrant(Struct, frozen=True):
     """The most that a run may have used.
 
     Attributes:
@@ -35,7 +35,7 @@ class Grant(Struct, frozen=True):
     energy_uwh: int = ENERGY_MAX_UWH
 
 
-class Estimate(Struct, frozen=True):
+class UsageEstimate(Struct, frozen=True):
     """What the pool itself expects of a run's tokens, from bytes; None where it knows nothing."""
 
     input_tokens: int | None = None
@@ -52,10 +52,12 @@ def energy_limit_uwh(peak_w: float, run_s: float) -> int:
     if peak_w <= 0.0:
         return ENERGY_MAX_UWH
     most_uwh = uwh_from_joules(ENERGY_FACTOR * peak_w * max(0.0, run_s))
-    return bounded(most_uwh, ENERGY_MAX_UWH)
+    return clamp_amount(most_uwh, ENERGY_MAX_UWH)
 
 
-def limit(usage: Usage, grant: Grant, estimate: Estimate) -> tuple[Usage, tuple[str, ...]]:
+def limit_usage(
+    usage: Usage, grant: UsageGrant, estimate: UsageEstimate
+) -> tuple[Usage, tuple[str, ...]]:
     """Returns what is billed of a report, and the stable codes of what went beyond the grant.
 
     Args:

@@ -18,14 +18,14 @@ from entraide.types import (
     RequestFacts,
     Terms,
 )
-from entraide_scheduler.core import menu
-from entraide_scheduler.core.menu import Meaning
+from entraide_scheduler.core import model_aliases
+from entraide_scheduler.core.model_aliases import AliasMeaning
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.quarantine import SenderKind
-from entraide_scheduler.core.quotas import PER_UNIT, Book, in_unit
+from entraide_scheduler.core.quotas import PER_UNIT, QuotaUsage, to_quota_unit
 from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import OrderState, ReplicaState
+from entraide_scheduler.core.state_machines import ModelLoadState, ReplicaState
 
 
 class JobView(Struct, frozen=True):
@@ -61,7 +61,7 @@ class JobView(Struct, frozen=True):
     terms: Terms | None
 
 
-class RestView(Struct, frozen=True):
+class BackoffView(Struct, frozen=True):
     """A replica whose runs failed, and that rests or is probed.
 
     Attributes:
@@ -99,7 +99,7 @@ class NodeView(Struct, frozen=True):
     reason: str
     energy: EnergyStatus | None
     leases: dict[str, int]
-    resting: tuple[RestView, ...] = ()
+    resting: tuple[BackoffView, ...] = ()
     marks: dict[str, int] = {}
 
 
@@ -124,7 +124,7 @@ class ModelView(Struct, frozen=True):
     slots_free: int
 
 
-class OrderView(Struct, frozen=True):
+class ModelLoadView(Struct, frozen=True):
     """A model that a node loads, or has loaded, at the pool's word.
 
     Attributes:
@@ -140,7 +140,7 @@ class OrderView(Struct, frozen=True):
     coop: str
     zone: str
     model: str
-    state: OrderState
+    state: ModelLoadState
     reason: str
     since: float
     ready_at: float
@@ -185,7 +185,7 @@ class QuarantineView(Struct, frozen=True):
     since: float
 
 
-def of_job(state: State, job: Job) -> JobView:
+def job_view(state: State, job: Job) -> JobView:
     """Returns a job's view."""
     facts = job.facts
     lease = state.leases.get(facts.job)
@@ -216,7 +216,7 @@ def _node_of(job: Job, leased: bool) -> str:
     return job.explanation.node
 
 
-def of_node(node: Node) -> NodeView:
+def node_view(node: Node) -> NodeView:
     """Returns a node's view."""
     leases = {model: load.leases for model, load in node.loads.items() if load.leases}
     return NodeView(
@@ -228,7 +228,7 @@ def of_node(node: Node) -> NodeView:
         energy=node.energy,
         leases=leases,
         resting=tuple(
-            RestView(model, one.state, one.failures, one.code, one.until)
+            BackoffView(model, one.state, one.failures, one.code, one.until)
             for model, one in sorted(node.backoffs.items())
             if one.state is not ReplicaState.SERVING and model in node.replicas
         ),
@@ -276,10 +276,10 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
 
 def loadable(state: State) -> list[ModelView]:
     """Returns the models that nodes not gone could load and no node serves, by name."""
-    shelf, served = state.fleet.shelf, state.fleet.contexts
+    shelf, served = state.fleet.loadable_index, state.fleet.contexts
     found = []
-    for model in sorted(name for name in shelf.of if name not in served):
-        offers = [node.loadable[model] for node in shelf.of[model].values()]
+    for model in sorted(name for name in shelf.by_model if name not in served):
+        offers = [node.loadable[model] for node in shelf.by_model[model].values()]
         found.append(
             ModelView(
                 model=model,
@@ -294,10 +294,10 @@ def loadable(state: State) -> list[ModelView]:
     return found
 
 
-def orders(state: State) -> list[OrderView]:
+def model_loads(state: State) -> list[ModelLoadView]:
     """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
     return [
-        OrderView(
+        ModelLoadView(
             node=node.card.node,
             coop=node.card.coop,
             zone=node.card.zone,
@@ -308,12 +308,12 @@ def orders(state: State) -> list[OrderView]:
             ready_at=order.ready_at,
             memory_bytes=order.memory_bytes,
         )
-        for node in state.fleet.shelf.standing()
+        for node in state.fleet.loadable_index.sorted_nodes()
         for order in sorted(node.orders.values(), key=lambda order: order.model)
     ]
 
 
-def meanings(state: State) -> list[Meaning]:
+def meanings(state: State) -> list[AliasMeaning]:
     """Returns what each alias means now to whoever asks for nothing special."""
     plain = RequestFacts(
         job="",
@@ -329,7 +329,7 @@ def meanings(state: State) -> list[Meaning]:
         input_tokens_est=0,
         input_tokens_max=0,
     )
-    return menu.meanings(state.menu, state.fleet, plain, state.now)
+    return model_aliases.meanings(state.model_aliases, state.fleet, plain, state.now)
 
 
 def quotas(state: State, coop: str) -> list[QuotaView]:
@@ -337,15 +337,15 @@ def quotas(state: State, coop: str) -> list[QuotaView]:
     return [_quota(state, quota, book) for quota, book in state.quotas.of(coop)]
 
 
-def _quota(state: State, quota: Quota, book: Book) -> QuotaView:
+def _quota(state: State, quota: Quota, book: QuotaUsage) -> QuotaView:
     left = quota.limit * PER_UNIT[quota.kind] - book.used - book.reserved
     return QuotaView(
         kind=quota.kind,
         period=quota.period,
         limit=quota.limit,
-        used=in_unit(quota.kind, book.used),
-        reserved=in_unit(quota.kind, book.reserved),
-        left=in_unit(quota.kind, max(0, left)),
+        used=to_quota_unit(quota.kind, book.used),
+        reserved=to_quota_unit(quota.kind, book.reserved),
+        left=to_quota_unit(quota.kind, max(0, left)),
         ends_at=state.quotas.ends.get(quota.period),
         project=quota.project,
         key=quota.key,

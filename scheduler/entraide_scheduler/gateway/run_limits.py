@@ -11,8 +11,13 @@ from msgspec import Struct
 from entraide.decoding import JsonDecoder
 from entraide.types import Basis, RequestFacts, Usage
 from entraide.wire.messages import JobPlaced, RunEnded, Tokens
-from entraide_scheduler.core.marks import STREAM_BYTES, STREAM_TOKENS
-from entraide_scheduler.core.usage_limits import Estimate, Grant, energy_limit_uwh, limit
+from entraide_scheduler.core.protocol_violations import STREAM_BYTES, STREAM_TOKENS
+from entraide_scheduler.core.usage_limits import (
+    UsageEstimate,
+    UsageGrant,
+    energy_limit_uwh,
+    limit_usage,
+)
 from entraide_scheduler.gateway.openai import CHAT
 from entraide_scheduler.gateway.token_estimator import TOKENS_PER_BYTE
 
@@ -93,12 +98,12 @@ class RunLimits(Struct):
     ) -> tuple[Usage, tuple[str, ...]]:
         """Returns the usage limited to the lease, and the codes of the exceeded limits."""
         energy_uwh = energy_limit_uwh(self.peak_w, at - self.placed_at)
-        grant = Grant(self.input_tokens, self.output_tokens, energy_uwh)
-        estimate = Estimate(facts.input_tokens_est, None)
+        grant = UsageGrant(self.input_tokens, self.output_tokens, energy_uwh)
+        estimate = UsageEstimate(facts.input_tokens_est, None)
         if message.usage.output_tokens > self.output_tokens:
             tokens = self.estimate_answer_tokens(message)
-            estimate = Estimate(facts.input_tokens_est, tokens)
-        return limit(message.usage, grant, estimate)
+            estimate = UsageEstimate(facts.input_tokens_est, tokens)
+        return limit_usage(message.usage, grant, estimate)
 
     def estimate_cut_usage(self, facts: RequestFacts, at: float) -> Usage:
         """Returns the estimated usage of a stream that was ended at its limit."""

@@ -13,12 +13,12 @@ from msgspec import Struct
 
 from entraide.types import Basis, EnergyStatus, JobState, NodeCard, NodeState, Rates, RequestFacts
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.pace import Pace
+from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.records import Job, Lease
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.tables import LeaseState
+from entraide_scheduler.core.state_machines import LeaseState
 from entraide_sim.environment import Fault
 from entraide_sim.nodes import NodeSpec, Site, SiteSpec
 from entraide_sim.replay.recorded_history import Absence, RecordedHistory
@@ -75,12 +75,12 @@ def _node_spec(past: RecordedHistory, card: NodeCard, learned: State) -> NodeSpe
     )
 
 
-def _trusted_model(pace: Pace | None) -> Pace | None:
+def _trusted_model(pace: PerformanceModel | None) -> PerformanceModel | None:
     enough = pace is not None and pace.calibration().predictions_tpot >= PREDICTIONS_MIN
     return pace if enough else None
 
 
-def _learned_rates(pace: Pace | None) -> Rates | None:
+def _learned_rates(pace: PerformanceModel | None) -> Rates | None:
     """Returns the learned rates; None where only the card's are known."""
     model = _trusted_model(pace)
     if model is None:
@@ -93,7 +93,7 @@ def _learned_rates(pace: Pace | None) -> Rates | None:
     )
 
 
-def _start_delay_s(pace: Pace | None) -> float:
+def _start_delay_s(pace: PerformanceModel | None) -> float:
     """Returns the learned start delay of a run beyond one step."""
     model = _trusted_model(pace)
     return 0.0 if model is None else max(0.0, model.start_s - model.tpot_base_s)
@@ -190,7 +190,7 @@ class RecordedEnvironment:
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:  # noqa: ARG002  (Around's)
         """Sets the initial state, and schedules the recorded events."""
         driver = self._driver
-        for zone, now in self._initial_state.fleet.lanes.grid.items():
+        for zone, now in self._initial_state.fleet.replica_index.grid.items():
             self._set_grid_intensity(zone, now.direct_g_per_kwh)
         for name, record in self._initial_state.fleet.nodes.items():
             node = self._world.nodes.get(name)

@@ -20,8 +20,8 @@ from entraide.types import JobClass, JobState
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Picker, Policy
-from entraide_scheduler.core.recording import Head
-from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.policy_validation import find_faults
+from entraide_scheduler.core.recording import RecordingHead
 from entraide_scheduler.core.state import State
 from entraide_sim.driver import Driver
 from entraide_sim.grid import Grid
@@ -137,7 +137,7 @@ def read_policy(name: str, base: Policy) -> Policy:
         raise _policy_error(
             name, key.strip("`.") or "policy", "unreadable", detail=detail
         ) from None
-    for fault in faults(policy):
+    for fault in find_faults(policy):
         raise _policy_error(name, fault.key, fault.fault, **fault.values)
     return policy
 
@@ -162,7 +162,7 @@ def _policy_error(path: str, key: str, fault: str, **values: str | float) -> Poo
 
 def compare_policies(
     path: Path,
-    head: Head,
+    head: RecordingHead,
     *,
     past: RecordedHistory,
     exact: ExactReplay,
@@ -230,7 +230,7 @@ def compare_policies(
 
 def _simulate(
     path: Path,
-    head: Head,
+    head: RecordingHead,
     past: RecordedHistory,
     *,
     specs: Sequence[NodeSpec],

@@ -95,7 +95,7 @@ class RecordedHistory:
         for node in begin.fleet.nodes.values():
             self._add_card(node.card)
             self._last_seen[node.card.node] = begin.now
-        for zone, now in begin.fleet.lanes.grid.items():
+        for zone, now in begin.fleet.replica_index.grid.items():
             first = (begin.now, now.direct_g_per_kwh, now.lifecycle_g_per_kwh)
             self.intensities[zone] = [first]
         for job in begin.jobs.values():

@@ -16,7 +16,14 @@ from entraide.errors import RequestError
 from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.recording import Head, Line, Unreadable, chained, event_of, parts
+from entraide_scheduler.core.recording import (
+    RecordedEvent,
+    RecordingHead,
+    UnreadableRecording,
+    event_of,
+    next_digest,
+    read_parts,
+)
 from entraide_sim.results import version
 
 BLOCK_BYTES = 1 << 20
@@ -64,28 +71,28 @@ class ExactReplay(Struct, frozen=True):
     diverged: Divergence | None = None
 
 
-def read_head(path: Path) -> Head:
+def read_head(path: Path) -> RecordingHead:
     """Reads a recording completely to verify it; returns its head.
 
     Raises:
         RequestError: ``journal_refused``: not a journal, or cut or altered.
     """
-    head: Head | None = None
+    head: RecordingHead | None = None
     try:
-        for part in parts(_read_blocks(path)):
+        for part in read_parts(_read_blocks(path)):
             if head is None:
-                if not isinstance(part, Head):
-                    raise Unreadable("altered")
+                if not isinstance(part, RecordingHead):
+                    raise UnreadableRecording("altered")
                 head = part
-    except Unreadable as problem:
+    except UnreadableRecording as problem:
         raise journal_error(path, problem.code) from problem
     assert head is not None
     return head
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[RecordedEvent]:
     """Yields the lines of a verified recording."""
-    return (part for part in parts(_read_blocks(path)) if isinstance(part, Line))
+    return (part for part in read_parts(_read_blocks(path)) if isinstance(part, RecordedEvent))
 
 
 def read_events(path: Path) -> Iterator[Event]:
@@ -93,7 +100,7 @@ def read_events(path: Path) -> Iterator[Event]:
     return map(event_of, read_lines(path))
 
 
-def restore_core(path: Path, head: Head) -> Core:
+def restore_core(path: Path, head: RecordingHead) -> Core:
     """Returns the core with its state at the start of a recording.
 
     Raises:
@@ -107,7 +114,7 @@ def restore_core(path: Path, head: Head) -> Core:
 
 
 def replay_exactly(
-    path: Path, head: Head, *, watch: Watch | None = None
+    path: Path, head: RecordingHead, *, watch: Watch | None = None
 ) -> tuple[ExactReplay, Core]:
     """Replays all events, up to the first whose commands differ.
 
@@ -134,7 +141,7 @@ def replay_exactly(
         except Exception as problem:  # noqa: BLE001  (any exception ends the replay)
             diverged = _divergence(events + 1, event, replayed, repr(problem))
             break
-        digest = chained(digest, line.event, replayed)
+        digest = next_digest(digest, line.event, replayed)
         if digest != line.digest:
             diverged = _divergence(events + 1, event, replayed, "")
             break
@@ -171,11 +178,11 @@ def _read_blocks(path: Path) -> Iterator[bytes]:
             while block := file.read(BLOCK_BYTES):
                 yield block
     except FileNotFoundError:
-        raise Unreadable("no_file") from None
+        raise UnreadableRecording("no_file") from None
     except EOFError:
-        raise Unreadable("cut") from None
+        raise UnreadableRecording("cut") from None
     except (OSError, zlib.error) as problem:
-        raise Unreadable("altered" if _is_gzip(path) else "no_journal") from problem
+        raise UnreadableRecording("altered" if _is_gzip(path) else "no_journal") from problem
 
 
 def _is_gzip(path: Path) -> bool:

@@ -23,7 +23,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.config import SchedulerConfig, read_policy, read_toml
 from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.core.soundness import faults
+from entraide_scheduler.core.policy_validation import find_faults
 from entraide_scheduler.gateway import (
     answer_validation,
     answer_writers,
@@ -200,7 +200,7 @@ def packed(*messages: Message) -> Any:
 
 def policy_of(path: Path) -> None:
     """Reads a policy and asks whether it is sound."""
-    tuple(faults(read_policy(path)))
+    tuple(find_faults(read_policy(path)))
 
 
 def chat_call() -> pool_pb2.InferenceRequest:

@@ -13,7 +13,7 @@ from tests.hostile.mutations import binary_like, json_like, text_like
 
 from entraide.errors import PoolError, RequestError
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.recording import Head, Unreadable, parts
+from entraide_scheduler.core.recording import RecordingHead, UnreadableRecording, read_parts
 from entraide_sim import (
     energy_inputs,
     policy_variants,
@@ -38,17 +38,17 @@ def first_parts(path: Path, count: int) -> bytes:
         data = file.read(1 << 18)
     size = 0
     try:
-        for _ in itertools.islice(parts([data]), count):
+        for _ in itertools.islice(read_parts([data]), count):
             size += 1
-    except Unreadable:
+    except UnreadableRecording:
         pass
     return data
 
 
 def read_recording(data: bytes, _: Path) -> None:
     """Reads the parts of a recording and restores the core at its beginning."""
-    for part in parts([data[:BLOCK], data[BLOCK:]]):
-        if isinstance(part, Head):
+    for part in read_parts([data[:BLOCK], data[BLOCK:]]):
+        if isinstance(part, RecordingHead):
             recording.restore_core(Path("x"), part)
 
 
@@ -168,10 +168,10 @@ CASES: dict[str, Case] = {
     "a recording": Case(
         read_recording,
         binary_like(JOURNAL),
-        (Unreadable, RequestError),
+        (UnreadableRecording, RequestError),
         (
             "entraide_scheduler.core.recording:",
-            "entraide_scheduler.core.recording:parts",
+            "entraide_scheduler.core.recording:read_parts",
             "entraide_scheduler.core.snapshot:read",
         ),
     ),

@@ -1,0 +1,272 @@
+"""Blocked jobs: those that a limit of their own keeps from every node that could take them now.
+
+A limit is the job's carbon cap, what is left of its co-op's, project's or key's quota of energy or
+carbon, or what is left of the energy that another co-op lends today. Blocked jobs wait, but take no
+turns, so a job behind them that fits does not wait for them. Decides in which order they are looked
+at again: one co-op after the other, and inside a co-op those first that were looked at longest ago;
+a caller that looks at a few each time comes to all of them. It refuses to know nodes, limits and
+counters.
+"""
+
+from collections import OrderedDict, deque
+from itertools import chain, islice
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.service_counters import BacklogKind, CoopCounter, ServiceCounter
+
+BlockedKey: TypeAlias = tuple[Shape, str, str, str]  # shape, co-op, project, class
+
+
+class BlockedState(Struct, frozen=True, array_like=True):
+    """The blocked jobs as a snapshot holds them, each list in its order.
+
+    Attributes:
+        lists: model, co-op, the names of its jobs that are due, and of the others.
+        due: model and co-op of the lists that have jobs that are due.
+    """
+
+    lists: list[tuple[str, str, list[str], list[str]]]
+    due: list[tuple[str, str]]
+
+
+class BlockedQueue:
+    """The blocked jobs of one shape, co-op, project and class, as a number.
+
+    Attributes:
+        coop, project, job_class: the lines that they count for.
+        kind, shape: of these jobs.
+        jobs: how many.
+    """
+
+    __slots__ = ("coop", "job_class", "jobs", "kind", "project", "shape")
+
+    def __init__(
+        self,
+        lines: tuple[CoopCounter, ServiceCounter, ServiceCounter],
+        *,
+        kind: BacklogKind,
+        shape: Shape,
+    ) -> None:
+        self.coop, self.project, self.job_class = lines
+        self.kind = kind
+        self.shape = shape
+        self.jobs = 0
+
+
+class BlockedList:
+    """One co-op's blocked jobs of one model, by order of arrival's number.
+
+    Attributes:
+        due: to be looked at again over all nodes, the first one first.
+        checked: looked at so; only a node that became cheaper or opened may change it for them.
+    """
+
+    __slots__ = ("checked", "due")
+
+    def __init__(self) -> None:
+        self.due: OrderedDict[int, Job] = OrderedDict()
+        self.checked: OrderedDict[int, Job] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.due) + len(self.checked)
+
+
+class BlockedJobs:
+    """All blocked jobs.
+
+    Attributes:
+        models: by model, then co-op; in the order in which co-ops are looked at.
+    """
+
+    def __init__(self) -> None:
+        self.models: dict[str, OrderedDict[str, BlockedList]] = {}
+        self._due: OrderedDict[tuple[str, str], BlockedList] = OrderedDict()
+        self._rows: dict[BlockedKey, BlockedQueue] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.models)
+
+    def __contains__(self, job: Job) -> bool:
+        coops = self.models.get(job.shape.model)
+        found = None if coops is None else coops.get(job.facts.coop)
+        return found is not None and (job.serial in found.due or job.serial in found.checked)
+
+    # What comes and goes.
+
+    def queue_of(self, job: Job) -> BlockedQueue | None:
+        """Returns the row for a job, if any of its equals is blocked."""
+        return self._rows.get(_row_key(job))
+
+    def add_queue(self, job: Job, queue: BlockedQueue) -> None:
+        """Takes a row for a job, the first of its kind."""
+        self._rows[_row_key(job)] = queue
+
+    def add(self, job: Job, *, due: bool) -> None:
+        """Blocks a job whose row is there."""
+        self._rows[_row_key(job)].jobs += 1
+        model, coop = job.shape.model, job.facts.coop
+        coops = self.models.setdefault(model, OrderedDict())
+        found = coops.get(coop)
+        if found is None:
+            found = coops[coop] = BlockedList()
+        if due:
+            found.due[job.serial] = job
+            self._due.setdefault((model, coop), found)
+        else:
+            found.checked[job.serial] = job
+
+    def remove(self, job: Job) -> BlockedQueue:
+        """Blocks a job no more; returns its row, which has gone when it is empty."""
+        model, coop = job.shape.model, job.facts.coop
+        coops = self.models[model]
+        found = coops[coop]
+        if found.due.pop(job.serial, None) is None:
+            del found.checked[job.serial]
+        elif not found.due:
+            del self._due[model, coop]
+        if not found:
+            del coops[coop]
+            if not coops:
+                del self.models[model]
+        queue = self._rows[_row_key(job)]
+        queue.jobs -= 1
+        if not queue.jobs:
+            del self._rows[_row_key(job)]
+        return queue
+
+    def clear(self) -> None:
+        """Forgets all blocked jobs."""
+        self.models.clear()
+        self._due.clear()
+        self._rows.clear()
+
+    def jobs(self) -> list[Job]:
+        """Returns all blocked jobs, in no order that matters."""
+        return [
+            job
+            for coops in self.models.values()
+            for found in coops.values()
+            for part in (found.due, found.checked)
+            for job in part.values()
+        ]
+
+    def heads(self) -> list[tuple[Job, int]]:
+        """Returns the first job of each row, by arrival, and how many jobs the row has."""
+        first: dict[BlockedKey, Job] = {}
+        for job in self.jobs():
+            key = _row_key(job)
+            known = first.get(key)
+            if known is None or job.serial < known.serial:
+                first[key] = job
+        return [(job, self._rows[key].jobs) for key, job in first.items()]
+
+    def queues(self) -> list[BlockedQueue]:
+        """Returns the rows."""
+        return list(self._rows.values())
+
+    # What is looked at again.
+
+    @property
+    def has_due(self) -> bool:
+        """Whether any job is due to be looked at over all nodes."""
+        return bool(self._due)
+
+    def is_due(self, job: Job) -> bool:
+        """Tells whether a job is due to be looked at over all nodes."""
+        found = self._due.get((job.shape.model, job.facts.coop))
+        return found is not None and job.serial in found.due
+
+    def recall_coop(self, coop: str) -> None:
+        """Makes a co-op's jobs due: its quotas, or what its answers are expected to be, changed."""
+        for model, coops in self.models.items():
+            if coop in coops:
+                self._recall(model, coop, coops[coop])
+
+    def recall_model(self, model: str) -> None:
+        """Makes the jobs of a model due: many of its nodes changed."""
+        coops = self.models.get(model)
+        if coops is not None:
+            for coop, found in coops.items():
+                self._recall(model, coop, found)
+
+    def recall_all(self) -> None:
+        """Makes all jobs due."""
+        for model in self.models:
+            self.recall_model(model)
+
+    def _recall(self, model: str, coop: str, found: BlockedList) -> None:
+        if found.due:
+            found.due.update(found.checked)
+            found.checked.clear()
+        else:
+            found.due, found.checked = found.checked, found.due
+        self._due.setdefault((model, coop), found)
+
+    def next_due(self) -> Job | None:
+        """Returns the job to look at next over all nodes; None when none is due.
+
+        The caller takes it out.
+        """
+        if not self._due:
+            return None
+        name, found = next(iter(self._due.items()))
+        self._due.move_to_end(name)
+        return next(iter(found.due.values()))
+
+    def take_some(self, model: str, most: int) -> list[Job]:
+        """Returns a few jobs of a model, to be held against one node; each goes to the back.
+
+        Args:
+            model: of the node.
+            most: so many at most; one of each co-op, then a second one, and so on.
+        """
+        coops = self.models.get(model)
+        if coops is None:
+            return []
+        taken: list[Job] = []
+        turns = deque(
+            (coop, chain(found.checked.values(), found.due.values()))
+            for coop, found in islice(coops.items(), most)
+        )
+        while turns and len(taken) < most:
+            coop, rest = turns.popleft()
+            job = next(rest, None)
+            if job is not None:
+                taken.append(job)
+                turns.append((coop, rest))
+        for job in taken:
+            found = coops[job.facts.coop]
+            part = found.checked if job.serial in found.checked else found.due
+            part.move_to_end(job.serial)
+        if taken:
+            while next(iter(coops)) != taken[-1].facts.coop:
+                coops.move_to_end(next(iter(coops)))
+            coops.move_to_end(taken[-1].facts.coop)
+        return taken
+
+    def dump(self) -> BlockedState:
+        """Returns the blocked jobs by name, to be written down."""
+        lists = [
+            (
+                model,
+                coop,
+                [job.facts.job for job in found.due.values()],
+                [job.facts.job for job in found.checked.values()],
+            )
+            for model, coops in self.models.items()
+            for coop, found in coops.items()
+        ]
+        return BlockedState(lists, list(self._due))
+
+    def order(self, state: BlockedState) -> None:
+        """Puts the lists that have due jobs in the order that was written down."""
+        for name in state.due:
+            self._due.move_to_end(name)
+
+
+def _row_key(job: Job) -> BlockedKey:
+    facts = job.facts
+    return job.shape, facts.coop, facts.project, facts.job_class

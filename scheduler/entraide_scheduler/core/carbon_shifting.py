@@ -1,0 +1,175 @@
+"""Green hours: at what intensity a waiting batch job may start now, and what it waits for.
+
+Decides what the pure plan of ``shift_planner`` is told: the work that waits for the same model, and
+by zone the slots that batch work may hold and what a token takes there. What an hour costs now is
+not
+a part of the plan: each node is held against it as it is for the very job, with what is left of
+its site's sun. It refuses to know turns and picks: a node where a job should not start yet is
+excluded by one more rule.
+"""
+
+from collections.abc import Iterable
+
+from entraide.types import NodeState
+from entraide_scheduler.core.batch_backlog import BatchWork, batch_work_of
+from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
+from entraide_scheduler.core.intensity_forecast import HOUR_S, Signal
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.replica_index import ReplicaView
+from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.shift_planner import STEP_S, GreenerHour, StartLimit, ZoneCapacity
+from entraide_scheduler.core.state import State
+
+UPPER_RUNS = 3.0  # a run seldom takes so many times what it takes on average
+PER_TOKEN = (0.0, 1.0)  # of a shape: what its jobs are is not known there
+
+
+def batch_work_for(state: State, job: Job) -> BatchWork | None:
+    """Returns what a job adds to the waiting work; None when it may not, or need not, wait."""
+    facts = job.facts
+    terms = state.classes[facts.job_class]
+    if not terms.green_hours:
+        return None
+    deadline_at = facts.deadline_at
+    if terms.completion_s is not None:
+        promised_at = job.requested_at + terms.completion_s
+        deadline_at = promised_at if deadline_at is None else min(deadline_at, promised_at)
+    if deadline_at is None:
+        return None
+    run_s = state.length_predictor.run_s(facts.model)
+    wait = batch_work_of(deadline_at, upper_s=UPPER_RUNS * run_s, run_s=run_s)
+    return wait if wait.hour * HOUR_S > state.now + STEP_S else None
+
+
+def add_waiting(state: State, job: Job) -> None:
+    """Counts a job that begins to wait."""
+    if job.wait is not None:
+        state.shift_planner.backlog.add(job.shape.model, job.facts.coop, job.wait)
+
+
+def remove_waiting(state: State, job: Job) -> None:
+    """Counts a job that waits no longer."""
+    if job.wait is not None:
+        state.shift_planner.backlog.remove(job.shape.model, job.facts.coop, job.wait)
+
+
+def most_g_per_kwh(
+    state: State, job: Job, at: float, tokens: tuple[float, float]
+) -> dict[str, float] | None:
+    """Returns by zone the highest intensity at which a job may start now; None for any.
+
+    Args:
+        state: the core's.
+        job: that waits.
+        at: now, seconds since the epoch.
+        tokens: of its prompt, and expected of its answers.
+    """
+    if job.wait is None:
+        return None
+    return _verdict(state, job.shape, job.wait.hour, at, tokens).most_g_per_kwh
+
+
+def may_start(state: State, shape: Shape, view: ReplicaView) -> bool:
+    """Tells whether a shape's jobs may start on a replica now, as far as green hours go."""
+    if not shape.green_h:
+        return True
+    verdict = _verdict(state, shape, shape.green_h, state.now, PER_TOKEN)
+    return verdict.allows(view.zone, view.cost.g_per_kwh)
+
+
+def schedule_retry(state: State) -> None:
+    """Sees to it that what waits for greener hours is looked at again."""
+    state.deadlines.set("green", "", float((int(state.now) // STEP_S + 1) * STEP_S))
+
+
+def handle_due(state: State, _: str) -> None:
+    """A quarter of an hour has passed."""
+    _look_again(state)
+
+
+def handle_intensity(state: State, event: IntensityChanged) -> None:
+    """A zone's intensity was told."""
+    state.shift_planner.forecast.record_intensity(event)
+
+
+def handle_forecast(state: State, event: ForecastIssued) -> None:
+    """A zone's forecast was issued."""
+    state.shift_planner.forecast.record_forecast(event)
+    _look_again(state)
+
+
+def _look_again(state: State) -> None:
+    state.queue.unblock_all_shapes(lambda shape: bool(shape.green_h))
+    state.queue.blocked.recall_all()
+
+
+def explanation_values(
+    state: State, job: Job, views: Iterable[ReplicaView], at: float, tokens: tuple[float, float]
+) -> Values:
+    """Returns the numbers behind waiting for a greener hour.
+
+    Args:
+        state: the core's.
+        job: that waits.
+        views: where it could start now; the one with the least intensity is told.
+        at: now, seconds since the epoch.
+        tokens: of its prompt, and expected of its answers.
+    """
+    hour = job.shape.green_h if job.wait is None else job.wait.hour
+    told: Values = {"latest_start_at": float(hour * HOUR_S)}
+    view = min(views, key=lambda one: (one.cost.g_per_kwh, one.name), default=None)
+    if view is not None:
+        told |= {"zone": view.zone, "now_g_per_kwh": view.cost.g_per_kwh}
+    later = _verdict(state, job.shape, hour, at, tokens).later
+    return told if later is None else told | _later(state, later)
+
+
+def _later(state: State, later: GreenerHour) -> Values:
+    told: Values = {
+        "then_zone": later.zone,
+        "then_g_per_kwh": later.g_per_kwh,
+        "then_at": float(later.hour * HOUR_S),
+        "signal": later.signal.value,
+    }
+    issued_at = state.shift_planner.forecast.issued_at(later.zone)
+    if later.signal is Signal.FORECAST and issued_at is not None:
+        told["issued_at"] = issued_at
+    return told
+
+
+def _verdict(
+    state: State, shape: Shape, hour: int, at: float, tokens: tuple[float, float]
+) -> StartLimit:
+    return state.shift_planner.start_limit(
+        shape,
+        hour,
+        at=at,
+        terms=state.policy.deferral,
+        tokens=tokens,
+        version=state.fleet.replica_index.version,
+        supplies=lambda: _supplies(state, shape),
+    )
+
+
+def _supplies(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
+    """Returns the slots that a shape's work may hold, by zone.
+
+    What a token takes is reckoned by the cards, at a full batch: what is learned changes with
+    every run, and a plan must not.
+    """
+    slots: dict[str, int] = {}
+    input_uwh: dict[str, float] = {}
+    output_uwh: dict[str, float] = {}
+    for view in state.fleet.eligible_nodes(shape).views:
+        if view.node.state is not NodeState.LIVE or not view.node.accepting:
+            continue
+        zone, batch = view.zone, view.load.batch_slots
+        slots[zone] = slots.get(zone, 0) + batch
+        input_uwh[zone] = input_uwh.get(zone, 0.0) + batch * view.typical_input_uwh
+        output_uwh[zone] = output_uwh.get(zone, 0.0) + batch * view.typical_output_uwh
+    return tuple(
+        ZoneCapacity(
+            zone, float(slots[zone]), input_uwh[zone] / slots[zone], output_uwh[zone] / slots[zone]
+        )
+        for zone in sorted(slots)
+    )

@@ -1,0 +1,127 @@
+"""Alone: a job during which an engine exited is tried once more, with an engine to itself.
+
+Decides which engine that is and keeps others off it: a replica of another co-op than the one whose
+engine exited, else of another node, else the same one, started again. Where every such replica has
+runs, one takes no more until it is empty. A co-op has one job at a time that holds a replica, and
+all together hold one in ``REPLICAS_PER_RUN`` live replicas of a model at most, one at least: what
+must run alone never holds up the pool.
+"""
+
+from msgspec import structs
+
+from entraide.types import NodeState
+from entraide_scheduler.core.records import ExclusiveReplica, Job, Shape
+from entraide_scheduler.core.replica_index import ReplicaView, blocked_code, is_only_occupied
+from entraide_scheduler.core.state import State
+
+REPLICAS_PER_RUN = 4
+
+NO_NODES: frozenset[str] = frozenset()
+
+
+def require_exclusive(job: Job, node: str, lender: str) -> None:
+    """Has a job that is not in line run alone from now on, on another engine than this node's."""
+    job.exits = (*job.exits, (node, lender))
+    job.alone, job.wait = True, None
+    job.shape = exclusive_shape(job, job.shape)
+
+
+def exclusive_shape(job: Job, shape: Shape) -> Shape:
+    """Returns the shape of a job that must run alone: no other job has the same."""
+    return structs.replace(shape, alone=job.facts.job, coop=job.facts.coop, green_h=0)
+
+
+def excluded_nodes(state: State, job: Job) -> frozenset[str]:
+    """Returns the nodes whose engines do not count as another one for a job."""
+    if not job.exits:
+        return NO_NODES
+    eligible = state.fleet.eligible_nodes(job.shape).views
+    usable = [
+        view for view in eligible if view.node.state is NodeState.LIVE and view.node.accepting
+    ]
+    nodes, lenders = {node for node, _ in job.exits}, {lender for _, lender in job.exits}
+    if any(view.coop not in lenders for view in usable):
+        return frozenset(view.name for view in eligible if view.coop in lenders)
+    if any(view.name not in nodes for view in usable):
+        return frozenset(nodes)
+    return NO_NODES
+
+
+def may_hold_replica(state: State, job: Job) -> bool:
+    """Tells whether a job may have a replica to itself now."""
+    if job.facts.job in state.exclusive_replicas:
+        return True
+    model = job.facts.model
+    if any(held.coop == job.facts.coop for held in state.exclusive_replicas.values()):
+        return False
+    views = state.fleet.replica_index.by_model.get(model, {}).values()
+    live = sum(view.node.state is NodeState.LIVE for view in views)
+    held = sum(one.model == model for one in state.exclusive_replicas.values())
+    return held < max(1, live // REPLICAS_PER_RUN)
+
+
+def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
+    """Gives a replica to a job alone."""
+    name = job.facts.job
+    known = state.exclusive_replicas.get(name)
+    if known is not None and (known.node, known.model) != (view.name, view.replica.model):
+        release_replica(state, name)
+    view.load.reserved = name
+    state.exclusive_replicas[name] = ExclusiveReplica(view.name, view.replica.model, job.facts.coop)
+    state.fleet.replica_index.update_node(view.node, state.now)
+
+
+def reserve_replica(state: State, job: Job) -> None:
+    """Has a replica emptied for a job that found none which runs nothing."""
+    name, shut = job.facts.job, excluded_nodes(state, job)
+    known = state.exclusive_replicas.get(name)
+    if known is not None:
+        view = state.fleet.replica_index.view_of(known.model, known.node)
+        usable = view is not None and view.load.reserved == name
+        if view is not None and usable and view.name not in shut and _is_usable(view, job):
+            return
+        release_replica(state, name)
+    if not may_hold_replica(state, job):
+        return
+    found = [
+        view
+        for view in state.fleet.eligible_nodes(job.shape).views
+        if view.name not in shut and not view.load.reserved and _is_usable(view, job)
+    ]
+    if found:
+        hold_replica(state, job, min(found, key=lambda view: (view.load.leases, view.name)))
+
+
+def _is_usable(view: ReplicaView, job: Job) -> bool:
+    """Tells whether nothing but its runs keeps a job from a replica."""
+    return is_only_occupied(blocked_code(view, job.shape))
+
+
+def release_replica(state: State, name: str) -> None:
+    """Takes from a job the replica that it had to itself, if it had one."""
+    held = state.exclusive_replicas.pop(name, None)
+    if held is None:
+        return
+    node = state.fleet.nodes.get(held.node)
+    load = None if node is None else node.loads.get(held.model)
+    if node is not None and load is not None and load.reserved == name:
+        load.reserved = ""
+        if node.state is not NodeState.LEFT:
+            state.fleet.replica_index.update_node(node, state.now)
+            state.queue.unblock_shapes(held.model, lambda _: True)
+    retry_waiting(state)
+
+
+def retry_waiting(state: State) -> None:
+    """Looks again at the jobs in line that must run alone."""
+    state.queue.unblock_all_shapes(lambda shape: bool(shape.alone))
+
+
+def restore(state: State) -> None:
+    """Finds out, after a snapshot, which job has which replica to itself."""
+    for name, node in state.fleet.nodes.items():
+        for model, load in node.loads.items():
+            if load.reserved:
+                job, lease = state.jobs.get(load.reserved), state.leases.get(load.reserved)
+                coop = job.facts.coop if job is not None else lease.terms.borrower if lease else ""
+                state.exclusive_replicas[load.reserved] = ExclusiveReplica(name, model, coop)

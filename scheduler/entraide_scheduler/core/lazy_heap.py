@@ -1,0 +1,105 @@
+"""Lazy heap: the items that compete on one level of the fair share, least key first.
+
+An item's key rises while the item is in the heap, so an entry that has become too low is corrected
+when the entry reaches the top (lazy update). Only a key that falls must be reported, by
+``decrease_key``. The order depends on the keys alone, never on the heap's history.
+"""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+
+SLACK = 16  # dead entries that a heap may hold beyond as many as it has items
+
+
+class HeapItem(Protocol):
+    """A place in some turns.
+
+    Attributes:
+        entry: its living entry in the heap; None when it has left.
+    """
+
+    __slots__ = ()
+
+    entry: "HeapKey[Any] | None"
+
+    def __lt__(self, _: object) -> bool:
+        """Says that it has no order: keys that are equal up to here are of the same line."""
+        return False
+
+
+P = TypeVar("P", bound=HeapItem)
+HeapKey: TypeAlias = tuple[int, float, int, str, P]  # tier, counter, running jobs, name, place
+
+
+class LazyHeap(Generic[P]):
+    """Places of lines that wait, least key first; a heap that is corrected lazily.
+
+    Each place has one living entry, which is never above its true key: a key that rises needs
+    nothing, a key that falls must be told by ``fell``. So the order depends on the keys alone,
+    and never on what happened to the heap before.
+
+    Attributes:
+        key: tells a place's key; no two places have the same name.
+        pushed: called when the least key may have fallen, for those who order turns by it.
+    """
+
+    __slots__ = ("_heap", "_size", "key", "pushed")
+
+    def __init__(
+        self, key: Callable[[P], HeapKey[P]], pushed: Callable[[], None] | None = None
+    ) -> None:
+        self.key = key
+        self.pushed = pushed
+        self._heap: list[HeapKey[P]] = []
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def items(self) -> list[P]:
+        """Returns the places of those that wait, in no order."""
+        return [entry[4] for entry in self._heap if entry[4].entry is entry]
+
+    def add(self, item: P) -> None:
+        """Puts a place among those that wait."""
+        self._size += 1
+        self._push(item, self.key(item))
+
+    def remove(self, item: P) -> None:
+        """Takes a place out; its entry dies where it is."""
+        item.entry = None
+        self._size -= 1
+        if len(self._heap) > 2 * self._size + SLACK:
+            self._heap = [entry for entry in self._heap if entry[4].entry is entry]
+            heapify(self._heap)
+
+    def decrease_key(self, item: P) -> None:
+        """Notes that a key may have fallen."""
+        key = self.key(item)
+        assert item.entry is not None
+        if key < item.entry:
+            self._push(item, key)
+
+    def peek(self) -> HeapKey[P]:
+        """Returns the least key; at least one place must be taken."""
+        heap = self._heap
+        while True:
+            entry = heap[0]
+            item = entry[4]
+            if item.entry is not entry:
+                heappop(heap)
+                continue
+            key = self.key(item)
+            if key == entry:
+                return entry
+            item.entry = key
+            heapreplace(heap, key)
+            if heap[0] is key:
+                return key
+
+    def _push(self, item: P, key: HeapKey[P]) -> None:
+        item.entry = key
+        heappush(self._heap, key)
+        if self.pushed is not None:
+            self.pushed()

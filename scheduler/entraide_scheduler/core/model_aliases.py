@@ -1,0 +1,135 @@
+"""Menu: which model a request means that names a size, or leaves the choice to the pool.
+
+Decides in this order: a model that a live node serves, then one that a live node could load, then
+the same of nodes that take nothing now; among equals the smallest (by active parameters, then by
+parameters), and for ``auto`` those first that do not reason. A name that a node serves or the
+catalogue has is that model, whatever else it could mean. It refuses to know speeds and turns.
+"""
+
+from msgspec import Struct, structs
+
+from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
+from entraide.types import DataClass, Lending, NodeState, RequestFacts
+from entraide_scheduler.core.fleet import EligibleNodes, Fleet
+from entraide_scheduler.core.loadable_index import is_leaving
+from entraide_scheduler.core.records import Node, Shape
+
+REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
+FAILURES_MAX = 3  # failures in a row after which a node's rest counts: nobody waits for it
+NO_CATALOGUE = Catalogue(0, 0.0, ())
+UNREACHABLE = 9  # no node serves the model, and none could
+
+
+class ModelAliases:
+    """The catalogue, and what its names mean.
+
+    Attributes:
+        catalogue: as the pool has it.
+        entries: its models by name, the smallest first.
+    """
+
+    def __init__(self) -> None:
+        self.catalogue = NO_CATALOGUE
+        self.entries: dict[str, ModelEntry] = {}
+
+    def set_catalogue(self, catalogue: Catalogue) -> None:
+        """Takes another catalogue."""
+        self.catalogue = catalogue
+        self.entries = {entry.name: entry for entry in sorted(catalogue.models, key=_size)}
+
+    def resolve(self, fleet: Fleet, facts: RequestFacts, at: float) -> str:
+        """Returns the model that a request means; "" when no model does what it asks."""
+        asked = facts.model
+        if asked not in ALIASES or asked in fleet.contexts or asked in self.entries:
+            return asked
+        best, found = UNREACHABLE, ""
+        for name in self._fitting(fleet, asked):
+            eligible = fleet.eligible_nodes(shape_for(fleet, facts, name))
+            rank = reach_rank(eligible, name, coop=facts.coop, at=at)
+            if rank < best:
+                best, found = rank, name
+            if not best:
+                break
+        return found
+
+    def _fitting(self, fleet: Fleet, alias: str) -> list[str]:
+        """Returns the models that an alias may mean, the preferred ones first."""
+        sizes = ALIASES[alias]
+        known = [entry for entry in self.entries.values() if fleet.offers(entry.name)]
+        entries = [entry for entry in known if entry.size in sizes]
+        if alias != AUTO:
+            return [entry.name for entry in entries]
+        entries.sort(key=lambda entry: entry.reasoning)
+        others = sorted(name for name in fleet.contexts if name not in self.entries)
+        return [*(entry.name for entry in entries), *others]
+
+
+def _size(entry: ModelEntry) -> tuple[int, int, str]:
+    return entry.active_parameters or entry.parameters, entry.parameters, entry.name
+
+
+class AliasMeaning(Struct, frozen=True):
+    """What an alias means now to whoever asks for nothing special."""
+
+    alias: str
+    model: str
+
+
+def meanings(
+    menu: ModelAliases, fleet: Fleet, facts: RequestFacts, at: float
+) -> list[AliasMeaning]:
+    """Returns what each alias means now; those that mean nothing are left out.
+
+    Args:
+        menu: with the catalogue.
+        fleet: the nodes.
+        facts: a request; its model is not looked at.
+        at: now, seconds since the epoch.
+    """
+    found = [
+        AliasMeaning(alias, menu.resolve(fleet, structs.replace(facts, model=alias), at))
+        for alias in ALIASES
+    ]
+    return [one for one in found if one.model not in ("", one.alias)]
+
+
+def shape_for(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
+    """Returns the least that a request needs of a node which serves a model."""
+    return Shape(
+        model=model,
+        features=tuple(sorted(facts.features)) if facts.features else (),
+        jurisdiction=facts.jurisdiction,
+        data_class=facts.data_class,
+        coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
+        context_tokens=fleet.round_context(model, facts.input_tokens_est + 1),
+    )
+
+
+def reach_rank(eligible: EligibleNodes, model: str, *, coop: str, at: float) -> int:
+    """Returns how near a model is: 0 served, 1 loadable, 2 and 3 the same but not right now."""
+    best = UNREACHABLE
+    for view in eligible.views:
+        node = view.node
+        if node.state in REACHABLE and not is_leaving(node, model):
+            if _takes(node, coop):
+                return 0
+            best = 2
+    for node in eligible.could_load:
+        if node.state in REACHABLE and not is_exhausted(node, model, at):
+            rest = node.rests.get(model)
+            if _takes(node, coop) and (rest is None or rest.until <= at):
+                return 1
+            best = min(best, 3)
+    return best
+
+
+def _takes(node: Node, coop: str) -> bool:
+    """Tells whether a node takes a co-op's work now, as far as its owner's own rules go."""
+    lends = node.card.coop == coop or node.lending is not Lending.OWN_ONLY
+    return node.state is NodeState.LIVE and node.accepting and lends
+
+
+def is_exhausted(node: Node, model: str, at: float) -> bool:
+    """Tells whether a node failed to load a model so often that nobody waits for it now."""
+    rest = node.rests.get(model)
+    return rest is not None and rest.failures >= FAILURES_MAX and rest.until > at

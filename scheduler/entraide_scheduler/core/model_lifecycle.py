@@ -1,0 +1,374 @@
+"""Models: what becomes of the plan to load and unload them, as nodes answer.
+
+Decides when the plan is looked at, carries its steps out as orders to nodes and takes in what comes
+of them: a card that lists the model, a failure after which the node rests, or nothing for too long.
+A request that named a size and waits is given another model when its own does not come. What the
+plan is stands in ``model_planner``; the states of an order in ``state_machines.MODEL_LOAD``.
+"""
+
+from msgspec import structs
+
+from entraide.types import NodeState
+from entraide_scheduler.core import admission, carbon_shifting
+from entraide_scheduler.core.commands import LoadModel, UnloadModel
+from entraide_scheduler.core.events import CatalogueChanged, LoadAsked, LoadFailed, UnloadAsked
+from entraide_scheduler.core.model_planner import (
+    HOUR_S,
+    OPERATOR,
+    TICK_S,
+    PlanStep,
+    await_model,
+    best_loader,
+    expects_missed_promise,
+    plan_models,
+    step_for,
+    used_bytes,
+)
+from entraide_scheduler.core.records import Job, LoadBackoff, ModelLoad, Node
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.state_machines import ModelLoadState
+
+BEGIN_S = 30.0  # a node that was told to load a model shows it by then, or has failed
+LATE = 2.0  # times what it was expected to take, where its card does not say that it loads
+ROOM_MOST_S = 900.0  # until room is made: what is unloaded finishes its runs first
+LOAD_MOST_S = 21_600.0  # a node that says it loads a model has so long: weights may be large
+AGAIN_S = 30.0  # a node that still serves what it should unload is told again
+# What a node says that has not tried: nobody knows yet whether it would fail.
+NOT_TRIED = ("load_not_now", "load_resting", "load_too_many")
+NOT_BEGUN = "not_begun"  # the node neither loaded the model nor said why
+UNLOADING = "unloading"
+LATE_LOAD = "late"  # why a model is the pool's that came after it was given up
+
+
+# What comes.
+
+
+def handle_catalogue(state: State, event: CatalogueChanged) -> None:
+    """The pool has another catalogue."""
+    state.model_aliases.set_catalogue(event.catalogue)
+    resolve_aliases_again(state)
+
+
+def run_plan(state: State, _: str) -> None:
+    """It is time to look at the plan again."""
+    state.demand.due = True
+
+
+def handle_node_change(state: State) -> None:
+    """A node came, went, or changed what it takes."""
+    if state.fleet.loadable_index.nodes:
+        state.demand.due = True
+
+
+def handle_hello(state: State, node: Node) -> None:
+    """A node said hello: holds its card against its orders."""
+    card, had = node.card, bool(node.orders)
+    for model, order in list(node.orders.items()):
+        if model in node.replicas:
+            if order.state is ModelLoadState.LOADING:
+                order.step("serve", state.now)
+                node.rests.pop(model, None)
+            elif order.state is ModelLoadState.UNLOADING:
+                _shut(state, node, model)
+        elif order.state in (ModelLoadState.LOADED, ModelLoadState.UNLOADING):
+            _over(node, order, "gone", state.now)
+    for model, rest in list(node.rests.items()):
+        if model in node.replicas and rest.code == NOT_BEGUN:
+            _adopt(state, node, model)
+        if rest.until + HOUR_S < state.now or model not in node.loadable:
+            del node.rests[model]
+    if had or node.orders or card.loadable:
+        state.fleet.update_model_loads(node)
+    handle_node_change(state)
+
+
+def _adopt(state: State, node: Node, model: str) -> None:
+    """Takes a model for the pool's that came after it was given up."""
+    offer = next((one for one in node.card.loadable if one.model == model), None)
+    if offer is not None:
+        now = state.now
+        node.orders[model] = ModelLoad(
+            model, ModelLoadState.LOADED, now, now, offer.memory_bytes, LATE_LOAD, now
+        )
+
+
+def handle_restart(state: State) -> None:
+    """The scheduler started: what nodes were told to do has its full time again."""
+    for node in state.fleet.loadable_index.nodes.values():
+        for order in node.orders.values():
+            order.told_at = state.now
+            if order.state is ModelLoadState.MAKING_ROOM:
+                order.since = state.now
+
+
+def handle_node_left(state: State, node: Node) -> None:
+    """A node is about to leave: its orders are over."""
+    for order in list(node.orders.values()):
+        _over(node, order, "gone", state.now)
+    handle_node_change(state)
+
+
+def handle_load_failed(state: State, event: LoadFailed) -> None:
+    """A node could not load a model: it rests, and others are looked at."""
+    node = state.fleet.nodes.get(event.node)
+    order = None if node is None else node.orders.get(event.model)
+    if node is None or order is None or order.state is not ModelLoadState.LOADING:
+        state.drop("load_failed", node=event.node)
+        return
+    _fail(state, node, order, event.code)
+    resolve_aliases_again(state)
+
+
+def handle_load_asked(state: State, event: LoadAsked) -> None:
+    """The operator wants a model on a node; memory and offers are looked at, reasons are not."""
+    node = state.fleet.nodes.get(event.node)
+    if node is None or why_not(node, event.model):
+        state.drop("load_asked", node=event.node)
+    else:
+        _load(state, node, event.model, OPERATOR)
+
+
+def placement(state: State, model: str, name: str) -> PlanStep | str:
+    """Returns what loading a model at the operator's word comes to, or a code of why not.
+
+    Args:
+        state: the core's.
+        model: public name.
+        name: of the node; "" for the best one that could.
+    """
+    could = state.fleet.loadable_index.by_model.get(model, {})
+    node = state.fleet.nodes.get(name)
+    if not name:
+        node = best_loader(state, [one for one in could.values() if not why_not(one, model)], model)
+    if node is None:
+        return "unknown_node" if name else "no_node"
+    why = why_not(node, model)
+    return why or step_for(state, node, model, OPERATOR)
+
+
+def why_not(node: Node, model: str) -> str:
+    """Returns why a node cannot load a model at the operator's word now, a code; "" if it can."""
+    offer = node.loadable.get(model)
+    if model in node.replicas:
+        return "already_loaded"
+    if offer is None:
+        return "not_loadable"
+    if node.state is not NodeState.LIVE:
+        return "node_not_live"
+    if node.card.loading or any(
+        order.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING)
+        for order in node.orders.values()
+    ):
+        return "node_loading"
+    room_bytes = node.card.models_bytes - used_bytes(node)
+    return "" if offer.memory_bytes <= room_bytes else "no_room"
+
+
+def handle_unload_asked(state: State, event: UnloadAsked) -> None:
+    """The operator wants a model gone that was loaded at the pool's word."""
+    node = state.fleet.nodes.get(event.node)
+    order = None if node is None else node.orders.get(event.model)
+    if node is None or order is None or order.state is not ModelLoadState.LOADED:
+        state.drop("unload_asked", node=event.node)
+        return
+    _unload(state, node, order)
+
+
+def record_request(state: State, job: Job) -> None:
+    """A job was admitted: counts it, and sees to it that the plan is looked at if it may help."""
+    shelf = state.fleet.loadable_index
+    if not shelf.nodes:
+        return
+    facts, demand = job.facts, state.demand
+    tokens = state.length_predictor.output_tokens(
+        facts.coop, facts.model, at_most=job.output_tokens_max
+    )
+    half_life_s = state.policy.models.half_life_s
+    demand.record_request(facts.model, tokens * max(1, facts.choices), state.now, half_life_s)
+    await_model(state, job)
+
+
+# What is done.
+
+
+def apply_plan(state: State) -> bool:
+    """Looks at the plan and carries it out; returns whether a load has failed for good."""
+    demand = state.demand
+    demand.due = False
+    some_failed = _give_up(state)
+    if some_failed:
+        resolve_aliases_again(state)
+    _watch_promises(state)
+    for node in list(state.fleet.loadable_index.sorted_nodes()):
+        _go_on(state, node)
+    for step in plan_models(state):
+        _take(state, step)
+    demand.due = False
+    fleet = state.fleet
+    demand.considered = {
+        shape: None
+        for shape in state.queue.shapes
+        if shape.model in fleet.loadable_index.by_model and not fleet.eligible_nodes(shape).views
+    }
+    _wake(state)
+    return some_failed
+
+
+def _watch_promises(state: State) -> None:
+    """Notes the models whose waiting jobs are expected to miss their promise."""
+    rows: dict[str, list[tuple[Job, int]]] = {}
+    for job, count in state.queue.heads():
+        if job.facts.model in state.fleet.loadable_index.by_model:
+            rows.setdefault(job.facts.model, []).append((job, count))
+    for model, waiting in rows.items():
+        if model in state.fleet.replica_index.by_model and expects_missed_promise(
+            state, model, waiting
+        ):
+            first = min(waiting, key=lambda row: row[0].serial)[0]
+            state.demand.record_missed(first.shape, state.now)
+
+
+def _give_up(state: State) -> bool:
+    """Fails the orders that nothing came of in time; tells again what was not heard."""
+    now, some = state.now, False
+    for node in list(state.fleet.loadable_index.sorted_nodes()):
+        for order in list(node.orders.values()):
+            if order.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
+                if now >= _late_at(node, order):
+                    _fail(state, node, order, NOT_BEGUN)
+                    some = True
+            elif order.state is ModelLoadState.UNLOADING and now >= order.told_at + AGAIN_S:
+                order.told_at = now
+                state.emit(UnloadModel(state.cause, node.card.node, order.model))
+    return some
+
+
+def _late_at(node: Node, order: ModelLoad) -> float:
+    """Returns when an order that has not come to anything has failed."""
+    if order.state is ModelLoadState.MAKING_ROOM:
+        return order.since + ROOM_MOST_S
+    if order.model in node.card.loading:
+        return order.told_at + LOAD_MOST_S
+    return order.told_at + max(BEGIN_S, LATE * (order.ready_at - order.told_at))
+
+
+def _go_on(state: State, node: Node) -> None:
+    """Tells a node to load what room was made for; or nothing, if nobody waits for it any more."""
+    for order in list(node.orders.values()):
+        if order.state is not ModelLoadState.MAKING_ROOM or node.state is not NodeState.LIVE:
+            continue
+        waited = any(job.facts.model == order.model for job, _ in state.queue.heads())
+        if order.reason != OPERATOR and not waited:
+            _over(node, order, "gone", state.now)
+            state.fleet.update_model_loads(node)
+        elif used_bytes(node) <= node.card.models_bytes:
+            takes_s = order.ready_at - order.since
+            order.step("ask", state.now)
+            order.told_at, order.ready_at = state.now, state.now + takes_s
+            state.fleet.update_model_loads(node)
+            state.emit(LoadModel(state.cause, node.card.node, order.model))
+
+
+def _take(state: State, step: PlanStep) -> None:
+    node = state.fleet.nodes[step.node]
+    if step.load:
+        _load(state, node, step.model, step.reason)
+    else:
+        _unload(state, node, node.orders[step.model])
+
+
+def _load(state: State, node: Node, model: str, reason: str) -> None:
+    now, offer = state.now, node.loadable[model]
+    fits = used_bytes(node) + offer.memory_bytes <= node.card.models_bytes
+    first = ModelLoadState.LOADING if fits else ModelLoadState.MAKING_ROOM
+    ready_at = now + offer.load_s
+    node.orders[model] = ModelLoad(model, first, now, ready_at, offer.memory_bytes, reason, now)
+    node.asked_loads = (*[at for at in node.asked_loads if at > now - HOUR_S], now)
+    state.fleet.update_model_loads(node)
+    state.demand.record_help(model)
+    state.deadlines.set("models", "", now + TICK_S)
+    if fits:
+        state.emit(LoadModel(state.cause, node.card.node, model))
+
+
+def _unload(state: State, node: Node, order: ModelLoad) -> None:
+    order.step("unload", state.now)
+    order.told_at = state.now
+    _shut(state, node, order.model)
+    state.fleet.update_model_loads(node)
+    state.deadlines.set("models", "", state.now + TICK_S)
+    state.emit(UnloadModel(state.cause, node.card.node, order.model))
+
+
+def _shut(state: State, node: Node, model: str) -> None:
+    """Gives a replica that is to go no new work."""
+    load = node.loads.get(model)
+    if load is not None:
+        load.paused = UNLOADING
+        state.fleet.replica_index.update_node(node, state.now)
+
+
+def _fail(state: State, node: Node, order: ModelLoad, code: str) -> None:
+    terms, before = state.policy.models, node.rests.get(order.model)
+    failures = 1 if before is None else before.failures + 1
+    if before is not None and code in NOT_TRIED:
+        failures, code = before.failures, before.code
+    rest_s = terms.retry_s
+    for _ in range(1, failures):
+        rest_s = min(rest_s * 2.0, terms.retry_most_s)
+        if rest_s >= terms.retry_most_s:
+            break
+    node.rests[order.model] = LoadBackoff(failures, state.now + rest_s, code)
+    _over(node, order, "fail", state.now)
+    state.fleet.update_model_loads(node)
+    state.demand.due = True
+
+
+def _over(node: Node, order: ModelLoad, trigger: str, at: float) -> None:
+    order.step(trigger, at)
+    del node.orders[order.model]
+
+
+def _wake(state: State) -> None:
+    """Sets when the plan is looked at next: soon while there is something to wait for."""
+    waited = {job.facts.model: None for job, _ in state.queue.heads()}
+    waits = any(model in state.fleet.loadable_index.by_model for model in waited)
+    nodes = state.fleet.loadable_index.nodes.values()
+    pending = any(
+        order.state is not ModelLoadState.LOADED for node in nodes for order in node.orders.values()
+    )
+    if not waits and not pending:
+        state.deadlines.clear("models", "")
+        return
+    at = state.now + TICK_S
+    for node in nodes:
+        for model, rest in node.rests.items():
+            if model in waited and state.now < rest.until < at:
+                at = rest.until
+    state.deadlines.set("models", "", at)
+
+
+# Requests that named a size.
+
+
+def resolve_aliases_again(state: State) -> None:
+    """Gives jobs that wait, and named a size, the model that this means now."""
+    state.demand.due = state.demand.due or bool(state.fleet.loadable_index.nodes)
+    for job in state.queue.jobs():
+        if job.alias:
+            asked_for = structs.replace(job.facts, model=job.alias)
+            model = state.model_aliases.resolve(state.fleet, asked_for, state.now)
+            if model not in ("", job.facts.model):
+                _change(state, job, model)
+
+
+def _change(state: State, job: Job, model: str) -> None:
+    carbon_shifting.remove_waiting(state, job)
+    state.queue.remove(job)
+    job.facts = structs.replace(job.facts, model=model)
+    job.context_tokens = 0
+    job.shape = admission.shape_of(state, job)
+    admission.fit_context(state, job)
+    job.shape = admission.shape_of(state, job)
+    carbon_shifting.add_waiting(state, job)
+    state.queue.add(job)

@@ -1,0 +1,360 @@
+"""Loading: which models should be loaded and unloaded where. A plan: it changes nothing.
+
+Decides in this order: nothing is loaded that nobody waits for; a job that no node serves and one
+could has the model loaded at once, where that job may run; another node loads a model only when
+its promise has been missed for a while. Of the nodes that could, the one that holds the weights,
+then the greenest, then the quickest, then the first by name. Room is made by what nobody asked for
+lately; for a job that nothing serves, failing that, by what has had its time. What was loaded stays
+for a while, the last replica stays while jobs wait for it, and a node loads so often in an hour.
+It refuses to know how nodes are told; ``model_lifecycle`` does.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from entraide.types import Lending, NodeState
+from entraide_scheduler.core.fleet import EligibleNodes
+from entraide_scheduler.core.loadable_index import is_leaving, is_loading
+from entraide_scheduler.core.model_aliases import REACHABLE, is_exhausted
+from entraide_scheduler.core.records import Job, ModelLoad, Node, Shape
+from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.state import State
+from entraide_scheduler.core.state_machines import ModelLoadState
+
+SHAPES_MOST = 64  # looked at in one plan, those whose jobs wait longest
+HOUR_S = 3_600.0
+TICK_S = 5.0  # between two looks at the plan while jobs wait that it may help
+WAITING, PROMISE, OPERATOR = "waiting", "promise", "operator"  # why a model is loaded
+IDLE, YIELDS = "idle", "yields"  # why one is unloaded, or else at the operator's word
+
+
+class PlanStep(Struct, frozen=True):
+    """Something to be done.
+
+    Attributes:
+        load: whether the model is loaded; else it is unloaded.
+        node, model: which.
+        reason: stable code of why.
+        values: the numbers and names in its sentence.
+    """
+
+    load: bool
+    node: str
+    model: str
+    reason: str
+    values: Values
+
+
+class ModelNeed(Struct):
+    """Jobs that want a model on one more node.
+
+    Attributes:
+        shape: what decides which nodes may run them.
+        reason: why.
+        jobs: how many wait.
+        serial: of the first that came.
+    """
+
+    shape: Shape
+    reason: str
+    jobs: int = 0
+    serial: int = 0
+
+
+class EvictionCandidate(Struct, frozen=True):
+    """A model that could make room: what is unloaded first stands first."""
+
+    in_use: bool
+    tokens_per_s: float
+    since: float
+    order: ModelLoad
+
+    def key(self) -> tuple[bool, float, float, str]:
+        """Sort key."""
+        return self.in_use, self.tokens_per_s, self.since, self.order.model
+
+
+def is_served(eligible: EligibleNodes, model: str) -> bool:
+    """Tells whether a node that is there serves a shape, and goes on with it."""
+    return any(
+        view.node.state in REACHABLE and not is_leaving(view.node, model) for view in eligible.views
+    )
+
+
+def may_be_loaded(state: State, shape: Shape) -> bool:
+    """Tells whether a node that is there could load what a shape needs, and is worth the wait."""
+    comers = state.fleet.eligible_nodes(shape).could_load
+    return any(
+        node.state in REACHABLE and not is_exhausted(node, shape.model, state.now)
+        for node in comers
+    )
+
+
+def await_model(state: State, job: Job) -> None:
+    """Sees to it that the plan is looked at while a job waits: at once where nothing serves it."""
+    if job.facts.model not in state.fleet.loadable_index.by_model:
+        return
+    if job.shape not in state.demand.considered and not state.fleet.eligible_nodes(job.shape).views:
+        state.demand.due = True
+    elif not state.deadlines.is_set("models", ""):
+        state.deadlines.set("models", "", state.now + TICK_S)
+
+
+def used_bytes(node: Node, *, leaving: bool = True) -> int:
+    """Returns the memory that the pool's models take on a node, those that leave too or not."""
+    return sum(
+        order.memory_bytes
+        for order in node.orders.values()
+        if leaving or order.state is not ModelLoadState.UNLOADING
+    )
+
+
+def plan_models(state: State) -> list[PlanStep]:
+    """Returns what should be done now, in order; unloads stand before the load they are for."""
+    steps: list[PlanStep] = []
+    waited = {job.facts.model: None for job, _ in state.queue.heads()}
+    told: dict[str, None] = {}  # nodes that this plan gives something to do
+    coming: list[tuple[Node, str]] = []
+    for need in find_needs(state):
+        shape = need.shape
+        comers = state.fleet.eligible_nodes(shape).could_load
+        if _comes(state, need, comers, coming):
+            continue
+        free = [
+            node
+            for node in comers
+            if node.card.node not in told and _is_free(state, node) and _lends(state, node, shape)
+        ]
+        found = _best(state, need, free, waited)
+        if found is None:
+            continue
+        node, victims = found
+        told[node.card.node] = None
+        coming.append((node, shape.model))
+        steps += [_unload(state, node, victim, shape.model) for victim in victims]
+        steps.append(_load(state, node, need))
+    return steps
+
+
+def find_needs(state: State) -> list[ModelNeed]:
+    """Returns what is needed: jobs that nothing serves, those with fewest nodes first; promises."""
+    waiting: dict[Shape, ModelNeed] = {}
+    fleet = state.fleet
+    for job, count in state.queue.heads():
+        shape = job.shape
+        if shape.model in fleet.loadable_index.by_model:
+            need = waiting.get(shape)
+            if need is None:
+                need = waiting[shape] = ModelNeed(shape, WAITING, serial=job.serial)
+            need.jobs += count
+            need.serial = min(need.serial, job.serial)
+    oldest = sorted(waiting.values(), key=lambda need: need.serial)[:SHAPES_MOST]
+    starved = [
+        need for need in oldest if not is_served(fleet.eligible_nodes(need.shape), need.shape.model)
+    ]
+    starved.sort(key=lambda need: (len(fleet.eligible_nodes(need.shape).could_load), need.serial))
+    jobs: dict[str, int] = {}
+    for need in waiting.values():
+        jobs[need.shape.model] = jobs.get(need.shape.model, 0) + need.jobs
+    patience_s = state.policy.models.scale_after_s
+    late = [
+        ModelNeed(wanted.shape, PROMISE, jobs.get(model, 0))
+        for model, wanted in state.demand.of.items()
+        if wanted.shape is not None and state.demand.missing_s(model, state.now) >= patience_s
+        if model in fleet.loadable_index.by_model
+    ]
+    return starved + late
+
+
+def _comes(
+    state: State, need: ModelNeed, comers: list[Node], coming: list[tuple[Node, str]]
+) -> bool:
+    """Tells whether help for a need is on its way already."""
+    model = need.shape.model
+    if need.reason == PROMISE:
+        there = (
+            node for node in state.fleet.loadable_index.nodes.values() if node.state in REACHABLE
+        )
+        return any(is_loading(node, model) for node in there) or any(
+            name == model for _, name in coming
+        )
+    planned = [node for node, name in coming if name == model]
+    return any(
+        node in planned or (node.state in REACHABLE and is_loading(node, model)) for node in comers
+    )
+
+
+def _is_free(state: State, node: Node) -> bool:
+    """Tells whether a node may be told to load something now: one thing at a time."""
+    if node.state is not NodeState.LIVE or not node.accepting or node.card.loading:
+        return False
+    if any(is_loading(node, model) for model in node.orders):
+        return False
+    recent = [at for at in node.asked_loads if at > state.now - HOUR_S]
+    return len(recent) < state.policy.models.loads_per_hour
+
+
+def _lends(state: State, node: Node, shape: Shape) -> bool:
+    """Tells whether a node would give a shape a slot now: its own co-op's, or one it lends."""
+    if node.card.coop == shape.coop:
+        return True
+    if node.lending is Lending.OWN_ONLY or state.quotas.lent.left_uwh.get(node.card.coop) == 0:
+        return False
+    terms = state.coops.get(node.card.coop)
+    return terms is None or int(terms.lend.part * node.loadable[shape.model].slots) >= 1
+
+
+def _best(
+    state: State, need: ModelNeed, free: list[Node], waited: dict[str, None]
+) -> tuple[Node, list[EvictionCandidate]] | None:
+    """Returns the node to load on, and what makes room there; None when none can now."""
+    model, in_use = need.shape.model, need.reason == WAITING
+    best: tuple[bool, bool, float, float, str] | None = None
+    found: tuple[Node, list[EvictionCandidate]] | None = None
+    for node in free:
+        rest, offer = node.rests.get(model), node.loadable[model]
+        if rest is not None and rest.until > state.now:
+            continue
+        victims = eviction_candidates(state, node, offer.memory_bytes, waited=waited, in_use=in_use)
+        if victims is None:
+            continue
+        key = (any(victim.in_use for victim in victims), *_preference(state, node, model))
+        if best is None or key < best:
+            best, found = key, (node, victims)
+    return found
+
+
+def _preference(state: State, node: Node, model: str) -> tuple[bool, float, float, str]:
+    """Sort key of nodes that could load a model: weights there, grams, time, name."""
+    offer, g_per_kwh = node.loadable[model], state.fleet.replica_index.g_per_kwh(node, state.now)
+    return offer.fetch_bytes > 0, g_per_kwh, offer.load_s, node.card.node
+
+
+def best_loader(state: State, nodes: list[Node], model: str) -> Node | None:
+    """Returns the node on which a model is loaded best, of some that could; None of none."""
+    return min(nodes, key=lambda node: _preference(state, node, model), default=None)
+
+
+def eviction_candidates(
+    state: State, node: Node, memory_bytes: int, *, waited: Iterable[str], in_use: bool
+) -> list[EvictionCandidate] | None:
+    """Returns what must be unloaded for a model to fit; None when it cannot be made to fit now.
+
+    Args:
+        state: the core's.
+        node: where.
+        memory_bytes: what the model takes.
+        waited: models that jobs wait for.
+        in_use: whether models that are in use may go too.
+    """
+    short_bytes = used_bytes(node, leaving=False) + memory_bytes - node.card.models_bytes
+    if short_bytes <= 0:
+        return []
+    could = [victim for order in node.orders.values() if (victim := _victim(state, node, order))]
+    victims: list[EvictionCandidate] = []
+    for victim in sorted(could, key=EvictionCandidate.key):
+        if short_bytes <= 0 or (victim.in_use and not in_use):
+            break
+        model = victim.order.model
+        if model in waited and not _served_elsewhere(state, node, model):
+            continue
+        victims.append(victim)
+        short_bytes -= victim.order.memory_bytes
+    return victims if short_bytes <= 0 else None
+
+
+def _victim(state: State, node: Node, order: ModelLoad) -> EvictionCandidate | None:
+    """Returns a model as one that may go; None while it must stay."""
+    terms, now = state.policy.models, state.now
+    if order.state is not ModelLoadState.LOADED or now - order.since < terms.residence_s:
+        return None
+    load = node.loads.get(order.model)
+    busy = load is not None and load.leases > 0
+    rests_s = now - max(order.since, state.demand.asked_at(order.model))
+    rate = state.demand.tokens_per_s(order.model, now, terms.half_life_s)
+    return EvictionCandidate(busy or rests_s < terms.unload_idle_s, rate, order.since, order)
+
+
+def _served_elsewhere(state: State, node: Node, model: str) -> bool:
+    return any(
+        view.node is not node
+        and view.node.state is NodeState.LIVE
+        and view.node.accepting
+        and not is_leaving(view.node, model)
+        for view in state.fleet.replica_index.by_model.get(model, {}).values()
+    )
+
+
+def _load(state: State, node: Node, need: ModelNeed) -> PlanStep:
+    step = step_for(state, node, need.shape.model, need.reason)
+    step.values["jobs"] = need.jobs
+    if need.reason == PROMISE:
+        step.values["missing_s"] = state.demand.missing_s(need.shape.model, state.now)
+    return step
+
+
+def step_for(state: State, node: Node, model: str, reason: str) -> PlanStep:
+    """Returns the step that loads a model on a node that could, with what it takes."""
+    offer = node.loadable[model]
+    values: Values = {
+        "load_s": offer.load_s,
+        "memory_bytes": offer.memory_bytes,
+        "fetch_bytes": offer.fetch_bytes,
+        "g_per_kwh": state.fleet.replica_index.g_per_kwh(node, state.now),
+    }
+    return PlanStep(True, node.card.node, model, reason, values)
+
+
+def _unload(state: State, node: Node, victim: EvictionCandidate, wanted: str) -> PlanStep:
+    order = victim.order
+    values: Values = {
+        "for_model": wanted,
+        "idle_s": state.now - max(order.since, state.demand.asked_at(order.model)),
+        "loaded_s": state.now - order.since,
+        "memory_bytes": order.memory_bytes,
+    }
+    return PlanStep(False, node.card.node, order.model, YIELDS if victim.in_use else IDLE, values)
+
+
+def expects_missed_promise(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
+    """Tells whether jobs that wait for a served model are expected to miss their promise.
+
+    What is expected to be written for all of them, over what the replicas write in a second, is
+    how long the last one waits. Jobs that wait for greener hours or for a quota do not count.
+
+    Args:
+        state: the core's.
+        model: served by some node.
+        waiting: the first job of each row of jobs alike, and how many there are.
+    """
+    counted = [
+        (job, count)
+        for job, count in waiting
+        if not (job.shape.green_h or job in state.queue.blocked)
+    ]
+    rate = capacity_tokens_per_s(state, model)
+    if not counted or not rate:
+        return bool(counted)
+    each = state.length_predictor.output_tokens("", model, at_most=1 << 17)
+    wait_s = sum(count for _, count in counted) * each / rate
+    for job, _ in counted:
+        terms = state.classes[job.facts.job_class]
+        promised_s = terms.completion_s if terms.ttft_s is None else terms.ttft_s
+        if promised_s is not None and max(wait_s, state.now - job.requested_at) > promised_s:
+            return True
+    return False
+
+
+def capacity_tokens_per_s(state: State, model: str) -> float:
+    """Returns what the replicas of a model write together at full batches, tokens per second."""
+    total = 0.0
+    views = state.fleet.replica_index.by_model.get(model, {})
+    for name in sorted(views):
+        view = views[name]
+        node, slots = view.node, view.replica.slots
+        if node.state is NodeState.LIVE and node.accepting and not is_leaving(node, model):
+            pace = view.load.pace
+            step_s = pace.tpot_base_s + pace.tpot_per_sequence_s * slots
+            total += slots / step_s if step_s > 0.0 else 0.0
+    return total

@@ -1,0 +1,118 @@
+"""Prefixes: which nodes hold the beginning of a prompt in their cache, as far as we know.
+
+Decides how many tokens of a prompt a node need not read again, from what it ran before: by the
+prompt's leading blocks (keyed hashes, a key for each co-op, so that no co-op can learn of
+another's) and by the conversation. Only replicas that say they keep each co-op's prompts apart
+(``prefix_cache``) count. What is remembered is bounded, the least recently used goes first; a node
+that had to read again what we thought it held is believed. It refuses to know speeds and loads.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from entraide.types import RequestFacts, Usage
+
+BLOCKS_KEPT = 4_096  # for each replica
+SESSIONS_KEPT = 4_096
+FEATURE = "prefix_cache"
+NONE: Mapping[str, int] = {}
+
+
+class Session(Struct, frozen=True, array_like=True):
+    """Where a conversation's last turn ran, and how many tokens it had come to."""
+
+    node: str
+    model: str
+    tokens: int
+
+
+class PrefixCacheState(Struct, frozen=True, array_like=True):
+    """What is known, as a snapshot holds it, least recently used first."""
+
+    blocks: list[tuple[str, str, list[int]]]
+    sessions: list[tuple[str, str, Session]]
+
+
+class PrefixCache:
+    """The blocks and conversations that each replica is thought to hold."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[str, str], dict[int, None]] = {}
+        self._holders: dict[tuple[str, int], dict[str, None]] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
+
+    def cached_tokens(self, facts: RequestFacts) -> Mapping[str, int]:
+        """Returns, by node, the prompt tokens that need not be read again; only nodes with any."""
+        if not self._blocks and not self._sessions:
+            return NONE
+        found: dict[str, int] = {}
+        tokens, keys = facts.input_tokens_est, facts.prefix_keys
+        for place in range(len(keys), 0, -1):
+            for node in self._holders.get((facts.model, keys[place - 1]), ()):
+                found.setdefault(node, min(tokens - 1, tokens * place // len(keys)))
+        session = self._sessions.get((facts.coop, facts.session)) if facts.session else None
+        if session is not None and session.model == facts.model:
+            held = min(tokens - 1, session.tokens)
+            found[session.node] = max(held, found.get(session.node, 0))
+        return {node: held for node, held in found.items() if held > 0}
+
+    def record_run(self, facts: RequestFacts, node: str, usage: Usage, *, expected: int) -> None:
+        """Takes in a completed run on a replica that keeps prompts.
+
+        Args:
+            facts: of the job.
+            node: where it ran.
+            usage: what it used.
+            expected: tokens that its cache was thought to hold.
+        """
+        if expected > 0 and usage.cached_tokens == 0:
+            self._forget(facts.model, node)
+        blocks = self._blocks.setdefault((facts.model, node), {})
+        for key in facts.prefix_keys:
+            blocks.pop(key, None)
+            blocks[key] = None
+            self._holders.setdefault((facts.model, key), {})[node] = None
+        while len(blocks) > BLOCKS_KEPT:
+            self._drop(facts.model, node, next(iter(blocks)))
+        if facts.session:
+            name = (facts.coop, facts.session)
+            self._sessions.pop(name, None)
+            total = usage.input_tokens + usage.output_tokens
+            self._sessions[name] = Session(node, facts.model, total)
+            if len(self._sessions) > SESSIONS_KEPT:
+                del self._sessions[next(iter(self._sessions))]
+
+    def forget_node(self, node: str) -> None:
+        """Forgets what a node held: it is gone, or has started anew."""
+        for model, name in [known for known in self._blocks if known[1] == node]:
+            self._forget(model, name)
+        for session in [known for known, at in self._sessions.items() if at.node == node]:
+            del self._sessions[session]
+
+    def _forget(self, model: str, node: str) -> None:
+        for key in list(self._blocks.get((model, node), ())):
+            self._drop(model, node, key)
+        self._blocks.pop((model, node), None)
+
+    def _drop(self, model: str, node: str, key: int) -> None:
+        del self._blocks[model, node][key]
+        holders = self._holders[model, key]
+        del holders[node]
+        if not holders:
+            del self._holders[model, key]
+
+    def dump(self) -> PrefixCacheState:
+        """Returns what is known, for a snapshot."""
+        return PrefixCacheState(
+            [(model, node, list(blocks)) for (model, node), blocks in self._blocks.items()],
+            [(coop, name, session) for (coop, name), session in self._sessions.items()],
+        )
+
+    def load(self, state: PrefixCacheState) -> None:
+        """Takes what a snapshot knew."""
+        for model, node, blocks in state.blocks:
+            self._blocks[model, node] = dict.fromkeys(blocks)
+            for key in blocks:
+                self._holders.setdefault((model, key), {})[node] = None
+        self._sessions = {(coop, name): session for coop, name, session in state.sessions}

@@ -1,0 +1,460 @@
+"""Replicas: the replicas as placement sees them, each with what it would ask for one more job.
+
+Decides when a quote is made anew: when a lease comes or goes, a first token is heard, a run has
+taught something, the grid or a surplus changes. So a decision reads what is there and computes
+nothing twice. It refuses to know jobs, and which of the replicas is taken.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+
+from msgspec import Struct
+
+from entraide.types import DataClass, EnergyStatus, Lending, NodeCard, Replica
+from entraide_scheduler.core.blocked_codes import (
+    NO_FREE_SLOT_CODE,
+    NOT_EMPTY_CODE,
+    RESERVED_CODE,
+    RESTING_CODE,
+    BlockedBy,
+    blocked_codes,
+)
+from entraide_scheduler.core.carbon import (
+    UNKNOWN_ZONE,
+    Effective,
+    ZoneIntensity,
+    effective,
+    holds_until,
+    on_grid,
+)
+from entraide_scheduler.core.cost_model import CostModel, cost_model, is_cheaper, typical_token_uwh
+from entraide_scheduler.core.own_capacity import OwnSlotsChange
+from entraide_scheduler.core.own_kinds import OwnKind, kind_of_replica
+from entraide_scheduler.core.performance_model import PerformanceModel
+from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
+from entraide_scheduler.core.records import Lease, Load, Node, Shape
+from entraide_scheduler.core.replica_table import ReplicaTable
+from entraide_scheduler.core.rules import LASTING, first_broken
+
+NO_SLOTS = (0, 0)
+
+
+class ReplicaView(Struct, eq=False):
+    """One replica of a model on one node.
+
+    Attributes:
+        node, replica, load: what it is and what our leases put on it.
+        name, coop, zone: of the node.
+        effective: intensity of an extra load there.
+        cost: what it asks for one more job.
+        blocked_by: the passing rule that it breaks, by view.
+        typical_input_uwh, typical_output_uwh: energy of a token of a prompt, and of an answer at a
+            full batch, by its card.
+        own_kind: which jobs of its own co-op it may ever run.
+        row: its place in the model's table, once there is one.
+        counted_slots: slots, and slots for batch work, that are counted as its co-op's own.
+    """
+
+    node: Node
+    name: str
+    coop: str
+    zone: str
+    replica: Replica
+    load: Load
+    effective: Effective
+    cost: CostModel
+    blocked_by: BlockedBy
+    typical_input_uwh: float
+    typical_output_uwh: float
+    own_kind: OwnKind
+    row: int = -1
+    counted_slots: tuple[int, int] = NO_SLOTS
+
+
+def requester_index(node: Node, shape: Shape) -> int:
+    """Returns which entry of ``ReplicaView.shut`` holds for a shape."""
+    foreign = 0 if node.card.coop == shape.coop else 1
+    return foreign + 2 if shape.batch else foreign
+
+
+def added_power_w(card: NodeCard) -> float:
+    """Returns the power that work adds to a machine, watts."""
+    return max(0.0, card.power.active_w - card.power.idle_w)
+
+
+def extra_w(node: Node) -> float:
+    """Returns the power that work adds to a node, watts."""
+    return added_power_w(node.card)
+
+
+def site_of(node: Node) -> tuple[str, str]:
+    """Returns a site's key: two co-ops may give their places the same name."""
+    return node.card.coop, node.card.site
+
+
+def blocked_code(view: ReplicaView, shape: Shape) -> int:
+    """Returns which of ``PASSING`` a replica breaks for a shape, counted from 1; 0 for none."""
+    seen = requester_index(view.node, shape)
+    code = view.blocked_by[seen]
+    if not shape.alone:
+        return code
+    if code == RESERVED_CODE and view.load.reserved == shape.alone:
+        code = blocked_codes(view.node, view.replica, view.load, reserved=False)[seen]
+    return code or (NOT_EMPTY_CODE if view.load.leases else 0)
+
+
+def is_only_occupied(code: int) -> bool:
+    """Tells whether nothing but the runs that a replica has keeps a job from it."""
+    return code in (0, NO_FREE_SLOT_CODE, NOT_EMPTY_CODE)
+
+
+def may_admit(view: ReplicaView, shape: Shape) -> bool:
+    """Tells whether a shape that fitted nowhere may fit a replica as it stands now."""
+    if shape.data_class is DataClass.RESTRICTED and shape.coop != view.node.card.coop:
+        return False
+    return not blocked_code(view, shape) and first_broken(view.node, shape, LASTING) is None
+
+
+class ReplicaIndex:
+    """All replicas of nodes that have not left, by model and node.
+
+    Attributes:
+        by_model: by model, then node, in the order in which they came.
+        version: changes whenever a node comes, goes, or changes what it takes.
+        tables: the same as columns, for models that many nodes serve, with the replicas by row.
+        grid: intensity by zone.
+        restricted_nodes: by co-op, how many of its nodes put it first, by their owners' word.
+        watched: models whose replicas are noted when they open or become cheaper.
+        eased: those replicas, by model and node; whoever looks at them takes them out.
+        own_deltas: changes of the slots that co-ops' own nodes have; taken out likewise.
+    """
+
+    def __init__(self, nodes: dict[str, Node]) -> None:
+        self.grid: dict[str, ZoneIntensity] = {}
+        self._nodes = nodes
+        self.by_model: dict[str, dict[str, ReplicaView]] = {}
+        self.version = 0
+        self.tables: dict[str, tuple[ReplicaTable, list[ReplicaView]]] = {}
+        self._policy = Policy(version="none")
+        self._lend: dict[str, Lend] = {}
+        self._sites: dict[tuple[str, str], dict[str, Node]] = {}
+        self._drawn: dict[tuple[str, str], float] = {}
+        self._zones: dict[str, dict[str, Node]] = {}
+        self._owned: dict[str, dict[str, Node]] = {}
+        self._on_grid: dict[str, Effective] = {}
+        self.restricted_nodes: dict[str, int] = {}
+        self.watched: Container[str] = ()
+        self.eased: dict[tuple[str, str], ReplicaView] = {}
+        self.own_deltas: list[OwnSlotsChange] = []
+
+    # Nodes.
+
+    def add_node(self, node: Node, at: float) -> None:
+        """Takes in a node that has come, or come back."""
+        self.version += 1
+        name, site = node.card.node, site_of(node)
+        self._sites.setdefault(site, {})[name] = node
+        self._zones.setdefault(node.card.zone, {})[name] = node
+        self._owned.setdefault(node.card.coop, {})[name] = node
+        self._count_restricted(node, 1)
+        for model, replica in node.replicas.items():
+            load = node.loads.get(model)
+            if load is None:
+                pace = PerformanceModel.prior(
+                    replica.rates, extra_w=extra_w(node), slots=replica.slots
+                )
+                load = node.loads[model] = Load(pace)
+            self._limit(node, replica, load)
+            seen = self._effective(node, load, at)
+            view = ReplicaView(
+                node,
+                name,
+                node.card.coop,
+                node.card.zone,
+                replica,
+                load,
+                seen,
+                cost_model(node, load, seen, self._policy.carbon.basis),
+                blocked_codes(node, replica, load),
+                *typical_token_uwh(replica, extra_w=extra_w(node)),
+                kind_of_replica(node.card, replica),
+            )
+            self.by_model.setdefault(model, {})[name] = view
+            self._count_own(view)
+            self.tables.pop(model, None)
+            if model in self.watched:
+                self.eased[model, name] = view
+        self._update_site_draw(site, at)
+
+    def remove_node(self, node: Node, at: float) -> None:
+        """Takes out a node that leaves, or before its card changes."""
+        name, site = node.card.node, site_of(node)
+        if self._sites.get(site, {}).pop(name, None) is None:
+            return
+        self.version += 1
+        self._count_restricted(node, -1)
+        if not self._sites[site]:
+            del self._sites[site]
+            self._drawn.pop(site, None)
+        del self._zones[node.card.zone][name], self._owned[node.card.coop][name]
+        for model in node.replicas:
+            self._count_own(self.by_model[model].pop(name), there=False)
+            if not self.by_model[model]:
+                del self.by_model[model]
+            self.tables.pop(model, None)
+        if site in self._sites:
+            self._update_site_draw(site, at)
+
+    def set_lending(self, node: Node, lending: Lending) -> None:
+        """Takes an owner's word on whose work a node takes; ``changed`` comes after it."""
+        self._count_restricted(node, -1)
+        node.lending = lending
+        self._count_restricted(node, 1)
+
+    def _count_restricted(self, node: Node, by: int) -> None:
+        if node.lending is not Lending.ALL:
+            coop = node.card.coop
+            self.restricted_nodes[coop] = self.restricted_nodes.get(coop, 0) + by
+            if not self.restricted_nodes[coop]:
+                del self.restricted_nodes[coop]
+
+    def apply_policy(self, policy: Policy, at: float) -> None:
+        """Puts a policy in force."""
+        self.version += 1
+        self._policy = policy
+        self._lend = {terms.coop: terms.lend for terms in policy.coops}
+        for views in self.by_model.values():
+            for view in views.values():
+                self._limit(view.node, view.replica, view.load)
+                self.refresh(view, at)
+                self._count_own(view)
+
+    def lends_in_part(self, coop: str) -> bool:
+        """Tells whether a co-op lends less than all of its nodes, by its word or an owner's."""
+        lend = self._lend.get(coop)
+        if coop in self.restricted_nodes:
+            return True
+        return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
+
+    def update_node(self, node: Node, at: float) -> None:
+        """Looks again at a node whose state, readiness or surplus changed."""
+        self.version += 1
+        self._update_site_draw(site_of(node), at)
+        for view in self._views_of(node):
+            self._limit(node, view.replica, view.load)
+        self._refresh_nodes((node,), at)
+
+    def set_intensity(self, zone: str, intensity: ZoneIntensity, at: float) -> None:
+        """Looks again at the nodes of a zone whose intensity changed."""
+        self.grid[zone] = intensity
+        self._on_grid.pop(zone, None)
+        self._refresh_nodes(self._zones.get(zone, {}).values(), at)
+
+    def valid_until(self, node: Node) -> float | None:
+        """Returns when a node's renewable status stops counting; None without one."""
+        return None if node.energy is None else holds_until(node.energy, self._policy.evidence)
+
+    def g_per_kwh(self, node: Node, at: float) -> float:
+        """Returns the intensity of one more job's load on a node, as decisions compare it."""
+        if node.energy is None:
+            seen = on_grid(self.grid.get(node.card.zone, UNKNOWN_ZONE))
+        else:
+            seen = self.effective_at_site(node, node.energy, 1, at)
+        direct = self._policy.carbon.basis is IntensityBasis.DIRECT
+        return seen.direct_g_per_kwh if direct else seen.lifecycle_g_per_kwh
+
+    def _count_own(self, view: ReplicaView, *, there: bool = True) -> None:
+        """Counts the slots that a replica gives its own co-op; only what changed is told."""
+        now = NO_SLOTS
+        if there and not 0 < view.blocked_by[0] <= RESTING_CODE:
+            now = view.replica.slots, view.load.batch_slots
+        if now != view.counted_slots:
+            more, more_batch = now[0] - view.counted_slots[0], now[1] - view.counted_slots[1]
+            view.counted_slots = now
+            self.own_deltas.append(OwnSlotsChange(view.coop, view.own_kind, more, more_batch))
+
+    # Leases.
+
+    def add_lease(self, lease: Lease, at: float) -> None:
+        """Counts a lease on its node."""
+        node, load = self._load_of(lease)
+        was_idle = not node.leases
+        self._pass_time(load, at)
+        node.leases += 1
+        load.leases += 1
+        load.batch += lease.batch
+        load.foreign += lease.foreign
+        load.reading += 1
+        load.reading_tokens += lease.expected.input_tokens
+        load.reading_s += lease.prefill_s
+        load.free_at = max(load.free_at, at) + lease.prefill_s
+        self._after_load_change(node, lease.terms.model, at, toggled=was_idle)
+
+    def record_first_token(self, lease: Lease, at: float) -> None:
+        """Notes a lease's first token: its prompt has been read."""
+        node, load = self._load_of(lease)
+        lease.first_at = at
+        self._pass_time(load, at)
+        lease.sequences_s = load.sequences_s
+        _read(load, lease)
+        load.free_at = at - node.card.rtt_s + load.reading_s
+        self._after_load_change(node, lease.terms.model, at, toggled=False)
+
+    def remove_lease(self, lease: Lease, at: float) -> None:
+        """Takes a lease off its node."""
+        node, load = self._load_of(lease)
+        self._pass_time(load, at)
+        node.leases -= 1
+        load.leases -= 1
+        load.batch -= lease.batch
+        load.foreign -= lease.foreign
+        if not lease.first_at:
+            _read(load, lease)
+            load.free_at = min(load.free_at, at + load.reading_s)
+        self._after_load_change(node, lease.terms.model, at, toggled=not node.leases)
+
+    def mean_batch(self, lease: Lease, at: float) -> float:
+        """Returns how many sequences ran on average since a lease's first token."""
+        _, load = self._load_of(lease)
+        took_s = at - lease.first_at
+        if not lease.first_at or took_s <= 0.0:
+            return float(max(1, load.leases))
+        now_s = load.sequences_s + load.leases * (at - load.since)
+        return max(1.0, (now_s - lease.sequences_s) / took_s)
+
+    def _load_of(self, lease: Lease) -> tuple[Node, Load]:
+        node = self._nodes[lease.terms.node]
+        return node, node.loads[lease.terms.model]
+
+    @staticmethod
+    def _pass_time(load: Load, at: float) -> None:
+        load.sequences_s += load.leases * (at - load.since)
+        load.since = at
+
+    def _after_load_change(self, node: Node, model: str, at: float, *, toggled: bool) -> None:
+        if toggled:
+            self._update_site_draw(site_of(node), at)
+            self._refresh_nodes((node,), at)
+            return
+        view = self.view_of(model, node.card.node)
+        if view is not None:
+            self.refresh(view, at)
+
+    def view_of(self, model: str, node: str) -> ReplicaView | None:
+        """Returns a replica; None when the node does not serve the model."""
+        views = self.by_model.get(model)
+        return None if views is None else views.get(node)
+
+    def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
+        """Returns a model's replicas as columns, and by row, in order of the nodes' names."""
+        known = self.tables.get(model)
+        if known is None:
+            views = self.by_model[model]
+            rows = [views[name] for name in sorted(views)]
+            for row, view in enumerate(rows):
+                view.row = row
+            table = ReplicaTable(
+                [(view.cost, view.blocked_by, view.zone, view.coop) for view in rows]
+            )
+            known = self.tables[model] = (table, rows)
+        return known
+
+    # Quotes.
+
+    def refresh(self, view: ReplicaView, at: float) -> None:
+        """Makes a replica's quote anew."""
+        node, load = view.node, view.load
+        before, shut = view.cost, view.blocked_by
+        view.effective = self._effective(node, load, at)
+        view.cost = cost_model(node, load, view.effective, self._policy.carbon.basis)
+        view.blocked_by = blocked_codes(node, view.replica, load)
+        if view.blocked_by[0] != shut[0]:
+            self._count_own(view)
+        model = view.replica.model
+        if model in self.watched and (view.blocked_by != shut or is_cheaper(view.cost, before)):
+            self.eased[model, view.name] = view
+        if view.row >= 0:
+            known = self.tables.get(model)
+            if known is not None:
+                known[0].write(view.row, view.cost, view.blocked_by)
+
+    def _refresh_nodes(self, nodes: Iterable[Node], at: float) -> None:
+        for node in nodes:
+            for view in self._views_of(node):
+                self.refresh(view, at)
+
+    def _views_of(self, node: Node) -> Iterator[ReplicaView]:
+        name = node.card.node
+        for model in node.replicas:
+            view = self.view_of(model, name)
+            if view is not None:
+                yield view
+
+    def _limit(self, node: Node, replica: Replica, load: Load) -> None:
+        """Fixes how many slots others, and batch work, may hold; one at least for batch work."""
+        slots = replica.slots
+        load.lend_slots = self.lend_slots(node, slots)
+        batch = int(self._policy.deferral.slots_part * slots)
+        load.batch_slots = max(1, min(batch, slots - 1))
+
+    def lend_slots(self, node: Node, slots: int) -> int:
+        """Returns how many of a replica's slots other co-ops may hold on a node."""
+        lent = int(self._lend.get(node.card.coop, Lend()).part * slots)
+        if node.lending is Lending.OWN_FIRST and slots > 1:
+            return min(lent, slots - 1)
+        return lent
+
+    # Sites.
+
+    def _update_site_draw(self, site: tuple[str, str], at: float) -> None:
+        """Reckons what our jobs draw at a site; its other nodes have more or less surplus then.
+
+        A machine draws its active power from its first job on. Only sites with a surplus count.
+        """
+        there = self._sites.get(site)
+        if there is None:
+            return
+        sunny = any(node.energy is not None for node in there.values())
+        if not sunny:
+            self._drawn.pop(site, None)
+            return
+        drawn = 0.0
+        for name in sorted(there):
+            if there[name].leases:
+                drawn += extra_w(there[name])
+        if self._drawn.get(site) != drawn:
+            self._drawn[site] = drawn
+            self._refresh_nodes(there.values(), at)
+
+    def _effective(self, node: Node, load: Load, at: float) -> Effective:
+        zone, energy = node.card.zone, node.energy
+        if energy is None:
+            found = self._on_grid.get(zone)
+            if found is None:
+                found = self._on_grid[zone] = on_grid(self.grid.get(zone, UNKNOWN_ZONE))
+            return found
+        return self.effective_at_site(node, energy, load.leases + 1, at)
+
+    def effective_at_site(
+        self, node: Node, energy: EnergyStatus, batch: int, at: float
+    ) -> Effective:
+        """Returns the intensity of one more job's load: its machine's, shared by the batch."""
+        extra = extra_w(node)
+        drawn = self._drawn.get(site_of(node), 0.0)
+        # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
+        used_w = drawn - extra / batch if node.leases else drawn
+        return effective(
+            self.grid.get(node.card.zone, UNKNOWN_ZONE),
+            energy,
+            policy=self._policy.carbon,
+            evidence=self._policy.evidence,
+            power_w=extra / batch,
+            used_w=max(0.0, used_w),
+            at=at,
+        )
+
+
+def _read(load: Load, lease: Lease) -> None:
+    """A prompt is read, or will not be."""
+    load.reading -= 1
+    load.reading_tokens -= lease.expected.input_tokens
+    load.reading_s = load.reading_s - lease.prefill_s if load.reading else 0.0
