@@ -1,15 +1,14 @@
-"""What an agent without a loaded model takes of its machine: memory, and processor time.
+"""Memory and CPU time of a node agent without a loaded model.
 
-Starts a pool on this machine (bus, scheduler, one node of its own), joins a second node whose
-engine is ``none`` and whose owner has set terms, so that every probe looks; waits until the pool
-has welcomed it, and looks at its process for a minute. Nobody asks the pool for anything meanwhile.
-The reference, in the same minute, is a Python that waits in asyncio and does nothing else.
+Starts a pool on this machine (bus, scheduler, one node) and a second node with engine ``none`` and
+owner terms, so that every probe runs; waits until the node has joined, then measures its process
+for a minute without requests. Reference in the same minute: a Python process idle in asyncio.
 
     python -m benchmarks.agent_idle [--json] [--secs S]
 
-Fields: ``rss_mb`` and ``pss_mb`` (what the process holds, pages that it shares with others counted
-whole, and by its part), ``cpu_percent`` of one core over ``secs``, the same of the reference under
-``reference_…``, and ``threads``. Wanted: less than 150 MB and 1 %.
+Fields: ``rss_mb`` and ``pss_mb`` (shared pages counted fully, and by share), ``cpu_percent`` of one
+core over ``secs``, the same of the reference as ``reference_…``, and ``threads``. Goal: less than
+150 MB and 1 %.
 """
 
 import argparse
@@ -29,13 +28,13 @@ from entraide_node.owner import files as owner_files
 from entraide_scheduler.up import poolfile
 
 SECS = 60.0
-SETTLE_S = 10.0  # the first seconds hold what starting took
+SETTLE_S = 10.0  # excluded from the measurement: the start
 WAIT_S = 120.0
 REFERENCE = "import asyncio; asyncio.run(asyncio.sleep(3600))"
 
 
 class ProcessUsage(Struct, frozen=True):
-    """What one process took."""
+    """Memory and CPU use of one process."""
 
     rss_mb: float
     pss_mb: float
@@ -44,7 +43,7 @@ class ProcessUsage(Struct, frozen=True):
 
 
 class IdleRow(Struct, frozen=True):
-    """The agent's, beside the reference's."""
+    """Use of the agent and of the reference."""
 
     secs: float
     rss_mb: float
@@ -77,7 +76,7 @@ def pool(state: Path) -> Iterator[poolfile.PoolFile]:
 
 @contextmanager
 def agent(url: str, token: str, folder: Path) -> Iterator[psutil.Process]:
-    """A node without an engine, welcomed by its pool."""
+    """A node without an engine that has joined its pool."""
     node = [sys.executable, "-m", "entraide_node"]
     join = [*node, "join", url, "--token", token, "--dir", str(folder), "--no-service"]
     subprocess.run(join, check=True, capture_output=True)

@@ -1,39 +1,30 @@
-"""What choosing places and hours by carbon saves, beside what could be saved at best.
+"""Emissions saved by carbon-aware placement and shifting, against the linear optimum.
 
-Two kinds of rows.
+*Placement.* A week of a ServeGen-derived load and a day of Azure's (one service at a higher rate,
+and several at about its own rate) on a fleet in three zones with their published hourly direct
+intensity, placed by each picker. ``optimum`` is a lower bound: a linear program over hours and
+zones with full batches and free waking. ``saving_part_of_optimum`` is a picker's saving over the
+optimum's, both against least loaded. Energy is ``linear`` (each token costs what it costs in a full
+batch) or that of the ``batch_curve`` (less per token in a fuller batch). ``no_headroom``:
+``carbon.headroom = 0``.
 
-*Placement.* A week of the ServeGen-derived load and a day of Azure's (one service that is asked
-faster, and several at about its own pace) in a fleet over three zones with their published hourly
-direct intensity, placed by each of the core's ways to pick a node. ``optimum`` is the least that
-any placement can emit: a linear program over hours and zones, machines always at full batch, waking
-free. ``saving_part_of_optimum`` is what a way to pick saves of what the optimum saves, both against
-least loaded. Energy is once ``linear`` (a token costs what it costs in a full batch, so that the
-optimum could be reached) and once that of the ``batch_curve`` (a fuller batch is cheaper by token).
-``no_headroom`` is the pool's way with ``carbon.headroom = 0``.
+Regions (``support/regions``): ``chosen_on_2023``, on which the pool's constants were chosen, is
+``in_sample``; all others are ``held_out``: the same zones in 2022, three zones with nearly equal
+means (5 % apart), and three with means closer together than those of the first (1 to 1.6).
+``headroom`` is also chosen anew on ServeGen's load in the first half of 2023 (``ChoiceRow``) and
+evaluated on Azure's loads in the second half; the weight of time and the confidence stay.
 
-The regions (``support/regions``): ``chosen_on_2023`` is the week in Québec, Ontario and Alberta on
-which the pool's constants were chosen, so that its rows are ``in_sample``. All others are
-``held_out``: the same zones in 2022, three zones whose means are nearly alike (5 % apart), and
-three whose means are more alike than those of the first (1 to 1.6). Besides, ``headroom`` is chosen
-anew, on ServeGen's load in the first half of 2023 (the ``ChoiceRow``), and judged on Azure's loads
-in the second half: that says what the choice of this one constant is worth where it was not made;
-the weight of time and the confidence stay as they are.
+Fleets: 9 machines (RTX 4090, 16 sequences), and 36 with four times the load. Of each hour a sample
+is simulated after a lead-in (``busy_at_begin_part``; see ``support/sampled_loads``). The week is
+the one closest to the mean intensity of the year, or half year. The heaviest hour is expected to
+need 60 % of the fleet; the machines of the cleanest zone can carry at most 40 % of the mean load.
+``reference_pooled_…`` is the overflow of the first two zones to the last if their machines were
+one, without queueing, and with queueing up to the latency objective.
 
-There is a small fleet of nine machines (RTX 4090, 16 sequences) and a larger one of 36 with four
-times the load: the more machines, the less a burst fills them all. To end in minutes, a part of
-each hour is lived through, at the load's own pace, after a lead-in that does not count, so that the
-engines are busy when a sample begins (``busy_at_begin_part``); see ``support/loads``. The week is
-the one whose mean intensity is nearest to the year's, or to the half year's. The load is scaled so
-that its heaviest hour is expected to need 60 % of the fleet; in the zone of the lowest mean
-intensity stand as many machines as carry at most 40 % of the mean. Bursts need more than that:
-ServeGen's clients send in clusters. What the machines of the first two zones would pass on to the
-last zone all the same if they were one is ``reference_pooled_…``: where nobody waits, and where all
-wait as long as their promise lasts.
-
-*Deferral.* A year of batch jobs with a day of slack, a quarter of what the slots for batch work can
-do, and once with slots to spare; see ``support/hours``. ``saved_part`` is against running each job
-when it comes. Deferral was chosen on Ontario's 2023 (``in_sample``); Ontario's 2022, Alberta's 2023
-and California's 2023 are ``held_out``.
+*Deferral.* A year of batch jobs with a day of slack that need a quarter of the batch slots, and
+once with slots to spare; see ``support/batch_shifting``. ``saved_part`` is against running each job
+on arrival. Deferral was tuned on Ontario 2023 (``in_sample``); Ontario 2022, Alberta 2023 and
+California 2023 are ``held_out``.
 
     python -m benchmarks.carbon [--json] [--quick] [--only PART …] [--machines N …] [--seed N]
                                 [--every-h N] [--workers N]
@@ -79,12 +70,12 @@ WAYS = (
 )
 HELD_OUT_WAYS = (REFERENCE, PlacementMethod("greedy_green", Picker.GREEDY_GREEN), OURS, NO_HEADROOM)
 HEADROOMS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # of which one is chosen
-MISSED_MORE_PART = 0.001  # of all promises: a headroom that misses more than that is not chosen
+MISSED_MORE_PART = 0.001  # of all objectives: a headroom that misses more is not chosen
 PARTS = ("in_sample", "other_year", "other_zones", "similar_zones", "split", "hours")
 
 
 class PlacementRow(Struct, frozen=True):
-    """One load, one energy model, one way to pick. Of the optimum only grams are known.
+    """One load, energy model and placement method; the optimum has only emissions.
 
     ``sample`` says whether the pool's constants were chosen on this region (``in_sample``).
     """
@@ -115,7 +106,7 @@ class PlacementRow(Struct, frozen=True):
 
 
 class ChoiceRow(Struct, frozen=True):
-    """One headroom where one is chosen: the least grams among those that keep the promises."""
+    """One candidate headroom; chosen is the one with least emissions that meets the objectives."""
 
     region: str
     load: str
@@ -129,14 +120,14 @@ class ChoiceRow(Struct, frozen=True):
 
 
 class OverflowReference(Struct, frozen=True):
-    """What the first two zones would pass on to the last if they were one: of the work, a part."""
+    """Part of the work that would overflow from the first two zones to the last if pooled."""
 
     part: float
     patient_part: float
 
 
 class BenchmarkSize(Struct, frozen=True):
-    """How much is lived through."""
+    """Amount of simulated load."""
 
     days: int
     every_h: int
@@ -170,7 +161,7 @@ def servegen_load(size: BenchmarkSize, machines: int, seed: int) -> Load:
 
 
 def azure_loads(size: BenchmarkSize, machines: int) -> Iterator[Load]:
-    """Makes Azure's loads for a fleet: one service that is asked faster, and several."""
+    """Makes Azure's loads for a fleet: one service at a higher rate, and several."""
     work = work_model(read_catalogue()[zone_placement.DEVICE], zone_placement.SLOTS)
     needed = PEAK_PART * machines
     for services in (1, max(2, round(needed / azure_machines_needed(work)))):
@@ -186,7 +177,7 @@ def azure_loads(size: BenchmarkSize, machines: int) -> Iterator[Load]:
 
 
 class PendingRuns(Struct, frozen=True):
-    """A load in a region that is being lived through with several ways to pick."""
+    """Pending simulations of a load in a region, by placement method."""
 
     region: Region
     load: Load
@@ -202,7 +193,7 @@ def submit_runs(
     ways: Sequence[PlacementMethod],
     energies: Sequence[str] = tuple(zone_placement.ENERGY),
 ) -> PendingRuns:
-    """Begins to live through a load with each way to pick."""
+    """Submits the simulation of a load with each placement method."""
     series = region_intensities(region)
     lives = {
         way: pool.submit(zone_placement.measure_method, load, way, series, energies) for way in ways
@@ -211,7 +202,7 @@ def submit_runs(
 
 
 def placement(begun: PendingRuns) -> Iterator[PlacementRow]:
-    """Yields a row for each energy model and way to pick; the optimum comes last."""
+    """Yields a row for each energy model and placement method; the optimum comes last."""
     load, series = begun.load, begun.series
     zones = [zone_series.zone for zone_series in series]
     outcomes = {way: life.result() for way, life in begun.lives.items()}
@@ -236,7 +227,7 @@ def placement_rows(
     metrics_by_method: Mapping[str, zone_placement.PlacementMetrics],
     pooled: OverflowReference,
 ) -> list[PlacementRow]:
-    """Compares each way to pick with least loaded and the optimum."""
+    """Compares each placement method with least loaded and the optimum."""
     reference, best = (
         metrics_by_method[REFERENCE.name],
         metrics_by_method["optimum"].gco2e_per_1k_output_tokens,
@@ -305,7 +296,7 @@ def choose_headroom(
 def split(
     pool: ProcessPoolExecutor, size: BenchmarkSize, machines: int, seed: int
 ) -> Iterator[Struct]:
-    """Chooses a headroom on one half of the year and one load; judges it on the others."""
+    """Chooses a headroom on one half of the year and one load; tests it on the others."""
     rows = choose_headroom(pool, servegen_load(size, machines, seed))
     yield from rows
     (value,) = (row.headroom for row in rows if row.chosen)
@@ -319,7 +310,7 @@ def split(
 def placement_rows_of(
     pool: ProcessPoolExecutor, options: argparse.Namespace, size: BenchmarkSize
 ) -> Iterator[PlacementRow]:
-    """Yields the rows of all regions that are asked for."""
+    """Yields the rows of all requested regions."""
     small = options.machines[:1]
     cases = {
         "in_sample": (regions.CHOSEN_ON, options.machines),

@@ -1,10 +1,10 @@
-"""Start of the command line: the CPU time that each command takes before it does its work.
+"""CPU time that each command of the command line takes to start.
 
     python -m benchmarks.cli_start [--repeat N]
 
 Prints JSON: for ``--help``, for each command's and subcommand's ``--help`` and for a few commands
-that end at once (no pool there), the CPU seconds of the child process, the median of N starts in a
-warm file cache. The house's limit is 0.4 s.
+that end at once without a pool, the CPU seconds of the child process, median of N starts with a
+warm file cache. The limit is 0.4 s.
 """
 
 from __future__ import annotations

@@ -1,41 +1,36 @@
-"""How many decisions a second the core takes, and what each node and each waiting job costs.
+"""Decisions per second of the core, and the cost of each node and queued job.
 
-Decides the fleet and the load; knows the core only as its drivers do. A pool of 500 co-ops has
-100,000 jobs in line. There are two loads, each with rows of its own:
+A pool of 500 co-ops has 100,000 queued jobs. Two loads, each with its own rows:
 
-- ``idle``: the jobs in line wait for a model whose slots are all taken. Jobs of another model,
-  whose replicas are half busy, are placed as they come: nobody waits for that model, so that the
-  core places them without a turn of the fair queue. The event that places is the request.
-- ``backlog``: all jobs are of one model, whose slots are all taken. A job that comes joins the
-  line; each run that ends frees a slot, and the fair queue decides whose turn it is. The event
-  that places is the report of a run's end.
+- ``idle``: the queued jobs wait for a model whose slots are all taken. Jobs of another model, whose
+  replicas are half busy, are placed on arrival without the fair queue. The placing event is the
+  request.
+- ``waiting``: all jobs are of one model whose slots are all taken. An arriving job is queued; each
+  end of a run frees a slot, and the fair queue selects the next job. The placing event is the
+  report.
 
-For both is timed:
+Measured for both:
 
-- the event that places: event in, ``Place`` out and encoded to a record's bytes. Of ``idle`` these
-  are admission, quotas, filter, prediction of every node, pick, lease, explanation; of ``backlog``
-  they are the settlement of the run that ends, the turn, and the same from the filter on;
-- the other event: the report (``idle``), or the request that joins the line (``backlog``). The
-  sum of both events, ``pair_mean_s``, is what the two loads are compared by;
-- a whole life: request, acceptance, two signs of progress, usage report; every command encoded.
+- the placing event: event in, ``Place`` out, encoded. For ``idle``: admission, quotas, filter,
+  prediction of every node, pick, lease, explanation; for ``waiting``: settlement of the ended run,
+  the turn, and the same from the filter on;
+- the other event: the report (``idle``) or the queued request (``waiting``). ``pair_mean_s``, the
+  sum of both events, compares the two loads;
+- a whole job: request, acceptance, two progress reports, usage report; every command encoded.
 
-``lazy_heap`` counts the placements of jobs that had waited: none of ``idle``, all of ``backlog``.
+``turns`` counts placements of queued jobs: none of ``idle``, all of ``waiting``.
 
-The reference is what a scheduler could not do without: one ``min()`` in plain Python over as many
-precomputed numbers, in the same process; and the plain scan of every node, which is the pick's
-definition, on the same core in the same state.
-
-Other rows tell the dearest single event (``support/worst_events``): jobs with thousands of distinct
-carbon caps in line while slots open, and nodes of one co-op or of many that say hello.
+References: one ``min()`` in plain Python over as many precomputed numbers, and the plain scan of
+every node, which defines the pick, on the same core and state. Other rows: the longest single event
+(``support/worst_events``).
 
     python -m benchmarks.decisions [--json] [--secs S] [--only PART ...]
 
 Rows: ``nodes, placements_per_s, lifecycles_per_s, p50_s, p99_s, bytes_per_node,
 bytes_per_queued_job, queued_jobs, coops, placements, reference_min_per_s,
 reference_scan_placements_per_s, reference_ratio, load, turns, other_event_p50_s, pair_mean_s``.
-Times are CPU time of one thread, so that other work on the machine counts only by what it does to
-the caches; without the garbage collector's full collections (``gc.freeze`` after the set-up, as the
-live scheduler does).
+Times are CPU time of one thread, without full garbage collections (``gc.freeze`` after the set-up,
+as in the live scheduler).
 """
 
 import argparse
@@ -93,7 +88,7 @@ PARTS = (IDLE, WAITING, "caps", "hellos")
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one number of nodes."""
+    """Measurements with one number of nodes."""
 
     nodes: int
     placements_per_s: float
@@ -115,7 +110,7 @@ class Row(Struct, frozen=True):
 
 
 class Timings(Struct, frozen=True):
-    """Sorted CPU seconds of the events that place and of the others, and how many were turns."""
+    """Sorted CPU seconds of placing and other events, and the number of turns."""
 
     placing_s: list[float]
     other_s: list[float]
@@ -144,7 +139,7 @@ def card(number: int) -> NodeCard:
 
 
 def facts(number: int, model: str) -> RequestFacts:
-    """Returns a request like any other."""
+    """Returns a request; all are equal."""
     return RequestFacts(
         job=f"job-{model}-{number}",
         coop=f"coop-{number * 7 % COOPS:03}",
@@ -163,11 +158,11 @@ def facts(number: int, model: str) -> RequestFacts:
 
 
 class CoreBench:
-    """A core with its fleet and its line, and a clock that moves a little with each event.
+    """A core with its fleet and queue, and a clock that advances with each event.
 
     Args:
         nodes: of the fleet.
-        queued: jobs in line.
+        queued: number of queued jobs.
         load: ``IDLE`` or ``WAITING``; see the module's docstring.
     """
 
@@ -202,7 +197,7 @@ class CoreBench:
         return self.core.handle(kind(number, START + number * 1e-6, *values))
 
     def queue(self, jobs: int, model: str = FULL) -> None:
-        """Lets jobs wait for a model that is full (the first ones fill it)."""
+        """Queues jobs for a model whose slots are taken (by the first ones)."""
         for _ in range(jobs):
             number = next(self._jobs)
             for command in self.feed_event(events.JobRequested, facts(number, model)):
@@ -210,7 +205,7 @@ class CoreBench:
                 self.feed_event(events.RunAccepted, command.job, command.epoch, command.node)
 
     def run_until_accepted(self) -> None:
-        """One job comes and is accepted."""
+        """Runs one job until its acceptance."""
         (place,) = self.feed_event(events.JobRequested, facts(next(self._jobs), ASKED))
         assert isinstance(place, Place)
         self.feed_event(events.RunAccepted, place.job, place.epoch, place.node)
@@ -222,7 +217,7 @@ class CoreBench:
         return events.JobRequested(number, START + number * 1e-6, facts(next(self._jobs), ASKED))
 
     def take(self, answers: Sequence[Command], freed: Sequence[Command]) -> int:
-        """Takes in what followed from a request and from a run's end, of which one placed a job.
+        """Processes the commands of a request and of a run's end, one of which placed a job.
 
         Returns:
             1 where the placement was a turn of the fair queue, 0 where it was the request's own.
@@ -235,7 +230,7 @@ class CoreBench:
         return len(turned)
 
     def finish_job(self, place: Place) -> Iterator[events.Event]:
-        """Makes what an honest node says of a run."""
+        """Makes the events with which a node completes a run."""
         run = (place.job, place.epoch, place.node)
         used = Usage(
             300, 0, 80, Basis.MEASURED, 20_000, 200_000, Basis.ESTIMATED, ttft_s=0.4, run_s=3.0
@@ -251,7 +246,7 @@ class CoreBench:
 
 
 def placements(bench: CoreBench, secs: float) -> Timings:
-    """Returns the CPU seconds of many pairs of a request and a run's end, one of which places."""
+    """Returns the CPU seconds of pairs of a request and a run's end, one of which places a job."""
     handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
     requests_s: list[float] = []
     ends_s: list[float] = []
@@ -276,7 +271,7 @@ def placements(bench: CoreBench, secs: float) -> Timings:
 
 
 def lifecycles_per_s(bench: CoreBench, secs: float) -> float:
-    """Returns how many whole lives a second the core leads; making the events does not count."""
+    """Returns the whole jobs per second of the core; creation of the events is excluded."""
     handle, encode, clock = bench.core.handle, bench.encode, time.thread_time
     lives, took_s = 0, 0.0
     stop = clock() + secs
@@ -298,9 +293,10 @@ def lifecycles_per_s(bench: CoreBench, secs: float) -> float:
 
 
 def scan_placements_per_s(bench: CoreBench, decision_s: float, secs: float) -> float:
-    """Returns the placements a second if each looked at every node, one by one.
+    """Returns the placements per second with a plain scan of every node.
 
-    The plain scan is timed on the same state; the search that it would replace is taken off.
+    The plain scan is timed on the same state; the time of the search that it replaces is
+    subtracted.
     """
     state = bench.core._state  # noqa: SLF001
     bench.run_until_accepted()
@@ -321,13 +317,13 @@ def _mean_s(call: object, secs: float) -> float:
 
 
 def min_per_s(nodes: int, secs: float) -> float:
-    """Returns how often a second plain Python finds the least of so many pairs."""
+    """Returns how often per second plain Python finds the minimum of ``nodes`` pairs."""
     grams = [((number * 7_919) % nodes, number) for number in range(nodes)]
     return 1.0 / _mean_s(lambda: min(grams, key=itemgetter(0)), secs)
 
 
 def weigh(nodes: int) -> tuple[int, int]:
-    """Returns the bytes that a node and a waiting job take, by Python's own accounts."""
+    """Returns the bytes per node and per queued job, by ``tracemalloc``."""
     gc.collect()
     tracemalloc.start()
     bench = CoreBench(0, 0)
@@ -343,7 +339,7 @@ def weigh(nodes: int) -> tuple[int, int]:
 
 
 def measure(nodes: int, secs: float, load: str) -> Row:
-    """Places jobs on so many nodes for so long."""
+    """Measures placements on ``nodes`` nodes."""
     node_bytes, job_bytes = weigh(nodes)
     bench = CoreBench(nodes, QUEUED, load)
     gc.collect()

@@ -1,30 +1,22 @@
-"""How fairly co-ops that overload a node are served, beside plain VTC on the same node.
+"""Fairness among co-ops that overload a node, compared with plain VTC on the same node.
 
-Three kinds of rows.
+*Workloads* of the VTC paper's artifact, and a trace of 27 clients; each client is a co-op. ``ours``
+is the core, ``vtc`` the paper's virtual token counter, ``vtc_oracle`` the same with known answer
+lengths, ``fcfs`` first come first served. All drive the same simulated node with the same events;
+only the oracle knows answer lengths, and each client asks for up to 1,024 tokens. Figures are the
+artifact's, means over seeds: the windowed gap is how far the worst-served client is behind the
+best-served one, at most its demand, in service (prompt plus twice the answer) per second;
+``settled`` from the third minute on; ``light`` clients are the half with the least demand. The
+policy is the default one, except for the cap on tokens in flight (``support/vtc_simulation``).
 
-*Workloads* of the VTC paper's artifact, and a trace of 27 clients, each client a co-op: ``ours`` is
-the core, ``vtc`` the paper's virtual token counter, ``vtc_oracle`` the same with answers' lengths
-known ahead, ``fcfs`` first come first served. All drive the same simulated node by the same events
-in the same run; none but the oracle knows how long an answer will be, each client asks for up to
-1,024 tokens. Figures are the artifact's, means over the seeds: the windowed gap is how far the
-worst served client lies behind the best, no further than it asked for, in service (prompt plus
-twice the answer) a second, ``settled`` from the third minute on; ``light`` clients are the half
-that asks for least. The policy is the default one but for the cap on tokens in flight, which one
-node does not need (``support/vtc_world``).
+In the artifact's synthetic workloads a client's answers mostly have one length, which ``ours``
+learns and plain VTC does not use. ``overload-unknown`` and ``overload-long-tail`` draw each length
+independently. The trace's lengths are real: its row is the most representative.
 
-In the artifact's synthetic workloads a client's answers are mostly of one length, which ``ours``
-learns after a few of them, and plain VTC does not try to. ``overload-unknown`` and
-``overload-long-tail`` draw each answer's length anew. The trace's lengths are real: its row is the
-one that says what to expect.
-
-*The bound* of ``docs/concepts/fairness.md``: in random pools of 1 and of 50 nodes, with random
-weights, arrivals, lengths and speeds, how often it was broken, and how near it came.
-
-*Owners*: the same bound in pools whose borrowers own nodes, and how often a slot that was owed to
-its owner went to another co-op.
-
-*Eligibility*: where co-ops can use different nodes, how far what they got lies from the weighted
-max-min division reckoned offline.
+*Bound* of ``docs/concepts/fairness.md``: violations and largest gap in random pools of 1 and 50
+nodes. *Owners*: the same bound in pools whose borrowers own nodes, and slots owed to an owner that
+went to another co-op. *Eligibility*: distance from the weighted max-min division where co-ops can
+use different nodes.
 
     python -m benchmarks.fairness [--json] [--quick] [--only PART ...]
 """
@@ -60,7 +52,7 @@ from msgspec import Struct
 from entraide_scheduler.core.machine import Core
 
 SEEDS = 20
-ORIENTATION_SEEDS = 4  # of what is no goal: the oracle, first come first served, the large node
+ORIENTATION_SEEDS = 4  # for rows without a goal: oracle, first come first served, large node
 QUICK_SEEDS = 2
 BOUND_SEEDS = 1_000
 QUICK_BOUND_SEEDS = 20
@@ -130,7 +122,7 @@ def figures_of(workload: Workload, seed: int, make: SchedulerFactory) -> Figures
 
 
 def light_p99_s(responses: Sequence[Response]) -> float:
-    """Returns the p99 time to the first token of those that ask for least."""
+    """Returns the TTFT p99 of the clients with the least demand."""
     light = light_clients(responses)
     waits = [response.first_token_latency for response in responses if response.client in light]
     return quantile([wait for wait in waits if wait != REFUSED], 0.99)
@@ -194,7 +186,7 @@ def workloads(*, quick: bool) -> list[Any]:
 
 
 def unknown(*, quick: bool) -> list[Any]:
-    """Returns the rows of ``overload`` with answers whose lengths nobody can learn."""
+    """Returns the rows of ``overload`` with unpredictable answer lengths."""
     seeds = _seeds(QUICK_SEEDS, 1) if quick else _seeds(SEEDS, ORIENTATION_SEEDS)
     return _flatten_rows(
         rows_of(workload, seeds) for workload in vtc_workloads.unknown_length_workloads()
@@ -202,7 +194,7 @@ def unknown(*, quick: bool) -> list[Any]:
 
 
 def trace(*, quick: bool) -> list[Any]:
-    """Returns the rows of the trace; none where it is not at hand."""
+    """Returns the rows of the trace; none without its file."""
     workload = vtc_workloads.trace_workload()
     if workload is None:
         print(f"no row of the 27 clients: {vtc_workloads.TRACE} is not there", file=sys.stderr)
@@ -224,7 +216,7 @@ def bound(*, quick: bool) -> list[Any]:
 
 
 def owners(*, quick: bool) -> list[Any]:
-    """Returns the rows of the bound, and of what is owed, where borrowers own nodes."""
+    """Returns the rows of the bound and of owed slots where borrowers own nodes."""
     return list[OwnersRow](owners_rows(QUICK_BOUND_SEEDS if quick else OWNERS_SEEDS))
 
 

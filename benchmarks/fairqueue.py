@@ -1,15 +1,13 @@
-"""How many jobs a second the fair queue puts in line and takes out, by the number of co-ops.
+"""Throughput of the fair queue alone, by number of co-ops.
 
-Decides who waits for what; knows the fair queue alone, without nodes. A hundred thousand jobs wait
-throughout, of all co-ops alike: each pair of operations puts one more in line and serves the one
-whose turn it is (``add``, ``next``, ``serve``). A whole life adds what follows: two reports of
-progress, the end and its correction.
+100,000 jobs of all co-ops are queued throughout: each pair of operations enqueues one job and
+serves the next (``add``, ``next``, ``serve``). ``lives_per_s`` adds two progress reports, the end
+and its correction.
 
-Two references, in the same run. The way of VTC's artifact (Ying1123/VTC-artifact, OSDI 2024): a
-deque and a counter for each client, and ``min()`` over the counters of those that wait. It has one
-level, no weights and no cap. And ``rotation``, the least that a queue of such jobs can do: a deque
-for each co-op, served one after the other in a fixed order, nothing counted or compared. What it
-loses from few co-ops to many is the price of jobs that lie elsewhere in memory at every turn.
+References in the same run: the method of VTC's artifact (Ying1123/VTC-artifact, OSDI 2024), a deque
+and a counter per client and ``min()`` over the waiting counters, with one level, no weights and no
+cap; and ``rotation``, a deque per co-op served in a fixed order without counters, which shows the
+cost of memory access alone.
 
     python -m benchmarks.fairqueue [--json] [--rounds N]
 
@@ -17,8 +15,8 @@ Rows: ``coops, waiting, pairs_per_s, operations_per_s, slowdown_ratio, lives_per
 bytes_per_queued_job, reference_pairs_per_s, reference_operations_per_s, reference_slowdown_ratio,
 reference_ratio, reference_rotation_operations_per_s, reference_rotation_slowdown_ratio``. A
 slowdown is the time of a pair over that with the fewest co-ops; bytes are the queue's own, without
-the jobs. Times are CPU time of one process on one core, the best of the rounds; the garbage
-collector is on, as in a pool, with the waiting jobs set aside.
+the jobs. Times are CPU time of one process, the best of the rounds; garbage collection is on, with
+the queued jobs frozen.
 """
 
 import argparse
@@ -42,16 +40,16 @@ from entraide_scheduler.core.records import Job, Shape
 SIZES = (2, 10, 100, 1_000, 10_000)
 WAITING = 100_000
 PAIRS = 20_000  # of each round
-REFERENCE_SECS = 1.0  # of each round at most: it is slow where co-ops are many
+REFERENCE_SECS = 1.0  # maximum per round: slow with many co-ops
 ROUNDS = 5
-STRIDE = 7_919  # jobs come from co-ops in an order that is not that of their names
+STRIDE = 7_919  # order of the co-ops' jobs, different from the order of names
 MODEL = "bench"
 EXPECTED_TOKENS = 128
-CAP_TOKENS = 10**9  # out of reach: no run ends while pairs are counted
+CAP_TOKENS = 10**9  # never reached: no run ends while pairs are counted
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one number of co-ops."""
+    """Measurements with one number of co-ops."""
 
     coops: int
     waiting: int
@@ -69,7 +67,7 @@ class Row(Struct, frozen=True):
 
 
 def make(number: int, coop: str) -> Job:
-    """Returns a job like any other; its shape equals the others', and is its own object."""
+    """Returns a job; all are equal, each with its own shape object."""
     facts = RequestFacts(
         job=f"job-{number}",
         coop=coop,
@@ -95,7 +93,7 @@ def names_of(coops: int) -> tuple[str, ...]:
 
 
 def jobs_of(names: Sequence[str], first: int, count: int) -> list[Job]:
-    """Returns jobs that come one after the other, of all co-ops alike."""
+    """Returns consecutive jobs, equally many of each co-op."""
     return [make(at, names[at * STRIDE % len(names)]) for at in range(first, first + count)]
 
 
@@ -124,7 +122,7 @@ class QueueBench:
         return jobs_of(self.names, self.made - count, count)
 
     def pairs_per_s(self) -> float:
-        """Puts jobs in line and serves whose turn it is; returns pairs a second."""
+        """Enqueues jobs and serves the next ones; returns pairs per second."""
         queue, jobs, bills = self.queue, self._more(PAIRS), []
         gc.collect()
         gc.freeze()
@@ -147,7 +145,7 @@ class QueueBench:
         return PAIRS / took_s
 
     def lives_per_s(self) -> float:
-        """Does the same and ends each run as it was expected or not; returns jobs a second."""
+        """Does the same and completes each run; returns jobs per second."""
         queue, jobs = self.queue, self._more(PAIRS)
         gc.collect()
         gc.freeze()
@@ -170,7 +168,7 @@ class QueueBench:
 
 
 class VtcQueueReference:
-    """A deque and a counter for each co-op, and ``min()`` over the counters of those that wait."""
+    """A deque and a counter for each co-op, and ``min()`` over the waiting co-ops' counters."""
 
     def __init__(self, coops: int) -> None:
         self.names = tuple(f"coop-{number:05}" for number in range(coops))
@@ -182,12 +180,12 @@ class VtcQueueReference:
             self.lines[name].append((name, tokens))
 
     def more(self) -> tuple[str, int]:
-        """Returns the job that comes next: whose, and its tokens."""
+        """Returns the next job: its co-op and tokens."""
         self.made += 1
         return self.names[self.made * STRIDE % len(self.names)], 100 + self.made % 300
 
     def pairs_per_s(self) -> float:
-        """Puts jobs in line and serves whose turn it is; returns pairs a second."""
+        """Enqueues jobs and serves the next ones; returns pairs per second."""
         done, began = 0, time.process_time()
         lines, active = self.lines, self.active
         while time.process_time() - began < REFERENCE_SECS and done < PAIRS:
@@ -219,7 +217,7 @@ class RotationReference:
             self.lines[job.facts.coop].append(job)
 
     def pairs_per_s(self) -> float:
-        """Puts jobs in line and serves the next co-op's; returns pairs a second."""
+        """Enqueues jobs and serves the next co-op; returns pairs per second."""
         jobs, bills = jobs_of(self.names, self.made, PAIRS), []
         self.made += PAIRS
         lines, turns = self.lines, self.turns

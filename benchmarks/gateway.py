@@ -1,13 +1,12 @@
-"""What the pool's gateway adds to an engine, over NATS, beside nginx in the same run.
+"""Latency and CPU time that the pool's gateway adds to an engine, compared with nginx.
 
-Decides the load and how it is reckoned; knows the pool only as its operator does. Three targets
-get the same load in turn: the mock engine itself (``direct``), nginx in front of it, and a whole
-pool in front of it: gateway and scheduler in one process, nats-server, and a node agent that has
-the mock attached as its engine. Key, admission, fair queue, placement, lease, energy, signed
-receipt, journal and ledger are on, as always.
+Three targets get the same load in turn: the mock engine itself (``direct``), nginx in front of it,
+and a whole pool in front of it: gateway and scheduler in one process, nats-server, and a node agent
+with the mock as its engine. API key, admission, fair queue, placement, lease, energy, signed
+receipt, journal and ledger are active.
 
-CPU time is the figure that stays true when other work shares the cores; it is read from each
-process's own clock. Times are medians over the rounds of a percentile within a round. Linux only.
+CPU time is robust against other load on the cores; it is read from each process's own clock. Times
+are medians over the rounds of a percentile within a round. Linux only.
 
     python -m benchmarks.gateway [--json] [--rounds N] [--secs S]
 """
@@ -38,7 +37,7 @@ from entraide_scheduler.up.pool import LocalPool, PoolOptions
 TOOLS = Path(__file__).resolve().parents[1].parent / "shared" / "bench"
 MODEL = "mock"
 COOP = "boreale"
-SLOTS = 256  # more than any phase has connections: the queue never decides
+SLOTS = 256  # more than the connections of any phase: no job is queued
 READY_TIMEOUT_S = 60.0
 LOAD_TIMEOUT_S = 60.0
 OURS, NGINX, DIRECT = "pool", "nginx", "direct"
@@ -48,10 +47,10 @@ class Phase(Struct, frozen=True):
     """One kind of load.
 
     Attributes:
-        name: what it is called.
+        name: of the phase.
         connections: requests at a time.
         tokens: of each answer.
-        gap_us: between the tokens that the engine makes; 0 for as fast as they are taken.
+        gap_us: interval of the engine's tokens; 0 for no delay.
         stream: whether the answer is streamed.
     """
 
@@ -72,12 +71,12 @@ PHASES = (
 
 
 class Target(Struct, frozen=True):
-    """Where load goes, and the processes whose CPU time it costs.
+    """Target of a load, and its processes.
 
     Attributes:
         port: on loopback.
         key: bearer key.
-        pids: process ids by part; the first part is the one that is compared.
+        pids: process ids by part; the first part is compared.
     """
 
     port: int
@@ -86,7 +85,7 @@ class Target(Struct, frozen=True):
 
 
 class Sample(Struct, frozen=True):
-    """One round of one phase on one target: what the client saw, and CPU seconds by part."""
+    """One round of a phase on a target: client-side figures, and CPU seconds by part."""
 
     seen: dict[str, Any]
     cpu_s: dict[str, float]
@@ -112,7 +111,7 @@ def compiled(home: Path) -> None:
 
 @contextlib.contextmanager
 def process(argv: Sequence[str], log: Path) -> Iterator[int]:
-    """Runs a program for as long as the block lasts; gives its process id."""
+    """Runs a program within a context; yields its process id."""
     with log.open("ab") as output:
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
@@ -233,7 +232,7 @@ def per(part: str, count: str) -> Callable[[Sample], float | None]:
 
 
 def figures(samples: list[Sample], direct: list[Sample], parts: Sequence[str]) -> dict[str, Any]:
-    """Returns what a phase came to on one target; ``added`` is over the engine itself."""
+    """Returns the figures of a phase on a target; ``added`` is the excess over the engine."""
     row: dict[str, Any] = {}
     for name, which, p in (
         ("ttft_p50_us", "ttft_us", "p50"),
@@ -255,7 +254,7 @@ def figures(samples: list[Sample], direct: list[Sample], parts: Sequence[str]) -
 
 
 def ratio(mine: float | None, theirs: float | None) -> float | None:
-    """Returns how many times the reference; None where the reference is not above zero."""
+    """Returns the ratio to the reference; None if the reference is not above 0."""
     return round(mine / theirs, 2) if mine is not None and theirs and theirs > 0 else None
 
 
@@ -281,7 +280,7 @@ def row_of(
 
 @contextlib.asynccontextmanager
 async def pool_before(home: Path, backend: int) -> Any:
-    """Runs a pool of one node whose engine is the mock, for as long as the block lasts."""
+    """Runs a pool of one node with the mock engine within a context."""
     engine: dict[str, str | int] = {
         "kind": "attach", "url": f"http://127.0.0.1:{backend}", "model": MODEL,
         "slots": SLOTS, "context_tokens": 8_192,

@@ -1,21 +1,20 @@
-"""How many heartbeats a second become part of the fleet view, on one core.
+"""Heartbeats per second that one core adds to the fleet view.
 
-Decides the fleet and what its nodes say: each beats once a second, half of them with a solar
-surplus that stays as it is, and a part of them says something new (the surplus moved). What is
-timed is all that the scheduler does with the bytes: who sent them, decode, order, sanity, the
-node's clock put on ours, then one ``NodeChanged`` for each that said something new and one
-``NodesSeen`` a second for all others, taken in by the core. The journal's bytes are
-made, its disk and the bus itself are not in it.
+Every node sends a heartbeat each second; half of the nodes report a constant solar surplus, and a
+part of them reports a change. Measured is the scheduler's work on the bytes: sender, decoding,
+order, plausibility, clock conversion, one ``NodeChanged`` per changed heartbeat and one
+``NodesSeen`` per second for all others, handled by the core. The journal's bytes are encoded; its
+disk and the bus are excluded.
 
-The reference takes the same bytes by the same decoder and tells the core of every heartbeat by an
-event of its own, with nothing looked at in between.
+The reference decodes the same bytes and delivers every heartbeat to the core as an event of its
+own, without checks.
 
     python -m benchmarks.heartbeats [--json] [--secs S]
 
 Rows: ``nodes, changed_part, heartbeats, events, heartbeats_per_s, tick_p99_s, journal_bytes,
-reference_heartbeats_per_s, reference_journal_bytes, reference_ratio``; both bytes are per second
-of the fleet's life. ``tick_p99_s`` is the time of a
-second's last step, the ``NodesSeen``. Times are CPU time of one process.
+reference_heartbeats_per_s, reference_journal_bytes, reference_ratio``; bytes are per second of
+simulated time. ``tick_p99_s`` is the time of a second's last event, ``NodesSeen``. Times are CPU
+time of one process.
 """
 
 import argparse
@@ -46,7 +45,7 @@ from entraide_scheduler.store.rows import NodeRow
 
 NODES = 10_000
 CHANGED_PARTS = (0.0, 0.01, 0.1)
-SECS = 6.0  # for each part and way
+SECS = 6.0  # for each part and method
 ROUNDS_MIN = 3
 START = 1_800_000_000.0
 SUN_LASTS_S = 60.0
@@ -55,7 +54,7 @@ _encode = Encoder().encode
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one part of nodes that say something new each second."""
+    """Measurements with one part of nodes that report a change each second."""
 
     nodes: int
     changed_part: float
@@ -92,7 +91,7 @@ class CountingDriver:
 
 
 class NullNodePort:
-    """The way out to the nodes and the issuer of their identities: nobody listens."""
+    """Publisher to the nodes and issuer of their identities; discards everything."""
 
     def publish(self, subject: str, data: bytes) -> None:
         """Drops a message."""
@@ -102,7 +101,7 @@ class NullNodePort:
 
 
 class HeartbeatFleet:
-    """Nodes that beat; their luck comes from one seed, so every run hears the same bytes."""
+    """Nodes with seeded random heartbeats, so that every run has the same bytes."""
 
     def __init__(self, nodes: int, changed_part: float) -> None:
         self.random = Random(20_260)
@@ -113,12 +112,12 @@ class HeartbeatFleet:
         self.sequence = 1
 
     def make_hellos(self) -> list[Msg]:
-        """Returns what each node says first."""
+        """Returns the first message of each node."""
         said = (m.Hello(card, "boot", 1, START, True, "", ()) for card in self.cards)
         return [self._message(name, hello) for name, hello in zip(self.names, said, strict=True)]
 
     def make_heartbeats(self, at: float) -> list[Msg]:
-        """Returns the heartbeats of one second, in the order of luck."""
+        """Returns the heartbeats of one second, in random order."""
         self.sequence += 1
         order = list(range(len(self.names)))
         self.random.shuffle(order)
@@ -140,7 +139,7 @@ class HeartbeatFleet:
 
 
 class HeartbeatTotals(Struct):
-    """What a fleet's life of some seconds came to."""
+    """Totals of the heartbeats of some seconds."""
 
     seconds: int = 0
     heartbeats: int = 0
@@ -155,7 +154,7 @@ class HeartbeatTotals(Struct):
 
 
 async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
-    """Lets the scheduler's node listener handle a fleet's messages for so many CPU seconds."""
+    """Handles a fleet's messages with the scheduler's node listener for ``secs`` CPU seconds."""
     driver, nobody, heard = CountingDriver(), NullNodePort(), HeartbeatTotals()
     rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
     anything: Any = {"driver": driver, "publisher": nobody, "issuer": nobody}
@@ -182,7 +181,7 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
 
 
 def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
-    """Makes an event of each heartbeat of a fleet for so many CPU seconds."""
+    """Delivers each heartbeat of a fleet as an event for ``secs`` CPU seconds."""
     driver, heard = CountingDriver(), HeartbeatTotals()
     for node_card in fleet.cards:
         driver.feed(events.NodeJoined, card=node_card, accepting=True, reason="")
@@ -208,7 +207,7 @@ def reference(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
 
 
 def measure(nodes: int, changed_part: float, secs: float) -> Row:
-    """Lets a fleet beat for so many CPU seconds, both ways."""
+    """Measures a fleet's heartbeats for ``secs`` CPU seconds, both ways."""
     heard = asyncio.run(ours(HeartbeatFleet(nodes, changed_part), secs))
     plain = reference(HeartbeatFleet(nodes, changed_part), secs / 3)
     ticks_s = sorted(heard.ticks_s)

@@ -1,18 +1,16 @@
-"""What hostile peers get out of HTTP servers: our own, and three ASGI servers.
+"""Behaviour of HTTP servers under hostile peers: our own server and three ASGI servers.
 
-The servers and their application are those of ``benchmarks.http_servers``, each with the limits
-that it has; the peers are those of ``tests/hostile``. A server whose library cannot be imported is
-left out.
+Servers and application are those of ``benchmarks.http_servers``, each with its own limits; the
+peers are those of ``tests/hostile``. A server whose library cannot be imported is skipped.
 
     python -m benchmarks.http_peers [--json]
 
-Rows: ``server, version``; ``odd_requests_wrong``: of those whose framing two readers might read
-differently, how many were not answered as they should be, and ``odd_requests`` names them;
-``dripping_head_s``, ``dripping_body_s``, ``silent_s``: after how long such a connection was cut
-off, null when never in 65 s; ``unread_mib``: requests taken from a peer that reads no answer, of 16
-MiB; ``long_header_rss_mib``: most memory that one header of 32 MiB took; ``before_body``: the
-answer to a wrong key when no byte of the body was sent; ``unread_stream_rss_mib``: how much memory
-a stream without end took in 10 s whose client reads nothing.
+Rows: ``server, version``; ``odd_requests_wrong``: number of wrong answers to requests with
+ambiguous framing, named in ``odd_requests``; ``dripping_head_s``, ``dripping_body_s``,
+``silent_s``: time until such a connection was closed, null if not within 65 s; ``unread_mib``:
+requests accepted from a peer that reads no answer, of 16 MiB; ``long_header_rss_mib``: peak memory
+of one header of 32 MiB; ``before_body``: answer to a wrong key before any byte of the body;
+``unread_stream_rss_mib``: memory of an endless stream in 10 s whose client reads nothing.
 """
 
 import argparse
@@ -44,7 +42,7 @@ STREAM = b'{"model":"mock","messages":[],"stream":true,"max_tokens":1000000000}'
 
 
 def cut_off_s(attack: Callable[[peers.Address], bytes], address: peers.Address) -> float | None:
-    """Returns after how long a connection was cut off; None when it was not."""
+    """Returns the time until a connection was closed; None if it was not."""
     began = time.monotonic()
     try:
         attack(address)
@@ -74,7 +72,7 @@ def odd_requests(address: peers.Address) -> list[str]:
 
 
 def long_header_mib(address: peers.Address, target: Target) -> float:
-    """Returns the most memory that one header took while it was sent."""
+    """Returns the peak memory of one header while it was sent."""
     pids = target.pids["server"]
     before = most = rss_mib(pids)
     with ThreadPoolExecutor(1) as pool:
@@ -86,7 +84,7 @@ def long_header_mib(address: peers.Address, target: Target) -> float:
 
 
 def unread_stream_mib(address: peers.Address, target: Target) -> float:
-    """Returns the memory that a stream took whose client reads nothing."""
+    """Returns the memory of a stream whose client reads nothing."""
     pids = target.pids["server"]
     before = rss_mib(pids)
     length = str(len(STREAM))
@@ -108,7 +106,7 @@ def before_body(address: peers.Address) -> int | None:
 
 
 def row(name: str, target: Target) -> dict[str, Any]:
-    """Returns what the peers got out of one server."""
+    """Returns the row of one server."""
     address = peers.Address(target.port, target.key)
     attacks = (peers.dripping_head, peers.dripping_body, peers.silent)
     with ThreadPoolExecutor() as pool:

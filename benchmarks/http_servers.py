@@ -1,17 +1,16 @@
-"""CPU time of HTTP servers under the gateway's kind of load: our own, and three ASGI servers.
+"""CPU time of HTTP servers under the gateway's load: our own server and three ASGI servers.
 
-Each server runs in a process of its own and does what a gateway does with a request: look up the
-SHA-256 of the bearer key, decode JSON, hand the job over, notice a client that leaves, and answer
-with JSON or with server-sent events when the job's results arrive in the event loop. The job takes
-one turn of the loop for each token. The servers get the same load in turn, round by round, so that
-other work on the machine falls on all of them. uvicorn, hypercorn and granian are measured where
-they can be imported; they are no dependency of the project.
+Each server runs in its own process and does a gateway's work for a request: look up the SHA-256 of
+the bearer key, decode JSON, submit the job, notice a client that disconnects, and answer with JSON
+or server-sent events when the job's results arrive in the event loop. The job takes one turn of the
+loop per token. The servers get the same load in turn, round by round. uvicorn, hypercorn and
+granian are measured where they can be imported; they are not dependencies of the project.
 
     python -m benchmarks.http_servers [--json] [--rounds N] [--secs S]
 
-Rows: ``server, version, cpu_us_per_request`` (JSON answers, 64 connections),
-``cpu_us_per_token`` (streams of 64 tokens, 64 connections), ``cpu_us_per_stream`` (streams of 8
-tokens) and ``errors``. ADR 0004 draws the conclusion from them.
+Rows: ``server, version, cpu_us_per_request`` (JSON answers, 64 connections), ``cpu_us_per_token``
+(streams of 64 tokens, 64 connections), ``cpu_us_per_stream`` (streams of 8 tokens) and ``errors``.
+ADR 0004 uses them.
 """
 
 import argparse
@@ -87,7 +86,7 @@ def authorised(authorization: str) -> bool:
 
 
 def run_job(ask: Ask, on_data: Callable[[bytes], object], on_end: Callable[[], None]) -> None:
-    """Stands for a job: its results arrive in later turns of the loop, one token a turn."""
+    """Simulates a job: its results arrive in later turns of the loop, one token per turn."""
     loop = asyncio.get_running_loop()
     left = ask.max_tokens if ask.stream else 1
 
@@ -201,10 +200,10 @@ def _start(ask: Ask, content: bytes) -> Message:
 
 
 class KnownKeys:
-    """Stands for the store of a gateway's keys."""
+    """Replaces the store of a gateway's keys."""
 
     async def find_key(self, key_hash: str) -> KeyRow | None:
-        """Returns the one key that there is."""
+        """Returns the only key."""
         coop = KEYS.get(key_hash)
         return KeyRow("key-1", coop, "main", coop) if coop else None
 
@@ -262,7 +261,7 @@ SERVE = {
 
 @contextmanager
 def served(name: str, home: Path) -> Iterator[Target]:
-    """Runs one server in a process of its own for as long as the block lasts."""
+    """Runs one server in a process of its own within a context."""
     port = free_port("127.0.0.1")
     argv = [sys.executable, "-m", "benchmarks.http_servers", "--serve", name, "--port", str(port)]
     with process(argv, home / f"{name}.log") as pid:
@@ -275,7 +274,7 @@ def figure(samples: list[Sample], count: str) -> float:
 
 
 def row(name: str, samples: dict[tuple[str, str], list[Sample]]) -> dict[str, Any]:
-    """Returns what was measured on one server."""
+    """Returns the measurements of one server."""
     by_phase = {phase.name: samples[phase.name, name] for phase in PHASES}
     return {
         "benchmark": "http_servers",
@@ -289,7 +288,7 @@ def row(name: str, samples: dict[tuple[str, str], list[Sample]]) -> dict[str, An
 
 
 async def measured(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Starts every server that is there and loads them in turn."""
+    """Starts every installed server and loads them in turn."""
     compiled(home)
     names = [name for name in SERVERS if name == OURS or importlib.util.find_spec(name)]
     samples: dict[tuple[str, str], list[Sample]] = {}

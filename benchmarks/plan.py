@@ -1,16 +1,15 @@
-"""Whether a plan comes soon, and whether what it says is so.
+"""Duration and correctness of fleet plans.
 
-Asks ``entraide sim plan`` for the smallest fleet of the scenario with fourteen machines, then runs
-the planned fleet by ``entraide sim run``, and each fleet with one machine fewer, as the files that
-a person would give. Decides nothing: the commands do, each in a process of its own.
+Runs ``entraide sim plan`` for the smallest fleet of the scenario with 14 machines, then ``entraide
+sim run`` for the planned fleet and for each fleet with one machine fewer. Every command runs in a
+process of its own.
 
     python -m benchmarks.plan [--json] [--scenario NAME] [--goal GOAL …]
 
-A row is one run: first that of the plan, with the seconds that it took and how many simulations;
-then the planned fleet, ``confirmed`` where it meets every goal and comes to the very numbers that
-the plan told; then each smaller one, ``confirmed`` where it misses a goal. ``cpu_s`` is the CPU
-time of the command with all its processes: over the number of cores, what it takes where nobody
-else works. Exits with 1 where something is not confirmed.
+Rows: the plan, with its duration and number of simulations; the planned fleet, ``confirmed`` if it
+meets every goal with the numbers of the plan; each smaller fleet, ``confirmed`` if it misses a
+goal. ``cpu_s`` is the CPU time of the command with all its processes. Exits with 1 if a row is not
+confirmed.
 """
 
 import argparse
@@ -47,7 +46,7 @@ class Row(Struct, frozen=True):
         fleet: machines by group.
         simulations: of the busiest hours and whole ones; of a plan.
         missed: goals that the fleet misses.
-        confirmed: whether it is as the plan said.
+        confirmed: whether it agrees with the plan.
     """
 
     what: str
@@ -63,7 +62,7 @@ class Row(Struct, frozen=True):
 
 
 def timed(arguments: Sequence[str]) -> tuple[float, float]:
-    """Runs one command to its end; returns its seconds, and those of CPU.
+    """Runs one command; returns its wall-clock and CPU seconds.
 
     Raises:
         subprocess.CalledProcessError: it failed.
@@ -75,7 +74,7 @@ def timed(arguments: Sequence[str]) -> tuple[float, float]:
 
 
 def fewer(scenario: Scenario) -> Iterator[Scenario]:
-    """Yields the scenario without one machine of each of its groups."""
+    """Yields the scenario with one machine fewer, for each of its groups."""
     for number, group in enumerate(scenario.nodes):
         smaller = msgspec.structs.replace(group, count=group.count - 1)
         kept = (smaller,) if smaller.count else ()
@@ -94,7 +93,7 @@ def row(
     confirmed: bool,
     simulations: int = 1,
 ) -> Row:
-    """Returns what one command came to."""
+    """Returns the row of one command."""
     counts = {group.name: group.count for group in scenario.nodes}
     return Row(
         what=what,
@@ -111,7 +110,7 @@ def row(
 
 
 def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
-    """Plans, then runs what was planned and each fleet with one machine fewer."""
+    """Plans, then runs the planned fleet and each fleet with one machine fewer."""
     goals = [parse_goal(goal) for goal in typed]
     out = home / "plan"
     asked = [word for goal in typed for word in ("--goal", goal)]

@@ -1,33 +1,26 @@
-"""How well the core foresees the first token and the pace of tokens, by device, under load.
+"""Accuracy of the core's predictions of TTFT and TPOT, by device, under load.
 
-Two kinds of rows. ``recorded`` are requests to real engines, whose times clients of a live pool
-measured (``support/recorded``, recorded by ``benchmarks.twin``); the core of today predicts them
-one after the other and learns from them, once with a card whose rates are those of the calibration
-and once with a card that says the node is 1.4 times as fast (``recorded_card_off``). Nothing of the
-simulator is in these rows. The others are simulated: the simulator's engine computes the time of a
-step and of a prompt by the same equation as the core's predictor, with other rates and noise. A
-small error there shows that rates are learned, that queues and batches are counted rightly and that
-the margins fit the noise; it does not show that real engines follow the equation.
+``recorded`` rows are requests to real engines with latencies measured by clients of a live pool
+(``support/recorded_engines``, recorded by ``benchmarks.twin``). The core predicts them one after
+the other and learns from them, once with a calibrated card and once with a card that claims 1.4
+times the speed (``recorded_card_off``). The simulator is not involved. The other rows are simulated
+with the same equation as the core's predictor, with other rates and noise: a small error there
+shows that rates are learned, queues and batches are counted correctly and margins fit the noise,
+not that real engines follow the equation.
 
-*Simulated.* A mixed fleet in one place: six classes of devices from the hardware catalogue, three
-machines each. What their cards say is the catalogue's; what is true of them is up to 40 % off, by
-luck, for prefill, for decoding and for its growth with the batch, and each step takes a little more
-or less than the last. The load is Azure's conversations, sped up to a part of what the fleet can
-do.
+*Simulated.* Six device classes of the hardware catalogue, three machines each, in one zone. True
+prefill rate, decode rate and batch growth deviate randomly from the card by up to 40 %, and each
+step has noise. The load is Azure's conversations, sped up to a part of the fleet's capacity.
 
-What was predicted is taken from the explanation of each placement: the mean, and what nine of ten
-should stay below. What came true is what the gateway saw. The first 50 requests of each device
-class are left out; a job that was placed twice is too. References in the same run, for the same
-placements: the card's figures without learning, from the same queue and batch, and the round trip
-alone.
-
-Nodes are picked once by ``least_loaded``, which sees all devices alike, and once by the pool's own
-way, which prefers where a prediction errs on the good side.
+Predictions are the mean and the 90th percentile of each placement's explanation; measurements are
+those at the gateway. The first 50 requests of each device class and jobs placed twice are excluded.
+References for the same placements: the card without learning, and the round trip alone. Pickers:
+``least_loaded``, and the pool's own, which prefers nodes with optimistic errors.
 
     python -m benchmarks.prediction [--json] [--quick] [--seed N] [--only PART ...] [--recorded DIR]
 
-``ttft_mape`` and ``tpot_mape`` are mean absolute errors as a part of what was seen;
-``ttft_p90_exceeded_part`` should be a tenth. Devices in the rows ``all`` count by request.
+``ttft_mape`` and ``tpot_mape`` are mean absolute percentage errors; ``ttft_p90_exceeded_part``
+should be 0.1. Rows ``all`` weight devices by requests.
 """
 
 import argparse
@@ -83,7 +76,7 @@ SLOTS = 8
 OFF_MOST = 0.4
 NOISE = 0.1  # standard deviation of the time of a step, as a part of it
 LOAD_PART = 0.6  # of what the fleet's full batches can do
-BURN_IN = 50  # requests of each device class
+BURN_IN = 50  # excluded first requests of each device class
 ZONE = "CA-QC"
 COOPS = ("alpha", "beta", "gamma")
 START_AT = 1_700_000_000.0
@@ -91,14 +84,14 @@ HOURS = 48  # of intensity: more than the load lasts
 REQUESTS, QUICK_REQUESTS = 14_176, 1_500
 HEARTBEAT_S = 10.0
 PROGRESS_S = 5.0
-OFF_FASTER = 1.4  # than a recorded engine is, says the card that is off
+OFF_FASTER = 1.4  # speed of the wrong card, relative to the recorded engine
 PARTS = ("recorded", "simulated")
-CONFIDENCE = 0.9  # with which an upper time is told: the p90 that is judged
+CONFIDENCE = 0.9  # of the predicted upper time, the p90 that is evaluated
 PICKERS = (Picker.LEAST_LOADED, Picker.GREENEST)
 
 
 class Row(Struct, frozen=True):
-    """One device class under one way to pick, or one load of a recorded engine.
+    """One device class with one picker, or one load of a recorded engine.
 
     ``all`` is the whole fleet, or all loads of the engine.
     """
@@ -117,7 +110,7 @@ class Row(Struct, frozen=True):
 
 
 def truth(rates: Rates, seed: int, number: int) -> Rates:
-    """Returns how fast a machine really is."""
+    """Returns the true rates of a machine."""
     off = make_rng(seed, 7, number).uniform(1.0 - OFF_MOST, 1.0 + OFF_MOST, 3).tolist()
     return Rates(
         rates.prefill_tokens_per_s * off[0],
@@ -147,7 +140,7 @@ def fleet(seed: int) -> list[NodeSpec]:
 
 
 def per_s(specs: Sequence[NodeSpec], trace: Sequence[Arrival]) -> float:
-    """Returns how many requests of a trace the fleet's full batches can do in a second."""
+    """Returns the requests per second of a trace that the fleet's full batches can serve."""
     inputs = float(np.mean([arrival.input_tokens for arrival in trace]))
     outputs = float(np.mean([arrival.output_tokens for arrival in trace]))
     total = 0.0
@@ -159,7 +152,7 @@ def per_s(specs: Sequence[NodeSpec], trace: Sequence[Arrival]) -> float:
 
 
 def arrivals(specs: Sequence[NodeSpec], *, requests_most: int) -> list[Arrival]:
-    """Returns the load: the trace, faster or slower by one factor, so that the fleet carries it."""
+    """Returns the trace with its rate scaled to the fleet's capacity."""
     trace = list(read_azure(data_path("traces/azure_llm_2023_conv_first40min.csv")))
     factor = len(trace) / trace[-1].at_s / (LOAD_PART * per_s(specs, trace))
     return [
@@ -169,7 +162,7 @@ def arrivals(specs: Sequence[NodeSpec], *, requests_most: int) -> list[Arrival]:
 
 
 def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRecord]:
-    """Lives through the load and returns what was foreseen and seen of each request."""
+    """Simulates the load; returns the prediction record of each request."""
     specs = fleet(seed)
     policy = Policy(
         picker.value,
@@ -198,7 +191,7 @@ def told(picker: Picker, *, requests_most: int, seed: int) -> list[PredictionRec
 
 
 def row(policy: str, device: str, records: Sequence[PredictionRecord]) -> Row:
-    """Sums up what was foreseen."""
+    """Returns the errors of the predictions."""
     measured_s = np.array([record.ttft_s for record in records])
     several = [record for record in records if record.tpot_s > 0.0]
     return Row(
@@ -219,7 +212,7 @@ def row(policy: str, device: str, records: Sequence[PredictionRecord]) -> Row:
 
 
 def mape(predicted: npt.ArrayLike, measured: npt.ArrayLike) -> float:
-    """Returns the mean absolute error as a part of what was seen."""
+    """Returns the mean absolute percentage error."""
     expected, actual = np.asarray(predicted), np.asarray(measured)
     return float(np.mean(np.abs(expected - actual) / actual))
 

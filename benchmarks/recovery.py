@@ -1,17 +1,17 @@
-"""How long nobody is served when an event raises, and what being ready for it costs.
+"""Time without service after an event that raises, and the cost of checkpoints.
 
-A live driver, with its store, drives the core of ``benchmarks.decisions``: 1,000 nodes, 10,000 jobs
-that wait, 4,000 that run. Jobs come and go until a new checkpoint is almost due, which is when most
-events must be fed again. Then an event of a node changes the state and raises. Timed is the whole
-call: the core is rebuilt, the node is put in quarantine, its jobs are placed again. A second node's
-event that raises follows at once, and meets the checkpoint of the first recovery.
+A live driver with its store drives the core of ``benchmarks.decisions``: 1,000 nodes, 10,000 queued
+and 4,000 running jobs. Jobs are processed until a checkpoint is almost due, when the most events
+must be replayed. Then a node's event changes the state and raises. Measured is the whole call:
+rebuild of the core, quarantine of the node, new placement of its jobs. A second node's event raises
+right after, before the checkpoint of the first recovery is complete.
 
     python -m benchmarks.recovery [--json] [--nodes N] [--jobs N]
 
 Rows: ``nodes, jobs_waiting, jobs_running, checkpoint_bytes, checkpoint_cpu_s, checkpoint_part,
 events_since, recovery_cpu_s, next_recovery_cpu_s, recovery_s``. ``checkpoint_part`` is the part of
-the core's time that checkpoints take under a load that never pauses. Times are medians of
-``ROUNDS``: CPU seconds of the driver's thread, and last the wall clock.
+the core's time spent on checkpoints under constant load. Times are medians of ``ROUNDS``: CPU
+seconds of the driver's thread, and wall-clock time for ``recovery_s``.
 """
 
 import argparse
@@ -48,7 +48,7 @@ USED = Usage(300, 0, 80, Basis.MEASURED, 20_000, 200_000, Basis.ESTIMATED, ttft_
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one number of nodes and of waiting jobs."""
+    """Measurements with one number of nodes and queued jobs."""
 
     nodes: int
     jobs_waiting: int
@@ -63,7 +63,7 @@ class Row(Struct, frozen=True):
 
 
 class Placements:
-    """Where commands go: placements are kept, to be answered."""
+    """Command ports that keep placements to answer them."""
 
     def __init__(self) -> None:
         self.placed: deque[m.JobPlaced] = deque()
@@ -75,11 +75,11 @@ class Placements:
             self.placed.append(message)
 
     def to_node(self, node: str, message: m.NodeDownCtl) -> None:
-        """Nodes are not there."""
+        """Discards a command to a node."""
 
 
 def break_node(nodes: tuple[str, ...]) -> None:
-    """Makes each changing heartbeat of these nodes spoil the state and raise."""
+    """Makes each changed heartbeat of these nodes corrupt the state and raise."""
     handle = HANDLERS[events.NodeChanged]
 
     def broken(state: Any, event: events.NodeChanged) -> None:
@@ -92,7 +92,7 @@ def break_node(nodes: tuple[str, ...]) -> None:
 
 
 def live_once(live: LiveDriver, outside: Placements, number: int) -> None:
-    """One job comes, and one that runs ends."""
+    """Submits one job, and ends a running one."""
     live.feed(events.JobRequested, facts=facts(1_000_000 + number, ASKED))
     run = outside.placed.popleft()
     fields = {"job": run.job, "epoch": run.epoch, "node": run.node}
@@ -103,7 +103,7 @@ def live_once(live: LiveDriver, outside: Placements, number: int) -> None:
 
 
 def timed_raise(live: LiveDriver, node: str) -> tuple[float, float]:
-    """Feeds a node's event that raises; returns its seconds, on the wall and of CPU."""
+    """Delivers a node's event that raises; returns its wall-clock and CPU seconds."""
     began, began_cpu = time.perf_counter(), time.thread_time()
     fields = {"accepting": False, "reason": "paused", "energy": None}
     taken = live.feed(events.NodeChanged, node=node, **fields)
@@ -114,7 +114,7 @@ def timed_raise(live: LiveDriver, node: str) -> tuple[float, float]:
 
 
 async def measure(nodes: int, jobs: int) -> Row:
-    """Lets events raise at the worst moment, ``ROUNDS`` times."""
+    """Measures events that raise at the worst moment, ``ROUNDS`` times."""
     bench = CoreBench(nodes, jobs)
     state = bench.core.snapshot()
     running = sum(view.state.value == "active" for view in bench.core.jobs())

@@ -1,20 +1,19 @@
-"""How many requests a CPU second the simulator carries, with the core and without.
+"""Requests per CPU second of the simulator, with the core and without.
 
-Decides the fleet and the load: the first 40 minutes of Azure's conversation trace of 2023 (5.9
-requests/s), on 1, 2 and 4 nodes of together the same speed, and 250 times as dense on 1,000 nodes
-like those four. Without the published trace, as many requests of the same quantiles, by luck, and
-the rows say so. Each size is run with the pool's own core, and with a scheduler that does next to
-nothing (first come, first served, each node in turn), which shows what the world alone costs:
-driver, nodes, workload and records. Beside it stands how many whole lives a second the core leads
-on as many nodes when nothing else is done (``decisions``, nobody waits).
+Load: the first 40 minutes of Azure's conversation trace of 2023 (5.9 requests/s) on 1, 2 and 4
+nodes of the same total speed, and at 250 times the rate on 1,000 nodes like those four. Without the
+published trace, random requests of the same quantiles are used, and the rows say so. Each size runs
+with the pool's core and with a trivial scheduler (first come first served, round robin), which
+shows the cost of the simulator alone; beside it the whole jobs per second of the core alone
+(``decisions``).
 
     python -m benchmarks.simulator [--json] [--rounds N] [--profile]
 
-Three kinds of row: ``Row`` for each size, ``Limits`` with what a virtual second, an event and a
-finished job cost at best, and with ``--profile`` a ``Part`` for each module, by a deterministic
-profiler. Times are CPU time of one process, the best of the rounds: others may use the machine. The
-references are those of Vidur (7d47513) and BLIS (f90a1e3) on the same trace, 1 and 4 instances,
-measured on a machine of this kind and not in this run; both model a server's GPU in more detail.
+Rows: ``Row`` per size; ``LimitsRow`` with the least cost of a virtual second, an event and a
+finished job; with ``--profile`` a ``ProfileRow`` per module, by a deterministic profiler. Times are
+CPU time of one process, the best of the rounds. References: Vidur (7d47513) and BLIS (f90a1e3) on
+the same trace, 1 and 4 instances, measured on a similar machine and not in this run; both model a
+GPU in more detail.
 """
 
 import argparse
@@ -70,12 +69,12 @@ ENTRIES, PENDING = 1_000_000, 1_000  # of the driver alone
 
 
 class Row(Struct, frozen=True):
-    """What was measured with one number of nodes.
+    """Measurements with one number of nodes.
 
     Attributes:
         load: ``azure`` or, without the trace, ``made up``.
         of_core_part: ``requests_per_cpu_s`` over ``core_lifecycles_per_s`` (goal: 0.7).
-        world_part_of_core: what the world costs over what the core costs, in this run (goal: 0.3).
+        world_part_of_core: time of the simulator over that of the core in this run (goal: 0.3).
         of_four_nodes: CPU time of a request over that with 4 nodes (goal: 2).
     """
 
@@ -95,13 +94,13 @@ class Row(Struct, frozen=True):
 
 
 class LimitsRow(Struct, frozen=True):
-    """What the parts do at best.
+    """Limits of the simulator's parts.
 
     Attributes:
-        driver_entries_per_s: of the heap, each of which does nothing but schedule the next one.
-        driver_events_per_s: the same, each telling a core that does nothing.
-        bytes_per_finished_job: by which memory grows with each job that is over, nobody recording.
-        recorded_bytes_per_job: by which it grows when each job's row is kept.
+        driver_entries_per_s: heap entries that only schedule the next one.
+        driver_events_per_s: the same, each delivering an event to a core that does nothing.
+        bytes_per_finished_job: growth of memory per finished job without records.
+        recorded_bytes_per_job: growth of memory per finished job with records.
     """
 
     driver_entries_per_s: float
@@ -111,10 +110,10 @@ class LimitsRow(Struct, frozen=True):
 
 
 class ProfileRow(Struct, frozen=True):
-    """How much of the time one module took itself, under the profiler, and how often it was called.
+    """Time within one module under the profiler, and calls of its functions.
 
     Attributes:
-        calls: of its functions, for each request.
+        calls: of its functions, per request.
     """
 
     nodes: int
@@ -124,7 +123,7 @@ class ProfileRow(Struct, frozen=True):
 
 
 class RoundRobinScheduler:
-    """The least that can be called a scheduler: the first in line, to each node in turn."""
+    """A trivial scheduler: first come first served, round robin."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
@@ -164,7 +163,7 @@ class NullCore:
 
 
 def card(number: int, like: int) -> NodeCard:
-    """Returns one of equal machines, of which so many together are as fast as one alone."""
+    """Returns one of ``like`` equal machines that together have the speed of one."""
     rates = Rates(80_000.0 / like, 0.003 * like, 0.0001 * like, Basis.MEASURED)
     return NodeCard(
         node=f"node-{number:03}",
@@ -181,7 +180,7 @@ def card(number: int, like: int) -> NodeCard:
 
 
 def load() -> tuple[str, list[sim.Arrival]]:
-    """Returns the trace, or where it is absent something like it."""
+    """Returns the trace, or similar random arrivals without it."""
     path: Path = DATA / TRACE
     if path.is_file():
         return "azure", list(sim.read_azure(path))
@@ -196,7 +195,7 @@ def simulate(
     size: tuple[int, int, float],
     arrivals: Sequence[sim.Arrival],
 ) -> tuple[sim.World, float]:
-    """Runs a world; returns it with the CPU seconds it took."""
+    """Runs a simulation; returns its world and CPU seconds."""
     nodes, like, dense = size
     policy = Policy(
         "bench", tuple(CoopTerms(coop) for coop in COOPS), timing=sim.slow_heartbeat_timing(60.0)
@@ -224,7 +223,7 @@ def simulate(
 
 
 def lifecycles_per_s(nodes: int) -> float:
-    """Returns how many whole lives a CPU second the core leads on so many nodes."""
+    """Returns the whole jobs per CPU second of the core on ``nodes`` nodes."""
     bench = CoreBench(nodes, 0)
     handle, encode, clock = bench.core.handle, bench.encode, time.process_time
     lives, took_s = 0, 0.0
@@ -285,7 +284,7 @@ def measure(rounds: int) -> list[Row]:
 
 
 def entries_per_s(*, with_events: bool) -> float:
-    """Returns how many entries of its heap the driver carries out a second."""
+    """Returns the heap entries per second of the driver."""
     driver = sim.Driver(NullCore(), start_at=0.0)
 
     def act(number: int) -> None:
@@ -302,7 +301,7 @@ def entries_per_s(*, with_events: bool) -> float:
 
 
 def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
-    """Returns by how many bytes memory grows with each finished job.
+    """Returns the growth of memory per finished job, bytes.
 
     A part of the trace is played again and again, and the process weighed at the ends of the last
     two times: what is under way, and what the core remembers of the last minutes, is as much then.
@@ -346,7 +345,7 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
 
 
 def limits(rounds: int) -> LimitsRow:
-    """Measures what the parts do at best."""
+    """Measures the limits of the parts."""
     _, arrivals = load()
     return LimitsRow(
         round(max(entries_per_s(with_events=False) for _ in range(rounds)), 1),
@@ -357,7 +356,7 @@ def limits(rounds: int) -> LimitsRow:
 
 
 def profile() -> list[ProfileRow]:
-    """Returns which modules take the time with 4 nodes and with 1,000."""
+    """Returns the time by module with 4 nodes and with 1,000."""
     _, arrivals = load()
     rows = []
     for size in (SIZES[2], SIZES[3]):

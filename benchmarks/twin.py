@@ -1,31 +1,27 @@
-"""The twin: what a calibrated simulation foretells, beside what a live pool then measures.
+"""Twin: latencies of a calibrated simulation, compared with those of a live pool.
 
-A whole pool runs on this machine: nats-server, scheduler with its gateway, one node agent and its
-engine, which is pinned to one core; everything else, this program too, shares the others. Short
-calibrations, one before each repeat since a machine is not every minute the same, give the figures
-of the machine (``support.twin_fit``). The same seeded arrivals go to the live pool, several times,
-and to the simulator once: the pool's own core around one
-machine with those figures. The loads are parts of what the machine can serve: light (30 %), half
-(50 %) and near saturation (85 %), with prompts and answers as short as those of the calibration;
-and ``other_shape`` (50 % of its own capacity), whose prompts and answers are longer than any of the
-calibration and whose requests come by threes. Nothing of a measured load goes into its simulation
-but the lengths of the prompts in tokens.
+A whole pool runs on this machine: nats-server, scheduler with gateway, one node agent and its
+engine, which is pinned to one CPU core; everything else shares the other cores. Short calibrations,
+one before each repeat because a machine's speed varies, give the machine's parameters
+(``support.twin_fit``). The same seeded arrivals go to the live pool several times and to the
+simulator once: the pool's core around one machine with those parameters. Loads: 30 %, 50 % and 85 %
+of the machine's capacity, with lengths like those of the calibration; and ``other_shape`` (50 % of
+its own capacity) with longer prompts and answers and arrivals in groups of three. Of a measured
+load the simulation uses only the prompt lengths in tokens.
 
-An error is that of the simulated figure from the mean of the repeats, as a part of it. It should
-be at most the larger of 10 % and 1.5 times the spread of the repeats (half of what lies between
-the least and the most of them). Energy is not compared: this machine has no meter that is read.
+Error: relative deviation of the simulated figure from the mean of the repeats. Goal: at most the
+larger of 10 % and 1.5 times the spread (half the range of the repeats). Energy is not compared.
 
     python -m benchmarks.twin --keep DIR [--json] [--quick] [--repeats N] [--requests N] [--seed N]
     python -m benchmarks.twin --keep DIR --vllm PYTHON --vllm-model FOLDER
     python -m benchmarks.twin --keep DIR --attach URL --attach-model NAME [--slots N] [--chunk N]
     python -m benchmarks.twin --keep DIR --table
 
-The first line measures llama.cpp with half of the demo's layers, the second a vLLM that it starts
-from an environment of its own with half of a model's layers, the third an engine that runs already
-and that whoever started it has pinned (``--core`` then says where). Each repeat is kept in
-``DIR/ENGINE``; the same command goes on where it was interrupted. What is printed is the table of
-all engines in ``DIR``, and ``--table`` prints it alone. Linux only, for the pinning; two cores at
-least, otherwise idle. Five repeats of 300 requests at three loads take some 25 minutes an engine.
+Line 1 measures llama.cpp with half of the demo model's layers; line 2 a vLLM started from its own
+environment with half of a model's layers; line 3 a running engine that its operator has pinned
+(``--core`` names the core). Repeats are stored in ``DIR/ENGINE``; the same command resumes. The
+output is the table of all engines in ``DIR``; ``--table`` prints it alone. Linux only; at least two
+otherwise idle cores. Five repeats of 300 requests at three loads take about 25 minutes per engine.
 """
 
 import argparse
@@ -77,7 +73,7 @@ QUICK_REPEATS, QUICK_REQUESTS = 2, 20
 
 
 def cores(asked: int | None) -> tuple[int, set[int]] | None:
-    """Returns the engine's core and the others; None where there are no two."""
+    """Returns the engine's CPU core and the others; None with fewer than two cores."""
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(allowed) < 2:
         return None
@@ -92,7 +88,7 @@ def cores(asked: int | None) -> tuple[int, set[int]] | None:
 async def pool(
     home: Path, options: argparse.Namespace, bounds: BatchBounds, core: int
 ) -> AsyncIterator[tuple[LoadTarget, list[psutil.Process]]]:
-    """Runs a pool of one node for as long as the block lasts; gives its engine's processes too."""
+    """Runs a pool of one node within a context; yields it with its engine's processes."""
     async with contextlib.AsyncExitStack() as stack:
         config: dict[str, str | int] = {
             "slots": bounds.slots,
@@ -150,7 +146,7 @@ def _half_of(model: Path, home: Path) -> Path:
 async def calibrate(
     target: LoadTarget, bounds: BatchBounds, calibration: int
 ) -> CalibrationSamples:
-    """Measures a few requests alone, and a few beside others."""
+    """Measures a few requests alone, and a few during others."""
     alone: list[MeasuredRequest] = []
     number = CALIBRATION_NUMBERS + calibration * NUMBERS_APART
     async with twin_load.open_session() as session:
@@ -179,7 +175,7 @@ async def calibrate(
 
 
 def missing(kept: MeasurementStore, settings: TwinSettings) -> Iterator[tuple[str, int]]:
-    """Yields the repeats that have not been measured; those of a load lie apart, to see drift."""
+    """Yields the missing repeats; repeats of one load are interleaved to reveal drift."""
     for repeat in range(1, settings.repeats + 1):
         for load in settings.loads:
             if kept.repeat(load, repeat) is None:
@@ -193,7 +189,7 @@ async def measure(
     engine: list[psutil.Process],
     core: int,
 ) -> None:
-    """Plays what is missing; a calibration comes before each repeat of the loads."""
+    """Measures the missing repeats, each after a calibration."""
     whole = list(missing(kept, settings))
     loads: dict[str, list[Arrival]] = {}
     calibrated = 0
@@ -216,7 +212,7 @@ async def measure(
 
 
 def _capacities(kept: MeasurementStore, settings: TwinSettings) -> dict[str, float]:
-    """Returns the requests a second that each load is a part of, fixed by the first calibration."""
+    """Returns the capacity of each load by the first calibration, requests/s."""
     per_s = load_capacities(kept)
     if per_s is None:
         fitted = twin_fit.fit_model(kept.calibrations())
@@ -232,7 +228,7 @@ def _capacities(kept: MeasurementStore, settings: TwinSettings) -> dict[str, flo
 
 
 async def run(home: Path, options: argparse.Namespace, settings: TwinSettings, core: int) -> None:
-    """Measures what is missing."""
+    """Measures the missing repeats."""
     kept = MeasurementStore(options.keep / settings.engine, settings)
     if not options.calibrate and not any(missing(kept, settings)):
         return
@@ -244,7 +240,7 @@ async def run(home: Path, options: argparse.Namespace, settings: TwinSettings, c
 
 
 def settings_from(options: argparse.Namespace) -> TwinSettings:
-    """Returns what the command asks for."""
+    """Returns the settings of the command line."""
     named = "vllm" if options.vllm else "attached" if options.attach else "llama.cpp"
     usual = LLAMA if named == "llama.cpp" else VLLM
     bounds = BatchBounds(

@@ -1,10 +1,9 @@
-"""Hours: batch jobs with a day of slack in one zone, and what waiting for green hours saves them.
+"""Batch shifting: emissions saved by shifting batch jobs with a day of slack in one zone.
 
-Decides the jobs, the machine and the signals. Emissions are linear in time here, so that nothing
-but the hour counts. Beside the core, which plans again whenever it learns something, stand jobs
-that fix their hour when they arrive: by the same forecast, by yesterday's hours, or knowing the
-year. They share the same slots; or each has all the room there is, which a pool never has: with
-four slots for one job's work, knowing the year saves less than a forecast with room for all.
+Emissions are linear in time, so only the hour matters. References: jobs that fix their hour on
+arrival by the same forecast, by yesterday's intensity, or by the true intensity of the year; with
+the same slots, or with unlimited slots. A pool never has unlimited slots: with four slots for one
+job's work, knowing the year saves less than a forecast with unlimited slots.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,24 +43,26 @@ from entraide_sim import (
 )
 
 HOUR_S = 3_600.0
-SLACK_S = 86_400.0  # a job may start so long after it came
+SLACK_S = 86_400.0  # from arrival to the latest start
 RUN_S = 1_800.0
-BUSY_SLOTS = 1.0  # slots that the jobs keep busy on average
+BUSY_SLOTS = 1.0  # mean number of slots that jobs use
 INPUT_TOKENS = 64
 TPOT_S = 0.1
 PREFILL_TOKENS_PER_S = 10_000.0
-WARM_UP_H = 24  # before the first job, so that there is a yesterday
+WARM_UP_H = 24  # before the first job, for yesterday's intensity
 HEARTBEAT_S = 900.0
 
-IntensityBelief = Callable[[int, int], float]  # of an hour, as believed in the present one: g/kWh
+IntensityBelief = Callable[
+    [int, int], float
+]  # expected intensity of an hour in the current hour, g/kWh
 
 
 class ShiftingResult(Struct, frozen=True):
-    """What the pool's waiting came to.
+    """Result of shifting.
 
     Attributes:
-        part: emissions saved against running each job when it comes.
-        late: how many ended after their deadline, or not at all.
+        part: saved emissions, relative to running each job on arrival.
+        late: number of jobs that missed their deadline or did not end.
     """
 
     part: float
@@ -69,7 +70,7 @@ class ShiftingResult(Struct, frozen=True):
 
 
 def batch_arrivals(hours: int, *, seed: int) -> list[Arrival]:
-    """Returns jobs that come at random over so many hours, after the warm-up."""
+    """Returns Poisson arrivals over ``hours`` hours after the warm-up."""
     output_tokens = int((RUN_S - INPUT_TOKENS / PREFILL_TOKENS_PER_S) / TPOT_S)
     windows = steady_rate(BUSY_SLOTS / RUN_S, hours * HOUR_S, family="poisson")
     sender = ClientSpec("batch", windows, fixed_length(INPUT_TOKENS), fixed_length(output_tokens))
@@ -80,11 +81,11 @@ def batch_arrivals(hours: int, *, seed: int) -> list[Arrival]:
     ]
 
 
-# Jobs that fix their hour when they arrive.
+# Jobs that fix their hour on arrival.
 
 
 def mean_g_per_kwh(actual: Sequence[float], at_s: float, run_s: float) -> float:
-    """Returns the mean intensity of a run that begins then, seconds from the series' beginning."""
+    """Returns the mean intensity of a run that starts at ``at_s`` of the series."""
     total, now_s, end_s = 0.0, at_s, at_s + run_s
     while now_s < end_s:
         hour = int(now_s // HOUR_S)
@@ -97,16 +98,15 @@ def mean_g_per_kwh(actual: Sequence[float], at_s: float, run_s: float) -> float:
 def committed_saving(
     actual: Sequence[float], jobs: Sequence[Arrival], guess: IntensityBelief, *, slots: int = 0
 ) -> float:
-    """Returns the part of emissions saved by jobs that each fix their hour on arrival.
+    """Returns the part of emissions saved by jobs that fix their hour on arrival.
 
-    A job starts at once, or in the hour that it believes best of those which have room, and runs
-    within that hour.
+    A job runs at once, or within the hour with a free slot and the lowest expected intensity.
 
     Args:
         actual: hourly intensity.
         jobs: in order of time.
-        guess: what is believed.
-        slots: how many jobs run at once; 0 for as many as like to.
+        guess: expected intensities.
+        slots: number of parallel jobs; 0 for unlimited.
     """
     room = int(slots * HOUR_S / RUN_S) or len(jobs)
     taken: dict[int, int] = {}
@@ -126,7 +126,7 @@ def committed_saving(
 
 
 def optimal_saving(actual: Sequence[float], jobs: Sequence[Arrival], *, slots: int) -> float:
-    """Returns the most that any schedule of jobs in whole hours can save, with so many slots."""
+    """Returns the maximum saving of any schedule of jobs in whole hours with ``slots`` slots."""
     counts = [0] * len(actual)
     for job in jobs:
         counts[int(job.at_s // HOUR_S)] += 1
@@ -136,12 +136,12 @@ def optimal_saving(actual: Sequence[float], jobs: Sequence[Arrival], *, slots: i
 
 
 def oracle_belief(actual: Sequence[float]) -> IntensityBelief:
-    """Knows every hour."""
+    """Returns the true intensity of every hour."""
     return lambda _, hour: actual[hour]
 
 
 def yesterday_belief(actual: Sequence[float]) -> IntensityBelief:
-    """Believes that each hour will be as it was a day before, and knows the present one."""
+    """Expects the intensity of a day before; knows the current hour."""
     return lambda now, hour: actual[
         hour if hour == now else hour - (24 if hour - 24 <= now else 48)
     ]
@@ -150,7 +150,7 @@ def yesterday_belief(actual: Sequence[float]) -> IntensityBelief:
 def forecast_belief(
     actual: Sequence[float], begin_at: float, forecasts: Sequence[IntensityForecast]
 ) -> IntensityBelief:
-    """Believes the newest forecast, and knows the present hour.
+    """Expects the newest forecast; knows the current hour.
 
     Args:
         actual: hourly, from ``begin_at`` on.
@@ -179,11 +179,11 @@ def forecast_belief(
 
 
 def make_node(slots: int, zone: str) -> NodeSpec:
-    """Returns the one node: a job takes as long and as much whatever runs beside it.
+    """Returns the only node: a job's duration and energy do not depend on the batch.
 
     Args:
         zone: of the node.
-        slots: that the default policy leaves to batch work; it has twice as many.
+        slots: batch slots under the default policy; the node has twice as many.
     """
     all_slots = int(slots / Deferral().slots_part)
     rates = Rates(PREFILL_TOKENS_PER_S, TPOT_S, 0.0, Basis.MEASURED)
@@ -204,10 +204,9 @@ def make_node(slots: int, zone: str) -> NodeSpec:
 
 
 def make_policy() -> Policy:
-    """Returns the pool's own policy, but for heartbeats that come rarely, with no more hurry.
+    """Returns the default policy with rare heartbeats and no batch objective.
 
-    The class of batch jobs promises nothing beyond their own deadline, and the one co-op there is
-    may hold what it likes.
+    Batch jobs have only their own deadlines, and the only co-op has no effective cap.
     """
     classes = tuple(
         msgspec.structs.replace(terms, completion_s=None)
@@ -231,7 +230,7 @@ def simulate_shifting(
     *,
     slots: int,
 ) -> ShiftingResult:
-    """Returns what the core saves, in the world, with so many slots for batch work."""
+    """Returns the core's saving in a simulation with ``slots`` batch slots."""
     rules = make_policy()
     records = JobRecords(rules)
     world = World(

@@ -1,7 +1,7 @@
-"""Where published data lies, and how a benchmark tells its rows.
+"""Paths of published data, and printing of result rows.
 
-Decides the folder beside the checkout in which traces, series and the hardware catalogue are
-looked for. Without it a benchmark says so in one sentence and exits with 2.
+Traces, series and the hardware catalogue are in a folder beside the checkout. If a file is missing,
+the benchmark says so in one sentence and exits with 2.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""Deferral rows: what waiting for green hours saves, by series, signal and number of slots.
+"""Deferral rows: emissions saved by shifting batch jobs, by series, forecast signal and slots.
 
-Decides in which published series jobs wait: the one on which deferral was chosen (Ontario's 2023)
-and held-out ones.
+Series: Ontario 2023, on which deferral was tuned, and held-out ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,10 @@ BATCH_SLOTS = (4, 32)  # for jobs that keep one busy
 
 
 class DeferralRow(Struct, frozen=True):
-    """One signal, and how much of the slots for batch work the jobs need on average.
+    """Savings with one signal; ``load_part`` is the mean part of the batch slots that jobs need.
 
-    ``reference_commit_…`` are jobs that fix their hour on arrival by the same signal, with the same
-    slots and with room for all; ``reference_optimum_…`` is the most that any schedule saves.
+    ``reference_commit_…``: jobs that fix their hour on arrival by the same signal, with the same
+    slots and with unlimited slots; ``reference_optimum_…``: the most that any schedule saves.
     """
 
     series: str
@@ -41,7 +40,7 @@ class DeferralRow(Struct, frozen=True):
 
 
 class DeferralCase(Struct, frozen=True):
-    """A zone's year in which jobs wait for green hours.
+    """A zone and year in which jobs are shifted.
 
     Attributes:
         forecast: whether there is a published forecast of it.
@@ -65,14 +64,14 @@ SERIES = (
 
 
 def run_deferral(days: int, seed: int) -> Iterator[DeferralRow]:
-    """Lets jobs wait by each signal, in the series on which deferral was tuned and in others."""
+    """Yields the savings by each signal in every series."""
     jobs = batch_shifting.batch_arrivals(days * DAY_H, seed=seed)
     for case in SERIES:
         yield from deferral_rows(case, jobs)
 
 
 def deferral_rows(case: DeferralCase, jobs: Sequence[Arrival]) -> Iterator[DeferralRow]:
-    """Lets jobs wait by each signal of one series, by the number of slots for batch work."""
+    """Yields the savings by each signal of one series and number of batch slots."""
     zone = zone_label(case.zone)
     series = read_series(data_path(f"carbon/{case.zone}_{case.year}_hourly.csv"), zone=zone)
     actual = series.direct

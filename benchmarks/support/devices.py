@@ -1,12 +1,9 @@
-"""Devices: node cards made from the catalogue's published figures.
+"""Devices: node cards from the published figures of the hardware catalogue.
 
-Decides how a row of the hardware catalogue becomes rates: prefill as published, TPOT(1) as the
-inverse of the published decode rate, and its growth with the batch from published batch runs. It
-refuses to know what a node is used for.
-
-Growth is ``t1 / (t0 + t1)``: on an H100 0.011 (ML.ENERGY, 8 to 256 sequences), on a GB10 0.135 and
-on an M2 Ultra 0.30 (llama.cpp, from 1 to 32 sequences); other graphics cards count as the H100,
-other Apple machines as the M2 Ultra, the rest as the GB10.
+Prefill rate as published, TPOT(1) as the inverse of the published decode rate. Growth of the step
+with the batch, ``t1 / (t0 + t1)``, from published batch runs: 0.011 on an H100 (ML.ENERGY, 8 to 256
+sequences), 0.135 on a GB10 and 0.30 on an M2 Ultra (llama.cpp, 1 to 32 sequences). Other NVIDIA
+cards count as the H100, other Apple machines as the M2 Ultra, all others as the GB10.
 """
 
 import csv
@@ -25,7 +22,7 @@ CONTEXT_TOKENS = 32_768
 
 
 class Device(Struct, frozen=True):
-    """What the catalogue says of a device that serves an 8B model in four bits."""
+    """Published figures of a device that serves an 8B model at 4 bits."""
 
     device: str
     rates: Rates
@@ -63,7 +60,7 @@ def make_card(
     rtt_s: float,
     context_tokens: int = CONTEXT_TOKENS,
 ) -> NodeCard:
-    """Returns the card of a node that is such a device."""
+    """Returns the card of a node with this device."""
     replica = Replica(
         MODEL, "sha256:published", "published/1", context_tokens, slots, (), device.rates
     )

@@ -1,9 +1,9 @@
-"""Co-ops that can use different nodes, and how far from max-min fair they are served.
+"""Co-ops with different eligible nodes: distance of their service from weighted max-min fairness.
 
-Decides the pool: nodes in three provinces and one with a model of its own, co-ops that ask for that
-model, for one province or for any, all with more work waiting than they can be given. What each
-node gives is measured alone, by the same jobs first come first served; the weighted max-min
-division of that is reckoned offline. It refuses to know how turns are taken.
+Pool: nodes in three provinces and one with a model of its own; co-ops that ask for that model, for
+one province or for any, all with more queued work than the pool can serve. Each node's capacity is
+measured alone with the same jobs, first come first served; the weighted max-min division of the
+capacities is computed offline (``max_min``).
 """
 
 import statistics
@@ -46,11 +46,11 @@ ELIGIBLE = {
 }
 LONGEST = 160  # tokens of an answer, and of a prompt
 WARM_S, UNTIL_S, TAIL_S = 60.0, 240.0, 60.0
-BACKLOG_PER_SLOT = 80  # jobs: more than a slot can serve in all that time
+BACKLOG_PER_SLOT = 80  # jobs: more than a slot can serve in that time
 
 
 class EligibilityRow(Struct, frozen=True):
-    """How far service lies from the weighted max-min division, as a part of each co-op's due.
+    """Distance of the service from the weighted max-min division, relative to each co-op's due.
 
     ``distance_mean`` is over co-ops and seeds, ``distance_worst_mean`` over the seeds' worst
     co-ops, ``distance_worst`` the worst of all. The reference gives each co-op an equal part of
@@ -69,7 +69,7 @@ class EligibilityRow(Struct, frozen=True):
 
 
 def make_node(name: str, zone: str, model: str, source: Rng) -> NodeSpec:
-    """Returns a node with luck of its own."""
+    """Returns a node with random slots and rates."""
     slots = int(source.integers(3, 9))
     rates = Rates(
         float(source.uniform(800.0, 3_000.0)), float(source.uniform(0.03, 0.08)),
@@ -82,7 +82,7 @@ def make_node(name: str, zone: str, model: str, source: Rng) -> NodeSpec:
 
 
 def make_backlog(coop: str, prefix: str, model: str, *, jobs: int, seed: int) -> list[Request]:
-    """Returns what a co-op has waiting from the start: jobs of random lengths."""
+    """Returns a co-op's initial backlog: jobs of random lengths."""
     source = make_rng(seed, 3, len(coop), ord(coop[0]), ord(coop[-1]))
     lengths = uniform_length(16, LONGEST)
     pairs = zip(lengths.sample(source, jobs), lengths.sample(source, jobs), strict=True)
@@ -101,7 +101,7 @@ def service_rates(
     asked: Sequence[Request],
     weights: Mapping[str, float],
 ) -> dict[str, float]:
-    """Returns the service (prompt + 2 x answer) a second that each co-op got, once under way."""
+    """Returns each co-op's service (prompt + 2 x answer) per second, after a warm-up."""
     responses: list[Response] = []
     world = World(
         Driver(make(), start_at=START_AT),
@@ -123,7 +123,7 @@ def service_rates(
 
 
 def max_min_distances(seed: int) -> tuple[list[float], list[float]]:
-    """Returns how far each co-op's service lies from its due, and an equal split's distances."""
+    """Returns the distances of each co-op's service, and of an equal split, from its due."""
     source = make_rng(seed, 4)
     nodes = [make_node(*spec, source) for spec in NODES]
     weights = {coop: float(source.integers(1, 5)) for coop, _, _ in COOPS}

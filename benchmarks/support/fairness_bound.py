@@ -1,15 +1,15 @@
-"""Random pools in which the bound of ``docs/concepts/fairness.md`` is looked for and checked.
+"""Random pools in which the fairness bound of ``docs/concepts/fairness.md`` is checked.
 
-Between two co-ops that can use the same nodes, what the one was served over its weight is ahead of
-the other's by no more than ``w_out K (1 / weight + 1 / weight)``, K being the cap or one job where
-that is larger, on any number of nodes; a co-op's lift counts as served. It speaks of a co-op that
-came, and took its last turn in order, within its cap, beside one that waits and could have had each
-turn taken since it came. Where borrowers own nodes, what the one was served in turns that were owed
-to it since its last turn in order comes on top; and no slot of a co-op goes to another one while
-the first waits and holds fewer runs than it has slots.
+Bound: between two co-ops that can use the same nodes, the service over weight of one exceeds that
+of the other by at most ``w_out K (1 / weight_1 + 1 / weight_2)``; ``K`` is the cap on tokens in
+flight, or the largest job if that is larger. A co-op's lift counts as service. The bound applies to
+a co-op whose last turn was in order and within its cap, beside a co-op that waits and could have
+had each turn since its arrival. If borrowers own nodes, service in turns owed to the co-op since
+its last turn in order is added; and while a co-op waits and holds fewer runs than its nodes have
+slots, none of those slots goes to another co-op.
 
-Decides the pools: weights, arrivals, lengths, speeds, cap, all by luck. The witness reckons what
-was served from what the core hears and asks; of the core it reads nothing but the lifts.
+Weights, arrivals, lengths, speeds and cap are random. The checker computes service from events and
+commands; of the core's state it reads only the lifts.
 """
 
 from collections import Counter, deque
@@ -52,11 +52,10 @@ REFERENCE_PART = 10  # plain VTC lives through one of so many pools
 
 
 class BoundRow(Struct, frozen=True):
-    """How often the bound was broken, and how near to it co-ops came.
+    """Violations of the bound, and the largest gap.
 
-    ``widest_part`` is the largest gap seen, as a part of what is allowed. The reference is plain
-    VTC without a cap in every tenth of the same pools, held to the same bound whenever one waits:
-    it is not promised anything there.
+    ``widest_part`` is the largest gap as a part of the bound. The reference is plain VTC without a
+    cap in every tenth pool, compared with the same bound, which does not hold for it.
     """
 
     benchmark: str
@@ -73,11 +72,11 @@ class BoundRow(Struct, frozen=True):
 
 
 class OwnersRow(Struct, frozen=True):
-    """The same in pools whose borrowers own nodes; and how often an owner was passed over.
+    """Violations in pools whose borrowers own nodes, and slots that were owed to their owner.
 
-    ``owner_waits_checked`` counts the slots of a co-op that went to another one;
-    ``owner_violations`` those of them that were owed to the owner. The reference, plain VTC, knows
-    no owners; its pairs are held to the same bound.
+    ``owner_waits_checked`` counts slots of a co-op that went to another co-op;
+    ``owner_violations`` those of them that were owed to the owner. The reference, plain VTC,
+    ignores owners; its pairs are compared with the same bound.
     """
 
     benchmark: str
@@ -96,7 +95,7 @@ class OwnersRow(Struct, frozen=True):
 
 
 class CoopRecord:
-    """What the witness knows of one co-op.
+    """The checker's state of one co-op.
 
     Attributes:
         coop, weight: which, and its shares.
@@ -145,17 +144,17 @@ class CoopRecord:
         self.is_comparable = True
 
     def is_owed(self) -> bool:
-        """Tells whether it holds fewer runs than its own nodes have slots."""
+        """Returns whether it holds fewer runs than its own nodes have slots."""
         return self.runs < self.own_slots
 
     def reset_owed(self) -> None:
-        """A turn in order, or a lift: what is owed from now on comes on top."""
+        """Starts a new count of owed service, after a turn in order or a lift."""
         self.turn_count += 1
         self.owed_charged = 0.0
 
 
 class RunRecord:
-    """A run: whose it is, what it may need, what it has produced, and whether it was owed."""
+    """A run: its co-op, reserved tokens, output tokens, and whether it was owed."""
 
     __slots__ = ("coop", "is_owed", "output_tokens", "reserved_tokens", "turn")
 
@@ -175,7 +174,7 @@ class RunRecord:
 
 
 class BoundChecker:
-    """Watches a driver, and checks each pair that the bound speaks of whenever one is served.
+    """Checks each pair of co-ops to which the bound applies whenever one of them is served.
 
     Attributes:
         pairs_checked, violations: pairs to which the bound applied, and those that it did not hold
@@ -189,7 +188,7 @@ class BoundChecker:
         self, core: Core, policy: Policy, nodes: Sequence[NodeSpec], *, longest_tokens: int,
         cap_tokens: int,
     ) -> None:  # fmt: skip
-        self._queue = core._state.queue  # noqa: SLF001 - lifts are seen nowhere else
+        self._queue = core._state.queue  # noqa: SLF001 - lifts are not in events or commands
         self._charge = ChargeWeights()
         self._cap_tokens = cap_tokens
         self._bound_tokens = max(cap_tokens, longest_tokens)
@@ -210,7 +209,7 @@ class BoundChecker:
         self.widest_part = 0.0
 
     def __call__(self, event: events.Event, asked: list[Command]) -> None:
-        """Takes in an event with the commands that followed."""
+        """Processes an event and its commands."""
         match event:
             case events.RunProgressed():
                 self._add_tokens(event.job, event.output_tokens)
@@ -278,7 +277,7 @@ class BoundChecker:
         self._check_pairs(account)
 
     def _check_pairs(self, ahead: CoopRecord) -> None:
-        """Looks at how far a co-op that was just served is ahead of each that waits."""
+        """Compares the co-op that was just served with each waiting co-op."""
         if self._cap_applies and not (
             ahead.served and ahead.last_turn_in_order and ahead.arrived_within_cap
         ):
@@ -316,7 +315,7 @@ class RandomPool(Struct, frozen=True):
     Attributes:
         weights: by co-op.
         nodes: machines.
-        limit_tokens: longest answer that anybody asks for.
+        limit_tokens: longest answer that a request allows.
         cap_tokens: of the policy.
         requests: requests in order of time.
     """
@@ -329,7 +328,7 @@ class RandomPool(Struct, frozen=True):
 
     @property
     def longest_tokens(self) -> int:
-        """What the longest job may need."""
+        """Tokens of the largest job."""
         return PROMPT_TOKENS + self.limit_tokens
 
 
@@ -348,7 +347,7 @@ def _make_node(number: int, slots: int, source: Rng) -> NodeSpec:
 def _clients(
     coops: Sequence[str], *, jobs: int, until_s: float, limit: int, source: Rng
 ) -> Iterator[ClientSpec]:
-    """Yields senders whose rates and lengths change by luck, some of them silent for a time."""
+    """Yields clients with random rates and lengths, some of them silent for a time."""
     long_s = until_s / WINDOWS
     mean_per_s = jobs / until_s / len(coops)
     for coop in coops:
@@ -364,9 +363,9 @@ def _clients(
 
 
 def owned_pool(nodes: int, seed: int) -> RandomPool:
-    """Returns the pool of a seed whose nodes belong to those who borrow.
+    """Returns the pool of a seed whose nodes belong to borrowers.
 
-    The second co-op owns slots of another model only, which nobody asks for: they owe it nothing.
+    The second co-op owns only slots of another model without requests, so no turns are owed to it.
     """
     pool = random_pool(nodes, seed)
     source = make_rng(seed, 1_000 + nodes)
@@ -409,7 +408,7 @@ def random_pool(nodes: int, seed: int) -> RandomPool:
 
 
 def simulate_pool(pool: RandomPool, fair_share: FairShare) -> BoundChecker:
-    """Lives through a pool until all requests are over; returns what was witnessed."""
+    """Simulates a pool until all requests have ended; returns its checker."""
     coops = tuple(CoopTerms(coop, weight) for coop, weight in pool.weights.items())
     policy = Policy(
         "bench",

@@ -1,8 +1,7 @@
-"""Optimum: the least that work can emit when all hours are known, as linear programs.
+"""Linear optimum: lower bounds of emissions by linear programs with all hours known.
 
-Decides how much of each hour's work each zone does, or how much of it waits for which hour. Work
-can be split at will, energy is linear in it and waking costs nothing: so no schedule emits less.
-HiGHS solves them. It refuses to know nodes, and how the work came about.
+Either the work of each hour is divided among zones, or jobs are shifted to later hours. Work is
+divisible, energy is linear in work and waking is free, so no schedule emits less. Solver: HiGHS.
 """
 
 import os
@@ -16,18 +15,18 @@ Table = Sequence[Sequence[float]]
 
 
 class Infeasible(Exception):
-    """The work does not fit."""
+    """The work exceeds the capacity."""
 
 
 def min_emissions_g(
     work_s: Sequence[float], capacity_s: Sequence[float], grams_per_s: Table
 ) -> tuple[float, list[list[float]]]:
-    """Returns the least emission, and who works when.
+    """Returns the minimum emissions, and the work of each zone and hour.
 
     Args:
         work_s: machine-seconds to do in each hour.
         capacity_s: machine-seconds that each zone has in each hour.
-        grams_per_s: by hour and zone, what a machine-second emits, grams.
+        grams_per_s: emissions of a machine-second by hour and zone, grams.
 
     Returns:
         Grams, and machine-seconds by hour and zone.
@@ -95,7 +94,7 @@ def _solve(solver: highspy.Highs) -> float:
 
 
 def _make_solver() -> highspy.Highs:
-    """Returns a solver that says nothing; its greeting, which no option stops, goes to stderr."""
+    """Returns a silent solver; its banner, which no option disables, goes to stderr."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

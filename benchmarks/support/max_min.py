@@ -1,10 +1,9 @@
-"""The weighted max-min fair division of machines that not everybody can use, reckoned offline.
+"""Weighted max-min fair division of machines with different eligible co-ops, computed offline.
 
-Decides what each would get if work could be divided at will and everybody always had some waiting:
-the least served over weight is as high as can be, then the next. A set of co-ops can together be
-given no more than what all machines that any of them can use give (Hall's condition, and enough by
-max-flow min-cut); so the set that this binds hardest is filled first, then the rest. Sets are
-enumerated: for a handful of co-ops only. It refuses to know time and queues.
+Assumes divisible work and a permanent backlog of every co-op: the lowest service over weight is
+maximal, then the next. A set of co-ops can get at most the capacity of all machines that any of
+them can use (Hall's condition, sufficient by max-flow min-cut), so the set with the tightest bound
+is filled first, then the rest. All sets are enumerated, which limits the number of co-ops.
 """
 
 from collections.abc import Mapping
@@ -24,10 +23,10 @@ def max_min(
     Args:
         weights: by co-op, positive.
         eligible: the machines that each can use.
-        capacity: of each machine, in whatever is divided.
+        capacity: of each machine.
 
     Raises:
-        ValueError: more co-ops than sets can be enumerated for.
+        ValueError: too many co-ops to enumerate all sets.
     """
     if len(weights) > COOPS_MAX:
         raise ValueError(f"{len(weights)} co-ops: more than {COOPS_MAX}")
@@ -54,7 +53,7 @@ def _room(
     capacity: Mapping[str, float],
     used: AbstractSet[str],
 ) -> float:
-    """Returns what those of a set's machines give that are not used up."""
+    """Returns the remaining capacity of a set's machines."""
     machines = set[str]().union(*(eligible[coop] for coop in coops)) - used
     return sum(capacity[machine] for machine in sorted(machines))
 

@@ -1,11 +1,10 @@
-"""Pooled: what would be passed on if machines were one and shared all work.
+"""Pooled capacity: the work that would overflow if machines were one and shared all work.
 
-Decides how much work finds no slot when the machines of some places hold as many sequences as they
-have slots, share them evenly at every moment, and pass on whatever comes beyond: at once, which is
-about the best that placement without waiting can do under bursts; or when it has waited as long as
-its patience lasts, which is about the best that any placement can do. A batch of b sequences
-decodes at the pace of its steps, t0 + t1 b, so a machine that is not full does not work at full
-rate. It refuses to know zones, promises and the grid.
+Machines hold as many sequences as they have slots, share them equally at every moment, and pass on
+requests that find no slot: at once, which is about the best that placement without queueing can do
+under bursts; or after a waiting time, which is about the best that any placement can do. A batch of
+b sequences decodes at the pace of its steps, ``t0 + t1 b``, so a machine that is not full does not
+work at its full rate.
 """
 
 from collections import deque
@@ -20,7 +19,7 @@ from entraide_sim import Arrival
 
 
 def batch_rate(batch: float, device: Device, slots: int) -> float:
-    """Returns how fast a machine works with a batch, as a part of what it does when it is full."""
+    """Returns the work rate of a machine with a batch, relative to a full batch."""
     step = device.rates
     return (
         batch
@@ -39,18 +38,18 @@ def overflow_part(
     patience_s: float = 0.0,
     counts: Callable[[float], bool] = lambda _: True,
 ) -> float:
-    """Returns the part of the counted work that finds no slot in time.
+    """Returns the part of the counted work that overflows.
 
-    Processor sharing in virtual time: each sequence gets an even part of what all machines do.
+    Processor sharing in virtual time: each sequence gets an equal part of the total rate.
 
     Args:
         arrivals: in order of time.
         work: of a request, seconds of a full machine.
-        device: what the machines are.
-        machines: how many share the work.
-        slots: sequences that each holds at most.
-        patience_s: how long a request waits for a slot.
-        counts: whether a request that arrives then counts.
+        device: of the machines.
+        machines: number of machines.
+        slots: maximum batch size of each machine.
+        patience_s: maximum waiting time for a slot.
+        counts: whether a request counts, by its arrival time.
     """
     done_s = at = whole_s = passed_s = 0.0
     ends: list[float] = []  # in what has been done of each sequence since the beginning

@@ -1,8 +1,8 @@
-"""Foresight: what was predicted of each placement, and what came of it.
+"""Prediction records: predicted and measured latencies of each placement.
 
-Decides what is compared: the explanation's candidate that was picked, against what the gateway
-saw; and what the card alone would have said from the same queue and batch. It watches events and
-commands as a journal does and refuses to look into the core.
+Compares the picked candidate of the explanation with the latencies at the gateway, and with the
+prediction of the card alone for the same queue and batch. Uses events and commands only, as a
+journal does.
 """
 
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ from entraide_sim import Job
 
 
 class PredictionRecord(Struct, frozen=True):
-    """One request: predicted, by the card, and seen. Times are from placement, at the gateway.
+    """Predicted and measured times of one request, from its placement, at the gateway.
 
     Attributes:
         device: of the node that ran it.
         predicted_ttft_s, predicted_ttft_upper_s, predicted_tpot_s: by the core.
         card_ttft_s, card_tpot_s: by the node's card, without learning.
         rtt_s: the round trip to the node.
-        ttft_s, tpot_s: seen; ``tpot_s`` is 0 for an answer of one token.
+        ttft_s, tpot_s: measured; ``tpot_s`` is 0 for an answer of one token.
     """
 
     device: str
@@ -44,7 +44,7 @@ class PredictionRecord(Struct, frozen=True):
 
 
 class Prediction(Struct, frozen=True):
-    """What was said when a job was placed."""
+    """Predictions at the placement of a job."""
 
     ttft_s: float
     ttft_upper_s: float
@@ -54,7 +54,7 @@ class Prediction(Struct, frozen=True):
 
 
 class PredictionRecorder:
-    """Follows a world.
+    """Records predictions and measurements of a simulation.
 
     Attributes:
         records: each request that completed at its first placement, in the order in which they
@@ -76,7 +76,7 @@ class PredictionRecorder:
         self._running: dict[str, set[str]] = {name: set() for name in cards}
 
     def observe(self, event: Event, commands: list[Command]) -> None:
-        """Is shown each event with the commands that followed."""
+        """Processes an event and its commands."""
         match event:
             case JobRequested():
                 self._prompt_tokens[event.facts.job] = event.facts.input_tokens_est
@@ -110,7 +110,7 @@ class PredictionRecorder:
         running.add(place.job)
 
     def record_job(self, job: Job) -> None:
-        """Takes in a job that is over."""
+        """Records a finished job."""
         name = job.request.facts.job
         if job.node is None or job.state is not JobState.COMPLETED or job.placements != 1:
             self.drop_job(name)

@@ -1,15 +1,14 @@
-"""Recorded engines: the core's predictions beside what clients measured of a real engine.
+"""Recorded engines: the core's predictions against measurements of a real engine.
 
-A recording of the twin (``support/twin_kept``) says of each request when it was sent, how many
-tokens it had, and when its first and its last piece came, as a client of a live pool measured it.
-Here the core of today is asked for the same requests at the same moments; the node answers as the
-engine did. So the core learns from a real engine's times and its predictions are held against the
-real engine's times; no equation of the simulator is in between.
+A recording of the twin (``support/twin_store``) has the send time, tokens, and times of the first
+and last piece of each request, measured by a client of a live pool. The core gets the same requests
+at the same times, and the node answers with the recorded times. So the core learns from a real
+engine and its predictions are compared with a real engine; no equation of the simulator is
+involved.
 
-Decides how a recording becomes events: a run is accepted half a round trip after its placement, its
-first token and its end come when the client measured them. A client does not know when a job that
-waited for a slot was placed: such a job occupies its slot, but it is neither compared nor learned
-from. Prompt lengths are the engine's own counts.
+A run is accepted half a round trip after its placement; its first token and its end come at the
+measured times. A client cannot know when a queued job was placed: such a job occupies its slot but
+is neither compared nor learned from. Prompt lengths are the engine's own counts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -83,7 +82,7 @@ def _read_recording(kept: MeasurementStore, settings: TwinSettings) -> Recording
 
 
 def scale_card_speed(card: NodeCard, *, faster: float) -> NodeCard:
-    """Returns a card that says a node is so many times faster than the calibration measured."""
+    """Returns a card with ``faster`` times the calibrated rates."""
     (replica,) = card.replicas
     rates = msgspec.structs.replace(
         replica.rates,
@@ -97,9 +96,9 @@ def scale_card_speed(card: NodeCard, *, faster: float) -> NodeCard:
 def predict_recording(
     recording: Recording, card: NodeCard, *, confidence: float
 ) -> list[tuple[str, PredictionRecord]]:
-    """Returns load, predictions and measured times of each request that was placed at once.
+    """Returns the load and prediction record of each request that was placed on arrival.
 
-    They are in the order of their ends.
+    In the order of their ends.
     """
     player = RecordingPlayer(card, confidence)
     begin_s = 0.0
@@ -110,7 +109,7 @@ def predict_recording(
 
 
 class RecordingPlayer:
-    """Plays recorded requests to a core whose one node answers as the recorded engine did."""
+    """Replays recorded requests to a core whose only node answers with the recorded times."""
 
     def __init__(self, card: NodeCard, confidence: float) -> None:
         self.driver = Driver(Core(), start_at=START_AT, watch=self._watch)
@@ -133,7 +132,7 @@ class RecordingPlayer:
         )
 
     def add_load(self, load: str, sent: Sequence[MeasuredRequest], begin_s: float) -> None:
-        """Adds a load that begins so many seconds after the start."""
+        """Adds a load that starts ``begin_s`` seconds after the start."""
         arrivals = [
             Arrival(begin_s + measured.sent_at, "", measured.input_tokens, measured.output_tokens)
             for measured in sent
@@ -146,7 +145,7 @@ class RecordingPlayer:
             self._loads[request.facts.job] = load
 
     def play(self) -> list[tuple[str, PredictionRecord]]:
-        """Plays all loads."""
+        """Replays all loads."""
         tell = self.driver.deliver
         tell(events.PolicyChanged, self._policy)
         tell(events.SchedulerStarted, 1, "gateway")
@@ -220,7 +219,7 @@ class RecordingPlayer:
 def group_by_load(
     records: Iterable[tuple[str, PredictionRecord]], *, left_out: int
 ) -> dict[str, list[PredictionRecord]]:
-    """Returns the requests of each load, and of ``all``, without so many of the first ones."""
+    """Returns the records by load, and ``all``, without the first ``left_out`` ones."""
     loads: dict[str, list[PredictionRecord]] = {}
     for place, (load, record) in enumerate(records):
         if place >= left_out:

@@ -1,8 +1,7 @@
-"""Regions: three grid zones, a published year of each, and which week of it is lived through.
+"""Regions: three grid zones with a published year each, and the week to simulate.
 
-Decides which series the carbon benchmark reads. The pool's constants were chosen by hand on the
-week of 2023 that is most like that year in Québec, Ontario and Alberta (``CHOSEN_ON``); every
-other region here is held out.
+The pool's constants were chosen on the week of 2023 closest to that year's mean in Québec, Ontario
+and Alberta (``CHOSEN_ON``); every other region is held out.
 """
 
 from collections.abc import Sequence
@@ -51,10 +50,10 @@ SIMILAR_ZONES = Region("similar_zones_2023", SIMILAR, 2023, WHOLE_YEAR, "US-TEX-
 
 
 def typical_weeks(values: Sequence[float]) -> list[int]:
-    """Returns the hours in which the weeks of a series begin, the week most like the whole first.
+    """Returns the first hours of the weeks of a series, the most typical week first.
 
-    A week is like the whole when its mean is near. Weeks begin with the series, one after the
-    other.
+    The most typical week has the mean closest to that of the series. Weeks are consecutive, from
+    the start of the series.
     """
     mean = fmean(values)
     begins = range(0, len(values) - WEEK_H - SPARE_H, WEEK_H)

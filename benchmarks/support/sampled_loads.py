@@ -1,14 +1,12 @@
-"""Loads: a week and a day of published traces, cut to what a benchmark can run.
+"""Sampled loads: a week and a day of published traces, reduced to what a benchmark can run.
 
-Decides which requests come when, and scales them so that the heaviest hour is expected to need a
-given part of a fleet. A week of a real pool is millions of requests; so of every hour only a
-*sample* is lived through, some seconds from the half hour on, at the trace's own pace. Requests
-come some seconds before that, too: this *lead-in* is served, but not counted, so that a sample
-begins with busy engines and not with an empty fleet. Queues, bursts and batches are then those of a
-pool under way, every hour of the week has its intensity, and only the number of requests is
-smaller.
+The load is scaled so that the expected work of the heaviest hour is a given part of a fleet. Of
+every hour only a *sample* is simulated: some seconds from the half hour on, at the trace's own
+pace. Requests of some seconds before it, the *lead-in*, are served but not counted, so that a
+sample starts with busy engines. Queues, bursts and batches are those of a pool in operation, every
+hour has its intensity, and only the number of requests is smaller.
 
-Work is measured in seconds of a machine whose batch is full.
+Work is measured in seconds of a machine with a full batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -32,22 +30,22 @@ from entraide_sim.servegen import LENGTH_WINDOW_S, ServeGenClient, generate_serv
 
 HOUR_S = 3_600.0
 SAMPLE_BEGIN_S = 1_800.0  # in every hour
-LEAD_S = 10.0  # of requests before it: some five mean answers of a full RTX 4090 long
+LEAD_S = 10.0  # lead-in: about five mean answers of an RTX 4090 with a full batch
 AZURE = "traces/azure_llm_2023_conv_first40min.csv"
 AZURE_PERIOD_S = 2_400.0  # length of the published part
 
 
 class Load(Struct, frozen=True):
-    """Requests, and how much of each hour they stand for.
+    """A sampled load.
 
     Attributes:
         name: of the load.
-        hours: how many there are.
+        hours: number of hours.
         machines: of the fleet for which it is scaled.
-        sample_s: how long in each hour requests come that count.
-        arrivals: in order of time, seconds from the beginning; with those of the lead-ins.
-        work_s: machine-seconds that come in each hour's sample.
-        mean_s: machine-seconds that are expected in an hour's sample, on average.
+        sample_s: duration of the sample of each hour.
+        arrivals: in order of time, seconds from the start; lead-ins included.
+        work_s: work that arrives in each hour's sample, machine-seconds.
+        mean_s: mean expected work of an hour's sample, machine-seconds.
     """
 
     name: str
@@ -75,11 +73,11 @@ def is_counted(at_s: float) -> bool:
 
 WorkModel = Callable[
     [Any, Any], Any
-]  # of prompt and answer tokens, numbers or columns: machine-seconds
+]  # from prompt and answer tokens (numbers or columns) to machine-seconds
 
 
 def work_model(device: Device, slots: int) -> WorkModel:
-    """Returns how long a request keeps a machine whose batch is full, by its two lengths.
+    """Returns the work model of a device with a full batch.
 
     The first token comes with the prompt.
     """
@@ -92,7 +90,7 @@ def work_model(device: Device, slots: int) -> WorkModel:
 
 
 def work_by_hour(arrivals: Iterable[Arrival], work: WorkModel, *, hours: int) -> tuple[float, ...]:
-    """Returns the work that comes in each hour."""
+    """Returns the work that arrives in each hour."""
     sums = [0.0] * hours
     for arrival in arrivals:
         sums[int(arrival.at_s // HOUR_S)] += work(arrival.input_tokens, arrival.output_tokens)
@@ -100,7 +98,7 @@ def work_by_hour(arrivals: Iterable[Arrival], work: WorkModel, *, hours: int) ->
 
 
 def mean_tokens(lengths: LengthDistribution) -> float:
-    """Returns the mean of a length given by quantiles."""
+    """Returns the mean of a length distribution."""
     points = zip(lengths.probabilities, lengths.tokens, strict=True)
     return sum((y + z) / 2.0 * (q - p) for (p, y), (q, z) in pairwise(points))
 
@@ -108,7 +106,7 @@ def mean_tokens(lengths: LengthDistribution) -> float:
 def expected_work_s(
     senders: Iterable[ServeGenClient], work: WorkModel, *, hours: int
 ) -> tuple[float, ...]:
-    """Returns the work that senders are expected to bring in each whole hour."""
+    """Returns the expected work of clients in each hour."""
     sums = [0.0] * hours
     for sender in senders:
         costs: dict[int, float] = {}
@@ -131,9 +129,9 @@ def sample_windows(
     lead_s: float = 0.0,
     every_h: int = 1,
 ) -> tuple[RateWindow, ...]:
-    """Returns the parts of the windows that lie in the samples of so many hours, or in lead-ins.
+    """Returns the parts of the windows within the samples and lead-ins of ``hours`` hours.
 
-    Only every so manieth hour has a sample, from the first one on.
+    Only every ``every_h``-th hour has a sample, from the first one on.
     """
     return tuple(_window_pieces(windows, sample_s, hours, lead_s, every_h))
 
@@ -162,7 +160,7 @@ def servegen_week(
 ) -> Load:
     """Returns days of the ServeGen-derived load: 43 clients, their bursts and their lengths.
 
-    In the heaviest hour it is expected to need ``peak_part`` of so many machines.
+    The expected work of the heaviest hour is ``peak_part`` of the capacity of the machines.
     """
     hours = days * 24
     heaviest_s = peak_part * machines * sample_s
@@ -205,15 +203,14 @@ def azure_day(
 
     Args:
         work: of a request.
-        hours: how many; every one is alike, but for what falls into its sample.
+        hours: number of hours; they differ only in the arrivals of their samples.
         sample_s: of each hour.
         needed: machines that the load is expected to need.
         machines: of the fleet.
-        services: that are asked at once. Each is the trace, begun at another moment, and all come
-            faster or slower by one factor: the more of them, the nearer to the trace's own pace,
-            and the longer its bursts last.
+        services: number of copies of the trace with different phases; all rates are scaled by one
+            factor. The more copies, the closer to the trace's own rate, and the longer its bursts.
         lead_s: of requests before each sample.
-        every_h: only every so manieth hour has a sample.
+        every_h: only every ``every_h``-th hour has a sample.
     """
     trace = list(read_azure(data_path(AZURE)))
     factor = services * azure_machines_needed(work) / needed  # above 1 is slower
@@ -242,7 +239,7 @@ def azure_day(
 
 
 def azure_machines_needed(work: WorkModel) -> float:
-    """Returns how many machines Azure's trace needs at its own pace, on average."""
+    """Returns the mean number of machines that Azure's trace needs at its own rate."""
     trace = read_azure(data_path(AZURE))
     return float(
         sum(work(arrival.input_tokens, arrival.output_tokens) for arrival in trace) / AZURE_PERIOD_S

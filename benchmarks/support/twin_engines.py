@@ -1,8 +1,4 @@
-"""The engine of a twin: pinned to one core, and watched for what others do there.
-
-Decides how an engine is started so that it has one core to itself, and how much of that core other
-programs took. It refuses to know requests.
-"""
+"""Engines of the twin: pinned to one CPU core, whose use by other programs is measured."""
 
 import asyncio
 import contextlib
@@ -23,12 +19,12 @@ KV_GIB = 1
 
 
 class VllmSettings(Struct, frozen=True):
-    """A vLLM that the benchmark starts itself.
+    """A vLLM to start.
 
     Attributes:
         python: interpreter of vLLM's own environment.
         model: folder of weights and tokenizer.
-        name: what the model is called.
+        name: served model name.
     """
 
     python: str
@@ -58,13 +54,13 @@ def llama_processes(node_pid: int) -> list[psutil.Process]:
 
 
 def process_tree(pid: int) -> list[psutil.Process]:
-    """Returns a process with all that it started."""
+    """Returns a process with its descendants."""
     process = psutil.Process(pid)
     return [process, *process.children(recursive=True)]
 
 
 def foreign_cpu_s(engine: list[psutil.Process], core: int) -> float | None:
-    """Returns how long other programs have kept the engine's core busy, since some moment."""
+    """Returns the CPU time of other programs on the engine's core, from an arbitrary origin."""
     if not engine:
         return None
     busy = psutil.cpu_times(percpu=True)[core]
@@ -85,7 +81,7 @@ async def run_vllm(
     chunk_tokens: int,
     log: Path,
 ) -> AsyncIterator[tuple[str, list[psutil.Process]]]:
-    """Runs a vLLM on one core for as long as the block lasts; gives its URL and its processes.
+    """Runs a vLLM on one core within a context; yields its URL and processes.
 
     Raises:
         RuntimeError: it did not start.

@@ -1,8 +1,7 @@
-"""A machine's figures from a short calibration, and a simulated load beside measured ones.
+"""Twin fit: parameters of a machine from a calibration, and simulated against measured latencies.
 
-Decides how few measurements become the figures of a node (lines by least squares, medians), how a
-load is simulated with them, and what counts as near: an error is held against the spread of the
-repeats. It refuses to know how anything was measured.
+Parameters are least-squares lines and medians of the calibration. The error of a simulated figure
+is compared with the spread of the repeated measurements.
 """
 
 from collections.abc import Sequence
@@ -37,14 +36,14 @@ Column = npt.NDArray[Any]
 
 
 class MeasuredRequest(Struct, frozen=True):
-    """One request as its client saw it; seconds, from when it was sent.
+    """Client-side times of one request, seconds from its sending.
 
     Attributes:
         input_tokens, output_tokens: as the engine counted them.
         sent_at: seconds since the load began.
         ttft_s: until the first piece of the answer.
         last_s: until the last piece.
-        e2e_s: until the stream ended, receipt and all.
+        e2e_s: until the end of the stream, receipt included.
     """
 
     input_tokens: int
@@ -61,17 +60,16 @@ class MeasuredRequest(Struct, frozen=True):
 
     @property
     def tpot_s(self) -> float:
-        """Time for each further token; 0 for an answer of one."""
+        """Time per further token; 0 for an answer of one token."""
         return self.decode_s / max(1, self.output_tokens - 1)
 
 
 class CalibrationSamples(Struct, frozen=True):
-    """What one calibration measured.
+    """Measurements of one calibration.
 
     Attributes:
-        alone: requests that had the machine to themselves, with prompts and answers of several
-            lengths.
-        beside: requests that came while so many others were answered, until after their own end.
+        alone: requests alone on the machine, with several prompt and answer lengths.
+        beside: number of concurrent answers, and a request during them.
     """
 
     alone: list[MeasuredRequest]
@@ -79,17 +77,17 @@ class CalibrationSamples(Struct, frozen=True):
 
 
 class FittedModel(Struct, frozen=True):
-    """What a calibration came to.
+    """Parameters fitted to a calibration.
 
     Attributes:
-        rates: speed of the engine, as its card tells it: a straight line over batches.
-        steps_s: what a step takes by the size of the batch, from 1 on, as it was measured.
-        mixed_s: what reading a prompt adds to a step of a batch, beside its tokens; below 0 where
-            the two have something in common.
-        settle_s: what the first step after a prompt takes more.
-        start_s: what a first token takes beside its prompt: gateway, bus, agent, engine.
+        rates: rates of the card: step time linear in the batch size.
+        steps_s: measured step times by batch size, from 1 on.
+        mixed_s: time that prefill adds to a step with a batch, beside its tokens; below 0 if the
+            two share work.
+        settle_s: time added to the first step after prefill.
+        start_s: time of a first token beside its prompt: gateway, bus, agent, engine.
         tail_s: from the last token to the end of the stream.
-        requests: how many stand behind all that.
+        requests: number of requests of the calibration.
     """
 
     rates: Rates
@@ -102,7 +100,7 @@ class FittedModel(Struct, frozen=True):
 
 
 class BatchBounds(Struct, frozen=True):
-    """What bounds an engine's batch: sequences, tokens of each, prompt tokens in one step."""
+    """Limits of an engine's batch: sequences, tokens per sequence, prompt tokens per step."""
 
     slots: int
     context_tokens: int
@@ -110,14 +108,14 @@ class BatchBounds(Struct, frozen=True):
 
 
 class Latencies(Struct, frozen=True):
-    """Latencies of one load, one value for each request, seconds."""
+    """Latencies of one load by request, seconds."""
 
     ttft_s: Sequence[float]
     tpot_s: Sequence[float]
     e2e_s: Sequence[float]
 
     def figures(self) -> dict[str, float]:
-        """Returns the figures that are compared."""
+        """Returns the quantiles to compare."""
         figures = {}
         for name in ("ttft_s", "tpot_s", "e2e_s"):
             for part, at in QUANTILES:
@@ -126,13 +124,13 @@ class Latencies(Struct, frozen=True):
 
 
 class FigureComparison(Struct, frozen=True):
-    """One figure, measured and simulated.
+    """A measured and a simulated figure.
 
     Attributes:
         live_s: mean over the repeats.
-        spread_part: half of what lies between the least and the most of them, as a part of that.
-        simulated_s: what the twin says.
-        error_part: its distance from the mean, as a part of that.
+        spread_part: half the range of the repeats, relative to the mean.
+        simulated_s: of the twin.
+        error_part: deviation from the mean, relative to it.
         allowed_part: the larger of 10 % and 1.5 times the spread.
     """
 
@@ -144,11 +142,10 @@ class FigureComparison(Struct, frozen=True):
 
 
 def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
-    """Returns a machine's figures, from all calibrations together.
+    """Fits a machine's parameters to all calibrations.
 
     Raises:
-        ValueError: they are too few, or all of one length, to draw a line through; or there is a
-            size of batch of which nothing was measured.
+        ValueError: too few lengths for a line, or a batch size without measurements.
     """
     alone = [request for calibration in calibrations for request in calibration.alone]
     beside = [each for calibration in calibrations for each in calibration.beside]
@@ -176,7 +173,7 @@ def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
     if steps_s[-1] > steps_s[0]:
         base_s, more_s = fit_line(range(1, len(steps_s) + 1), steps_s)
     way_s = max(0.0, start_s - steps_s[0])
-    # It comes in the middle of a step, on average, and is read in the next one.
+    # On average a request arrives in the middle of a step, and its prefill is in the next one.
     added = [
         request.ttft_s - way_s - 1.5 * steps_s[companions - 1] - prompt_s * request.input_tokens
         for companions, request in beside
@@ -193,7 +190,7 @@ def fit_model(calibrations: Sequence[CalibrationSamples]) -> FittedModel:
 
 
 def median_by_x(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """Returns, for each x, the median y: one hiccup of the machine bends no line.
+    """Returns the median y of each x, which is robust against outliers.
 
     >>> medians([(1, 5.0), (2, 7.0), (1, 6.0), (1, 99.0)])
     ([1, 2], [6.0, 7.0])
@@ -203,7 +200,7 @@ def median_by_x(points: Sequence[tuple[float, float]]) -> tuple[list[float], lis
 
 
 def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
-    """Returns the straight line through points by least squares: at 0, and for each 1 more.
+    """Returns intercept and slope of the least-squares line.
 
     >>> [round(value, 9) for value in line([1, 2, 3], [5, 7, 9])]
     [3.0, 2.0]
@@ -216,7 +213,7 @@ def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
 def capacity_per_s(
     fitted: FittedModel, engine: BatchBounds, *, input_tokens: float, output_tokens: float
 ) -> float:
-    """Returns how many requests of that mean length a full engine serves in a second."""
+    """Returns the requests per second of these mean lengths with a full batch."""
     prompt_s = input_tokens / fitted.rates.prefill_tokens_per_s + fitted.mixed_s + fitted.settle_s
     return 1.0 / (prompt_s + output_tokens * fitted.steps_s[engine.slots - 1] / engine.slots)
 
@@ -224,9 +221,9 @@ def capacity_per_s(
 def simulate_load(
     arrivals: Sequence[Arrival], fitted: FittedModel, engine: BatchBounds
 ) -> Latencies:
-    """Returns what the twin says of a load, request by request.
+    """Returns the simulated latencies of a load, by request.
 
-    It is the pool's own core, around one machine with the figures that were fitted.
+    The pool's core drives one machine with the fitted parameters.
     """
     policy = Policy("twin", (CoopTerms(COOP),))
     records = JobRecords(policy)
@@ -252,10 +249,9 @@ def simulate_load(
 
 
 def make_node(fitted: FittedModel, engine: BatchBounds) -> NodeSpec:
-    """Returns the machine that a calibration describes.
+    """Returns the node with fitted parameters.
 
-    A start is one step of the engine, which takes what any step takes; the rest of it lies on the
-    way to the machine.
+    The start delay is one step of the engine; the rest is round-trip time.
     """
     alone_s = min(fitted.start_s, fitted.steps_s[0])
     replica = Replica(
@@ -285,7 +281,7 @@ def make_node(fitted: FittedModel, engine: BatchBounds) -> NodeSpec:
 
 
 def compare_figure(live: Sequence[float], simulated: float) -> FigureComparison:
-    """Holds a simulated figure against the same figure of each repeat."""
+    """Compares a simulated figure with the repeated measurements."""
     mean = float(np.mean(live))
     spread = (max(live) - min(live)) / 2.0 / mean
     allowed = max(GOAL_ERROR, GOAL_SPREADS * spread)

@@ -1,7 +1,6 @@
-"""A load on a live pool as its clients see it: each request streamed, and timed piece by piece.
+"""Twin load: streams requests to a live pool and measures each piece of the answers.
 
-Decides what is asked (chat completions whose lengths are set, that share no beginning) and what
-counts as a first and a last piece. It refuses to know what is made of the times.
+Requests are chat completions of given lengths with no common prompt prefix.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ DATA, DONE = b"data: ", b"[DONE]"
 
 
 class LoadTarget(Struct, frozen=True):
-    """Where a load goes: the pool's address, a key, and the model to ask for.
+    """Target of a load: the pool's address, a key, and a model.
 
     Attributes:
         end_tokens: numbers of the model's tokens that end an answer; a bias keeps them from being
@@ -40,7 +39,7 @@ class LoadTarget(Struct, frozen=True):
 
 
 def make_prompt(words: int, number: int) -> str:
-    """Returns a prompt of about so many tokens; no two numbers share a beginning.
+    """Returns a prompt of about ``words`` tokens; different numbers share no prefix.
 
     Its number stands first, always with as many digits, so that all prompts of so many words have
     as many tokens.
@@ -51,7 +50,7 @@ def make_prompt(words: int, number: int) -> str:
 def request_body(
     target: LoadTarget, *, words: int, output_tokens: int, number: int
 ) -> dict[str, Any]:
-    """Returns a request whose answer has exactly so many tokens."""
+    """Returns a request whose answer has exactly ``output_tokens`` tokens."""
     return {
         "model": target.model,
         "messages": [
@@ -67,7 +66,7 @@ def request_body(
 
 
 def _ignore_first_piece() -> None:
-    """Is not told."""
+    """Does nothing."""
 
 
 async def send_request(
@@ -79,7 +78,7 @@ async def send_request(
     number: int,
     begun: Callable[[], None] = _ignore_first_piece,
 ) -> MeasuredRequest:
-    """Asks one question and reads the answer to its end; ``begun`` is called at its first piece.
+    """Sends a request and reads the whole answer; calls ``begun`` at its first piece.
 
     Raises:
         RuntimeError: the pool refused, or the stream broke.
@@ -117,7 +116,7 @@ async def send_request(
 
 
 def open_session() -> aiohttp.ClientSession:
-    """Returns a session that never makes a request wait for a connection."""
+    """Returns a session without a limit of connections."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S),
@@ -127,7 +126,7 @@ def open_session() -> aiohttp.ClientSession:
 async def play_load(
     target: LoadTarget, arrivals: Sequence[Arrival], *, first_number: int
 ) -> list[MeasuredRequest]:
-    """Sends each request at its moment, whatever became of those before; returns all, in order.
+    """Sends each request at its arrival time; returns the measurements in order.
 
     The arrivals' ``input_tokens`` are words of the prompt here.
     """
@@ -163,11 +162,11 @@ async def ask_beside(
     prompt_tokens: int,
     number: int,
 ) -> MeasuredRequest:
-    """Asks a question while so many others are answered, and returns what was seen of it.
+    """Sends a request during ``companions`` other answers, and returns its measurement.
 
     Args:
-        target: where to.
-        companions: how many answers are made already.
+        target: of the requests.
+        companions: number of concurrent answers.
         words: of their prompts.
         output_tokens: of the last of them; those of the ones before are longer.
         prompt_words: of the question.

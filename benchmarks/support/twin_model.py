@@ -1,10 +1,8 @@
-"""A small model for the twin: half of a model's layers.
+"""Twin model: the first half of a model's layers, so that thousands of requests take minutes.
 
-Decides which weights an engine of one core gets, so that thousands of requests take minutes: for
-llama.cpp the first layers of SmolLM2-135M, turned into Q4_0, for which it has a quick way on
-processors (the demo's Q4_1 has none); for vLLM the first half of those of a folder. The answers
-mean nothing and take as long as any of their length do, which is all that is measured. It refuses
-to know what is done with it.
+For llama.cpp: the first layers of SmolLM2-135M in Q4_0, which has an optimised CPU kernel (the
+demo's Q4_1 has none). For vLLM: the first half of the layers of a model folder. The answers are
+meaningless; only their duration is measured.
 """
 
 import json
@@ -21,12 +19,12 @@ ARCHITECTURE = "llama"
 
 
 def truncate_gguf(file: Path, made: Path, *, layers: int = LAYERS) -> Path:
-    """Writes the first layers of a GGUF file's model as one of its own; returns its path.
+    """Writes a GGUF file with the first layers of a model; returns its path.
 
     Args:
         file: a model of llama's architecture.
-        made: where the new file goes.
-        layers: how many are kept.
+        made: path of the new file.
+        layers: number of layers to keep.
     """
     reader: Any = gguf.GGUFReader(file)
     writer: Any = gguf.GGUFWriter(made, ARCHITECTURE)
@@ -65,12 +63,12 @@ def _add_tensor(writer: Any, tensor: Any) -> None:
 
 
 def truncate_safetensors(folder: Path, made: Path) -> Path:
-    """Writes the first half of the layers of a model in the hub's form; returns the new folder.
+    """Writes a model folder with the first half of the layers; returns its path.
 
     Args:
         folder: a model of llama's architecture whose weights are one ``model.safetensors``: the
             length of a header, the header as JSON, the tensors' bytes.
-        made: where the new folder goes.
+        made: path of the new folder.
     """
     config = json.loads((folder / "config.json").read_bytes())
     config["num_hidden_layers"] = layers = config["num_hidden_layers"] // 2

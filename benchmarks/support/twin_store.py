@@ -1,8 +1,7 @@
-"""What a twin's measurement has so far, so that one that was interrupted goes on where it was.
+"""Twin store: the measurements of a twin on disk, so that an interrupted benchmark can resume.
 
-Decides what is kept, a file each: the settings, every calibration, and every repeat of every load.
-A folder holds one folder for each engine. What was measured under other settings is never mixed
-in. It refuses to know how anything was measured.
+One folder per engine; one file each for the settings, every calibration and every repeat of a load.
+Measurements with different settings are never mixed.
 """
 
 from pathlib import Path
@@ -13,11 +12,11 @@ from msgspec import Struct
 
 
 class LoadShape(Struct, frozen=True):
-    """Lengths of a load whose requests are unlike those of the others.
+    """Lengths of a load that differ from those of the other loads.
 
     Attributes:
         words, answers: shortest and longest.
-        together: requests that come at the same moment.
+        together: number of simultaneous requests.
     """
 
     words: tuple[int, int]
@@ -26,12 +25,12 @@ class LoadShape(Struct, frozen=True):
 
 
 class TwinSettings(Struct, frozen=True):
-    """All that a measurement depends on but the machine.
+    """Settings of a measurement, apart from the machine.
 
     Attributes:
-        engine: what it is called in the table.
+        engine: name in the table.
         bounds: of its batch.
-        loads: parts of what the machine can serve, by name.
+        loads: parts of the machine's capacity, by name.
         words, answers: shortest and longest.
         requests: of each load.
         repeats: of each load.
@@ -68,13 +67,13 @@ class LoadRepeat(Struct, frozen=True):
 
 
 class MeasurementStore:
-    """The folder of one engine."""
+    """The measurements of one engine in a folder."""
 
     def __init__(self, folder: Path, settings: TwinSettings) -> None:
-        """Opens a folder, which is made.
+        """Opens a folder, and creates it if necessary.
 
         Raises:
-            ValueError: it holds what was measured under other settings.
+            ValueError: the folder has measurements with other settings.
         """
         self.folder = folder
         self.settings = settings
@@ -85,36 +84,36 @@ class MeasurementStore:
         _write_atomically(folder / "settings.json", settings)
 
     def calibrations(self) -> list[CalibrationSamples]:
-        """Returns what the calibrations measured, one before each repeat of the loads."""
+        """Returns the calibrations, one before each repeat of the loads."""
         paths = sorted(self.folder.glob("calibration-*.json"))
         return [msgspec.json.decode(path.read_bytes(), type=CalibrationSamples) for path in paths]
 
     def store_calibration(self, number: int, samples: CalibrationSamples) -> None:
-        """Keeps what one calibration measured."""
+        """Stores one calibration."""
         _write_atomically(self.folder / f"calibration-{number}.json", samples)
 
     def capacity_per_s(self, load: str = "") -> float | None:
-        """Returns the requests a second that the loads, or a load of another shape, are parts of.
+        """Returns the capacity for the loads, or for a load of another shape, requests/s.
 
-        The first calibration decides it.
+        It is that of the first calibration.
         """
         path = self._capacity_path(load)
         return msgspec.json.decode(path.read_bytes(), type=float) if path.is_file() else None
 
     def store_capacity(self, per_s: float, load: str = "") -> None:
-        """Fixes the requests a second that the loads, or a load of another shape, are parts of."""
+        """Stores the capacity for the loads, or for a load of another shape, requests/s."""
         _write_atomically(self._capacity_path(load), per_s)
 
     def _capacity_path(self, load: str) -> Path:
         return self.folder / (f"capacity-{load}.json" if load else "capacity.json")
 
     def repeat(self, load: str, number: int) -> LoadRepeat | None:
-        """Returns one repeat of a load, if it was measured."""
+        """Returns one repeat of a load, or None."""
         path = self._repeat_path(load, number)
         return msgspec.json.decode(path.read_bytes(), type=LoadRepeat) if path.is_file() else None
 
     def store_repeat(self, load: str, number: int, repeat: LoadRepeat) -> None:
-        """Keeps one repeat of a load."""
+        """Stores one repeat of a load."""
         _write_atomically(self._repeat_path(load, number), repeat)
 
     def _repeat_path(self, load: str, number: int) -> Path:
@@ -122,13 +121,13 @@ class MeasurementStore:
 
 
 def read_settings(folder: Path) -> TwinSettings | None:
-    """Returns what a folder's measurement depends on, if it has one."""
+    """Returns the settings of a folder's measurements, or None."""
     path = folder / "settings.json"
     return msgspec.json.decode(path.read_bytes(), type=TwinSettings) if path.is_file() else None
 
 
 def _write_atomically(path: Path, value: Struct | float) -> None:
-    """Writes a file; whoever is interrupted leaves the old one or none."""
+    """Writes a file atomically."""
     beside = path.with_suffix(".part")
     beside.write_bytes(msgspec.json.encode(value))
     beside.replace(path)

@@ -1,7 +1,6 @@
-"""The table of a twin: every engine of which something was measured, beside what was foretold.
+"""Twin table: measured and simulated figures of every engine with measurements.
 
-Decides the loads that settings and a calibration come to, how a figure is summed over requests and
-repeats, and which rows are told. It refuses to know how anything was measured.
+Derives the loads from settings and calibration, and aggregates figures over requests and repeats.
 """
 
 import os
@@ -21,10 +20,10 @@ AROUND_TOKENS = 25  # of a prompt, beside its words: template and number
 
 
 class TwinMachine(Struct, frozen=True):
-    """What the calibration found.
+    """Calibration of one engine.
 
     Attributes:
-        capacity_per_s: what the loads are parts of, requests a second.
+        capacity_per_s: capacity of which the loads are parts, requests/s.
         others_part: part of the engine's core that other programs took, in the worst repeat: well
             above 0, the live figures are of a machine that was not this pool's alone. None where
             the engine's processes are not known.
@@ -44,7 +43,7 @@ class TwinMachine(Struct, frozen=True):
 
 
 class TwinRow(Struct, frozen=True):
-    """One figure of one load; ``held`` when its error is allowed."""
+    """One figure of one load; ``held`` if its error is within the goal."""
 
     engine: str
     load: str
@@ -60,7 +59,7 @@ class TwinRow(Struct, frozen=True):
 
 
 def capacity_per_s(settings: TwinSettings, fitted: FittedModel, load: str = "") -> float:
-    """Returns how many requests of a load's mean lengths the machine can serve in a second."""
+    """Returns the machine's capacity for a load's mean lengths, requests/s."""
     shape = settings.shape(load)
     return twin_fit.capacity_per_s(
         fitted,
@@ -71,7 +70,7 @@ def capacity_per_s(settings: TwinSettings, fitted: FittedModel, load: str = "") 
 
 
 def load_capacities(kept: MeasurementStore) -> dict[str, float] | None:
-    """Returns the requests a second that each load is a part of; None before a calibration."""
+    """Returns the capacity for each load, requests/s; None before a calibration."""
     per_s = kept.capacity_per_s()
     if per_s is None:
         return None
@@ -79,9 +78,9 @@ def load_capacities(kept: MeasurementStore) -> dict[str, float] | None:
 
 
 def load_arrivals(settings: TwinSettings, load: str, rate_per_s: float, seed: int) -> list[Arrival]:
-    """Returns a Poisson load; ``input_tokens`` are words of the prompt until they are counted.
+    """Returns Poisson arrivals; ``input_tokens`` are words until the engine counts tokens.
 
-    Where a load's requests come together, the Poisson process is that of the groups.
+    For a load of simultaneous requests, the groups are a Poisson process.
     """
     source, count, shape = make_rng(seed), settings.requests, settings.shape(load)
     groups = -(-count // shape.together)
@@ -95,7 +94,7 @@ def load_arrivals(settings: TwinSettings, load: str, rate_per_s: float, seed: in
 def all_load_arrivals(
     settings: TwinSettings, per_s: Mapping[str, float]
 ) -> dict[str, list[Arrival]]:
-    """Returns the arrivals of each load, as parts of so many requests a second."""
+    """Returns the arrivals of each load, as parts of its capacity."""
     return {
         name: load_arrivals(settings, name, part * per_s[name], settings.seed + number)
         for number, (name, part) in enumerate(settings.loads.items())
@@ -103,7 +102,7 @@ def all_load_arrivals(
 
 
 def measured_latencies(requests: Sequence[MeasuredRequest]) -> Latencies:
-    """Returns what clients saw of one repeat of a load."""
+    """Returns the measured latencies of one repeat of a load."""
     return Latencies(
         [request.ttft_s for request in requests],
         [request.tpot_s for request in requests],
@@ -138,7 +137,7 @@ def figure_rows(
 
 
 def twin_rows(folder: Path) -> list[Struct]:
-    """Returns the rows of every engine of which a folder has at least one repeat of each load."""
+    """Returns the rows of every engine with at least one repeat of each load."""
     machines: list[Struct] = []
     rows: list[Struct] = []
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):

@@ -1,11 +1,8 @@
-"""Figures of fairness as the VTC paper's artifact reports them, from one answer's times each.
+"""VTC metrics: the fairness figures of the VTC paper's artifact, from the times of each response.
 
-Decides how service is spread over time and compared: a request's service is its prompt plus twice
-its answer, spread evenly from its first token to its end; windows of 60 s are looked at around 19
-moments of the time in which requests came. It refuses to know who decided.
-
-A weighted workload is reckoned in service divided by weight; with equal weights of one the figures
-are the artifact's.
+Service of a request: its prompt plus twice its answer, spread evenly from first token to end.
+Windows of 60 s around 19 moments of the arrival period. For weighted workloads service is divided
+by the weight; with equal weights of 1 the figures are the artifact's.
 """
 
 import statistics
@@ -18,20 +15,20 @@ from msgspec import Struct
 
 WINDOW_S = 60.0
 MOMENTS = 19
-SETTLED_S = 120.0  # from here on whoever learns has learned
+SETTLED_S = 120.0  # time after which length predictors have converged
 REFUSED = -1.0
 
 Floats = npt.NDArray[np.float64]
 
 
 class Response(Struct, frozen=True, gc=False):
-    """What became of one request.
+    """Times of one request.
 
     Attributes:
-        client: who sent it.
+        client: its sender.
         prompt_len, output_len: tokens.
-        req_time: when it was sent, seconds from the beginning.
-        first_token_latency, request_latency: seconds from then; -1 when it was refused.
+        req_time: arrival, seconds from the start.
+        first_token_latency, request_latency: seconds from the arrival; -1 if refused.
     """
 
     client: str
@@ -68,19 +65,19 @@ class ClientService:
         self._cost, self._first_at, self._end_at = columns[:, 0], columns[:, 1], columns[:, 2]
 
     def served_between(self, begin: float, end: float) -> float:
-        """Returns the service of an interval."""
+        """Returns the service within an interval."""
         overlap = np.minimum(end, self._end_at) - np.maximum(begin, self._first_at)
         parts = self._cost * np.maximum(0.0, overlap) / (self._end_at - self._first_at)
         return float(parts.sum())
 
     def requested_between(self, begin: float, end: float) -> float:
-        """Returns the service that was asked for in an interval, its ends included."""
+        """Returns the service requested within a closed interval."""
         inside = (begin <= self._asked_at) & (self._asked_at <= end)
         return float(self._asked[inside].sum())
 
 
 def quantile(values: Sequence[float], part: float) -> float:
-    """Returns the value below which so large a part lies, as the artifact picks it."""
+    """Returns a quantile as the artifact computes it."""
     ordered = sorted(values)
     if not ordered:
         return float("nan")
@@ -142,7 +139,7 @@ def fairness_figures(
 
 
 def _windowed_gap(lines: Collection[ClientService], moment: float) -> float:
-    """Returns how far the worst served client lies behind, but no further than it asked for."""
+    """Returns how far the worst-served client is behind the best, at most its demand."""
     begin, end = moment - WINDOW_S / 2, moment + WINDOW_S / 2
     served = [line.served_between(begin, end) / WINDOW_S for line in lines]
     asked = [line.requested_between(begin, end) / WINDOW_S for line in lines]
@@ -151,7 +148,7 @@ def _windowed_gap(lines: Collection[ClientService], moment: float) -> float:
 
 
 def light_clients(responses: Sequence[Response]) -> tuple[str, ...]:
-    """Returns the half of the clients that asked for the least service, at least one."""
+    """Returns the half of the clients with the least demand, at least one."""
     asked: dict[str, int] = {}
     for response in responses:
         asked[response.client] = (

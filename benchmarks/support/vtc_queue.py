@@ -1,11 +1,11 @@
-"""Plain VTC, and first come first served, as schedulers that drive a node as the core does.
+"""VTC and first-come-first-served schedulers with the interface of the core.
 
-The virtual token counter is that of Sheng et al., *Fairness in serving large language models* (OSDI
-2024), algorithm 2 with weights: a client that returns is lifted to the least counter of those that
-wait, or to that of the client that left last; while a node has room, the oldest request of the
-client with the least counter runs; its prompt is charged at once, its answer as it is produced.
-With oracle lengths the whole answer is charged at once. It learns of a run what the core learns,
-by the same events, and refuses to know classes, quotas and carbon.
+Virtual token counter: algorithm 2 with weights of Sheng et al., *Fairness in serving large language
+models* (OSDI 2024). A returning client is lifted to the lowest counter of the waiting clients, or
+to the counter of the client that left last; while a node has room, the oldest request of the client
+with the lowest counter runs; its prompt is charged at once, its answer as it is produced. With
+oracle lengths the whole answer is charged at once. The schedulers get the same events as the core
+and ignore classes, quotas and carbon.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ OUTPUT_TOKENS_DEFAULT = 512
 
 
 class RunCharge(Struct):
-    """A run: whose, where, and how much of its answer was charged."""
+    """A run: its co-op, node, gateway, and charged output tokens."""
 
     coop: str
     node: str
@@ -31,9 +31,9 @@ class RunCharge(Struct):
 
 
 class FirstComeScheduler:
-    """Serves in order of arrival; what is special to VTC stands in ``Vtc``.
+    """First-come-first-served scheduler, and base class of ``VtcScheduler``.
 
-    It takes ``lengths`` (true answer by job) and ignores it, so that all are made alike.
+    It ignores ``lengths`` (true answer lengths by job).
     """
 
     def __init__(self, lengths: Mapping[str, int] | None = None) -> None:
@@ -43,7 +43,7 @@ class FirstComeScheduler:
         self._running: dict[str, RunCharge] = {}
 
     def next_deadline(self) -> float | None:
-        """Never wants to be woken."""
+        """Returns None: it needs no wake-up."""
         return None
 
     def handle(self, event: events.Event) -> list[Command]:
@@ -69,21 +69,21 @@ class FirstComeScheduler:
         return asked
 
     def set_policy(self, event: events.PolicyChanged) -> None:
-        """Takes the members' terms; none matter here."""
+        """Ignores the policy."""
 
     def enqueue(self, facts: RequestFacts) -> None:
-        """Puts a request in line."""
+        """Queues a request."""
         self._waiting.append(facts)
 
     def dequeue(self) -> RequestFacts:
-        """Takes the request whose turn it is out of the line."""
+        """Removes and returns the next request."""
         return self._waiting.popleft()
 
     def charge(self, coop: str, virtual_tokens: float) -> None:
-        """Charges what was served; nobody counts here."""
+        """Charges nothing."""
 
     def charge_dispatch(self, facts: RequestFacts, run: RunCharge) -> None:
-        """Charges what is charged when a run begins."""
+        """Charges nothing at dispatch."""
 
     def charge_output(self, run: RunCharge, tokens: int) -> None:
         """Charges output tokens."""
@@ -92,7 +92,7 @@ class FirstComeScheduler:
         return bool(self._waiting)
 
     def _free_node(self) -> str | None:
-        """Returns the node with most free slots, or None when all are full."""
+        """Returns the node with most free slots, or None if all are full."""
         node = max(self._free, key=lambda name: (self._free[name], name), default=None)
         return node if node is not None and self._free[node] > 0 else None
 
@@ -133,12 +133,12 @@ class VtcScheduler(FirstComeScheduler):
         self._left_last = ""
 
     def set_policy(self, event: events.PolicyChanged) -> None:
-        """Takes weights and charge."""
+        """Sets weights and charge."""
         self._weights = {terms.coop: terms.shares for terms in event.policy.coops}
         self._charge = event.policy.charge
 
     def enqueue(self, facts: RequestFacts) -> None:
-        """Puts a request in its client's line, and lifts a client that had none waiting."""
+        """Queues a request, and lifts a client without queued requests."""
         coop, counters = facts.coop, self.counters
         own = counters.setdefault(coop, 0.0)
         if coop not in self.queued:
@@ -150,7 +150,7 @@ class VtcScheduler(FirstComeScheduler):
         self.queued[coop].append(facts)
 
     def dequeue(self) -> RequestFacts:
-        """Takes out the oldest request of the client with the least counter, then by name."""
+        """Removes the oldest request of the client with the lowest counter, then by name."""
         coop = min(self.queued, key=lambda name: (self.counters[name], name))
         facts = self.queued[coop].popleft()
         if not self.queued[coop]:
@@ -163,7 +163,7 @@ class VtcScheduler(FirstComeScheduler):
         self.counters[coop] += virtual_tokens / self._weights.get(coop, 1.0)
 
     def charge_dispatch(self, facts: RequestFacts, run: RunCharge) -> None:
-        """Charges the prompt, and the answer too where its length is known."""
+        """Charges the prompt, and the answer if its length is known."""
         self.charge(facts.coop, self._charge.input_weight * facts.input_tokens_est)
         if self.lengths is not None:
             run.charged_tokens = self.lengths[facts.job]
@@ -177,7 +177,7 @@ class VtcScheduler(FirstComeScheduler):
         return bool(self.queued)
 
 
-# A world reads neither of the two; the core's commands have them.
+# The simulator reads neither of the two.
 TERMS = Terms(
     job="", epoch=0, borrower="", node="", lender="", site="", zone="", engine="", model="",
     revision="", job_class=JobClass.INTERACTIVE, objective_ttft_s=None,

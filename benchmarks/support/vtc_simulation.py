@@ -1,10 +1,8 @@
-"""One node like the VTC artifact's, and a run of a workload on it under any scheduler.
+"""VTC simulation: a node like the VTC artifact's, and a workload run on it under any scheduler.
 
-Decides the node, the policy and what is kept of a run. As in the artifact, the node's memory test
-knows how long each answer will be, while schedulers do not; the slots that the node offers are as
-many sequences as that memory holds of the workload at hand, so that what a scheduler sees and what
-the memory allows agree. The node belongs to a co-op of its own that asks for nothing, so that
-nobody is owed anything by its own machines. It refuses to know how a scheduler decides.
+As in the artifact, the node's memory test knows the length of each answer and schedulers do not.
+The node offers as many slots as sequences of the workload fit in its memory. The node belongs to a
+co-op without requests, so that no co-op is owed turns on its own nodes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +34,7 @@ from entraide_sim.workload import Request
 
 START_AT = 1_750_000_000.0
 MODEL, ZONE, HOST = "llama", "CA-QC", "host"
-OUTPUT_TOKENS_MAX = 1_024  # what every client asks for at most: nobody knows an answer's length
+OUTPUT_TOKENS_MAX = 1_024  # limit of every request: answer lengths are unknown
 CONTEXT_TOKENS = 2_048
 CHUNK_TOKENS = 512
 HOURS = 24
@@ -56,12 +54,12 @@ SchedulerFactory = Callable[[Mapping[str, int]], DecisionCore]
 
 
 class VtcNode(Struct, frozen=True):
-    """What a node is made of.
+    """Parameters of a node.
 
     Attributes:
-        rates: its speed.
-        pool_tokens: its KV memory.
-        slots: sequences that it offers to run at once.
+        rates: speed.
+        pool_tokens: KV cache capacity.
+        slots: offered slots.
     """
 
     rates: Rates
@@ -82,10 +80,10 @@ class VtcNode(Struct, frozen=True):
 
 
 def size_node(arrivals: Sequence[Arrival], pool_tokens: int) -> VtcNode:
-    """Returns the node for a workload: one that offers as many slots as its memory holds.
+    """Returns the node for a workload, with as many slots as sequences fit in its memory.
 
-    That is the mean batch when all requests wait from the start and memory alone decides, first
-    come first served, until half of them are over; rounded up.
+    That is the mean batch size, rounded up, if all requests are queued from the start and only the
+    memory limits the batch, first come first served, until half of them have ended.
     """
     rates = SMALL if pool_tokens <= POOL_TOKENS else LARGE
     most = len(arrivals)
@@ -103,10 +101,9 @@ def size_node(arrivals: Sequence[Arrival], pool_tokens: int) -> VtcNode:
 
 
 class KnownLengthScheduler:
-    """A scheduler whose placements tell the node how long answers will be, and nobody else.
+    """A scheduler whose placements pass the true answer lengths to the node.
 
-    The artifact asks its engine for exactly as many tokens as an answer has, so that its memory
-    test knows them. The scheduler inside never sees it.
+    The artifact's engine knows answer lengths for its memory test; the inner scheduler does not.
     """
 
     def __init__(self, inner: DecisionCore, lengths: Mapping[str, int]) -> None:
@@ -128,7 +125,7 @@ class KnownLengthScheduler:
 
 
 def make_policy(coops: Mapping[str, float], fair_share: FairShare | None = None) -> Policy:
-    """Returns a policy that gives each co-op its weight, and nothing else out of the ordinary."""
+    """Returns the default policy with the weight of each co-op."""
     terms = tuple(CoopTerms(coop, shares=weight) for coop, weight in sorted(coops.items()))
     return Policy(
         "bench", (*terms, CoopTerms(HOST)), fair_share=fair_share or FairShare(CAP_TOKENS)
@@ -145,14 +142,14 @@ def client_requests(arrivals: Sequence[Arrival]) -> list[Request]:
 def serve_requests(
     asked: Sequence[Request], make: SchedulerFactory, *, policy: Policy, machine: VtcNode, seed: int
 ) -> list[Response]:
-    """Serves requests on one node until all are over; returns what became of them, as they end.
+    """Serves requests on one node until all have ended; returns the responses in that order.
 
     Args:
         asked: in order of time.
-        make: returns the scheduler, given the true answers' lengths by job (for an oracle).
-        policy: told to the scheduler.
-        machine: what serves them.
-        seed: of the machine's luck.
+        make: returns the scheduler, given the true answer lengths by job (for an oracle).
+        policy: of the pool.
+        machine: the node.
+        seed: of the node's noise.
     """
     responses: list[Response] = []
     lengths = {request.facts.job: request.output_tokens for request in asked}
@@ -173,7 +170,7 @@ def serve_requests(
 
 
 def job_response(job: Job) -> Response:
-    """Returns what became of a request."""
+    """Returns the response of a finished job."""
     request = job.request
     at = request.at
     done = job.state is JobState.COMPLETED

@@ -1,9 +1,8 @@
-"""The workloads of the VTC paper's artifact (Ying1123/VTC-artifact at 192c2e2, OSDI '24).
+"""Workloads of the VTC paper's artifact (Ying1123/VTC-artifact at 192c2e2, OSDI '24).
 
-Decides who sends how much when, with the artifact's parameters; ``even`` arrivals have one random
-phase per client, drawn from the seed. Two workloads are not the artifact's (``unknown``): those of
-``overload`` whose answers have lengths that nobody can learn, since each is drawn anew. It refuses
-to know who serves them.
+Clients, rates and lengths are the artifact's; ``even`` arrivals have one random phase per client,
+drawn from the seed. Two workloads are not the artifact's (``unknown_length_workloads``):
+``overload`` with answers whose lengths cannot be learned, because each is drawn independently.
 """
 
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ LONG_TAIL = LengthDistribution((0.0, 0.5, 0.9, 0.97, 1.0), (8, 120, 560, 1_000, 
 
 
 class Workload(Struct, frozen=True):
-    """One workload.
+    """A workload.
 
     Attributes:
         name: as in the artifact.
@@ -148,7 +147,7 @@ def synthetic_workloads() -> tuple[Workload, ...]:
 
 
 def unknown_length_workloads() -> tuple[Workload, ...]:
-    """Returns ``overload`` with answers of unknown length: any, or with a long tail."""
+    """Returns ``overload`` with independent answer lengths: uniform, or with a long tail."""
     return tuple(
         Workload(
             name,
@@ -165,7 +164,7 @@ def unknown_length_workloads() -> tuple[Workload, ...]:
 
 
 def large_node_workloads() -> tuple[Workload, ...]:
-    """Returns those for the artifact's large node."""
+    """Returns the workloads for the artifact's large node."""
     return (
         _large("256", (3.0, 6.0), 256),
         _large("512", (1.5, 3.0), 512),
@@ -174,5 +173,5 @@ def large_node_workloads() -> tuple[Workload, ...]:
 
 
 def trace_workload() -> Workload | None:
-    """Returns the trace of 27 clients, or None where it is not at hand."""
+    """Returns the trace of 27 clients, or None if the file is missing."""
     return Workload("real", trace=TRACE) if TRACE.is_file() else None

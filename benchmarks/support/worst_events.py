@@ -1,9 +1,8 @@
-"""The dearest single event: many jobs in line that differ in what their clients chose; many hellos.
+"""Worst events: the longest time of a single event under two loads.
 
-Decides two loads in which the work of one event might grow with what waits or with what a co-op
-owns. In the first, thousands of jobs with carbon caps, no two alike, wait for a model whose slots
-are all taken, and runs end one by one: each end opens a slot that most of the caps do not allow.
-In the second, nodes of one co-op, or of many, say hello.
+1. Thousands of jobs with distinct carbon caps wait for a model whose slots are all taken, and runs
+   end one by one: each end frees a slot that most caps do not allow.
+2. Nodes of one co-op, or of many co-ops, join.
 """
 
 import gc
@@ -42,7 +41,7 @@ COOPS = (1, 500)
 
 
 class CapsRow(Struct, frozen=True):
-    """Jobs with distinct carbon caps in line, and what one event costs then."""
+    """Times of events with queued jobs that have distinct carbon caps."""
 
     benchmark: str
     workload: str
@@ -55,7 +54,7 @@ class CapsRow(Struct, frozen=True):
 
 
 class HellosRow(Struct, frozen=True):
-    """Nodes that say hello one after the other, and once more."""
+    """Times of events in which nodes join."""
 
     benchmark: str
     workload: str
@@ -66,7 +65,7 @@ class HellosRow(Struct, frozen=True):
 
 
 class TimedCore:
-    """A core and a clock that moves a little with each event.
+    """A core with a clock that advances by a microsecond per event.
 
     Attributes:
         placed: runs that were placed, oldest first.
@@ -84,7 +83,7 @@ class TimedCore:
             self.feed_event(events.IntensityChanged, zone, grams, grams, "measured", START_AT + 1e6)
 
     def feed_event(self, kind: type[events.Event], *values: object) -> float:
-        """Feeds one event; returns the seconds that it took."""
+        """Delivers one event; returns its duration, seconds."""
         number = next(self._ids)
         event = kind(number, START_AT + number * 1e-6, *values)
         began = time.perf_counter()
@@ -94,7 +93,7 @@ class TimedCore:
         return took_s
 
     def end_run(self, place: Place) -> float:
-        """Ends a run well; returns the seconds that the report took."""
+        """Completes a run; returns the duration of the report, seconds."""
         run = (place.job, place.epoch, place.node)
         self.feed_event(events.RunAccepted, *run)
         used = Usage(
@@ -141,7 +140,7 @@ def make_facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> R
 
 
 def caps_row(nodes: int = NODES, caps: int = CAPS, ends: int = ENDS) -> CapsRow:
-    """Returns what events cost while jobs with as many distinct caps wait."""
+    """Returns the durations of events while jobs with distinct caps are queued."""
     line = TimedCore(2)
     for number in range(nodes):
         line.feed_event(events.NodeJoined, make_card(number, "coop-000"), True, "")
@@ -172,7 +171,7 @@ def caps_row(nodes: int = NODES, caps: int = CAPS, ends: int = ENDS) -> CapsRow:
 
 
 def hellos_row(coops: int, hellos: int = HELLOS) -> HellosRow:
-    """Returns what the hellos of as many nodes cost, the nodes dealt to as many co-ops."""
+    """Returns the durations of joins of nodes of ``coops`` co-ops."""
     line = TimedCore(coops)
     gc.collect()
     gc.freeze()

@@ -1,10 +1,9 @@
-"""Places: one load, one way of picking nodes, one energy model; what it emits and what it keeps.
+"""Zone placement: one load, one placement method, one energy model; emissions and SLO attainment.
 
-Decides the fleet in three zones and what is told of a run. All machines are alike and only their
-places differ, so that a linear program over hours and zones bounds what any placement can save.
-Only requests of the samples count, not those of the lead-ins that keep the engines busy before; the
-bound does not know the lead-ins and so lies a little lower than it could. The node's behaviour is
-the simulator's, the decisions are the core's.
+A fleet of identical machines in three zones, so that a linear program over hours and zones bounds
+what any placement can save. Only requests of the samples count, not those of the lead-ins; the
+bound ignores the lead-ins, so it is slightly lower than achievable. The simulator models the nodes,
+the core places the jobs.
 """
 
 from collections.abc import Sequence
@@ -51,7 +50,7 @@ GREEN_PART_MAX = 0.4  # of the mean load that the first zone can carry
 RTT_S = (0.010, 0.020, 0.060)  # of the zones, the first as Québec is from a pool in Montréal
 COOPS = ("alpha", "beta", "gamma")
 ENERGY: dict[str, PowerCurve] = {"linear": LINEAR, "batch_curve": SERVER}
-OBJECTIVE_S = 2.0  # to the first token: what comes last in a sample may begin so much later
+OBJECTIVE_S = 2.0  # TTFT: the last request of a sample may start this much later
 # Ways to pick that look at no energy: one run of theirs tells what it costs in either model (only
 # the credit that lenders earn by energy, and so who goes first in a queue, is then the curve's).
 ENERGY_BLIND = (Picker.ROUND_ROBIN, Picker.LEAST_LOADED, Picker.FASTEST, Picker.GREEDY_GREEN)
@@ -60,7 +59,7 @@ PROGRESS_S = 30.0
 
 
 class PlacementMethod(Struct, frozen=True):
-    """A way to pick: a picker, and the headroom of the policy where the picker weighs it."""
+    """A placement method: a picker, and the policy's headroom for pickers that use it."""
 
     name: str
     picker: Picker
@@ -89,11 +88,11 @@ class PlacementMetrics(Struct, frozen=True):
 
 
 def make_fleet(load: Load, energy: str, zones: Sequence[str]) -> list[NodeSpec]:
-    """Returns the nodes: in the first zone as many as may be, the others in the others by turns.
+    """Returns the nodes: the maximum in the first zone, the rest alternately in the others.
 
     Args:
-        load: scaled for so many machines; its expected mean decides how many the first zone has.
-        energy: which energy curve they have.
+        load: its mean work determines the number of nodes in the first zone.
+        energy: name of the energy model.
         zones: of the fleet, the one with the lowest mean intensity first.
     """
     green = int(GREEN_PART_MAX * load.mean_s / load.sample_s)
@@ -122,7 +121,7 @@ def _node_zones(green: int, machines: int, zones: Sequence[str]) -> list[str]:
 
 
 def make_policy(method: PlacementMethod) -> Policy:
-    """Returns the pool's own policy, but for the pick and for heartbeats that come rarely."""
+    """Returns the default policy with another picker and rare heartbeats."""
     return Policy(
         method.name,
         tuple(CoopTerms(coop) for coop in COOPS),
@@ -138,7 +137,7 @@ def measure_method(
     series: Sequence[IntensitySeries],
     energies: Sequence[str] = tuple(ENERGY),
 ) -> dict[str, PlacementMetrics]:
-    """Returns the outcome of a way to pick in each energy model; of a blind way always in both."""
+    """Returns the metrics of a method by energy model; energy-blind methods need one run."""
     if method.picker not in ENERGY_BLIND:
         return {energy: simulate_load(load, energy, method, series)[0] for energy in energies}
     metrics, records = simulate_load(load, "batch_curve", method, series)
@@ -153,7 +152,7 @@ def measure_method(
 def simulate_load(
     load: Load, energy: str, method: PlacementMethod, series: Sequence[IntensitySeries]
 ) -> tuple[PlacementMetrics, JobRecords]:
-    """Lives through a load once."""
+    """Simulates a load once."""
     terms = make_policy(method)
     records = JobRecords(terms)
     start_at = series[0].start_at
@@ -174,7 +173,7 @@ def simulate_load(
 def _load_metrics(
     records: JobRecords, load: Load, series: Sequence[IntensitySeries]
 ) -> PlacementMetrics:
-    """Returns the metrics of the requests that came in the samples."""
+    """Returns the metrics of the requests within the samples."""
     table = {name: column[_counted(records, series)] for name, column in records.columns().items()}
     done = table["state"] == JobState.COMPLETED.value
     zones, tokens = table["zone"], table["output_tokens"]
@@ -198,7 +197,7 @@ def _load_metrics(
 
 
 def _counted(records: JobRecords, series: Sequence[IntensitySeries]) -> npt.NDArray[np.bool_]:
-    """Returns by job whether it came in a sample, and not in its lead-in."""
+    """Returns for each job whether it arrived within a sample, lead-in excluded."""
     offset = (records.column("asked_at") - series[0].start_at) % HOUR_S
     counted: npt.NDArray[np.bool_] = offset >= SAMPLE_BEGIN_S
     return counted
@@ -207,7 +206,7 @@ def _counted(records: JobRecords, series: Sequence[IntensitySeries]) -> npt.NDAr
 def _busy_at_begin_part(
     records: JobRecords, load: Load, series: Sequence[IntensitySeries]
 ) -> float:
-    """Returns the part of all slots that held a run when a sample began, averaged over samples."""
+    """Returns the mean part of all slots that were in use at the start of a sample."""
     hour = (records.column("asked_at") - series[0].start_at) // HOUR_S
     begin_at = series[0].start_at + hour * HOUR_S + SAMPLE_BEGIN_S
     running = (records.column("placed_at") < begin_at) & (begin_at < records.column("end_at"))
@@ -215,9 +214,9 @@ def _busy_at_begin_part(
 
 
 def linear_g(records: JobRecords, series: Sequence[IntensitySeries]) -> float:
-    """Returns what the same runs would have emitted with linear energy, grams.
+    """Returns the emissions of the same runs with linear energy, grams.
 
-    A job ends in the hour in which it came: samples lie in the middle of their hours.
+    A job ends in the hour of its arrival, because samples are in the middle of their hours.
     """
     device = read_catalogue()[DEVICE]
     counted = _counted(records, series)
@@ -237,7 +236,7 @@ def linear_g(records: JobRecords, series: Sequence[IntensitySeries]) -> float:
 def optimal_emissions(
     load: Load, series: Sequence[IntensitySeries]
 ) -> tuple[float, dict[str, float]]:
-    """Returns the least grams per 1,000 output tokens that any placement of a load can emit.
+    """Returns a lower bound of the emissions of a load, grams per 1,000 output tokens.
 
     With linear energy a token costs what it costs in a full batch; under the batch curve no batch
     is cheaper than a full one, so the bound holds there too.
@@ -268,9 +267,10 @@ def optimal_emissions(
 
 
 def zone_overflow_part(load: Load, zones: Sequence[str], *, patience_s: float = 0.0) -> float:
-    """Returns the part of the work that the greener zones together would pass on to the last.
+    """Returns the part of the work that would overflow from the cleaner zones to the last.
 
-    As if their machines shared all work, and nobody waited longer; see ``pooled``.
+    As if their machines shared all work, with queueing up to ``patience_s``; see
+    ``pooled_capacity``.
     """
     device = read_catalogue()[DEVICE]
     machines = sum(spec.card.zone != zones[-1] for spec in make_fleet(load, "linear", zones))
