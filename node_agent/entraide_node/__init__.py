@@ -1,1 +1,1 @@
-"""The node agent: runs a member's engines for the pool, on the owner's terms."""
+"""The node agent: runs a member's engines for the pool, within the owner's terms."""

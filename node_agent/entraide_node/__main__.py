@@ -1,4 +1,4 @@
-"""``python -m entraide_node``: the same commands as ``entraide node``, without the rest."""
+"""``python -m entraide_node``: the commands of ``entraide node`` without the other commands."""
 
 import os
 

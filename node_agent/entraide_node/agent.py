@@ -1,14 +1,13 @@
-"""The agent: keeps its engines, one connection and one promise, to say truly what it can do.
+"""The agent: one node's life, from its first hello to its goodbye.
 
-It decides when to beat and when to stop; what to accept, ``core.run_admission`` decides, which
-models are
-loaded, ``core.model_manager``, and what follows on a signal, ``core.phases``. What it says, the
-``voice``
-says.
+It connects the parts: the bus, the engines, the runs, the meters and the owner's policy. Input:
+messages of the bus, signals and the owner's files. Output: messages through the ``announcer`` and
+the status file. The cores decide: ``run_admission`` what is accepted, ``model_manager`` which
+models are loaded, ``phases`` what a signal leads to.
 
-Two loops: one asks the engines whether they serve, the other reads the owner's files, speaks to
-the pool and writes the status. Anything that matters pokes the second one, so nothing waits for a
-tick.
+Two loops run: one probes the engines, the other reads the owner's files, sends the heartbeat and
+writes the status. Each event that matters wakes the second loop, so nothing waits for the next
+period.
 """
 
 import asyncio
@@ -71,23 +70,23 @@ PROGRESS_S = 1.0
 CATALOGUE_S = 3_600.0
 RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
-LEAVE_S = 2.0  # for the last reports and the goodbye
+LEAVE_S = 2.0  # for sending the last reports and the goodbye
 
 
 class Agent:
-    """One node agent, from its first hello to its goodbye."""
+    """One node agent."""
 
     def __init__(
         self, config: NodeConfig, *, machine: MachineSetup, steward: PolicyDriver | None = None,
         supplier: ModelSource | None = None,
     ) -> None:  # fmt: skip
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            config: all that it is told; ``dir`` holds its identity.
-            machine: what the owner put on it, at work; the agent stops it.
-            steward: speaks for the machine's owner; None for one without terms.
-            supplier: of models that the pool asks for; None for none.
+            config: of the node; ``dir`` holds its identity.
+            machine: the started engines, the power and the meters; the agent stops them.
+            steward: applies the owner's terms; None for an owner without terms.
+            supplier: source of the models that the pool orders; None for none.
         """
         self._config = config
         self._folder = Path(config.dir)
@@ -133,10 +132,10 @@ class Agent:
         self._catalogue_asked_s = -math.inf  # when it was last asked for
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
 
-    # What happens to it.
+    # Events.
 
     def apply_event(self, event: PhaseEvent) -> None:
-        """Takes a signal, or what came of one."""
+        """Applies a signal or another phase event."""
         before, self._phase = self._phase, next_phase(self._phase, event)
         if before is not self._phase:
             self._log.info("node.phase", phase=self._phase, sign=event)
@@ -147,19 +146,19 @@ class Agent:
         self._announce_anew(refused=change == "refused")
 
     def _announce_anew(self, *, refused: bool = False) -> None:
-        """The pool may be another one than before: all is said, and asked, again."""
+        """Sends a hello and asks for the catalogue again, because the pool may have changed."""
         self._announcer.reset(refused=refused)
         self._catalogue_asked_s = -math.inf
         self._wake.set()
 
     def _end_runs(self, code: str, foreign_only: bool) -> None:
-        """The owner's machine is the owner's again: what still runs ends now."""
+        """Ends the current runs because the owner needs the machine."""
         self._log.info("node.given_back", code=code, running=len(self._runs.active_runs()))
         self._runs.stop_all(code=code, foreign_only=foreign_only)
         self._wake.set()
 
     def _workload(self) -> Workload:
-        """What the steward judges by."""
+        """The current load, for the owner policy."""
         now, power = time.time(), self._power_sampler.power()
         energy = self._announcer.energy_status(now)
         return Workload(
@@ -187,7 +186,7 @@ class Agent:
             case UsageAck():
                 self._reports.acknowledge(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
-                    self._wake.set()  # it may be the last one that it waits for
+                    self._wake.set()  # it may be the last report that the agent waits for
             case StopRun():
                 self._runs.stop(message.job, message.epoch)
             case IdentityRenewed():
@@ -210,10 +209,10 @@ class Agent:
     async def _load_failed(self, refusal: Refusal) -> None:
         await self._bus.send_to_scheduler(LoadFailed(refusal.model, refusal.code, refusal.values))
 
-    # Its life.
+    # Life cycle.
 
     async def run(self) -> None:
-        """Serves until it was told to stop, and has stopped.
+        """Serves until it was asked to stop, and has stopped.
 
         Raises:
             AuthenticationError: the bus does not accept this identity.
@@ -234,7 +233,7 @@ class Agent:
         tasks = [asyncio.create_task(stage) for stage in stages]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:  # the first ends with its phase; another one only by what it raises
+            for task in done:  # the first stage ends with its phase; others only by an exception
                 task.result()
         finally:
             for task in tasks:
@@ -243,7 +242,7 @@ class Agent:
             await self._leave()
 
     async def _wait_for_end(self) -> None:
-        """Ends when it is time to leave."""
+        """Returns when the agent must leave."""
         await self._wait_phase_end(Phase.SERVING)
         if self._phase is Phase.DRAINING:
             idle = asyncio.create_task(self._runs.idle.wait())
@@ -258,7 +257,7 @@ class Agent:
                 waiter.cancel()
 
     async def _wait_phase_end(self, phase: Phase) -> None:
-        """Waits for the end of a phase."""
+        """Waits until a phase has ended."""
         while self._phase is phase:
             self._phase_changed.clear()
             await self._phase_changed.wait()
@@ -292,12 +291,12 @@ class Agent:
                 await self._ask_catalogue(now_s)
             self._announcer.write_status(self._state_code(), self._policy_driver.status())
             with contextlib.suppress(TimeoutError):
-                # Not wait_for, which loses a cancellation that comes together with a poke.
+                # Not wait_for, which loses a cancellation that comes together with a wake-up.
                 async with asyncio.timeout(min(PROGRESS_S, self._announcer.heartbeat_s)):
                     await self._wake.wait()
 
     def _refresh_limits(self) -> None:
-        """Sees what the owner says now; what that means for the models is the garage's affair."""
+        """Reads the owner's files, and wakes the engine manager if the limits changed."""
         self._paused = owner_files.is_paused(self._folder)
         limits = self._load_limits()
         if limits != self._limits_in_force:
@@ -327,7 +326,7 @@ class Agent:
         self.apply_event(PhaseEvent.DONE)
 
     async def _send_last_reports(self) -> None:
-        """Ends the runs, hands in the reports as far as the pool answers, says goodbye."""
+        """Ends the runs, sends the remaining reports while the pool answers, and says goodbye."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_S):
                 await self._runs.idle.wait()
@@ -338,7 +337,7 @@ class Agent:
             await self._bus.send_to_scheduler(Goodbye(DRAINING))
             await self._bus.flush(LEAVE_S)
 
-    # What it says.
+    # State.
 
     async def _announce(self, *, due: bool) -> bool:
         return await self._announcer.announce(
@@ -361,7 +360,7 @@ class Agent:
         return reason_not_accepting(self._readiness())
 
     def _load_limits(self) -> LoadLimits:
-        """What the owner allows of loading now."""
+        """The owner's current limits on loading."""
         limit_bytes, lent_bytes = (
             self._model_source.models_bytes,
             self._policy_driver.limits().models_bytes,

@@ -1,8 +1,8 @@
-"""The voice: what a node says of itself, to the pool and to its owner.
+"""Announcer: what a node tells the pool and its owner about itself.
 
-It decides when there is something to say: a hello until the pool has answered and whenever the
-card changes, a heartbeat in between, at once when the reason or the surplus changes. It never
-advertises an engine that does not answer. Why the node takes no work is told to it.
+Input: the state of engines, runs, meters and owner policy. Output: a hello with the node's card
+until the pool answers and whenever the card changes; heartbeats in between, at once if the reason
+or the surplus changes; and the status file. An engine that does not respond is not on the card.
 """
 
 import os
@@ -30,11 +30,12 @@ from entraide_node.run_manager import RunManager
 
 HEARTBEAT_MIN_S, HEARTBEAT_MAX_S = 0.1, 60.0
 VERSION = version("entraide")
-NO_REPLICA = Replica("", "", "", 0, 0, (), Rates(0.0, 0.0, 0.0, Basis.DEFAULT))  # of a node without
+# The replica of a node without a model.
+NO_REPLICA = Replica("", "", "", 0, 0, (), Rates(0.0, 0.0, 0.0, Basis.DEFAULT))
 
 
 class Announcer:
-    """What one agent says, from its first hello on."""
+    """The announcements of one agent."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class Announcer:
         site: SiteMeters,
         reports: ReportOutbox,
     ) -> None:
-        """Says nothing yet; the arguments are what it speaks of, and the way out."""
+        """Sends nothing yet; the arguments are the sources of the announcements, and the bus."""
         self._config = config
         self._folder = Path(config.dir)
         self._bus = bus
@@ -62,45 +63,45 @@ class Announcer:
         self._seq = 0
         self._started_at = psutil.Process().create_time()
         self._hello: Hello | None = None
-        self._must_say_hello = True  # to say hello (again)
+        self._must_say_hello = True  # a hello must be sent
         self._last_announced: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
         self._pool_version = ""
         self._clock_offset_s: float | None = None
         self.heartbeat_s = 1.0
-        self.is_welcomed = False  # the pool answered
-        self.is_refused = False  # the bus does not accept its identity
+        self.is_welcomed = False  # the pool answered the hello
+        self.is_refused = False  # the bus refuses its identity
         self.rtt_s = 0.0
 
-    # What it hears.
+    # Messages of the pool.
 
     def reset(self, *, refused: bool = False) -> None:
-        """The pool does not know this node (any more): hello is said again."""
+        """Sends the hello again, because the pool does not know this node (any more)."""
         self.is_refused = refused
         self.is_welcomed, self._must_say_hello = False, True
 
     def accept_welcome(self, message: Welcome) -> tuple[tuple[str, int], ...]:
-        """The pool answered; returns the runs that it wants no more."""
+        """Handles the pool's answer to a hello; returns the runs that the node must stop."""
         self.is_welcomed = True
         self._pool_version = message.pool_version
         if message.sent_at:
             self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self.heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
-        # Only what the hello spoke of: a run that came since is not in the answer to it.
+        # Only runs of the hello: a run that started since is not in the answer.
         announced_runs = self._hello.running if self._hello is not None else ()
         return tuple(run for run in announced_runs if run not in message.keep)
 
-    # What it says.
+    # Announcements.
 
     async def announce(
         self, reason: str, limits: LendingLimits, *, models_bytes: int, due: bool
     ) -> bool:
-        """Says hello or beats, if there is something to say; returns whether it did.
+        """Sends a hello or a heartbeat if one is due; returns whether it sent one.
 
         Args:
-            reason: why the node takes no work, or "".
+            reason: why the node accepts no work, or "".
             limits: how much of the machine its owner lends now.
-            models_bytes: memory for models that the pool asks for.
-            due: whether it is time for a sign of life.
+            models_bytes: memory for models that the pool loads.
+            due: whether the heartbeat period has passed.
         """
         card, energy = self._card(limits, models_bytes), self.energy_status(time.time())
         announced = reason, energy, limits.lending
@@ -137,7 +138,7 @@ class Announcer:
         return True
 
     def _open_runs(self) -> tuple[tuple[str, int], ...]:
-        """Returns the runs that it holds, and those whose reports are not acknowledged yet."""
+        """Returns the current runs, and the runs whose reports are not acknowledged."""
         reported = ((report.job, report.epoch) for report in self._reports.pending())
         return tuple(dict.fromkeys((*self._runs.active_runs(), *reported)))
 
@@ -146,7 +147,7 @@ class Announcer:
         return self._seq
 
     def _card(self, limits: LendingLimits, models_bytes: int) -> NodeCard:
-        """What it is; its energy, which changes by itself, is added when it is said."""
+        """The node's card; its energy, which changes often, is added when it is sent."""
         return NodeCard(
             node=self._config.node, coop=self._config.coop, site=self._config.site,
             zone=self._config.zone, power=self._power_sampler.power(),
@@ -158,14 +159,14 @@ class Announcer:
         )  # fmt: skip
 
     def energy_status(self, now: float) -> EnergyStatus | None:
-        """Returns the site's renewable status: by its meters, else as declared."""
+        """Returns the site's surplus: measured, else declared."""
         return self._site_meters.current_status(now) or self._declaration.current_status(now)
 
     def write_status(self, state: str, owner: OwnerStatus) -> None:
-        """Writes what the owner's commands read.
+        """Writes the status file that the owner's commands read.
 
         Args:
-            state: stable code of the one sentence that tells why the node works or not.
+            state: stable code of the sentence that says why the node works or not.
             owner: what there is to say of the owner's terms.
         """
         energy, replicas = self.energy_status(time.time()), self._engines.replicas()
@@ -200,14 +201,14 @@ class Announcer:
         )
         try:
             owner_files.write_status(self._folder, status)
-        except OSError as problem:  # a full disk must not take the node away
+        except OSError as problem:  # a full disk must not stop the node
             self._log.warning("node.status_unwritten", problem=str(problem))
 
 
 def _accepted_classes(
     classes: tuple[DataClass, ...], lent_classes: tuple[DataClass, ...] | None
 ) -> tuple[DataClass, ...]:
-    """The classes of data that both the configuration and the owner's terms accept."""
+    """The data classes that both the configuration and the owner's terms allow."""
     return (
         classes
         if lent_classes is None
@@ -216,7 +217,7 @@ def _accepted_classes(
 
 
 def _limit_slots(replica: Replica, limits: LendingLimits) -> Replica:
-    """A replica with no more slots than its owner lends."""
+    """A replica with no more slots than the owner lends."""
     if limits.slots is None or limits.slots >= replica.slots:
         return replica
     return msgspec.structs.replace(replica, slots=max(1, limits.slots))

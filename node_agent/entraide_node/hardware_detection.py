@@ -1,8 +1,8 @@
-"""Which machine this is: processor, memory, graphics, battery, thermals.
+"""Hardware detection: processor, memory, graphics, battery and thermal sensors of this machine.
 
-It decides how each system is asked and how its answer is read; what cannot be read is left out,
-never guessed. The readers are plain functions over what a system says, so that they can be tried
-on what other machines said. It blocks for as long as the system takes: call it off the event loop.
+Input: files and commands of the operating system (Linux, macOS, Windows). Output: ``Hardware``; a
+fact that cannot be read is left out. The parsers are pure functions of the system's text, so tests
+can run them on the text of other machines. Detection blocks: call it off the event loop.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from entraide_node.energy.device_detection import (
 CARDS_MAX = 64
 TEXT_BYTES_MAX = 256 * 1024
 AMD_VENDOR = "0x1002"
-CARVEOUT_BYTES_MAX = 4 * 1024**3  # an integrated card's own memory is a small part of the machine's
+CARVEOUT_BYTES_MAX = 4 * 1024**3  # an integrated card's reserved memory is smaller
 
 CPUINFO = Path("/proc/cpuinfo")
 DRM = Path("/sys/class/drm")
@@ -44,26 +44,26 @@ _MAC = ["/usr/sbin/system_profiler", "SPHardwareDataType", "SPDisplaysDataType",
 _MAC_CHIP = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
 _SYSTEMS = {"linux": "linux", "darwin": "darwin", "win32": "windows"}
 _ARCHS = {"amd64": "x86_64", "aarch64": "arm64"}
-# What matters to an engine of what a processor says of itself, under the name that people use.
+# Processor flags that matter to engines, with their common names.
 _FEATURES = {
     "avx": "avx", "avx2": "avx2", "f16c": "f16c", "fma": "fma", "avx512f": "avx512",
     "avx512_vnni": "avx512_vnni", "avx512_bf16": "avx512_bf16", "avx_vnni": "avx_vnni",
     "amx_tile": "amx", "asimd": "neon", "asimddp": "dotprod", "i8mm": "i8mm", "bf16": "bf16",
     "sve": "sve", "sve2": "sve2", "sme": "sme",
 }  # fmt: skip
-# NVIDIA's machines whose card has no memory of its own.
+# NVIDIA's machines with unified memory.
 _NVIDIA_UNIFIED = ("gb10", "orin", "thor", "xavier")
 
 
 class DetectedGpu(Struct, frozen=True):
-    """A graphics processor, and whether it works in the machine's own memory."""
+    """A graphics processor, and whether it uses the machine's own memory."""
 
     gpu: Gpu
     shares_memory: bool
 
 
 def detect_hardware() -> Hardware:
-    """Returns what this machine is, as far as it says so itself. Blocks."""
+    """Returns the hardware of this machine. Blocks."""
     system = _SYSTEMS.get(sys.platform, sys.platform)
     memory_bytes = psutil.virtual_memory().total
     if system == "darwin":
@@ -92,9 +92,9 @@ def detect_hardware() -> Hardware:
 
 
 def parse_cpuinfo(cpuinfo: str) -> tuple[str, tuple[str, ...]]:
-    """Reads Linux's ``/proc/cpuinfo``: the processor's name, and the features that matter.
+    """Parses Linux's ``/proc/cpuinfo``: the processor's name, and the features that matter.
 
-    An ARM processor has no name there but its board's, where that is told.
+    For an ARM processor, the name is that of the board, if it is there.
     """
     fields: dict[str, str] = {}
     for line in cpuinfo.splitlines():
@@ -107,7 +107,7 @@ def parse_cpuinfo(cpuinfo: str) -> tuple[str, tuple[str, ...]]:
 
 
 def available_memory_bytes(memory_bytes: int, limits: tuple[str, ...]) -> int:
-    """Returns a machine's memory, or what its container leaves of it, bytes."""
+    """Returns the machine's memory, or the limit of its container if that is lower, bytes."""
     limits_bytes = (int(limit) for limit in map(str.strip, limits) if limit.isdecimal())
     return min([memory_bytes, *(limit for limit in limits_bytes if limit > 0)])
 
@@ -115,7 +115,7 @@ def available_memory_bytes(memory_bytes: int, limits: tuple[str, ...]) -> int:
 def nvidia_gpus(
     cards: tuple[tuple[str, int | None], ...], *, memory_bytes: int
 ) -> tuple[DetectedGpu, ...]:
-    """Returns NVIDIA's cards; one without memory of its own works in the machine's."""
+    """Returns NVIDIA's cards; a card without own memory uses the machine's."""
     gpus = []
     for name, own_bytes in cards:
         shares = own_bytes is None or any(word in name.lower() for word in _NVIDIA_UNIFIED)
@@ -127,9 +127,9 @@ def nvidia_gpus(
 def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
     """Returns AMD's cards, as the kernel's driver lists them.
 
-    One that is part of the processor works in the machine's memory: a part set aside for it at
-    start, and as much of the rest as the driver may lend. It is told by the compute driver (a node
-    with processor cores and with vector units), or by how little is set aside.
+    An integrated card uses the machine's memory: a part that is set aside at boot, and more that
+    the driver may map. It is recognised by the compute driver (a node with processor cores and
+    vector units), or by how little memory is set aside.
 
     Args:
         drm: folder of the graphics cards.
@@ -154,7 +154,7 @@ def amd_gpus(drm: Path, kfd: Path) -> tuple[DetectedGpu, ...]:
 
 
 def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
-    """Reads a Mac's profiler: the chip, its cores, and its graphics processor, if it is Apple's.
+    """Parses a Mac's profiler: the chip, its cores, and its graphics processor if it is Apple's.
 
     Returns:
         The chip's name, processor cores (0 when not told), and the graphics without memory.
@@ -175,13 +175,13 @@ def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
             )
             count = int(cores_text) if cores_text.isdecimal() else 0
             return chip, cores, Gpu(kind="apple", name=name, memory_bytes=0, cores=count)
-    if chip.startswith("Apple"):  # a Mac without a screen lists no display
+    if chip.startswith("Apple"):  # a Mac without a display lists none
         return chip, cores, Gpu(kind="apple", name=chip, memory_bytes=0)
     return chip, cores, None
 
 
 def has_battery_under(root: Path) -> bool:
-    """Tells whether the machine itself has a battery; that of a mouse is none."""
+    """Tells whether the machine has a battery; the battery of a mouse does not count."""
     return any(
         _read_text(supply / "type").strip() == "Battery"
         and _read_text(supply / "scope").strip() != "Device"
@@ -190,7 +190,7 @@ def has_battery_under(root: Path) -> bool:
 
 
 def has_thermals_under(root: Path) -> bool:
-    """Tells whether some temperature can be read below a folder of sensors."""
+    """Tells whether a temperature can be read in a folder of sensors."""
     paths = [*root.glob("thermal_zone*/temp"), *root.glob("hwmon*/temp*_input")]
     return any(_read_text(path).strip().removeprefix("-").isdecimal() for path in paths)
 
@@ -231,7 +231,7 @@ def _detect_mac(memory_bytes: int) -> Hardware:
 
 
 def nvml_cards() -> tuple[tuple[str, int | None], ...]:
-    """Asks NVIDIA's driver for its cards; none where there is no driver.
+    """Asks NVIDIA's driver for its cards; () without a driver.
 
     Returns:
         Each card's name, and its memory in bytes: None where it has none of its own.
@@ -274,7 +274,7 @@ def _has_battery() -> bool:
 
 
 def _integrated(kfd: Path) -> set[str]:
-    """The render numbers of the compute driver's nodes that are processor and graphics at once."""
+    """The render minors of the compute driver's nodes that are processor and graphics in one."""
     minors = set()
     for properties in sorted(kfd.glob("*/properties")):
         words = (line.split() for line in _read_text(properties).splitlines())

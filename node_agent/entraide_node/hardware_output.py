@@ -1,4 +1,4 @@
-"""Hardware in words: what ``entraide node hardware`` says, to a person and to a program."""
+"""Hardware output: what ``entraide node hardware`` prints, as sentences and as JSON."""
 
 import sys
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ class HardwareReport(Struct, frozen=True):
     """A machine, for programs.
 
     Attributes:
-        hardware: what it is.
-        recognised: whether the catalogue knows it.
-        idle_w, active_w, power_scope: what the catalogue says that it draws, and of what.
-        engines: that suit it, the best first.
+        hardware: its facts.
+        recognised: whether it is in the catalogue.
+        idle_w, active_w, power_scope: the catalogue's power figures, and what they include.
+        engines: suitable engines, best first.
     """
 
     hardware: Hardware
@@ -35,7 +35,7 @@ class HardwareReport(Struct, frozen=True):
 
 
 def report_hardware(hardware: Hardware) -> HardwareReport:
-    """Returns a machine with what the catalogue knows of it."""
+    """Returns a machine with its catalogue entry."""
     entry = devices()[hardware.device]
     return HardwareReport(
         hardware=hardware,
@@ -48,7 +48,7 @@ def report_hardware(hardware: Hardware) -> HardwareReport:
 
 
 def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
-    """Yields what a machine is, a sentence at a time."""
+    """Yields sentences that describe a machine."""
     yield i18n.text(
         "node-hardware-machine", lang,
         system=SYSTEMS.get(hardware.os, hardware.os), arch=hardware.arch,
@@ -77,7 +77,7 @@ def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
 
 
 def print_hardware(lang: str, *, as_json: bool) -> int:
-    """Says what this machine is; returns the exit status. Blocks."""
+    """Prints the hardware of this machine; returns the exit status. Blocks."""
     hardware = detect_hardware()
     if as_json:
         document = msgspec.json.encode(report_hardware(hardware)).decode("utf-8")

@@ -1,8 +1,9 @@
-"""Joining: trades a one-time token for an identity, and writes the node's folder.
+"""Joining: exchanges a one-time token for an identity, and writes the node's folder.
 
-It decides whom to trust on the way: the node's key is made here and its seed never leaves; the
-pool's authority is taken only from where it can be believed, that is a token that names its
-fingerprint, a page over HTTPS, or this very machine. Everything it opens is outbound.
+Input: the pool's address, the token and the owner's options. Output: identity, authority and
+configuration files. The node's key is made here and its seed never leaves the machine. The pool's
+certificate authority is accepted only if the token names its fingerprint, if it came over HTTPS, or
+if the pool is on this machine. All connections are outbound.
 """
 
 import hashlib
@@ -35,15 +36,15 @@ NAME_CHARS_MAX = 40
 
 
 class PoolPage(Struct, frozen=True):
-    """What a pool's ``/.well-known/entraide`` says; fields we do not know are skipped.
+    """The document at a pool's ``/.well-known/entraide``; unknown fields are skipped.
 
     Attributes:
-        grpc: where it takes machines in, ``host:port``.
-        tls: whether that speaks TLS.
-        ca_pem: its authority, or "".
+        grpc: address of its enrolment service, ``host:port``.
+        tls: whether that uses TLS.
+        ca_pem: its certificate authority, or "".
         pool: its name.
-        version: of its Entraide; "" when it does not say.
-        now: its clock, seconds since the epoch; 0 when it does not say.
+        version: its version of Entraide; "" if unknown.
+        now: its clock, seconds since the epoch; 0 if unknown.
     """
 
     grpc: str
@@ -55,12 +56,12 @@ class PoolPage(Struct, frozen=True):
 
 
 class JoinOptions(Struct, frozen=True, kw_only=True):
-    """What the machine's owner says of it when it joins.
+    """The owner's options for joining.
 
     Attributes:
-        name: wished identifier; the pool makes it unique.
-        site, zone: where it stands.
-        lang: language of what a person reads.
+        name: desired identifier; the pool makes it unique.
+        site, zone: location of the machine.
+        lang: language of messages to people.
     """
 
     name: str = ""
@@ -74,14 +75,14 @@ def join_pool(
 ) -> configuration.NodeConfig:
     """Joins a pool and writes identity, authority and configuration into a folder.
 
-    Whatever the folder's configuration says of engine, power and energy stays as it is.
+    Settings of engine, power and energy in an existing configuration are kept.
 
     Args:
         url: the pool's address: ``http(s)://…``, or its gRPC ``host:port``.
         token: the one-time token, ``SECRET`` or ``SECRET.FINGERPRINT`` of the pool's authority.
-        folder: the node's folder; made if missing.
-        wish: what the owner says of the machine.
-        ca_pem: the pool's authority, when its owner handed it over otherwise.
+        folder: the node's folder; created if missing.
+        wish: the owner's options.
+        ca_pem: the pool's authority, if the owner has it.
 
     Raises:
         RequestError: ``join_token_refused``, ``join_untrusted``, ``join_plain_refused``,
@@ -104,7 +105,7 @@ def join_pool(
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """Returns a token's secret and the fingerprint it names, if any.
+    """Returns a token's secret and its fingerprint, if any.
 
     >>> split_token("abc"), split_token("abc.0f")
     (('abc', ''), ('abc', '0f'))
@@ -114,17 +115,17 @@ def split_token(token: str) -> tuple[str, str]:
 
 
 def default_name() -> str:
-    """Returns this machine's name as an identifier."""
+    """Returns this machine's host name as an identifier."""
     name = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().split(".")[0].lower()).strip("-")
     return name[:NAME_CHARS_MAX] or "node"
 
 
 def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
-    """Returns what the pool says of itself at an address.
+    """Returns the document that describes the pool at an address.
 
-    A pool's own authority is in no system's list. With its fingerprint at hand the page is read
-    before that authority is known: what it says is believed only once the authority on it matches,
-    and whoever then answers for the pool must show a certificate of that authority.
+    A pool's own authority is in no system's list. With its fingerprint, the document is read
+    without verification; it is accepted only if its authority has that fingerprint, and every later
+    connection must show a certificate of that authority.
 
     Raises:
         RequestError: ``join_bad_address``: it is no pool's address.
@@ -151,7 +152,7 @@ def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> Pool
     except OSError as problem:
         values: dict[str, str | int | float] = {"url": url, "problem": str(problem)}
         raise PoolUnreachable("pool_unreachable", str(problem), values=values) from problem
-    if not page.grpc:  # a gateway that was not told where its pool takes machines in
+    if not page.grpc:  # a gateway without the address of its enrolment service
         raise RequestError("join_bad_address", url, values={"url": url})
     return page
 
@@ -166,12 +167,12 @@ def fingerprint_of(ca_pem: str) -> str:
 
 
 def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: str) -> str:
-    """The authority to trust: "" for none, which only this machine itself may have."""
+    """The authority to trust; "" for none, which only a pool on this machine may have."""
     host = urlsplit(f"//{page.grpc}").hostname or ""
     authority = given_pem or page.ca_pem
     if not page.tls:
         if requires_tls(host) or fingerprint:
-            # A token that names an authority promises TLS: whoever says otherwise is not the pool.
+            # A token with a fingerprint implies TLS: a server without TLS is not the pool.
             raise RequestError("join_plain_refused", page.grpc, values={"host": host or page.grpc})
         return ""
     if fingerprint:
@@ -182,13 +183,13 @@ def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: 
         if not matches:
             raise RequestError("join_untrusted", url, values={"url": url})
     elif not given_pem and url.startswith("http://") and requires_tls(urlsplit(url).hostname or ""):
-        # Over plain HTTP anybody on the way could hand out an authority of his own.
+        # Over plain HTTP an attacker on the path could substitute an authority.
         raise RequestError("join_untrusted", url, values={"url": url})
     return authority
 
 
 def _load_or_make_key(folder: Path) -> tuple[str, str]:
-    """The node's key: made once, so that a second attempt is the same node."""
+    """The node's key: made once, so that a second attempt joins as the same node."""
     import nkeys  # noqa: PLC0415  (only whoever joins needs it)
 
     path = folder / keys.KEY_NAME
@@ -240,10 +241,10 @@ def _write_folder(
         nats_urls=tuple(answer.nats_urls),
         pool=answer.pool or pool,
         lang=wish.lang,
-        # Without the demonstration's model at hand, the pool says what is loaded.
+        # Without the demonstration model, the pool decides what is loaded.
         engine=configuration.LlamaCpp() if demo_path() is not None else NoEngine(),
     )
-    if path.exists():  # the owner's own choices outlive a second joining
+    if path.exists():  # a second join keeps the owner's settings
         old = configuration.load_config(path)
         fresh = msgspec.structs.replace(
             fresh, engine=old.engine, engines=old.engines, models=old.models, power=old.power,

@@ -1,7 +1,7 @@
-"""The node's durable identity: one file that only its owner may read.
+"""Keys: the node's durable identity, in files that only its owner may read.
 
-It decides where identity lies and refuses a file that others can read. It knows nothing of how a
-pool issues it.
+It reads and writes identity, key and certificate authority in the node's folder, and refuses a
+private file that others can read.
 """
 
 import os
@@ -22,7 +22,7 @@ POOL_KEY_NAME = "pool.pub"
 
 
 class StoredIdentity(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the file holds: the pool's token, and the seed that never leaves this machine."""
+    """The content of the identity file: the pool's token, and the seed of the node's key."""
 
     node: str
     jwt: str
@@ -34,7 +34,7 @@ class StoredIdentity(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replaces a file at one stroke; nobody but its owner can read it."""
+    """Replaces a file atomically; only its owner can read it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -85,31 +85,31 @@ def read_identity(folder: Path) -> StoredIdentity:
 
 
 class Keyring:
-    """Holds the identity in use, and takes a renewed one."""
+    """Holds the current identity, and stores a renewed one."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stored = read_identity(folder)
 
     def identity(self) -> Identity:
-        """Returns what to show to the bus now."""
+        """Returns the identity for the next connection."""
         inbox = node_inbox(self._stored.node)
         return Identity(jwt=self._stored.jwt, seed=self._stored.seed, inbox_prefix=inbox)
 
     def renew(self, jwt: str) -> None:
-        """Keeps a new token; it serves from the next connection on."""
+        """Stores a renewed token, which is used from the next connection on."""
         renewed = msgspec.structs.replace(self._stored, jwt=jwt)
         save_identity(self._folder, renewed)
         self._stored = renewed
 
 
 def read_ca_pem(folder: Path) -> str:
-    """Returns the pool's authority, or "" when the bus does not leave this machine."""
+    """Returns the pool's certificate authority; "" if the bus is on this machine."""
     path = folder / CA_NAME
     return path.read_text("ascii") if path.exists() else ""
 
 
 def read_pool_key(folder: Path) -> str:
-    """Returns the pool's public signing key, base64; "" when it is not known."""
+    """Returns the pool's public signing key, base64; "" if it is unknown."""
     path = folder / POOL_KEY_NAME
     return path.read_text("ascii").strip() if path.exists() else ""

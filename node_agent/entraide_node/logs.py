@@ -1,7 +1,7 @@
-"""Where the agent's log goes: to standard error, or to a file of bounded size in its folder.
+"""Logs: sends the agent's log to standard error, or to a file of bounded size in its folder.
 
-It decides the form, one JSON object a line, and that a file never grows beyond its cap: it and the
-one before it are kept. Where systemd keeps the log, standard error is the place.
+Each event is one JSON object per line. A log file that reaches its limit is replaced; one previous
+file is kept. Under systemd, standard error is used.
 """
 
 import contextlib
@@ -17,25 +17,25 @@ from entraide.log_format import json_processors
 from entraide_node.engines.process import LOG_BYTES_MAX, CappedLog
 
 LOG_NAME = "agent.log"
-ERRORS_NAME = "agent.err"  # what Python says before there is a log, under launchd
+ERRORS_NAME = "agent.err"  # output of Python before the log is set up, under launchd
 
 
 class LogFile:
-    """What a logger needs of a file, over one that is capped."""
+    """The interface of a text file, on top of a capped log."""
 
     def __init__(self, path: Path) -> None:
         self._log = CappedLog(path)
         self._line = ""
 
     def write(self, text: str) -> int:
-        """Keeps text until its line is whole."""
+        """Buffers text until a line is complete."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self._log.write(line)
         return len(text)
 
     def flush(self) -> None:
-        """Every whole line is written already."""
+        """Does nothing: complete lines are written at once."""
 
 
 def log_to(file: TextIO) -> None:
@@ -62,7 +62,7 @@ def log_to_stderr() -> None:
 
 
 def log_nothing() -> None:
-    """Drops the log: a command that speaks to a person says all in its own sentences."""
+    """Drops the log: a command for people prints its own sentences."""
     structlog.configure(processors=[_drop])
     logging.disable(logging.CRITICAL)  # asyncio's own, which goes to standard error
 

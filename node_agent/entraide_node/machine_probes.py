@@ -1,8 +1,7 @@
-"""Probes: battery, heat, memory and other programs, as the system tells of them.
+"""Machine probes: battery, temperature, load, memory and programs of this machine.
 
-It decides how often each is asked, and asks only for what the owner's terms speak of, so that an
-agent at rest costs next to nothing. What the system does not tell is None. It refuses to know what
-any of it means.
+Input: the owner's terms; only values that the terms refer to are read, at most every
+``READ_INTERVAL_S``. Output: ``MachineState``; a value that the system does not provide is None.
 """
 
 import asyncio
@@ -26,12 +25,12 @@ READ_INTERVAL_S = 5.0
 HEAT_INTERVAL_S = 10.0  # on macOS, where a command is run for it
 PROCESSES_MAX = 20_000
 
-# Where processors tell their temperature; other sensors (disks, batteries) are left aside.
+# Temperature sensors of processors; those of disks and batteries are ignored.
 SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "acpitz")
 
 
 def max_temperature_c(sensors: Mapping[str, Iterable[Any]]) -> float | None:
-    """Returns the highest temperature of the processors, from psutil's table; None without one."""
+    """Returns the highest processor temperature in psutil's table; None without one."""
     temperatures = [
         part.current for name in SENSORS for part in sensors.get(name, ()) if part.current
     ]
@@ -39,7 +38,7 @@ def max_temperature_c(sensors: Mapping[str, Iterable[Any]]) -> float | None:
 
 
 def running_programs(programs: tuple[str, ...], names: Iterable[str]) -> tuple[str, ...]:
-    """Returns those of the programs that run, in their order; case and ``.exe`` do not matter.
+    """Returns the listed programs that run, in the list's order; case and ``.exe`` are ignored.
 
     >>> running_programs(("blender", "obs"), ["bash", "Blender.exe"])
     ('blender',)
@@ -49,13 +48,13 @@ def running_programs(programs: tuple[str, ...], names: Iterable[str]) -> tuple[s
 
 
 class ForeignLoad:
-    """The processor time of programs that are not ours, between two looks."""
+    """Processor time of other programs between two readings."""
 
     def __init__(self) -> None:
         self._previous: tuple[float, float, float] | None = None
 
     def percent(self) -> float | None:
-        """Returns what others used since the last look, of all processors; None at the first."""
+        """Returns the share of all processors that other programs used; None at the first call."""
         times = psutil.cpu_times()
         total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         rest = times.idle + getattr(times, "iowait", 0.0)
@@ -64,14 +63,14 @@ class ForeignLoad:
         if previous is None or total <= previous[0]:
             return None
         passed_s = total - previous[0]
-        # A child of ours that has ended takes its time with it: never less than nothing.
+        # The time of a child that ended is lost, so the difference could be negative.
         own_s = max(0.0, now[2] - previous[2])
         others_s = passed_s - (rest - previous[1]) - own_s
         return min(100.0, max(0.0, 100.0 * others_s / passed_s))
 
 
 def _own_s() -> float:
-    """Returns the processor time of this process and of all below it, seconds."""
+    """Returns the processor time of this process and its descendants, seconds."""
     this = psutil.Process()
     total_s = 0.0
     for process in [this, *this.children(recursive=True)]:
@@ -84,7 +83,7 @@ def _own_s() -> float:
 
 
 class _SystemReadings(msgspec.Struct, frozen=True):
-    """What was read of the machine last."""
+    """The last readings of the system."""
 
     on_battery: bool = False
     charge_percent: float | None = None
@@ -95,19 +94,19 @@ class _SystemReadings(msgspec.Struct, frozen=True):
 
 
 class MachineProbes:
-    """All that is asked of this machine for its owner's terms.
+    """The probes of this machine.
 
     Attributes:
-        activity: what the presence probes told last.
+        activity: last result of idle detection.
     """
 
     def __init__(self, detector: IdleDetector | None = None, *, tells_load: bool = True) -> None:
-        """Asks nothing yet.
+        """Reads nothing yet.
 
         Args:
             detector: for somebody at the machine; None for this system's own.
-            tells_load: whether others' load can be told from ours: not where an engine that the
-                owner started computes for us.
+            tells_load: whether the load of other programs can be told from ours: not if an engine
+                that the owner started computes for us.
         """
         self._detector = detector or make_detector()
         self._load = ForeignLoad()
@@ -119,10 +118,10 @@ class MachineProbes:
         self.activity = Activity(inf)
 
     async def read_state(self, terms: OwnerTerms, *, paused: bool) -> MachineState:
-        """Returns the moment as the machine tells it; what the site and the work tell is left out.
+        """Returns the machine's state, without the values of the site and of the agent.
 
         Args:
-            terms: of the owner: only what they speak of is asked.
+            terms: of the owner: only values that they refer to are read.
             paused: whether the owner paused the node.
         """
         now_s = time.monotonic()
@@ -152,7 +151,7 @@ class MachineProbes:
         )
 
     async def close(self) -> None:
-        """Lets go of all that it asks."""
+        """Closes the idle detector."""
         await self._detector.close()
 
     def _read(self, terms: OwnerTerms) -> _SystemReadings:
@@ -191,5 +190,5 @@ class MachineProbes:
 
 
 def needs_presence(terms: OwnerTerms) -> bool:
-    """Tells whether it matters to an owner that somebody is there."""
+    """Tells whether the owner's terms depend on presence."""
     return terms.present is not PresencePolicy.ALL or terms.caps_idle != terms.caps_present

@@ -1,8 +1,7 @@
-"""The machine: starts the engines that its owner names, and measures each before it is offered.
+"""Machine setup: starts the owner's engines, benchmarks them, and finds power figures and meters.
 
-It decides which power, which speeds and which meters the node advertises, and which engines it
-can begin with. A problem is a value with a stable code, so that whoever runs the agent can say it
-in a sentence.
+Input: the node's configuration. Output: ``MachineSetup``, or a problem with a stable code, which
+the caller prints as a sentence.
 """
 
 import asyncio
@@ -36,12 +35,12 @@ EXCLUSIVE_POLL_S = 0.05
 
 
 class EngineInstance(Struct, frozen=True):
-    """An engine that serves, and what the node says of it.
+    """A started engine and its description for the pool.
 
     Attributes:
-        engine: started; whoever holds the bay stops it.
+        engine: started; the holder of the instance stops it.
         replica: what it serves, and how fast.
-        measured_at: when its speed was measured, seconds since the epoch; 0 for never.
+        measured_at: time of its benchmark, seconds since the epoch; 0 for never.
     """
 
     engine: Engine
@@ -50,12 +49,12 @@ class EngineInstance(Struct, frozen=True):
 
 
 class MachineSetup(Struct, frozen=True):
-    """What the owner put on a machine, at work.
+    """The started engines, the power and the meters of a machine.
 
     Attributes:
         bays: its engines.
-        power: of the machine, where no meter says otherwise.
-        meters: of its power, best first; whoever holds the machine closes them.
+        power: of the machine, used without a meter.
+        meters: power meters, best first; the holder of the setup closes them.
         awaited: servers of the owner's that do not answer yet.
     """
 
@@ -73,13 +72,13 @@ class MachineSetup(Struct, frozen=True):
 async def start_machine(
     config: NodeConfig, *, tell: Callable[[str], None]
 ) -> MachineSetup | EngineProblem:
-    """Starts the owner's engines, measures those that were not before, and returns them.
+    """Starts the owner's engines, and benchmarks those without a stored result.
 
-    A server of the owner's that does not answer is waited for, as long as another engine serves.
+    A server of the owner that does not respond is retried later, if another engine serves.
 
     Args:
-        config: all that the node is told.
-        tell: called with the stable code of what goes on (``starting``, ``benchmarking``).
+        config: of the node.
+        tell: called with the code of each step (``starting``, ``benchmarking``).
     """
     tell("starting")
     power = await asyncio.to_thread(find_power, config.power, gpu=_may_use_gpu(config))
@@ -104,7 +103,7 @@ async def _start_instances(
     tell: Callable[[str], None],
     power_w: ReadPowerW | None,
 ) -> tuple[tuple[EngineInstance, ...], tuple[Attach, ...]] | EngineProblem:
-    """The owner's engines that serve, and the servers that do not answer yet."""
+    """The owner's engines that serve, and the servers that do not respond yet."""
     instances: list[EngineInstance] = []
     unreachable: list[Attach] = []
     problem: EngineProblem | None = None
@@ -129,14 +128,14 @@ async def start_instance(
     owner_engine: OwnerEngine, *, folder: Path, number: int = 0, tell: Callable[[str], None],
     power_w: ReadPowerW | None = None,
 ) -> EngineInstance | EngineProblem:  # fmt: skip
-    """Starts one engine of the owner's and measures it if that was not done before.
+    """Starts one engine of the owner, and benchmarks it unless a result is stored.
 
     Args:
         owner_engine: the engine.
-        folder: the agent's own.
-        number: of the engine among the owner's; each has a log of its own.
-        tell: see ``open_machine``.
-        power_w: see ``bench.engine_rates``.
+        folder: the agent's folder.
+        number: index of the engine in the configuration, for its log file.
+        tell: see ``start_machine``.
+        power_w: see ``bench.load_or_measure_rates``.
     """
     engine = await start_owner_engine(owner_engine, folder=folder, number=number)
     if isinstance(engine, EngineProblem):
@@ -149,15 +148,15 @@ async def measure_instance(
     engine: Engine, *, folder: Path, is_busy: Callable[[], bool] = lambda: False,
     power_w: ReadPowerW | None = None,
 ) -> EngineInstance | EngineProblem:  # fmt: skip
-    """Returns a started engine with its speed, measured now if it was not before.
+    """Returns a started engine with its rates; benchmarks it unless a result is stored.
 
-    It is stopped where it cannot be measured.
+    An engine that cannot be benchmarked is stopped.
 
     Args:
         engine: started.
-        folder: the agent's own.
-        is_busy: whether the machine has other work now, see ``bench.engine_rates``.
-        power_w: likewise.
+        folder: the agent's folder.
+        is_busy: see ``bench.load_or_measure_rates``.
+        power_w: see ``bench.load_or_measure_rates``.
     """
     try:
         async with exclusive_benchmark():
@@ -176,7 +175,7 @@ async def measure_instance(
 async def remeasure_instance(
     instance: EngineInstance, *, folder: Path, is_busy: Callable[[], bool]
 ) -> EngineInstance:
-    """Returns a bay with its speed measured now; as it was, where that cannot be."""
+    """Benchmarks an instance again; returns it unchanged if that fails."""
     async with exclusive_benchmark():
         rates = await load_or_measure_rates(
             instance.engine, cache_path=folder / RATES_NAME, ignore_cache=True, is_busy=is_busy
@@ -189,9 +188,9 @@ async def remeasure_instance(
 
 
 async def benchmark_machine(config: NodeConfig) -> EngineRates | EngineProblem:
-    """Measures the owner's first engine now, whatever was measured before, and keeps the result.
+    """Benchmarks the owner's first engine now, ignoring stored results, and stores the result.
 
-    Where a meter tells the machine's power, it is asked too.
+    A power meter is read too, if there is one.
     """
     if not config.owner_engines:
         return EngineProblem("no_engine", {})
@@ -216,7 +215,7 @@ async def benchmark_machine(config: NodeConfig) -> EngineRates | EngineProblem:
 
 
 def _power_reader(meters: tuple[PowerMeter, ...]) -> ReadPowerW | None:
-    """What tells the power: the best meter."""
+    """Returns a function that reads the best meter; None without a meter."""
     if not meters:
         return None
 
@@ -228,9 +227,10 @@ def _power_reader(meters: tuple[PowerMeter, ...]) -> ReadPowerW | None:
 
 @asynccontextmanager
 async def exclusive_benchmark() -> AsyncIterator[None]:
-    """Waits for other agents of this machine to finish measuring: side by side all would lie.
+    """Holds the benchmark lock of this machine: concurrent benchmarks would disturb each other.
 
-    After ``ALONE_WAIT_S`` it goes on all the same: a poor figure is better than no node.
+    After ``EXCLUSIVE_WAIT_S`` it continues without the lock: an imprecise result is better than
+    none.
     """
     path = Path(tempfile.gettempdir()) / f"entraide-bench-{getpass.getuser()}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -253,11 +253,11 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def find_power(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
-    """Returns the machine's power: the owner's word, else the catalogue's. Blocks.
+    """Returns the machine's power: the owner's figures, else the catalogue's. Blocks.
 
     Args:
-        power: what the owner said.
-        gpu: whether a graphics card may be at work.
+        power: the owner's figures.
+        gpu: whether a graphics card may be in use.
     """
     detected = (power.device, Basis.ESTIMATED) if power.device else detect_device(gpu=gpu)
     device, basis = detected
@@ -265,9 +265,9 @@ def find_power(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:
 
 
 async def find_machine_meters(config: NodeConfig) -> tuple[PowerMeter, ...]:
-    """Returns the meters of the machine that computes.
+    """Returns the meters of the machine.
 
-    Its own counters are left out where the engine may compute on another machine.
+    The machine's own counters are left out if an engine may compute on another machine.
     """
     here = all(not isinstance(e, Attach) or _is_loopback(e.url) for e in config.owner_engines)
     return await find_meters(
@@ -279,7 +279,7 @@ async def find_machine_meters(config: NodeConfig) -> tuple[PowerMeter, ...]:
 
 
 def _may_use_gpu(config: NodeConfig) -> bool:
-    """Whether a graphics card may be at work: with an engine whose owner, or maker, sees to it."""
+    """Whether an engine may use a graphics card: any engine but the bundled llama.cpp."""
     return any(not isinstance(engine, LlamaCppKind) for engine in config.owner_engines)
 
 
@@ -292,7 +292,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def make_replica(facts: EngineFacts, rates: Rates) -> Replica:
-    """Returns what a node says of an engine that serves."""
+    """Returns the description of a started engine for the node's card."""
     return Replica(
         model=facts.model_alias,
         revision=facts.model_revision,

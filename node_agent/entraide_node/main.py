@@ -1,7 +1,7 @@
-"""One run of the agent's process: from its configuration to its exit status.
+"""The agent's process: from its configuration to its exit status.
 
-It decides the order (engine, speed, bus), what a signal means before there is an agent, and that
-the process never outlives a parent that asked for that. Why it ended is left in the folder.
+It starts the engines, benchmarks them and then runs the agent. It handles signals before the agent
+exists, ends with its parent if asked to, and stores the reason of its end in the node's folder.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from entraide_node.owner.terms_driver import TermsPolicyDriver
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
-PRIVATE_UMASK = 0o077  # what a daemon writes is for its own account
+PRIVATE_UMASK = 0o077  # files of the agent are readable by its account only
 T = TypeVar("T")
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
@@ -45,7 +45,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
 
     Args:
         path: of the configuration.
-        log: whether the log goes to the node's folder, instead of standard error.
+        log: whether the log goes to the node's folder instead of standard error.
     """
     os.umask(PRIVATE_UMASK)
     log_to_stderr()
@@ -65,7 +65,7 @@ def run_node(path: Path, *, log: bool = False) -> int:
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on the fastest loop there is."""
+    """Runs a coroutine on uvloop if it is installed, else on asyncio's loop."""
     try:
         import uvloop  # noqa: PLC0415  (not on every system)
     except ImportError:
@@ -74,7 +74,7 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
 
 
 class _AgentProcess:
-    """What a signal reaches: an agent, or the start of one."""
+    """The receiver of signals: the agent, or its start."""
 
     def __init__(self, config: NodeConfig) -> None:
         self._config = config
@@ -134,12 +134,12 @@ class _AgentProcess:
         return owner_files.StopReason("", {})
 
     def _policy_driver(self) -> TermsPolicyDriver:
-        # What an engine that the owner started uses cannot be told from what the owner uses.
+        # The load of an engine that the owner started cannot be told from the owner's load.
         attached = any(isinstance(engine, Attach) for engine in self._config.owner_engines)
         return TermsPolicyDriver(self._folder, MachineProbes(tells_load=not attached))
 
     async def _start_machine(self) -> MachineSetup | EngineProblem | None:
-        """Starts the engine; one that somebody else runs is waited for. None: asked to stop."""
+        """Starts the engines; retries servers of the owner. None if it was asked to stop."""
         wait_s = RETRY_MIN_S
         while True:
             opening = asyncio.create_task(start_machine(self._config, tell=self._write_state))
@@ -185,14 +185,14 @@ class _AgentProcess:
 
 
 def watch_parent(gone: Callable[[], object]) -> None:
-    """Calls back once standard input ends, and makes sure that the process ends soon after."""
+    """Calls back at the end of standard input, and ends the process shortly after."""
 
     def watch() -> None:
         # Not through sys.stdin: its lock, held at exit, would abort the interpreter.
         with contextlib.suppress(OSError):
             while os.read(0, 4096):
                 pass
-        with contextlib.suppress(RuntimeError):  # the loop is over already
+        with contextlib.suppress(RuntimeError):  # the loop has ended
             gone()
         time.sleep(ORPHAN_GRACE_S)
         os._exit(1)

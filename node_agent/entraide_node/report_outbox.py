@@ -1,9 +1,9 @@
-"""Usage reports that the pool has not acknowledged yet: kept on disk, sent until they are.
+"""Report outbox: usage reports on disk until the pool acknowledges them.
 
-It decides what is remembered and for how long: ``REPORTS_MAX`` reports, the oldest going first.
-It knows nothing of the bus. The file is written through to the system, not to the platter: what
-survives is the death of the agent, not that of the machine (the pool then settles by the last
-progress it heard).
+Input: new reports and acknowledgements. Output: the reports that must be sent, at most
+``REPORTS_MAX``; the oldest is dropped first. Lines are written to the system without fsync: the
+reports survive a crash of the agent, but a crash of the machine may lose the last ones, and the
+pool then settles by the last progress message.
 """
 
 from pathlib import Path
@@ -17,18 +17,18 @@ from entraide_node.keys import write_private
 
 REPORTS_MAX = 1_000
 REPORTS_NAME = "reports.jsonl"
-LINES_MAX = 10 * REPORTS_MAX  # then the file is written anew
+LINES_MAX = 10 * REPORTS_MAX  # then the file is rewritten
 
 _LINE = JsonDecoder[UsageReport | int](UsageReport | int)
 
 
 class ReportOutbox:
-    """An append-only file of reports and, as bare numbers, of those that are settled."""
+    """An append-only file of reports and, as plain numbers, of the acknowledged ones."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / REPORTS_NAME
         self._log = structlog.get_logger("entraide.node")
-        self._serial = 0  # of the next report; lines of reports count from 0
+        self._serial = 0  # number of the next report, counted from 0
         self._lines = 0
         self._open: dict[tuple[str, int], tuple[int, UsageReport]] = {}
         self._read()
@@ -48,11 +48,11 @@ class ReportOutbox:
             self._log.error("node.report_dropped", job=oldest[0], epoch=oldest[1])
             self._append(self._open.pop(oldest)[0])
         self._open[(report.job, report.epoch)] = (self._serial, report)
-        self._serial += 1  # before the line is written, which may write the file anew
+        self._serial += 1  # before the line is written, which may rewrite the file
         self._append(report)
 
     def acknowledge(self, job: str, epoch: int) -> None:
-        """Forgets a report."""
+        """Removes a report."""
         entry = self._open.pop((job, epoch), None)
         if entry is not None:
             self._append(entry[0])

@@ -1,11 +1,10 @@
-"""Runs: what the node does with each request, from the gateway's message to the usage report.
+"""Run manager: executes each run, from the gateway's message to the usage report.
 
-It decides nothing about placement and reads no prompt: bodies go to the engine and answers to the
-gateway as they are. What it refuses, ``core.run_admission`` decides.
-
-Of a run the scheduler hears accept, progress and usage; the gateway hears tokens and the end. A
-request that the engine refuses before its first token goes back as a decline, with its numbers to
-the scheduler and the engine's words to the gateway only.
+Input: run messages of gateways. Output: accept, progress and usage report to the scheduler, tokens
+and the end of the run to the gateway. ``core.run_admission`` decides whether a run is accepted.
+Request bodies and answers are passed on unread. If the engine refuses a request before its first
+token, the node declines the run: the scheduler receives the token counts, only the gateway receives
+the engine's text.
 """
 
 import asyncio
@@ -50,14 +49,14 @@ from entraide_node.engines.base import (
 )
 
 EPOCHS_REMEMBERED_MAX = 10_000
-ENVELOPE_BYTES = 4_096  # of a message around its body
+ENVELOPE_BYTES = 4_096  # of a message in addition to its body
 DETAIL_CHARS_MAX = 500
 
 Values = dict[str, str | int | float]
 
 
 class RunTransport(Protocol):
-    """The way out: to the scheduler, and to a gateway. Neither raises; both may drop."""
+    """Sends messages to the scheduler and to gateways; may drop a message, never raises."""
 
     async def send_to_scheduler(self, message: NodeUp) -> None:
         """Sends to the scheduler."""
@@ -70,27 +69,27 @@ class RunTransport(Protocol):
 
 
 class EnergyAccounting(Protocol):
-    """What shares the machine's energy out among the runs."""
+    """Charges the machine's energy to runs."""
 
     def begin_job(self, job: str, at: float) -> None:
-        """A run begins to be computed."""
+        """Begins to charge a run."""
 
     def note_first_token(self, job: str, at: float) -> None:
-        """Its prefill is over."""
+        """Ends a run's prefill."""
 
     def end_job(self, job: str, at: float) -> JobEnergy:
-        """It is over; returns what it is charged."""
+        """Ends a run; returns its energy."""
 
 
 class _ActiveRun:
-    """A run that the node has taken, and how far it is."""
+    """An accepted run and its progress."""
 
     def __init__(
         self, run: StartRun, engine: Engine, *, since_s: float, run_seconds: tuple[float, float]
     ) -> None:
         self.run = run
         self.engine = engine
-        self.run_seconds = run_seconds  # of its model, and of the others, when it began
+        self.run_seconds = run_seconds  # of its model, and of the other models, at its begin
         self.since_s = since_s
         self.first_token_s = 0.0
         self.produced = 0
@@ -101,7 +100,7 @@ class _ActiveRun:
 
 
 class RunManager:
-    """The runs that this node holds."""
+    """The runs of this node."""
 
     def __init__(
         self,
@@ -112,14 +111,15 @@ class RunManager:
         slots_max: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Holds nothing yet.
+        """Has no run yet.
 
         Args:
             engines: what serves the models.
             energy: shares the machine's energy out.
             transport: the way out.
-            slots_max: sequences that its owner allows over all models now; None for any number.
-            clock: seconds, never going back.
+            slots_max: returns the owner's current limit on concurrent runs over all models; None
+                for none.
+            clock: monotonic, seconds.
         """
         self._engines = engines
         self._energy = energy
@@ -135,21 +135,21 @@ class RunManager:
         self.idle.set()
 
     def active_runs(self) -> tuple[tuple[str, int], ...]:
-        """Returns the runs it holds, as (job, epoch)."""
+        """Returns the current runs as (job, epoch)."""
         return tuple(self._active)
 
     @property
     def foreign_count(self) -> int:
-        """How many of the runs are other co-ops'."""
+        """Number of runs of other co-ops."""
         return sum(not active.run.own for active in self._active.values())
 
     async def admit(self, run: StartRun, *, reason: str, own_only: bool = False) -> None:
-        """Takes or declines a run.
+        """Accepts or declines a run.
 
         Args:
             run: the gateway's message.
-            reason: why the node takes no work, or "".
-            own_only: whether it takes its own co-op's only.
+            reason: why the node accepts no work, or "".
+            own_only: whether it accepts only its own co-op's jobs.
         """
         older = [h for (job, epoch), h in self._active.items() if job == run.job]
         handle = self._engines.get_engine(run.model)
@@ -185,7 +185,7 @@ class RunManager:
     def _occupancy(
         self, run: StartRun, handle: EngineHandle | None, older: list[_ActiveRun], *, own_only: bool
     ) -> ModelOccupancy:
-        """What there is for a run: the slots of its model, and of the node where that is less."""
+        """The occupancy of a run's model, limited by the free slots of the node."""
         running = self._concurrency.count.get(run.model, 0)
         slots = handle.slots if handle is not None else 0
         node_slots = self._slots_max()
@@ -204,24 +204,24 @@ class RunManager:
         self._engines.set_run_count(model, self._concurrency.change_count(model, by, self._clock()))
 
     def stop(self, job: str, epoch: int, *, code: str = "cancelled") -> None:
-        """Stops a run at once; it is reported with what it used so far."""
+        """Stops a run at once; its usage so far is reported."""
         active = self._active.get((job, epoch))
         if active is not None:
             self._stop(active, code)
 
     def stop_all(self, *, code: str, foreign_only: bool = False) -> None:
-        """Stops every run; with another code than ``cancelled`` they count as failed.
+        """Stops every run; with a code other than ``cancelled`` they count as failed.
 
         Args:
-            code: with which they end.
-            foreign_only: whether its own co-op's go on.
+            code: end code of the runs.
+            foreign_only: whether the runs of its own co-op continue.
         """
         for active in tuple(self._active.values()):
             if not (foreign_only and active.run.own):
                 self._stop(active, code)
 
     async def send_progress(self) -> None:
-        """Tells the scheduler how far each run is."""
+        """Sends the progress of each run to the scheduler."""
         for active in tuple(self._active.values()):
             await self._transport.send_to_scheduler(
                 Progress(active.run.job, active.run.epoch, active.produced)
@@ -243,12 +243,12 @@ class RunManager:
         end: EngineEnd | None = None
         try:
             await self._transport.send_to_scheduler(Accept(run.job, run.epoch))
-            if before:  # an engine knows runs by job: the older epoch must have ended
+            if before:  # engines identify runs by job: the older epoch must end first
                 await asyncio.wait(before)
             if not active.stopped:
                 self._energy.begin_job(_run_key(run), self._clock())
                 end = await self._run_engine(active)
-        except Exception:  # noqa: BLE001  (an engine's bug ends this run only, and is told)
+        except Exception:  # noqa: BLE001  (an engine's bug fails this run only)
             self._log.exception("run.broken", job=run.job, epoch=run.epoch)
         finally:
             usage = self._usage(active, end)
@@ -290,7 +290,7 @@ class RunManager:
             )
             active.sent = active.produced
             active.delivered = True
-        if first:  # the prompt is read: the scheduler counts what is still in line from now on
+        if first:  # prefill is done: the scheduler updates its backlog estimate
             await self._transport.send_to_scheduler(Progress(run.job, run.epoch, active.produced))
 
     def _usage(self, active: _ActiveRun, end: EngineEnd | None) -> Usage:
@@ -311,7 +311,7 @@ class RunManager:
         )
 
     def _record_timing(self, active: _ActiveRun, end: EngineEnd | None) -> None:
-        """Tells how fast a run went that completed."""
+        """Records the durations of a completed run."""
         if end is None or end.outcome is not Outcome.COMPLETED:
             return
         now_s, model = self._clock(), active.run.model
@@ -345,7 +345,7 @@ class RunManager:
         )
         await self._transport.send_to_gateway(run.gateway, ending)
         if _was_refused_before_output(active, end):
-            # Its numbers, never its words: a decline reaches the journal.
+            # Counts only, no text: a decline is written to the journal.
             counts = {name: value for name, value in values.items() if name != "detail"}
             await self._transport.send_to_scheduler(Decline(run.job, run.epoch, code, counts))
             return
@@ -359,7 +359,7 @@ def _run_key(run: StartRun) -> str:
 
 
 def _outcome_of(active: _ActiveRun, end: EngineEnd | None) -> tuple[Outcome, str, Values]:
-    """How a run ended, with the stable code and its values."""
+    """Outcome of a run, with its stable code and values."""
     if active.stopped and (end is None or end.outcome is not Outcome.COMPLETED):
         outcome = Outcome.CANCELLED if active.stopped == "cancelled" else Outcome.FAILED
         return outcome, active.stopped, {}
@@ -392,7 +392,7 @@ def _failure_outcome(failure: EngineFailure | None) -> tuple[Outcome, str, Value
 
 
 def _was_refused_before_output(active: _ActiveRun, end: EngineEnd | None) -> bool:
-    """Whether the engine refused the request itself, before any output."""
+    """Whether the engine refused the request itself before any output."""
     failure = end.failure if end is not None else None
     refusals = (CONTEXT_EXCEEDED, BAD_REQUEST)
     return failure is not None and failure.code in refusals and not active.produced

@@ -1,8 +1,7 @@
-"""Living on a machine: what ``entraide node join``, ``leave`` and ``service`` do.
+"""Service commands: what ``entraide node join``, ``leave`` and ``service`` do on this machine.
 
-It decides their order and what a person is told of it: joining ends with a service that runs,
-leaving with a pool that knows and a folder without an identity. How a system keeps a service,
-``service.manager`` knows, and how a machine joins, ``join``.
+They install and remove the agent as a service, and leave the pool: stop the agent, notify the pool,
+remove the identity. ``service.manager`` controls systemd or launchd; ``join`` does the enrolment.
 """
 
 import asyncio
@@ -28,15 +27,15 @@ from entraide_node.owner import files as owner_files
 from entraide_node.service.manager import ServiceManager, find_manager
 from entraide_node.service.units import STOP_MARGIN_S, Service, ServiceState, make_service
 
-GOODBYE_TIMEOUT_S = 5.0  # to reach the bus, and until it refuses us
+GOODBYE_TIMEOUT_S = 5.0  # for connecting, and again until the bus refuses the identity
 POOL_NAME = "pool.json"
 
 
 class PoolAddress(Struct, frozen=True):
-    """What a node remembers of its pool beside its configuration.
+    """The pool's address, beside the node's configuration.
 
     Attributes:
-        url: the address by which it joined.
+        url: address that was used to join.
     """
 
     url: str
@@ -46,11 +45,11 @@ class ServiceReport(Struct, frozen=True, kw_only=True):
     """A node's service, for programs.
 
     Attributes:
-        manager: ``systemd``, ``launchd``, or "" where nothing keeps services.
+        manager: ``systemd``, ``launchd``, or "" without a service manager.
         state: ``absent``, ``stopped``, ``running`` or ``failed``.
         name: of its unit.
-        command: what it runs.
-        log: how its log is read.
+        command: that it runs.
+        log: how to read its log.
     """
 
     manager: str
@@ -61,7 +60,7 @@ class ServiceReport(Struct, frozen=True, kw_only=True):
 
 
 def save_pool_address(folder: Path, url: str) -> None:
-    """Remembers by which address a node joined, without what it may hold of a password."""
+    """Stores the address that was used to join, without user and password."""
     host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
     scheme = url.partition("://")[0] if "://" in url else ""
     plain = f"{scheme}://{host}" if scheme else host
@@ -69,7 +68,7 @@ def save_pool_address(folder: Path, url: str) -> None:
 
 
 def read_pool_address(folder: Path) -> str:
-    """Returns the address by which a node joined; "" when it is not known."""
+    """Returns the address that was used to join; "" if unknown."""
     try:
         return decode_json((folder / POOL_NAME).read_bytes(), type=PoolAddress).url
     except (OSError, msgspec.MsgspecError):
@@ -85,7 +84,7 @@ def service_of_config(config: NodeConfig, manager: ServiceManager | None) -> Ser
 
 
 def report_service(config: NodeConfig, manager: ServiceManager | None) -> ServiceReport:
-    """Returns what there is to say of a node's service. Blocks."""
+    """Returns the state of a node's service. Blocks."""
     service = service_of_config(config, manager)
     journal = f"journalctl --user -u {service.name}"
     return ServiceReport(
@@ -98,13 +97,13 @@ def report_service(config: NodeConfig, manager: ServiceManager | None) -> Servic
 
 
 def run_command(config: NodeConfig) -> str:
-    """Returns how the agent is started by hand."""
+    """Returns the command that starts the agent by hand."""
     default = Path(config.dir) == default_dir().resolve()
     return "entraide node run" if default else f"entraide node run --dir {config.dir}"
 
 
 def install_service(config: NodeConfig, lang: str, *, as_json: bool = False) -> int:
-    """Installs and starts a node's service, and says so; returns the exit status. Blocks."""
+    """Installs and starts a node's service, and reports it; returns the exit status. Blocks."""
     manager = find_manager()
     if manager is None:
         _print_sentence("node-service-none", lang, as_json=as_json, command=run_command(config))
@@ -127,7 +126,7 @@ def install_service(config: NodeConfig, lang: str, *, as_json: bool = False) -> 
 
 
 def remove_service(config: NodeConfig, lang: str) -> int:
-    """Stops and removes a node's service, and says so; returns the exit status. Blocks."""
+    """Stops and removes a node's service, and reports it; returns the exit status. Blocks."""
     manager = find_manager()
     if manager is None or manager.state(service_of_config(config, manager)) is ServiceState.ABSENT:
         sys.stdout.write(f"{i18n.text('node-service-absent', lang)}\n")
@@ -138,7 +137,7 @@ def remove_service(config: NodeConfig, lang: str) -> int:
 
 
 def restart_service(config: NodeConfig, lang: str) -> int:
-    """Starts a node's service anew, and says so; returns the exit status. Blocks."""
+    """Restarts a node's service, and reports it; returns the exit status. Blocks."""
     manager = find_manager()
     if manager is None or manager.state(service_of_config(config, manager)) is ServiceState.ABSENT:
         sys.stderr.write(f"{i18n.text('node-service-absent', lang)}\n")
@@ -149,7 +148,7 @@ def restart_service(config: NodeConfig, lang: str) -> int:
 
 
 def print_service_status(config: NodeConfig, lang: str, *, as_json: bool) -> int:
-    """Says how a node's service stands; returns the exit status. Blocks."""
+    """Prints the state of a node's service; returns the exit status. Blocks."""
     report = report_service(config, find_manager())
     if as_json:
         sys.stdout.write(f"{msgspec.json.encode(report).decode('utf-8')}\n")
@@ -161,18 +160,18 @@ def print_service_status(config: NodeConfig, lang: str, *, as_json: bool) -> int
 
 
 def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = False) -> int:
-    """Leaves the pool: stops the agent, tells the pool, forgets the identity. Blocks.
+    """Leaves the pool: stops the agent, notifies the pool, removes the identity. Blocks.
 
     Args:
         folder: of the node.
-        lang: of what is said.
-        weights: whether the fetched models go too; None to ask whoever is at the terminal.
-        purge: whether everything of Entraide in the folder goes, the fetched models too.
+        lang: language of the output.
+        weights: whether the fetched models are removed too; None to ask at the terminal.
+        purge: whether all files of Entraide in the folder are removed, the fetched models too.
 
     Returns:
         The exit status.
     """
-    # They bring the whole agent along.
+    # These import the whole agent.
     from entraide_node.main import run_loop  # noqa: PLC0415
     from entraide_node.model_manager.catalogue_source import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
     from entraide_node.report_outbox import REPORTS_NAME  # noqa: PLC0415
@@ -184,7 +183,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
     if not _stop_agent(folder, within_s=config.drain_s + STOP_MARGIN_S):
         sys.stderr.write(f"{i18n.text('node-leave-stuck', lang)}\n")
         return 1
-    if not (folder / keys.IDENTITY_NAME).exists():  # it has left already
+    if not (folder / keys.IDENTITY_NAME).exists():  # the node has left already
         return _remove_files(folder, config, lang, purge=purge, weights=weights)
     pool_knows = run_loop(_say_goodbye(config))
     for name in (
@@ -201,7 +200,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
 def _remove_files(
     folder: Path, config: NodeConfig, lang: str, *, purge: bool, weights: bool | None
 ) -> int:
-    """Takes away what is asked for, and says what stays; returns the exit status."""
+    """Removes the requested files, and reports the remaining ones; returns the exit status."""
     from entraide_node import folder_purge  # noqa: PLC0415  (brings every engine along)
 
     _remove_weights(config, lang, remove=True if purge else weights)
@@ -216,7 +215,7 @@ def _remove_files(
 
 
 def _stop_agent(folder: Path, *, within_s: float) -> bool:
-    """Asks a running agent to stop, and waits until it has."""
+    """Asks a running agent to stop, and waits for its end."""
     running = owner_files.read_status(folder, now=time.time())
     if running is None:
         return True
@@ -230,7 +229,7 @@ def _stop_agent(folder: Path, *, within_s: float) -> bool:
 
 
 async def _say_goodbye(config: NodeConfig) -> bool:
-    """Says goodbye for good; returns whether the bus then refused this identity."""
+    """Sends the final goodbye; returns whether the bus then refused this identity."""
     from entraide.wire import codec, subjects  # noqa: PLC0415  (only whoever leaves needs the bus)
     from entraide.wire.messages import LEFT, Goodbye  # noqa: PLC0415
     from entraide.wire.nats import client_context, connect  # noqa: PLC0415
@@ -286,14 +285,14 @@ def _remove_weights(config: NodeConfig, lang: str, *, remove: bool | None) -> No
 
 
 def weights_folder(config: NodeConfig) -> Path:
-    """Returns where a node's weights lie."""
+    """Returns the folder of a node's weights."""
     from entraide_node.model_manager.catalogue_source import MODELS_FOLDER  # noqa: PLC0415  (brings every engine along)
 
     return Path(config.dir) / (config.models.dir or MODELS_FOLDER)
 
 
 def _print_sentence(code: str, lang: str, *, as_json: bool, **values: str) -> None:
-    """Says something to a person: beside the data, where there is some."""
+    """Prints a sentence; on standard error if standard output carries JSON."""
     stream = sys.stderr if as_json else sys.stdout
     stream.write(f"{i18n.text(code, lang, **values)}\n")
 

@@ -1,4 +1,4 @@
-"""The node's state in words: what ``entraide node status`` and ``bench`` say."""
+"""Status output: what ``entraide node status`` and ``entraide node bench`` print."""
 
 import time
 from pathlib import Path
@@ -21,7 +21,7 @@ from entraide_node.update import is_older, update_command
 
 
 def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
-    """Says why a node works or not; returns the exit status."""
+    """Prints why a node works or not; returns the exit status."""
     status = owner_files.read_status(folder, now=time.time())
     if status is None:
         stopped = owner_files.read_stopped(folder)
@@ -73,7 +73,7 @@ def _decode_per_s(status: owner_files.NodeStatus) -> float:
 
 
 def print_bench(path: Path, lang: str, *, as_json: bool) -> int:
-    """Measures the engine of a configuration and says so; returns the exit status."""
+    """Benchmarks the engine of a configuration and prints the rates; returns the exit status."""
     log_to_stderr()
     try:
         config = load_config(path)

@@ -1,7 +1,7 @@
-"""Updates: whether this node is older than its pool, and the one command that brings it level.
+"""Updates: whether this node is older than its pool, and the command that updates it.
 
-It decides what counts as older (a smaller major or minor version; a fix alone is not worth a
-notice) and which installer put this program here. It asks no registry: the pool tells its version.
+Input: both versions (the pool reports its own; no registry is asked) and the environment's path.
+Output: whether the major or minor version is lower, and the command of the installer in use.
 """
 
 import re
@@ -12,7 +12,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
 def is_older(own_version: str, pool_version: str) -> bool:
-    """Tells whether a version is older than the pool's by a minor one at least.
+    """Tells whether a version is at least one minor version older than the pool's.
 
     >>> is_older("0.1.9", "0.2.0"), is_older("0.2.0", "0.2.7"), is_older("1.0.0", "")
     (True, False, False)
@@ -24,10 +24,10 @@ def is_older(own_version: str, pool_version: str) -> bool:
 
 
 def update_command(prefix: Path | None = None) -> str:
-    """Returns the command that updates this installation and starts the agent anew.
+    """Returns the command that updates this installation and restarts the agent.
 
     Args:
-        prefix: folder of the environment that this program runs in; None for the present one.
+        prefix: folder of the program's environment; None for the current one.
     """
     parts = (prefix or Path(sys.prefix)).parts
     if "pipx" in parts:

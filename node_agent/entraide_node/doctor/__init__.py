@@ -1,1 +1,1 @@
-"""Doctor: what is wrong with a node, how bad it is, and what mends it."""
+"""Doctor: diagnoses a node and tells how to repair it."""

@@ -1,4 +1,4 @@
-"""The doctor in words: what ``entraide node doctor`` says, to a person and to a program."""
+"""Doctor output: what ``entraide node doctor`` prints, as sentences and as JSON."""
 
 import sys
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ MARKS = {Level.OK: "✓", Level.WARN: "!", Level.FAIL: "✗"}
 
 
 class CheckReport(Struct, frozen=True):
-    """A finding in words.
+    """A check as sentences.
 
     Attributes:
-        name, level, code: of the finding.
-        sentence: what was found.
-        mend: how to mend it; "" where there is nothing to mend.
+        name, level, code: of the check.
+        sentence: the result.
+        mend: how to repair it; "" if nothing needs repair.
     """
 
     name: str
@@ -35,7 +35,7 @@ class CheckReport(Struct, frozen=True):
 
 
 def report_check(check: Check, lang: str) -> CheckReport:
-    """Returns a finding in words."""
+    """Returns a check as sentences."""
     if check.problem is not None:
         code, problem_values = check.problem.code, check.problem.values
         text = error_sentence(code, problem_values, lang) or i18n.text(code, lang, **problem_values)
@@ -47,7 +47,7 @@ def report_check(check: Check, lang: str) -> CheckReport:
 
 
 def print_doctor(folder: Path, lang: str, *, as_json: bool) -> int:
-    """Looks at a node and says what is wrong; returns 1 when something keeps it from working."""
+    """Inspects a node and prints the result; returns 1 if something keeps it from working."""
     log_nothing()
     checks = run_loop(inspect_node(folder))
     format_report = _as_json if as_json else _as_lines
@@ -77,7 +77,7 @@ def _as_lines(checks: Sequence[CheckReport], lang: str) -> str:
 
 
 def _localise_values(values: dict[str, Value], lang: str) -> dict[str, Value]:
-    """Values that are codes, as people call what they stand for."""
+    """Replaces codes among the values by the names that people know."""
     localised = dict(values)
     for key in ("meter", "aside"):
         if key in localised:
@@ -93,7 +93,7 @@ def _localise_values(values: dict[str, Value], lang: str) -> dict[str, Value]:
 
 
 def _format_duration(value_s: float, lang: str) -> str:
-    """A duration by its largest unit; the units' signs are the same in both languages."""
+    """A duration in its largest unit; the unit symbols are the same in both languages."""
     for unit, size_s in (("h", 3_600.0), ("min", 60.0)):
         if value_s >= size_s:
             return f"{i18n.decimal(round(value_s / size_s, 1), lang)}\u00a0{unit}"

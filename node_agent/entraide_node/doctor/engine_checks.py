@@ -1,7 +1,7 @@
-"""The doctor's visit to the engines: whether each could start, and its weights are sound.
+"""Engine checks: whether each configured engine could start, and whether its weights are sound.
 
-It decides how an engine is tried without starting it: a library is loaded in a process of its own,
-since one that is broken may crash; a server of the owner's is asked what it serves.
+Input: the node's configuration. Output: checks. No engine is started: a library is imported in a
+separate process, because a broken one may crash; a server of the owner is asked for its models.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ IMPORT_TIMEOUT_S = 60.0
 
 
 async def check_engine(engine: OwnerEngine) -> Check:
-    """Says whether an engine could start: it loads, its environment is there, or it answers."""
+    """Checks whether an engine could start: library, environment, or server."""
     if isinstance(engine, Attach):
         return await _check_attached(engine)
     if isinstance(engine, MlxLm | Vllm):
@@ -55,7 +55,7 @@ def _check_environment(engine: MlxLm | Vllm) -> Check:
 
 
 async def _can_import(module: str) -> bool:
-    """Whether a library loads, tried in a process of its own: one that is broken may crash."""
+    """Whether a library can be imported, in a separate process because it may crash."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-c", f"import {module}",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
@@ -70,7 +70,7 @@ async def _can_import(module: str) -> bool:
 
 
 def check_models(config: NodeConfig) -> tuple[int, tuple[Check, ...]]:
-    """Returns the size of the weights that the owner named, and whether they are sound. Blocks."""
+    """Returns the size of the configured weights, and whether they are sound. Blocks."""
     folder, total_bytes, checks = Path(config.dir), 0, []
     for engine in config.owner_engines:
         if isinstance(engine, Attach):

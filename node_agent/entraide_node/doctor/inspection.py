@@ -1,8 +1,8 @@
-"""The doctor's visit: looks at a node from all sides, whether its agent runs or not.
+"""Inspection: gathers the facts about a node for ``entraide node doctor``.
 
-It decides what is looked at and in which order, and that looking disturbs nothing: it reads files,
-asks systems, and listens on the bus beside the agent without a word. What a finding means,
-``judgement`` decides.
+Input: the node's folder. Output: checks, in a fixed order. The inspection changes nothing: it reads
+files, asks the operating system, and subscribes to the bus beside the agent without publishing.
+``node_checks`` judges the facts.
 """
 
 import asyncio
@@ -34,17 +34,17 @@ from entraide_node.service.manager import find_manager
 from entraide_node.update import update_command
 
 BUS_TIMEOUT_S = 5.0
-LISTEN_S = 2.5  # two agents with one identity make the pool ask again and again
-METER_INTERVAL_S = 0.3  # between two looks at a counter
+LISTEN_S = 2.5  # two agents with one identity make the pool ask for a hello repeatedly
+METER_INTERVAL_S = 0.3  # between two readings of a counter
 DETECTIONS_MAX, DETECTION_INTERVAL_S = 5, 0.3
 
 
 async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Check, ...]:
-    """Looks at the node of a folder; returns what was found, in order.
+    """Inspects the node of a folder; returns the checks in order.
 
     Args:
         folder: of the node.
-        listen_s: how long to listen for a second agent with its identity.
+        listen_s: how long to listen for a second agent with the same identity.
     """
     if not (folder / CONFIG_NAME).exists():
         return (node_checks.failure("config", "absent", folder=str(folder)),)
@@ -105,7 +105,7 @@ def _check_identity(folder: Path) -> Check:
 async def _check_pool(
     config: NodeConfig, status: owner_files.NodeStatus | None, listen_s: float
 ) -> tuple[Check, ...]:
-    """The bus, who else is on it, and how clock and version compare."""
+    """Checks of the bus, of a second agent, and of clock and version."""
     bus, hellos = await _count_hello_requests(config, listen_s)
     facts = await asyncio.to_thread(_read_pool_facts, Path(config.dir))
     offset_s = status.clock_offset_s if status is not None else None
@@ -125,7 +125,7 @@ async def _check_pool(
 
 
 async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Check, int]:
-    """Enters the bus with the node's identity, and counts how often its hello is asked for."""
+    """Connects with the node's identity, and counts the requests for its hello."""
     folder, hello_requests = Path(config.dir), 0
 
     async def heard(message: Msg) -> None:
@@ -146,7 +146,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
         )
     except EntraideError as problem:
         return _failure_from_error("bus", problem), 0
-    except (OSError, ValueError):  # an authority that is none
+    except (OSError, ValueError):  # an invalid authority file
         return node_checks.failure("bus", "authority"), 0
     try:
         await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
@@ -159,9 +159,9 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
 
 
 def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
-    """The pool's version as its page says it, and this clock minus the pool's."""
+    """The pool's version from its page, and this clock minus the pool's, seconds."""
     url = service_commands.read_pool_address(folder)
-    # The page may show the certificate of the pool's own authority, or one that systems know.
+    # The page's certificate may be of the pool's own authority, or of a public one.
     for ca_pem in dict.fromkeys((keys.read_ca_pem(folder), "")) if url else ():
         asked_at = time.time()
         try:
@@ -181,7 +181,7 @@ def _check_disk(folder: Path) -> Check:
 
 
 def _check_disks(folder: Path, weights: Path) -> tuple[Check, ...]:
-    """The disk of the node's folder, and that of its weights where it is another one."""
+    """The disk of the node's folder, and the disk of its weights if it is another one."""
     checks = (_check_disk(folder),)
     try:
         apart = weights.stat().st_dev != folder.stat().st_dev
@@ -201,7 +201,7 @@ def _check_memory(weights_bytes: int, *, running: bool) -> Check:
 
 
 async def _check_meter(config: NodeConfig, status: owner_files.NodeStatus | None) -> Check:
-    """Where energy comes from: as the agent says, else by a look of our own."""
+    """The source of energy figures: as the agent reports it, else by reading the meters."""
     if status is not None:
         power = status.power
         return node_checks.check_meter(power.kind, aside=power.aside, fault=power.fault)
@@ -210,7 +210,7 @@ async def _check_meter(config: NodeConfig, status: owner_files.NodeStatus | None
         aside, fault = "", ""
         for meter in meters:
             reading = await meter.read()
-            if not reading.fault and reading.power_w is None:  # a counter wants two looks
+            if not reading.fault and reading.power_w is None:  # a counter needs two readings
                 await asyncio.sleep(METER_INTERVAL_S)
                 reading = await meter.read()
             if not reading.fault:
@@ -223,7 +223,7 @@ async def _check_meter(config: NodeConfig, status: owner_files.NodeStatus | None
 
 
 def _check_terms(folder: Path, status: owner_files.NodeStatus | None) -> Check:
-    """Whether the owner's file can be used, and what it comes to now."""
+    """Whether the owner's file can be used, and its current effect."""
     terms = owner_terms.read_terms(folder)
     if isinstance(terms, owner_terms.TermsProblem):
         values = terms.values(folder)
@@ -238,7 +238,7 @@ def _check_terms(folder: Path, status: owner_files.NodeStatus | None) -> Check:
 
 
 async def _check_idle_detection() -> Check:
-    """Whether anybody could notice that somebody is at the machine."""
+    """Whether the presence of somebody at the machine can be detected."""
     detector = make_detector()
     try:
         for _ in range(DETECTIONS_MAX):  # a desktop may need a moment for its first answer

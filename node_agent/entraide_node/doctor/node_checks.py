@@ -1,9 +1,8 @@
-"""The doctor's judgement: from what was found on a node to what is wrong, and how bad it is.
+"""Node checks: turns the facts of an inspection into results with a severity.
 
-It decides for each finding whether it is fine, worth a word, or keeps the node from working; the
-words stand in the catalogue, ``doctor-NAME-CODE`` with its ``.mend``. Findings are gathered by
-``visit``. Nothing here holds a secret or a text of a job, so that what the doctor says may
-be shown to anybody who helps.
+Input: facts that ``inspection`` gathers. Output: ``Check``; its sentence is in the message
+catalogue under ``doctor-NAME-CODE``, the repair under its ``.mend``. No check contains a secret or
+a job's text, so its output may be shown to anybody.
 """
 
 import math
@@ -19,15 +18,15 @@ from entraide_node.update import is_older
 CLOCK_OFF_S = 2.0
 DISK_BYTES_MIN = 200_000_000
 DISK_BYTES_LOW = 5_000_000_000
-IDENTITY_LEFT_S = 3 * 86_400.0  # the pool renews ten days before the end
-DUPLICATE_HELLOS_MIN = 2  # asked for within ``visit.LISTEN_S``: one agent alone is asked once
-MEMORY_FACTOR = 1.15  # what weights take once loaded, by their size on disk
+IDENTITY_LEFT_S = 3 * 86_400.0  # the pool renews an identity ten days before it expires
+DUPLICATE_HELLOS_MIN = 2  # within ``inspection.LISTEN_S``; a single agent is asked at most once
+MEMORY_FACTOR = 1.15  # memory of loaded weights per byte on disk
 
 Value = str | int | float
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """Severity of a result."""
 
     OK = "ok"
     WARN = "warn"
@@ -35,15 +34,14 @@ class Level(StrEnum):
 
 
 class Check(Struct, frozen=True):
-    """One finding.
+    """One result.
 
     Attributes:
-        name: what was looked at.
-        level: how bad it is.
-        code: what was found; with the name, the code of its sentence.
-        values: the names and numbers in it.
-        problem: an error or a problem of an engine that says all by itself; then it is the
-            sentence, and how to mend it is in it.
+        name: what was checked.
+        level: its severity.
+        code: of the result; name and code select its sentence.
+        values: names and numbers in the sentence.
+        problem: an error or engine problem with a sentence of its own, which includes the repair.
     """
 
     name: str
@@ -54,32 +52,32 @@ class Check(Struct, frozen=True):
 
 
 def passed(name: str, code: str = "ok", **values: Value) -> Check:
-    """Returns a finding that is as it should be."""
+    """Returns a result without a fault."""
     return Check(name, Level.OK, code, values)
 
 
 def warning(name: str, code: str, **values: Value) -> Check:
-    """Returns a finding that is worth a word."""
+    """Returns a result that deserves attention."""
     return Check(name, Level.WARN, code, values)
 
 
 def failure(name: str, code: str, **values: Value) -> Check:
-    """Returns a finding that keeps the node from working."""
+    """Returns a result that keeps the node from working."""
     return Check(name, Level.FAIL, code, values)
 
 
 def failure_from_problem(name: str, problem: EngineProblem) -> Check:
-    """Returns a problem as a finding."""
+    """Returns a problem as a result."""
     return Check(name, Level.FAIL, "problem", {}, problem)
 
 
 def has_failure(checks: Sequence[Check]) -> bool:
-    """Whether something keeps the node from working."""
+    """Whether a result keeps the node from working."""
     return any(check.level is Level.FAIL for check in checks)
 
 
 def check_identity(left_s: float) -> Check:
-    """Judges how long the identity still holds, seconds; infinite when it never expires."""
+    """Checks the remaining validity of the identity, seconds; infinite if it never expires."""
     if left_s <= 0:
         return failure("identity", "expired")
     if left_s == math.inf:
@@ -91,12 +89,12 @@ def check_identity(left_s: float) -> Check:
 
 
 def check_duplicate_agent(hellos_asked: int) -> Check:
-    """Judges how often the pool asked for a hello while one listened."""
+    """Checks how often the pool asked for a hello while one agent listened."""
     return failure("twin", "two") if hellos_asked >= DUPLICATE_HELLOS_MIN else passed("twin")
 
 
 def check_clock(offset_s: float | None) -> Check:
-    """Judges this machine's clock minus the pool's, seconds; None when it is not known."""
+    """Checks this machine's clock minus the pool's, seconds; None if unknown."""
     if offset_s is None:
         return passed("clock", "unknown")
     if abs(offset_s) > CLOCK_OFF_S:
@@ -107,7 +105,7 @@ def check_clock(offset_s: float | None) -> Check:
 
 
 def check_version(own_version: str, pool_version: str, command: str) -> Check:
-    """Judges this node's version beside its pool's ("" when it is not known)."""
+    """Checks this node's version against its pool's ("" if unknown)."""
     if not pool_version:
         return passed("version", "unknown", version=own_version)
     if is_older(own_version, pool_version):
@@ -116,7 +114,7 @@ def check_version(own_version: str, pool_version: str, command: str) -> Check:
 
 
 def check_disk(free_bytes: int) -> Check:
-    """Judges what is free on the disk of the node's folder."""
+    """Checks the free space on the disk of the node's folder."""
     free_gb = free_bytes / 1e9
     if free_bytes < DISK_BYTES_MIN:
         return failure("disk", "full", free_gb=free_gb)
@@ -126,13 +124,13 @@ def check_disk(free_bytes: int) -> Check:
 
 
 def check_memory(*, total_bytes: int, free_bytes: int, weights_bytes: int, running: bool) -> Check:
-    """Judges whether the owner's models fit.
+    """Checks whether the owner's models fit into memory.
 
     Args:
         total_bytes: memory of the machine.
-        free_bytes: what is free of it now.
+        free_bytes: free memory now.
         weights_bytes: size of the weights.
-        running: whether the agent runs, so that they are in memory already.
+        running: whether the agent runs, so that the weights are already in memory.
     """
     needed_bytes = weights_bytes * MEMORY_FACTOR
     values: dict[str, Value] = {
@@ -148,13 +146,13 @@ def check_memory(*, total_bytes: int, free_bytes: int, weights_bytes: int, runni
 
 
 def check_service(manager: str, state: ServiceState, *, linger: bool, running: bool) -> Check:
-    """Judges the service.
+    """Checks the service.
 
     Args:
-        manager: what keeps services here, or "".
+        manager: kind of the service manager, or "".
         state: of the service.
-        linger: whether it would end with its owner's session.
-        running: whether the agent runs, however it was started.
+        linger: whether it would end with the owner's session.
+        running: whether the agent runs, with or without the service.
     """
     if not manager:
         return (passed if running else warning)("service", "none")
@@ -166,12 +164,12 @@ def check_service(manager: str, state: ServiceState, *, linger: bool, running: b
 
 
 def check_meter(kind: str, *, aside: str, fault: str) -> Check:
-    """Judges where energy comes from.
+    """Checks the source of energy figures.
 
     Args:
         kind: of the meter in use, or ``catalogue``.
-        aside: kind of a better one that is not used, or "".
-        fault: why not.
+        aside: kind of a better meter that is not used, or "".
+        fault: why it is not used.
     """
     if aside:
         return warning("meter", "aside", meter=kind, aside=aside, fault=fault)

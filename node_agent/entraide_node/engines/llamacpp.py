@@ -109,7 +109,7 @@ class _LlamaCppChild:
         )
 
     async def spawn(self) -> EngineProcess | None:
-        """See ``keeper.Ward``."""
+        """See ``ProcessHooks``."""
         self.problem = EngineProblem("engine_starting", {})
         try:
             self._folder = socket_folder()
@@ -126,7 +126,7 @@ class _LlamaCppChild:
             return None
 
     async def on_ready(self, line: bytes) -> bool:
-        """See ``keeper.Ward``; opens the line to the child and asks it what it can do."""
+        """See ``ProcessHooks``; connects to the child and asks for its features."""
         assert self._started is not None
         ready = decode_json(line, type=ChildReady)
         socket_path = self._started.socket_path
@@ -160,7 +160,7 @@ class _LlamaCppChild:
     async def on_exit(
         self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
-        """See ``keeper.Ward``."""
+        """See ``ProcessHooks``."""
         stream, self.stream = self.stream, None
         self.facts = replace(self.facts, api_base="")
         if stream is not None:

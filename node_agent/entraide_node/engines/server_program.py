@@ -125,7 +125,7 @@ class ServerProgramChild:
         self.facts = program.facts
 
     async def spawn(self) -> EngineProcess | None:
-        """See ``keeper.Ward``."""
+        """See ``ProcessHooks``."""
         self.problem = EngineProblem("engine_starting", {})
         try:
             config = self._config()
@@ -141,7 +141,7 @@ class ServerProgramChild:
             return None
 
     async def on_ready(self, line: bytes) -> bool:
-        """See ``keeper.Ward``; opens the line to the program and asks what it serves."""
+        """See ``ProcessHooks``; connects to the server and asks for its models."""
         program = self._program
         address = line.decode().strip()
         stream = ChatStream(
@@ -170,7 +170,7 @@ class ServerProgramChild:
     async def on_exit(
         self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
-        """See ``keeper.Ward``."""
+        """See ``ProcessHooks``."""
         stream, self.stream = self.stream, None
         self.facts = replace(self.facts, api_base="")
         if stream is not None:

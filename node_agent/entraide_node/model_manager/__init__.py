@@ -1,1 +1,1 @@
-"""Garage: the engines of a node, and where the models come from that they serve."""
+"""Model manager: the engines of a node, and the source of the models that they serve."""

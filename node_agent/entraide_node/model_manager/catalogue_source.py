@@ -1,9 +1,8 @@
-"""Supply: what the pool may ask this node to load, and where that comes from.
+"""Catalogue source: the models of the pool's catalogue that this node can load.
 
-It keeps the pool's catalogue on disk, believed only with the pool's signature; says, by
-``core.model_fit``, what of it this machine could load; fetches weights into the store, and makes
-the
-engine for them. It decides nothing about when: that is the garage's affair.
+It stores the pool's catalogue, which must bear the pool's signature; assesses with
+``core.model_fit`` which of its models this machine can load; fetches weights into the store; and
+builds the engine of a model. ``EngineManager`` decides when.
 """
 
 import asyncio
@@ -36,10 +35,10 @@ from entraide_node.models.model_store import ModelStore
 CATALOGUE_NAME = "catalogue.json"
 SIGNATURE_NAME = "catalogue.sig"
 MODELS_FOLDER = "models"
-LOADED_FOLDER = "loaded"  # a log for each model that the pool had loaded
-SURVEY_INTERVAL_S = 600.0  # a disk fills, and an engine is installed, without a word to us
+LOADED_FOLDER = "loaded"  # logs of the models that the pool loaded
+SURVEY_INTERVAL_S = 600.0  # a disk may fill, and an engine be installed, without notice
 
-# What an engine can do; tools and images only with models that can, see ``core.model_fit``.
+# Features of each engine; tools and images depend on the model too, see ``core.model_fit``.
 FEATURES = {
     factory.LLAMA_CPP: (*BASE_FEATURES, "tools"),
     factory.MLX_LM: ("logprobs", "tools"),
@@ -48,7 +47,7 @@ FEATURES = {
 
 
 class CatalogueSource:
-    """The supplier of one node; see ``supplier.Supplier``."""
+    """The model source of one node; see ``model_source.ModelSource``."""
 
     def __init__(
         self,
@@ -61,8 +60,8 @@ class CatalogueSource:
 
         Args:
             config: of the node.
-            hardware: says what the machine is; it may block.
-            root: where engines' environments stand; None for the usual place.
+            hardware: returns the machine's hardware; may block.
+            root: folder of the engines' environments; None for the default one.
         """
         self._config = config
         self._folder = Path(config.dir)
@@ -81,12 +80,12 @@ class CatalogueSource:
 
     @property
     def _is_enabled(self) -> bool:
-        """Whether the owner lets the pool load anything, and the pool's word can be proven."""
+        """Whether the owner lets the pool load models, and the pool's signing key is known."""
         models = self._config.models
         return models.memory_gb != 0 and bool(models.allow) and bool(read_pool_key(self._folder))
 
     async def open(self) -> None:
-        """Reads the catalogue that it has, and looks at the machine."""
+        """Reads the stored catalogue, and assesses its models."""
         if self.digest is None:
             return
         self._machine = await asyncio.to_thread(self._hardware)
@@ -96,7 +95,7 @@ class CatalogueSource:
         await self._refresh_loadable()
 
     async def run(self, *, changed: Callable[[], object]) -> None:
-        """Shares weights if its owner wants that, and looks at the disk now and then."""
+        """Shares weights if the owner enabled it, and assesses the models again periodically."""
         if self.digest is None:
             await asyncio.Event().wait()
         async with contextlib.AsyncExitStack() as stack:
@@ -114,24 +113,24 @@ class CatalogueSource:
                     changed()
 
     def explain_refusal(self, model: str) -> EngineProblem:
-        """Returns why this node could not load a model that is not loadable."""
+        """Returns why this node cannot load a model."""
         unfit = self._unloadable.get(model)
         if unfit is None:
             return EngineProblem("load_unknown", {"model": model})
         return EngineProblem(unfit.code, unfit.values)
 
     async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:
-        """Takes the pool's catalogue; False, and nothing changes, when it is not the pool's."""
+        """Accepts the pool's catalogue; returns False if the signature is not the pool's."""
         if self.digest is None or not await self._adopt_catalogue(document, signature):
             self._log.warning("node.catalogue_refused", size_bytes=len(document))
             return False
-        with contextlib.suppress(OSError):  # a full disk: it is asked for again after a restart
+        with contextlib.suppress(OSError):  # on a full disk, it is requested again after a restart
             await asyncio.to_thread(self._write_kept, document, signature)
         await self._refresh_loadable()
         return True
 
     async def fetch_weights(self, model: str) -> EngineProblem | None:
-        """Fetches a model's weights; None once they are here and proven."""
+        """Fetches a model's weights; returns None when they are present and verified."""
         from entraide_node.models.fetch import WeightSources, fetch_weights  # noqa: PLC0415  (the hub's library)
         from entraide_node.models.pool_access import read_pool_access  # noqa: PLC0415  (likewise)
 
@@ -153,7 +152,7 @@ class CatalogueSource:
         return result if isinstance(result, EngineProblem) else None
 
     async def make_engine(self, model: str) -> Engine | EngineProblem:
-        """Returns the engine for a model whose weights are here; not started."""
+        """Returns the engine for a model whose weights are present; not started."""
         chosen = self._choose(model)
         if isinstance(chosen, EngineProblem):
             return chosen
@@ -163,7 +162,7 @@ class CatalogueSource:
         self, entry: ModelEntry, kind: EngineKind, artefact: Artefact, config: LoadConfig
     ) -> Engine | EngineProblem:
         path = self.store.loadable_path(entry, artefact)
-        if path is None:  # somebody deleted them meanwhile
+        if path is None:  # deleted meanwhile
             return EngineProblem("model_missing", {"file": artefact.relative_folder(entry.name)})
         return make_engine(
             kind.name,
@@ -180,7 +179,7 @@ class CatalogueSource:
     def _choose(
         self, model: str
     ) -> tuple[ModelEntry, EngineKind, Artefact, LoadConfig] | EngineProblem:
-        """How a model would be loaded, as the last survey offered it."""
+        """How a model would be loaded, by the last assessment."""
         entry = documents.find(self._catalogue, model)
         choice = (
             model_fit.choose_artefact(entry, self._capacity) if entry and self._capacity else None
@@ -190,7 +189,7 @@ class CatalogueSource:
         return (entry, *choice)
 
     async def _refresh_loadable(self) -> bool:
-        """Looks what could be loaded now; returns whether that has changed."""
+        """Assesses the catalogue's models again; returns whether the result has changed."""
         previous = (self.loadable, self.models_bytes)
         capacity = await asyncio.to_thread(self._measure_capacity)
         if capacity is None:
@@ -209,7 +208,7 @@ class CatalogueSource:
         return previous != (self.loadable, self.models_bytes)
 
     def _measure_capacity(self) -> ModelCapacity | None:
-        """The room that is left beside the owner's own engines."""
+        """The capacity that is left beside the owner's own engines."""
         if self._machine is None:
             return None
         models = self._config.models
@@ -227,7 +226,7 @@ class CatalogueSource:
         return replace(capacity, memory_bytes=max(0, left_bytes))
 
     def _engine_kinds(self, machine: Hardware) -> list[EngineKind]:
-        """The engines that could be started now, the ones that suit the machine first."""
+        """The installed engines, the suitable ones first."""
         installed = available_kinds(self._root)
         suits = [name for name in suitable_engines(machine) if name in installed]
         kinds = [*suits, *(name for name in installed if name not in suits)]
@@ -237,19 +236,19 @@ class CatalogueSource:
         ]
 
     def _on_gpu(self, name: str, machine: Hardware) -> bool:
-        """Whether an engine computes on the graphics; llama.cpp's wheels do on Apple's only."""
+        """Whether an engine uses the graphics processor; llama.cpp's wheels do on Apple's only."""
         if name == factory.VLLM:
             return find_environment(name, self._root) == "vllm"
         return machine.accelerator == "apple"
 
     def _takes_all_memory(self) -> bool:
-        """Whether an engine of the owner's takes its cards' whole memory, as vLLM does."""
+        """Whether an engine of the owner uses all memory of its cards, as vLLM does."""
         return any(
             isinstance(engine, Vllm) and not engine.cpu for engine in self._config.owner_engines
         )
 
     def _owner_engines_bytes(self) -> int:
-        """What the owner's own engines take of the memory: their weights, and a little."""
+        """Memory of the owner's own engines: weights and overhead."""
         total = 0
         for engine in self._config.owner_engines:
             if isinstance(engine, LlamaCpp):
@@ -263,7 +262,7 @@ class CatalogueSource:
         return total
 
     async def _adopt_catalogue(self, document: bytes, signature: bytes) -> bool:
-        """Takes a document as the pool's catalogue if the pool signed it."""
+        """Adopts a document as the catalogue if the pool's signature is valid."""
         from entraide.catalogue.signature import verify_catalogue  # noqa: PLC0415  (cryptography)
 
         key = read_pool_key(self._folder)
@@ -283,6 +282,6 @@ class CatalogueSource:
             return None
 
     def _write_kept(self, document: bytes, signature: bytes) -> None:
-        # A death between the two leaves a pair that nobody believes, and it is asked for anew.
+        # A crash between the two leaves an invalid pair, and the catalogue is requested again.
         write_private(self._folder / CATALOGUE_NAME, document)
         write_private(self._folder / SIGNATURE_NAME, signature)

@@ -1,8 +1,8 @@
-"""The garage's shell: holds the engines, and does what ``core.model_manager`` says.
+"""Engine manager: the shell that carries out the actions of ``core.model_manager``.
 
-It starts an engine for each model that the pool asks for, measures it before it is offered, stops
-it once nobody needs it, and asks every engine each second whether it serves. Its owner's engines
-are held beside them and stay. What a run needs is a seat, which only an engine that serves has.
+It fetches, starts, benchmarks and stops the engine of each model that the pool orders, probes every
+engine each ``PROBE_INTERVAL_S``, and repeats the benchmark when rates drift. The owner's engines
+are held too and stay. Runs obtain the engine of a serving model through ``EngineProvider``.
 """
 
 import asyncio
@@ -41,14 +41,14 @@ from entraide_node.model_manager.engine_setup import start_engine
 from entraide_node.model_manager.model_source import ModelSource, NoModelSource
 
 PROBE_INTERVAL_S = 1.0
-DOWN_HIDDEN_S = 15.0  # an engine that is down for longer: its model leaves the card
-DOWN_LOST_S = 120.0  # for longer still: what the pool had asked for is given up
-QUIET_MIN_S = 60.0  # without a run, before an engine is measured again
+DOWN_HIDDEN_S = 15.0  # an engine that is down for longer is left off the card
+DOWN_LOST_S = 120.0  # an ordered model whose engine is down for longer is unloaded
+QUIET_MIN_S = 60.0  # without a run, before an engine is benchmarked again
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
 
 
 class EngineManager:
-    """The engines of one node; it is what runs see as ``Seats``."""
+    """The engines of one node; implements ``EngineProvider``."""
 
     def __init__(
         self,
@@ -65,12 +65,12 @@ class EngineManager:
 
         Args:
             instances: the owner's engines, started; it stops them.
-            folder: the agent's own.
-            limits: what the owner allows now.
-            supplier: of models that the pool asks for; None for none.
+            folder: the agent's folder.
+            limits: returns the owner's current limits on loading.
+            supplier: source of the models that the pool orders; None for none.
             unreachable: servers of the owner's that did not answer yet.
-            failed: awaited with each model that the pool cannot have.
-            changed: called when there is something new to tell.
+            failed: awaited with each model that is not loaded.
+            changed: called when the node's card may have changed.
         """
         self._folder = folder
         self._limits = limits
@@ -80,9 +80,9 @@ class EngineManager:
         self._changed = changed
         self._manager = Plan()
         self._instances: dict[str, EngineInstance] = {}
-        self._down: dict[str, tuple[float, str]] = {}  # since when, and why
+        self._down: dict[str, tuple[float, str]] = {}  # since when, and the code
         self._drift: dict[str, RateDrift] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}  # what is done with a model
+        self._tasks: dict[str, asyncio.Task[None]] = {}  # current action on a model
         self._last_run_s = time.monotonic()
         self._running = 0
         self._wake = asyncio.Event()
@@ -91,10 +91,10 @@ class EngineManager:
         for instance in instances:
             self._add_owner_instance(instance)
 
-    # What the runs see.
+    # For runs.
 
     def get_engine(self, model: str) -> EngineHandle | None:
-        """See ``Seats``."""
+        """See ``EngineProvider``."""
         instance = self._instances.get(model)
         serves = self._manager.state_of(model) is ModelState.SERVING and model not in self._down
         return (
@@ -104,7 +104,7 @@ class EngineManager:
         )
 
     def set_run_count(self, model: str, count: int) -> None:
-        """See ``Seats``."""
+        """See ``EngineProvider``."""
         now_s = time.monotonic()
         self._last_run_s = now_s
         self._manager.set_run_count(model, count, now_s)
@@ -113,7 +113,7 @@ class EngineManager:
             self._wake.set()
 
     def record_timing(self, timing: RunTiming) -> None:
-        """See ``Seats``."""
+        """See ``EngineProvider``."""
         instance = self._instances.get(timing.model)
         if instance is None or not timing.is_alone:
             return
@@ -127,15 +127,18 @@ class EngineManager:
         )
 
     async def check_engine(self, model: str) -> None:
-        """See ``Seats``."""
+        """See ``EngineProvider``."""
         instance = self._instances.get(model)
         if instance is not None:
             await self._probe(instance)
 
-    # What the agent asks.
+    # For the announcer.
 
     def replicas(self) -> tuple[Replica, ...]:
-        """Returns what the node serves, for its card; what is down for a moment stays on it."""
+        """Returns the served replicas for the node's card.
+
+        An engine that is down for less than ``DOWN_HIDDEN_S`` stays on the card.
+        """
         now_s = time.monotonic()
         return tuple(
             instance.replica
@@ -145,15 +148,15 @@ class EngineManager:
         )
 
     def loadable_models(self) -> tuple[Loadable, ...]:
-        """Returns what the node could load, for its card."""
+        """Returns the loadable models for the node's card."""
         return self._source.loadable
 
     def loading_models(self) -> tuple[str, ...]:
-        """Returns what the node loads, for its card."""
+        """Returns the models that are being loaded, for the node's card."""
         return self._manager.loading_models()
 
     def model_states(self) -> tuple[tuple[str, str, int], ...]:
-        """Returns each model that is here or on its way: its state, and its runs."""
+        """Returns each known model with its state and its number of runs."""
         down = "down"
         known = {p.model: p for p in self._manager.records() if p.state is not ModelState.ABSENT}
         states = [
@@ -165,14 +168,14 @@ class EngineManager:
 
     @property
     def is_up(self) -> bool:
-        """Whether an engine serves, or there is none that should."""
+        """Whether an engine serves, or none is expected to."""
         serving = [m for m in self._instances if self._manager.state_of(m) is ModelState.SERVING]
         return not serving or any(model not in self._down for model in serving)
 
-    # What the pool asks.
+    # Orders of the pool.
 
     async def load_model(self, model: str) -> None:
-        """Loads a model, or says why not."""
+        """Handles a load order; reports a refusal to the pool."""
         loadable = next(
             (candidate for candidate in self._source.loadable if candidate.model == model), None
         )
@@ -191,20 +194,20 @@ class EngineManager:
         self.wake()
 
     async def unload_model(self, model: str) -> None:
-        """Unloads a model once its runs have ended."""
+        """Handles an unload order: the model is unloaded when its runs have ended."""
         if not self._manager.release(model, at=time.monotonic()):
             self._log.info("node.unload_ignored", model=model)
         self.wake()
 
     def wake(self) -> None:
-        """Something changed that it must decide upon: the owner's word, or the pool's."""
+        """Wakes the decision loop after a change of limits or orders."""
         self._wake.set()
         self._changed()
 
-    # Its life.
+    # Life cycle.
 
     async def run(self) -> None:
-        """Does what is to be done for as long as the agent lives."""
+        """Runs the decision loop and the probes for as long as the agent lives."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._decide_loop())
             group.create_task(self._probe_loop())
@@ -212,7 +215,7 @@ class EngineManager:
                 group.create_task(self._retry_unreachable(engine, len(self._instances) + number))
 
     async def stop(self) -> None:
-        """Gives up what goes on, and stops every engine."""
+        """Cancels the current actions, and stops every engine."""
         for task in self._tasks.values():
             task.cancel()
         if self._tasks:
@@ -275,7 +278,7 @@ class EngineManager:
         )
 
     async def _unload(self, model: str, previous: asyncio.Task[None] | None) -> None:
-        if previous is not None:  # the fetch or load that is given up
+        if previous is not None:  # a fetch or load that is cancelled
             previous.cancel()
             await asyncio.wait([previous])
         await self._remove_instance(model)
@@ -290,7 +293,7 @@ class EngineManager:
     async def _run_guarded(
         self, work: Awaitable[EngineInstance | EngineProblem | None], model: str
     ) -> EngineInstance | EngineProblem | None:
-        """A bug in what loads a model is that model's failure, and no more."""
+        """An unexpected exception while loading fails that model only."""
         try:
             return await work
         except Exception:  # noqa: BLE001
@@ -300,7 +303,7 @@ class EngineManager:
     async def _report_result(
         self, model: str, event: ModelEvent, problem: EngineInstance | EngineProblem | None
     ) -> None:
-        """Tells the plan what came of a fetch or a load, unless it was given up meanwhile."""
+        """Applies the result of a fetch or load, unless it was cancelled meanwhile."""
         if self._manager.state_of(model) is ModelState.UNLOADING:
             return
         now_s = time.monotonic()
@@ -315,7 +318,7 @@ class EngineManager:
         self._log.warning("node.model_refused", model=refusal.model, code=refusal.code)
         await self._failed(replace(refusal, values=dict(refusal.values)))
 
-    # Whether the engines serve.
+    # Probing.
 
     async def _probe_loop(self) -> None:
         while True:
@@ -342,7 +345,7 @@ class EngineManager:
             self._changed()
 
     async def _unload_lost(self) -> None:
-        """Unloads what the pool asked for and whose engine does not come back."""
+        """Unloads ordered models whose engine stays down."""
         now_s = time.monotonic()
         fixed = {record.model for record in self._manager.records() if record.fixed}
         for model, (since_s, code) in tuple(self._down.items()):
@@ -354,7 +357,7 @@ class EngineManager:
             self.wake()
 
     async def _retry_unreachable(self, engine: Attach, number: int) -> None:
-        """Waits for a server of the owner's, and takes it in."""
+        """Retries a server of the owner until it responds, and adds it."""
         wait_s = RETRY_MIN_S
         while True:
             await asyncio.sleep(wait_s)
@@ -372,7 +375,7 @@ class EngineManager:
         self._manager.add_fixed(instance.replica.model)
 
     async def _remeasure_if_due(self) -> None:
-        """Measures an engine again that has drifted, once nobody has used the node for a while."""
+        """Benchmarks an engine again if its rates drifted and the node is quiet."""
         if self._running or self._tasks or time.monotonic() - self._last_run_s < QUIET_MIN_S:
             return
         now = time.time()
@@ -399,6 +402,6 @@ class EngineManager:
             self.is_measuring = False
             self._changed()
         self._drift.pop(model, None)
-        self._last_run_s = time.monotonic()  # where it could not be measured, not at once again
+        self._last_run_s = time.monotonic()  # after a failed benchmark, wait before the next one
         if self._instances.get(model) is instance:
             self._instances[model] = remeasured

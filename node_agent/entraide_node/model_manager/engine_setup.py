@@ -1,7 +1,7 @@
-"""Making: builds and starts the engines that an owner names in the configuration.
+"""Engine setup: builds and starts the engines that the owner configured.
 
-It decides which weights and which public name a configured engine has, and where its log goes. How
-an engine is run is its own affair. What is wrong is a value with a stable code.
+Input: an engine's configuration. Output: the started engine with its weights, public name and log
+file, or a problem with a stable code.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
 from entraide_node.models.model_files import DEMO, ModelFile, alias_of, compute_revision, find_model
 
 ENGINE_LOG = "engine.log"
-WEIGHTS_PATTERN = "*.safetensors"  # in the folder of a model for MLX or vLLM
+WEIGHTS_PATTERN = "*.safetensors"  # weights of MLX and vLLM
 
 
 async def start_owner_engine(
     owner_engine: OwnerEngine, *, folder: Path, number: int = 0
 ) -> Engine | EngineProblem:
-    """Returns the engine that the configuration names, started, or why there is none."""
+    """Returns a configured engine, started, or why it cannot start."""
     return await start_engine(await _build_owner_engine(owner_engine, folder, number))
 
 
 async def start_engine(engine: Engine | EngineProblem) -> Engine | EngineProblem:
-    """Returns an engine that was made, started, or why there is none; half a start is undone."""
+    """Starts an engine; stops it if starting fails."""
     if isinstance(engine, EngineProblem):
         return engine
     try:
@@ -76,7 +76,7 @@ async def _build_owner_engine(
 def _build_server_engine(
     owner_engine: MlxLm | Vllm, folder: Path, number: int
 ) -> Engine | EngineProblem:
-    """An engine that is a server of its own, in an environment of its own."""
+    """An engine that runs as a server in an environment of its own."""
     weights = folder / Path(owner_engine.model).expanduser()
     parts = sorted(weights.glob(WEIGHTS_PATTERN))
     if not parts:
@@ -111,6 +111,6 @@ def _build_server_engine(
 
 
 def find_configured_model(name: str, alias: str, folder: Path) -> ModelFile | EngineProblem:
-    """Returns the GGUF model that a configuration names, relative to the agent's own folder."""
+    """Returns the GGUF model that a configuration names, relative to the agent's folder."""
     path = name if name == DEMO else str(folder / Path(name).expanduser())
     return find_model(path, alias=alias, cache_dir=folder)

@@ -1,7 +1,6 @@
-"""The supplier: what the garage asks of whoever knows where models come from.
+"""Model source: the interface through which the engine manager obtains models.
 
-It decides nothing. Which models the catalogue holds, which of them fit and where their weights
-lie, is the supplier's own affair (``supply``).
+``CatalogueSource`` implements it with the pool's catalogue; ``NoModelSource`` offers no model.
 """
 
 import asyncio
@@ -13,67 +12,67 @@ from entraide_node.engines.base import Engine, EngineProblem
 
 
 class ModelSource(Protocol):
-    """Where models come from that the pool asks for."""
+    """Source of the models that the pool orders."""
 
     @property
     def loadable(self) -> tuple[Loadable, ...]:
-        """What this node could load."""
+        """The models that this node can load."""
         ...
 
     def explain_refusal(self, model: str) -> EngineProblem:
-        """Returns why this node could not load a model that is not loadable."""
+        """Returns why this node cannot load a model."""
         ...
 
     @property
     def models_bytes(self) -> int:
-        """Memory that models may take which the pool asks for, altogether."""
+        """Memory for all models that the pool loads."""
         ...
 
     @property
     def digest(self) -> str | None:
-        """Of the catalogue that it has, "" without one; None where it wants none."""
+        """Digest of its catalogue, "" without one; None if it needs none."""
         ...
 
     async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:
-        """Takes the pool's catalogue; False, and nothing changes, when it is not the pool's."""
+        """Accepts the pool's catalogue; returns False if the signature is not the pool's."""
         ...
 
     async def run(self, *, changed: Callable[[], object]) -> None:
-        """Lives as long as the agent does; calls back when what could be loaded has changed."""
+        """Runs for as long as the agent lives; calls back when the loadable models have changed."""
         ...
 
     async def fetch_weights(self, model: str) -> EngineProblem | None:
-        """Fetches a model's weights; None once they are here and proven."""
+        """Fetches a model's weights; returns None when they are present and verified."""
         ...
 
     async def make_engine(self, model: str) -> Engine | EngineProblem:
-        """Returns the engine for a model whose weights are here; not started."""
+        """Returns the engine for a model whose weights are present; not started."""
         ...
 
 
 class NoModelSource:
-    """The supplier of a node that serves only what its owner put there."""
+    """The source of a node that serves only the engines that its owner configured."""
 
     loadable: tuple[Loadable, ...] = ()
     models_bytes = 0
     digest: str | None = None
 
     def explain_refusal(self, model: str) -> EngineProblem:
-        """See ``Supplier``."""
+        """See ``ModelSource``."""
         return EngineProblem("load_unknown", {"model": model})
 
     async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:  # noqa: ARG002
-        """See ``Supplier``."""
+        """See ``ModelSource``."""
         return False
 
     async def run(self, *, changed: Callable[[], object]) -> None:  # noqa: ARG002
-        """See ``Supplier``."""
+        """See ``ModelSource``."""
         await asyncio.Event().wait()
 
     async def fetch_weights(self, model: str) -> EngineProblem | None:
-        """See ``Supplier``."""
+        """See ``ModelSource``."""
         return self.explain_refusal(model)
 
     async def make_engine(self, model: str) -> Engine | EngineProblem:
-        """See ``Supplier``."""
+        """See ``ModelSource``."""
         return self.explain_refusal(model)

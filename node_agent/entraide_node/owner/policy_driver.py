@@ -101,15 +101,15 @@ class UnrestrictedDriver:
     """The steward of a machine whose owner has set no terms."""
 
     def reason(self) -> str:
-        """See ``Steward``."""
+        """See ``PolicyDriver``."""
         return ""
 
     def limits(self) -> LendingLimits:
-        """See ``Steward``."""
+        """See ``PolicyDriver``."""
         return LendingLimits()
 
     def status(self) -> OwnerStatus:
-        """See ``Steward``."""
+        """See ``PolicyDriver``."""
         return OwnerStatus()
 
     async def run(  # nothing ever changes
@@ -119,5 +119,5 @@ class UnrestrictedDriver:
         end_runs: EndRunsCallback,  # noqa: ARG002
         read_workload: ReadWorkload,  # noqa: ARG002
     ) -> None:
-        """See ``Steward``."""
+        """See ``PolicyDriver``."""
         await asyncio.Event().wait()

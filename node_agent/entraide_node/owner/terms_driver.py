@@ -51,13 +51,13 @@ class TermsPolicyDriver:
     # What the agent asks.
 
     def reason(self) -> str:
-        """See ``stewardship.Steward``."""
+        """See ``PolicyDriver``."""
         if self._outcome is None:
             return "starting"
         return "" if self._outcome.reason is None else self._outcome.reason.code
 
     def limits(self) -> run_admission.LendingLimits:
-        """See ``stewardship.Steward``."""
+        """See ``PolicyDriver``."""
         terms, now = self._file.terms, self._outcome
         if now is None:
             return run_admission.LendingLimits()
@@ -70,7 +70,7 @@ class TermsPolicyDriver:
         )
 
     def status(self) -> OwnerStatus:
-        """See ``stewardship.Steward``."""
+        """See ``PolicyDriver``."""
         now, problem, activity = self._outcome, self._file.problem, self._probes.activity
         if now is None:
             return OwnerStatus()
@@ -94,7 +94,7 @@ class TermsPolicyDriver:
     async def run(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
     ) -> None:
-        """See ``stewardship.Steward``."""
+        """See ``PolicyDriver``."""
         try:
             while True:
                 await self.evaluate(notify=notify, end_runs=end_runs, read_workload=read_workload)

@@ -75,7 +75,7 @@ class SystemdManager:
         self._units = units
 
     def install(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         self._units.mkdir(parents=True, exist_ok=True)
         self._path(service).write_text(systemd_unit(service), "utf-8")
         unit = f"{service.name}.service"
@@ -86,7 +86,7 @@ class SystemdManager:
         )
 
     def remove(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         if self.state(service) is ServiceState.ABSENT:
             return ""
         problem = self._systemctl("disable", "--now", f"{service.name}.service")
@@ -95,11 +95,11 @@ class SystemdManager:
         return problem or self._systemctl("daemon-reload")
 
     def restart(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         return self._systemctl("restart", f"{service.name}.service")
 
     def state(self, service: Service) -> ServiceState:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
         result = self._run(
@@ -112,7 +112,7 @@ class SystemdManager:
         return ServiceState.RUNNING if active in running else ServiceState.STOPPED
 
     def needs_linger(self) -> bool:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         result = self._run(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
         return result.status == 0 and result.text.strip() == "no"
 
@@ -142,7 +142,7 @@ class LaunchdManager:
         self._domains = (f"gui/{uid}", f"user/{uid}")  # the second without a screen
 
     def install(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         self._agents.mkdir(parents=True, exist_ok=True)
         path = self._path(service)
         path.write_bytes(launchd_plist(service))
@@ -156,13 +156,13 @@ class LaunchdManager:
         return result.text.strip() or f"launchctl: {result.status}"
 
     def remove(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         self._bootout(service)
         self._path(service).unlink(missing_ok=True)
         return ""
 
     def restart(self, service: Service) -> str:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         result = CommandResult(1, "")
         for domain in self._domains:
             result = self._run(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
@@ -171,7 +171,7 @@ class LaunchdManager:
         return result.text.strip() or f"launchctl: {result.status}"
 
     def state(self, service: Service) -> ServiceState:
-        """See ``Manager``."""
+        """See ``ServiceManager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
         for domain in self._domains:
@@ -181,7 +181,7 @@ class LaunchdManager:
         return ServiceState.STOPPED
 
     def needs_linger(self) -> bool:
-        """See ``Manager``: an agent of a session ends with it, and nothing changes that."""
+        """See ``ServiceManager``: an agent of a session ends with it, and nothing changes that."""
         return False
 
     def _bootout(self, service: Service) -> None:
