@@ -1,1 +1,1 @@
-"""Energy: what the machine draws, from a catalogue until a meter tells better."""
+"""Energy: the machine's power, from a meter if there is one, else from a catalogue."""

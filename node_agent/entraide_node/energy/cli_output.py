@@ -1,4 +1,4 @@
-"""Telling: what a node's meters say, in sentences that a person reads."""
+"""Energy output: the state of a node's meters as sentences."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from entraide_node.owner.files import NodeStatus
 
 
 def energy_sentences(status: NodeStatus, lang: str) -> Iterator[str]:
-    """Yields what the meters of a machine and of its site say, and which of them do not."""
+    """Yields sentences on the readings of machine and site, and on meters without a value."""
     yield from _power_sentences(status.power, lang)
     yield from _site_sentences(status.site, status.surplus_w, lang)
 
@@ -53,7 +53,7 @@ def _site_sentences(site: SiteStatus, surplus_w: float, lang: str) -> Iterator[s
 
 
 def meter_name(kind: str, lang: str) -> str:
-    """Returns what people call a kind of meter."""
+    """Returns the name of a kind of meter."""
     plug = kind.removeprefix("plug_")
     if plug != kind:
         return i18n.text("meter-plug", lang, source=i18n.text(f"meter-{plug}", lang))

@@ -1,8 +1,9 @@
-"""Counters: what a machine's own parts count of the energy that they take.
+"""Energy counters of a machine's components.
 
-Linux tells the processor's energy through RAPL (``/sys/class/powercap``), NVIDIA's driver a card's
-through NVML. Both count parts and not the power supply's losses. A counter's mean power between
-two looks misses nothing, however seldom one looks.
+Linux exposes the processor's energy through RAPL (``/sys/class/powercap``), NVIDIA's driver a
+card's through NVML. Both count components and not the losses of the power supply. Input: the
+counters. Output: joules. The mean power between two readings of a counter is exact for any
+interval.
 """
 
 import contextlib
@@ -18,34 +19,34 @@ POWERCAP = Path("/sys/class/powercap")
 DOMAINS_MAX = 64
 CARDS_MAX = 64
 
-# Why a counter that is there cannot be read; the catalogue has it under `meter-fault-CODE`.
+# Why a counter cannot be read; the message catalogue has the words under `meter-fault-CODE`.
 NOT_ALLOWED = "not_allowed"
 GONE = "gone"
 
 
 class CounterReading(Struct, frozen=True):
-    """Energy counted since some beginning, joules; and the wrap of each part, if it has one."""
+    """Counted energy of each part, joules, and its wrap-around value; 0 for none."""
 
     parts_j: tuple[float, ...]
     wraps_j: tuple[float, ...]
 
 
 class EnergyCounter(Protocol):
-    """Something that counts energy."""
+    """A source of counted energy."""
 
     @property
     def kind(self) -> str:
-        """Its kind; the catalogue has its name under ``meter-KIND``."""
+        """Its kind; the message catalogue has its name under ``meter-KIND``."""
 
     def count(self) -> CounterReading | str:
-        """Returns what it has counted, or the code of why it does not say. May block shortly."""
+        """Returns the counted energy, or the code of a fault. May block briefly."""
 
     def close(self) -> None:
-        """Lets go of what it holds."""
+        """Releases its resources."""
 
 
 class RaplCounter:
-    """The processor's energy, all packages and their memory, or the whole platform's if told."""
+    """The processor's energy: all packages and memory, or the whole platform if counted."""
 
     kind = "rapl"
 
@@ -66,17 +67,17 @@ class RaplCounter:
                 int((domain / "energy_uj").read_text("ascii")) / 1e6 for domain in self._domains
             )
         except PermissionError:
-            return NOT_ALLOWED  # root only, unless the machine's owner opens it
+            return NOT_ALLOWED  # readable by root only, unless the owner changed that
         except (OSError, ValueError):
             return GONE
         return CounterReading(parts_j, self._wraps_j)
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Has nothing to release."""
 
 
 def _find_domains(root: Path) -> tuple[Path, ...]:
-    """The domains that together count the most, none twice."""
+    """The domains that cover most of the machine without overlap."""
     try:
         named = {
             path: (path / "name").read_text("ascii").strip()
@@ -94,7 +95,7 @@ def _find_domains(root: Path) -> tuple[Path, ...]:
 
 
 class NvmlCounter:
-    """The energy of NVIDIA's cards in this machine, all of them."""
+    """The energy of all NVIDIA cards in this machine."""
 
     kind = "nvml"
 
@@ -102,7 +103,9 @@ class NvmlCounter:
         self._clock = clock
         self._cards: tuple[object, ...] = ()
         self._open = False
-        self._summed: dict[int, tuple[float, float]] = {}  # card: when last looked, joules so far
+        self._summed: dict[
+            int, tuple[float, float]
+        ] = {}  # by card: time of the last reading, joules so far
         with contextlib.suppress(pynvml.NVMLError):
             pynvml.nvmlInit()
             self._open = True
@@ -113,7 +116,7 @@ class NvmlCounter:
         return bool(self._cards)
 
     def count(self) -> CounterReading | str:
-        """Asks each card for its counter; one that has none is reckoned by its power now."""
+        """Reads each card's counter; integrates the power of a card that has none."""
         try:
             parts_j = tuple(self._card_j(n, card) for n, card in enumerate(self._cards))
         except pynvml.NVMLError:
@@ -121,7 +124,7 @@ class NvmlCounter:
         return CounterReading(parts_j, (0.0,) * len(parts_j))
 
     def close(self) -> None:
-        """Lets the driver go."""
+        """Releases the driver."""
         if self._open:
             self._open = False
             with contextlib.suppress(pynvml.NVMLError):
@@ -137,9 +140,9 @@ class NvmlCounter:
 
 
 def energy_between_j(before: CounterReading, now: CounterReading) -> float:
-    """Returns the energy between two looks, joules; negative when a counter began anew.
+    """Returns the energy between two readings, joules; negative if a counter was reset.
 
-    A counter that wraps goes on from 0 after its wrap.
+    A counter with a wrap-around value continues from 0 after it.
     """
     total_j = 0.0
     for old_j, new_j, wrap_j in zip(before.parts_j, now.parts_j, now.wraps_j, strict=True):

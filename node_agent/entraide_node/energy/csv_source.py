@@ -1,4 +1,4 @@
-"""CSV sources: the last row of a file that something else appends to."""
+"""CSV source: the last row of a file that another program appends to."""
 
 import asyncio
 import csv
@@ -19,7 +19,7 @@ HEAD_BYTES, TAIL_BYTES = 64 * 1024, 64 * 1024
 
 
 class CsvSource:
-    """A column of a file; the value held when its row says."""
+    """A column of a file; the time of the value is in its row."""
 
     kind = "csv"
 
@@ -28,11 +28,11 @@ class CsvSource:
         self._path = folder / Path(config.file).expanduser()
 
     async def read(self) -> SourceValue | MissingValue:
-        """Reads the file's head and its end, however long it is."""
+        """Reads only the head and the end of the file, whatever its length."""
         return await asyncio.to_thread(self._read)
 
     async def close(self) -> None:
-        """Holds nothing."""
+        """Has nothing to release."""
 
     def _read(self) -> SourceValue | MissingValue:
         try:
@@ -44,7 +44,7 @@ class CsvSource:
             names = next(csv.reader([head.decode("utf-8-sig")]), [])
             complete_rows, _, _ = tail.decode("utf-8").rpartition(
                 "\n"
-            )  # a row without its end is not done
+            )  # a row without a line end is incomplete
             cells = next(csv.reader([complete_rows.rpartition("\n")[2]]), [])
         except (OSError, UnicodeDecodeError, csv.Error) as problem:
             return MissingValue(UNAVAILABLE, type(problem).__name__)

@@ -1,9 +1,9 @@
-"""The hardware catalogue: what machines draw, each figure with its source.
+"""Device catalogue: power figures of machines, each with its source.
 
-It decides which entry stands for a machine, and what is taken when none does: of all entries of
-its kind, the one in the middle by active power, under the name ``default-KIND`` and marked as a
-default. Figures are public facts; ``sources.csv`` says where each comes from and whether it was
-read there, quoted, derived or assumed.
+Input: a machine's name. Output: its catalogue entry. If none matches, the entry is
+``default-KIND``: the figures of the entry of that kind with the median active power, marked as a
+default. Figures are public; ``sources.csv`` says where each comes from, and whether it was read,
+quoted, derived or assumed.
 """
 
 import csv
@@ -26,15 +26,15 @@ class Device(Struct, frozen=True):
 
     Attributes:
         device_id: its identifier.
-        name: as people call it.
+        name: its common name.
         kind: ``apple``, ``nvidia``, ``other`` or ``cpu``.
-        memory_gb: memory that a model may use.
-        idle_w: power at rest.
-        active_w: power while it generates.
-        max_w: the most that it draws.
-        power_scope: what is inside these figures (whole machine at the wall, card only).
+        memory_gb: memory that models may use.
+        idle_w: idle power.
+        active_w: power while it generates tokens.
+        max_w: maximum power.
+        power_scope: what the figures include (whole machine at the wall, card only).
         sources: for each figure, a key of ``sources()``.
-        recognised_as: regular expression over the name that the machine gives itself.
+        recognised_as: regular expression for the name that the system reports.
     """
 
     device_id: str
@@ -51,7 +51,7 @@ class Device(Struct, frozen=True):
 
 @cache
 def devices() -> Mapping[str, Device]:
-    """Returns the catalogue by identifier, the defaults of each kind included."""
+    """Returns the catalogue by identifier, with the default of each kind."""
     rows = csv.DictReader(_read_csv("devices.csv").splitlines())
     by_id = {row["device_id"]: _parse_device(row) for row in rows}
     return MappingProxyType(
@@ -61,13 +61,13 @@ def devices() -> Mapping[str, Device]:
 
 @cache
 def sources() -> Mapping[str, str]:
-    """Returns what each source code stands for, and how far it was checked."""
+    """Returns the citation and the status of each source code."""
     rows = csv.DictReader(_read_csv("sources.csv").splitlines())
     return MappingProxyType({row["code"]: f"{row['citation']} [{row['status']}]" for row in rows})
 
 
 def recognise(name: str, *, kinds: tuple[str, ...]) -> str | None:
-    """Returns the identifier of the first entry of these kinds that goes by this name.
+    """Returns the identifier of the first entry of these kinds whose expression matches a name.
 
     >>> recognise("NVIDIA GeForce RTX 4090", kinds=("nvidia",))
     'rtx-4090-24'
@@ -83,13 +83,14 @@ def recognise(name: str, *, kinds: tuple[str, ...]) -> str | None:
 def device_power(
     device: str, *, basis: Basis, idle_w: float | None = None, active_w: float | None = None
 ) -> Power | EngineProblem:
-    """Returns what a machine draws, for its node's card.
+    """Returns a machine's power for its node's card.
 
     Args:
         device: identifier in the catalogue.
-        basis: how the device was found: estimated when recognised or named, default when not.
-        idle_w: power at rest, if its owner knows it.
-        active_w: power at work, if its owner knows it; given both, they hold, as declared.
+        basis: ``estimated`` if the device was recognised or configured, else ``default``.
+        idle_w: idle power, if the owner knows it.
+        active_w: active power, if the owner knows it; if both are given, they are used, as
+            ``declared``.
     """
     entry = devices().get(device)
     if idle_w is not None and active_w is not None:

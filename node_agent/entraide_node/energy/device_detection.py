@@ -1,8 +1,8 @@
-"""Which machine this is, as far as it says itself.
+"""Device detection: the catalogue identifier of this machine.
 
-It asks the system (on a Mac its profiler, elsewhere NVIDIA's tool, else the processor's name) and
-looks the answer up in the catalogue. What it cannot recognise it calls the default of its kind,
-never something near. One accelerator is looked at: the first.
+Input: the name that the system reports (a Mac's profiler, NVIDIA's tool, or the processor's name).
+Output: the matching catalogue entry, or the default of its kind; an approximate match is never
+used. Only the first accelerator is considered.
 """
 
 import subprocess
@@ -25,11 +25,11 @@ _NVIDIA = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
 def detect_device(*, gpu: bool) -> tuple[str, Basis]:
     """Returns the machine's identifier in the catalogue, and ``estimated`` or ``default``.
 
-    Blocks for as long as the system takes to answer: call it off the event loop.
+    Blocks until the system responds: call it off the event loop.
 
     Args:
-        gpu: whether the engine computes on the graphics processor. The llama.cpp that comes as a
-            wheel does so on Macs only; elsewhere a card in the machine does not count.
+        gpu: whether the engine computes on the graphics processor. The bundled llama.cpp does so on
+            Macs only.
     """
     if sys.platform == "darwin":
         return apple_device(run_command(_MAC))
@@ -39,7 +39,7 @@ def detect_device(*, gpu: bool) -> tuple[str, Basis]:
 
 
 def apple_device(profile: str) -> tuple[str, Basis]:
-    """Recognises a Mac by its form and chip, or by its chip in another form."""
+    """Recognises a Mac by model and chip, or by its chip in another model."""
     try:
         sections = decode_json(profile, type=dict[str, list[dict[str, object]]])
         hardware = sections["SPHardwareDataType"][0]
@@ -68,7 +68,7 @@ def cpu_device(name: str) -> tuple[str, Basis]:
 
 
 def run_command(command: list[str]) -> str:
-    """Returns what a command of the system prints; "" when it is not there, fails or is slow."""
+    """Returns the output of a system command; "" if it is missing, fails or is slow."""
     try:
         answer = subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=ASK_TIMEOUT_S

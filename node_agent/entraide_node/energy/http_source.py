@@ -1,7 +1,7 @@
-"""HTTP sources: a page with JSON, and a sensor of Home Assistant.
+"""HTTP sources: a JSON document, and a sensor of Home Assistant.
 
-It decides how they are asked and how old an answer is; a redirect is refused, for the owner named
-one device. Each source keeps its own connection.
+Input: the source's configuration. Output: its value with the time of the measurement. A redirect is
+refused, because the owner named one device. Each source keeps its own connection.
 """
 
 import asyncio
@@ -32,18 +32,18 @@ from entraide_node.energy.source_values import (
 
 TIMEOUT_S = 3.0
 
-# What Home Assistant's units of power come to, watts.
+# Home Assistant's units of power, in watts.
 UNITS = {"W": 1.0, "kW": 1_000.0, "MW": 1_000_000.0, "mW": 0.001, "%": 1.0, "": 1.0}
 
 
 class JsonClient:
-    """Asks one server for JSON."""
+    """An HTTP client for JSON documents of one server."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, url: str, *, token: str = "") -> Any | MissingValue:
-        """Returns what a page says, decoded."""
+        """Returns a document, decoded."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with (
@@ -80,7 +80,7 @@ class JsonClient:
 
 
 class HttpSource:
-    """A number on a page; it held when the page was asked."""
+    """A number in a document; its time is that of the request."""
 
     kind = "http"
 
@@ -93,7 +93,7 @@ class HttpSource:
             self.kind = config.shape
 
     async def read(self) -> SourceValue | MissingValue:
-        """Asks the page."""
+        """Requests the document."""
         config, token = self._config, ""
         if config.token_file or config.token_env:
             secret = read_secret(self._folder, file=config.token_file, env=config.token_env)
@@ -114,7 +114,7 @@ class HttpSource:
 
 
 class HomeAssistantSource:
-    """A sensor's state; it held when Home Assistant last heard from the sensor."""
+    """A sensor's state; its time is that of the sensor's last report."""
 
     kind = "home_assistant"
 
@@ -125,7 +125,7 @@ class HomeAssistantSource:
         self._client = JsonClient()
 
     async def read(self) -> SourceValue | MissingValue:
-        """Asks for the state."""
+        """Requests the state."""
         config = self._config
         token = read_secret(self._folder, file=config.token_file, env=config.token_env)
         if token is None:
@@ -141,7 +141,7 @@ class HomeAssistantSource:
 
 
 def _parse_state(document: Any, *, scale: float) -> SourceValue | MissingValue:
-    """A state as the REST API tells it: ``state``, ``attributes`` and when it was reported."""
+    """Parses a state of the REST API: ``state``, ``attributes`` and the time of its report."""
     if not isinstance(document, dict):
         return MissingValue(UNREADABLE, "no state")
     state, attributes = document.get("state"), document.get("attributes")
@@ -152,7 +152,7 @@ def _parse_state(document: Any, *, scale: float) -> SourceValue | MissingValue:
     if number is None or not isinstance(unit, str) or unit not in UNITS:
         shown = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
         return MissingValue(UNREADABLE, f"no power: unit {shown}")
-    # `last_reported` is newer than `last_updated` where a sensor says the same again.
+    # `last_reported` is newer than `last_updated` if a sensor repeats its value.
     moment = document.get("last_reported") or document.get("last_updated")
     try:
         at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()

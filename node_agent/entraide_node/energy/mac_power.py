@@ -1,8 +1,7 @@
-"""A Mac's own power telemetry, without root.
+"""A Mac's power telemetry, read without root.
 
-``powermetrics`` wants root, which an agent never has. A portable Mac's battery controller tells
-the whole machine's load through ``ioreg``; a Mac without a battery tells nothing, and the
-catalogue stands for it.
+Input: ``ioreg``'s properties of the battery controller. Output: the machine's power in watts; None
+on a Mac without a battery, for which the catalogue is used. (``powermetrics`` would need root.)
 """
 
 import plistlib
@@ -15,15 +14,15 @@ _IOREG = ["/usr/sbin/ioreg", "-rw0", "-c", "AppleSmartBattery", "-a"]
 
 
 def mac_power_w() -> float | None:
-    """Returns what the machine draws now, watts; None where nothing tells. Blocks shortly."""
+    """Returns the machine's current power, watts; None if it cannot be read. Blocks briefly."""
     return battery_power_w(_read_registry()) if sys.platform == "darwin" else None
 
 
 def battery_power_w(plist: bytes) -> float | None:
-    """Reads the controller's properties.
+    """Parses the battery controller's properties.
 
-    ``SystemLoad`` is the machine's load in milliwatts; without it, on battery, amperage times
-    voltage is (mA, signed, and mV).
+    ``SystemLoad`` is the machine's power in milliwatts. Without it, and on battery, the power is
+    the signed amperage (mA) times the voltage (mV).
     """
     try:
         entries = plistlib.loads(plist)
@@ -51,7 +50,7 @@ def _read_registry() -> bytes:
 
 
 def _signed(number: object) -> int | None:
-    """The registry tells negative numbers as unsigned ones of 64 bits."""
+    """Converts a negative number that the registry shows as an unsigned one of 64 bits."""
     if not isinstance(number, int):
         return None
     return number - 2**64 if number >= 2**63 else number

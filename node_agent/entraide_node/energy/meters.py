@@ -1,8 +1,9 @@
-"""Meters: the sources of a machine's power, best first.
+"""Power meters of a machine, best first.
 
-It decides the order: a plug that the owner names (the whole machine, at the wall), then the
-machine's own counters, then the telemetry of a portable Mac. What is behind all of them, the
-hardware catalogue, is no meter. Whether a reading is believed, ``core.meter_health`` decides.
+Input: the configuration and the machine's counters. Output: meters in this order: a smart plug that
+the owner named (whole machine, at the wall), the machine's own counters, the telemetry of a
+portable Mac. Without a meter, the device catalogue is used. ``core.meter_health`` decides whether a
+reading is accepted.
 """
 
 import asyncio
@@ -25,18 +26,18 @@ from entraide_node.energy.source_config import SourceConfig
 from entraide_node.energy.source_factory import make_source
 from entraide_node.energy.source_values import NOT_YET, UNAVAILABLE, MissingValue, ValueSource
 
-STALE_S = 60.0  # of a plug's word
-FIRST_VALUE_S = 60.0  # until a plug that speaks by itself must have spoken
-READ_INTERVAL_MIN_S = 0.05  # two looks at a counter closer than this tell nothing
+STALE_S = 60.0  # age from which a plug's value is not used
+FIRST_VALUE_S = 60.0  # time that a plug has to send its first value
+READ_INTERVAL_MIN_S = 0.05  # readings of a counter closer than this are imprecise
 
 
 class PowerReading(Struct, frozen=True):
-    """What a meter says.
+    """A meter's reading.
 
     Attributes:
-        power_w: mean power since the last look, or now for a meter that does not count; None
-            where there is nothing new, or where ``fault`` says why.
-        fault: stable code of why there is none, or "".
+        power_w: mean power since the last reading, or the current power of a meter that does not
+            count; None if there is no new value, or if ``fault`` is set.
+        fault: stable code of why there is no value, or "".
     """
 
     power_w: float | None
@@ -44,21 +45,21 @@ class PowerReading(Struct, frozen=True):
 
 
 class PowerMeter(Protocol):
-    """A source of a machine's power."""
+    """A meter of a machine's power."""
 
     @property
     def kind(self) -> str:
-        """Its kind; the catalogue has its name under ``meter-KIND``."""
+        """Its kind; the message catalogue has its name under ``meter-KIND``."""
 
     async def read(self) -> PowerReading:
-        """Looks once."""
+        """Reads the meter once."""
 
     async def close(self) -> None:
-        """Lets go of what it holds."""
+        """Releases its resources."""
 
 
 class CounterMeter:
-    """Counters of the machine's parts, added up."""
+    """The sum of the counters of the machine's components."""
 
     def __init__(
         self, counters: tuple[EnergyCounter, ...], clock: Callable[[], float] = time.monotonic
@@ -69,7 +70,7 @@ class CounterMeter:
         self._previous: tuple[float, tuple[CounterReading, ...]] | None = None
 
     async def read(self) -> PowerReading:
-        """Returns the mean power since the last look."""
+        """Returns the mean power since the last reading."""
         return await asyncio.to_thread(self._read)
 
     async def close(self) -> None:
@@ -98,7 +99,7 @@ class CounterMeter:
 
 
 class PlugMeter:
-    """A device of the owner's that tells power: a smart plug, or a sensor of Home Assistant."""
+    """A device of the owner that reports power: a smart plug, or a sensor of Home Assistant."""
 
     def __init__(self, source: ValueSource, now: Callable[[], float] = time.time) -> None:
         self.kind = f"plug_{source.kind}"
@@ -108,7 +109,7 @@ class PlugMeter:
         self._asked_at: float | None = None
 
     async def read(self) -> PowerReading:
-        """Returns its newest word, once; the same word again is nothing new."""
+        """Returns its newest value once; a value that was returned before is not new."""
         value, now = await self._source.read(), self._now()
         if self._asked_at is None:
             self._asked_at = now
@@ -133,12 +134,12 @@ class MacMeter:
     kind = "mac"
 
     async def read(self) -> PowerReading:
-        """Asks the registry."""
+        """Reads the registry."""
         power_w = await asyncio.to_thread(mac_power_w)
         return PowerReading(power_w, "" if power_w is not None else UNAVAILABLE)
 
     async def close(self) -> None:
-        """Holds nothing."""
+        """Has nothing to release."""
 
 
 async def find_meters(
@@ -147,11 +148,11 @@ async def find_meters(
     """Returns the meters of this machine, best first.
 
     Args:
-        plug: what the owner says of a plug.
-        counters: whether the machine's own counters may be asked.
-        gpu: whether the engine may compute on a graphics card. Counters count only where they
-            cover the part that does the work.
-        folder: the agent's own.
+        plug: configuration of a smart plug.
+        counters: whether the machine's own counters may be read.
+        gpu: whether the engine may use a graphics card. Counters are used only if they cover the
+            component that computes.
+        folder: the agent's folder.
     """
     meters: list[PowerMeter] = []
     if plug is not None:
@@ -170,6 +171,6 @@ def _find_own_meters(*, gpu: bool) -> list[PowerMeter]:
             parts: tuple[EnergyCounter, ...] = (nvml, rapl) if readable else (nvml,)
             return [CounterMeter(parts)]
         nvml.close()
-    if rapl:  # closed to us, it stays in line all the same, so that the status can say so
+    if rapl:  # an unreadable counter stays in the list, so that the status can report it
         return [CounterMeter((rapl,))]
     return [MacMeter()] if mac_power_w() is not None else []

@@ -1,7 +1,8 @@
-"""MQTT sources: the last payload of a topic.
+"""MQTT source: the last payload of a topic.
 
-It decides that a retained message tells nothing: nobody knows how old it is. A broker that is away
-is called again, at first soon and then ever more seldom.
+Input: the source's configuration. Output: the newest value with the time of its arrival. A retained
+message is ignored, because its age is unknown. A lost connection is retried with exponential
+back-off.
 """
 
 import asyncio
@@ -30,12 +31,12 @@ from entraide_node.energy.source_values import (
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
 TIMEOUT_S = 5.0
-QUEUED_MAX = 64  # messages that wait to be read; of more the broker's last ones win
-REFUSALS = frozenset({4, 5, 134, 135})  # CONNACK codes of MQTT 3.1.1 and 5: not authorised
+QUEUED_MAX = 64  # buffered messages
+REFUSALS = frozenset({4, 5, 134, 135})  # CONNACK codes of MQTT 3.1.1 and 5 for "not authorised"
 
 
 class MqttSource:
-    """A topic, listened to from the first reading on."""
+    """A topic, subscribed to from the first reading on."""
 
     kind = "mqtt"
 
@@ -49,13 +50,13 @@ class MqttSource:
             self.kind = config.shape
 
     async def read(self) -> SourceValue | MissingValue:
-        """Returns what was last heard."""
+        """Returns the newest value."""
         if self._listening is None:
             self._listening = asyncio.create_task(self._listen_for_ever(), name="mqtt")
         return self._last
 
     async def close(self) -> None:
-        """Hangs up."""
+        """Disconnects."""
         if self._listening is not None:
             self._listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -63,7 +64,7 @@ class MqttSource:
             self._listening = None
 
     async def _listen_for_ever(self) -> None:
-        import aiomqtt  # noqa: PLC0415  (a node without a broker does not pay for it)
+        import aiomqtt  # noqa: PLC0415  (imported only with a configured broker)
 
         wait_s = RETRY_MIN_S
         while True:
@@ -81,7 +82,7 @@ class MqttSource:
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
 
     def _missed(self, missing: MissingValue) -> None:
-        """What was heard before stays, and grows old."""
+        """Notes a fault unless there is a value; a value stays until it is stale."""
         if isinstance(self._last, MissingValue):
             self._last = missing
 

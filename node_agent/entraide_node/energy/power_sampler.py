@@ -1,9 +1,9 @@
-"""The sampler: looks at the machine's power, about once a second while jobs run.
+"""Power sampler: reads the machine's power, about once a second while jobs run.
 
-It decides which meter is asked: the first in line that is trusted. A reading that is not believed
-is dropped, and where a meter is put aside the next one stands in, at last the catalogue; each
-change is logged and told in the node's status. The sharing among jobs is
-``core.energy_allocation``'s.
+Input: the meters, best first, and the begin and end of jobs. Output: the energy of each job through
+``core.energy_allocation``, and the machine's power. The first meter that is not suspended
+(``core.meter_health``) is read; if all are suspended, the device catalogue is used. Each change of
+meter is logged and is in the node's status.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from entraide_node.energy.source_values import UNREADABLE
 
 BUSY_INTERVAL_S = 1.0
 IDLE_INTERVAL_S = 5.0
-POWER_CHANGE = 0.15  # of idle or active power, for the node to say anew what it draws
+POWER_CHANGE = 0.15  # relative change of idle or active power that is advertised
 
 
 class PowerStatus(Struct, frozen=True):
-    """What the status says of the machine's power.
+    """The machine's power, for the status.
 
     Attributes:
         kind: of the meter in use, or ``catalogue``.
-        power_w: its last reading, watts; None where there is none.
-        basis: how energy is obtained now.
-        aside: kind of a better meter that is not believed, or "".
-        fault: why not.
+        power_w: its last reading, watts; None without one.
+        basis: of the energy figures now.
+        aside: kind of a better meter that is suspended, or "".
+        fault: why it is suspended.
     """
 
     kind: str = "catalogue"
@@ -44,7 +44,7 @@ class PowerStatus(Struct, frozen=True):
 
 
 class PowerSampler:
-    """Shares a machine's energy among its jobs, with what its meters say."""
+    """Allocates a machine's energy to its jobs, with the readings of its meters."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class PowerSampler:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Looks at nothing yet.
+        """Reads nothing yet.
 
         Args:
-            power: from the owner or the catalogue.
+            power: of the owner or the catalogue.
             meters: best first.
-            clock: seconds, never going back; the runs' one.
+            clock: monotonic, seconds; the clock of the runs.
         """
         self._clock = clock
         self._meters = meters
@@ -71,34 +71,34 @@ class PowerSampler:
         self._load_changed = asyncio.Event()
         self._log = structlog.get_logger("entraide.node")
 
-    # What the runs tell it.
+    # For runs.
 
     def begin_job(self, job: str, at: float) -> None:
-        """A job begins to be computed."""
+        """Begins to charge a job."""
         self._energy.begin_job(job, at)
         if self._energy.running == 1:
             self._load_changed.set()
 
     def note_first_token(self, job: str, at: float) -> None:
-        """A job's prefill is over."""
+        """Ends a job's prefill."""
         self._energy.note_first_token(job, at)
 
     def end_job(self, job: str, at: float) -> JobEnergy:
-        """A job is over; returns what it is charged."""
+        """Ends a job; returns its energy."""
         energy = self._energy.end_job(job, at)
         if not self._energy.running:
             self._load_changed.set()
         return energy
 
-    # What it tells.
+    # Power.
 
     @property
     def added_w(self) -> float:
-        """What running adds to the machine's power now, watts."""
+        """Power that jobs add to the idle power now, watts."""
         return self._energy.added_w if self._energy.running else 0.0
 
     def power(self) -> Power:
-        """Returns the machine's power for the node's card; small changes are not told."""
+        """Returns the machine's power for the node's card; small changes are left out."""
         now, advertised = self._energy.power, self._advertised
         if now.basis is not advertised.basis or any(
             abs(new_w - old_w) > POWER_CHANGE * max(1.0, old_w)
@@ -111,7 +111,7 @@ class PowerSampler:
         return self._advertised
 
     def status(self) -> PowerStatus:
-        """Returns what the status says."""
+        """Returns the status of the machine's power."""
         aside = next((meter.kind for meter in self._meters if self._health[meter.kind].fault), "")
         return PowerStatus(
             kind=self._meter_in_use or "catalogue",
@@ -121,12 +121,12 @@ class PowerSampler:
             fault=self._health[aside].fault if aside else "",
         )
 
-    # Its life.
+    # Sampling.
 
     async def run(self) -> None:
-        """Looks for ever: each second while jobs run, else each five, and as a run begins."""
+        """Samples forever: each second while jobs run, else every five, and when a job begins."""
         if not self._meters:
-            await asyncio.Event().wait()  # a part of the agent's life ends with the agent
+            await asyncio.Event().wait()  # the agent cancels it
         try:
             while True:
                 await self.sample()
@@ -145,7 +145,7 @@ class PowerSampler:
                 await meter.close()
 
     async def sample(self) -> None:
-        """Asks the best meter that is trusted, once."""
+        """Reads the best meter that is not suspended, once."""
         for meter in self._meters:
             health = self._health[meter.kind]
             if not health.is_usable(self._clock()):
@@ -154,7 +154,7 @@ class PowerSampler:
             reading = await self._read(meter)
             at = self._clock()
             if reading.power_w is None and not reading.fault:
-                self._select_meter(meter.kind, at)  # a window that is open grows
+                self._select_meter(meter.kind, at)  # the current window continues
                 return
             fault_before = health.fault
             if reading.power_w is None:
@@ -169,13 +169,13 @@ class PowerSampler:
             if health.fault != fault_before:
                 self._log.warning("node.meter_doubted", meter=meter.kind, fault=health.fault)
             if health.is_usable(at) and self._meter_in_use == meter.kind:
-                return  # one bad reading: the window grows until the next good one
+                return  # after one bad reading, the window continues
         self._select_meter("", self._clock())
 
     async def _read(self, meter: PowerMeter) -> PowerReading:
         try:
             return await meter.read()
-        except Exception:  # noqa: BLE001  (a driver's bug must not take the node away)
+        except Exception:  # noqa: BLE001  (a driver's bug must not stop the node)
             self._log.exception("node.meter_broken", meter=meter.kind)
             return PowerReading(None, UNREADABLE)
 

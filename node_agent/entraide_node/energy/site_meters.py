@@ -1,9 +1,9 @@
-"""The site's meters: asked every few seconds, and what they come to told as one surplus.
+"""Site meters: reads the meters of a site every few seconds, and advertises their surplus.
 
-It decides how long a value is used, and that a surplus is told anew only when it has changed by
-enough to matter: a heartbeat changes only when there is something to tell. Where the meters tell
-too little, the owner's declaration holds, and else no surplus. The arithmetic is
-``core.site_surplus``'s.
+Input: the configured meters and the power that the node's jobs add. Output: ``EnergyStatus`` with
+the surplus of ``core.site_surplus``. A new surplus is advertised only if it differs by
+``CHANGE_PART`` and ``CHANGE_W``, or if half of its validity has passed. If the meters give no
+surplus, the owner's declaration is used, else none.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ from entraide_node.energy.source_values import (
     ValueSource,
 )
 
-CHANGE_PART, CHANGE_W = 0.05, 20.0  # a smaller change of the surplus is not told
+CHANGE_PART, CHANGE_W = 0.05, 20.0  # a smaller change of the surplus is not advertised
 ASK_TIMEOUT_S = 10.0
 POWER_MAX_W = 1e9
 
 
 class SiteStatus(Struct, frozen=True):
-    """What the status says of the site's meters.
+    """The site's meters, for the status.
 
     Attributes:
-        surplus_w: what is advertised; None where the meters tell no surplus.
-        basis: how it was obtained.
-        kinds: of the meters behind it, with a plus sign between them.
-        age_s: of its oldest value.
-        role: the meter that tells nothing, by its table's name, or "".
-        fault: why not.
+        surplus_w: the advertised surplus; None if the meters give none.
+        basis: of the surplus.
+        kinds: kinds of the meters behind it, joined by plus signs.
+        age_s: age of its oldest value.
+        role: table name of a meter without a value, or "".
+        fault: why it has none.
     """
 
     surplus_w: float | None = None
@@ -63,13 +63,13 @@ class SiteMeters:
         added_w: Callable[[], float] = lambda: 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Asks nothing yet.
+        """Reads nothing yet.
 
         Args:
-            config: which meters there are.
-            folder: where relative paths begin.
-            added_w: what this node's work adds to the site's use.
-            now: seconds since the epoch.
+            config: of the meters.
+            folder: base of relative paths.
+            added_w: returns the power that this node's jobs add to the site's consumption.
+            now: returns seconds since the epoch.
         """
         self._config = config or EnergyConfig()
         self._sources: Mapping[str, ValueSource] = {
@@ -84,9 +84,9 @@ class SiteMeters:
         self._log = structlog.get_logger("entraide.node")
 
     async def run(self) -> None:
-        """Asks for ever."""
+        """Reads the meters forever."""
         if not self._sources:
-            await asyncio.Event().wait()  # a part of the agent's life ends with the agent
+            await asyncio.Event().wait()  # the agent cancels it
         try:
             while True:
                 await self.poll()
@@ -95,12 +95,12 @@ class SiteMeters:
             await self.close()
 
     async def close(self) -> None:
-        """Lets go of each meter."""
+        """Closes each meter."""
         for source in self._sources.values():
             await source.close()
 
     async def poll(self) -> None:
-        """Asks each meter once, all at the same time."""
+        """Reads all meters once, concurrently."""
         await asyncio.gather(*(self._read_source(role) for role in self._sources))
 
     async def _read_source(self, role: str) -> None:
@@ -109,7 +109,7 @@ class SiteMeters:
                 answer = await self._sources[role].read()
         except TimeoutError:
             answer = MissingValue(UNAVAILABLE, "no answer")
-        except Exception:  # noqa: BLE001  (a driver's bug must not take the node away)
+        except Exception:  # noqa: BLE001  (a driver's bug must not stop the node)
             self._log.exception("node.site_meter_broken", role=role)
             answer = MissingValue(UNREADABLE)
         if isinstance(answer, SourceValue) and abs(answer.number) > POWER_MAX_W:
@@ -122,7 +122,7 @@ class SiteMeters:
         self._faults[role] = fault
 
     def current_status(self, now: float) -> EnergyStatus | None:
-        """Returns what to advertise at a moment; None when the meters tell no surplus."""
+        """Returns what to advertise at a time; None if the meters give no surplus."""
         surplus = self._surplus(now)
         if surplus is None:
             self._advertised = None
@@ -139,7 +139,7 @@ class SiteMeters:
         return self._advertised
 
     def status(self) -> SiteStatus:
-        """Returns what the status says."""
+        """Returns the status of the site's meters."""
         now = self._now()
         status = self.current_status(now)
         silent = next((role for role in self._sources if self._value(role, now) is None), "")
@@ -153,7 +153,7 @@ class SiteMeters:
         )
 
     def _has_changed(self, old: EnergyStatus, surplus: Surplus, now: float) -> bool:
-        """Whether the surplus is to be told anew: half of its time is over, or it changed."""
+        """Whether a new surplus must be advertised."""
         if now >= old.expires_at - self._config.stale_s / 2:
             return True
         change_w = abs(surplus.surplus_w - old.surplus_w)
@@ -166,7 +166,7 @@ class SiteMeters:
         value = {role: self._value(role, now) for role in self._sources}
         declared_use = self._config.own_use_w
         if "battery" in value and value["battery"] is None:
-            return None  # it could be taking all of it
+            return None  # the battery may be taking the whole surplus
         readings = SiteReadings(
             surplus_w=value.get("surplus"),
             generation_w=value.get("generation"),

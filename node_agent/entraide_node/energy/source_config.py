@@ -1,7 +1,7 @@
-"""Sources: where one number of a site or a machine is read, as its owner writes it down.
+"""Source configuration: where one number of a site or a machine is read.
 
-It decides the keys of each kind and what is wrong with them; how a source is asked, its own module
-knows. A secret never stands here: the file or the variable that holds it does.
+Input: a table of ``node.toml``. Output: one struct per kind of source, and the first fault of a
+table. Secrets are not in the configuration: a file or an environment variable holds them.
 """
 
 import re
@@ -16,7 +16,7 @@ UNIT_MAX = 247  # of Modbus
 TOPIC_CHARS_MAX = 1_024
 PATH_CHARS_MAX = 1_024
 
-# Where known makers put power, watts, as JMESPath. What a maker's older devices say comes later.
+# JMESPath of the power in watts in the documents of known makers; newer devices first.
 SHAPES = {
     "shelly": "apower || total_act_power || power || emeters[].power || meters[].power",
     "tasmota": "ENERGY.Power || StatusSNS.ENERGY.Power",
@@ -28,12 +28,12 @@ SHAPES = {
 class Sunspec(
     Struct, frozen=True, tag_field="kind", tag="sunspec", forbid_unknown_fields=True, kw_only=True
 ):
-    """An inverter, meter or battery that speaks SunSpec over Modbus/TCP.
+    """An inverter, meter or battery with SunSpec over Modbus/TCP.
 
     Attributes:
-        host, port: where it listens.
+        host, port: its address.
         unit: its Modbus unit.
-        scale: what its value is multiplied with; -1 turns its sign.
+        scale: factor on its value; -1 reverses its sign.
     """
 
     host: str
@@ -50,13 +50,13 @@ class HomeAssistant(
     forbid_unknown_fields=True,
     kw_only=True,
 ):
-    """A sensor of Home Assistant, over its REST API. W, kW and MW are told apart by its unit.
+    """A sensor of Home Assistant over its REST API; W, kW and MW are converted by its unit.
 
     Attributes:
         url: base address, without ``/api``.
-        entity: for instance ``sensor.solar_power``.
-        token_file, token_env: where its long-lived access token is: a file, or a variable.
-        scale: what its value is multiplied with.
+        entity: for example ``sensor.solar_power``.
+        token_file, token_env: a file or a variable with a long-lived access token.
+        scale: factor on its value.
     """
 
     url: str
@@ -72,13 +72,13 @@ class Mqtt(
     """A topic of an MQTT broker.
 
     Attributes:
-        host, port: where the broker listens.
-        topic: which topic; wildcards are not allowed.
-        shape: ``shelly``, ``tasmota``, ``zigbee2mqtt`` or ``number``; "" when ``path`` says it.
-        path: JMESPath expression over the payload's JSON.
-        username, password_file, password_env: how to sign in; the password in a file or variable.
-        tls: whether the broker speaks TLS.
-        scale: what its value is multiplied with.
+        host, port: address of the broker.
+        topic: without wildcards.
+        shape: ``shelly``, ``tasmota``, ``zigbee2mqtt`` or ``number``; "" if ``path`` is given.
+        path: JMESPath expression on the payload's JSON.
+        username, password_file, password_env: credentials; the password is in a file or a variable.
+        tls: whether the broker uses TLS.
+        scale: factor on its value.
     """
 
     host: str
@@ -96,14 +96,14 @@ class Mqtt(
 class Http(
     Struct, frozen=True, tag_field="kind", tag="http", forbid_unknown_fields=True, kw_only=True
 ):
-    """Any page that answers with JSON.
+    """A JSON document over HTTP.
 
     Attributes:
-        url: the page.
-        shape: ``shelly``, ``tasmota`` or ``number``; "" when ``path`` says it.
-        path: JMESPath expression over its JSON.
-        token_file, token_env: a bearer token, in a file or a variable, if it needs one.
-        scale: what its value is multiplied with.
+        url: of the document.
+        shape: ``shelly``, ``tasmota`` or ``number``; "" if ``path`` is given.
+        path: JMESPath expression on the document.
+        token_file, token_env: a file or a variable with a bearer token, if one is needed.
+        scale: factor on its value.
     """
 
     url: str
@@ -117,13 +117,13 @@ class Http(
 class CsvFile(
     Struct, frozen=True, tag_field="kind", tag="csv", forbid_unknown_fields=True, kw_only=True
 ):
-    """The last row of a CSV file that something else appends to.
+    """The last row of a CSV file that another program appends to.
 
     Attributes:
-        file: path; relative to the agent's own folder.
+        file: path; relative to the agent's folder.
         column: column of the value.
-        time_column: column of when it held, ISO 8601; without a zone it is UTC.
-        scale: what its value is multiplied with.
+        time_column: column of its time, ISO 8601; UTC if it has no zone.
+        scale: factor on its value.
     """
 
     file: str
@@ -136,7 +136,7 @@ SourceConfig = Sunspec | HomeAssistant | Mqtt | Http | CsvFile
 
 
 class ConfigFault(Struct, frozen=True):
-    """What is wrong in a table: the key below it, a stable code, and what stands there."""
+    """A fault of a table: its key, a stable code, and the value."""
 
     key: str
     fault: str
@@ -144,7 +144,7 @@ class ConfigFault(Struct, frozen=True):
 
 
 def find_fault(source: SourceConfig) -> ConfigFault | None:
-    """Returns what is wrong with a source, or None; whether it answers is not asked."""
+    """Returns the fault of a source's configuration, or None; the source is not read."""
     match source:
         case Sunspec():
             if not 0 <= source.unit <= UNIT_MAX:
@@ -167,7 +167,7 @@ def find_fault(source: SourceConfig) -> ConfigFault | None:
 
 
 def value_expression(source: Mqtt | Http) -> str:
-    """Returns the JMESPath expression that finds a source's value."""
+    """Returns the JMESPath expression of a source's value."""
     return source.path or SHAPES[source.shape or "number"]
 
 

@@ -1,4 +1,4 @@
-"""Makes the source that an owner's file names."""
+"""Source factory: builds the source that an owner configured."""
 
 from pathlib import Path
 
@@ -14,15 +14,15 @@ from entraide_node.energy.source_values import ValueSource
 
 
 def make_source(config: SourceConfig, *, role: str, folder: Path) -> ValueSource:
-    """Returns a source that is asked nothing yet.
+    """Returns a source that has not been read yet.
 
     Args:
-        config: what the owner wrote.
-        role: the table's name: ``generation``, ``use``, ``grid``, ``surplus``, ``battery``,
+        config: of the source.
+        role: name of its table: ``generation``, ``use``, ``grid``, ``surplus``, ``battery``,
             ``charge``, or ``meter`` for the machine's own.
-        folder: where relative paths begin.
+        folder: base of relative paths.
     """
-    # Each library is loaded by the node that needs it.
+    # A library is imported only if its source is configured.
     match config:
         case Sunspec():
             from entraide_node.energy.sunspec_source import SunspecSource  # noqa: PLC0415

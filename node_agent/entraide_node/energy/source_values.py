@@ -1,6 +1,6 @@
-"""Values: one number with its moment, and the ways in which it can fail to come.
+"""Source values: one number with its time, or the reason for its absence.
 
-It decides what counts as a number in what a device says. Who asks the device, stands elsewhere.
+Input: a device's document. Output: a finite number; anything else counts as no number.
 """
 
 import os
@@ -16,7 +16,7 @@ SECRET_BYTES_MAX = 4_096
 PHASES_MAX = 64
 NUMBER_MAX = 1e15
 
-# Why there is no value; the catalogue has the words under `meter-fault-CODE`.
+# Why there is no value; the message catalogue has the words under `meter-fault-CODE`.
 UNREACHABLE = "unreachable"
 REFUSED = "refused"
 UNREADABLE = "unreadable"
@@ -26,35 +26,35 @@ NO_SECRET = "no_secret"  # noqa: S105  (a code)
 
 
 class SourceValue(Struct, frozen=True):
-    """A number, and when it held, seconds since the epoch."""
+    """A number and the time of its measurement, seconds since the epoch."""
 
     number: float
     at: float
 
 
 class MissingValue(Struct, frozen=True):
-    """Why there is no value: a stable code, and for the log a few words that hold no secret."""
+    """Why there is no value: a stable code, and a detail for the log that contains no secret."""
 
     fault: str
     detail: str = ""
 
 
 class ValueSource(Protocol):
-    """Where one number is read."""
+    """A source of one number."""
 
     @property
     def kind(self) -> str:
-        """Its kind; the catalogue has its name under ``meter-KIND``."""
+        """Its kind; the message catalogue has its name under ``meter-KIND``."""
 
     async def read(self) -> SourceValue | MissingValue:
-        """Returns the newest value that it knows."""
+        """Returns its newest value."""
 
     async def close(self) -> None:
-        """Lets go of what it holds."""
+        """Releases its resources."""
 
 
 def extract_number(document: Any, expression: str) -> float | None:
-    """Returns the number that an expression finds in decoded JSON; several are added up.
+    """Returns the number that an expression selects in decoded JSON; several are added up.
 
     >>> extract_number({"ENERGY": {"Power": [12, 30.5]}}, "ENERGY.Power")
     42.5
@@ -62,7 +62,7 @@ def extract_number(document: Any, expression: str) -> float | None:
     try:
         result = jmespath.search(expression, document)
     except (JMESPathError, ArithmeticError, RecursionError, TypeError, ValueError):
-        return None  # a function of the expression was given what it does not take
+        return None  # an expression's function got an argument of the wrong type
     parts = result if isinstance(result, list) else [result]
     if not 0 < len(parts) <= PHASES_MAX:
         return None
@@ -71,7 +71,7 @@ def extract_number(document: Any, expression: str) -> float | None:
 
 
 def parse_number(value: Any) -> float | None:
-    """Returns what was said as a finite number; None when it is none."""
+    """Returns a value as a finite number; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -82,7 +82,7 @@ def parse_number(value: Any) -> float | None:
 
 
 def read_secret(folder: Path, *, file: str, env: str) -> str | None:
-    """Returns a secret from the file or the variable that holds it; None when it is not there."""
+    """Returns a secret from its file or variable; None if it is missing."""
     if not file:
         return os.environ.get(env, "").strip() or None
     try:

@@ -1,8 +1,8 @@
-"""SunSpec sources: power or charge of an inverter, a meter or a battery, over Modbus/TCP.
+"""SunSpec source: power or charge of an inverter, a meter or a battery over Modbus/TCP.
 
-It decides which of the device's models answers the owner's question, and where in a model the
-number stands (SunSpec Device Information Model Specification; offsets from the model's first
-register). It walks the device's list of models once and reads one block from then on.
+Input: the device's registers. Output: one number. The first device model that provides the number
+is searched once in the device's list of models; then one block is read each time. Offsets are
+counted from the model's first register (SunSpec Device Information Model Specification).
 """
 
 import math
@@ -22,7 +22,7 @@ from entraide_node.energy.source_values import (
     SourceValue,
 )
 
-BASES = (40_000, 0, 50_000)  # where the list of models may begin
+BASES = (40_000, 0, 50_000)  # possible begin of the list of models
 SUNSPEC_MARKER = (0x5375, 0x6E53)  # "SunS"
 END_OF_LIST = 0xFFFF
 MODELS_MAX = 64
@@ -33,11 +33,11 @@ ABSENT_INT, ABSENT_UINT = 0x8000, 0xFFFF
 
 
 class RegisterLayout(Struct, frozen=True):
-    """Where a number stands in a model.
+    """Position of a number in a model.
 
     Attributes:
         at: offset of the number.
-        scale_at: offset of its power of ten; 0 where the number is a float of two registers.
+        scale_at: offset of its power of ten; 0 for a float in two registers.
         signed: whether it may be negative.
     """
 
@@ -59,7 +59,7 @@ BATTERIES = {802: RegisterLayout(47, 63)}
 CHARGES = {124: RegisterLayout(8, 22, signed=False), 713: RegisterLayout(4, 8, signed=False),
            802: RegisterLayout(11, 56, signed=False)}  # fmt: skip
 
-# Which models answer which question, in the words of the owner's file.
+# Models that provide the number of each table in the owner's file.
 MODELS = {
     "generation": INVERTERS, "surplus": METERS, "use": METERS, "grid": METERS, "meter": METERS,
     "battery": BATTERIES, "charge": CHARGES,
@@ -67,7 +67,7 @@ MODELS = {
 
 
 class _RequestRefused(Exception):
-    """The device refused a request, or answered too little."""
+    """The device refused a request, or its answer is too short."""
 
 
 class SunspecSource:
@@ -82,7 +82,7 @@ class SunspecSource:
         self._model_at: tuple[int, int] | None = None  # register and number of the model
 
     async def read(self) -> SourceValue | MissingValue:
-        """Asks the device."""
+        """Reads the device."""
         try:
             client = await self._connected()
             if client is None:
@@ -97,7 +97,7 @@ class SunspecSource:
             return MissingValue(UNREACHABLE, type(problem).__name__)
 
     async def close(self) -> None:
-        """Hangs up; the next reading looks for the model again."""
+        """Disconnects; the next reading searches the model again."""
         self._model_at = None
         if self._client is not None:
             self._client.close()
@@ -119,7 +119,7 @@ class SunspecSource:
         return self._client
 
     async def _find_model(self, client: AsyncModbusTcpClient) -> tuple[int, int] | None:
-        """Finds the first model of the device's list that answers our question."""
+        """Finds the first model in the device's list that provides the number."""
         for base in BASES:
             try:
                 mark = await self._registers(client, base, 2)
@@ -160,7 +160,7 @@ class SunspecSource:
 
 
 def _decode_number(block: list[int], layout: RegisterLayout) -> float | None:
-    """Returns the number of a model's registers; None where the device leaves it out."""
+    """Returns the number in a model's registers; None if the device does not implement it."""
     raw = block[layout.at]
     if not layout.scale_at:
         (number,) = struct.unpack(">f", struct.pack(">HH", raw, block[layout.at + 1]))

@@ -1,1 +1,1 @@
-"""Engines: how a node turns a request into tokens, whichever program does the arithmetic."""
+"""Engines: how a node turns a request into tokens, whichever program computes them."""

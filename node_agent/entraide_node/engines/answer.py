@@ -1,8 +1,8 @@
-"""The answer as OpenAI shapes it, made from an engine's stream.
+"""Answers in OpenAI's format, made from an engine's stream.
 
-It decides what of an event the caller sees: for a streamed job each event, with our job id and
-the public model's name; for the others one whole answer, merged from all events. It knows neither
-sockets nor counts (see ``tally``). Fields that we do not know pass, in events as in answers.
+Input: the engine's events. Output: for a streamed job each event with our job id and the public
+model name; for other jobs one complete answer, merged from all events. Unknown fields are passed
+on, in events and in answers. ``token_counter`` counts the tokens.
 """
 
 from typing import Any
@@ -13,18 +13,18 @@ from entraide_node.engines.base import CHAT, EngineUsage
 from entraide_node.engines.token_counter import CHOICES_MAX
 from entraide_node.engines.untrusted_json import list_objects
 
-# Of an event's own fields, these are the engine's bookkeeping: the usage is told at the end, and
-# the fingerprint of some names the machine's kernel.
+# Fields of an event that are removed: the usage is sent at the end, and
+# the fingerprint of some engines names the machine's kernel.
 _BOOKKEEPING = ("usage", "timings", "prompt_progress", "metrics", "system_fingerprint")
 
-# Strings that are sent whole, once or on every event; all others are fragments to be joined.
+# Strings that are complete in each event; all other strings are fragments to be joined.
 _WHOLE = frozenset({"role", "id", "type", "name", "object", "model", "finish_reason"})
 
 _encode = msgspec.json.Encoder().encode
 
 
 def rewrite_chunk(chunk: dict[str, Any], *, job: str, model: str) -> bytes:
-    """Returns an event's JSON as the caller sees it."""
+    """Returns an event's JSON for the client."""
     for field in _BOOKKEEPING:
         chunk.pop(field, None)
     chunk["id"] = job
@@ -38,7 +38,7 @@ def format_event(payload: bytes) -> bytes:
 
 
 def closing_chunk(*, chat: bool, created: int) -> dict[str, Any]:
-    """Returns a last event for an engine that ended well without one."""
+    """Returns a last event for an engine that completed without one."""
     choice: dict[str, Any] = {"index": 0, "finish_reason": "stop", "logprobs": None}
     choice["delta" if chat else "text"] = {} if chat else ""
     return {
@@ -49,7 +49,7 @@ def closing_chunk(*, chat: bool, created: int) -> dict[str, Any]:
 
 
 class AnswerBuilder:
-    """Merges a stream's events into the whole answer."""
+    """Merges the events of a stream into one answer."""
 
     def __init__(self, *, path: str) -> None:
         self._chat = path == CHAT
@@ -57,7 +57,7 @@ class AnswerBuilder:
         self._choices: dict[int, dict[str, Any]] = {}
 
     def add_chunk(self, chunk: dict[str, Any]) -> None:
-        """Takes one event."""
+        """Adds one event."""
         for key, value in chunk.items():
             if key not in _BOOKKEEPING and key != "choices":
                 self._top.setdefault(key, value)
@@ -68,7 +68,7 @@ class AnswerBuilder:
                 self._add_choice(self._choice(number), choice)
 
     def build(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
-        """Returns the JSON of the whole answer; ``created`` is used if the engine told none."""
+        """Returns the JSON of the answer; ``created`` is used if the engine sent none."""
         choices = [self._choices[index] for index in sorted(self._choices)]
         whole = {
             "id": job,
@@ -102,7 +102,7 @@ class AnswerBuilder:
 
 
 def usage_object(usage: EngineUsage) -> dict[str, Any]:
-    """Returns a usage as OpenAI writes it."""
+    """Returns a usage in OpenAI's format."""
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -112,7 +112,7 @@ def usage_object(usage: EngineUsage) -> dict[str, Any]:
 
 
 def _merge_fragment(whole: dict[str, Any], part: dict[str, Any]) -> None:
-    """Merges a fragment into what came before it."""
+    """Merges a fragment into the preceding ones."""
     for key, value in part.items():
         before = whole.get(key)
         match before, value:

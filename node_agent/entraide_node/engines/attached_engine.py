@@ -1,9 +1,9 @@
-"""An engine that its owner runs: any server that speaks OpenAI's API, by its address.
+"""Attached engine: a server that the owner runs and that implements OpenAI's API.
 
-It decides only whether that server serves the model now, and which model that is when its owner
-names none. It starts and stops nothing. Readiness is what ``/v1/models`` lists; a server that
-lists nothing (mlx-lm without a cache answers with an empty body) is asked for one token, once, and
-after that for the list again.
+Input: its address. Output: an ``Engine``. It finds out whether the server serves the model, and
+which model it is if the owner named none; it does not start or stop the server. The server is ready
+if ``/v1/models`` lists the model. A server with an empty list (mlx-lm without a cache) is asked
+once for one token, and for the list after that.
 """
 
 import time
@@ -29,24 +29,22 @@ from entraide_node.engines.model_listing import OPENAI, ModelListing, dialect_of
 from entraide_node.engines.untrusted_json import parse_object
 
 NAME = "openai"
-UNNAMED_MODEL = (
-    "default_model"  # how mlx-lm, which may list nothing, calls what it was started with
-)
+UNNAMED_MODEL = "default_model"  # mlx-lm's name of the model that it was started with
 PROBE_TIMEOUT_S = 5.0
 FIRST_TOKEN_TIMEOUT_S = 120.0
 
 
 class AttachConfig(Struct, frozen=True, kw_only=True):
-    """How to reach the engine.
+    """How to connect to the server.
 
     Attributes:
         url: base address without ``/v1``.
-        model: name by which it knows the model; "" for the only one that it serves.
+        model: its name of the model; "" for the only one that it serves.
         key: bearer key, or "".
-        alias: public name; "" for the engine's own.
-        slots: sequences that it is given at once.
-        context_tokens: longest prompt plus answer; the engine's own word goes before it.
-        features: what it can do beyond text, as its owner says.
+        alias: public name; "" for the server's name.
+        slots: concurrent sequences.
+        context_tokens: longest prompt plus answer; the server's own value is preferred.
+        features: features beyond text that the owner declares.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
     """
 
@@ -87,11 +85,11 @@ class AttachedEngine:
 
     @property
     def facts(self) -> EngineFacts:
-        """What it serves, as far as its owner and itself say."""
+        """What it serves, as its owner and the server report."""
         return self._facts
 
     async def start(self) -> EngineProblem | None:
-        """Asks whether it serves; returns why not, after which it is stopped."""
+        """Asks whether it serves; returns why not, and then disconnects."""
         problem = await self.ready()
         if problem is not None:
             await self.stop()
@@ -103,7 +101,7 @@ class AttachedEngine:
         return None
 
     async def ready(self) -> EngineProblem | None:
-        """Asks whether it serves the model now; None when it does."""
+        """Asks whether it serves the model now; None if it does."""
         url = self._config.url
         answer = await self._stream.get("/v1/models", timeout_s=PROBE_TIMEOUT_S)
         if answer is None:
@@ -121,20 +119,20 @@ class AttachedEngine:
         return self._stream.run(request)
 
     def cancel(self, job: str) -> bool:
-        """Makes a run end at once, as cancelled; False when it is unknown."""
+        """Ends a run at once as cancelled; False if it is unknown."""
         return self._stream.cancel(job)
 
     async def metrics(self) -> EngineMetrics | None:
-        """Asks for its load; None when it tells none."""
+        """Reads its load; None if it reports none."""
         answer = await self._stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
 
     async def stop(self) -> None:
-        """Hangs up, and ends every run; the engine itself goes on. May be called again."""
+        """Disconnects and ends every run; the server continues. May be called again."""
         await self._stream.close()
 
     async def _match_model(self, listing: ModelListing) -> EngineProblem | None:
-        """Whether the model is among those that it lists; learns what it tells of it."""
+        """Whether the model is listed; adopts its context and name."""
         if not self._model and len(listing.models) > 1:
             values: dict[str, str | int | float] = {"models": listing.names}
             return EngineProblem("engine_choose_model", values)

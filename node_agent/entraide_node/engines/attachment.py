@@ -1,7 +1,7 @@
-"""``entraide node engine attach URL``: the node's configuration names an engine that runs already.
+"""``entraide node engine attach URL``: adds a running server to the node's configuration.
 
-It decides which model of the engine is meant, and where the engine goes in the file: in the place
-of the same engine or of the demonstration's model, else beside the engines that are there.
+Input: the address and options. Output: the changed ``node.toml``. The server replaces the entry
+with the same address and model, or the demonstration model; otherwise it is added.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ DEMONSTRATION = {"kind": "llama.cpp", "model": "demo"}
 
 
 class AttachRequest(Struct, frozen=True, kw_only=True):
-    """What is to be attached.
+    """The server to attach.
 
     Attributes:
-        url: base address of the engine, with or without ``/v1``.
-        model: name that the engine knows; "" for the only one that it serves.
-        alias: public name; "" for the engine's own.
+        url: its base address, with or without ``/v1``.
+        model: its name of the model; "" for the only one that it serves.
+        alias: public name; "" for the server's name.
         key: bearer key, or "".
     """
 
@@ -40,12 +40,12 @@ class AttachRequest(Struct, frozen=True, kw_only=True):
 
 
 def attach_command(path: Path, request: AttachRequest, *, lang: str, as_json: bool = False) -> int:
-    """Writes the engine into the configuration and says so; returns the exit status.
+    """Writes the server into the configuration and reports it; returns the exit status.
 
     Args:
-        path: of the configuration; it has been read once.
+        path: of the configuration, which has been validated.
         request: what is to be attached.
-        lang: of what is said.
+        lang: language of the output.
         as_json: whether to print the engine's table as JSON.
     """
     servers = asyncio.run(discover_servers((request.url,), key=request.key))
@@ -72,7 +72,7 @@ def attach_command(path: Path, request: AttachRequest, *, lang: str, as_json: bo
 
 
 def insert_engine(config: dict[str, Any], engine: Attach) -> dict[str, Any]:
-    """Returns a configuration's tables with an engine put in its place, or added."""
+    """Returns the tables of a configuration with an engine replaced or added."""
     table = msgspec.to_builtins(engine)
     first = config.get("engine", DEMONSTRATION)
     further = list(config.get("engines", ()))
@@ -93,7 +93,7 @@ def _is_same_engine(table: dict[str, Any], engine: Attach) -> bool:
 def _refusal_sentence(
     servers: tuple[DiscoveredServer, ...], request: AttachRequest, lang: str
 ) -> str:
-    """Why it cannot be attached, in a sentence; "" when it can."""
+    """Why the server cannot be attached, as a sentence; "" if it can."""
     values: dict[str, str] = {"url": request.url, "model": request.model}
     if not servers:
         return i18n.text("node-engine-attach-none", lang, **values)

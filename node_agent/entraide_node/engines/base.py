@@ -1,11 +1,9 @@
-"""What an engine is to the node agent: one protocol, and the facts that cross it.
+"""The engine interface: one protocol, and the structs that cross it.
 
-It decides nothing. It knows neither the bus nor leases nor co-ops: a request comes in as the
-client's own JSON, batches of events go out as the client will read them, and the last item tells
-how it ended. Failures of a run, and reasons why an engine is not there, are values.
-
-``detail`` in a failure is the engine's own text and may quote the request: it may go back to the
-one who asked, and never into a log.
+A request is the client's own JSON; batches of events are passed on in the client's format, and the
+last item says how the run ended. Failures of a run, and reasons why an engine does not serve, are
+values. ``detail`` of a failure is the engine's own text and may quote the request: it may be sent
+to the client, but never be logged.
 """
 
 from collections.abc import AsyncGenerator
@@ -22,24 +20,24 @@ COMPLETIONS = "/v1/completions"
 CONTEXT_EXCEEDED = "context_exceeded"
 BAD_REQUEST = "bad_request"
 ENGINE_CRASHED = "engine_crashed"
-ENGINE_EXITED = "engine_exited"  # its process ended by itself; nobody had stopped it
+ENGINE_EXITED = "engine_exited"  # its process ended without being stopped
 ENGINE_HUNG = "engine_hung"
 ENGINE_REJECTED = "engine_rejected"
 
 
 class EngineFacts(Struct, frozen=True):
-    """What an engine is and serves.
+    """The description of an engine and its model.
 
     Attributes:
         name: of the program (``llama.cpp``).
-        version: of the program, as its package tells it.
-        model_alias: the name that the engine itself gives the model.
+        version: of the program's package.
+        model_alias: the engine's name of the model.
         model_revision: checksum of the weights, ``sha256:…``, or ``unknown``.
-        context_tokens: longest prompt plus answer, per slot; 0 when unknown.
-        slots: sequences it runs at once.
-        threads: processor threads it computes with; 0 when unknown.
-        features: what it can do beyond text: ``tools``, ``schema``, ``images``, ``logprobs``.
-        api_base: where it listens (``unix:///…`` or ``http://…``); "" while it does not.
+        context_tokens: longest prompt plus answer, per slot; 0 if unknown.
+        slots: concurrent sequences.
+        threads: processor threads; 0 if unknown.
+        features: features beyond text: ``tools``, ``schema``, ``images``, ``logprobs``.
+        api_base: its address (``unix:///…`` or ``http://…``); "" while it has none.
     """
 
     name: str
@@ -57,8 +55,9 @@ class EngineProblem(Struct, frozen=True):
     """Why an engine does not serve.
 
     Attributes:
-        code: stable code; the catalogue has its sentence under ``node-CODE`` with ``_`` as ``-``.
-        values: the names and numbers in that sentence.
+        code: stable code; its sentence is in the message catalogue under ``node-CODE`` with ``_``
+            as ``-``.
+        values: names and numbers in that sentence.
     """
 
     code: str
@@ -71,11 +70,11 @@ class EngineRequest(Struct, frozen=True):
     Attributes:
         job: identifier of the job; it becomes the ``id`` of the answer.
         path: ``CHAT`` or ``COMPLETIONS``.
-        body: the client's JSON, already checked by the gateway.
-        stream: whether the client wants events as they come.
+        body: the client's JSON, checked by the gateway.
+        stream: whether the client wants a stream of events.
         model: public model name; it becomes the ``model`` of the answer.
-        first_event_timeout_s: the longest silence of the engine before there is output; None for
-            the engine's own default.
+        first_event_timeout_s: longest silence before the first output; None for the engine's
+            default.
     """
 
     job: str
@@ -87,14 +86,14 @@ class EngineRequest(Struct, frozen=True):
 
 
 class EngineChunk(Struct, frozen=True):
-    """The events that arrived together.
+    """Events that arrived together.
 
     Attributes:
-        data: ready to be sent on, ``data: {json}`` and an empty line for each event; empty when
-            the job is not streamed and when there is only progress to tell.
-        n_output_tokens: output tokens so far, over all choices; never falls. Counted by events
-            where the engine tells no count, so that it may lag behind the count at the end.
-        n_prompt_tokens: prompt tokens processed so far, where the engine tells; else 0.
+        data: ready to send, ``data: {json}`` and an empty line for each event; empty if the job is
+            not streamed, or if there is only progress.
+        n_output_tokens: output tokens so far, over all choices; never decreases. Events are counted
+            if the engine reports no count, so it may be below the final count.
+        n_prompt_tokens: prompt tokens processed so far, if the engine reports them; else 0.
     """
 
     data: bytes
@@ -103,12 +102,12 @@ class EngineChunk(Struct, frozen=True):
 
 
 class EngineUsage(Struct, frozen=True):
-    """Tokens of one run, as OpenAI counts them.
+    """Tokens of one run, counted as OpenAI does.
 
     Attributes:
-        prompt_tokens: with the cached ones; counted once for several choices of one prompt.
+        prompt_tokens: cached ones included; counted once for several choices of one prompt.
         completion_tokens: over all choices.
-        cached_tokens: the part of the prompt that was not computed again.
+        cached_tokens: prompt tokens that were not computed again.
         counted: ``measured`` (the engine's own counts) or ``estimated``.
     """
 
@@ -122,10 +121,10 @@ class EngineTimings(Struct, frozen=True):
     """Durations of one run, in seconds.
 
     Attributes:
-        ttft_s: from the request to the first event that bears output; 0 when none did.
+        ttft_s: from the request to the first event with output; 0 without output.
         run_s: from the request to the end.
-        prefill_s, decode_s: the engine's own timings where it has them (``measured``); else
-            split at the first output (``estimated``).
+        prefill_s, decode_s: the engine's own timings if it reports them (``measured``); else the
+            run split at the first output (``estimated``).
         timed: how the two were obtained.
     """
 
@@ -141,11 +140,11 @@ class EngineFailure(Struct, frozen=True):
 
     Attributes:
         code: one of the codes above.
-        detail: the engine's own words; may quote the request.
-        retryable: whether the same request may succeed on another engine, or later on this one.
-        cause: with ``bad_request``, what of the request the engine does not take, as far as its
-            words tell: ``schema``, ``template``, ``tools``, ``images``, ``choices``, or "".
-        n_prompt_tokens, n_ctx: with ``context_exceeded``, as far as the engine told; else 0.
+        detail: the engine's own text; may quote the request.
+        retryable: whether the request may succeed on another engine, or later on this one.
+        cause: with ``bad_request``, the part of the request that the engine refuses, if its text
+            shows it: ``schema``, ``template``, ``tools``, ``images``, ``choices``, or "".
+        n_prompt_tokens, n_ctx: with ``context_exceeded``, if the engine reported them; else 0.
     """
 
     code: str
@@ -157,16 +156,16 @@ class EngineFailure(Struct, frozen=True):
 
 
 class EngineEnd(Struct, frozen=True):
-    """How a run ended; always the last item, and always there.
+    """How a run ended; always the last item.
 
     Attributes:
         outcome: completed, cancelled or failed.
-        usage: what was used, also by a run that did not complete.
-        timings: how long it took.
-        finish_reason: of the first choice; "" when not completed.
-        final_chunk: completed and streamed: JSON of the last chunk that bears a
-            ``finish_reason``, not among the data sent before; without ``usage``.
-        body: completed and not streamed: JSON of the whole answer, usage included.
+        usage: tokens used, also if the run did not complete.
+        timings: its durations.
+        finish_reason: of the first choice; "" if not completed.
+        final_chunk: if completed and streamed: JSON of the last chunk with a ``finish_reason``,
+            which was not sent before; without ``usage``.
+        body: if completed and not streamed: JSON of the answer, usage included.
         failure: why it failed.
         beside: with ``engine_exited``, how many other runs were in the engine then.
     """
@@ -182,11 +181,11 @@ class EngineEnd(Struct, frozen=True):
 
 
 class EngineMetrics(Struct, frozen=True):
-    """What the engine says of its load now.
+    """The current load of an engine.
 
     Attributes:
         processing: sequences being computed.
-        waiting: requests that wait inside the engine.
+        waiting: requests in the engine's queue.
         prompt_tokens_total: prompt tokens since its start, cached ones included.
         output_tokens_total: output tokens since its start.
     """
@@ -200,38 +199,37 @@ class EngineMetrics(Struct, frozen=True):
 class Engine(Protocol):
     """An engine that serves one model.
 
-    ``start`` once, then ``run`` as often as one likes, at the same time too; ``stop`` once.
+    ``start`` once, then ``run`` any number of times, also concurrently; ``stop`` once.
     """
 
     @property
     def facts(self) -> EngineFacts:
-        """What it serves; complete once ``start`` returned None."""
+        """Its description; complete after ``start`` returned None."""
         ...
 
     async def start(self) -> EngineProblem | None:
-        """Returns None once it serves, or why it cannot; after a problem it is stopped."""
+        """Returns None when it serves, or why it cannot; it is stopped after a problem."""
         ...
 
     async def ready(self) -> EngineProblem | None:
-        """Asks the engine whether it serves now; None when it does."""
+        """Asks whether it serves now; None if it does."""
         ...
 
     def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request.
 
-        Closing the generator, or cancelling the one who iterates it, makes the engine stop
-        computing at once.
+        Closing the generator, or cancelling its consumer, stops the computation at once.
         """
         ...
 
     def cancel(self, job: str) -> bool:
-        """Makes a run end at once, as cancelled and with its usage; False when it is unknown."""
+        """Ends a run at once as cancelled, with its usage; False if it is unknown."""
         ...
 
     async def metrics(self) -> EngineMetrics | None:
-        """Asks for the engine's load; None when it tells none or does not answer."""
+        """Reads the engine's load; None if it reports none or does not respond."""
         ...
 
     async def stop(self) -> None:
-        """Stops it, and every run with it; may be called again."""
+        """Stops the engine and all its runs; may be called again."""
         ...

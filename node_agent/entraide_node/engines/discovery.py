@@ -1,8 +1,8 @@
-"""Finding the engines that an owner runs already: who answers at the usual addresses.
+"""Discovery: finds engines that the owner already runs.
 
-It decides which addresses are asked when nobody says otherwise: those of this machine on which
-Ollama, LM Studio, llama-server, mlx_lm and vLLM listen by themselves. It asks only when it is
-called, and each address once.
+Input: addresses; by default those of this machine on which Ollama, LM Studio, llama-server, mlx_lm
+and vLLM listen by default. Output: the servers that respond like an engine. Each address is probed
+once per call.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ ANSWER_BYTES_MAX = 1024 * 1024
 
 
 class DiscoveredServer(Struct, frozen=True):
-    """A server that answers.
+    """A server that responds.
 
     Attributes:
         url: its base address, without ``/v1``.
-        program: which one it is; ``openai`` when it does not show.
-        models: that it lists; empty for one that lists none, or only with a key.
-        wants_key: whether it refuses to list without a key.
+        program: its program; ``openai`` if unknown.
+        models: its listed models; empty if it lists none, or only with a key.
+        wants_key: whether it requires a key.
     """
 
     url: str
@@ -39,11 +39,11 @@ class DiscoveredServer(Struct, frozen=True):
 async def discover_servers(
     urls: Sequence[str] = USUAL_URLS, *, key: str = ""
 ) -> tuple[DiscoveredServer, ...]:
-    """Asks each address what it serves; returns those that answer as an engine does.
+    """Asks each address for its models; returns those that respond like an engine.
 
     Args:
-        urls: base addresses; at most ``ADDRESSES_MAX`` of them are asked.
-        key: bearer key to show, or "".
+        urls: base addresses; at most ``ADDRESSES_MAX`` are probed.
+        key: bearer key, or "".
     """
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -66,8 +66,8 @@ async def _probe_server(session: aiohttp.ClientSession, url: str) -> DiscoveredS
     if status in (401, 403):
         return DiscoveredServer(base, "openai", (), wants_key=True)
     listing = parse_listing(payload) if status == 200 else None
-    # A server without models may be an engine (mlx-lm without a cache answers nothing at all), but
-    # so is any web server that knows no /v1/models.
+    # A server without models may be an engine (mlx-lm without a cache sends an empty body), but
+    # also any web server without /v1/models.
     if listing is None or (payload and not listing.models and b'"data"' not in payload):
         return None
     return DiscoveredServer(base, listing.program, listing.models)

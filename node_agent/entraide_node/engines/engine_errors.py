@@ -1,8 +1,8 @@
-"""What an engine means when it refuses a request.
+"""Engine errors: the failure code for an engine's HTTP status and error object.
 
-It decides which of our failure codes fits an engine's status and error object, for llama.cpp,
-vLLM and what is like them. A refusal that lies in the request itself is not retryable; one that
-lies in the engine (wrong key, unknown model, no room) may succeed elsewhere.
+Input: an error of llama.cpp, vLLM or a similar engine. Output: ``EngineFailure``. An error of the
+request itself is not retryable; an error of the engine (wrong key, unknown model, no memory) may
+succeed elsewhere.
 """
 
 import re
@@ -27,7 +27,7 @@ _PROMPT_SIZE = re.compile(
 )
 
 
-# What of a request an engine does not take, by its words; the first that fits holds.
+# The part of a request that an engine refuses, by its text; the first match is used.
 _CAUSES = (
     (
         "schema",
@@ -40,8 +40,8 @@ _CAUSES = (
     ("tools", re.compile(r"tool_choice|tool choice|tool call|\btools\b|--jinja", re.I)),
     ("template", re.compile(r"template|jinja|\broles?\b|alternate", re.I)),
 )
-# llama.cpp tells as a fault of its own that a template refuses the messages, and that an answer
-# under a schema was cut where no reader of that form can end.
+# llama.cpp reports as an internal error that a template refuses the messages, and that an answer
+# under a schema was cut off at a place where its parser fails.
 _REQUEST_FAULT_TEXT = re.compile(
     r"raise_exception|jinja exception|roles must alternate|not match the expected .{0,40} format",
     re.I,
@@ -49,7 +49,7 @@ _REQUEST_FAULT_TEXT = re.compile(
 
 
 def failure_from_response(status: int, payload: bytes) -> EngineFailure:
-    """Returns the failure that an HTTP answer other than 200 stands for."""
+    """Returns the failure of an HTTP response other than 200."""
     error = extract_error(parse_object(payload))
     message = parse_text(error.get("message") or f"HTTP {status}")
     if status in _REQUEST_AT_FAULT or _REQUEST_FAULT_TEXT.search(message):
@@ -60,7 +60,7 @@ def failure_from_response(status: int, payload: bytes) -> EngineFailure:
 
 
 def failure_from_stream(error: Any) -> EngineFailure:
-    """Returns the failure that an error object inside a stream stands for."""
+    """Returns the failure of an error object in a stream."""
     fields = extract_error({"error": error})
     message = parse_text(fields.get("message") or "error in the stream")
     exceeded = _context_failure(fields, message)
@@ -76,7 +76,7 @@ def failure_from_stream(error: Any) -> EngineFailure:
 
 
 def classify_cause(message: str) -> str:
-    """Returns what of a request an engine does not take, by its words; "" when they do not tell.
+    """Returns the part of a request that an engine refuses, by its text; "" if unknown.
 
     >>> classify_cause("Field 'n': Value must be between 1 <= value <= 4, but got 99")
     'choices'

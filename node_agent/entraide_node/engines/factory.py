@@ -1,7 +1,7 @@
-"""One engine from a few facts, whichever kind: what the agent calls to load a model.
+"""Engine factory: builds an engine for the weights of a model.
 
-It decides which program serves weights of which form, and in which environment. It starts
-nothing: the caller starts and stops the engine. What is missing is a value.
+Input: the engine's kind, the weights and their parameters. Output: an engine that is not started,
+or why there is none. The caller starts and stops it.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from entraide_node.models.model_files import ModelFile
 
 LLAMA_CPP, MLX_LM, VLLM = "llama.cpp", "mlx-lm", "vllm"
 KINDS = (LLAMA_CPP, MLX_LM, VLLM)
-ENVIRONMENTS = {MLX_LM: ("mlx",), VLLM: ("vllm", "vllm-cpu")}  # the first one that is made
+ENVIRONMENTS = {MLX_LM: ("mlx",), VLLM: ("vllm", "vllm-cpu")}  # the first complete one is used
 
 
 def make_engine(
@@ -44,15 +44,15 @@ def make_engine(
 
     Args:
         kind: ``llama.cpp``, ``mlx-lm`` or ``vllm``.
-        weights: a GGUF file (its first part) for llama.cpp, else a folder of the hub's form.
+        weights: a GGUF file (its first part) for llama.cpp, else a folder in the hub's format.
         alias: public name of the model.
         revision: of the weights, ``sha256:…`` or ``unknown``.
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer of one sequence; never more than the model's.
-        folder: where its log goes; one for each replica.
-        root: where engines' environments stand, see ``environments.default_root``.
+        slots: concurrent sequences.
+        context_tokens: longest prompt plus answer of one sequence; at most the model's.
+        folder: folder of its log; one per replica.
+        root: folder of environments, see ``environments.default_root``.
         threads: processor threads; 0 for all cores but one.
-        cpu: vLLM only: whether to take the build for processors; None for the one that is there.
+        cpu: vLLM only: whether to use the build for processors; None for the installed one.
         tool_parser: vLLM only: see ``vllm.VllmConfig``.
         tensor_parallel: vLLM only: cards that share each layer.
         pipeline_parallel: vLLM only: groups of cards that share the layers.
@@ -105,11 +105,11 @@ def _resolve_environment(
 
 
 def find_environment(kind: str, root: Path, *, cpu: bool | None = None) -> str | EngineProblem:
-    """Returns which environment an engine would run in, or that it is not installed.
+    """Returns the environment in which an engine would run, or that it is not installed.
 
     Args:
         kind: ``mlx-lm`` or ``vllm``.
-        root: where environments stand.
+        root: folder of environments.
         cpu: see ``make_engine``.
     """
     names = ENVIRONMENTS.get(kind)
@@ -124,7 +124,7 @@ def find_environment(kind: str, root: Path, *, cpu: bool | None = None) -> str |
 
 
 def available_kinds(root: Path) -> tuple[str, ...]:
-    """Returns the kinds of engines that could be started now; llama.cpp ships with the agent."""
+    """Returns the kinds of engines that are installed; llama.cpp ships with the agent."""
     installed = (kind for kind in ENVIRONMENTS if isinstance(find_environment(kind, root), str))
     return (LLAMA_CPP, *installed)
 

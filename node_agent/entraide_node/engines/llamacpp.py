@@ -1,12 +1,10 @@
 """llama.cpp as a supervised child process: the engine that every node has.
 
-It decides how the child is started and what is asked of it; what all engines that are children
-have in common is in ``supervised``.
-
-The child listens on a socket file in a folder that only its owner may enter, at half the cost of
-a loopback connection; where there are no socket files, on a free port of the loopback. Either way
-it asks for a key that is made anew for each child. Connections are not used again: it closes them
-after a stream although it promises to keep them.
+It builds the child's configuration and connects to it; ``supervised_engine`` has the parts that are
+common to all child processes. The child listens on a socket file in a folder that only its owner
+may enter, which costs half as much as a loopback connection; without socket files, on a free
+loopback port. It requires a key that is new for each child. Connections are not reused, because the
+child closes them after a stream although it announces keep-alive.
 """
 
 import asyncio
@@ -35,17 +33,17 @@ from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.models.model_files import ModelFile
 
 NAME = "llama.cpp"
-BATCH_TOKENS = 512  # llama.cpp computes in 512s anyway; after each it tells how far it is
+BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress after each
 CACHE_RAM_MIB = 256
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
 READY_BYTES_PER_S = 100e6  # a slow disk
 
-# Asked of every run: counts on every event, so that one cut short is counted exactly, and a sign
-# of life while a long prompt is read. No prompt is kept for the next run: the cache knows no co-ops
-# and would tell one what another asked (ADR 0011).
+# Fields of every request: counts on every event, so that a run that was cut short is counted
+# exactly, and progress during a long prefill. Prompts are not cached, because the cache does not
+# separate co-ops and would reveal one's prompts to another (ADR 0011).
 REQUEST_FIELDS = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
-ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait must not take the owner's cores
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # waiting threads must not use the owner's cores
 
 
 class LlamaCppConfig(Struct, frozen=True, kw_only=True):
@@ -53,13 +51,13 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: the weights.
-        slots: sequences at once.
-        context_tokens: per slot; never more than the model was made for.
+        slots: concurrent sequences.
+        context_tokens: per slot; at most the model's.
         threads: processor threads; 0 for all cores but one.
-        gpu_layers: layers on the accelerator; None for llama.cpp's own choice.
-        log_path: where what it writes is kept; None for nowhere.
+        gpu_layers: layers on the accelerator; None for llama.cpp's default.
+        log_path: its log file; None for none.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
-        ready_timeout_s: how long it may take to load; 0 for a time that its size explains.
+        ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 
     model: ModelFile
@@ -86,7 +84,7 @@ def make_llama_cpp(
 
 
 class _LlamaCppChild:
-    """The children, one after the other, and the line to the one that serves."""
+    """The hooks of llama.cpp's process, and the connection to the one that serves."""
 
     def __init__(self, config: LlamaCppConfig, *, clock: Callable[[], float]) -> None:
         self._config = config
@@ -192,7 +190,7 @@ class _LlamaCppChild:
 
 
 def default_threads() -> int:
-    """Returns all cores that this process may use, but one: the owner's machine stays usable."""
+    """Returns the usable cores minus one, so that the owner's machine stays responsive."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     return max(1, cores - 1)

@@ -1,10 +1,9 @@
-"""The process in which llama.cpp computes: a crash in it must not take the agent along.
+"""The process that runs llama.cpp, so that a crash does not affect the agent.
 
-It decides how llama.cpp is set up, and when this process ends. Its configuration is the first
-line on standard input, so that the key stands in no list of processes; one JSON line on standard
-output says where it listens. It ends on SIGTERM, and when standard input closes, which is how it
-learns that the agent is gone. While llama.cpp loads a model it holds the interpreter: then only
-the default of SIGTERM ends it, which on Linux the kernel sends when the agent dies.
+Its configuration is the first line on standard input, so that no process list shows the key; one
+JSON line on standard output reports its address. It ends on SIGTERM and when standard input closes,
+which happens when the agent ends. While llama.cpp loads a model it holds the interpreter's lock;
+then only the default action of SIGTERM ends it, which the Linux kernel sends when the agent dies.
 """
 
 import contextlib
@@ -31,16 +30,16 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     Attributes:
         model_path: the GGUF file.
-        alias: the name under which it serves the model.
-        api_key: what callers must show.
-        socket_path: where to listen; "" for a free port of the loopback.
-        slots: sequences at once.
+        alias: public name of the model.
+        api_key: required of callers.
+        socket_path: socket file; "" for a free loopback port.
+        slots: concurrent sequences.
         context_tokens: per slot.
         threads: processor threads.
-        batch_tokens: of a prompt, between two signs of life.
-        cache_ram_mib: memory for the prompts of idle slots.
-        gpu_layers: layers on the accelerator; None for llama.cpp's own choice.
-        parent_pid: the agent.
+        batch_tokens: prompt tokens between two progress events.
+        cache_ram_mib: memory for prompts of idle slots.
+        gpu_layers: layers on the accelerator; None for llama.cpp's default.
+        parent_pid: process id of the agent.
     """
 
     model_path: str
@@ -57,11 +56,11 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class ChildReady(Struct, frozen=True):
-    """What the child says once it serves.
+    """The child's report that it serves.
 
     Attributes:
         address: ``http://127.0.0.1:port`` or ``unix://path``.
-        version: of the xllamacpp package; the build number that llama.cpp tells is empty.
+        version: of the xllamacpp package; llama.cpp's own build number is empty.
     """
 
     address: str
@@ -69,11 +68,11 @@ class ChildReady(Struct, frozen=True):
 
 
 def main() -> int:
-    """Serves until told to end; returns only when it cannot serve."""
+    """Serves until it is told to end; returns only if it cannot serve."""
     config = decode_json(sys.stdin.buffer.readline(), type=ChildConfig)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the agent handles Ctrl-C
     _end_with_parent(config.parent_pid)
-    # The library may print: what goes to standard output must be the one line and no other.
+    # The library may print to standard output, which must carry only the one line.
     answer = os.dup(1)
     os.dup2(2, 1)
     server = _start_server(config)
@@ -87,11 +86,11 @@ def main() -> int:
     os.close(answer)
     over.wait()
     _remove_socket(config.socket_path)
-    os._exit(0)  # there is nothing to save, and to take the server down properly lasts a second
+    os._exit(0)  # there is nothing to save, and an orderly shutdown takes a second
 
 
 def _start_server(config: ChildConfig) -> Any:
-    """Loads the model and serves it; None when llama.cpp refused, with its reasons on stderr."""
+    """Loads the model and serves it; None if llama.cpp refused, with its reasons on stderr."""
     import xllamacpp  # noqa: PLC0415 - 30 MB that the agent itself never loads
 
     params = xllamacpp.CommonParams()
@@ -111,7 +110,7 @@ def _start_server(config: ChildConfig) -> Any:
     params.offline = True
     params.ui = False
     params.endpoint_metrics = params.endpoint_props = True
-    params.endpoint_slots = False  # it would show prompts
+    params.endpoint_slots = False  # would show prompts
     params.verbosity = 1  # errors only; below that a failed start gives no reason
     try:
         return xllamacpp.Server(params)
@@ -124,7 +123,7 @@ def _end_with_parent(parent_pid: int) -> None:
     """Asks the kernel to end this process when its parent dies (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent_pid:  # it died before we asked
+        if os.getppid() != parent_pid:  # the parent died before the request
             sys.exit(1)
 
 

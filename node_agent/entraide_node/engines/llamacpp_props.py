@@ -1,7 +1,4 @@
-"""What llama.cpp says of itself, read.
-
-It decides which of its words become our facts, and knows nothing of how they were asked for.
-"""
+"""llama.cpp's properties: its features and context from ``/props``."""
 
 from entraide_node.engines.untrusted_json import parse_count, parse_object
 
@@ -9,7 +6,7 @@ BASE_FEATURES = ("logprobs", "schema")
 
 
 def parse_features(props: bytes) -> tuple[str, ...]:
-    """Returns what it can do beyond text: tools only if the model's chat template has them."""
+    """Returns its features beyond text: tools only if the model's chat template has them."""
     document = parse_object(props)
     caps = document.get("chat_template_caps")
     modalities = document.get("modalities")
@@ -22,7 +19,7 @@ def parse_features(props: bytes) -> tuple[str, ...]:
 
 
 def parse_slot_context(props: bytes) -> int:
-    """Returns the context of one slot, in tokens; 0 when it does not say."""
+    """Returns the context of one slot, in tokens; 0 if it is missing."""
     settings = parse_object(props).get("default_generation_settings")
     context = settings.get("n_ctx") if isinstance(settings, dict) else None
     return parse_count(context)

@@ -1,10 +1,9 @@
-"""mlx-lm: the engine of Apple Silicon, as a server in an environment of its own.
+"""mlx-lm: the engine for Apple Silicon, as a server in an environment of its own.
 
-It decides how the server is started and what every request to it says. The server has no key and
-no limit on context, keeps prompts for later requests, and loads whatever model, adapter or draft a
-request names: so it listens on the loopback only, keeps no prompt (ADR 0011), and those fields are
-set by us. It says that it is healthy before its model is loaded, so that a first token is what
-counts as ready.
+It builds the server's command and the fixed fields of every request. The server has no key and no
+context limit, caches prompts, and loads any model, adapter or draft model that a request names.
+Therefore it listens on the loopback only, caches no prompt (ADR 0011), and those fields are fixed.
+It reports healthy before its model is loaded, so it counts as ready only after a first token.
 """
 
 import re
@@ -20,10 +19,10 @@ from entraide_node.engines.server_program import ServerProgram, make_supervised_
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 NAME = "mlx-lm"
-SERVED_MODEL = "default_model"  # the server's own name for the model that it was started with
+SERVED_MODEL = "default_model"  # the server's name of the model that it was started with
 READY_BASE_S = 120.0
 
-# What a request may not choose: other weights, and how roles are told apart.
+# Fields that a request may not choose: other weights, and the mapping of roles.
 _REQUEST_FIELDS = {
     "adapters": None,
     "draft_model": SERVED_MODEL,
@@ -31,7 +30,7 @@ _REQUEST_FIELDS = {
     "role_mapping": None,
 }
 
-# What it writes once it serves and that can hold nothing of a request.
+# Lines of a serving process that cannot contain parts of a request.
 _LOGGABLE_LINES = re.compile(
     r"^(?:libc\+\+abi|\[METAL\]|\[metal::malloc\]|MemoryError|RuntimeError: \[)"
 )
@@ -41,15 +40,15 @@ class MlxConfig(Struct, frozen=True, kw_only=True):
     """How to run mlx-lm.
 
     Attributes:
-        weights: the model's folder.
-        alias, revision: its public name and its checksum.
+        weights: folder of the model.
+        alias, revision: public name, and checksum.
         python, version: of the environment.
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer; never more than the model was made for.
-        log_path: where what it writes is kept; None for nowhere.
-        arguments: added to the command.
+        slots: concurrent sequences.
+        context_tokens: longest prompt plus answer; at most the model's.
+        log_path: its log file; None for none.
+        arguments: further arguments of the command.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
-        ready_timeout_s: how long it may take to load; 0 for a time that its size explains.
+        ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 
     weights: Path

@@ -1,7 +1,7 @@
-"""A model's folder in the hub's form, read as far as an engine must be told of it.
+"""Model folder: context, memory and tools of a model in the hub's format.
 
-It decides what its files say of context, memory and tools, and whether the weights can be whole; a
-folder that says nothing of the former is one that an engine may still load.
+Input: the folder's configuration, template and weight files. Output: what an engine must be told,
+and whether the weights are complete. A folder without these facts may still be loadable.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ CONFIG_NAME = "config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
 BYTES_PER_VALUE = 2
 
-# Which of vLLM's parsers reads the tool calls of which family, by its architecture.
+# vLLM's parser of tool calls, by the model's architecture.
 _TOOL_PARSERS = {
     "Qwen2ForCausalLM": "hermes",
     "Qwen2MoeForCausalLM": "hermes",
@@ -32,12 +32,12 @@ _TOOL_PARSERS = {
 
 
 def context_max_of(folder: Path) -> int:
-    """Returns the longest context the model was made for, in tokens; 0 when it does not say."""
+    """Returns the longest context of the model, in tokens; 0 if unknown."""
     return parse_count(_text_config(folder).get("max_position_embeddings"))
 
 
 def kv_bytes_per_token_of(folder: Path) -> int:
-    """Returns the memory of one token of context at 16 bits; 0 when it cannot be told."""
+    """Returns the KV cache of one token at 16 bits, bytes; 0 if unknown."""
     config = _text_config(folder)
     layers = parse_count(config.get("num_hidden_layers"))
     heads = parse_count(config.get("num_attention_heads"))
@@ -49,15 +49,15 @@ def kv_bytes_per_token_of(folder: Path) -> int:
 
 
 def weights_bytes(folder: Path) -> int:
-    """Returns the bytes of the weights in a folder."""
+    """Returns the size of the weights in a folder."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def find_weights_problem(folder: Path) -> EngineProblem | None:
-    """Returns why the weights in a folder cannot be loaded, as far as their heads tell.
+    """Returns why the weights in a folder cannot be loaded, from their headers.
 
-    An engine would find the same only after the better part of a minute. A file of the safetensors
-    format is 8 bytes of length, a header in JSON, and exactly the bytes that the header names.
+    An engine would find the same only after most of a minute. A safetensors file has 8 bytes of
+    length, a header in JSON, and exactly the bytes that the header lists.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files or not (folder / CONFIG_NAME).is_file():
@@ -94,7 +94,7 @@ def _tensor_end(tensor: dict[str, Any]) -> int:
 
 
 def supports_tools(folder: Path) -> bool:
-    """Whether the model's chat template speaks of tools."""
+    """Whether the model's chat template mentions tools."""
     try:
         with (folder / "chat_template.jinja").open("rb") as file:
             return b"tools" in file.read(JSON_BYTES_MAX)
@@ -105,7 +105,7 @@ def supports_tools(folder: Path) -> bool:
 
 
 def tool_parser_of(folder: Path) -> str:
-    """Returns vLLM's parser for the model's tool calls; "" when none is known to fit."""
+    """Returns vLLM's parser for the model's tool calls; "" if none is known."""
     names = _read_object(folder / CONFIG_NAME).get("architectures")
     known = (
         (_TOOL_PARSERS.get(parse_text(name)) for name in names) if isinstance(names, list) else ()
@@ -114,7 +114,7 @@ def tool_parser_of(folder: Path) -> str:
 
 
 def _text_config(folder: Path) -> dict[str, Any]:
-    """The part of the configuration that is about text: models with images nest it."""
+    """The text part of the configuration, which models with images nest."""
     config = _read_object(folder / CONFIG_NAME)
     inner = config.get("text_config")
     return inner if isinstance(inner, dict) else config

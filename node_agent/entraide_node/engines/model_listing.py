@@ -1,7 +1,8 @@
-"""What a server lists at ``/v1/models``, and which program it shows itself to be by that.
+"""Model listing: the models of a server's ``/v1/models``, and the program behind it.
 
-It decides which dialect of OpenAI's API a server speaks: how its runs can be counted exactly, and
-how they are kept from sharing prompts (ADR 0011). One that shows nothing speaks the common tongue.
+Input: the response. Output: the models and the program's dialect of OpenAI's API: how its tokens
+can be counted exactly, and how runs are kept from sharing prefixes (ADR 0011). An unknown program
+uses the common dialect.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ from entraide_node.engines.untrusted_json import list_objects, parse_count, pars
 MODELS_MAX = 256
 NAME_CHARS_MAX = 512
 
-# Who a server says owns its models, and so which program it is.
+# The program, by the owner that a server names for its models.
 _OWNERS = {
     "llamacpp": "llama.cpp",
     "vllm": "vllm",
@@ -25,11 +26,11 @@ OPENAI = "openai"
 
 
 class ListedModel(Struct, frozen=True):
-    """A model that a server lists.
+    """A listed model.
 
     Attributes:
-        name: by which requests ask for it.
-        context_tokens: longest prompt plus answer, where the server tells; else 0.
+        name: name for requests.
+        context_tokens: longest prompt plus answer, if the server reports it; else 0.
     """
 
     name: str
@@ -37,11 +38,11 @@ class ListedModel(Struct, frozen=True):
 
 
 class ModelListing(Struct, frozen=True):
-    """What a server lists.
+    """A server's list of models.
 
     Attributes:
-        program: which one it is, ``openai`` when it does not show.
-        models: in its own order.
+        program: its program, ``openai`` if unknown.
+        models: in the server's order.
     """
 
     program: str
@@ -54,12 +55,12 @@ class ModelListing(Struct, frozen=True):
 
 
 class ApiDialect(Struct, frozen=True):
-    """How to speak to a program beyond what all understand; see ``chat_stream.Target``.
+    """A program's extensions of OpenAI's API; see ``chat_stream.EngineEndpoint``.
 
     Attributes:
-        extra: fields that every request carries.
-        counted_each_event: whether it tells its usage on every event.
-        salted: whether it can keep the prompts of runs apart.
+        extra: fields of every request.
+        counted_each_event: whether it reports its usage on every event.
+        salted: whether it supports a cache salt per run.
     """
 
     extra: dict[str, Any] = {}
@@ -68,7 +69,7 @@ class ApiDialect(Struct, frozen=True):
 
 
 def dialect_of(program: str) -> ApiDialect:
-    """Returns how to speak to a program."""
+    """Returns the dialect of a program."""
     if program == "llama.cpp":
         return ApiDialect(extra=LLAMACPP_EXTRA)
     if program == "vllm":
@@ -77,7 +78,7 @@ def dialect_of(program: str) -> ApiDialect:
 
 
 def parse_listing(payload: bytes) -> ModelListing:
-    """Returns what an answer of ``/v1/models`` lists; nothing when it lists nothing."""
+    """Returns the models of a ``/v1/models`` response; none if it lists none."""
     document = parse_object(payload)
     entries = document.get("data")
     named = [e for e in list_objects(entries) if isinstance(e.get("id"), str)][:MODELS_MAX]
@@ -91,7 +92,7 @@ def parse_listing(payload: bytes) -> ModelListing:
 
 
 def _context_tokens(entry: dict[str, Any]) -> int:
-    """The context, from where vLLM, llama.cpp and LM Studio tell it."""
+    """The context in the fields of vLLM, llama.cpp and LM Studio."""
     meta = entry.get("meta")
     context_tokens = (
         entry.get("max_model_len")

@@ -1,8 +1,7 @@
-"""An engine's process and its log, as the operating system has them.
+"""Process: an engine's operating system process and its log.
 
-It spawns, listens for the one line that says where the engine is, and ends it; ``supervision``
-decides when. What the process writes goes to a log of bounded size, and its last lines are at
-hand for the one who must say why it failed.
+It spawns the process, reads the line with its address, and ends it; ``process_supervisor`` decides
+when. The process's output goes to a log of bounded size, and its last lines are kept for diagnosis.
 """
 
 import asyncio
@@ -15,13 +14,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 LINE_BYTES_MAX = 16 * 1024
-LOG_BYTES_MAX = 1024 * 1024  # twice: the log, and the one before it
-TAIL_LINES_MAX = 200  # a stack of calls, and what led to it
+LOG_BYTES_MAX = 1024 * 1024  # for the log and for the previous log
+TAIL_LINES_MAX = 200  # a stack trace and its context
 TERMINATE_TIMEOUT_S = 5.0
 
 
 class CappedLog:
-    """A log file that never grows beyond ``LOG_BYTES_MAX``; the one before it is kept as ``.1``."""
+    """A log file of at most ``LOG_BYTES_MAX``; one previous file is kept as ``.1``."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -29,7 +28,7 @@ class CappedLog:
             path.parent.mkdir(parents=True, exist_ok=True)
 
     def write(self, line: str) -> None:
-        """Appends a line; a log that cannot be written is no reason to stop serving."""
+        """Appends a line; a write error disables the log."""
         if self._path is None:
             return
         try:
@@ -43,7 +42,7 @@ class CappedLog:
 
 
 class EngineProcess:
-    """One process; made by ``spawn``."""
+    """One process; created by ``spawn_module``."""
 
     def __init__(
         self,
@@ -65,16 +64,16 @@ class EngineProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit status, negative for a signal; None while it lives."""
+        """Its exit status, negative for a signal; None while it runs."""
         return self._process.returncode
 
     @property
     def tail(self) -> list[str]:
-        """The last lines that it wrote and that may be kept."""
+        """The last loggable lines of its output."""
         return list(self._tail)
 
     async def read_ready_line(self, *, timeout_s: float) -> bytes | None:
-        """Waits for the line that says where it is; b"" when it ended first, None when late."""
+        """Waits for the line with its address; b"" if it ended first, None after the time-out."""
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(timeout_s):
@@ -86,7 +85,7 @@ class EngineProcess:
         return line
 
     async def wait_exit(self) -> int:
-        """Waits until it has ended, and until all that it wrote has been read."""
+        """Waits until it has ended and all its output has been read."""
         await self._process.wait()
         self._kill_group()
         await self._pump
@@ -94,16 +93,16 @@ class EngineProcess:
         return self._process.returncode
 
     def terminate(self) -> None:
-        """Asks it to end."""
+        """Sends SIGTERM."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it, and with it all that it has started."""
+        """Kills it and all processes that it started."""
         if self._process.returncode is None:
             self._kill_group()
 
     def _kill_group(self) -> None:
-        """Ends the group of processes that it leads: engines compute in children of their own."""
+        """Kills its process group: engines compute in child processes."""
         if not hasattr(os, "killpg"):
             self._signal(signal.SIGKILL)
             return
@@ -121,7 +120,7 @@ class EngineProcess:
         while True:
             try:
                 line = await stream.readline()
-            except ValueError:  # longer than the limit: what is left of it comes as another line
+            except ValueError:  # longer than the limit: the rest is read as another line
                 continue
             if not line:
                 return
@@ -139,14 +138,14 @@ async def spawn_module(
     log: CappedLog,
     keeps_when_ready: Callable[[str], bool],
 ) -> EngineProcess:
-    """Starts a module of ours as a process and hands it its first line.
+    """Starts a module of ours as a process and sends its first line.
 
     Args:
         module: run as ``python -m``.
         first_line: its configuration, without a line end; standard input stays open after it.
         env: added to this process's environment.
-        log: takes what it writes to standard error.
-        keeps_when_ready: which of these lines may be kept once it serves.
+        log: receives its standard error.
+        keeps_when_ready: whether a line may be logged after it is ready.
 
     Raises:
         OSError: it cannot be started.
@@ -158,7 +157,7 @@ async def spawn_module(
         start_new_session=True,
     )  # fmt: skip
     assert process.stdin is not None
-    # A process that ended at once tells why by its status and its words.
+    # A process that ended at once reports why in its status and its output.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(first_line + b"\n")
         await process.stdin.drain()

@@ -1,8 +1,7 @@
-"""Keeping an engine's process alive: the loop that does what ``core.supervision`` says.
+"""Process supervisor: the loop that carries out ``core.supervision`` for an engine's process.
 
-It decides nothing of its own: what follows what is in the table, how a process is started and
-what its first line means is the engine's. It starts one process at a time, watches it to its end,
-rests, and starts the next, until it is stopped.
+Input: hooks of the engine that start the process and read its first line. It starts one process at
+a time, watches it until its end, waits for the back-off and starts the next, until it is stopped.
 """
 
 import asyncio
@@ -26,24 +25,24 @@ STOPPED_CODES = (0, -signal.SIGTERM, 128 + signal.SIGTERM)
 
 
 class ProcessHooks(Protocol):
-    """What a keeper must be told of the engine whose process it keeps."""
+    """The hooks of an engine for its supervised process."""
 
     async def spawn(self) -> EngineProcess | None:
-        """Starts a process; None when that failed."""
+        """Starts a process; None if that failed."""
         ...
 
     async def on_ready(self, line: bytes) -> bool:
-        """Takes the line that says where it is; False when it does not serve after all."""
+        """Handles the line with the process's address; returns False if it does not serve."""
         ...
 
     async def on_exit(
         self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
     ) -> None:
-        """Takes leave of a process that has ended.
+        """Handles the end of a process.
 
         Args:
-            process: it; None when it could not be started.
-            exit_code: its status; None when it was ended for being too slow to start.
+            process: the process; None if it could not be started.
+            exit_code: its status; None if it was killed because it started too slowly.
             is_stop: whether it was stopped for good.
         """
         ...
@@ -66,11 +65,11 @@ class ProcessSupervisor:
         self._process: EngineProcess | None = None
         self._loop: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._end: tuple[int, asyncio.Future[bool]] | None = None  # of the last process, by its id
+        self._end: tuple[int, asyncio.Future[bool]] | None = None  # last process
 
     @property
     def supervision(self) -> Supervision:
-        """Where the process stands, and the story of it."""
+        """State of the process, with its last transitions."""
         return self._supervision
 
     @property
@@ -80,7 +79,7 @@ class ProcessSupervisor:
         return self._process.pid if ready and self._process is not None else None
 
     async def start(self) -> bool:
-        """Starts the first process; returns whether it serves. The next ones come by themselves."""
+        """Starts the first process; returns whether it serves. Restarts are automatic."""
         assert self._loop is None, "an engine is started once"
         self._apply(ProcessEvent.START)
         self._loop = asyncio.create_task(self._run_loop())
@@ -90,7 +89,7 @@ class ProcessSupervisor:
         return self._is(ProcessState.READY)
 
     async def stop(self) -> None:
-        """Ends the process, by force if it must be, and starts no other; may be called again."""
+        """Ends the process, by force if needed, and starts no other; may be called again."""
         if self._loop is None:
             return
         if not self._is(ProcessState.STOPPED):
@@ -101,15 +100,15 @@ class ProcessSupervisor:
         await self._loop
 
     def mark_hung(self) -> None:
-        """The process is there and serves no more: it is killed, and the next one started."""
+        """Kills a process that does not respond, and starts the next one."""
         if not self._is(ProcessState.STARTING, ProcessState.STOPPED):
             self._apply(ProcessEvent.HUNG)
 
     async def has_exited(self, pid: int, *, timeout_s: float) -> bool:
-        """Tells whether a process has ended by itself; waits a moment for its end.
+        """Tells whether a process ended by itself; waits briefly for its end.
 
-        One that was stopped, or killed because it hung, has not; nor one that ended in order, as
-        it does when the system's service manager stops all processes of the agent.
+        A process that was stopped or killed has not, nor one that ended with a status of
+        ``STOPPED_CODES``, as it does when the service manager stops all processes of the agent.
         """
         if self._end is None or self._end[0] != pid:
             return False
@@ -145,7 +144,7 @@ class ProcessSupervisor:
             self._changed.set()
 
     async def _run_process(self) -> None:
-        """The life of one process, from its start to its end."""
+        """Runs one process from its start to its end."""
         process = await self._hooks.spawn()
         if process is None:
             await self._hooks.on_exit(None, None, is_stop=self._is(ProcessState.STOPPING))

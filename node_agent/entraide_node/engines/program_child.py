@@ -1,10 +1,9 @@
-"""The wrapper around a server that is not ours: it dies with the agent, and all that it started.
+"""The wrapper process of a server: it ends with the agent, and ends all that the server started.
 
-It decides when the server counts as ready and when it must end. It runs in the agent's own Python
-and loads nothing of the server's. Its configuration is the first line on standard input; one line
-on standard output says where the server listens, once that answers a probe. When standard input
-closes, or SIGTERM comes, the server is asked to end and then made to, with every process that it
-has started: servers like these compute in children of their own, which outlive a killed parent.
+It runs in the agent's own Python and imports nothing of the server. Its configuration is the first
+line on standard input; one line on standard output reports the server's address when a probe
+succeeds. When standard input closes, or on SIGTERM, the server is asked to end and then killed with
+all its descendants, because such servers compute in child processes that outlive a killed parent.
 """
 
 import contextlib
@@ -28,22 +27,22 @@ MODULE = "entraide_node.engines.program_child"
 HEALTH_PATH = "/health"
 PROBE_EVERY_S = 0.25
 PROBE_TIMEOUT_S = 30.0
-GRACE_S = 3.0  # less than what the agent grants the wrapper
+GRACE_S = 3.0  # less than the agent's time-out for the wrapper
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _SIGNALLED = 128  # added to the number of a signal that ended the server, as shells do
 
 
 class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run, and how to see that it serves.
+    """The server to run, and its readiness probe.
 
     Attributes:
-        command: the server's.
+        command: of the server.
         environment: added to this process's.
-        folder: where it may leave files of its own, removed at its end; "" for this process's.
+        folder: its working folder, removed at the end; "" for this process's.
         address: where it will listen, ``unix://path`` or ``http://127.0.0.1:port``.
-        key: what callers must show, or "".
-        probe_path, probe_body: what answers 200 once it serves.
-        parent_pid: the agent.
+        key: required of callers, or "".
+        probe_path, probe_body: request that succeeds when it serves.
+        parent_pid: process id of the agent.
     """
 
     command: tuple[str, ...]
@@ -59,7 +58,7 @@ class ProgramConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def main() -> int:
     """Runs the server until it ends or must end; returns its exit status."""
     config = decode_json(sys.stdin.buffer.readline(), type=ProgramConfig)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C at the terminal is the agent's affair
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the agent handles Ctrl-C
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     _bind_lifetime_to(config.parent_pid)
@@ -87,12 +86,12 @@ def main() -> int:
 
 
 def _bind_lifetime_to(parent_pid: int) -> None:
-    """Asks the kernel for a signal when the agent dies, and for our orphans (Linux)."""
+    """Asks the kernel for a signal when the agent dies, and to adopt orphans (Linux)."""
     if sys.platform == "linux":
         kernel = ctypes.CDLL(None)
         kernel.prctl(_PR_SET_CHILD_SUBREAPER, 1)
         kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent_pid:  # it died before we asked
+        if os.getppid() != parent_pid:  # the parent died before the request
             sys.exit(1)
 
 
@@ -118,12 +117,12 @@ def _report_when_ready(config: ProgramConfig, answer: int, over: threading.Event
             os.close(answer)
             return
         if _probe_status(config, HEALTH_PATH) == http.HTTPStatus.SERVICE_UNAVAILABLE:
-            over.set()  # mlx-lm goes on listening after its model could not be loaded
+            over.set()  # mlx-lm keeps listening after its model failed to load
         over.wait(PROBE_EVERY_S)
 
 
 def _probe_status(config: ProgramConfig, path: str, body: str = "") -> int:
-    """The status with which the server answers; 0 when it does not."""
+    """The server's status code; 0 without a response."""
     connection = _open_connection(config.address)
     headers = {"Content-Type": "application/json"}
     if config.key:
@@ -149,13 +148,13 @@ def _open_connection(address: str) -> http.client.HTTPConnection:
         unix_socket.connect(address.removeprefix("unix://"))
     except OSError:
         unix_socket.close()
-        return connection  # asking it fails the same way, in the one place that expects it
+        return connection  # the request fails the same way, where that is handled
     connection.sock = unix_socket
     return connection
 
 
 def _end_server(server: "subprocess.Popen[bytes]") -> None:
-    """Ends the server, politely first, and then whatever it has left behind."""
+    """Ends the server, first with SIGTERM, and then all remaining descendants."""
     if server.poll() is None:
         server.terminate()
         try:
@@ -167,14 +166,14 @@ def _end_server(server: "subprocess.Popen[bytes]") -> None:
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=GRACE_S)
-    # Those handed to us that ended by themselves: nobody else takes their leave.
+    # Reap adopted orphans that have ended.
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
 
 
 def _descendants() -> list[psutil.Process]:
-    """What lives of what we started; orphans among them where the kernel hands them to us."""
+    """The living descendants, adopted orphans included."""
     processes = {child.pid: child for child in psutil.Process().children(recursive=True)}
     group = os.getpgrp()
     for process in psutil.process_iter():
@@ -187,4 +186,4 @@ def _descendants() -> list[psutil.Process]:
 
 
 if __name__ == "__main__":
-    os._exit(main())  # threads may still read: nobody waits for them
+    os._exit(main())  # do not wait for reader threads

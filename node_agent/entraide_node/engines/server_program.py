@@ -1,9 +1,9 @@
-"""An engine that is a server of its own, in an environment of its own: what all such share.
+"""Server program: an engine that is a server in an environment of its own.
 
-It decides where the program listens, how its wrapper is told to run it, and what is asked of it
-once it serves. Which program, with which options, its adapter says (``vllm``, ``mlx``). The
-program listens on a socket file in a folder that only its owner may enter where it can, else on a
-free port of the loopback; with a key made anew for each process where it has one.
+It chooses the server's address, builds the configuration of its wrapper (``program_child``), and
+connects to it; ``vllm`` and ``mlx`` supply the command. If the server supports it, it listens on a
+socket file in a folder that only its owner may enter, else on a free loopback port; it uses a key
+per process if it supports keys.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LIST_TIMEOUT_S = 10.0
 READY_BYTES_PER_S = 100e6  # weights from a slow disk
 LOOPBACK = "127.0.0.1"
 
-# No telemetry, and nothing fetched: weights come through the agent, verified, or not at all.
+# No telemetry and no downloads: weights come only through the agent, verified.
 ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -46,25 +46,25 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 class ServerProgram(Struct, frozen=True, kw_only=True):
-    """A server, and how to speak to it.
+    """A server and its dialect.
 
     Attributes:
-        facts: what it will serve, as far as that is known before it runs.
-        python: of its environment.
-        arguments: after ``python -I``, without where to listen.
+        facts: its description, as known before it runs.
+        python: interpreter of its environment.
+        arguments: after ``python -I``, without the address.
         environment: added to the agent's own.
-        socket_option: the option that takes a socket file; "" when there is none.
-        key_variable: the variable from which it takes a key; "" when it asks for none.
-        folder_variable: the variable that names the folder for its own sockets; "" for none.
-        probe_path: answers 200 once it serves.
-        probe_body: what to post there; "" to get it.
-        model: the name by which requests must name the model.
-        extra: fields that every request carries.
-        counted_each_event: see ``chat_stream.Target``.
-        keeps: which of its lines may be kept once it serves.
-        log_path: where they are kept; None for nowhere.
+        socket_option: option for a socket file; "" without one.
+        key_variable: variable for its key; "" without one.
+        folder_variable: variable for the folder of its own sockets; "" without one.
+        probe_path: responds with 200 when it serves.
+        probe_body: body to post there; "" for a GET request.
+        model: its name of the model.
+        extra: fields of every request.
+        counted_each_event: see ``chat_stream.EngineEndpoint``.
+        keeps: lines that may be logged after it is ready.
+        log_path: its log file; None for none.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
-        weights: what a person is told when they cannot be loaded.
+        weights: path for error messages.
     """
 
     facts: EngineFacts
@@ -97,9 +97,8 @@ def make_supervised_engine(
 
     Args:
         program: the server.
-        ready_timeout_s: how long it may take to load; 0 for the base and the time that reading its
-            weights takes.
-        ready_base_s: how long it may take besides.
+        ready_timeout_s: time to load; 0 for the base and the time to read its weights.
+        ready_base_s: base time.
         clock: monotonic, seconds.
     """
     reading_s = weights_bytes(program.weights) / READY_BYTES_PER_S
@@ -112,7 +111,7 @@ def make_supervised_engine(
 
 
 class ServerProgramChild:
-    """The processes of one program, one after the other; see ``supervised.Child``."""
+    """The hooks of a server's process; see ``supervised_engine.EngineChild``."""
 
     def __init__(self, program: ServerProgram, *, clock: Callable[[], float]) -> None:
         self._program = program
@@ -221,6 +220,6 @@ def _free_port() -> int:
 
 
 def _parse_context_tokens(payload: bytes) -> int:
-    """The context that the program lists its model with; 0 when it tells none."""
+    """The context that the server lists for its model; 0 if it lists none."""
     models = list_objects(parse_object(payload).get("data"))
     return parse_count(models[0].get("max_model_len")) if models else 0

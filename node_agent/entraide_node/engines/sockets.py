@@ -1,6 +1,6 @@
-"""Where an engine's socket file stands: a folder of its own that only we may enter.
+"""Socket files: a private folder for the socket file of one engine.
 
-It decides whether there can be one at all; where there cannot, engines listen on the loopback.
+If the system has no socket files, or the path would be too long, engines listen on the loopback.
 """
 
 import os
@@ -13,7 +13,7 @@ SOCKET_PATH_BYTES_MAX = 100  # systems allow 104 to 108
 
 
 def socket_folder() -> Path | None:
-    """Makes a folder for one engine's socket; None where socket files cannot be."""
+    """Creates a folder for one engine's socket; None if socket files are unavailable."""
     if not hasattr(socket, "AF_UNIX") or os.name != "posix":
         return None
     folder = Path(tempfile.mkdtemp(prefix="entraide-"))

@@ -1,8 +1,7 @@
-"""Server-sent events, as far as engines speak them: bytes in, payloads out.
+"""Server-sent events in the subset that engines use: bytes in, payloads out.
 
-It decides where an event ends and knows nothing of what is in it. Lines end with LF or CRLF;
-comment lines and unknown fields are skipped; an event without its last empty line still counts
-when the stream ends.
+Lines end with LF or CRLF; comment lines and unknown fields are skipped; an event without its final
+empty line is returned when the stream ends.
 """
 
 EVENT_BYTES_MAX = 4 * 1024 * 1024
@@ -13,7 +12,7 @@ class EventTooLong(Exception):
 
 
 class EventReader:
-    """Cuts a byte stream into the payloads of its events."""
+    """Splits a byte stream into the payloads of its events."""
 
     def __init__(self) -> None:
         self._tail = b""
@@ -21,10 +20,10 @@ class EventReader:
         self._held = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Returns the payloads that are complete with these bytes.
+        """Returns the payloads that these bytes complete.
 
         Raises:
-            EventTooLong: an event passed the limit.
+            EventTooLong: an event exceeds the limit.
         """
         *lines, self._tail = (self._tail + data).split(b"\n")
         payloads = []
@@ -52,9 +51,9 @@ class EventReader:
             self._held = 0
             return payload
         field, _, value = line.partition(b":")
-        # Older llama.cpp names the field of a failure `error` instead of `data`.
+        # Older versions of llama.cpp name the field of a failure `error` instead of `data`.
         if field in (b"data", b"error"):
             value = value.removeprefix(b" ")
             self._lines.append(value if field == b"data" else b'{"error":' + value + b"}")
-            self._held += len(value) + 1  # empty lines take memory, too
+            self._held += len(value) + 1  # empty lines use memory too
         return None

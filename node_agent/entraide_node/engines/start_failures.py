@@ -1,9 +1,8 @@
-"""Why an engine did not start, out of what it wrote.
+"""Start failures: why an engine did not start, from its output.
 
-It decides which of a few reasons fits, in the order of the table: llama.cpp itself only says that
-it failed, and the others say it in the middle of a stack of calls. It also decides which lines of
-llama.cpp may be kept at all: once an engine serves, it may write parts of requests (a grammar that
-it cannot parse, for one), so only those of the arithmetic below it are.
+Input: the last lines of its output, and its exit status. Output: a problem with a stable code, by
+the first matching pattern. It also decides which lines of a serving llama.cpp may be logged: only
+those of the compute library, because other lines may contain parts of requests.
 """
 
 import re
@@ -15,7 +14,7 @@ DETAIL_CHARS_MAX = 300
 
 Reasons = tuple[tuple[str, re.Pattern[str]], ...]
 
-# What llama.cpp writes, and the code that it means.
+# Messages of llama.cpp, and their codes.
 LLAMACPP_REASONS: Reasons = (
     ("engine_address_taken", re.compile(r"couldn't bind HTTP server socket")),
     ("engine_no_memory", re.compile(
@@ -29,7 +28,7 @@ LLAMACPP_REASONS: Reasons = (
     ("model_damaged", re.compile(r"failed to load model")),
 )  # fmt: skip
 
-# What vLLM and mlx-lm write, and what Python and torch write below them.
+# Messages of vLLM, mlx-lm, Python and torch, and their codes.
 PROGRAM_REASONS: Reasons = (
     ("engine_disk_full", re.compile(r"No space left on device|Disk quota exceeded|File too large")),
     ("engine_address_taken", re.compile(r"[Aa]ddress already in use")),
@@ -49,7 +48,7 @@ PROGRAM_REASONS: Reasons = (
         r"|does not recognize this architecture")),
 )  # fmt: skip
 
-# Before what is said: which process says it, how gravely, when and where in the code.
+# The prefix of a log line: process, level, time and source location.
 _STAMP = re.compile(
     r"^(?:\(\w+ pid=\d+\) )?(?:[\d.]+ [EWIDF] |[A-Z]+ [\d-]+ [\d:]+ \[[\w.]+:\d+\] )?"
 )
@@ -68,10 +67,10 @@ def diagnose_start(
     """Returns why an engine did not start.
 
     Args:
-        lines: the last lines that it wrote.
+        lines: the last lines of its output.
         file: the model's file.
-        exit_code: of its process; negative for a signal; None when it was only too slow.
-        reasons: what the engine writes, and what that means.
+        exit_code: of its process; negative for a signal; None if it was too slow.
+        reasons: the engine's messages and their codes.
     """
     for code, pattern in reasons:
         for line in lines:
@@ -87,5 +86,5 @@ def diagnose_start(
 
 
 def is_loggable(line: str) -> bool:
-    """Whether a line that a serving engine wrote can hold nothing of a request."""
+    """Whether a line of a serving engine cannot contain parts of a request."""
     return _COMPUTE_LINES.match(line) is not None

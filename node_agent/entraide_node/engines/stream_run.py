@@ -1,7 +1,7 @@
-"""One run, without the socket: events in, what to send on and how it ended out.
+"""Stream run: one run as a pure state machine, without the socket.
 
-It decides what leaves at once, what is held for the end, and when an answer is complete. Time is
-an argument; it opens nothing and knows no engine by name.
+Input: the events of the engine's stream, and times in seconds. Output: chunks to send, and the end
+of the run with usage and timings. The chunk with a ``finish_reason`` is held back until the end.
 """
 
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ from entraide_node.engines.engine_errors import failure_from_stream
 from entraide_node.engines.token_counter import CHOICES_MAX, TokenCounter, carries_output
 from entraide_node.engines.untrusted_json import list_objects, parse_text
 
-ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves room in a message of the bus for what goes with it
-EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of events that are merged: a million tokens
+ANSWER_BYTES_MAX = 6 * 1024 * 1024  # leaves space in a bus message for the envelope
+EVENTS_BYTES_MAX = 256 * 1024 * 1024  # of merged events: about a million tokens
 DONE = b"[DONE]"
 TOO_LONG = EngineFailure(ENGINE_REJECTED, "the answer is too long", retryable=False)
 TOO_DEEP = EngineFailure(ENGINE_REJECTED, "the answer nests too deep", retryable=False)
@@ -38,7 +38,8 @@ NO_USAGE = EngineUsage(0, 0, 0, counted=Basis.ESTIMATED)
 def parse_request(request: EngineRequest) -> dict[str, Any] | EngineFailure:
     """Returns a request's fields, or why it cannot run.
 
-    What is to be fetched from elsewhere is refused: an engine would ask its owner's own network.
+    Media that must be fetched from an address are refused: the engine would access its owner's
+    network.
     """
     try:
         body = decode_json(request.body)
@@ -52,7 +53,7 @@ def parse_request(request: EngineRequest) -> dict[str, Any] | EngineFailure:
 
 
 def _media_urls(messages: Any) -> Iterator[str]:
-    """What the messages' parts point to: images, sound, films."""
+    """The addresses in the messages' parts: images, audio, video."""
     for message in messages if isinstance(messages, list) else ():
         parts = message.get("content") if isinstance(message, dict) else None
         for part in parts if isinstance(parts, list) else ():
@@ -63,19 +64,19 @@ def _media_urls(messages: Any) -> Iterator[str]:
 
 
 class StreamRun:
-    """What has come of one run so far."""
+    """The state of one run."""
 
     def __init__(
         self, request: EngineRequest, body: dict[str, Any], *, started: float,
         counted_each_event: bool = False,
     ) -> None:  # fmt: skip
-        """Knows nothing of an answer yet.
+        """Has no event yet.
 
         Args:
-            request: what runs.
+            request: the run's request.
             body: its fields.
-            started: when, in seconds on any clock.
-            counted_each_event: see ``tally``.
+            started: time of the start, in seconds on any clock.
+            counted_each_event: see ``token_counter``.
         """
         self._request = request
         self._body = body
@@ -88,7 +89,7 @@ class StreamRun:
         )
         self._answer = None if request.stream else AnswerBuilder(path=request.path)
         self._held_chunk: dict[str, Any] | None = None
-        self._choices: dict[int, str] = {}  # finish reason by index, "" while it goes on
+        self._choices: dict[int, str] = {}  # finish reason by index, "" while unfinished
         self._failure: EngineFailure | None = None
         self._done = False
         self._taken_bytes = 0
@@ -96,26 +97,26 @@ class StreamRun:
 
     @property
     def failure(self) -> EngineFailure | None:
-        """The failure that the engine told inside the stream."""
+        """The failure that the engine reported inside the stream."""
         return self._failure
 
     @property
     def has_output(self) -> bool:
-        """Whether there was output yet."""
+        """Whether there was output."""
         return self._first_output is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the engine said that nothing more comes."""
+        """Whether the engine will send no more events."""
         return self._done or self._failure is not None
 
     @property
     def is_answered(self) -> bool:
-        """Whether every choice seen has its finish reason."""
+        """Whether every choice has its finish reason."""
         return bool(self._choices) and all(self._choices.values())
 
     def add_events(self, payloads: list[bytes], *, now: float) -> EngineChunk | None:
-        """Takes the events that arrived together; returns what to send on, if anything."""
+        """Adds the events that arrived together; returns the chunk to send, if any."""
         out: list[bytes] = []
         before = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         for payload in payloads:
@@ -140,8 +141,8 @@ class StreamRun:
         """Returns the end of a run whose stream is complete.
 
         Args:
-            now: when it ended, on the clock that ``started`` was read from.
-            created: seconds since the epoch, for an engine that told none.
+            now: end time, on the clock of ``started``.
+            created: seconds since the epoch, for an engine that reported none.
         """
         usage = self._token_counter.usage(body=self._body)
         try:
@@ -164,13 +165,13 @@ class StreamRun:
     ) -> EngineEnd:
         """Returns the end of a run that was cancelled or failed.
 
-        Of a run without a single event nothing is known to have been computed: it used nothing.
+        A run without any event used nothing, as far as is known.
         """
         usage = self._token_counter.usage(body=self._body) if self.events else NO_USAGE
         return EngineEnd(outcome, usage=usage, timings=self._timings(now), failure=failure)
 
     def _final_answer(self, created: int, usage: EngineUsage) -> tuple[bytes, bytes]:
-        """Returns the last chunk of a stream and b"", or b"" and the whole answer."""
+        """Returns the last chunk of a stream and b"", or b"" and the complete answer."""
         if self._answer is None:
             chat = self._request.path == CHAT
             return self._rewritten(
@@ -187,7 +188,7 @@ class StreamRun:
             return
         self.events += 1
         if not isinstance(chunk, dict):
-            return  # llama.cpp sends `null` now and then
+            return  # llama.cpp sometimes sends `null`
         if chunk.get("error"):
             self._failure = failure_from_stream(chunk["error"])
             return

@@ -1,9 +1,9 @@
-"""An engine that is a child process of the agent, whichever program computes in it.
+"""Supervised engine: an engine that runs as a child process of the agent.
 
-It decides when such an engine counts as hung, how many requests it takes at once, and that it
-comes back: the steps are in ``core.supervision``, done by ``keeper``; the talk is in
-``chat_stream``; how the process is started is the child's own affair. While the child is not there
-every run is refused at once, and ``ready`` says why in one code.
+It detects a hung engine, limits the concurrent requests, and restarts the process:
+``core.supervision`` decides, ``process_supervisor`` carries it out, ``chat_stream`` does the
+requests, and the child's hooks start the process. While no child serves, every run is refused at
+once, and ``ready`` returns the reason.
 """
 
 import contextlib
@@ -36,16 +36,16 @@ from entraide_node.engines.process_supervisor import ProcessHooks, ProcessSuperv
 
 WAITING_PER_SLOT_MAX = 2
 PROBE_TIMEOUT_S = 2.0
-EXIT_TIMEOUT_S = 5.0  # between a broken line and the end of the process behind it
+EXIT_TIMEOUT_S = 5.0  # between a lost connection and the end of its process
 
 
 class EngineChild(ProcessHooks, Protocol):
-    """The children of one engine, one after the other.
+    """The hooks of one engine's process.
 
     Attributes:
-        stream: the line to the one that serves; None while none does.
-        problem: why none does; None while one does.
-        facts: what it serves.
+        stream: connection to the serving process; None without one.
+        problem: why none serves; None while one serves.
+        facts: its description.
     """
 
     stream: ChatStream | None
@@ -63,10 +63,10 @@ class SupervisedEngine:
         """Starts nothing yet.
 
         Args:
-            child: starts the process and speaks to it.
-            stall_timeout_s: the longest silence, of all runs and of the health check together.
-            ready_timeout_s: how long it may take to load.
-            clock: seconds, never going back.
+            child: hooks that start the process and connect to it.
+            stall_timeout_s: longest silence of all runs and of the health check together.
+            ready_timeout_s: time to load.
+            clock: monotonic, seconds.
         """
         self._child = child
         self._stall_timeout_s = stall_timeout_s
@@ -74,11 +74,11 @@ class SupervisedEngine:
         self._supervisor = ProcessSupervisor(child, ready_timeout_s=ready_timeout_s, clock=clock)
         self._event_at = clock()
         self._runs = 0
-        self._exit: tuple[int, int] | None = None  # the process that exited last, and its runs
+        self._exit: tuple[int, int] | None = None  # last exited process, and its runs
 
     @property
     def facts(self) -> EngineFacts:
-        """What it serves; complete once ``start`` returned None."""
+        """Its description; complete after ``start`` returned None."""
         return self._child.facts
 
     @property
@@ -88,11 +88,11 @@ class SupervisedEngine:
 
     @property
     def supervision(self) -> Supervision:
-        """Where the child stands, and the story of it."""
+        """State of the process, with its last transitions."""
         return self._supervisor.supervision
 
     async def start(self) -> EngineProblem | None:
-        """Returns None once it serves, or why it cannot; after a problem it is stopped."""
+        """Returns None when it serves, or why it cannot; it is stopped after a problem."""
         if await self._supervisor.start():
             self._event_at = self._clock()
             return None
@@ -101,7 +101,7 @@ class SupervisedEngine:
         return problem
 
     async def ready(self) -> EngineProblem | None:
-        """Asks whether it serves now; None when it does."""
+        """Asks whether it serves now; None if it does."""
         stream = self._child.stream
         if stream is None:
             self._event_at = self._clock()
@@ -114,7 +114,7 @@ class SupervisedEngine:
             if answer is None:
                 return EngineProblem("engine_silent", {"seconds": PROBE_TIMEOUT_S})
             return EngineProblem("engine_unhealthy", {"status": answer[0]})
-        if stream.running == 0:  # else its runs are the witnesses: an HTTP thread may outlive them
+        if stream.running == 0:  # while runs exist, only their events count
             self._event_at = self._clock()
         return None
 
@@ -139,18 +139,18 @@ class SupervisedEngine:
                         yield item
                         continue
                     if _failed_with(item, ENGINE_HUNG) and stream is self._child.stream:
-                        # One silent run may only have waited; silent in all of them, it is hung.
+                        # One silent run may only have waited; if all are silent, the engine hangs.
                         self._note_silence()
                     yield await self._with_exit(item, pid)
         finally:
             self._runs -= 1
 
     async def _with_exit(self, end: EngineEnd, pid: int | None) -> EngineEnd:
-        """Returns the end of a run, told apart where the process behind it exited."""
+        """Returns the end of a run, with the code of an exit if its process exited."""
         if pid is None or not _failed_with(end, ENGINE_CRASHED):
             return end
         if self._exit is None or self._exit[0] != pid:
-            self._exit = pid, self._runs  # the first to notice: the others are still counted
+            self._exit = pid, self._runs  # the first run to notice: all runs are still counted
         if (
             not await self._supervisor.has_exited(pid, timeout_s=EXIT_TIMEOUT_S)
             or end.failure is None
@@ -160,18 +160,18 @@ class SupervisedEngine:
         return replace(end, failure=replace(end.failure, code=ENGINE_EXITED), other_runs=beside)
 
     def cancel(self, job: str) -> bool:
-        """Makes a run end at once, as cancelled; False when it is unknown."""
+        """Ends a run at once as cancelled; False if it is unknown."""
         return self._child.stream is not None and self._child.stream.cancel(job)
 
     async def metrics(self) -> EngineMetrics | None:
-        """Asks for its load; None when it tells none or does not answer."""
+        """Reads its load; None if it reports none or does not respond."""
         if self._child.stream is None:
             return None
         answer = await self._child.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
 
     async def stop(self) -> None:
-        """Ends the child, and every run with it; may be called again."""
+        """Ends the process and all its runs; may be called again."""
         if self._child.stream is not None:
             await self._child.stream.close()
         await self._supervisor.stop()

@@ -1,9 +1,9 @@
-"""The tally of one run: how many tokens, and whose count that is.
+"""Token counter: the tokens of one run, and whether they are measured or estimated.
 
-It decides which of an engine's numbers hold. They come in three ways, best first: ``usage``, once
-for the whole request (OpenAI, mlx-lm) or once for each choice (llama.cpp); counts on every event
-when asked (``timings`` of llama.cpp, ``usage`` of vLLM), which are exact also for a run that was
-cut short; and, from an engine that tells nothing, one event counted as one token.
+Input: the events of the engine's stream. Output: ``EngineUsage``. Counts come in three ways, best
+first: ``usage``, once for the request (OpenAI, mlx-lm) or once for each choice (llama.cpp); counts
+on every event (``timings`` of llama.cpp, ``usage`` of vLLM), which are exact also for a run that
+was cut short; and, without any count, one token per event.
 """
 
 from typing import Any
@@ -16,8 +16,8 @@ from entraide_node.engines.untrusted_json import list_objects, parse_count, pars
 
 CHOICES_MAX = 128
 
-# Without any count from the engine: what a token of Latin text comes to, and what a chat template
-# wraps around a message. Results are marked estimated.
+# Estimates without any count: bytes per token of Latin text, and tokens that a chat template
+# adds to a message. Results are marked as estimated.
 BYTES_PER_TOKEN = 4
 TEMPLATE_TOKENS_PER_MESSAGE = 4
 
@@ -29,15 +29,15 @@ class _Counts(Struct, frozen=True):
 
 
 class TokenCounter:
-    """Counts a run's tokens from its events, in the order in which they come."""
+    """Counts a run's tokens from its events, in their order."""
 
     def __init__(self, *, choices_asked: int = 1, counted_each_event: bool = False) -> None:
-        """Counts nothing yet.
+        """Has counted nothing yet.
 
         Args:
-            choices_asked: answers that the request asks for.
-            counted_each_event: whether the engine was asked for its usage on every event: then
-                one beside a choice is that choice's so far, and one alone is the whole run's.
+            choices_asked: number of choices that the request asks for.
+            counted_each_event: whether the engine reports its usage on every event: with a choice,
+                the usage is that choice's so far; alone, it is the whole run's.
         """
         self._choices_asked = max(1, choices_asked)
         self._counted_each_event = counted_each_event
@@ -45,7 +45,7 @@ class TokenCounter:
         self._running: dict[int, _Counts] = {}  # from timings, by choice
         self._usages: dict[int, _Counts] = {}  # from usage, in the order of arrival
         self._finished = 0
-        self._prompts: dict[int, int] = {}  # whole length of a prompt being read, by choice
+        self._prompts: dict[int, int] = {}  # length of the prompt in prefill, by choice
         self.n_prompt_processed = 0
         self.prefill_s = 0.0
         self.decode_s = 0.0
@@ -53,7 +53,7 @@ class TokenCounter:
         self._shown = 0
 
     def add_event(self, chunk: dict[str, Any]) -> None:
-        """Takes the counts of one event; anything that is not of the usual form is ignored."""
+        """Adds the counts of one event; ignores anything of an unexpected type."""
         choices = list_objects(chunk.get("choices"))
         index = next((c["index"] for c in choices if isinstance(c.get("index"), int)), None)
         for choice in choices:
@@ -71,14 +71,14 @@ class TokenCounter:
             self._note_metrics(metrics)
 
     def n_output_tokens(self) -> int:
-        """Output tokens so far; never falls."""
+        """Output tokens so far; never decreases."""
         reported = sum(counts.output for counts in self._running.values())
         counted = sum(n for index, n in self._events.items() if index not in self._running)
         self._shown = max(self._shown, reported + counted)
         return self._shown
 
     def usage(self, *, body: dict[str, Any]) -> EngineUsage:
-        """What the run used, from the best counts there are; ``body`` is the request."""
+        """The run's usage from the best available counts; ``body`` is the request."""
         is_whole = self._counted_each_event or len(self._usages) >= len(self._running)
         if self._usages and is_whole:
             parts = list(self._usages.values())
@@ -113,7 +113,7 @@ class TokenCounter:
             self.n_prompt_processed = max(self.n_prompt_processed, prompt if output else 0)
 
     def _note_metrics(self, metrics: dict[str, Any]) -> None:
-        """Takes vLLM's own times, of a run that is complete; waiting is in neither."""
+        """Adds vLLM's own durations of a complete run; neither includes waiting."""
         prefill_ms, decode_ms = (
             metrics.get("time_to_first_token_ms"), metrics.get("generation_time_ms")
         )  # fmt: skip
@@ -138,13 +138,13 @@ class TokenCounter:
                 processed = counts.prompt if counts.output else 0
                 self.n_prompt_processed = max(self.n_prompt_processed, processed)
         else:
-            # One for each finished choice, so that a repeated one replaces what it repeats.
+            # One per finished choice, so that a repeated usage replaces the first.
             self._usages[min(self._finished, CHOICES_MAX)] = counts
 
     def _settle(self, parts: list[_Counts]) -> EngineUsage:
         """Adds up the choices.
 
-        The prompt of several choices counts once. What was computed of it is what any choice
+        The prompt of several choices is counted once. Its computed tokens are those that any choice
         computed, at most the whole prompt; the rest was cached.
         """
         asked = self._choices_asked
@@ -168,7 +168,7 @@ def carries_output(choice: dict[str, Any]) -> bool:
 
 
 def estimate_prompt_tokens(body: dict[str, Any]) -> int:
-    """Guesses a prompt's tokens from the bytes of its text, at least 1."""
+    """Estimates a prompt's tokens from the bytes of its text, at least 1."""
     messages = body.get("messages")
     if isinstance(messages, list):
         wrapping = TEMPLATE_TOKENS_PER_MESSAGE * len(messages)
@@ -177,7 +177,7 @@ def estimate_prompt_tokens(body: dict[str, Any]) -> int:
 
 
 def _text_bytes(value: Any, *, depth: int) -> int:
-    """Bytes of the text in a nested value; a number in a list is a token already."""
+    """Bytes of the text in a nested value; a number in a list is already a token."""
     if isinstance(value, str):
         return 0 if value.startswith("data:") else len(value.encode())
     if depth == 0:

@@ -1,7 +1,7 @@
-"""Foreign values: what an engine's JSON holds, as values that are safe to count with.
+"""Untrusted JSON: safe values from the JSON of an engine.
 
-An attached engine is somebody else's program and may send anything. It decides which values count:
-a number is whole and within what a message of the bus can hold, a list is a list.
+Input: JSON of an attached engine, which is somebody else's program and may send anything. Output:
+values of a known type and range; a number is whole and fits into a bus message.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ MILLISECONDS_MAX = 1e12
 
 
 def parse_object(payload: bytes) -> dict[str, Any]:
-    """Returns the object that a document is; {} when it is none."""
+    """Returns a document if it is an object; else {}."""
     try:
         document = decode_json(payload)
     except msgspec.DecodeError:
@@ -25,7 +25,7 @@ def parse_object(payload: bytes) -> dict[str, Any]:
 
 
 def list_objects(value: Any) -> list[dict[str, Any]]:
-    """Returns the objects in a list; [] when it is none."""
+    """Returns the objects in a list; [] for anything else."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -45,10 +45,10 @@ def parse_milliseconds(value: Any) -> float:
 
 
 def parse_text(value: Any) -> str:
-    """Returns a value as a short text for a person; "" for none, or one that nests too deep."""
+    """Returns a value as a short text; "" for none, or for one that nests too deeply."""
     if isinstance(value, str):
         return value[:TEXT_CHARS_MAX]
     try:
         return str(value)[:TEXT_CHARS_MAX] if value is not None else ""
-    except (RecursionError, ValueError):  # a ValueError: an integer of thousands of digits
+    except (RecursionError, ValueError):  # ValueError: an integer with thousands of digits
         return ""

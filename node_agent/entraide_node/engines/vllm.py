@@ -1,10 +1,10 @@
-"""vLLM: the engine of graphics cards, as a server in an environment of its own.
+"""vLLM: the engine for graphics cards, as a server in an environment of its own.
 
-It decides how the server is started: on one card, on several of one machine, on those of a site's
-Ray cluster, or on processors. It listens on a socket file, since its key guards only some of its
-addresses. No prompt is kept for later requests (ADR 0011): its cache could be salted by co-op, but
-a node does not know whose job it runs. It counts on every event, so that a run cut short is
-counted exactly, and tells its own prefill and decode times at the end.
+It builds the server's command: for one card, several cards of a machine, a site's Ray cluster, or
+processors. The server listens on a socket file, because its key protects only some of its
+addresses. Prefixes are not cached between runs (ADR 0011): the cache could be salted by co-op, but
+a node does not know the co-op of a job. It reports counts on every event, so a run that was cut
+short is counted exactly, and its own prefill and decode times at the end.
 """
 
 import math
@@ -26,13 +26,13 @@ from entraide_node.engines.server_program import ServerProgram, make_supervised_
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 NAME = "vllm"
-READY_BASE_S = 600.0  # imports, kernels compiled at the first start, graphs captured
+READY_BASE_S = 600.0  # imports, kernel compilation at the first start, graph capture
 GIB = 1024**3
 CACHE_GIB_MAX = 64
 FEATURES = ("logprobs", "schema")
 NO_PARSER = "none"
 
-# What it writes once it serves and that can hold nothing of a request.
+# Lines of a serving process that cannot contain parts of a request.
 _LOGGABLE_LINES = re.compile(
     r"(?:torch\.(?:cuda\.)?OutOfMemoryError|CUDA (?:error|out of memory)|EngineDeadError"
     r"|HIP error|NCCL error|died unexpectedly|No space left on device)[^{\[]*$"
@@ -43,23 +43,22 @@ class VllmConfig(Struct, frozen=True, kw_only=True):
     """How to run vLLM.
 
     Attributes:
-        weights: the model's folder.
-        alias, revision: its public name and its checksum.
+        weights: folder of the model.
+        alias, revision: public name, and checksum.
         python, version: of the environment.
-        slots: sequences at once.
-        context_tokens: longest prompt plus answer; never more than the model was made for.
+        slots: concurrent sequences.
+        context_tokens: longest prompt plus answer; at most the model's.
         cpu: whether it is the build for processors.
         threads: processor threads of that build; 0 for all cores but one.
-        memory_fraction: of each card's memory that it may take.
+        memory_fraction: usable part of each card's memory.
         tensor_parallel: cards that share each layer.
-        pipeline_parallel: groups of cards that share the layers; machines, usually.
-        ray: whether the cards are those of a Ray cluster, which the owner has started.
-        tool_parser: vLLM's name of what reads the model's tool calls; "" for the one that is
-            known to fit, "none" for none.
-        log_path: where what it writes is kept; None for nowhere.
-        arguments: added to the command.
+        pipeline_parallel: groups of cards that share the layers; usually machines.
+        ray: whether the cards belong to a Ray cluster, which the owner started.
+        tool_parser: vLLM's parser of the model's tool calls; "" for the known one, "none" for none.
+        log_path: its log file; None for none.
+        arguments: further arguments of the command.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
-        ready_timeout_s: how long it may take to load; 0 for a time that its size explains.
+        ready_timeout_s: time to load; 0 for a time that depends on the size.
     """
 
     weights: Path
@@ -123,7 +122,7 @@ def make_vllm(
 
 
 def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str, ...]:
-    # `vllm serve` asks for a distribution named vllm, which the build for processors is not.
+    # `vllm serve` requires a distribution named vllm; the build for processors has another name.
     command = [
         "-m", "vllm.entrypoints.openai.api_server",
         "--model", str(config.weights),
@@ -140,7 +139,7 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
     if parser != NO_PARSER:
         command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
     if config.cpu:
-        # One process computes, on as many threads as it is granted; graphs want a compiler.
+        # One process with the given number of threads; graph mode would need a compiler.
         return (*command, "--enforce-eager", "--distributed-executor-backend", "uni")
     command += ["--gpu-memory-utilization", str(config.memory_fraction)]
     if config.tensor_parallel > 1:
@@ -162,5 +161,5 @@ def _environment(config: VllmConfig, context_tokens: int, threads: int) -> dict[
         "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that wait must not take the owner's cores
+        "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads must not use the owner's cores
     }
