@@ -79,8 +79,8 @@ try:
     ask(token, turns, stream=False)
     tool = {"type": "function", "function": {"name": "meteo", "parameters": {
         "type": "object", "properties": {"ville": {"type": "string"}}}}}  # fmt: skip
-    told = json.loads(ask(token, turns[:2], stream=False, tools=[tool]))
-    answer = told["choices"][0]["message"]
+    completion = json.loads(ask(token, turns[:2], stream=False, tools=[tool]))
+    answer = completion["choices"][0]["message"]
     result = {"role": "tool", "tool_call_id": "call_abc123", "content": "12 °C"}
     ask(token, [*turns[:2], answer, result], stream=False, tools=[tool])
     call(

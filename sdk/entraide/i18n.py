@@ -23,7 +23,7 @@ from entraide.language import (
 from entraide.message_catalogue import (
     ABSENT,
     HOLE,
-    Catalogue,
+    MessageCatalogue,
     Value,
     catalogue,
     digits,
@@ -154,7 +154,7 @@ def word(prefix: str, value: str, lang: str) -> str:
     return messages.format(code, {}) if value and messages.has(code) else value
 
 
-def _zone_code(zone: str, messages: Catalogue) -> str:
+def _zone_code(zone: str, messages: MessageCatalogue) -> str:
     """The message code of a zone, or of the province that contains it; "" where there is none."""
     while zone and not messages.has(f"zone-{zone}"):
         zone = zone.rpartition("-")[0]

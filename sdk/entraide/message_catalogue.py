@@ -61,7 +61,7 @@ class _Variables(Visitor):
         self.names.add(node.id.name)
 
 
-class Catalogue:
+class MessageCatalogue:
     """The messages of one language."""
 
     def __init__(self, lang: str) -> None:
@@ -117,10 +117,10 @@ class Catalogue:
 
 
 @cache
-def catalogue(lang: str) -> Catalogue:
+def catalogue(lang: str) -> MessageCatalogue:
     """Returns the catalogue of a language."""
     assert lang in LANGUAGES
-    return Catalogue(lang)
+    return MessageCatalogue(lang)
 
 
 def digits(value: float) -> int:

@@ -1,4 +1,4 @@
-"""Subjects: what each helper says, and what the protocol's page says, is the same."""
+"""Subjects: the functions and the protocol's page agree."""
 
 import pytest
 from tests.house.source import ROOT
@@ -48,7 +48,7 @@ def test_the_page_has_each_subject(said: str) -> None:
 
 @pytest.mark.parametrize("pattern", HEARD)
 def test_each_listener_hears_its_subject_and_no_other(pattern: str) -> None:
-    """What a part listens to matches what is meant for it, and nothing else."""
+    """A process's subscription matches the subjects sent to it, and no other."""
     heard = [subject for subject in HEARD.values() if matches(pattern, subject)]
 
     assert [HEARD[pattern]] == heard
@@ -56,7 +56,7 @@ def test_each_listener_hears_its_subject_and_no_other(pattern: str) -> None:
 
 @pytest.mark.parametrize("subject", HEARD.values())
 def test_the_sender_is_in_the_subject(subject: str) -> None:
-    """The server vouches for the sender, whose identifier stands in the subject."""
+    """The sender's identifier is in the subject, which the server checks."""
     assert subject.split(".")[1] == subjects.sender(subject)
 
 

@@ -40,7 +40,7 @@ def test_old_bytes_are_understood(message: m.Message) -> None:
 
 @every_sample
 def test_a_message_is_an_array_that_begins_with_its_tag(message: m.Message) -> None:
-    """Anyone can tell what a message is without knowing its fields."""
+    """The tag identifies a message without knowledge of its fields."""
     assert tag(message) == msgspec.msgpack.decode(codec.encode(message))[0]
 
 

@@ -1,4 +1,4 @@
-"""The catalogue: what ships is sound and by its own rules, and nobody else's passes for it."""
+"""The model catalogue: the shipped one is valid, and only the pool's signature is accepted."""
 
 import base64
 import sys
@@ -87,7 +87,7 @@ def test_only_the_demo_model_is_pinned() -> None:
 
 
 def test_classes_double() -> None:
-    """Each class of energy reaches twice as far as the one before, and has its letter."""
+    """The upper bound of each energy class is twice that of the class before."""
     bounds = [most for _, most in BOUNDS_WH]
 
     assert [most * 2 for most in bounds[:-1]] == bounds[1:]
@@ -151,7 +151,7 @@ def test_what_is_no_catalogue(raw: bytes) -> None:
 
 
 def test_two_of_one_name() -> None:
-    """A name stands once."""
+    """A name appears once."""
     twice = Catalogue(1, 0.0, (entry(), entry()))
 
     assert (CatalogueFault("", "models"),) == documents.faults(twice)

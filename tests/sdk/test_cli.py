@@ -1,4 +1,4 @@
-"""The command line against a real gRPC server: what it prints, for people and for programs."""
+"""The command line against a real gRPC server: its output for people and for programs."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def test_chat_for_programs(served: ServedPool, cli: Cli) -> None:
 def test_chat_reads_standard_input(
     served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hyphen stands for what comes on standard input."""
+    """A hyphen means that the question is read from standard input."""
     monkeypatch.setattr("sys.stdin", io.StringIO("Une longue question"))
     cli(["chat", "-", "--state", str(served.state)])
 
@@ -55,7 +55,7 @@ def test_chat_reads_standard_input(
     ],
 )
 def test_a_refusal_is_one_sentence(served: ServedPool, cli: Cli, lang: str, sentence: str) -> None:
-    """A refusal is told on the error output, in the language asked for, with exit status 1."""
+    """A refusal is printed on the error output, in the chosen language, with exit status 1."""
     result = cli(["chat", "?", "--model", "absent", "--lang", lang, "--state", str(served.state)])
 
     assert (1, "") == (result.status, result.out)
@@ -63,7 +63,7 @@ def test_a_refusal_is_one_sentence(served: ServedPool, cli: Cli, lang: str, sent
     assert 1 == len(result.err.splitlines())
 
 
-def test_a_job_is_found_whoever_owns_it(served: ServedPool, cli: Cli) -> None:
+def test_a_job_of_any_co_op_is_found(served: ServedPool, cli: Cli) -> None:
     """On the pool's own machine a job is shown and explained without saying whose it is."""
     state = str(served.state)
     listing = cli(["jobs", "show", "job-1", "--state", state])

@@ -167,7 +167,7 @@ def test_a_short_wait_is_waited_for(ask: Chat) -> None:
 
 
 def test_what_is_asked_travels() -> None:
-    """Options go where the contract has them; any other field goes on untouched."""
+    """Options are set in the contract's fields; any other field is sent unchanged."""
     transport = MockTransport({"Pool/Stream": [mock_answers.answer("A")]})
     client = Client(transport=transport, lang="en")
     messages = [{"role": "system", "content": "Réponds."}, {"role": "user", "content": "Bonjour"}]

@@ -1,4 +1,4 @@
-"""Explanations in words: each kind reads as a person approved it, and tells all that it must."""
+"""Explanations: each kind has an approved golden text, and its text is complete."""
 
 import datetime as dt
 import re
@@ -92,7 +92,7 @@ def test_every_golden_text_has_its_case() -> None:
 
 
 def test_every_reason_has_its_golden_text() -> None:
-    """Each reason of the catalogue is told by at least one case, and no case invents one."""
+    """Each reason of the catalogue has at least one case, and no case has an unknown reason."""
     covered = {facts.reason for facts in CASES.values() if facts.decision != "refused"}
 
     assert set(i18n.message_codes("reason-")) == covered
@@ -110,7 +110,7 @@ def test_every_error_code_can_be_a_refusals_reason(code: str, lang: str) -> None
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("code", i18n.message_codes("rule-"))
 def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None:
-    """A node ruled out by any rule can be told as the one that a job could have gone to."""
+    """A node excluded by any rule can be named as the one that could have run the job."""
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
     facts = placed("only_one", excluded, candidates=(ON,), could_node="ab-1")
     (could,) = [
@@ -125,7 +125,7 @@ def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_rule_is_undone_with_its_own_numbers(lang: str) -> None:
-    """The node that would have been greener is told with the values of its own exclusion."""
+    """The greener node is named with the values of its own exclusion."""
     small = Exclusion(
         "ab-1", "prairie", "CA-AB", "context_too_small", {"context_tokens": 512}, False
     )
@@ -192,7 +192,7 @@ def test_only_the_greenest_have_a_next_by_their_order() -> None:
 
 @pytest.mark.parametrize("lang", LANGS)
 def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
-    """The short form says what the first parts of the long one say."""
+    """The short form has the first parts of the long form."""
     facts = CASES["placed-greenest"]
     shown_kinds = (PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE)
     sentences = [part.text for part in explanations.parts(facts, lang) if part.kind in shown_kinds]
@@ -213,7 +213,7 @@ def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str)
     ],
 )
 def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: str) -> None:
-    """Whoever writes a sentence seldom knows the reader's clock: the distance is true anywhere."""
+    """A time is given as its distance from the decision, which is true in every time zone."""
     texts = [relative_time.format_time(AT + after_s, lang, at=AT) for lang in LANGS]
 
     assert [french, english] == texts
@@ -231,7 +231,7 @@ def test_a_moment_is_told_by_its_distance(after_s: float, french: str, english: 
     ],
 )
 def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english: str) -> None:
-    """On the reader's own machine the time of day stands beside it, and the day if another."""
+    """With the reader's clock the time of day is added, and the day if it differs."""
     texts = [relative_time.format_time(AT + after_s, lang, at=AT, clock=clock) for lang in LANGS]
 
     assert [french, english] == [re.sub(r"[\u00a0\u202f]", " ", text) for text in texts]
@@ -239,7 +239,7 @@ def test_a_known_clock_adds_the_time_of_day(after_s: float, french: str, english
 
 @pytest.mark.parametrize(("lang", "day"), [("fr", "1er\u00a0mars"), ("en", "March\u00a01")])
 def test_the_foot_says_when_on_a_known_clock(lang: str, day: str) -> None:
-    """With a clock the decision's own day and time are told; without one they are not."""
+    """With a clock the day and time of the decision are shown; without one they are not."""
     facts = CASES["placed-greenest"]
     feet = [
         next(p.text for p in explanations.parts(facts, lang, given) if p.kind is PartKind.FOOT)
@@ -262,7 +262,7 @@ def test_lines_are_folded_at_ordinary_spaces() -> None:
 
 
 def test_a_machines_lines_hang_under_its_name() -> None:
-    """A machine's second line stands further in than its first."""
+    """A machine's second line is indented more than its first."""
     first, *more = wrap_part(Part(PartKind.NODE, "    on-1 " + "mot " * 30), 60).splitlines()
 
     assert first.startswith("    on-1")

@@ -24,7 +24,7 @@ KEY = "key-soleil"
 
 @contextmanager
 def web_page(body: bytes) -> Iterator[str]:
-    """A web address at which a pool tells where its gRPC service is."""
+    """A web address that returns the address of a pool's gRPC service."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -140,7 +140,7 @@ def test_the_web_address_is_enough(served: ServedPool) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"grpc": 1}'])
 def test_a_web_address_that_is_no_pool(body: bytes) -> None:
-    """A page that is not a pool's is told as such, with its address."""
+    """A page that is not a pool's is reported as such, with its address."""
     with (
         web_page(body) as url,
         Client(url, KEY, retries=0) as client,

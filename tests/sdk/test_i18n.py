@@ -1,4 +1,4 @@
-"""Every sentence a person reads: none is missing, and none breaks."""
+"""Every sentence that a person reads: none is missing, and no value breaks it."""
 
 import math
 import re
@@ -130,7 +130,7 @@ def test_the_language_that_is_asked_for(header: str | None, lang: str) -> None:
 
 
 def test_the_pools_own_language() -> None:
-    """A pool may speak English to those who do not say."""
+    """A pool may use English where the header names no language."""
     assert "en" == i18n.lang_of_header("de", "en")
 
 
@@ -242,7 +242,7 @@ def test_values_are_told_with_the_unit_in_their_name(
 
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
 def test_a_text_that_reads_none_is_shown(lang: str) -> None:
-    """A text that somebody calls ``none`` is shown; a value that nobody gave leaves a hole."""
+    """A text that reads ``none`` is shown; a missing value leaves a hole."""
     sentence = i18n.error("store_unreachable", lang, {"place": "none", "problem": "x"})
 
     assert "none" in sentence

@@ -10,7 +10,7 @@ NB = "\u00a0"
 
 
 def plan() -> admin_pb2.ModelPlan:
-    """Room is made for a model that jobs wait for; another replica comes; one stands."""
+    """A plan that makes room for a model in demand, adds a replica, and has one loaded model."""
     plan = admin_pb2.ModelPlan(at=AT)
     on_qc = {"node": "qc-1", "coop": "boreale", "zone": "CA-QC"}
     idle = plan.steps.add(load=False, model="qwen3-4b", reason="idle", **on_qc)
@@ -81,13 +81,13 @@ TOLD = {
 
 @pytest.mark.parametrize("lang", TOLD)
 def test_a_plan_reads_as_approved(lang: str) -> None:
-    """Each step is one line with its reason and what it takes; then what stands."""
+    """Each step is one line with its reason and its cost; then the current orders."""
     assert TOLD[lang] == list(plan_lines(plan(), lang, dry_run=True))
 
 
 @pytest.mark.parametrize("lang", TOLD)
 def test_what_is_placed_is_not_told_as_a_plan(lang: str) -> None:
-    """Without a preview only what stands is told; with nothing to do a preview says so."""
+    """Without a preview only the current orders are shown; an empty preview says so."""
     empty = list(plan_lines(admin_pb2.ModelPlan(), lang, dry_run=True))
 
     assert TOLD[lang][3:] == list(plan_lines(plan(), lang, dry_run=False))

@@ -59,7 +59,7 @@ def test_the_catalogue_for_programs(served: ServedPool, cli: Cli) -> None:
 
 
 def test_a_model_is_shown(served: ServedPool, cli: Cli) -> None:
-    """A model is shown with all that matters to whoever chooses it."""
+    """A model is shown with the facts needed to choose it."""
     result = cli(["models", "show", "qwen3-30b-a3b-instruct-2507", "--state", str(served.state)])
     unknown = cli(["models", "show", "absent", "--state", str(served.state)])
 
@@ -149,7 +149,7 @@ async def pin(cli: Cli, served: ServedPool, *more: str) -> CliResult:
 
 
 async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> None:
-    """Each format is pinned to the hub's commit: checksums told, and of small files computed."""
+    """Each format is pinned to the hub's commit; checksums of small files are computed."""
     result = await pin(cli, served)
     gguf, mlx, tensors = of(served, "qwen3-8b").artefacts
     checksums = {file.name: file.sha256 for file in tensors.files}
@@ -166,7 +166,7 @@ async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> Non
 
 
 async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> None:
-    """What the hub refuses or lacks is told by format, and what can be pinned is."""
+    """A refusal or lack of the hub is reported by format, and the other formats are pinned."""
     entry = of(served, "qwen3-8b")
     first = replace(entry.artefacts[0], files=())
     kept: tuple[Artefact, ...] = (first, *entry.artefacts[1:])

@@ -23,7 +23,7 @@ RECEIPT = Receipt(
 
 
 def receipt(energy_wh: float | None) -> Receipt:
-    """A receipt, with what the smallest model would have taken, if there is one."""
+    """A receipt with the figures of the smallest model, if there is one."""
     if energy_wh is None:
         return RECEIPT
     smaller = SmallerModel("qwen3-1.7b", energy_wh, energy_wh / 750.0, Basis.ESTIMATED)
@@ -49,7 +49,7 @@ def test_nothing_is_told_of_a_receipt_without_energy() -> None:
 
 
 def test_the_line_names_model_energy_grams_and_saving() -> None:
-    """What is told is what the receipt bears, with its units and how it was obtained."""
+    """The line has the receipt's figures, with their units and their basis."""
     lines = {lang: i18n.smaller_line(receipt(0.06), lang) for lang in ("fr", "en")}
 
     assert {
@@ -61,7 +61,7 @@ def test_the_line_names_model_energy_grams_and_saving() -> None:
 
 
 def test_it_is_signed_with_the_rest() -> None:
-    """Whoever changes it breaks the signature; a receipt without it is signed as ever."""
+    """Changing the figures breaks the signature; a receipt without them is signed as before."""
     key = Ed25519PrivateKey.generate()
     signed = ReceiptSigner(key).sign(receipt(0.06))
     forged = msgspec.structs.replace(signed, smaller=None)

@@ -42,7 +42,7 @@ def report_check(check: Check, lang: str) -> CheckReport:
         return CheckReport(check.name, check.level, code, text, "")
     code = f"doctor-{check.name}-{check.code}"
     values = _localise_values(check.values, lang)
-    mend = i18n.text(f"{code}.mend", lang, **values) if i18n.has_message(f"{code}.mend") else ""
+    mend = i18n.text(f"{code}.remedy", lang, **values) if i18n.has_message(f"{code}.remedy") else ""
     return CheckReport(check.name, check.level, check.code, i18n.text(code, lang, **values), mend)
 
 

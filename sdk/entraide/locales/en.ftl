@@ -229,7 +229,7 @@ error-too_many_attempts = The job failed on { $attempts ->
     [none] several machines
     [one] { $attempts } machine
    *[other] { $attempts } machines
-} in a row. Try again later; if it goes on, tell the operator.
+} in a row. Try again later; if it happens again, tell the operator.
 error-stream_broken = The answer was interrupted: the machine that produced it is gone. Try again.
 error-engine_exited = The machine's engine exited during the answer. Try again: the request will run alone, on another engine.
 error-request_ends_engine = Two engines exited while they ran this request, the second while it ran nothing else. The request is not tried again. Change the request (its length, its parameters, its schema), and tell the pool's operator if it looks ordinary to you.
@@ -299,7 +299,7 @@ fault-not_finite = The field "{ $param }" holds a number that is too large. Corr
 fault-integer_too_large = The field "{ $param }" holds a whole number of more than 63 bits. Correct it.
 fault-limit_list = The parameter "{ $param }" must be a whole number from 1 to { $limit }. Correct it.
 fault-deadline_form = "{ $param }" must be a number of seconds or a moment as ISO 8601 writes it (2026-12-01T08:00Z). Correct it.
-fault-deadline_far = "{ $param }" lies more than { $days } days ahead. Ask for an earlier deadline.
+fault-deadline_far = "{ $param }" is more than { $days } days ahead. Ask for an earlier deadline.
 fault-schema_bytes = The JSON schema in "{ $param }" has { $size } bytes, more than { $limit }. Simplify it.
 fault-schema_keyword = In the JSON schema of "{ $param }", "{ $keyword }" must be from 0 to { $limit }, and the request has { $found }. Lower it, or leave it out.
 fault-schema_number = In the JSON schema of "{ $param }", "{ $keyword }" is too large a number ({ $found }). Leave it out.
@@ -2118,22 +2118,22 @@ doctor-summary = { $failed ->
 doctor-config = configuration
 doctor-config-ok = node.toml can be read.
 doctor-config-absent = No node has joined a pool from { $folder }.
-    .mend = entraide node join URL --token T
+    .remedy = entraide node join URL --token T
 doctor-agent = agent
 doctor-agent-ok = It runs (process { $pid }).
 doctor-agent-absent = It does not run.
-    .mend = Start it: "entraide node service install", or by hand { $command }
+    .remedy = Start it: "entraide node service install", or by hand { $command }
 doctor-service = service
 doctor-service-ok = It runs ({ $kind }).
 doctor-service-none = Nothing on this machine keeps services for you; the agent runs as long as you let it.
 doctor-service-absent = None is installed: after a restart of the machine the node stays away.
-    .mend = entraide node service install
+    .remedy = entraide node service install
 doctor-service-stopped = It is installed ({ $kind }) and does not run.
-    .mend = entraide node service restart
+    .remedy = entraide node service restart
 doctor-service-failed = It failed ({ $kind }).
-    .mend = Look at its log ("entraide node service status" says where), then: entraide node service restart
+    .remedy = Look at its log ("entraide node service status" says where), then: entraide node service restart
 doctor-service-linger = It runs, and will stop when you log out.
-    .mend = loginctl enable-linger
+    .remedy = loginctl enable-linger
 doctor-identity = identity
 doctor-identity-ok = It is valid{ $days ->
     [none] {""}
@@ -2145,20 +2145,20 @@ doctor-identity-expiring = It expires in { $days ->
     [one] one day
    *[other] { $days } days
 }, and the pool has not renewed it.
-    .mend = Let the agent run and reach the pool: it is renewed at once. If that does not help, join again with a new token.
+    .remedy = Let the agent run and reach the pool: it is renewed at once. If that does not help, join again with a new token.
 doctor-identity-expired = It has expired.
-    .mend = Ask the operator for a token and join again: entraide node join
+    .remedy = Ask the operator for a token and join again: entraide node join
 doctor-identity-unreadable = It is not a valid identity.
-    .mend = Ask the operator for a token and join again: entraide node join
+    .remedy = Ask the operator for a token and join again: entraide node join
 doctor-bus = connection
 doctor-bus-tls = The pool answers, over TLS ({ $servers }).
 doctor-bus-plain = The pool answers on this machine ({ $servers }).
 doctor-bus-authority = The pool's certificate authority (ca.pem) cannot be read.
-    .mend = Ask the operator for a token and join again: entraide node join
+    .remedy = Ask the operator for a token and join again: entraide node join
 doctor-twin = duplicate node
 doctor-twin-ok = No other agent uses this identity.
 doctor-twin-two = Another agent uses this identity too, on this machine or on another: each disconnects the other.
-    .mend = Stop one of them. A copied folder is not a second node: erase identity.json and node.key in the copy, and join there with a token of its own.
+    .remedy = Stop one of them. A copied folder is not a second node: erase identity.json and node.key in the copy, and join there with a token of its own.
 doctor-clock = clock
 doctor-clock-ok = It agrees with the pool's.
 doctor-clock-unknown = It could not be compared with the pool's.
@@ -2166,40 +2166,40 @@ doctor-clock-off = It is { $off } { $side ->
     [ahead] ahead of
    *[behind] behind
 } the pool's. The node still works: the pool uses its own clock.
-    .mend = Let the system set the time: "timedatectl set-ntp true" on Linux, General > Date & Time on a Mac.
+    .remedy = Let the system set the time: "timedatectl set-ntp true" on Linux, General > Date & Time on a Mac.
 doctor-version = version
 doctor-version-ok = Entraide { $version } here, { $pool } in the pool.
 doctor-version-unknown = Entraide { $version } here; what the pool has is not known.
 doctor-version-older = Entraide { $version } here is older than { $pool } in the pool.
-    .mend = { $command }
+    .remedy = { $command }
 doctor-disk = disk
 doctor-disk-ok = { $free_gb } GB free.
 doctor-disk-low = { $free_gb } GB free: few models will fit.
-    .mend = Make room, or name a folder on another disk: [models] dir in node.toml.
+    .remedy = Make room, or name a folder on another disk: [models] dir in node.toml.
 doctor-disk-full = { $free_gb } GB free: the agent may not be able to store its own reports.
-    .mend = Make room on this disk.
+    .remedy = Make room on this disk.
 doctor-disk-absent = The folder { $folder } does not exist.
-    .mend = Join first: entraide node join
+    .remedy = Join first: entraide node join
 doctor-memory = memory
 doctor-memory-ok = { $free_gb } of { $total_gb } GB free.
 doctor-memory-small = Its models take { $needed_gb } GB, and the machine has { $total_gb } GB.
-    .mend = Take a smaller model, or one with fewer bits for each weight.
+    .remedy = Take a smaller model, or one with fewer bits for each weight.
 doctor-memory-taken = Its models take { $needed_gb } GB, and { $free_gb } of { $total_gb } GB are free now.
-    .mend = Close what takes memory, or take a smaller model.
+    .remedy = Close what takes memory, or take a smaller model.
 doctor-engine = engine
 doctor-engine-ok = { $engine } can be started.
 doctor-engine-answers = The server that you run answers and serves { $model }.
 doctor-engine-environment = { $engine } is not installed.
-    .mend = entraide node engine install { $engine }
+    .remedy = entraide node engine install { $engine }
 doctor-model = model
 doctor-model-ok = { $model } is there and intact.
 doctor-model-absent = There is no model in { $folder }.
-    .mend = Name the folder of a model in node.toml, or let the pool choose: kind = "none"
+    .remedy = Name the folder of a model in node.toml, or let the pool choose: kind = "none"
 doctor-meter = meter
 doctor-meter-ok = Energy is measured by { $meter }.
 doctor-meter-catalogue = No meter measures the machine's power: the catalogue's figure is used, and receipts say so.
 doctor-meter-aside = { $aside } is not used ({ $fault }); energy comes from { $meter } instead.
-    .mend = Look at that meter, or take it out of node.toml.
+    .remedy = Look at that meter, or take it out of node.toml.
 doctor-terms = owner's terms
 doctor-terms-readable = They are valid; the agent applies them when it runs.
 doctor-terms-work = They allow the machine to work now.
@@ -2217,7 +2217,7 @@ doctor-presence-ok = Presence is detected by { $how ->
    *[other] { $how }
   }.
 doctor-presence-unknown = Nothing here tells whether somebody is using the machine.
-    .mend = Say in owner.toml how to treat that: unseen = "present" or "absent".
+    .remedy = Say in owner.toml how to treat that: unseen = "present" or "absent".
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
 
 ## Engines in environments of their own, and servers that run already.

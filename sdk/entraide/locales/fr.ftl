@@ -2121,22 +2121,22 @@ doctor-summary = { $failed ->
 doctor-config = configuration
 doctor-config-ok = node.toml se lit bien.
 doctor-config-absent = Aucun nœud n’a rejoint de parc depuis { $folder }.
-    .mend = entraide node join URL --token T
+    .remedy = entraide node join URL --token T
 doctor-agent = agent
 doctor-agent-ok = Il tourne (processus { $pid }).
 doctor-agent-absent = Il ne tourne pas.
-    .mend = Démarrez-le : « entraide node service install », ou à la main { $command }
+    .remedy = Démarrez-le : « entraide node service install », ou à la main { $command }
 doctor-service = service
 doctor-service-ok = Il tourne ({ $kind }).
 doctor-service-none = Cette machine n’a pas de gestionnaire de services pour votre compte ; l’agent tourne tant que vous le laissez tourner.
 doctor-service-absent = Aucun n’est installé : après un redémarrage de la machine, le nœud reste absent.
-    .mend = entraide node service install
+    .remedy = entraide node service install
 doctor-service-stopped = Il est installé ({ $kind }) et ne tourne pas.
-    .mend = entraide node service restart
+    .remedy = entraide node service restart
 doctor-service-failed = Il a échoué ({ $kind }).
-    .mend = Consultez son journal (« entraide node service status » dit où), puis : entraide node service restart
+    .remedy = Consultez son journal (« entraide node service status » dit où), puis : entraide node service restart
 doctor-service-linger = Il tourne, et s’arrêtera quand vous fermerez votre session.
-    .mend = loginctl enable-linger
+    .remedy = loginctl enable-linger
 doctor-identity = identité
 doctor-identity-ok = Elle est valide{ $days ->
     [none] {""}
@@ -2148,20 +2148,20 @@ doctor-identity-expiring = Elle expire dans { $days ->
     [one] { $days } jour
    *[other] { $days } jours
 }, et le parc ne l’a pas renouvelée.
-    .mend = Laissez l’agent tourner et se connecter au parc : elle est renouvelée aussitôt. Sinon, adhérez de nouveau avec un nouveau jeton.
+    .remedy = Laissez l’agent tourner et se connecter au parc : elle est renouvelée aussitôt. Sinon, adhérez de nouveau avec un nouveau jeton.
 doctor-identity-expired = Elle a expiré.
-    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
 doctor-identity-unreadable = Ce n’est pas une identité valide.
-    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
 doctor-bus = connexion
 doctor-bus-tls = Le parc répond, par TLS ({ $servers }).
 doctor-bus-plain = Le parc répond sur cette machine ({ $servers }).
 doctor-bus-authority = L’autorité de certification du parc (ca.pem) est illisible.
-    .mend = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
+    .remedy = Demandez un jeton à l’exploitant et adhérez de nouveau : entraide node join
 doctor-twin = nœud en double
 doctor-twin-ok = Aucun autre agent n’utilise cette identité.
 doctor-twin-two = Un autre agent utilise aussi cette identité, sur cette machine ou sur une autre : chacun coupe la connexion de l’autre.
-    .mend = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et rejoignez le parc à partir de là avec un nouveau jeton.
+    .remedy = Arrêtez l’un des deux. Un dossier copié n’est pas un second nœud : effacez identity.json et node.key dans la copie, et rejoignez le parc à partir de là avec un nouveau jeton.
 doctor-clock = horloge
 doctor-clock-ok = Elle s’accorde avec celle du parc.
 doctor-clock-unknown = Elle n’a pas pu être comparée à celle du parc.
@@ -2169,40 +2169,40 @@ doctor-clock-off = Elle { $side ->
     [ahead] avance
    *[behind] retarde
 } de { $off } sur celle du parc. Le nœud travaille quand même : le parc se règle sur sa propre horloge.
-    .mend = Laissez le système régler l’heure : « timedatectl set-ntp true » sous Linux, Général > Date et heure sur un Mac.
+    .remedy = Laissez le système régler l’heure : « timedatectl set-ntp true » sous Linux, Général > Date et heure sur un Mac.
 doctor-version = version
 doctor-version-ok = Entraide { $version } ici, { $pool } dans le parc.
 doctor-version-unknown = Entraide { $version } ici ; celle du parc n’est pas connue.
 doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc.
-    .mend = { $command }
+    .remedy = { $command }
 doctor-disk = disque
 doctor-disk-ok = { $free_gb } Go libres.
 doctor-disk-low = { $free_gb } Go libres : peu de modèles y tiendront.
-    .mend = Faites de la place, ou nommez un dossier sur un autre disque : [models] dir dans node.toml.
+    .remedy = Faites de la place, ou nommez un dossier sur un autre disque : [models] dir dans node.toml.
 doctor-disk-full = { $free_gb } Go libres : l’agent pourrait ne plus pouvoir garder ses propres rapports.
-    .mend = Faites de la place sur ce disque.
+    .remedy = Faites de la place sur ce disque.
 doctor-disk-absent = Le dossier { $folder } n’existe pas.
-    .mend = Rejoignez d’abord un parc : entraide node join
+    .remedy = Rejoignez d’abord un parc : entraide node join
 doctor-memory = mémoire
 doctor-memory-ok = { $free_gb } Go libres sur { $total_gb }.
 doctor-memory-small = Ses modèles prennent { $needed_gb } Go, et la machine en a { $total_gb }.
-    .mend = Prenez un modèle plus petit, ou codé sur moins de bits.
+    .remedy = Prenez un modèle plus petit, ou codé sur moins de bits.
 doctor-memory-taken = Ses modèles prennent { $needed_gb } Go, et { $free_gb } Go sur { $total_gb } sont libres en ce moment.
-    .mend = Fermez ce qui prend de la mémoire, ou prenez un modèle plus petit.
+    .remedy = Fermez ce qui prend de la mémoire, ou prenez un modèle plus petit.
 doctor-engine = moteur
 doctor-engine-ok = { $engine } peut démarrer.
 doctor-engine-answers = Le serveur que vous faites tourner répond et sert { $model }.
 doctor-engine-environment = { $engine } n’est pas installé.
-    .mend = entraide node engine install { $engine }
+    .remedy = entraide node engine install { $engine }
 doctor-model = modèle
 doctor-model-ok = { $model } est là et intact.
 doctor-model-absent = Il n’y a pas de modèle dans { $folder }.
-    .mend = Nommez le dossier d’un modèle dans node.toml, ou laissez le parc choisir : kind = "none"
+    .remedy = Nommez le dossier d’un modèle dans node.toml, ou laissez le parc choisir : kind = "none"
 doctor-meter = compteur
 doctor-meter-ok = L’énergie est mesurée par { $meter }.
 doctor-meter-catalogue = Aucun compteur ne mesure la puissance de la machine : la valeur du catalogue est utilisée, et les reçus le disent.
 doctor-meter-aside = { $aside } n’est pas utilisé ({ $fault }) ; l’énergie vient plutôt de { $meter }.
-    .mend = Vérifiez ce compteur, ou retirez-le de node.toml.
+    .remedy = Vérifiez ce compteur, ou retirez-le de node.toml.
 doctor-terms = conditions du propriétaire
 doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il tournera.
 doctor-terms-work = Elles laissent la machine travailler en ce moment.
@@ -2220,7 +2220,7 @@ doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
    *[other] { $how }
   }.
 doctor-presence-unknown = Rien ici ne dit si quelqu’un est à la machine.
-    .mend = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
+    .remedy = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. Pour la mettre à jour : { $command }
 
 ## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.
