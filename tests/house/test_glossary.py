@@ -31,7 +31,7 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 # What is still to be renamed: a component is taken out as soon as it has nothing left.
 CLASSES_LEFT: frozenset[str] = frozenset()
 MODULES_LEFT: frozenset[str] = frozenset()
-REPEATS_LEFT = frozenset({"entraide"})
+REPEATS_LEFT: frozenset[str] = frozenset()
 METAPHORS_LEFT = frozenset({"entraide_scheduler"})
 LOCALS_LEFT = frozenset({"entraide_scheduler"})
 

@@ -245,7 +245,7 @@ async def test_meters_alone_declare_nothing(bus: NatsPool, peer: Peer, tmp_path:
 
 SILENT = {
     "fr": (
-        "Le compteur du lieu pour la production ne donne aucun relevé (l’appareil est"
+        "Le compteur du site pour la production ne donne aucun relevé (l’appareil est"
         " injoignable). D’ici là, son énergie compte comme tirée du réseau électrique."
     ),
     "en": (

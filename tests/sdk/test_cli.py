@@ -120,7 +120,7 @@ def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
     (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
 
     assert "on-1" in listed
-    assert "en ligne (mis en pause par le propriétaire de la machine)" in listed
+    assert "en ligne (pause demandée par le propriétaire)" in listed
     assert (4, 400.0, ["smollm2-135m"]) == (found["slots"], found["surplus_w"], found["models"])
     assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
     assert 1 == cli(["nodes", "show", "absent", *state]).status

@@ -50,7 +50,7 @@ TOLD = {
         (
             f"Charger «{NB}petit-1b{NB}» sur on-1 (coop soleil, Ontario). "
             f"La promesse n’est plus tenue depuis 75{NB}s{NB}: une machine de plus l’aiderait. "
-            f"Il prendra 2{NB}Go de mémoire et environ 5{NB}min, dont 1,5{NB}Go à récupérer{NB}; "
+            f"Il prendra 2{NB}Go de mémoire et environ 5{NB}min, dont 1,5{NB}Go à télécharger{NB}; "
             f"l’électricité y émet 38{NB}g{NB}CO2e/kWh."
         ),
         f"À la demande du parc{NB}:",

@@ -1,8 +1,8 @@
 """Node checks: turns the facts of an inspection into results with a severity.
 
 Input: facts that ``inspection`` gathers. Output: ``Check``; its sentence is in the message
-catalogue under ``doctor-NAME-CODE``, the repair under its ``.remedy``. No check contains a secret or
-a job's text, so its output may be shown to anybody.
+catalogue under ``doctor-NAME-CODE``, the repair under its ``.remedy``. No check contains a secret
+or a job's text, so its output may be shown to anybody.
 """
 
 import math

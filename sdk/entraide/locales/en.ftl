@@ -723,7 +723,7 @@ reason-greener_later = Electricity will be greener { $then_at }: { $then_g_per_k
 ## Why a node takes no work.
 
 node-reason-paused = paused by the owner of the machine
-node-reason-draining = finishes its running jobs, then stops
+node-reason-draining = stops after its running jobs
 node-reason-starting = starting
 node-reason-benchmarking = measuring its speed
 node-reason-engine_down = its engine is down

