@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """A clock that never goes back, except by ``set_back``."""
+    """A clock that never decreases, except by ``set_back``."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Clock:
     def set_back(self, by_s: float) -> None:
         """Moves the clock back by time in which the process did not run.
 
-        This is the only way in which the clock goes back: a caller that orders events by time must
+        This is the only way in which the clock decreases: a caller that orders events by time must
         take the later of the event's time and the clock's.
         """
         self._steady_at = self._steady()

@@ -67,4 +67,4 @@ class Health:
         """Returns the incidents of the last ``KEPT_S`` seconds, sorted by code and subject."""
         oldest = self._now() - KEPT_S
         recent = [self._incidents[key] for key in sorted(self._incidents)]
-        return tuple(trouble for trouble in recent if trouble.last_at >= oldest)
+        return tuple(incident for incident in recent if incident.last_at >= oldest)

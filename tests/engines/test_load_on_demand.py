@@ -73,7 +73,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[RunningScheduler]:
         bus = await stack.enter_async_context(running_pool(home))
         scheduler = await stack.enter_async_context(running_scheduler(home, bus))
         await stack.enter_async_context(node(scheduler, tmp_path / "node", mirror))
-        await when(lambda: len(scheduler.live.core.loadable_models()) == 2)
+        await when(lambda: len(scheduler.driver.core.loadable_models()) == 2)
         yield scheduler
 
 
@@ -95,15 +95,15 @@ async def ask(client: AsyncOpenAI, model: str) -> Any:
 
 def loaded(pool: RunningScheduler) -> list[str]:
     """The models that are served now."""
-    return [view.model for view in pool.live.core.models()]
+    return [view.model for view in pool.driver.core.models()]
 
 
 def why_waiting(pool: RunningScheduler) -> str:
     """Why the only job that waits does; "" when none does."""
-    core = pool.live.core
+    core = pool.driver.core
     for job in core.jobs():
         if job.state is JobState.QUEUED:
-            found = core.explain(job.job, pool.live.now())
+            found = core.explain(job.job, pool.driver.now())
             return "" if found is None else found.reason
     return ""
 
@@ -124,7 +124,7 @@ async def test_a_model_comes_when_it_is_asked_for_and_goes_when_idle(
         await when(lambda: not loaded(pool))
         await when(lambda: not engines())
         again = await ask(client, "one")
-    orders = [order.state for order in pool.live.core.orders()]
+    orders = [order.state for order in pool.driver.core.orders()]
 
     assert ([], []) == (before, running)
     assert (["one"], 1) == (served, len(working))
@@ -132,7 +132,7 @@ async def test_a_model_comes_when_it_is_asked_for_and_goes_when_idle(
     assert ["one"] * 3 == [one.model for one in (answer, by_size, again)]
     assert ["one"] * 3 == [one.entraide["model"] for one in (answer, by_size, again)]
     assert ["loaded"] == orders
-    assert 0 == pool.live.counts["model.load_failed"]
+    assert 0 == pool.driver.counts["model.load_failed"]
 
 
 @pytest.mark.timeout(240)
@@ -142,8 +142,8 @@ async def test_a_size_means_another_model_when_the_first_cannot_be_loaded(
     """The smallest model's weights are damaged: whoever named no model is served by the next."""
     async with asking(pool) as client:
         answer = await ask(client, "auto")
-    rests = pool.live.core._state.fleet.nodes["seul"].rests
+    rests = pool.driver.core._state.fleet.nodes["seul"].rests
 
     assert "one" == answer.model == answer.entraide["model"]
-    assert 1 == pool.live.counts["model.load_failed"]
+    assert 1 == pool.driver.counts["model.load_failed"]
     assert {"broken": "model_damaged"} == {model: rest.code for model, rest in rests.items()}

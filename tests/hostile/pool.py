@@ -40,22 +40,22 @@ class HonestNode:
         self._live = asyncio.create_task(self._keep_up())
 
     async def _keep_up(self) -> None:
-        await self.node.hello(energy=None)
+        await self.node.send_hello(energy=None)
         beaten_at = time.monotonic()
         while True:
-            if self.node.got(m.HelloRequest):
-                self.node.heard.clear()
-                await self.node.hello(energy=None)
+            if self.node.received(m.HelloRequest):
+                self.node.control_messages.clear()
+                await self.node.send_hello(energy=None)
             while self.node.runs:
                 await self._serve(self.node.runs.pop(0))
             if time.monotonic() - beaten_at > BEAT_S:
                 beaten_at = time.monotonic()
-                await self.node.beat()
+                await self.node.send_heartbeat()
             await asyncio.sleep(0.005)
 
     async def _serve(self, run: m.StartRun) -> None:
         used = usage(input_tokens=9, output_tokens=3, **NO_ENERGY)
-        await self.node.tell(m.Accept(run.job, run.epoch))
+        await self.node.send(m.Accept(run.job, run.epoch))
         await self.node.answer(run, SERVED, used)
         await self.node.report(run, used)
         self.served += 1
@@ -82,7 +82,7 @@ class RogueNode:
 
     async def hello(self, **changes: Any) -> None:
         """Says hello with a card that is well formed but for the changes."""
-        await self.node.hello(**{"replicas": (replica(self.model),), **changes})
+        await self.node.send_hello(**{"replicas": (replica(self.model),), **changes})
 
     async def send(self, message: Any) -> None:
         """Sends a control message, or bytes as they are."""
@@ -105,7 +105,7 @@ class RogueNode:
         """Returns the run that the pool gave it."""
         await eventually(lambda: self.node.runs)
         run = self.node.runs.pop(0)
-        await self.node.tell(m.Accept(run.job, run.epoch))
+        await self.node.send(m.Accept(run.job, run.epoch))
         return run
 
     async def finish(self, run: m.StartRun, used: Usage) -> None:
@@ -160,7 +160,7 @@ class HostilePool:
 
     def count(self, name: str) -> int:
         """Returns a counter of the scheduler."""
-        return self.running.live.counts[name]
+        return self.running.driver.counts[name]
 
     def store_bytes(self) -> int:
         """Returns how large the store's files are."""
@@ -183,7 +183,7 @@ class HostilePool:
         await self.restart()
         await eventually(lambda: self.running.state("honest") == "live")
         await self.serves()
-        self._balances(self.running.live.core.balances())
+        self._balances(self.running.driver.core.balances())
         assert self.service.store is not None
         await self.service.store.committed()
         self._balances(await self.service.store.get_balances())
@@ -198,7 +198,7 @@ class HostilePool:
         await eventually(lambda: not any(self._held_by_honest()))
 
     def _held_by_honest(self) -> list[int]:
-        views = self.running.live.core.nodes()
+        views = self.running.driver.core.nodes()
         return [sum(view.leases.values()) for view in views if view.card.node == "honest"]
 
     @staticmethod

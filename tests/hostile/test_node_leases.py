@@ -28,13 +28,13 @@ async def joined(pool: HostilePool, rogue: RogueNode) -> None:
 
 
 def marks(pool: HostilePool, rogue: RogueNode) -> set[str]:
-    nodes = pool.running.live.core.nodes()
+    nodes = pool.running.driver.core.nodes()
     return {code for view in nodes if view.card.node == rogue.name for code in view.marks}
 
 
 async def settled(pool: HostilePool, job: str) -> Receipt:
     """Returns the settled receipt of a job, once it is in the books."""
-    await eventually(lambda: pool.running.live.core.job(job).ended_at > 0.0)
+    await eventually(lambda: pool.running.driver.core.job(job).ended_at > 0.0)
     assert pool.service.store is not None
     await pool.service.store.committed()
     found = await pool.service.store.get_receipt(job)
@@ -132,7 +132,7 @@ async def test_stream_ends_at_what_was_granted(
     assert len(text) < 1024 * 1024
     assert found.output_tokens <= GRANTED
     assert {code} == marks(pool, rogue)
-    await eventually(lambda: any(stop.job == run.job for stop in rogue.node.got(m.StopRun)))
+    await eventually(lambda: any(stop.job == run.job for stop in rogue.node.received(m.StopRun)))
     await rogue.withdraw(pool)
     await pool.check()
 
@@ -143,7 +143,7 @@ async def test_quota_of_the_borrower_and_weight_of_the_lender_stand(
     """Fifty reports of 9e15 tokens leave the books as if each had been within its lease."""
     await joined(pool, rogue)
     for _ in range(50):
-        await rogue.node.beat()
+        await rogue.node.send_heartbeat()
         asked = asyncio.create_task(pool.ask(rogue.model, max_tokens=GRANTED))
         run = await rogue.run()
         huge = {"output_tokens": 9 * 10**15, "energy_decode_uwh": 9 * 10**15}
@@ -151,7 +151,7 @@ async def test_quota_of_the_borrower_and_weight_of_the_lender_stand(
         status, _ = await asked
 
         assert 200 == status
-    balance = pool.running.live.core.balances()["beta"]
+    balance = pool.running.driver.core.balances()["beta"]
 
     assert balance["tokens"] < 50 * 1_000
     assert balance["energy_uwh"] < 10**9
@@ -182,7 +182,7 @@ async def test_larger_device_named_later_is_not_believed(
     pool: HostilePool, rogue: RogueNode
 ) -> None:
     """Reports are held to the device with which the node was approved, whatever it names later."""
-    live, roster = pool.running.live, pool.running.roster
+    live, roster = pool.running.driver, pool.running.registry
     await rogue.hello(power=power("mac-mini-m4"))
     await eventually(lambda: pool.running.state(rogue.name) == "live")
     approved_w = live.core.peak_w(rogue.name)

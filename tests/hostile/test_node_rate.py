@@ -47,7 +47,7 @@ async def test_run_goes_on_while_its_node_floods(pool: HostilePool, rogue: Rogue
     status, _ = await asked
 
     assert 200 == status
-    await eventually(lambda: pool.running.live.core.job(run.job).ended_at > 0.0)
+    await eventually(lambda: pool.running.driver.core.job(run.job).ended_at > 0.0)
     await pool.check()
 
 

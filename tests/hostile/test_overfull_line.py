@@ -34,7 +34,7 @@ async def key(pool: HostilePool) -> AsyncIterator[str]:
     """A key of the attacker; at the end the pool is whole."""
     yield await pool.running.operator.key("beta")
     for _ in range(TRIES):
-        if not any(pool.running.live.core.queue_lengths().values()):
+        if not any(pool.running.driver.core.queue_lengths().values()):
             break
         await asyncio.sleep(TRY_S)
     await pool.check()

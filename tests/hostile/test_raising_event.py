@@ -49,7 +49,7 @@ async def ready(pool: RunningScheduler) -> tuple[int, Any]:
 async def served(pool: RunningScheduler, node: ScriptedNode, key: str) -> int:
     """Asks for a chat that a node answers; returns the HTTP status."""
     before = len(node.runs)
-    await node.beat()
+    await node.send_heartbeat()
     async with pool.session(key) as session:
         asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=CHAT))
         await eventually(lambda: asked.done() or len(node.runs) > before)
@@ -72,13 +72,13 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
     async with running_scheduler(tmp_path, bus) as pool:
         good, bad = await pool.join("good", "beta"), await pool.join("bad", "alpha")
         key = await pool.operator.key("beta")
-        await good.hello()
+        await good.send_hello()
         await eventually(lambda: pool.state("good") == "live")
         break_for(monkeypatch, events.NodeJoined, lambda event: event.card.node == "bad")
-        await bad.hello()
-        await eventually(lambda: pool.live.core.quarantines())  # noqa: PLW0108  (another core)
-        await bad.hello()
-        await eventually(lambda: pool.live.counts["node.quarantined"])
+        await bad.send_hello()
+        await eventually(lambda: pool.driver.core.quarantines())  # noqa: PLW0108  (another core)
+        await bad.send_hello()
+        await eventually(lambda: pool.driver.counts["node.quarantined"])
         first = await served(pool, good, key)
         status, said = await ready(pool)
         shown = await pool.operator.node("bad")
@@ -88,15 +88,15 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
     async with running_scheduler(tmp_path, bus) as pool:
         good = await pool.enter("good", good.identity, [bus.url])
         bad = await pool.enter("bad", bad.identity, [bus.url])
-        await good.hello()
-        await bad.hello()
-        await eventually(lambda: pool.live.counts["node.quarantined"])
+        await good.send_hello()
+        await bad.send_hello()
+        await eventually(lambda: pool.driver.counts["node.quarantined"])
         second = await served(pool, good, key)
         kept = pool.state("bad"), (await pool.operator.node("bad")).quarantine.reason
         await pool.operator.ask("ApproveNode", a.NodeRequest(node="bad"))
-        await bad.beat()
-        await eventually(lambda: bad.got(m.HelloRequest))
-        await bad.hello()
+        await bad.send_heartbeat()
+        await eventually(lambda: bad.received(m.HelloRequest))
+        await bad.send_hello()
         await eventually(lambda: pool.state("bad") == "live")
 
         assert (200, 200) == (first, second)
@@ -112,7 +112,7 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
 
 def totals(pool: RunningScheduler) -> list[list[int]]:
     """The balances of all co-ops, by unit."""
-    balances = pool.live.core.balances().values()
+    balances = pool.driver.core.balances().values()
     return [[one[unit] for one in balances] for unit in ("tokens", "energy_uwh", "carbon_ug")]
 
 
@@ -122,7 +122,7 @@ async def test_a_client_on_whose_request_the_core_fails_is_answered_at_once(
     """It gets ``internal``, then its key is refused; another co-op's key is served."""
     async with running_scheduler(tmp_path, bus) as pool:
         node = await pool.join("good", "beta")
-        await node.hello()
+        await node.send_hello()
         await eventually(lambda: pool.state("good") == "live")
         bad, good = await pool.operator.key("alpha"), await pool.operator.key("beta")
         break_for(monkeypatch, events.JobRequested, lambda event: event.facts.coop == "alpha")

@@ -90,7 +90,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
 
 def surplus_w(pool: RunningScheduler) -> float | None:
     """The surplus that the pool knows of its only node."""
-    energies = [view.energy for view in pool.live.core.nodes()]
+    energies = [view.energy for view in pool.driver.core.nodes()]
     return energies[0].surplus_w if energies and energies[0] is not None else None
 
 

@@ -1,4 +1,4 @@
-"""What tests of the scheduler's shell share: a real bus, and a scheduler on it."""
+"""Fixtures of the scheduler's tests: a real bus, and a scheduler on it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A driver with its store, and what its commands came to, for the tests of the shell."""
+"""A live driver with its store, and a recorder of its outgoing messages, for tests."""
 
 import asyncio
 import time
@@ -23,55 +23,55 @@ def store_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'store.db'}"
 
 
-class Told:
-    """Keeps what gateways and nodes were told, in order."""
+class SentMessages:
+    """Records the messages sent to gateways and nodes, in order."""
 
     def __init__(self) -> None:
         self.gateways: list[tuple[str, GatewayDown]] = []
         self.nodes: list[tuple[str, NodeDownCtl]] = []
 
     def to_gateway(self, gateway: str, message: GatewayDown) -> None:
-        """Keeps what a gateway was told."""
+        """Records a message to a gateway."""
         self.gateways.append((gateway, message))
 
     def to_node(self, node: str, message: NodeDownCtl) -> None:
-        """Keeps what a node was told."""
+        """Records a message to a node."""
         self.nodes.append((node, message))
 
     def last(self, kind: type) -> GatewayDown:
-        """Returns the last message of a kind that a gateway was told."""
+        """Returns the last message of a kind that was sent to a gateway."""
         return [message for _, message in self.gateways if isinstance(message, kind)][-1]
 
 
-async def recovered_live(store: Store, told: Told) -> LiveDriver:
-    """Returns a driver that goes on where the store says, not yet started."""
+async def recovered_driver(store: Store, sent: SentMessages) -> LiveDriver:
+    """Returns a driver recovered from a store, not yet started."""
     recovered = await recover(store)
     clock = Clock(last=recovered.at)
-    return LiveDriver(recovered, store=store, clock=clock, outbound=told)
+    return LiveDriver(recovered, store=store, clock=clock, outbound=sent)
 
 
 @asynccontextmanager
-async def running_live(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store, Told]]:
+async def running_driver(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store, SentMessages]]:
     """Runs a driver with the policy of two co-ops."""
-    store, told = await Store.open(store_url(folder)), Told()
-    live = await recovered_live(store, told)
+    store, sent = await Store.open(store_url(folder)), SentMessages()
+    driver = await recovered_driver(store, sent)
     try:
-        await live.start("gw")
-        live.feed(e.PolicyChanged, policy=POLICY)
-        yield live, store, told
+        await driver.start("gw")
+        driver.feed(e.PolicyChanged, policy=POLICY)
+        yield driver, store, sent
     finally:
-        await live.stop()
+        await driver.stop()
         await store.close()
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    """Waits until a condition holds, and fails when it does not before the deadline."""
+    """Waits until a condition holds; fails at the deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
+        assert time.monotonic() < deadline, "the condition did not hold before the deadline"
         await asyncio.sleep(0.01)
 
 
-def hold_up(by_s: float) -> None:
-    """Holds the whole process up, as a busy or suspended machine does; the loop stands still."""
+def block_process(by_s: float) -> None:
+    """Blocks the event loop, as a suspended machine does."""
     time.sleep(by_s)

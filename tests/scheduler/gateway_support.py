@@ -1,4 +1,4 @@
-"""A gateway before the real core, journal and store; only the nodes follow the test's word."""
+"""A gateway with a real core, journal and store; the test controls the nodes."""
 
 import asyncio
 import io
@@ -86,8 +86,8 @@ def ask(text: str = "Bonjour", **fields: Any) -> dict[str, Any]:
     return {"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}
 
 
-class Nodes:
-    """The line to the nodes: what was sent to them, in order, for the test to answer."""
+class RecordingNodeChannel:
+    """A node channel that records runs and cancellations for the test to answer."""
 
     def __init__(self) -> None:
         self.runs: asyncio.Queue[tuple[str, m.StartRun]] = asyncio.Queue()
@@ -100,8 +100,8 @@ class Nodes:
         self.cancels.put_nowait((node, message))
 
 
-class Outside:
-    """Where the core's commands go."""
+class LocalOutbound:
+    """Passes the core's messages to one gateway, and records those to nodes."""
 
     def __init__(self) -> None:
         self.sink: GatewaySink | None = None
@@ -115,8 +115,8 @@ class Outside:
         self.to_nodes.append((node, message))
 
 
-class Running:
-    """One run that the gateway sent to a node, and the node's voice."""
+class NodeRun:
+    """One run that the gateway sent to a node; its methods send the node's messages."""
 
     def __init__(self, pool: "Pool", node: str, run: m.StartRun) -> None:
         self.pool, self.node, self.run = pool, node, run
@@ -182,15 +182,17 @@ class Running:
 
 
 class Pool:
-    """The whole: store, core, gateway, and an HTTP client at its door."""
+    """A store, a driver, a gateway, and an HTTP client of the gateway."""
 
-    def __init__(self, store: Store, live: LiveDriver, gateway: Gateway, nodes: Nodes) -> None:
-        self.store, self.live, self.gateway, self.nodes = store, live, gateway, nodes
+    def __init__(
+        self, store: Store, driver: LiveDriver, gateway: Gateway, nodes: RecordingNodeChannel
+    ) -> None:
+        self.store, self.live, self.gateway, self.nodes = store, driver, gateway, nodes
         self.session = aiohttp.ClientSession(gateway.url)
 
-    async def placed(self) -> Running:
+    async def placed(self) -> NodeRun:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)
-        return Running(self, node, run)
+        return NodeRun(self, node, run)
 
     async def cancelled(self) -> m.CancelRun:
         return (await asyncio.wait_for(self.nodes.cancels.get(), WAIT_S))[1]
@@ -226,39 +228,39 @@ async def open_pool(
     """Opens a pool; the same folder twice is the same pool, started again."""
     store = await Store.open(f"sqlite:///{folder / 'store.db'}")
     recovered = await recover(store)
-    outside = Outside()
-    live = LiveDriver(recovered, store=store, clock=Clock(), outbound=outside)
+    outside = LocalOutbound()
+    driver = LiveDriver(recovered, store=store, clock=Clock(), outbound=outside)
     coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
     if not recovered.event_id:
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), key_hash(secret))
-    nodes = Nodes()
+    nodes = RecordingNodeChannel()
     gateway = Gateway(
-        scheduler=LocalSchedulerAdapter(live, store, "main"),
+        scheduler=LocalSchedulerAdapter(driver, store, "main"),
         nodes=nodes,
         store=store,
         sealing_key=bytes(32),
         signer=SIGNER,
         settings=settings or Settings(drain_s=drain_s),
-        status=lambda: pool_status(live),
+        status=lambda: pool_status(driver),
     )
     outside.sink = gateway.sink
-    await live.start("main")
-    live.feed(e.PolicyChanged, policy=Policy("v1", coops))
+    await driver.start("main")
+    driver.feed(e.PolicyChanged, policy=Policy("v1", coops))
     for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
-        live.feed(
+        driver.feed(
             e.IntensityChanged, zone=zone, direct_g_per_kwh=grams, lifecycle_g_per_kwh=grams + 30,
             basis="measured", valid_until=4e9,
         )  # fmt: skip
-    for one in joined:
-        live.feed(e.NodeJoined, card=one, accepting=True, reason="")
+    for node_card in joined:
+        driver.feed(e.NodeJoined, card=node_card, accepting=True, reason="")
     await gateway.start()
     gateway.ready = True
-    pool = Pool(store, live, gateway, nodes)
+    pool = Pool(store, driver, gateway, nodes)
     try:
         yield pool
     finally:
         await pool.session.close()
         await gateway.stop()
-        await live.stop()
+        await driver.stop()
         await store.close()

@@ -1,4 +1,4 @@
-"""A real scheduler on a real bus, its operator, and a node that does as the test says."""
+"""A real scheduler on a real bus, its operator, and a node that the test controls."""
 
 import secrets
 import time
@@ -36,7 +36,7 @@ def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig
 
 
 class Operator:
-    """The operator of a scheduler, over gRPC; also whoever joins."""
+    """The operator of a scheduler, over gRPC; also enrols nodes."""
 
     def __init__(self, port: int) -> None:
         self.channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}")
@@ -70,7 +70,7 @@ class Operator:
 
 
 class ScriptedNode:
-    """A node on the bus, without an engine: it sends what the test says."""
+    """A node on the bus without an engine; the test calls its methods."""
 
     def __init__(self, name: str, identity: Identity, connection: Connection) -> None:
         self.name = name
@@ -79,52 +79,54 @@ class ScriptedNode:
         self.boot = secrets.token_hex(4)
         self.seq = 0
         self.clock_off_s = 0.0
-        self.heard: list[Any] = []
+        self.control_messages: list[Any] = []
         self.runs: list[m.StartRun] = []
 
     async def listen(self) -> None:
-        """Begins to keep what it is told."""
+        """Subscribes, and records control messages and runs."""
 
-        async def told(message: Any) -> None:
-            self.heard.append(codec.node_down_ctl.decode(message.data))
+        async def on_control_message(message: Any) -> None:
+            self.control_messages.append(codec.node_down_ctl.decode(message.data))
 
-        async def given(message: Any) -> None:
+        async def on_run(message: Any) -> None:
             order = codec.node_in.decode(message.data)
             if isinstance(order, m.StartRun):
                 self.runs.append(order)
 
-        await self.connection.subscribe(subjects.node_ctl_down(self.name), cb=told)
-        await self.connection.subscribe(subjects.node_in(self.name), cb=given)
+        await self.connection.subscribe(subjects.node_ctl_down(self.name), cb=on_control_message)
+        await self.connection.subscribe(subjects.node_in(self.name), cb=on_run)
         await self.connection.flush()
 
-    async def tell(self, message: Any) -> None:
+    async def send(self, message: Any) -> None:
         """Sends a control message."""
         await self.connection.publish(subjects.node_ctl_up(self.name), codec.encode(message))
         await self.connection.flush()
 
-    async def hello(self, *, running: tuple[tuple[str, int], ...] = (), **changes: Any) -> None:
+    async def send_hello(
+        self, *, running: tuple[tuple[str, int], ...] = (), **changes: Any
+    ) -> None:
         """Says hello with a card of its own making."""
         self.seq += 1
         own = card(self.name, **changes)
         now = time.time() + self.clock_off_s
-        await self.tell(m.Hello(own, self.boot, self.seq, now, True, "", running))
+        await self.send(m.Hello(own, self.boot, self.seq, now, True, "", running))
 
-    async def beat(
+    async def send_heartbeat(
         self, *, seq: int | None = None, reason: str = "", energy: EnergyStatus | None = None
     ) -> None:
         """Sends a heartbeat; with a reason it does not accept."""
         self.seq += 1
         now = time.time() + self.clock_off_s
         at = self.seq if seq is None else seq
-        await self.tell(m.Heartbeat(self.boot, at, now, not reason, reason, 0, energy))
+        await self.send(m.Heartbeat(self.boot, at, now, not reason, reason, 0, energy))
 
-    def got(self, kind: type) -> list[Any]:
-        """Returns the control messages of a kind that it was told."""
-        return [message for message in self.heard if isinstance(message, kind)]
+    def received(self, kind: type) -> list[Any]:
+        """Returns the received control messages of a kind."""
+        return [message for message in self.control_messages if isinstance(message, kind)]
 
     async def finish(self, run: m.StartRun, body: bytes = b'{"choices":[]}', **used: Any) -> None:
         """Answers a run: the answer to its gateway, then the report to the scheduler."""
-        await self.tell(m.Accept(run.job, run.epoch))
+        await self.send(m.Accept(run.job, run.epoch))
         await self.answer(run, body, usage(**used))
         await self.report(run, usage(**used))
 
@@ -136,7 +138,7 @@ class ScriptedNode:
 
     async def report(self, run: m.StartRun, used: Usage) -> None:
         """Reports the usage of a run."""
-        await self.tell(m.UsageReport(run.job, run.epoch, Outcome.COMPLETED, "", True, used))
+        await self.send(m.UsageReport(run.job, run.epoch, Outcome.COMPLETED, "", True, used))
 
 
 class RunningScheduler:
@@ -147,9 +149,9 @@ class RunningScheduler:
         assert service.gateway is not None
         assert service.registry is not None
         self.service = service
-        self.live = service.driver
+        self.driver = service.driver
         self.gateway = service.gateway
-        self.roster = service.registry
+        self.registry = service.registry
         self.operator = Operator(service.grpc.port)
         self._closing: list[Connection] = []
 
@@ -176,7 +178,7 @@ class RunningScheduler:
 
     def state(self, node: str) -> str:
         """Returns a node's state in the fleet view; "" when the core does not know it."""
-        views = {view.card.node: view.state.value for view in self.live.core.nodes()}
+        views = {view.card.node: view.state.value for view in self.driver.core.nodes()}
         return views.get(node, "")
 
     async def close(self) -> None:

@@ -15,9 +15,9 @@ OWNER = "postgres"  # the server refuses to run as root
 
 def programs() -> Path | None:
     """Returns the folder of the server's programs, if this machine has them."""
-    found = shutil.which("initdb")
-    if found:
-        return Path(found).parent
+    programs_found = shutil.which("initdb")
+    if programs_found:
+        return Path(programs_found).parent
     places = [place for home in HOMES for place in Path("/").glob(home[1:])]
     return next((place for place in sorted(places) if (place / "initdb").exists()), None)
 

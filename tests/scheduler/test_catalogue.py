@@ -29,18 +29,20 @@ def opened(home: Path) -> PoolCatalogue:
 
 def test_what_ships_is_in_force_first(tmp_path: Path) -> None:
     """Until the operator changes something, the catalogue that ships is signed and given."""
-    found = opened(tmp_path)
+    catalogue = opened(tmp_path)
 
-    assert shipped() == found.catalogue
-    assert shipped() == verify_catalogue(found.message.document, found.message.signature, PUBLIC)
+    assert shipped() == catalogue.catalogue
+    assert shipped() == verify_catalogue(
+        catalogue.message.document, catalogue.message.signature, PUBLIC
+    )
     assert not (tmp_path / NAME).exists()
 
 
 def test_a_change_is_kept(tmp_path: Path) -> None:
     """A change has the next version and its time, is signed, and outlives a restart."""
     first = opened(tmp_path)
-    heard: list[int] = []
-    first.add_listener(lambda: heard.append(first.catalogue.version))
+    notifications: list[int] = []
+    first.add_listener(lambda: notifications.append(first.catalogue.version))
     smaller = documents.without(shipped(), "qwen3-8b")
     message = first.replace(documents.write(smaller), base_version=shipped().version)
     again = opened(tmp_path)
@@ -49,7 +51,7 @@ def test_a_change_is_kept(tmp_path: Path) -> None:
     assert (shipped().version + 1, 1_000.0) == (again.catalogue.version, again.catalogue.issued_at)
     assert again.catalogue == verify_catalogue(message.document, message.signature, PUBLIC)
     assert documents.find(again.catalogue, "qwen3-8b") is None
-    assert [again.catalogue.version] == heard
+    assert [again.catalogue.version] == notifications
 
 
 def test_two_changes_of_one_version(tmp_path: Path) -> None:
@@ -89,20 +91,20 @@ def test_a_damaged_catalogue(tmp_path: Path) -> None:
 async def test_nodes_ask_and_are_told(pool: RunningScheduler, tmp_path: Path) -> None:
     """A node gets the signed catalogue when it lacks it, nothing when it has it, and changes."""
     node = await pool.join()
-    await node.hello()
-    await eventually(lambda: node.got(m.Welcome))
-    await node.tell(m.CatalogueRequest(""))
-    await eventually(lambda: node.got(m.CatalogueReply))
-    first = node.got(m.CatalogueReply)[0]
-    await node.tell(m.CatalogueRequest(documents.digest(first.document)))
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
+    await node.send(m.CatalogueRequest(""))
+    await eventually(lambda: node.received(m.CatalogueReply))
+    first = node.received(m.CatalogueReply)[0]
+    await node.send(m.CatalogueRequest(documents.digest(first.document)))
     answer = await pool.operator.ask("GetCatalogue", admin_pb2.GetCatalogueRequest())
     changed = documents.without(documents.read(answer.document), "qwen3-8b")
     request = admin_pb2.SetCatalogueRequest(
         document=documents.write(changed), base_version=changed.version
     )
     after = await pool.operator.ask("SetCatalogue", request)
-    await eventually(lambda: len(node.got(m.CatalogueReply)) == 2)
-    second = node.got(m.CatalogueReply)[1]
+    await eventually(lambda: len(node.received(m.CatalogueReply)) == 2)
+    second = node.received(m.CatalogueReply)[1]
     key = signing_key(Path(pool.service._config.dir)).public_key()
     public = base64.b64encode(key.public_bytes_raw()).decode()
 

@@ -33,18 +33,18 @@ def answers(body: dict[str, Any]) -> int:
 @pytest.mark.parametrize(("client", "turn"), REQUESTS)
 def test_recorded_request_is_accepted(client: str, turn: int) -> None:
     """Every request of a client is read; what goes on has the same messages."""
-    asked = RECORDED[client][turn]
-    ask = openai.parse_request(asked["path"], json.dumps(asked["body"]).encode())
+    request = RECORDED[client][turn]
+    ask = openai.parse_request(request["path"], json.dumps(request["body"]).encode())
     given = json.loads(openai.encode_for_engine(ask, 9, model="petit", stream=ask.stream))
 
-    assert len(asked["body"].get("messages", ())) == len(given.get("messages", ()))
+    assert len(request["body"].get("messages", ())) == len(given.get("messages", ()))
     assert not {"user", "metadata", "store", "reasoning_content"} & given.keys()
 
 
 @pytest.mark.parametrize("client", RECORDED)
 def test_recordings_hold_a_second_turn(client: str) -> None:
     """Each client's recording has a request that sends an earlier answer back."""
-    assert any(answers(asked["body"]) for asked in RECORDED[client])
+    assert any(answers(request["body"]) for request in RECORDED[client])
 
 
 def test_recordings_hold_results_of_tools() -> None:
@@ -65,9 +65,9 @@ async def test_each_client_is_answered_by_a_gateway(tmp_path: Path) -> None:
     )
     async with open_pool(tmp_path, joined=(replace(node, replicas=(replica,)),)) as pool:
         for client, turn in REQUESTS:
-            asked = RECORDED[client][turn]
-            body = asked["body"] | {"model": MODEL}
-            sent = asyncio.ensure_future(pool.send(body, path=asked["path"]))
+            request = RECORDED[client][turn]
+            body = request["body"] | {"model": MODEL}
+            sent = asyncio.ensure_future(pool.send(body, path=request["path"]))
             placed = asyncio.ensure_future(pool.placed())
             await asyncio.wait({sent, placed}, return_when=asyncio.FIRST_COMPLETED)
             assert placed.done(), f"{client} {turn}: {await (await sent).text()}"

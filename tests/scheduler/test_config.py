@@ -111,8 +111,10 @@ def test_every_province_and_territory_has_a_sourced_average() -> None:
     averages = annual_averages()
 
     assert [f"CA-{zone}" for zone in zones] == sorted(averages)
-    assert all(one.source and one.year >= 2023 for one in averages.values())
-    assert all(0 <= one.direct_g_per_kwh < one.lifecycle_g_per_kwh for one in averages.values())
+    assert all(average.source and average.year >= 2023 for average in averages.values())
+    assert all(
+        0 <= average.direct_g_per_kwh < average.lifecycle_g_per_kwh for average in averages.values()
+    )
     assert (
         averages["CA-QC"].direct_g_per_kwh
         < averages["CA-ON"].direct_g_per_kwh

@@ -104,8 +104,8 @@ async def test_token_is_not_used_up_by_a_request_that_is_wrong(pool: RunningSche
 async def test_token_expires(pool: RunningScheduler) -> None:
     """A token is of no use after its time."""
     token = await pool.operator.token(valid_s=0.01)
-    made_at = pool.live.now()
-    await eventually(lambda: pool.live.now() > made_at + 0.01)
+    made_at = pool.driver.now()
+    await eventually(lambda: pool.driver.now() > made_at + 0.01)
     error = await refusal(pool.operator.join(token, new_user_key()[1]))
 
     assert "join_token_refused" == reason(error)
@@ -116,13 +116,13 @@ async def test_revoked_node_is_cut_off_and_joins_again_with_a_new_key(
 ) -> None:
     """Revoking cuts a node's connection at once; its key stays refused, its name does not."""
     node = await pool.join("n1")
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
     revoked = await pool.operator.ask("RevokeNode", a.NodeRequest(node="n1"))
     await eventually(lambda: not node.connection.is_connected)
     approve = await refusal(pool.operator.ask("ApproveNode", a.NodeRequest(node="n1")))
     back = await pool.join("n1")
-    await back.hello()
+    await back.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
 
     assert ("revoked", "left") == (revoked.approval, revoked.state)
@@ -134,8 +134,8 @@ async def test_node_is_listed_with_what_it_does(pool: RunningScheduler) -> None:
     """The operator sees a node's place, speed and state."""
     node = await pool.join("n1", coop="beta", zone="CA-ON")
     before = await pool.operator.node("n1")
-    await node.hello()
-    await eventually(lambda: node.got(m.Welcome))
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
     after = await pool.operator.node("n1")
 
     assert ("", "CA-ON", "approved") == (before.state, before.zone, before.approval)
@@ -207,7 +207,7 @@ async def test_key_in_quarantine_is_refused_until_it_is_cleared(pool: RunningSch
     """Its requests get 403 and a stable code; the list says why, and clearing serves it again."""
     made = await pool.operator.ask("CreateKey", a.CreateKeyRequest(coop="alpha"))
     fields = {"name": made.key, "reason": "engines_ended", "detail": ""}
-    pool.live.feed(e.SenderQuarantined, kind=SenderKind.KEY, **fields)
+    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.KEY, **fields)
     body = {"model": "model-x", "messages": [{"role": "user", "content": "x"}]}
     async with pool.session(made.secret) as session:
         async with session.post("/v1/chat/completions", json=body) as answer:
@@ -227,17 +227,17 @@ async def test_key_in_quarantine_is_refused_until_it_is_cleared(pool: RunningSch
 async def test_node_in_quarantine_is_ignored_until_it_is_approved(pool: RunningScheduler) -> None:
     """Its messages are counted, the operator sees why, and approval brings it back by itself."""
     node = await pool.join("n1")
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
     fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
-    pool.live.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
-    await node.beat()
-    await eventually(lambda: pool.live.counts["node.quarantined"])
+    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    await node.send_heartbeat()
+    await eventually(lambda: pool.driver.counts["node.quarantined"])
     shown = await pool.operator.node("n1")
     approved = await pool.operator.ask("ApproveNode", a.NodeRequest(node="n1"))
-    await node.beat()
-    await eventually(lambda: node.got(m.HelloRequest))
-    await node.hello()
+    await node.send_heartbeat()
+    await eventually(lambda: node.received(m.HelloRequest))
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
 
     assert ("event_raised", "joined") == (shown.quarantine.reason, shown.quarantine.detail)
@@ -250,13 +250,13 @@ async def test_name_of_a_node_that_was_revoked_in_quarantine_is_free(
     """Another machine may bear the name: it is heard."""
     await pool.join("n1")
     fields = {"name": "n1", "reason": "event_raised", "detail": "joined"}
-    pool.live.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
+    pool.driver.feed(e.SenderQuarantined, kind=SenderKind.NODE, **fields)
     await pool.operator.ask("RevokeNode", a.NodeRequest(node="n1"))
     back = await pool.join("n1")
-    await back.hello()
+    await back.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
 
-    assert [] == pool.live.core.quarantines()
+    assert [] == pool.driver.core.quarantines()
 
 
 async def test_unknown_coop_gets_no_key_and_no_token(pool: RunningScheduler) -> None:
@@ -272,8 +272,8 @@ async def test_standard_health_and_reflection_answer(pool: RunningScheduler) -> 
     check = health_pb2_grpc.HealthStub(pool.operator.channel).Check
     healthy = await check(health_pb2.HealthCheckRequest(service="entraide.v1.Pool"))
     reflect = reflection_pb2_grpc.ServerReflectionStub(pool.operator.channel)
-    asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
-    answers = [answer async for answer in reflect.ServerReflectionInfo(asked)]
+    request = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+    answers = [answer async for answer in reflect.ServerReflectionInfo(request)]
     names = {service.name for service in answers[0].list_services_response.service}
 
     assert health_pb2.HealthCheckResponse.SERVING == healthy.status
@@ -309,8 +309,8 @@ async def test_a_correction_counts_once_and_is_in_the_statement(pool: RunningSch
     posted = await pool.operator.ask("PostCorrection", wanted)
     again = await refusal(pool.operator.ask("PostCorrection", wanted))
     coops = (await pool.operator.ask("ListCoops", a.ListCoopsRequest())).coops
-    asked = [a.GetStatementRequest(coop=coop) for coop in ("alpha", "beta")]
-    statements = [await pool.operator.ask("GetStatement", one) for one in asked]
+    request = [a.GetStatementRequest(coop=coop) for coop in ("alpha", "beta")]
+    statements = [await pool.operator.ask("GetStatement", correction) for correction in request]
 
     assert posted.posted_at > 0
     assert "already_exists" == reason(again)
@@ -320,9 +320,15 @@ async def test_a_correction_counts_once_and_is_in_the_statement(pool: RunningSch
         if coop.coop in ("alpha", "beta")
     }
     assert [("c1", "meter", "beta", 40, 0.5), ("c1", "meter", "alpha", -40, -0.5)] == [
-        (one.correction, one.reason, one.borrower, one.tokens, one.energy_wh)
+        (
+            correction.correction,
+            correction.reason,
+            correction.borrower,
+            correction.tokens,
+            correction.energy_wh,
+        )
         for statement in statements
-        for one in statement.corrections
+        for correction in statement.corrections
     ]
 
 
@@ -346,7 +352,7 @@ async def test_a_correction_that_makes_no_sense_is_refused(
         "correction": "c1", "reason": "meter", "lender": "alpha", "borrower": "beta", "tokens": 40
     }  # fmt: skip
     error = await refusal(pool.operator.ask("PostCorrection", a.Correction(**{**sound, **wrong})))
-    balances = pool.live.core.balances()
+    balances = pool.driver.core.balances()
 
     assert "invalid_request" == reason(error)
     assert {} == balances
@@ -354,30 +360,30 @@ async def test_a_correction_that_makes_no_sense_is_refused(
 
 async def test_a_month_that_is_none_is_refused(pool: RunningScheduler) -> None:
     """A statement is asked for by month, written 2027-01."""
-    asked = a.GetStatementRequest(coop="alpha", month="January")
+    request = a.GetStatementRequest(coop="alpha", month="January")
 
-    assert "invalid_request" == reason(await refusal(pool.operator.ask("GetStatement", asked)))
+    assert "invalid_request" == reason(await refusal(pool.operator.ask("GetStatement", request)))
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    ("model", "error"),
     [
         ("qwen3-8b", "entraide models pin qwen3-8b"),
         ("nosuch", "entraide models catalogue"),
     ],
 )
 async def test_a_model_that_no_machine_can_offer(
-    pool: RunningScheduler, model: str, said: str
+    pool: RunningScheduler, model: str, error: str
 ) -> None:
     """Placing says that a model is not pinned, or not in the catalogue, where that is why."""
     problem = await refusal(pool.operator.ask("PlaceModel", a.ModelOnNode(model=model)))
 
     assert "placement_refused" == reason(problem)
-    assert said in problem.details()
+    assert error in problem.details()
 
 
 @pytest.mark.parametrize(
-    ("method", "asked"),
+    ("method", "message"),
     [
         ("GetStatement", a.GetStatementRequest(coop="nosuch")),
         ("ListKeys", a.ListKeysRequest(coop="nosuch")),
@@ -387,10 +393,10 @@ async def test_a_model_that_no_machine_can_offer(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 async def test_a_coop_that_is_not_there(
-    pool: RunningScheduler, method: str, asked: Message
+    pool: RunningScheduler, method: str, message: Message
 ) -> None:
     """A name that no co-op bears is refused, and the sentence lists those that there are."""
-    problem = await refusal(pool.operator.ask(method, asked))
+    problem = await refusal(pool.operator.ask(method, message))
 
     assert "unknown_coop" == reason(problem)
     assert "alpha, beta" in problem.details()

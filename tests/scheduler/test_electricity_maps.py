@@ -59,9 +59,9 @@ class Api:
                 {"error": "no"}, status=self.status[what], headers=self.headers
             )
         factor = query["emissionFactorType"]
-        said: dict[str, Any] = {"zone": query["zone"], "updatedAt": stamp(self.at + 300.0)}
+        result: dict[str, Any] = {"zone": query["zone"], "updatedAt": stamp(self.at + 300.0)}
         if what == "latest":
-            said |= {
+            result |= {
                 "carbonIntensity": self.intensities[factor],
                 "datetime": stamp(self.at),
                 "createdAt": stamp(self.at),
@@ -71,14 +71,14 @@ class Api:
                 "temporalGranularity": "hourly",
             }
         else:
-            said |= {
+            result |= {
                 "forecast": [
                     {"carbonIntensity": value, "datetime": stamp(self.at + n * HOUR)}
                     for n, value in enumerate(self.hours[factor])
                 ],
                 "temporalGranularity": "hourly",
             }
-        changed = self.broken.get(what, lambda same: same)(said)
+        changed = self.broken.get(what, lambda same: same)(result)
         if isinstance(changed, str):
             return web.Response(text=changed)
         return web.json_response(changed)
@@ -87,15 +87,15 @@ class Api:
 @asynccontextmanager
 async def api() -> AsyncIterator[Api]:
     """The API on a free port."""
-    found = Api()
+    client = Api()
     app = web.Application()
-    app.router.add_get("/v4/carbon-intensity/{what}", found.answer)
+    app.router.add_get("/v4/carbon-intensity/{what}", client.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v4"
+    client.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v4"
     try:
-        yield found
+        yield client
     finally:
         await runner.cleanup()
 
@@ -119,10 +119,10 @@ async def test_the_newest_hour(estimated: bool) -> None:
     """Direct and life-cycle intensity of one hour, and whether they are estimates of theirs."""
     async with api() as served, asking(served) as client:
         served.estimated = estimated
-        said = await client.fetch_latest(ZONE)
+        result = await client.fetch_latest(ZONE)
 
     basis = Basis.ESTIMATED if estimated else Basis.MEASURED
-    assert HourlyIntensity(ZONE, NOON, 41.0, 73.5, basis) == said
+    assert HourlyIntensity(ZONE, NOON, 41.0, 73.5, basis) == result
     assert [
         {"what": "latest", "zone": ZONE, "emissionFactorType": factor,
          "temporalGranularity": "hourly", "disableCallerLookup": "true"}
@@ -133,30 +133,30 @@ async def test_the_newest_hour(estimated: bool) -> None:
 async def test_a_forecast() -> None:
     """A forecast has both intensities hour by hour, and when it was made."""
     async with api() as served, asking(served) as client:
-        said = await client.fetch_forecast(ZONE, NOON + 600.0)
+        result = await client.fetch_forecast(ZONE, NOON + 600.0)
 
     expected = ZoneForecast(ZONE, NOON + 300.0, NOON, (41.0, 39.0, 55.0), (73.0, 71.0, 88.0))
-    assert expected == said
-    assert ["24", "24"] == [asked["horizonHours"] for asked in served.asked]
+    assert expected == result
+    assert ["24", "24"] == [queries["horizonHours"] for queries in served.asked]
 
 
 async def test_a_forecast_is_as_long_as_both_have_it() -> None:
     """An hour that one of the two lacks ends the forecast."""
     async with api() as served, asking(served) as client:
         served.hours["lifecycle"] = [73.0, 71.0]
-        said = await client.fetch_forecast(ZONE, NOON + 600.0)
+        result = await client.fetch_forecast(ZONE, NOON + 600.0)
 
-    assert isinstance(said, ZoneForecast)
-    assert ((41.0, 39.0), (73.0, 71.0)) == (said.direct_g_per_kwh, said.lifecycle_g_per_kwh)
+    assert isinstance(result, ZoneForecast)
+    assert ((41.0, 39.0), (73.0, 71.0)) == (result.direct_g_per_kwh, result.lifecycle_g_per_kwh)
 
 
 async def test_a_forecast_from_the_future_was_made_now() -> None:
     """A clock of theirs that runs ahead makes no forecast that is not known yet."""
     async with api() as served, asking(served) as client:
-        said = await client.fetch_forecast(ZONE, NOON)
+        result = await client.fetch_forecast(ZONE, NOON)
 
-    assert isinstance(said, ZoneForecast)
-    assert NOON == said.issued_at
+    assert isinstance(result, ZoneForecast)
+    assert NOON == result.issued_at
 
 
 BROKEN = {
@@ -177,9 +177,9 @@ async def test_what_is_not_believed(name: str) -> None:
     """An answer that is not the one to our question is none."""
     async with api() as served, asking(served) as client:
         served.broken["latest"] = BROKEN[name]
-        said = await client.fetch_latest(ZONE)
+        result = await client.fetch_latest(ZONE)
 
-    assert FetchFailure("unreadable") == said
+    assert FetchFailure("unreadable") == result
 
 
 BROKEN_FORECASTS = {
@@ -197,9 +197,9 @@ async def test_what_is_no_forecast(name: str) -> None:
     """A forecast of another zone, of nothing, or with a value that is none, is none."""
     async with api() as served, asking(served) as client:
         served.broken["forecast"] = BROKEN_FORECASTS[name]
-        said = await client.fetch_forecast(ZONE, NOON)
+        result = await client.fetch_forecast(ZONE, NOON)
 
-    assert FetchFailure("unreadable") == said
+    assert FetchFailure("unreadable") == result
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ async def test_troubles(status: int, headers: dict[str, str], expected: FetchFai
     """What the API refuses is told by a code; a redirect is not followed with our token."""
     async with api() as served, asking(served) as client:
         served.status["latest"], served.headers = status, headers
-        said = await client.fetch_latest(ZONE)
+        result = await client.fetch_latest(ZONE)
 
-    assert expected == said
+    assert expected == result
 
 
 async def test_a_wrong_token_and_nobody_there() -> None:
@@ -258,11 +258,11 @@ def test_what_is_told_goes_first_and_falls_back() -> None:
 def test_the_newest_forecast_counts_wherever_it_is_from() -> None:
     """Of a file's forecast and one that was told, the newer one that is known counts."""
     filed = ZoneForecast(ZONE, NOON, NOON, (1.0,))
-    told = ZoneForecast(ZONE, NOON + HOUR, NOON + HOUR, (2.0,))
+    forecast = ZoneForecast(ZONE, NOON + HOUR, NOON + HOUR, (2.0,))
     feed = IntensityFeed([], YEAR, [ForecastSeries(ZONE, (filed,))])
-    feed.put_forecast(told)
+    feed.put_forecast(forecast)
 
-    assert [(), (filed,), (told,)] == [feed.forecasts_at(NOON + n * HOUR) for n in (-1, 0, 1)]
+    assert [(), (filed,), (forecast,)] == [feed.forecasts_at(NOON + n * HOUR) for n in (-1, 0, 1)]
 
 
 # The watch.
@@ -287,8 +287,8 @@ async def test_it_asks_as_often_as_it_should() -> None:
         for wait_s in (0.0, 599.0, 1.0, 3_000.0):
             clock.now_s += wait_s
             await watch.poll_due(client)
-            counts.append([asked["what"] for asked in served.asked].count("latest"))
-            counts.append([asked["what"] for asked in served.asked].count("forecast"))
+            counts.append([queries["what"] for queries in served.asked].count("latest"))
+            counts.append([queries["what"] for queries in served.asked].count("forecast"))
 
     assert [2, 2, 2, 2, 4, 2, 6, 4] == counts
     assert Basis.MEASURED is feed.readings_at(NOON + 400.0)[0].basis
@@ -321,7 +321,7 @@ async def test_a_contract_without_forecasts() -> None:
             await watch.poll_due(client)
             clock.now_s += HOUR
 
-    whats = [asked["what"] for asked in served.asked]
+    whats = [queries["what"] for queries in served.asked]
     assert (48, 1) == (whats.count("latest"), whats.count("forecast"))
 
 
@@ -340,7 +340,7 @@ async def test_the_token_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert ["grid.lost"] == [line["event"] for line in logged]
     assert TOKEN not in repr(logged)
-    assert not any(TOKEN in value for asked in served.asked for value in asked.values())
+    assert not any(TOKEN in value for queries in served.asked for value in queries.values())
 
 
 async def test_without_a_token_the_feed_falls_back(tmp_path: Path) -> None:
@@ -379,10 +379,10 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     """A new hour reaches the core in the middle of an hour, and only what changed is told."""
     other = "CA-QC"
     feed = IntensityFeed([], YEAR | {other: AnnualAverage(other, 2024, 1.0, 30.0, "test")})
-    live: Any = Told(NOON + 400.0)
+    driver: Any = Told(NOON + 400.0)
     nothing: Any = None
     upkeep = PeriodicTasks(
-        live, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
+        driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
     )
     upkeep._feed_intensity()
     feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
@@ -390,7 +390,9 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     upkeep._feed_intensity()
 
     assert [(ZONE, "default"), (other, "default"), (ZONE, "measured")] == [
-        (fields["zone"], fields["basis"]) for kind, fields in live.fed if kind is e.IntensityChanged
+        (fields["zone"], fields["basis"])
+        for kind, fields in driver.fed
+        if kind is e.IntensityChanged
     ]
 
 

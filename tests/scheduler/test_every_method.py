@@ -17,7 +17,7 @@ SERVED = {
 @pytest.mark.parametrize("service", SERVED)
 def test_each_method_is_ours(service: type) -> None:
     """A method that the contract has and the service lacks would answer UNIMPLEMENTED."""
-    asked = {name for name in vars(SERVED[service]) if not name.startswith("_")}
+    methods = {name for name in vars(SERVED[service]) if not name.startswith("_")}
 
-    assert asked
-    assert asked <= set(vars(service))
+    assert methods
+    assert methods <= set(vars(service))

@@ -16,9 +16,9 @@ def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
     """What a client renders from the message is what the gateway would render from the facts."""
     facts = CASES[name]
     message = pool_messages.explanation_message(facts, lang)
-    told = explanations.render(_convert.explanation(message), lang)
+    explanation = explanations.render(_convert.explanation(message), lang)
 
-    assert explanations.render(facts, lang) == told
+    assert explanations.render(facts, lang) == explanation
     assert explanations.sentence(facts, lang) == message.sentence
 
 
@@ -29,7 +29,7 @@ def test_http_tells_it_in_both_languages(name: str) -> None:
     document = msgspec.json.decode(views.explanation_json(facts))
 
     assert document["text"] == {lang: explanations.render(facts, lang) for lang in i18n.LANGUAGES}
-    told = [msgspec.convert(one, Candidate) for one in document["candidates"]]
-    document["candidates"] = msgspec.to_builtins(Candidates.of(told))
+    explanation = [msgspec.convert(item, Candidate) for item in document["candidates"]]
+    document["candidates"] = msgspec.to_builtins(Candidates.of(explanation))
     assert msgspec.convert(document, type(facts)) == facts
-    assert all(set(one["sentence"]) == set(i18n.LANGUAGES) for one in document["excluded"])
+    assert all(set(item["sentence"]) == set(i18n.LANGUAGES) for item in document["excluded"])

@@ -357,7 +357,7 @@ def test_empty_arguments_become_an_object() -> None:
 def test_features_are_what_the_request_needs() -> None:
     """Tools, pictures and schemas are asked of an engine; a history of calls asks for tools."""
     pictures = said(USER, content=[{"type": "image_url", "image_url": {"url": PIXEL}}])
-    told = {
+    parsed = {
         "text": openai.parse_request(
             CHAT, chat(tools=[], response_format={"type": "text"})
         ).features,
@@ -373,7 +373,7 @@ def test_features_are_what_the_request_needs() -> None:
         "history": ("tools",),
         "images": ("images",),
         "schema": ("schema",),
-    } == told
+    } == parsed
 
 
 def test_limit_and_stream_are_the_pools() -> None:
@@ -392,9 +392,9 @@ def test_limit_and_stream_are_the_pools() -> None:
 def test_efforts_are_the_three_that_engines_know() -> None:
     """An effort is the nearest of low, medium and high; none leaves the engine's default."""
     words = ("none", "minimal", "low", "medium", "high", "xhigh")
-    told = [engine_fields(CHAT, chat(reasoning_effort=w)).get("reasoning_effort") for w in words]
+    parsed = [engine_fields(CHAT, chat(reasoning_effort=w)).get("reasoning_effort") for w in words]
 
-    assert [None, "low", "low", "medium", "high", "high"] == told
+    assert [None, "low", "low", "medium", "high", "high"] == parsed
 
 
 def test_no_field_is_in_two_groups() -> None:

@@ -130,13 +130,13 @@ def test_each_issue_is_told_once(tmp_path: Path) -> None:
             'dir = "x"\n[[grid.forecasts]]\nzone = "CA-ON"\nfile = "forecast.csv"\n',
         )
     )
-    told: Any = Told()
+    fed: Any = Told()
     parts: dict[str, Any] = {"store": None, "nodes": None, "gateways": None}
     upkeep = PeriodicTasks(
-        told, feed=IntensityFeed.from_config(config.grid), timezone="America/Toronto", **parts
+        fed, feed=IntensityFeed.from_config(config.grid), timezone="America/Toronto", **parts
     )
     upkeep.feed_current()
-    for told.at in (BEGIN + 1.0, BEGIN + 599.0, BEGIN + 600.0, BEGIN + 601.0):
+    for fed.at in (BEGIN + 1.0, BEGIN + 599.0, BEGIN + 600.0, BEGIN + 601.0):
         upkeep._feed_forecasts()
 
-    assert [("CA-ON", BEGIN - HOUR), ("CA-ON", BEGIN + 600.0)] == told.forecasts
+    assert [("CA-ON", BEGIN - HOUR), ("CA-ON", BEGIN + 600.0)] == fed.forecasts

@@ -24,9 +24,9 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 
 async def test_whole(pool: Pool) -> None:
     """A whole answer comes back as the node made it."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
-    async with await asked as answer:
+    async with await pending as answer:
         body = await answer.json()
 
     assert "Salut" == body["choices"][0]["message"]["content"]
@@ -34,11 +34,11 @@ async def test_whole(pool: Pool) -> None:
 
 async def test_leaving_client_stops_the_node(pool: Pool) -> None:
     """A client that leaves in the middle of a stream stops the run, and its job is cancelled."""
-    asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
     run.accept()
     run.tokens("Il", " était")
-    answer = await asked
+    answer = await pending
     first = await answer.content.readuntil(b"\n\n")
     answer.close()
     cancel = await pool.cancelled()
@@ -51,10 +51,10 @@ async def test_leaving_client_stops_the_node(pool: Pool) -> None:
 
 async def test_waiting_client_that_leaves_is_forgotten(pool: Pool) -> None:
     """A client that leaves before anything was sent leaves no job behind."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     run = await pool.placed()
-    asked.cancel()
-    await asyncio.gather(asked, return_exceptions=True)
+    pending.cancel()
+    await asyncio.gather(pending, return_exceptions=True)
     await pool.cancelled()
 
     assert pool.gateway._running.get(run.run.job) is None
@@ -64,14 +64,14 @@ async def test_waiting_client_that_leaves_is_forgotten(pool: Pool) -> None:
 async def test_lost_node_is_replaced_before_the_first_byte(pool: Pool) -> None:
     """A node that goes before its first token is replaced unseen, and the old one's late answer
     is not used."""
-    asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     first = await pool.placed()
     first.accept()
     pool.live.feed(e.NodeLeft, node=first.node, reason="goodbye")
     second = await pool.placed()
     first.tokens("Trop", " tard")
     second.finish("Oui")
-    async with await asked as answer:
+    async with await pending as answer:
         text = "".join(
             event["choices"][0]["delta"]["content"] for event in events(await answer.text())
         )
@@ -83,11 +83,11 @@ async def test_lost_node_is_replaced_before_the_first_byte(pool: Pool) -> None:
 
 async def test_lost_node_breaks_a_stream_that_has_begun(pool: Pool) -> None:
     """A node that goes after its first token ends the stream with an error event, and only so."""
-    asked = asyncio.ensure_future(pool.send(ask(stream=True), Accept_Language="en"))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True), Accept_Language="en"))
     run = await pool.placed()
     run.accept()
     run.tokens("Il", " était")
-    answer = await asked
+    answer = await pending
     pool.live.feed(e.NodeLeft, node=run.node, reason="goodbye")
     text = await answer.text()
     answer.release()
@@ -100,12 +100,12 @@ async def test_lost_node_breaks_a_stream_that_has_begun(pool: Pool) -> None:
 
 async def test_gap_in_the_tokens_breaks_the_stream(pool: Pool) -> None:
     """Tokens that do not follow on those before are never shown."""
-    asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
     run.accept()
     run.tokens("a", "b")
     run.tokens("d", first=3)
-    async with await asked as answer:
+    async with await pending as answer:
         text = await answer.text()
 
     assert "stream_broken" == events(text)[-1]["error"]["code"]
@@ -114,13 +114,13 @@ async def test_gap_in_the_tokens_breaks_the_stream(pool: Pool) -> None:
 
 async def test_node_that_fails_before_it_answers_is_replaced(pool: Pool) -> None:
     """A whole answer that fails on one node comes from another, and is billed once."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     first = await pool.placed()
     first.accept()
     first.report(Outcome.FAILED, "engine_failed")
     second = await pool.placed()
     second.finish("Oui")
-    async with await asked as answer:
+    async with await pending as answer:
         body = await answer.json()
     await pool.store.committed()
 
@@ -134,13 +134,13 @@ async def test_end_that_the_core_was_not_told_of_is_told_by_the_gateway(
 ) -> None:
     """A node that tells only the gateway that its run failed does not keep the client waiting."""
     monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.CORE_OUTCOME_TIMEOUT_S", 0.0)
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     first = await pool.placed()
     first.accept()
     first.end(code="engine_failed")
     second = await pool.placed()
     second.finish("Oui")
-    async with await asked as answer:
+    async with await pending as answer:
         status, body = answer.status, await answer.json()
 
     assert first.node != second.node
@@ -177,9 +177,9 @@ async def test_slow_client_is_cut_off(pool: Pool) -> None:
 async def test_several_requests_share_a_connection(pool: Pool) -> None:
     """A connection is kept alive, and requests sent ahead are answered in order."""
     reader, writer = await asyncio.open_connection("127.0.0.1", pool.gateway.port)
-    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    writer.write(one + one + last)
+    writer.write(answer + answer + last)
     text = (await asyncio.wait_for(reader.read(), WAIT_S)).decode()
     writer.close()
 
@@ -238,10 +238,10 @@ async def test_head_and_first_event_leave_together(pool: Pool) -> None:
 async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
     """At a stop a live job is told that the pool shuts down, and its node stops."""
     async with open_pool(tmp_path) as pool:
-        asked = asyncio.ensure_future(pool.send(ask()))
+        pending = asyncio.ensure_future(pool.send(ask()))
         run = await pool.placed()
         await pool.gateway.stop()
-        async with await asked as answer:
+        async with await pending as answer:
             body = await answer.json()
         cancel = await pool.cancelled()
 
@@ -252,9 +252,9 @@ async def test_stop_tells_who_still_waits(tmp_path: Path) -> None:
 async def test_head_comes_before_a_long_wait(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that waits long gets its head and comments, and then errors come as events."""
     monkeypatch.setattr("entraide_scheduler.gateway.answer_writers.HEAD_AFTER_S", 0.0)
-    asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     run = await pool.placed()
-    answer: aiohttp.ClientResponse = await asyncio.wait_for(asked, WAIT_S)
+    answer: aiohttp.ClientResponse = await asyncio.wait_for(pending, WAIT_S)
     comment = await answer.content.readuntil(b"\n\n")
     run.decline("engine_refused", detail="grammar")
     text = await answer.text()
@@ -295,9 +295,9 @@ async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
         raise ValueError("no receipt")
 
     monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.settle", broken)
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
-    async with await asked as answer:
+    async with await pending as answer:
         body = await answer.json()
     async with pool.session.get("/metrics") as page:
         metrics = await page.text()
@@ -318,9 +318,9 @@ async def test_listener_is_told_before_anything_that_may_fail(
         raise ValueError(step)
 
     monkeypatch.setattr(f"entraide_scheduler.gateway.{step}", broken)
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
-    async with await asked as answer:
+    async with await pending as answer:
         body = await answer.json()
 
     assert "Salut" == body["choices"][0]["message"]["content"]

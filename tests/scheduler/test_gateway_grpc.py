@@ -73,10 +73,10 @@ async def collect(call: AsyncIterator[pool_pb2.StreamEvent]) -> list[pool_pb2.St
 
 async def test_stream_tells_start_text_and_end(pool: Pool, stub: Stub) -> None:
     """A live job over gRPC starts with its name and ends with usage and a genuine receipt."""
-    asked = asyncio.ensure_future(collect(stub.Stream(chat(seed=7, stop=["."]), metadata=KEY)))
+    pending = asyncio.ensure_future(collect(stub.Stream(chat(seed=7, stop=["."]), metadata=KEY)))
     run = await pool.placed()
     run.finish("Salut")
-    got = await asyncio.wait_for(asked, WAIT_S)
+    got = await asyncio.wait_for(pending, WAIT_S)
     done = got[-1].done
 
     assert run.run.job == got[0].started.job
@@ -101,7 +101,7 @@ async def test_leaving_call_stops_the_node(pool: Pool, stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "metadata", "expected"),
+    ("inference_request", "metadata", "expected"),
     [
         (chat(), (), (grpc.StatusCode.UNAUTHENTICATED, "unauthorised")),
         (
@@ -118,13 +118,13 @@ async def test_leaving_call_stops_the_node(pool: Pool, stub: Stub) -> None:
 )
 async def test_refusals_have_status_and_details(
     stub: Stub,
-    asked: pool_pb2.InferenceRequest,
+    inference_request: pool_pb2.InferenceRequest,
     metadata: tuple[tuple[str, str], ...],
     expected: tuple[grpc.StatusCode, str],
 ) -> None:
     """A refusal is a canonical status with the stable code in its details and a sentence."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await collect(stub.Stream(asked, metadata=metadata))
+        await collect(stub.Stream(inference_request, metadata=metadata))
 
     assert expected == (caught.value.code(), reason(caught.value))
     assert caught.value.details()
@@ -138,16 +138,16 @@ async def test_kept_job_over_grpc(pool: Pool, stub: Stub) -> None:
     await pool.store.committed()
     got = await stub.Get(pool_pb2.JobRequest(job=job.job), metadata=KEY)
     listed = await stub.ListJobs(pool_pb2.ListJobsRequest(), metadata=KEY)
-    told = await stub.Explain(pool_pb2.JobRequest(job=job.job), metadata=KEY)
+    explanation = await stub.Explain(pool_pb2.JobRequest(job=job.job), metadata=KEY)
     status, view = await pool.call("GET", f"/v1/jobs/{job.job}")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Cancel(pool_pb2.JobRequest(job=job.job), metadata=KEY)
 
     assert ("queued", "completed") == (job.state, got.state)
     assert b"Salut" in got.result_json
-    assert [job.job] == [one.job for one in listed.jobs]
-    assert "placed" == told.decision
-    assert "n1" in told.sentence
+    assert [job.job] == [item.job for item in listed.jobs]
+    assert "placed" == explanation.decision
+    assert "n1" in explanation.sentence
     assert (200, got.receipt.signature) == (status, view["receipt"]["signature"])
     assert "job_ended" == reason(caught.value)
 
@@ -157,13 +157,13 @@ async def test_models_over_grpc(stub: Stub) -> None:
     models = (await stub.ListModels(pool_pb2.ListModelsRequest(), metadata=KEY)).models
 
     assert [(MODEL, 4_096, 2, True, ""), ("auto", 4_096, 2, True, MODEL)] == [
-        (one.model, one.context_tokens, one.replicas, one.loaded, one.means) for one in models
+        (item.model, item.context_tokens, item.replicas, item.loaded, item.means) for item in models
     ]
 
 
 async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:
     """The same request is estimated, limited and charged alike by HTTP and by gRPC."""
-    asked = asyncio.ensure_future(collect(stub.Stream(chat("é" * 50), metadata=KEY)))
+    pending = asyncio.ensure_future(collect(stub.Stream(chat("é" * 50), metadata=KEY)))
     by_grpc = await pool.placed()
     body = {"model": MODEL, "messages": [{"role": "user", "content": "é" * 50}], "max_tokens": 9}
     other = asyncio.ensure_future(pool.send(body | {"stream": True}))
@@ -171,9 +171,11 @@ async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:
     facts = [pool.gateway._running.get(run.run.job).facts for run in (by_grpc, by_http)]
     by_grpc.finish()
     by_http.finish()
-    await asked
+    await pending
     (await other).release()
-    counted = [(one.input_tokens_est, one.input_tokens_max, one.output_tokens_max) for one in facts]
+    counted = [
+        (item.input_tokens_est, item.input_tokens_max, item.output_tokens_max) for item in facts
+    ]
 
     assert counted[0] == counted[1]
     assert by_grpc.body == by_http.body
@@ -217,10 +219,10 @@ async def test_options_are_bounded_and_named(
     assert grpc.StatusCode.INVALID_ARGUMENT == refused.value.code()
     assert reason(refused.value) in ("invalid_request", "deadline_passed")
     assert [field] == fields_at_fault(refused.value)
-    asked = asyncio.ensure_future(collect(stub.Stream(chat(), metadata=KEY)))
+    pending = asyncio.ensure_future(collect(stub.Stream(chat(), metadata=KEY)))
     (await pool.placed()).finish("Salut")
 
-    assert "Salut" == (await asked)[-1].done.text
+    assert "Salut" == (await pending)[-1].done.text
 
 
 FIELDS: dict[str, tuple[dict[str, Any], str]] = {

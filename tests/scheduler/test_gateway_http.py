@@ -43,10 +43,10 @@ def genuine(receipt: dict[str, Any]) -> bool:
 
 async def test_whole_answer_carries_a_genuine_receipt(pool: Pool) -> None:
     """An answer comes back as the node made it, with a signed receipt beside its usage."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     run = await pool.placed()
     run.finish("Salut")
-    async with await asked as answer:
+    async with await pending as answer:
         body = await answer.json()
 
         assert 200 == answer.status
@@ -59,10 +59,10 @@ async def test_whole_answer_carries_a_genuine_receipt(pool: Pool) -> None:
 
 async def test_settled_receipt_says_the_same(pool: Pool) -> None:
     """The books' receipt holds the same facts as the one on the answer, and is settled."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     run = await pool.placed()
     run.finish()
-    async with await asked as answer:
+    async with await pending as answer:
         early = (await answer.json())["entraide"]
     await pool.store.committed()
     status, settled = await pool.call("GET", f"/v1/jobs/{run.run.job}/receipt")
@@ -76,9 +76,9 @@ async def test_settled_receipt_says_the_same(pool: Pool) -> None:
 async def test_stream_ends_with_receipt_on_the_finish_chunk(pool: Pool) -> None:
     """Tokens come as they are sent; the receipt rides on the chunk with the finish reason."""
     async with asyncio.timeout(WAIT_S):
-        asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+        pending = asyncio.ensure_future(pool.send(ask(stream=True)))
         (await pool.placed()).finish("Oui")
-        async with await asked as answer:
+        async with await pending as answer:
             text = await answer.text()
     got = events(text)
 
@@ -91,11 +91,11 @@ async def test_stream_ends_with_receipt_on_the_finish_chunk(pool: Pool) -> None:
 
 async def test_receipt_rides_on_the_usage_chunk_when_asked(pool: Pool) -> None:
     """With include_usage the receipt is on the usage chunk, after the finish chunk."""
-    asked = asyncio.ensure_future(
+    pending = asyncio.ensure_future(
         pool.send(ask(stream=True, stream_options={"include_usage": True}))
     )
     (await pool.placed()).finish("Oui")
-    async with await asked as answer:
+    async with await pending as answer:
         got = events(await answer.text())
 
     assert "entraide" not in got[-2]
@@ -111,10 +111,10 @@ async def test_known_fields_reach_the_node_and_others_do_not(pool: Pool) -> None
     """A node is given the honoured fields with the limit decided on; ignored ones stay here."""
     message = {"role": "user", "content": "Bonjour", "reasoning_content": "…", "x": [1, None]}
     fields = {"temperature": 0.10, "max_tokens": 7, "max_completion_tokens": 9, "user": "u-1"}
-    asked = asyncio.ensure_future(pool.send(ask(**fields) | {"messages": [message]}))
+    pending = asyncio.ensure_future(pool.send(ask(**fields) | {"messages": [message]}))
     run = await pool.placed()
     run.finish()
-    (await asked).release()
+    (await pending).release()
 
     assert ask(temperature=0.1, max_tokens=9) == run.body
 
@@ -139,11 +139,11 @@ async def test_options_become_facts(pool: Pool) -> None:
         "X_Entraide_Jurisdiction": "CA-ON",
         "X_Entraide_Session": "mon-fil",
     }
-    asked = asyncio.ensure_future(pool.send(ask(), **headers))
+    pending = asyncio.ensure_future(pool.send(ask(), **headers))
     run = await pool.placed()
     facts = pool.gateway._running.get(run.run.job).facts
     run.finish()
-    (await asked).release()
+    (await pending).release()
 
     assert ("standard", "public", "CA-ON") == (
         facts.job_class,
@@ -222,11 +222,11 @@ async def test_spent_quota_says_when_it_opens(tmp_path: Path) -> None:
     quota = Quota(QuotaKind.TOKENS, 700, Period.DAY)
     async with open_pool(tmp_path, quotas=(quota,)) as pool:
         pool.live.feed(e.PeriodBegan, period=Period.DAY, ends_at=time.time() + 3_600)
-        asked = asyncio.ensure_future(pool.send(ask(max_tokens=500)))
+        pending = asyncio.ensure_future(pool.send(ask(max_tokens=500)))
         (await pool.placed()).accept()
         async with pool.send(ask(max_tokens=500)) as answer:
             body = await answer.json()
-        asked.cancel()
+        pending.cancel()
 
     assert (429, "quota_tokens") == (answer.status, body["error"]["code"])
     assert 0 < int(answer.headers["retry-after"]) <= 3_600
@@ -234,10 +234,10 @@ async def test_spent_quota_says_when_it_opens(tmp_path: Path) -> None:
 
 async def test_prompt_that_a_node_finds_too_long_is_a_400(pool: Pool) -> None:
     """A node's own count decides; its refusal comes back with its numbers."""
-    asked = asyncio.ensure_future(pool.send(ask(), Accept_Language="en"))
+    pending = asyncio.ensure_future(pool.send(ask(), Accept_Language="en"))
     run = await pool.placed()
     run.decline("context_exceeded", input_tokens=5_000, context_tokens=4_096)
-    async with await asked as answer:
+    async with await pending as answer:
         error = (await answer.json())["error"]
 
     assert (400, "context_exceeded") == (answer.status, error["code"])
@@ -247,10 +247,10 @@ async def test_prompt_that_a_node_finds_too_long_is_a_400(pool: Pool) -> None:
 @pytest.mark.parametrize(("cause", "field"), [("schema", "response_format"), ("choices", '"n"')])
 async def test_refusal_of_an_engine_names_the_remedy(pool: Pool, cause: str, field: str) -> None:
     """What an engine does not take comes back as a 400 with the field to change."""
-    asked = asyncio.ensure_future(pool.send(ask(), Accept_Language="en"))
+    pending = asyncio.ensure_future(pool.send(ask(), Accept_Language="en"))
     run = await pool.placed()
     run.decline("engine_refused", cause=cause)
-    async with await asked as answer:
+    async with await pending as answer:
         error = (await answer.json())["error"]
 
     assert (400, "engine_refused") == (answer.status, error["code"])
@@ -260,28 +260,28 @@ async def test_refusal_of_an_engine_names_the_remedy(pool: Pool, cause: str, fie
 async def test_model_list_names_what_is_served(pool: Pool) -> None:
     """The models are listed as OpenAI lists them, with what a size means; each has a page."""
     status, listed = await pool.call("GET", "/v1/models")
-    one = await pool.call("GET", f"/v1/models/{MODEL}")
+    entry = await pool.call("GET", f"/v1/models/{MODEL}")
     none = await pool.call("GET", "/v1/models/grand")
 
     assert (200, [MODEL, "auto"]) == (status, [card["id"] for card in listed["data"]])
     assert [None, MODEL] == [card.get("means") for card in listed["data"]]
-    assert (200, MODEL) == (one[0], one[1]["id"])
+    assert (200, MODEL) == (entry[0], entry[1]["id"])
     assert (404, "unknown_model") == (none[0], none[1]["error"]["code"])
 
 
 async def test_explanation_speaks_both_languages(pool: Pool) -> None:
     """Why a job ran where it ran is told in French and English, to its own co-op alone."""
-    asked = asyncio.ensure_future(pool.send(ask()))
+    pending = asyncio.ensure_future(pool.send(ask()))
     run = await pool.placed()
     run.finish()
-    (await asked).release()
+    (await pending).release()
     path = f"/v1/jobs/{run.run.job}/explanation"
-    status, told = await pool.call("GET", path)
+    status, explanation = await pool.call("GET", path)
     other = await pool.call("GET", path, key=KEY_B)
 
-    assert (200, "placed", run.node) == (status, told["decision"], told["node"])
-    assert told["sentence"]["fr"] != told["sentence"]["en"]
-    assert {"n1", "n2"} == {candidate["node"] for candidate in told["candidates"]}
+    assert (200, "placed", run.node) == (status, explanation["decision"], explanation["node"])
+    assert explanation["sentence"]["fr"] != explanation["sentence"]["en"]
+    assert {"n1", "n2"} == {candidate["node"] for candidate in explanation["candidates"]}
     assert (404, "unknown_job") == (other[0], other[1]["error"]["code"])
 
 
@@ -328,9 +328,9 @@ async def test_public_pages_hold_no_secret(pool: Pool) -> None:
 
 async def test_metrics_count_by_route_and_end(pool: Pool) -> None:
     """Requests are counted by route and status, jobs by end, tokens by model."""
-    asked = asyncio.ensure_future(pool.send(ask(stream=True)))
+    pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     (await pool.placed()).finish()
-    async with await asked as answer:
+    async with await pending as answer:
         await answer.read()
     async with pool.session.get("/metrics") as answer:
         page = await answer.text()
@@ -344,11 +344,11 @@ async def test_metrics_count_by_route_and_end(pool: Pool) -> None:
 async def test_completions_take_a_prompt(pool: Pool) -> None:
     """The older completions call is served too, with its own path to the node."""
     body = {"model": MODEL, "prompt": ["Un", "Deux"], "max_tokens": 4}
-    asked = asyncio.ensure_future(pool.send(body, path="/v1/completions"))
+    pending = asyncio.ensure_future(pool.send(body, path="/v1/completions"))
     run = await pool.placed()
     choices = pool.gateway._running.get(run.run.job).facts.choices
     run.finish()
-    (await asked).release()
+    (await pending).release()
 
     assert ("/v1/completions", 2) == (run.run.path, choices)
     assert body == run.body
@@ -367,14 +367,14 @@ async def test_no_node_means_a_503(tmp_path: Path) -> None:
 
 async def test_same_idempotency_key_is_not_run_twice_at_once(pool: Pool) -> None:
     """A live request that repeats one which still runs is refused; another co-op's is not."""
-    asked = asyncio.ensure_future(pool.send(ask(), Idempotency_Key="k"))
+    pending = asyncio.ensure_future(pool.send(ask(), Idempotency_Key="k"))
     run = await pool.placed()
     async with pool.send(ask(), Idempotency_Key="k") as again:
         body = await again.json()
     other = asyncio.ensure_future(pool.send(ask(), key=KEY_B, Idempotency_Key="k"))
     (await pool.placed()).finish()
     run.finish()
-    first, second = await asked, await other
+    first, second = await pending, await other
 
     assert (409, "already_exists") == (again.status, body["error"]["code"])
     assert (200, 200) == (first.status, second.status)

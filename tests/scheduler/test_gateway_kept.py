@@ -163,18 +163,18 @@ async def test_jobs_are_listed_newest_first(tmp_path: Path) -> None:
     async with open_pool(tmp_path) as pool:
         _, old = await submit(pool)
         (await pool.placed()).accept()
-        asked = asyncio.ensure_future(pool.send(ask()))
-        live = await pool.placed()
+        pending = asyncio.ensure_future(pool.send(ask()))
+        live_jobs = await pool.placed()
         mine = (await pool.call("GET", JOBS))[1]["data"]
         theirs = (await pool.call("GET", JOBS, key=KEY_B))[1]["data"]
-        one = (await pool.call("GET", f"{JOBS}?limit=1"))[1]["data"]
-        live.finish()
-        (await asked).release()
+        listed_job = (await pool.call("GET", f"{JOBS}?limit=1"))[1]["data"]
+        live_jobs.finish()
+        (await pending).release()
 
-    assert [live.run.job, old["id"]] == [job["id"] for job in mine]
+    assert [live_jobs.run.job, old["id"]] == [job["id"] for job in mine]
     assert ["live", "kept"] == [job["kind"] for job in mine]
     assert [] == theirs
-    assert [live.run.job] == [job["id"] for job in one]
+    assert [live_jobs.run.job] == [job["id"] for job in listed_job]
 
 
 @pytest.mark.parametrize(

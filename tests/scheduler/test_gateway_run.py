@@ -61,7 +61,7 @@ async def gateway_process(
 
 async def there(pool: RunningScheduler, node: ScriptedNode) -> None:
     """Brings a node to the pool's notice only now: it would be suspect after a slow start."""
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state(node.name) == "live")
 
 
@@ -88,23 +88,23 @@ async def test_gateway_of_its_own_serves_like_the_inner_one(
         await there(pool, node)
         async with session.get("/v1/models") as answer:
             models = await answer.json()
-        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
         await node.finish(run)
-        async with await asked as answer:
+        async with await pending as answer:
             body = await answer.json()
-        await eventually(lambda: pool.live.counts["settled"])
+        await eventually(lambda: pool.driver.counts["settled"])
         async with session.get(f"/v1/jobs/{run.job}/receipt") as answer:
             settled = await answer.json()
         async with session.get(f"/v1/jobs/{run.job}/explanation") as answer:
-            told = await answer.json()
+            explanation = await answer.json()
 
     assert [MODEL, "auto"] == [card["id"] for card in models["data"]]
     assert "porte" == run.gateway
     assert (run.job, False) == (body["entraide"]["job"], body["entraide"]["settled"])
     assert (run.job, True) == (settled["job"], settled["settled"])
     assert body["entraide"]["key"] == settled["key"]
-    assert "n1" == told["node"]
+    assert "n1" == explanation["node"]
 
 
 async def test_kept_job_outlives_the_gateway_that_took_it(
@@ -123,7 +123,7 @@ async def test_kept_job_outlives_the_gateway_that_took_it(
             job = (await answer.json())["id"]
     run = await next_run(node)
     await node.finish(run, json.dumps({"choices": [], "text": "Enfin"}).encode())
-    await eventually(lambda: pool.live.counts["settled"])
+    await eventually(lambda: pool.driver.counts["settled"])
     async with pool.session(key) as session, session.get(f"/v1/jobs/{job}") as got:
         view = await got.json()
 
@@ -143,13 +143,13 @@ async def test_client_that_leaves_stops_the_node_over_the_bus(
         aiohttp.ClientSession(url, headers=headers) as session,
     ):
         await there(pool, node)
-        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)
-        await eventually(lambda: pool.live.core.job(run.job).state == "cancelled")
+        pending.cancel()
+        await asyncio.gather(pending, return_exceptions=True)
+        await eventually(lambda: pool.driver.core.job(run.job).state == "cancelled")
 
-    assert "client_gone" == pool.live.core.job(run.job).code
+    assert "client_gone" == pool.driver.core.job(run.job).code
 
 
 async def test_killed_gateway_ends_its_live_jobs(
@@ -163,16 +163,16 @@ async def test_killed_gateway_ends_its_live_jobs(
         aiohttp.ClientSession(url, headers=headers) as session,
     ):
         await there(pool, node)
-        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
         run = await next_run(node)
         process.kill()
         with pytest.raises(aiohttp.ClientError):
-            await asked
+            await pending
         async with asyncio.timeout(WAIT_S):
-            while pool.live.core.job(run.job).ended_at == 0.0:
-                await node.beat()
+            while pool.driver.core.job(run.job).ended_at == 0.0:
+                await node.send_heartbeat()
 
-    assert "gateway_lost" == pool.live.core.job(run.job).code
+    assert "gateway_lost" == pool.driver.core.job(run.job).code
 
 
 @pytest.mark.parametrize(

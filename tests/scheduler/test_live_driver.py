@@ -8,11 +8,11 @@ import pytest
 from tests.core.builders import card, facts, usage
 from tests.scheduler.driver_support import (
     POLICY,
-    Told,
+    SentMessages,
+    block_process,
     eventually,
-    hold_up,
-    recovered_live,
-    running_live,
+    recovered_driver,
+    running_driver,
     store_url,
 )
 
@@ -28,18 +28,18 @@ from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.store import Store
 
 
-def join(live: LiveDriver, node: str = "n1", coop: str = "beta") -> None:
-    live.feed(e.NodeJoined, card=card(node, coop), accepting=True, reason="")
+def join(driver: LiveDriver, node: str = "n1", coop: str = "beta") -> None:
+    driver.feed(e.NodeJoined, card=card(node, coop), accepting=True, reason="")
 
 
-def placed(told: Told) -> m.JobPlaced:
-    message = told.last(m.JobPlaced)
+def placed(sent: SentMessages) -> m.JobPlaced:
+    message = sent.last(m.JobPlaced)
     assert isinstance(message, m.JobPlaced)
     return message
 
 
-def report(live: LiveDriver, run: m.JobPlaced) -> None:
-    live.feed(
+def report(driver: LiveDriver, run: m.JobPlaced) -> None:
+    driver.feed(
         e.RunReported,
         job=run.job,
         epoch=run.epoch,
@@ -53,109 +53,111 @@ def report(live: LiveDriver, run: m.JobPlaced) -> None:
 
 async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
     """A job is placed, accepted, reported, settled once with a signed receipt, and acknowledged."""
-    async with running_live(tmp_path) as (live, store, told):
-        join(live)
-        live.feed(e.JobRequested, facts=facts("job-1"))
-        run = placed(told)
-        live.feed(e.RunAccepted, job="job-1", epoch=run.epoch, node="n1")
-        report(live, run)
-        report(live, run)
-        await eventually(lambda: len(told.nodes) == 2)
+    async with running_driver(tmp_path) as (driver, store, sent):
+        join(driver)
+        driver.feed(e.JobRequested, facts=facts("job-1"))
+        run = placed(sent)
+        driver.feed(e.RunAccepted, job="job-1", epoch=run.epoch, node="n1")
+        report(driver, run)
+        report(driver, run)
+        await eventually(lambda: len(sent.nodes) == 2)
         coop, receipt = await store.get_receipt("job-1") or ("", None)
         explained = await store.get_explanation("job-1")
 
-        assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == told.nodes
-        assert isinstance(told.last(m.JobEnded), m.JobEnded)
+        assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == sent.nodes
+        assert isinstance(sent.last(m.JobEnded), m.JobEnded)
         assert receipt is not None
         assert ("alpha", True) == (coop, receipt.settled)
         assert 1 == await store.count_settled()
-        assert live.core.balances() == await store.get_balances()
+        assert driver.core.balances() == await store.get_balances()
         assert explained is not None
         assert "alpha" == explained[0]
 
 
 async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> None:
     """When the acknowledgement of a usage report leaves, the job's books are committed."""
-    seen: list[int] = []
+    committed_rows: list[int] = []
 
-    class Watching(Told):
+    class Watching(SentMessages):
         def to_node(self, node: str, message: m.NodeDownCtl) -> None:
             super().to_node(node, message)
             rows = store._reading.connect().exec_driver_sql("SELECT count(*) FROM settled")
-            seen.append(rows.scalar_one())
+            committed_rows.append(rows.scalar_one())
 
-    store, told = await Store.open(store_url(tmp_path)), Watching()
-    live = await recovered_live(store, told)
-    await live.start("gw")
-    live.feed(e.PolicyChanged, policy=POLICY)
-    join(live)
-    live.feed(e.JobRequested, facts=facts("job-1"))
-    report(live, placed(told))
-    at_once = list(told.nodes)
-    await eventually(lambda: told.nodes)
-    await live.stop()
+    store, sent = await Store.open(store_url(tmp_path)), Watching()
+    driver = await recovered_driver(store, sent)
+    await driver.start("gw")
+    driver.feed(e.PolicyChanged, policy=POLICY)
+    join(driver)
+    driver.feed(e.JobRequested, facts=facts("job-1"))
+    report(driver, placed(sent))
+    at_once = list(sent.nodes)
+    await eventually(lambda: sent.nodes)
+    await driver.stop()
     await store.close()
 
     assert [] == at_once
-    assert [1] == seen
+    assert [1] == committed_rows
 
 
 async def test_restart_without_warning_finds_the_same_core(tmp_path: Path) -> None:
     """The core read back from the journal is the core that was, byte for byte."""
-    async with running_live(tmp_path) as (live, store, told):
-        join(live)
+    async with running_driver(tmp_path) as (driver, store, sent):
+        join(driver)
         for number in range(9):
-            live.feed(e.JobRequested, facts=facts(f"job-{number}", kind=JobKind.KEPT))
-        report(live, placed(told))
-        live.feed(e.PeriodBegan, period=Period.DAY, ends_at=live.now() + 3_600.0)
-        await live.committed()
+            driver.feed(e.JobRequested, facts=facts(f"job-{number}", kind=JobKind.KEPT))
+        report(driver, placed(sent))
+        driver.feed(e.PeriodBegan, period=Period.DAY, ends_at=driver.now() + 3_600.0)
+        await driver.committed()
         from_events = await recover(store)
-        expected = live.core.snapshot()
-        await live.write_snapshot()
-        live.feed(e.JobRequested, facts=facts("job-late"))
-        await live.committed()
+        expected = driver.core.snapshot()
+        await driver.write_snapshot()
+        driver.feed(e.JobRequested, facts=facts("job-late"))
+        await driver.committed()
         from_both = await recover(store)
 
         assert expected == from_events.core.snapshot()
-        assert live.core.snapshot() == from_both.core.snapshot()
-        assert live.period_ends_at(Period.DAY) == from_both.periods[Period.DAY]
-        assert (1, from_both.at) == (from_both.incarnation, live._feeder.at)
+        assert driver.core.snapshot() == from_both.core.snapshot()
+        assert driver.period_ends_at(Period.DAY) == from_both.periods[Period.DAY]
+        assert (1, from_both.at) == (from_both.incarnation, driver._feeder.at)
 
 
 async def test_second_start_has_later_epochs_and_keeps_its_jobs(tmp_path: Path) -> None:
     """After a restart a kept job runs again under a later epoch; the old one counts no more."""
-    async with running_live(tmp_path) as (live, _, told):
-        join(live)
-        live.feed(e.JobRequested, facts=facts("job-1", kind=JobKind.KEPT))
-        first = placed(told)
-    async with running_live(tmp_path) as (live, store, told):
-        join(live)
-        second = placed(told)
-        report(live, first)
-        live.feed(e.RunAccepted, job="job-1", epoch=second.epoch, node="n1")
-        report(live, second)
-        await eventually(lambda: len([1 for _, one in told.nodes if type(one) is m.UsageAck]) == 2)
+    async with running_driver(tmp_path) as (driver, _, sent):
+        join(driver)
+        driver.feed(e.JobRequested, facts=facts("job-1", kind=JobKind.KEPT))
+        first = placed(sent)
+    async with running_driver(tmp_path) as (driver, store, sent):
+        join(driver)
+        second = placed(sent)
+        report(driver, first)
+        driver.feed(e.RunAccepted, job="job-1", epoch=second.epoch, node="n1")
+        report(driver, second)
+        await eventually(
+            lambda: len([1 for _, message in sent.nodes if type(message) is m.UsageAck]) == 2
+        )
 
-        assert (first.job, 2) == (second.job, live.incarnation)
+        assert (first.job, 2) == (second.job, driver.incarnation)
         assert second.epoch > first.epoch
         assert 1 == await store.count_settled()
 
 
 async def test_books_that_a_crash_cut_off_are_written_at_the_next_start(tmp_path: Path) -> None:
     """Events that were journalled without their books settle the job at the next start."""
-    async with running_live(tmp_path) as (live, store, told):
-        join(live)
-        live.feed(e.JobRequested, facts=facts("job-1"))
-        report(live, placed(told))
-        await live.committed()
+    async with running_driver(tmp_path) as (driver, store, sent):
+        join(driver)
+        driver.feed(e.JobRequested, facts=facts("job-1"))
+        report(driver, placed(sent))
+        await driver.committed()
         receipt = await store.get_receipt("job-1")
         with store._writing.begin() as connection:
             connection.exec_driver_sql("DELETE FROM settled")
             connection.exec_driver_sql("DELETE FROM entries")
-        again = await recovered_live(store, Told())
+        again = await recovered_driver(store, SentMessages())
         await store.committed()
 
-        assert again.core.snapshot() == live.core.snapshot()
+        assert again.core.snapshot() == driver.core.snapshot()
         assert receipt == await store.get_receipt("job-1")
 
 
@@ -163,21 +165,23 @@ async def test_a_correction_that_a_crash_cut_off_is_written_at_the_next_start(
     tmp_path: Path,
 ) -> None:
     """The journal holds the correction, so the books get it once, whenever they were cut off."""
-    async with running_live(tmp_path) as (live, store, _):
+    async with running_driver(tmp_path) as (driver, store, _):
         fields = {"tokens": 9, "energy_uwh": 0, "carbon_ug": 0, "reason": "meter"}
         for _ in range(2):
-            live.feed(e.LedgerCorrected, correction="c1", lender="alpha", borrower="beta", **fields)
-        await live.committed()
-        await eventually(lambda: live.counts["corrected"])
+            driver.feed(
+                e.LedgerCorrected, correction="c1", lender="alpha", borrower="beta", **fields
+            )
+        await driver.committed()
+        await eventually(lambda: driver.counts["corrected"])
         balances = await store.get_balances()
         with store._writing.begin() as connection:
             connection.exec_driver_sql("DELETE FROM corrections")
             connection.exec_driver_sql("DELETE FROM entries")
-        again = await recovered_live(store, Told())
+        again = await recovered_driver(store, SentMessages())
         await store.committed()
 
-        assert again.core.snapshot() == live.core.snapshot()
-        assert live.core.balances()["alpha"]["tokens"] == 9 == balances["alpha"]["tokens"]
+        assert again.core.snapshot() == driver.core.snapshot()
+        assert driver.core.balances()["alpha"]["tokens"] == 9 == balances["alpha"]["tokens"]
         assert balances == await store.get_balances()
         assert await store.is_corrected("c1")
 
@@ -197,25 +201,25 @@ async def test_journal_that_cannot_be_read_stops_the_start(tmp_path: Path) -> No
 async def test_core_is_woken_when_a_deadline_comes(tmp_path: Path) -> None:
     """A node that falls silent is suspect by the policy's clock, though no message comes."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.05, lost_after_s=0.1)
-    async with running_live(tmp_path) as (live, _, _told):
-        live.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
-        join(live)
-        await eventually(lambda: live.core.nodes()[0].state == "lost")
+    async with running_driver(tmp_path) as (driver, _, _told):
+        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        join(driver)
+        await eventually(lambda: driver.core.nodes()[0].state == "lost")
 
-        assert 1 == live.counts["node.suspect"]
+        assert 1 == driver.counts["node.suspect"]
 
 
 async def test_message_that_had_come_counts_before_a_deadline_that_passed(tmp_path: Path) -> None:
     """A message that waited is fed before the deadline that passed while it waited."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.2, lost_after_s=0.4)
-    async with running_live(tmp_path) as (live, _, _told):
-        live.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
-        join(live)
-        hold_up(0.3)
-        live.feed(e.NodesSeen, nodes=("n1",))
+    async with running_driver(tmp_path) as (driver, _, _told):
+        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        join(driver)
+        block_process(0.3)
+        driver.feed(e.NodesSeen, nodes=("n1",))
 
-        assert ["live"] == [view.state for view in live.core.nodes()]
-        assert 0 == live.counts["node.suspect"]
+        assert ["live"] == [view.state for view in driver.core.nodes()]
+        assert 0 == driver.counts["node.suspect"]
 
 
 async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_lost(
@@ -223,14 +227,14 @@ async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_los
 ) -> None:
     """After a hold-up longer than any patience, a node that goes on beating is never lost."""
     timing = msgspec.structs.replace(POLICY.timing, suspect_after_s=0.5, lost_after_s=1.0)
-    async with running_live(tmp_path) as (live, _, _told):
-        live.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
-        join(live)
-        hold_up(2.5)
-        await eventually(lambda: live.counts["held_up"])
-        live.feed(e.NodesSeen, nodes=("n1",))
-        counts = dict(live.counts)
-        await eventually(lambda: live.counts["node.lost"])
+    async with running_driver(tmp_path) as (driver, _, _told):
+        driver.feed(e.PolicyChanged, policy=msgspec.structs.replace(POLICY, timing=timing))
+        join(driver)
+        block_process(2.5)
+        await eventually(lambda: driver.counts["held_up"])
+        driver.feed(e.NodesSeen, nodes=("n1",))
+        counts = dict(driver.counts)
+        await eventually(lambda: driver.counts["node.lost"])
 
         assert (1, None, None) == tuple(
             counts.get(name) for name in ("held_up", "node.suspect", "node.lost")
@@ -239,55 +243,55 @@ async def test_process_that_was_held_up_hears_its_nodes_before_it_calls_them_los
 
 async def test_event_that_the_core_cannot_take_is_not_in_the_journal(tmp_path: Path) -> None:
     """It is dropped, what comes after it is not, and the driver goes on."""
-    async with running_live(tmp_path) as (live, store, _):
-        live.feed(e.NodeChanged, node="n1", accepting=True, reason="", energy=None)
-        await live.committed()
+    async with running_driver(tmp_path) as (driver, store, _):
+        driver.feed(e.NodeChanged, node="n1", accepting=True, reason="", energy=None)
+        await driver.committed()
         before = await store.load_journal()
-        taken = live.feed(e.NodesSeen, nodes=7)
-        live.feed(e.NodeLeft, node="n1", reason="goodbye")
-        await live.committed()
+        taken = driver.feed(e.NodesSeen, nodes=7)
+        driver.feed(e.NodeLeft, node="n1", reason="goodbye")
+        await driver.committed()
         after = await store.load_journal()
 
         assert not taken
         assert before[0] == after[0]
         assert before[1] == after[1][:-1]
-        assert not live.failed.done()
+        assert not driver.failed.done()
 
 
 async def test_journal_is_bounded_by_snapshots(tmp_path: Path) -> None:
     """When the journal has grown enough, a snapshot takes its place."""
-    async with running_live(tmp_path) as (live, store, _):
-        live._journal._since_snapshot = 19_999
-        live.write_snapshot_if_due()
+    async with running_driver(tmp_path) as (driver, store, _):
+        driver._journal._since_snapshot = 19_999
+        driver.write_snapshot_if_due()
         await store.committed()
         first, long = await store.load_journal()
-        live.feed(e.NodesSeen, nodes=())
-        live.write_snapshot_if_due()
+        driver.feed(e.NodesSeen, nodes=())
+        driver.write_snapshot_if_due()
         await store.committed()
         snapshot, events = await store.load_journal()
 
         assert (0, True) == (first[0], bool(long))
-        assert (live.event_id, ()) == (snapshot[0], events)
+        assert (driver.event_id, ()) == (snapshot[0], events)
 
 
 async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
     """A gateway that answers a placement from within does not disturb the event at hand."""
 
-    class Leaving(Told):
+    class Leaving(SentMessages):
         def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
             super().to_gateway(gateway, message)
             if isinstance(message, m.JobPlaced):
-                live.feed(e.JobCancelled, job=message.job, reason="client_gone")
+                driver.feed(e.JobCancelled, job=message.job, reason="client_gone")
 
-    store, told = await Store.open(store_url(tmp_path)), Leaving()
-    live = await recovered_live(store, told)
-    await live.start("gw")
-    live.feed(e.PolicyChanged, policy=POLICY)
-    join(live)
-    live.feed(e.JobRequested, facts=facts("job-1"))
-    kinds = [type(message) for _, message in told.gateways]
-    view = live.core.job("job-1")
-    await live.stop()
+    store, sent = await Store.open(store_url(tmp_path)), Leaving()
+    driver = await recovered_driver(store, sent)
+    await driver.start("gw")
+    driver.feed(e.PolicyChanged, policy=POLICY)
+    join(driver)
+    driver.feed(e.JobRequested, facts=facts("job-1"))
+    kinds = [type(message) for _, message in sent.gateways]
+    view = driver.core.job("job-1")
+    await driver.stop()
     await store.close()
 
     assert [m.JobPlaced, m.JobEnded] == kinds
@@ -306,12 +310,12 @@ def test_clock_never_goes_back_and_comes_home() -> None:
 
 async def test_two_drivers_on_one_journal_cannot_both_write(tmp_path: Path) -> None:
     """A second driver on the same store fails at its first write, and says so."""
-    async with running_live(tmp_path) as (live, store, _):
-        other = await recovered_live(store, Told())
-        live.feed(e.NodesSeen, nodes=("n1",))
-        await live.committed()
+    async with running_driver(tmp_path) as (driver, store, _):
+        other = await recovered_driver(store, SentMessages())
+        driver.feed(e.NodesSeen, nodes=("n1",))
+        await driver.committed()
         other.feed(e.NodesSeen, nodes=("n2",))
         await asyncio.wait({other.failed})
 
         assert other.failed.exception() is not None
-        assert not live.failed.done()
+        assert not driver.failed.done()

@@ -60,7 +60,7 @@ async def ask(pool: RunningScheduler, model: str) -> tuple[int, Any]:
 async def offering(pool: RunningScheduler) -> ScriptedNode:
     """A node that serves nothing and could load either model."""
     node = await pool.join()
-    await node.hello(**ROOM)
+    await node.send_hello(**ROOM)
     await eventually(lambda: pool.state("n1") == "live")
     return node
 
@@ -68,16 +68,16 @@ async def offering(pool: RunningScheduler) -> ScriptedNode:
 async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningScheduler) -> None:
     """A size is asked for; a node is told to load the model that it means, and runs the job."""
     node = await offering(pool)
-    asked = asyncio.ensure_future(ask(pool, "petit"))
-    await eventually(lambda: node.got(m.LoadModel))
-    await node.hello(**ROOM | {"loading": (SMALL,)})
-    await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
+    pending = asyncio.ensure_future(ask(pool, "petit"))
+    await eventually(lambda: node.received(m.LoadModel))
+    await node.send_hello(**ROOM | {"loading": (SMALL,)})
+    await node.send_hello(**ROOM | {"replicas": (replica(SMALL),)})
     await eventually(lambda: node.runs)
     run = node.runs[0]
     await node.finish(run)
-    status, answer = await asked
+    status, answer = await pending
 
-    assert [m.LoadModel(SMALL)] == node.got(m.LoadModel)
+    assert [m.LoadModel(SMALL)] == node.received(m.LoadModel)
     assert (SMALL, SMALL) == (run.model, msgspec.json.decode(run.body)["model"])
     assert (200, SMALL) == (status, answer["entraide"]["model"])
     assert answer["entraide"]["smaller"] is None
@@ -86,13 +86,13 @@ async def test_model_that_nobody_serves_is_loaded_and_answers(pool: RunningSched
 async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningScheduler) -> None:
     """A job that ran on a large model is told of the small one, on the answer and in the books."""
     node = await pool.join()
-    await node.hello(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
-    asked = asyncio.ensure_future(ask(pool, "grand"))
+    await node.send_hello(**ROOM | {"replicas": (replica(SMALL), replica(LARGE))})
+    pending = asyncio.ensure_future(ask(pool, "grand"))
     await eventually(lambda: node.runs)
-    placed_at = pool.live.now()
-    await eventually(lambda: pool.live.now() > placed_at + 0.5)  # its energy can be believed
+    placed_at = pool.driver.now()
+    await eventually(lambda: pool.driver.now() > placed_at + 0.5)  # its energy can be believed
     await node.finish(node.runs[0], energy_decode_uwh=10_000_000)
-    _, answer = await asked
+    _, answer = await pending
     receipt = answer["entraide"]
     smaller = receipt["smaller"]
 
@@ -103,22 +103,24 @@ async def test_receipt_says_what_a_smaller_model_would_have_taken(pool: RunningS
 
 async def test_failure_to_load_is_told_to_whoever_waits(pool: RunningScheduler) -> None:
     """A node that cannot load a model says why; who asked is told once it has tried enough."""
-    policy = pool.live.core._state.policy
+    policy = pool.driver.core._state.policy
     hasty = msgspec.structs.replace(policy, models=ModelTerms(retry_s=0.05, retry_most_s=60.0))
-    pool.live.feed(e.PolicyChanged, policy=hasty)
+    pool.driver.feed(e.PolicyChanged, policy=hasty)
     node = await offering(pool)
-    asked = asyncio.ensure_future(ask(pool, SMALL))
+    pending = asyncio.ensure_future(ask(pool, SMALL))
     for tries in range(FAILURES_MAX):
-        await eventually(lambda tries=tries: len(node.got(m.LoadModel)) == tries + 1)
-        await node.tell(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
-    status, answer = await asked
+        await eventually(lambda tries=tries: len(node.received(m.LoadModel)) == tries + 1)
+        await node.send(m.LoadFailed(SMALL, "load_no_room", {"room_gb": 0.0}))
+    status, answer = await pending
     (listed,) = (await pool.operator.ask("ListNodes", admin_pb2.ListNodesRequest())).nodes
-    refused = [(one.model, one.code) for one in listed.load_refusals]
+    refused = [(refusal.model, refusal.code) for refusal in listed.load_refusals]
 
     assert (503, "model_failed") == (status, answer["error"]["code"])
     assert [(SMALL, "load_no_room")] == refused
     assert listed.load_refusals[0].at > 0
-    assert FAILURES_MAX == pool.live.counts["model.load_failed"] == len(node.got(m.LoadModel))
+    assert (
+        FAILURES_MAX == pool.driver.counts["model.load_failed"] == len(node.received(m.LoadModel))
+    )
 
 
 async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) -> None:
@@ -126,7 +128,7 @@ async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) ->
     await offering(pool)
     async with pool.session(await pool.operator.key()) as session:
         listed = (await (await session.get("/v1/models")).json())["data"]
-    found = {one["id"]: (one["loaded"], one.get("means")) for one in listed}
+    models = {card["id"]: (card["loaded"], card.get("means")) for card in listed}
 
     assert {
         SMALL: (False, None),
@@ -136,7 +138,7 @@ async def test_list_of_models_tells_what_could_be_had(pool: RunningScheduler) ->
         "grand": (False, LARGE),
         "large": (False, LARGE),
         "auto": (False, SMALL),
-    } == found
+    } == models
 
 
 async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None:
@@ -144,21 +146,21 @@ async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None
     node = await offering(pool)
     nothing = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode())
     best = await pool.operator.ask("PlanModels", admin_pb2.ModelOnNode(model=SMALL))
-    before = list(node.got(m.LoadModel))
-    asked = admin_pb2.ModelOnNode(model=SMALL, node="n1")
-    placed = await pool.operator.ask("PlaceModel", asked)
-    await eventually(lambda: node.got(m.LoadModel))
-    await node.hello(**ROOM | {"replicas": (replica(SMALL),)})
-    await eventually(lambda: pool.live.core.orders()[0].state == "loaded")
-    unloaded = await pool.operator.ask("UnloadModel", asked)
-    await eventually(lambda: node.got(m.UnloadModel))
+    before = list(node.received(m.LoadModel))
+    pending = admin_pb2.ModelOnNode(model=SMALL, node="n1")
+    placed = await pool.operator.ask("PlaceModel", pending)
+    await eventually(lambda: node.received(m.LoadModel))
+    await node.send_hello(**ROOM | {"replicas": (replica(SMALL),)})
+    await eventually(lambda: pool.driver.core.orders()[0].state == "loaded")
+    unloaded = await pool.operator.ask("UnloadModel", pending)
+    await eventually(lambda: node.received(m.UnloadModel))
 
     assert ([], []) == (list(nothing.steps), list(nothing.orders))
     assert [("n1", SMALL, "operator")] == [(s.node, s.model, s.reason) for s in best.steps]
     assert [] == before
     assert [("n1", SMALL, "loading")] == [(o.node, o.model, o.state) for o in placed.orders]
     assert ["unloading"] == [order.state for order in unloaded.orders]
-    assert [m.UnloadModel(SMALL)] == node.got(m.UnloadModel)
+    assert [m.UnloadModel(SMALL)] == node.received(m.UnloadModel)
 
 
 REFUSED = {
@@ -179,7 +181,7 @@ async def test_what_cannot_be_placed_is_refused_with_its_reason(pool: RunningSch
         for model, node, why in cases:
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await pool.operator.ask(method, admin_pb2.ModelOnNode(model=model, node=node))
-            said = i18n.error("placement_refused", "fr", {"model": model, "why": why})
+            error = i18n.error("placement_refused", "fr", {"model": model, "why": why})
 
             assert grpc.StatusCode.FAILED_PRECONDITION == refused.value.code()
-            assert said == refused.value.details()
+            assert error == refused.value.details()

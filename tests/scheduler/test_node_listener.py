@@ -12,7 +12,7 @@ from entraide_scheduler.core.views import NodeView
 
 
 def seen(pool: RunningScheduler, node: ScriptedNode) -> NodeView:
-    return next(view for view in pool.live.core.nodes() if view.card.node == node.name)
+    return next(view for view in pool.driver.core.nodes() if view.card.node == node.name)
 
 
 def sun(surplus_w: float, *, off_s: float = 0.0, lasts_s: float = 60.0) -> EnergyStatus:
@@ -24,9 +24,9 @@ async def test_node_says_hello_and_is_welcomed(pool: RunningScheduler) -> None:
     """A node that joined says hello and is live, with how often to beat and the pool's version."""
     node = await pool.join()
     before = time.time()
-    await node.hello()
-    await eventually(lambda: node.got(m.Welcome))
-    welcome = node.got(m.Welcome)[0]
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
+    welcome = node.received(m.Welcome)[0]
 
     assert m.Welcome(1.0, (), 1, __version__, welcome.sent_at) == welcome
     assert before - 1.0 < welcome.sent_at < time.time() + 1.0
@@ -38,8 +38,8 @@ async def test_node_that_lies_about_its_coop_and_place_is_not_believed(
 ) -> None:
     """Whose machine it is and where it stands come from the pool's record, not from the node."""
     node = await pool.join("n1", coop="beta", zone="CA-AB")
-    await node.hello(coop="alpha", zone="CA-QC", site="palace")
-    await eventually(lambda: node.got(m.Welcome))
+    await node.send_hello(coop="alpha", zone="CA-QC", site="palace")
+    await eventually(lambda: node.received(m.Welcome))
     card = seen(pool, node).card
 
     assert ("n1", "beta", "CA-AB", "home") == (card.node, card.coop, card.zone, card.site)
@@ -48,13 +48,13 @@ async def test_node_that_lies_about_its_coop_and_place_is_not_believed(
 async def test_old_numbers_are_dropped(pool: RunningScheduler) -> None:
     """A heartbeat or hello that was overtaken by a later one changes nothing."""
     node = await pool.join()
-    await node.hello()
-    await node.beat(reason="paused")
-    await node.beat(seq=1)
-    await eventually(lambda: pool.live.counts["node.old"])
+    await node.send_hello()
+    await node.send_heartbeat(reason="paused")
+    await node.send_heartbeat(seq=1)
+    await eventually(lambda: pool.driver.counts["node.old"])
     node.seq = 0
-    await node.hello()
-    await eventually(lambda: pool.live.counts["node.old"] == 2)
+    await node.send_hello()
+    await eventually(lambda: pool.driver.counts["node.old"] == 2)
 
     assert (False, "paused") == (seen(pool, node).accepting, seen(pool, node).reason)
 
@@ -62,14 +62,14 @@ async def test_old_numbers_are_dropped(pool: RunningScheduler) -> None:
 async def test_node_unknown_since_the_start_is_asked_to_say_hello(pool: RunningScheduler) -> None:
     """A heartbeat of a node, or of a run of its agent, that never said hello is answered so."""
     node = await pool.join()
-    await node.beat()
-    await eventually(lambda: len(node.got(m.HelloRequest)) == 1)
-    await node.hello()
+    await node.send_heartbeat()
+    await eventually(lambda: len(node.received(m.HelloRequest)) == 1)
+    await node.send_hello()
     node.boot = "another"
-    await node.beat()
-    await eventually(lambda: len(node.got(m.HelloRequest)) == 2)
+    await node.send_heartbeat()
+    await eventually(lambda: len(node.received(m.HelloRequest)) == 2)
 
-    assert 1 == len(node.got(m.Welcome))
+    assert 1 == len(node.received(m.Welcome))
 
 
 async def test_times_of_a_node_two_hours_off_become_ours(pool: RunningScheduler) -> None:
@@ -77,9 +77,9 @@ async def test_times_of_a_node_two_hours_off_become_ours(pool: RunningScheduler)
     for name, off_s in (("ahead", 7_200.0), ("behind", -7_200.0)):
         node = await pool.join(name)
         node.clock_off_s = off_s
-        await node.hello(energy=sun(50.0, off_s=off_s))
-        await eventually(lambda node=node: node.got(m.Welcome))
-        await node.beat(energy=sun(400.0, off_s=off_s))
+        await node.send_hello(energy=sun(50.0, off_s=off_s))
+        await eventually(lambda node=node: node.received(m.Welcome))
+        await node.send_heartbeat(energy=sun(400.0, off_s=off_s))
         await eventually(
             lambda node=node: (energy := seen(pool, node).energy) and energy.surplus_w == 400.0
         )
@@ -93,32 +93,32 @@ async def test_times_of_a_node_two_hours_off_become_ours(pool: RunningScheduler)
 async def test_heartbeats_that_change_nothing_are_told_together(pool: RunningScheduler) -> None:
     """Equal heartbeats keep a node live without an event each."""
     node = await pool.join()
-    await node.hello(energy=sun(10.0))
-    await eventually(lambda: node.got(m.Welcome))
-    before, seen_at = pool.live.event_id, seen(pool, node).last_seen_at
+    await node.send_hello(energy=sun(10.0))
+    await eventually(lambda: node.received(m.Welcome))
+    before, seen_at = pool.driver.event_id, seen(pool, node).last_seen_at
     for _ in range(200):
-        await node.beat(energy=sun(10.0))
+        await node.send_heartbeat(energy=sun(10.0))
     await eventually(lambda: seen(pool, node).last_seen_at > seen_at)
 
-    assert pool.live.event_id - before < 20
+    assert pool.driver.event_id - before < 20
 
 
 async def test_goodbye_makes_a_node_leave_at_once(pool: RunningScheduler) -> None:
     """A node that says goodbye has left, without waiting for its silence."""
     node = await pool.join()
-    await node.hello()
-    await node.tell(m.Goodbye("stopped"))
+    await node.send_hello()
+    await node.send(m.Goodbye("stopped"))
     await eventually(lambda: pool.state("n1") == "left")
 
-    assert 0 == pool.live.counts["node.suspect"]
+    assert 0 == pool.driver.counts["node.suspect"]
 
 
 async def test_node_that_leaves_for_good_is_revoked(pool: RunningScheduler) -> None:
     """A goodbye for good makes the bus refuse the node's identity, and the operator sees it."""
     node = await pool.join()
-    await node.hello()
-    await eventually(lambda: node.got(m.Welcome))
-    await node.tell(m.Goodbye(m.LEFT))
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
+    await node.send(m.Goodbye(m.LEFT))
     await eventually(lambda: not node.connection.is_connected)
 
     assert "revoked" == (await pool.operator.node("n1")).approval
@@ -127,25 +127,25 @@ async def test_node_that_leaves_for_good_is_revoked(pool: RunningScheduler) -> N
 async def test_run_that_is_not_wanted_any_more_is_not_kept(pool: RunningScheduler) -> None:
     """The welcome names only the runs whose leases are in force."""
     node = await pool.join()
-    await node.hello(running=(("job-x", 3),))
-    await eventually(lambda: node.got(m.Welcome))
+    await node.send_hello(running=(("job-x", 3),))
+    await eventually(lambda: node.received(m.Welcome))
 
-    assert () == node.got(m.Welcome)[0].keep
+    assert () == node.received(m.Welcome)[0].keep
 
 
 async def test_identity_is_renewed_at_a_hello_once_a_day(pool: RunningScheduler) -> None:
     """A node whose token was issued long ago is given a new one as it says hello."""
     node = await pool.join()
-    await node.hello()
-    await eventually(lambda: node.got(m.Welcome))
-    fresh = node.got(m.IdentityRenewed)
-    roster = pool.roster
-    row = roster.get("n1")
+    await node.send_hello()
+    await eventually(lambda: node.received(m.Welcome))
+    fresh = node.received(m.IdentityRenewed)
+    registry = pool.registry
+    row = registry.get("n1")
     assert row is not None
-    await roster.put(msgspec.structs.replace(row, jwt_issued_at=time.time() - 100_000.0))
-    await node.hello()
-    await eventually(lambda: node.got(m.IdentityRenewed))
-    renewed = roster.get("n1")
+    await registry.put(msgspec.structs.replace(row, jwt_issued_at=time.time() - 100_000.0))
+    await node.send_hello()
+    await eventually(lambda: node.received(m.IdentityRenewed))
+    renewed = registry.get("n1")
 
     assert [] == fresh
     assert renewed is not None

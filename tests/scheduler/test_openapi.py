@@ -37,16 +37,20 @@ def test_document_is_valid() -> None:
 
 def test_every_route_is_in_it() -> None:
     """Each path and method of the gateway is described, and each field has its sentence."""
-    told = {path: {m.upper() for m in methods} for path, methods in DOCUMENT["paths"].items()}
+    operations = {path: {m.upper() for m in methods} for path, methods in DOCUMENT["paths"].items()}
     fields = {name for kind in (*KINDS.values(), JobRequest) for name in kind.__struct_fields__}
 
-    assert {path: set(methods) for path, methods in PATHS.items()} == told
+    assert {path: set(methods) for path, methods in PATHS.items()} == operations
     assert fields == set(openapi.FIELD_DESCRIPTIONS)
 
 
 def test_names_of_operations_are_unique() -> None:
     """A client made from the document has a function for each operation."""
-    names = [told["operationId"] for path in DOCUMENT["paths"].values() for told in path.values()]
+    names = [
+        operations["operationId"]
+        for path in DOCUMENT["paths"].values()
+        for operations in path.values()
+    ]
 
     assert len(set(names)) == len(names)
 
@@ -54,9 +58,9 @@ def test_names_of_operations_are_unique() -> None:
 @pytest.mark.parametrize(("client", "turn"), REQUESTS)
 def test_recorded_requests_hold_to_it(client: str, turn: int) -> None:
     """What real clients send is what the document describes."""
-    asked = RECORDED[client][turn]
+    fields = RECORDED[client][turn]
 
-    assert validator(asked["path"]).is_valid(asked["body"])
+    assert validator(fields["path"]).is_valid(fields["body"])
 
 
 @pytest.mark.parametrize("name", REFUSED)

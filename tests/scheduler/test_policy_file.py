@@ -200,15 +200,15 @@ def shown(default: object) -> str:
 
 def keys(struct: type[msgspec.Struct], path: str = "") -> dict[str, str]:
     """Every key below a struct, by its path, with its default as the page writes it."""
-    found: dict[str, str] = {}
+    keys_found: dict[str, str] = {}
     for field in msgspec.structs.fields(struct):
         inner = getattr(field.type, "__args__", (field.type,))[0]
         name = f"{path}{field.name}" + ("[]" if inner is not field.type else "")
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-            found |= keys(inner, f"{name}.")
+            keys_found |= keys(inner, f"{name}.")
         else:
-            found[f"{path}{field.name}"] = shown(field.default)
-    return found
+            keys_found[f"{path}{field.name}"] = shown(field.default)
+    return keys_found
 
 
 @pytest.mark.checkout

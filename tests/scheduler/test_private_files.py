@@ -77,8 +77,8 @@ async def test_names_that_are_no_jobs_are_unknown(
                 ("GET", ""), ("DELETE", ""), ("GET", "/explanation"), ("GET", "/receipt"),
             )
         ]  # fmt: skip
-    said = capsys.readouterr()
+    sentence = capsys.readouterr()
 
     assert [404] * 4 == [answer.status for answer in answers]
     assert all("x-request-id" not in answer.headers for answer in answers)
-    assert "Traceback" not in said.out + said.err
+    assert "Traceback" not in sentence.out + sentence.err

@@ -15,7 +15,7 @@ from tests.data.recorded import (
     state_facts,
     unpack,
 )
-from tests.scheduler.driver_support import Told, recovered_live, store_url
+from tests.scheduler.driver_support import SentMessages, recovered_driver, store_url
 
 from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
@@ -73,8 +73,8 @@ async def test_journal_in_the_store_is_replayed_from_the_oldest_snapshot(
 async def test_books_sum_to_zero(state: Path) -> None:
     """The entries of the ledger sum to zero in each unit, and the core has the same balances."""
     store = await Store.open(store_url(state))
-    live = await recovered_live(store, Told())
-    balances, known = await store.get_balances(), live.core.balances()
+    driver = await recovered_driver(store, SentMessages())
+    balances, known = await store.get_balances(), driver.core.balances()
     await store.close()
     sums: Counter[str] = Counter()
     for account in balances.values():
@@ -89,19 +89,19 @@ async def test_books_sum_to_zero(state: Path) -> None:
 async def test_driver_goes_on_with_the_jobs_that_waited(name: str, state: Path, days: int) -> None:
     """Started on the old store after some days, the driver places the kept jobs that waited; it
     ends those whose deadline has passed."""
-    store, told = await Store.open(store_url(state)), Told()
+    store, sent = await Store.open(store_url(state)), SentMessages()
     waited = {row.job: row.facts.deadline_at for row in await store.list_pending_kept()}
     recovered = await recover(store)
     cards = [node.card for node in recovered.core.nodes()]
     now = recovered.at + 1.0 + days * DAY_S
-    live = LiveDriver(recovered, store=store, clock=Clock(wall=lambda: now), outbound=told)
-    await live.start(GATEWAY)
+    driver = LiveDriver(recovered, store=store, clock=Clock(wall=lambda: now), outbound=sent)
+    await driver.start(GATEWAY)
     for card in cards:
-        live.feed(e.NodeJoined, card=card, accepting=True, reason="")
-    placed = {message.job for _, message in told.gateways if isinstance(message, m.JobPlaced)}
-    ended = {message.job for _, message in told.gateways if isinstance(message, m.JobEnded)}
-    lengths = live.core.queue_lengths()
-    await live.stop()
+        driver.feed(e.NodeJoined, card=card, accepting=True, reason="")
+    placed = {message.job for _, message in sent.gateways if isinstance(message, m.JobPlaced)}
+    ended = {message.job for _, message in sent.gateways if isinstance(message, m.JobEnded)}
+    lengths = driver.core.queue_lengths()
+    await driver.stop()
     again = await recover(store)
     await store.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.core.builders import card, facts, usage
-from tests.scheduler.driver_support import POLICY, Told, store_url
+from tests.scheduler.driver_support import POLICY, SentMessages, store_url
 
 from entraide.errors import PoolError
 from entraide.types import Outcome
@@ -48,41 +48,43 @@ def replayed(recording: Sequence[Any]) -> list[bool]:
     return alike
 
 
-async def living(folder: Path, keep: Retention = KEEP) -> tuple[LiveDriver, Store, Told]:
+async def record_jobs(
+    folder: Path, keep: Retention = KEEP
+) -> tuple[LiveDriver, Store, SentMessages]:
     """Returns a driver that records, started on what its store holds."""
-    store, told = await Store.open(store_url(folder)), Told()
+    store, sent = await Store.open(store_url(folder)), SentMessages()
     recovered = await recover(store)
-    live = LiveDriver(
-        recovered, store=store, clock=Clock(last=recovered.at), outbound=told, retention=keep
+    driver = LiveDriver(
+        recovered, store=store, clock=Clock(last=recovered.at), outbound=sent, retention=keep
     )
-    await live.start("gw")
-    live.feed(e.PolicyChanged, policy=POLICY)
-    live.feed(e.NodeJoined, card=card("n1", "beta"), accepting=True, reason="")
-    return live, store, told
+    await driver.start("gw")
+    driver.feed(e.PolicyChanged, policy=POLICY)
+    driver.feed(e.NodeJoined, card=card("n1", "beta"), accepting=True, reason="")
+    return driver, store, sent
 
 
-def one_job(live: LiveDriver, told: Told, name: str) -> None:
+def one_job(driver: LiveDriver, sent: SentMessages, name: str) -> None:
     """Lets a job go from its request to its report."""
-    live.feed(e.JobRequested, facts=facts(name))
-    run = told.last(m.JobPlaced)
+    driver.feed(e.JobRequested, facts=facts(name))
+    run = sent.last(m.JobPlaced)
     assert isinstance(run, m.JobPlaced)
-    live.feed(e.RunAccepted, job=name, epoch=run.epoch, node=run.node)
+    driver.feed(e.RunAccepted, job=name, epoch=run.epoch, node=run.node)
     values = {"outcome": Outcome.COMPLETED, "code": "", "delivered": True, "usage": usage()}
-    live.feed(e.RunReported, job=name, epoch=run.epoch, node=run.node, **values)
+    driver.feed(e.RunReported, job=name, epoch=run.epoch, node=run.node, **values)
 
 
 async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_path: Path) -> None:
     """What two starts, a crash among them, have decided comes out byte for byte."""
-    live, store, told = await living(tmp_path)
-    one_job(live, told, "job-1")
-    await live.write_snapshot()
-    one_job(live, told, "job-2")
-    await live.committed()
-    live._cancel_timer()  # a crash: no last snapshot
+    driver, store, sent = await record_jobs(tmp_path)
+    one_job(driver, sent, "job-1")
+    await driver.write_snapshot()
+    one_job(driver, sent, "job-2")
+    await driver.committed()
+    driver._cancel_timer()  # a crash: no last snapshot
     await store.close()
-    live, store, told = await living(tmp_path)
-    one_job(live, told, "job-3")
-    await live.stop()
+    driver, store, sent = await record_jobs(tmp_path)
+    one_job(driver, sent, "job-3")
+    await driver.stop()
     done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
     recording = read(tmp_path / "pool.journal")
@@ -98,9 +100,9 @@ async def test_exported_journal_replays_exactly_over_snapshots_and_restarts(tmp_
 
 async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> None:
     """Whoever changes one event, and makes the seal anew, is still found at that event."""
-    live, store, told = await living(tmp_path)
-    one_job(live, told, "job-1")
-    await live.stop()
+    driver, store, sent = await record_jobs(tmp_path)
+    one_job(driver, sent, "job-1")
+    await driver.stop()
     write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
     recording = read(tmp_path / "pool.journal")
@@ -120,17 +122,17 @@ async def test_altered_event_breaks_the_chain_from_there_on(tmp_path: Path) -> N
 async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) -> None:
     """An export beside a running driver changes nothing, is whole, and begins with the pool."""
     begun_at = Clock(last=0.0)()
-    live, store, told = await living(tmp_path)
-    one_job(live, told, "job-1")
-    await live.committed()
+    driver, store, sent = await record_jobs(tmp_path)
+    one_job(driver, sent, "job-1")
+    await driver.committed()
     before = await store.load_journal()
     done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     after = await store.load_journal()
-    await live.stop()
+    await driver.stop()
     await store.close()
 
     assert before == after
-    assert begun_at <= done.start_at <= live.now()
+    assert begun_at <= done.start_at <= driver.now()
     assert [True] * done.events == replayed(read(tmp_path / "pool.journal"))
 
 
@@ -138,10 +140,10 @@ async def test_export_of_a_running_pool_takes_what_is_committed(tmp_path: Path) 
 async def test_nothing_to_export_is_one_error(tmp_path: Path, keep: Retention) -> None:
     """A store that is not there, or that keeps nothing of the past, has no journal to export."""
     if keep is not KEEP:
-        live, store, told = await living(tmp_path, keep)
-        one_job(live, told, "job-1")
-        await live.committed()
-        live._cancel_timer()
+        driver, store, sent = await record_jobs(tmp_path, keep)
+        one_job(driver, sent, "job-1")
+        await driver.committed()
+        driver._cancel_timer()
         await store.close()
     with pytest.raises(PoolError) as refused:
         write_recording(store_url(tmp_path), tmp_path / "pool.journal")
@@ -171,9 +173,9 @@ def test_snapshots_that_stay(keep: Retention, stay: list[int]) -> None:
 
 async def test_events_before_the_oldest_snapshot_are_forgotten(tmp_path: Path) -> None:
     """Events older than what is kept leave the journal with the snapshot that they follow."""
-    live, store, told = await living(tmp_path, Retention(86_400.0, 0))
-    one_job(live, told, "job-1")
-    await live.stop()
+    driver, store, sent = await record_jobs(tmp_path, Retention(86_400.0, 0))
+    one_job(driver, sent, "job-1")
+    await driver.stop()
     done = write_recording(store_url(tmp_path), tmp_path / "pool.journal")
     await store.close()
 

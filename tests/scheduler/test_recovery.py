@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.core.builders import START, Pool, card, facts, policy, replica, usage
-from tests.scheduler.driver_support import Told, store_url
+from tests.scheduler.driver_support import SentMessages, store_url
 
 from entraide.models import Catalogue
 from entraide.types import JobKind, JobState, Outcome
@@ -67,10 +67,12 @@ BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
 class Driver:
     """A driver whose clock stands still until a test moves it."""
 
-    def __init__(self, live: LiveDriver, store: Store, told: Told, moment: list[float]) -> None:
-        self.live = live
+    def __init__(
+        self, driver: LiveDriver, store: Store, sent: SentMessages, moment: list[float]
+    ) -> None:
+        self.live = driver
         self.store = store
-        self.told = told
+        self.told = sent
         self._moment = moment
 
     def wait_until(self, at: float) -> None:
@@ -89,9 +91,9 @@ class Driver:
     async def replayed(self) -> bytes:
         """Returns the core that a start would bring back, as bytes."""
         await self.live.committed()
-        found = await recover(self.store)
-        assert found.digest == self.live._journal._digest  # the same commands, event by event
-        return found.core.snapshot()
+        quarantine = await recover(self.store)
+        assert quarantine.digest == self.live._journal._digest  # the same commands, event by event
+        return quarantine.core.snapshot()
 
 
 def busy_core(deadline: str = "") -> Core:
@@ -112,16 +114,16 @@ def busy_core(deadline: str = "") -> Core:
 async def driver(folder: Path, core: Core, *, keep_s: float = 3_600.0) -> AsyncIterator[Driver]:
     """Drives a core on a store of its own."""
     await asyncio.to_thread(folder.mkdir)
-    store, told, moment = await Store.open(store_url(folder)), Told(), [START + 1.0]
+    store, sent, moment = await Store.open(store_url(folder)), SentMessages(), [START + 1.0]
     state = core.snapshot()
     recovered = RecoveredState(Core.restore(state), 100, START, 1, {}, [], base=state)
     clock = Clock(wall=lambda: moment[0], steady=lambda: moment[0])
     keep = Retention(keep_s, 100_000)
-    live = LiveDriver(recovered, store=store, clock=clock, outbound=told, retention=keep)
+    live = LiveDriver(recovered, store=store, clock=clock, outbound=sent, retention=keep)
     try:
         await live.start("gw-own")
         live.feed(events.NodesSeen, nodes=("n1", "n2"))
-        yield Driver(live, store, told, moment)
+        yield Driver(live, store, sent, moment)
     finally:
         await live.stop()
         await store.close()
@@ -166,11 +168,11 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     """The core is as that of a driver which was told of the quarantine alone, byte for byte."""
-    found = sender(kind)
+    quarantine = sender(kind)
     name = kind.__struct_config__.tag
     async with driver(tmp_path / "a", busy_core()) as bad, driver(tmp_path / "b", busy_core()) as b:
-        if found is not None:
-            b.feed(events.SenderQuarantined, *found, EVENT_RAISED, name)
+        if quarantine is not None:
+            b.feed(events.SenderQuarantined, *quarantine, EVENT_RAISED, name)
         break_handler(monkeypatch, kind, bad.live.event_id + 1)
         taken = bad.feed(kind, *VALUES[kind])
 
@@ -178,7 +180,7 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
         assert b.state() == bad.state() == await bad.replayed()
         assert not bad.live.failed.done()
         assert 1 == bad.live.counts[f"event_dropped.{name}"]
-        assert (1 if found else 2) == bad.live.counts["recoveries"]
+        assert (1 if quarantine else 2) == bad.live.counts["recoveries"]
         assert "event_dropped" in {trouble.code for trouble in bad.live.health.incidents()}
         assert b.live._journal._digest == bad.live._journal._digest
         assert b.told.nodes == bad.told.nodes
@@ -200,8 +202,8 @@ async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
     core = busy_core(deadline)
     async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
         monkeypatch.setattr(machine, "DUE", {**quiet, deadline: broken})
-        for one in (bad, good):
-            one.wait_until(LATER)
+        for message in (bad, good):
+            message.wait_until(LATER)
         taken = bad.feed(events.Woke)
         dropped = []
         while name := due(good.live.core, deadline):
@@ -223,8 +225,8 @@ async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
 
 def due(core: Core, kind: str) -> list[str]:
     """The names of the deadlines of a kind that are due, the earliest first."""
-    found = sorted((at, name) for k, name, at in core._state.deadlines.listed() if k == kind)
-    return [name for at, name in found if at <= LATER]
+    quarantine = sorted((at, name) for k, name, at in core._state.deadlines.listed() if k == kind)
+    return [name for at, name in quarantine if at <= LATER]
 
 
 def troubles(driver: Driver) -> set[tuple[str, str]]:
@@ -246,8 +248,8 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
 
     core = busy_core()
     async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
-        for one in (bad, good):
-            one.wait_until(LATER)
+        for message in (bad, good):
+            message.wait_until(LATER)
         good.feed(events.Woke)
         monkeypatch.setattr(machine, "DUE", {**DUE, "node": broken})
         bad.feed(events.Woke)
@@ -314,12 +316,16 @@ async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_nod
         fields = (RUNS, view.epoch, "n1", Outcome.COMPLETED, "", True, usage())
         taken = bad.feed(events.RunReported, *fields)
         monkeypatch.undo()
-        ended = [one for _, one in bad.told.gateways if isinstance(one, m.JobEnded)]
-        placed = [one.job for _, one in bad.told.gateways if isinstance(one, m.JobPlaced)]
+        ended = [message for _, message in bad.told.gateways if isinstance(message, m.JobEnded)]
+        placed = [
+            message.job for _, message in bad.told.gateways if isinstance(message, m.JobPlaced)
+        ]
 
         assert taken
-        assert ["key-alpha"] == [found.name for found in bad.live.core.quarantines()]
-        assert {(WAITS, "key_quarantined"), (RUNS, "")} == {(one.job, one.code) for one in ended}
+        assert ["key-alpha"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
+        assert {(WAITS, "key_quarantined"), (RUNS, "")} == {
+            (message.job, message.code) for message in ended
+        }
         assert ["j-kept"] == placed
         assert bad.state() == await bad.replayed()
 
@@ -338,7 +344,7 @@ async def test_a_quarantine_whose_consequences_raise_is_kept_without_them(
         bad.feed(events.NodeChanged, *VALUES[events.NodeChanged])
         view = bad.live.core.job(RUNS)
 
-        assert ["n1"] == [found.name for found in bad.live.core.quarantines()]
+        assert ["n1"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
         assert view is not None
         assert JobState.OFFERED is view.state
         assert bad.state() == await bad.replayed()
@@ -464,7 +470,7 @@ async def test_an_event_that_cannot_be_written_never_reaches_the_core(tmp_path: 
         fields = (RUNS, 1, "n1", Outcome.COMPLETED, "", True, report)
 
         assert not bad.feed(events.RunReported, *fields)
-        assert ["n1"] == [found.name for found in bad.live.core.quarantines()]
+        assert ["n1"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
         assert bad.state() == await bad.replayed()
 
 
@@ -476,6 +482,10 @@ async def test_the_client_of_a_dropped_request_is_answered_at_once(
         break_handler(monkeypatch, events.JobRequested, bad.live.event_id + 1, times=1)
         bad.feed(events.JobRequested, facts("j-new"))
         bad.feed(events.JobRequested, facts("j-next"))
-        codes = {one.job: one.code for _, one in bad.told.gateways if isinstance(one, m.JobRefused)}
+        codes = {
+            message.job: message.code
+            for _, message in bad.told.gateways
+            if isinstance(message, m.JobRefused)
+        }
 
         assert {"j-new": "internal", "j-next": "key_quarantined"} == codes

@@ -52,9 +52,9 @@ def test_an_estimate_lies_within_the_bound_of_the_prompt(
     estimate: int, bound: int, fault: str
 ) -> None:
     """What is expected of a prompt is never more than what it can be at most."""
-    asked = facts("j1", input_tokens_est=estimate, input_tokens_max=bound)
+    request_facts = facts("j1", input_tokens_est=estimate, input_tokens_max=bound)
 
-    assert fault == facts_fault(asked, now=0.0)
+    assert fault == facts_fault(request_facts, now=0.0)
 
 
 def test_a_request_whose_estimate_is_above_its_bound_is_refused() -> None:
@@ -87,8 +87,8 @@ def test_our_gateway_never_estimates_more_than_its_bound(prompt: Any) -> None:
     )
     body = json.dumps({"model": "m", "prompt": prompt}).encode()
     ask = openai.parse_request(openai.COMPLETION, body)
-    asked = maker.build_facts(
+    request_facts = maker.build_facts(
         ask, Caller("key-1", "alpha", "main"), options.Options(), JobKind.LIVE
     )
 
-    assert 1 <= asked.input_tokens_est <= asked.input_tokens_max
+    assert 1 <= request_facts.input_tokens_est <= request_facts.input_tokens_max

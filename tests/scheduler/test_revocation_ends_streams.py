@@ -22,7 +22,7 @@ QUESTION = {
 
 async def begun(node: ScriptedNode, run: m.StartRun) -> None:
     """Sends the first token of a run."""
-    await node.tell(m.Accept(run.job, run.epoch))
+    await node.send(m.Accept(run.job, run.epoch))
     out = subjects.node_out(node.name, run.gateway)
     await node.connection.publish(out, codec.encode(m.Tokens(run.job, run.epoch, 0, 1, sse("Bon"))))
     await node.connection.flush()
@@ -37,14 +37,14 @@ async def run_of(node: ScriptedNode) -> m.StartRun:
 async def codes(answer: Any) -> list[str]:
     """Reads a stream to its end; returns the codes of the errors in it."""
     text = (await asyncio.wait_for(answer.read(), WAIT_S)).decode()
-    found = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
-    return [event["error"]["code"] for event in found if "error" in event]
+    codes_found = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+    return [event["error"]["code"] for event in codes_found if "error" in event]
 
 
 async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: RunningScheduler) -> None:
     """A key is revoked in mid-answer: its stream ends with a reason, its node is told to stop."""
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     secret, other = await pool.operator.key("alpha"), await pool.operator.key("beta")
     async with pool.session(secret) as session, pool.session(other) as others:
         revoked = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
@@ -74,16 +74,16 @@ async def test_streams_of_a_revoked_key_end_and_another_keys_go_on(pool: Running
 async def test_streams_of_a_revoked_node_end(pool: RunningScheduler) -> None:
     """A node is revoked in mid-answer and the other has no room: the client is told at once."""
     other = await pool.join("n2")
-    await other.hello()
-    await other.beat(reason="owner_active")
-    await eventually(lambda: not all(view.accepting for view in pool.live.core.nodes()))
+    await other.send_hello()
+    await other.send_heartbeat(reason="owner_active")
+    await eventually(lambda: not all(view.accepting for view in pool.driver.core.nodes()))
     node = await pool.join("n1")
-    await node.hello()
+    await node.send_hello()
     async with pool.session(await pool.operator.key("alpha")) as session:
-        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=QUESTION))
         run = await run_of(node)
         await begun(node, run)
-        answer = await asked
+        answer = await pending
         await pool.operator.ask("RevokeNode", admin_pb2.NodeRequest(node=node.name))
 
         assert 1 == len(await codes(answer))

@@ -23,12 +23,12 @@ async def started(folder: Path, bus: NatsPool) -> asyncio.subprocess.Process:
         env={**os.environ, "ENTRAIDE_PARENT_PIPE": "1"},
     )
     assert process.stderr is not None
-    said = []
+    output = []
     async for line in process.stderr:
-        said.append(line)
+        output.append(line)
         if READY in line:
             return process
-    raise AssertionError(b"".join(said).decode())
+    raise AssertionError(b"".join(output).decode())
 
 
 async def test_scheduler_ends_when_its_parents_pipe_closes(tmp_path: Path, bus: NatsPool) -> None:
@@ -36,20 +36,20 @@ async def test_scheduler_ends_when_its_parents_pipe_closes(tmp_path: Path, bus: 
     process = await started(tmp_path, bus)
     assert process.stdin is not None
     process.stdin.close()
-    _, said = await process.communicate()
+    _, output = await process.communicate()
 
     assert 0 == process.returncode
-    assert b"gateway.stopped" in said
+    assert b"gateway.stopped" in output
 
 
 async def test_scheduler_ends_in_order_when_it_is_told_to(tmp_path: Path, bus: NatsPool) -> None:
     """SIGTERM stops a scheduler in order, with status 0."""
     process = await started(tmp_path, bus)
     process.send_signal(signal.SIGTERM)
-    _, said = await process.communicate()
+    _, output = await process.communicate()
 
     assert 0 == process.returncode
-    assert b"gateway.stopped" in said
+    assert b"gateway.stopped" in output
 
 
 async def test_scheduler_that_waits_for_the_bus_can_be_told_to_stop(tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ async def test_config_that_is_refused_is_one_sentence_in_the_readers_language(
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "ENTRAIDE_LANG": "fr"},
     )
-    _, said = await process.communicate()
+    _, output = await process.communicate()
 
     assert 1 == process.returncode
-    assert said.decode().startswith("La configuration est inutilisable")
-    assert "couleur" in said.decode()
-    assert 1 == len(said.decode().strip().split("\n"))
+    assert output.decode().startswith("La configuration est inutilisable")
+    assert "couleur" in output.decode()
+    assert 1 == len(output.decode().strip().split("\n"))

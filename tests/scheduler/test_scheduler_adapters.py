@@ -1,4 +1,4 @@
-"""Desks: gateways in processes of their own, across the bus."""
+"""Scheduler adapters: gateways in processes of their own, over the bus."""
 
 import math
 from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ from entraide.wire import messages as m
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
 
 
-class Ears:
-    """A gateway that keeps what it hears."""
+class RecordingSink:
+    """A gateway that records its messages."""
 
     def __init__(self) -> None:
         self.down: list[m.GatewayDown] = []
@@ -34,97 +34,97 @@ class Ears:
 @pytest.fixture
 async def apart(
     pool: RunningScheduler, bus: NatsPool
-) -> AsyncIterator[tuple[NatsSchedulerAdapter, Ears]]:
-    """A gateway of its own at the scheduler's desk."""
-    ears = Ears()
+) -> AsyncIterator[tuple[NatsSchedulerAdapter, RecordingSink]]:
+    """A gateway in a process of its own: its adapter and its sink."""
+    sink = RecordingSink()
     connection = await bus.gateway("second")
-    desk = NatsSchedulerAdapter(connection, "second", ears)
-    await desk.start()
-    await subscribe_answers(connection, "second", ears)
+    adapter = NatsSchedulerAdapter(connection, "second", sink)
+    await adapter.start()
+    await subscribe_answers(connection, "second", sink)
     await connection.flush()
-    yield desk, ears
-    await desk.stop()
+    yield adapter, sink
+    await adapter.stop()
 
 
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(
-    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """A job of a gateway apart goes its whole way over the bus, receipt included."""
-    desk, ears = apart
+    adapter, sink = apart
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
-    desk.submit(facts("job-1", gateway="second"))
-    await eventually(lambda: ears.down)
-    placed = ears.down[0]
+    adapter.submit(facts("job-1", gateway="second"))
+    await eventually(lambda: sink.down)
+    placed = sink.down[0]
     assert isinstance(placed, m.JobPlaced)
     run = m.StartRun("job-1", placed.epoch, "second", "/v1/completions", "petit", False, b"{}")
-    NatsNodeChannel(desk.publisher).run(placed.node, run)
+    NatsNodeChannel(adapter.publisher).run(placed.node, run)
     await eventually(lambda: node.runs)
     await node.finish(node.runs[0])
-    await eventually(lambda: len(ears.down) == 2)
-    await eventually(lambda: ears.out)
-    await eventually(lambda: node.got(m.UsageAck))
-    explained = await desk.explain("job-1", "alpha")
+    await eventually(lambda: len(sink.down) == 2)
+    await eventually(lambda: sink.out)
+    await eventually(lambda: node.received(m.UsageAck))
+    explained = await adapter.explain("job-1", "alpha")
 
     assert [run] == node.runs
-    assert [("n1", m.RunEnded)] == [(name, type(message)) for name, message in ears.out]
-    assert JobState.COMPLETED == ears.down[1].state
+    assert [("n1", m.RunEnded)] == [(name, type(message)) for name, message in sink.out]
+    assert JobState.COMPLETED == sink.down[1].state
     assert explained.explanation is not None
     assert explained.receipt is not None
     assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
-    assert m.ExplanationReply(None) == await desk.explain("job-1", "beta")
-    assert m.ExplanationReply(None) == await desk.explain("job-2", "alpha")
-    listed = {card.model: card.means for card in await desk.models()}
+    assert m.ExplanationReply(None) == await adapter.explain("job-1", "beta")
+    assert m.ExplanationReply(None) == await adapter.explain("job-2", "alpha")
+    listed = {card.model: card.means for card in await adapter.models()}
     assert {"petit": "", "auto": "petit"} == listed
 
 
 async def test_jobs_of_a_silent_gateway_end(
-    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """When a gateway falls silent its live jobs end, and its kept jobs do not."""
-    desk, ears = apart
+    adapter, sink = apart
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
-    desk.submit(facts("job-live", gateway="second"))
-    desk.submit(facts("job-kept", gateway="main", kind=JobKind.KEPT))
-    await eventually(lambda: ears.down)
-    await desk.stop()
-    await eventually(lambda: pool.live.core.job("job-live").state == "failed")
-    kept = pool.live.core.job("job-kept")
+    adapter.submit(facts("job-live", gateway="second"))
+    adapter.submit(facts("job-kept", gateway="main", kind=JobKind.KEPT))
+    await eventually(lambda: sink.down)
+    await adapter.stop()
+    await eventually(lambda: pool.driver.core.job("job-live").state == "failed")
+    kept = pool.driver.core.job("job-kept")
 
-    assert "gateway_lost" == pool.live.core.job("job-live").code
+    assert "gateway_lost" == pool.driver.core.job("job-live").code
     assert kept is not None
     assert kept.code != "gateway_lost"
 
 
 async def test_same_request_twice_is_one_job(
-    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """A gateway that asks again for a job that is known changes nothing."""
-    desk, ears = apart
+    adapter, sink = apart
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
-    desk.submit(facts("job-1", gateway="second"))
-    await eventually(lambda: ears.down)
-    desk.submit(facts("job-1", gateway="second"))
-    await desk.models()
+    adapter.submit(facts("job-1", gateway="second"))
+    await eventually(lambda: sink.down)
+    adapter.submit(facts("job-1", gateway="second"))
+    await adapter.models()
 
-    assert 1 == len([one for one in ears.down if isinstance(one, m.JobPlaced)])
-    assert 0 == pool.live.counts["dropped.duplicate"]
+    assert 1 == len([message for message in sink.down if isinstance(message, m.JobPlaced)])
+    assert 0 == pool.driver.counts["dropped.duplicate"]
 
 
 async def test_gateway_cannot_ask_in_the_name_of_another(
-    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears]
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """A request whose facts name a foreign gateway is dropped and counted."""
-    desk, _ = apart
-    desk.submit(facts("job-1", gateway="third"))
-    await eventually(lambda: pool.live.counts["gateway.foreign"])
+    adapter, _ = apart
+    adapter.submit(facts("job-1", gateway="third"))
+    await eventually(lambda: pool.driver.counts["gateway.foreign"])
 
-    assert pool.live.core.job("job-1") is None
+    assert pool.driver.core.job("job-1") is None
 
 
 UNSOUND: dict[str, dict[str, Any]] = {
@@ -147,44 +147,44 @@ UNSOUND: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", UNSOUND)
 async def test_facts_out_of_bounds_are_refused_before_the_core(
-    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, Ears], name: str
+    pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink], name: str
 ) -> None:
     """A gateway whose numbers no core could reckon with is told so; the next request is served."""
     changes = UNSOUND[name]
-    desk, ears = apart
+    adapter, sink = apart
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state("n1") == "live")
-    desk.submit(facts("job-bad", gateway="second", **changes))
-    desk.submit(facts("job-good", gateway="second"))
-    await eventually(lambda: len(ears.down) == 2)
-    refused, placed = ears.down
+    adapter.submit(facts("job-bad", gateway="second", **changes))
+    adapter.submit(facts("job-good", gateway="second"))
+    await eventually(lambda: len(sink.down) == 2)
+    refused, placed = sink.down
 
     assert ("job-bad", "invalid_request") == (refused.job, refused.code)
     assert next(iter(changes)) == refused.values["param"]
     assert ("job-good", m.JobPlaced) == (placed.job, type(placed))
-    assert pool.live.core.job("job-bad") is None
+    assert pool.driver.core.job("job-bad") is None
 
 
 async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
     """Questions that no scheduler answers end as unreachable."""
-    desk = NatsSchedulerAdapter(await bus.gateway("second"), "second", Ears())
+    adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second", RecordingSink())
     with pytest.raises(PoolUnreachable) as refused:
-        await desk.models()
-    await desk.publisher.close()
+        await adapter.models()
+    await adapter.publisher.close()
 
     assert "pool_unreachable" == refused.value.code
 
 
 async def test_message_that_cannot_be_read_is_dropped(
-    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, Ears]
+    pool: RunningScheduler, bus: NatsPool, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """Noise on a gateway's subject is counted, and the next message is heard."""
-    desk, _ = apart
+    adapter, _ = apart
     connection = await bus.gateway("second")
     await connection.publish(subjects.gateway_up("second"), b"\xc1")
     await connection.publish(subjects.gateway_up("second"), codec.encode(m.UsageAck("a", 1)))
     await connection.flush()
-    await eventually(lambda: pool.live.counts["gateway.undecodable"] == 2)
+    await eventually(lambda: pool.driver.counts["gateway.undecodable"] == 2)
 
-    assert () == await desk.models()
+    assert () == await adapter.models()

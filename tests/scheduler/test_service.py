@@ -40,7 +40,7 @@ async def job(pool: RunningScheduler, key: str, name: str) -> Any:
 async def live_node(pool: RunningScheduler) -> ScriptedNode:
     """Joins a node and waits until it is live."""
     node = await pool.join()
-    await node.hello()
+    await node.send_hello()
     await eventually(lambda: pool.state(node.name) == "live")
     return node
 
@@ -49,10 +49,10 @@ async def test_chat_goes_through_to_a_node_and_back_with_a_receipt(pool: Running
     """A chat over HTTP reaches a node over the bus and comes back with a signed receipt."""
     node, key = await live_node(pool), await pool.operator.key("alpha")
     async with pool.session(key) as session:
-        asked = asyncio.ensure_future(session.post("/v1/chat/completions", json=CHAT))
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=CHAT))
         await eventually(lambda: node.runs)
         await node.finish(node.runs[0], ANSWER)
-        answer = await asked
+        answer = await pending
         body = await answer.json()
 
     assert 200 == answer.status
@@ -72,17 +72,17 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         lost = node.runs[0]
     async with running_scheduler(tmp_path, bus) as pool:
         node = await pool.enter("n1", node.identity, [bus.url])
-        await node.beat()
-        await eventually(lambda: node.got(m.HelloRequest))
-        await node.hello(running=((lost.job, lost.epoch),))
+        await node.send_heartbeat()
+        await eventually(lambda: node.received(m.HelloRequest))
+        await node.send_hello(running=((lost.job, lost.epoch),))
         await eventually(lambda: node.runs)
         await node.finish(lost, ANSWER)
         await node.finish(node.runs[0], ANSWER)
-        await eventually(lambda: len(node.got(m.UsageAck)) == 2)
+        await eventually(lambda: len(node.received(m.UsageAck)) == 2)
         done = await job(pool, key, name)
         books = await pool.service.store.get_balances()
 
-        assert () == node.got(m.Welcome)[0].keep
+        assert () == node.received(m.Welcome)[0].keep
         assert ("completed", "Salut") == (
             done["state"],
             done["result"]["choices"][0]["message"]["content"],
@@ -97,13 +97,13 @@ async def test_report_of_a_kept_job_waits_for_its_answer(pool: RunningScheduler)
     name = await submit(pool, key)
     await eventually(lambda: node.runs)
     run = node.runs[0]
-    await node.tell(m.Accept(run.job, run.epoch))
+    await node.send(m.Accept(run.job, run.epoch))
     await node.report(run, usage())
-    await node.tell(m.Progress(run.job, run.epoch, 7))
-    await eventually(lambda: pool.live.core.job(name).output_tokens == 7)
-    between = pool.live.core.job(name)
+    await node.send(m.Progress(run.job, run.epoch, 7))
+    await eventually(lambda: pool.driver.core.job(name).output_tokens == 7)
+    between = pool.driver.core.job(name)
     await node.answer(run, ANSWER, usage())
-    await eventually(lambda: node.got(m.UsageAck))
+    await eventually(lambda: node.received(m.UsageAck))
 
     assert between is not None
     assert "active" == between.state
@@ -116,10 +116,10 @@ async def test_start_after_a_stop_keeps_policy_nodes_and_incarnation(
     """What the operator and the nodes did is there after a restart."""
     async with running_scheduler(tmp_path, bus) as pool:
         await live_node(pool)
-        first = pool.live.incarnation
-        snapshot = pool.live.core.snapshot
+        first = pool.driver.incarnation
+        snapshot = pool.driver.core.snapshot
     async with running_scheduler(tmp_path, bus) as pool:
-        assert (first + 1, "1") == (pool.live.incarnation, pool.live.policy_version)
+        assert (first + 1, "1") == (pool.driver.incarnation, pool.driver.policy_version)
         assert "suspect" == pool.state("n1")
         assert snapshot()
 

@@ -47,16 +47,16 @@ async def test_a_statement_sorts_given_received_and_own(store: Store) -> None:
     store.write_settlement(settle_row("j3", borrower="beta", lender="alpha", output_tokens=10))
     store.write_settlement(settle_row("j4", borrower="alpha", lender="alpha"))
     await store.write_settlement(settle_row("j5", borrower="beta", lender="gamma"))
-    found = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
-    one = JobTotals(1, 140, 32_000, 32, 960)
+    statement = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
+    item = JobTotals(1, 140, 32_000, 32, 960)
     given = JobTotals(1, 100, 32_000, 32, 960)
 
-    assert (given, JobTotals(2, 280, 64_000, 64, 1_920), one) == (
-        found.given,
-        found.received,
-        found.own,
+    assert (given, JobTotals(2, 280, 64_000, 64, 1_920), item) == (
+        statement.given,
+        statement.received,
+        statement.own,
     )
-    assert (CoopExchange("beta", given, found.received),) == found.others
+    assert (CoopExchange("beta", given, statement.received),) == statement.others
 
 
 async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
@@ -67,13 +67,13 @@ async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
         used = {"output_tokens": luck.randint(0, 999), "energy_decode_uwh": luck.randint(0, 10**6)}
         store.write_settlement(settle_row(f"j{number}", borrower=borrower, lender=lender, **used))
     await store.write_correction(correction("c1"))
-    found = [await store.get_statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
+    statement = [await store.get_statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
 
     for unit in JobTotals.__struct_fields__:
-        given = sum(getattr(one.given, unit) for one in found)
-        assert given == sum(getattr(one.received, unit) for one in found) > 0
-    assert 200 == sum(one.given.jobs + one.own.jobs for one in found)
-    assert 0 == sum(line.tokens for one in found for line in one.corrections)
+        given = sum(getattr(item.given, unit) for item in statement)
+        assert given == sum(getattr(item.received, unit) for item in statement) > 0
+    assert 200 == sum(item.given.jobs + item.own.jobs for item in statement)
+    assert 0 == sum(line.tokens for item in statement for line in item.corrections)
 
 
 async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
@@ -82,22 +82,22 @@ async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
     for number, at in enumerate((start_at - 1.0, start_at, end_at - 1.0, end_at)):
         store.write_settlement(settle_row(f"j{number}", at=at))
         await store.write_correction(correction(f"c{number}", at=at))
-    found = await store.get_statement("beta", start_at=start_at, end_at=end_at)
+    statement = await store.get_statement("beta", start_at=start_at, end_at=end_at)
 
-    assert (2, 0) == (found.given.jobs, found.received.jobs)
-    assert ["c1", "c2"] == [one.correction for one in found.corrections]
+    assert (2, 0) == (statement.given.jobs, statement.received.jobs)
+    assert ["c1", "c2"] == [item.correction for item in statement.corrections]
 
 
 async def test_a_coop_that_did_nothing_has_a_statement(store: Store) -> None:
     """Zeros, and nobody else in it."""
-    found = await store.get_statement("gamma", start_at=0.0, end_at=1e9)
+    statement = await store.get_statement("gamma", start_at=0.0, end_at=1e9)
 
     assert (JobTotals(), JobTotals(), JobTotals(), (), ()) == (
-        found.given,
-        found.received,
-        found.own,
-        found.others,
-        found.corrections,
+        statement.given,
+        statement.received,
+        statement.own,
+        statement.others,
+        statement.corrections,
     )
 
 
@@ -106,7 +106,7 @@ async def test_a_correction_is_written_once(store: Store) -> None:
     first = await store.write_correction(correction("c1"))
     again = await store.write_correction(correction("c1", tokens=5_000))
     balances = await store.get_balances()
-    found = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
+    statement = await store.get_statement("alpha", start_at=0.0, end_at=1e9)
 
     assert (True, False, True, False) == (
         first,
@@ -117,7 +117,7 @@ async def test_a_correction_is_written_once(store: Store) -> None:
     assert {"alpha": {"tokens": -9}, "beta": {"tokens": 9}} == balances
     assert (
         StatementCorrection("c1", "a wrong meter", 110.0, "beta", -9, 0, 0),
-    ) == found.corrections
+    ) == statement.corrections
 
 
 async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
@@ -133,16 +133,16 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
         command.upgrade(config, "0001")
     writing.dispose()
     reading.dispose()
-    packed = [msgspec.msgpack.encode(one) for one in (row.terms, row.usage, row.settlement)]
+    packed = [msgspec.msgpack.encode(item) for item in (row.terms, row.usage, row.settlement)]
     with sqlite3.connect(store_url(tmp_path).removeprefix("sqlite:///")) as raw:
         values = ("j1", "alpha", "completed", 110.0, *packed, b"")
         raw.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
     raw.close()
     store = await Store.open(store_url(tmp_path))
-    found = await store.get_statement("beta", start_at=0.0, end_at=1e9)
+    statement = await store.get_statement("beta", start_at=0.0, end_at=1e9)
     await store.close()
 
-    assert JobTotals(1, 140, 32_000, 32, 960) == found.given
+    assert JobTotals(1, 140, 32_000, 32, 960) == statement.given
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
 )
 def test_a_month_lasts_from_midnight_to_midnight(month: str, begin: str, end: str) -> None:
     """On the wall of the pool's zone, also when the clocks change within it."""
-    found = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
+    statement = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
                   for at in month_span(month, TORONTO))  # fmt: skip
 
-    assert (begin, end) == found
+    assert (begin, end) == statement
 
 
 @pytest.mark.parametrize("month", ["", "November", "2026-13", "2026"])

@@ -73,10 +73,10 @@ async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store:
     """A key is found by its secret's hash, and says when it has been revoked."""
     row = KeyRow("key-1", "alpha", "main", "laptop")
     await store.create_key(row, "ab" * 32)
-    found = await store.find_key("ab" * 32)
+    key = await store.find_key("ab" * 32)
     revoked = await store.revoke_key("key-1")
 
-    assert row == found
+    assert row == key
     assert msgspec.structs.replace(row, revoked=True) == revoked
     assert revoked == await store.find_key("ab" * 32)
     assert await store.find_key("cd" * 32) is None
@@ -171,7 +171,7 @@ async def test_write_that_fails_takes_nobody_with_it(store: Store) -> None:
         return_exceptions=True,
     )
 
-    assert [type(None), IntegrityError, type(None)] == [type(one) for one in outcomes]
+    assert [type(None), IntegrityError, type(None)] == [type(job) for job in outcomes]
     assert (
         None,
         (JournalRow(1, b"a"), JournalRow(2, b"there"), JournalRow(3, b"c")),
@@ -258,8 +258,8 @@ async def test_database_that_does_not_answer_is_one_sentence_without_its_passwor
     """The operator reads which database could not be opened, and never its password."""
     with pytest.raises(PoolError) as caught:
         await Store.open("postgresql://ent:geheim@127.0.0.1:1/pool")
-    said = i18n.error(caught.value.code, "fr", caught.value.values) + str(caught.value)
+    message = i18n.error(caught.value.code, "fr", caught.value.values) + str(caught.value)
 
     assert "store_unreachable" == caught.value.code
-    assert "127.0.0.1:1/pool" in said
-    assert "geheim" not in said
+    assert "127.0.0.1:1/pool" in message
+    assert "geheim" not in message

@@ -46,8 +46,8 @@ def test_both_numbers_are_learned(per_byte: float, template: int) -> None:
         sizes.add_count(ask(size), "petit", int(tokens))
 
     for size in (30, 300, 3_000, 30_000):
-        seen = template + per_byte * size
-        assert seen == pytest.approx(sizes.estimate_input_tokens(ask(size)), rel=0.1)
+        runs = template + per_byte * size
+        assert runs == pytest.approx(sizes.estimate_input_tokens(ask(size)), rel=0.1)
 
 
 def test_another_model_of_the_same_name_is_followed() -> None:
@@ -63,14 +63,14 @@ def test_another_model_of_the_same_name_is_followed() -> None:
 def test_what_teaches_nothing() -> None:
     """Images, empty texts and counts that cannot be; a bare prompt says nothing of a template."""
     sizes = TokenEstimator()
-    for one, tokens in (
+    for request, tokens in (
         (ask(42, features=("images",)), 900),
         (ask(0), 30),
         (ask(42), 0),
         (ask(42), -5),
         (ask(42, COMPLETION), 11),
     ):
-        sizes.add_count(one, "petit", tokens)
+        sizes.add_count(request, "petit", tokens)
 
     assert 32 == sizes.estimate_input_tokens(ask(42))
 

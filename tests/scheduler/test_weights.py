@@ -63,16 +63,16 @@ def test_a_file_comes_in_pieces(served: WeightServer) -> None:
     assert PART_BYTES_MAX == len(first.data)
 
 
-@pytest.mark.parametrize("asked", ["0" * 64, "../secret", "", "secret"])
-def test_what_is_not_pinned_is_not_served(served: WeightServer, asked: str) -> None:
+@pytest.mark.parametrize("sha256", ["0" * 64, "../secret", "", "secret"])
+def test_what_is_not_pinned_is_not_served(served: WeightServer, sha256: str) -> None:
     """Only a checksum of the catalogue leads to a file."""
-    assert served.read_part(asked, 0) is None
+    assert served.read_part(sha256, 0) is None
 
 
 def test_a_file_of_another_length_is_not_served(served: WeightServer, tmp_path: Path) -> None:
     """A file that was changed since it was pinned is left alone."""
-    (found,) = tmp_path.rglob("toy.gguf")
-    found.write_bytes(b"short")
+    (part,) = tmp_path.rglob("toy.gguf")
+    part.write_bytes(b"short")
 
     assert served.read_part(SHA256, 0) is None
 

@@ -2,7 +2,7 @@
 
 The operator created the token for one co-op, so the node is approved at once. The store has only
 the token's SHA-256. The site and the zone are taken from this request only; later the pool's
-record is used, whatever the node reports.
+record is used, not the node's reports.
 """
 
 import hashlib

@@ -249,12 +249,12 @@ _IGNORED_BY_BOTH = frozenset(
      "service_tier", "store", "user"}
 )  # fmt: skip
 
-# Fields that change nothing in an answer here, whatever they hold.
+# Fields without effect.
 IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
     {CHAT: _IGNORED_BY_BOTH | {"prediction", "verbosity"}, COMPLETION: _IGNORED_BY_BOTH}
 )
 
-# Fields that are accepted with one value, which is what the pool does anyway.
+# Fields that are accepted with one value, which has no effect.
 NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         CHAT: MappingProxyType({"modalities": ["text"]}),
@@ -262,7 +262,7 @@ NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
-# What to write instead of a field that is refused.
+# Accepted fields that replace refused ones.
 REPLACEMENTS: Mapping[str, str] = MappingProxyType(
     {
         "best_of": "n",

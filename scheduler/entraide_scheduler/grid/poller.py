@@ -115,12 +115,12 @@ class GridPoller:
             self._feed.put_forecast(result)
 
 
-def _wait_s(trouble: FetchFailure, what: str, every_s: float, failures: int) -> float:
+def _wait_s(failure: FetchFailure, what: str, every_s: float, failures: int) -> float:
     """Returns the wait after a failure, seconds."""
-    if trouble.code == REFUSED and what == "forecast":
+    if failure.code == REFUSED and what == "forecast":
         return REFUSED_EVERY_S
     growing_s = every_s * float(1 << min(failures, DOUBLINGS_MAX))
-    return max(min(max(RETRY_MAX_S, every_s), growing_s), trouble.retry_s)
+    return max(min(max(RETRY_MAX_S, every_s), growing_s), failure.retry_s)
 
 
 def _token(config: ElectricityMapsConfig) -> str:

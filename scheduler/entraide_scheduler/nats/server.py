@@ -230,13 +230,13 @@ async def _monitor(config: NatsServerConfig, path: str) -> tuple[int, bytes]:
             try:
                 writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
                 await writer.drain()
-                answer = await reader.read()
+                response = await reader.read()
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except (OSError, TimeoutError):
         return 0, b""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    word = head.split()[1:2]
-    return (int(word[0]) if word and word[0].isdigit() else 0), body
+    head, _, body = response.partition(b"\r\n\r\n")
+    status_field = head.split()[1:2]
+    return (int(status_field[0]) if status_field and status_field[0].isdigit() else 0), body

@@ -66,7 +66,7 @@ class LocalPool:
 
     Args:
         options: options of ``entraide up``.
-        tell: is told a stable code, and the values of its sentence, at each step.
+        report: called at each step, with a stable code and the values of its sentence.
     """
 
     def __init__(
