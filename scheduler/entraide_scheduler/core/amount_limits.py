@@ -1,8 +1,8 @@
-"""Amounts: the largest counts that the core keeps, so that each fits what it is written into.
+"""Amount limits: the largest counts that the core keeps.
 
-A snapshot, a journal row and a database column hold integers of 64 bits with a sign. One run stays
-far below that, so that millions of runs can be added up; a balance or a counter stops at its
-limit and never overflows.
+Snapshots, journal rows and database columns hold signed 64-bit integers. The limits of one run are
+far below that, so millions of runs can be summed; a balance or a counter saturates at its limit
+instead of overflowing.
 """
 
 TOKENS_MAX = 2**32  # of one run
@@ -12,5 +12,5 @@ TOTAL_MAX = 2**62  # of a balance or of a counter over many runs
 
 
 def clamp_amount(amount: int, most: int) -> int:
-    """Returns an amount that is not negative and not above a limit."""
+    """Clamps an amount to the range from 0 to ``most``."""
     return min(max(0, amount), most)

@@ -1,8 +1,8 @@
-"""Credit: what a co-op's gifts to the pool add to its weight, for a while.
+"""Credit: raises a co-op's fair-share weight for the work that its nodes did for others.
 
-Decides how a gift ages: half of it counts after one half-life, a quarter after two. Time passes in
-steps of a 256th of a half-life, by a table of 2^(-k/256) made of square roots and products alone,
-which are the same on every processor. It refuses to know what a weight is used for.
+A gift decays exponentially: half of it counts after one half-life, a quarter after two. Time passes
+in steps of 1/256 half-life. The factors 2^(-k/256) come from a table that is computed by square
+roots and products alone, because these give the same bits on every processor (IEEE 754).
 """
 
 from math import sqrt
@@ -13,30 +13,30 @@ from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.policy import Credit
 
 STEPS = 256
-HALVINGS_MOST = 64  # after so many nothing is left
+HALVINGS_MOST = 64  # after more half-lives a gift counts as 0
 
 
 def _table() -> tuple[float, ...]:
-    """Returns 2^(-k/256) for k in 0..255: a product of the roots for the bits of k."""
+    """Returns 2^(-k/256) for k in 0..255, each the product of the roots for the bits of k."""
     roots, root = [], 0.5
     for _ in range(8):
         root = sqrt(root)
         roots.append(root)
-    found = []
+    factors = []
     for step in range(STEPS):
         value = 1.0
-        for place, factor in enumerate(roots):
-            if step & (128 >> place):
+        for bit, factor in enumerate(roots):
+            if step & (128 >> bit):
                 value *= factor
-        found.append(value)
-    return tuple(found)
+        factors.append(value)
+    return tuple(factors)
 
 
 TABLE = _table()
 
 
 def decayed(amount: float, steps: int) -> float:
-    """Returns what is left of an amount after so many steps of a half-life's 256."""
+    """Returns an amount after a number of steps of 1/256 half-life."""
     halvings = steps // STEPS
     if halvings > HALVINGS_MOST:
         return 0.0
@@ -47,14 +47,14 @@ def decayed(amount: float, steps: int) -> float:
 
 
 class Gift(Struct, frozen=True, array_like=True):
-    """What a co-op gave, as it counted at a moment: seconds since the epoch, virtual tokens."""
+    """A co-op's decayed gifts in virtual tokens, as of a moment in seconds since the epoch."""
 
     at: float
     virtual_tokens: float
 
 
 class Credits:
-    """What each co-op gave the others, older gifts counting less.
+    """The decayed gifts of every co-op.
 
     Attributes:
         gifts: by co-op.
@@ -64,12 +64,12 @@ class Credits:
         self.gifts: dict[str, Gift] = {}
 
     def add_gift(self, coop: str, virtual_tokens: float, at: float, terms: Credit) -> None:
-        """Counts the virtual tokens that other co-ops were billed for on a co-op's nodes."""
+        """Adds virtual tokens that other co-ops were charged on a co-op's nodes."""
         gift = _aged(self.gifts.get(coop, Gift(at, 0.0)), at, terms)
         self.gifts[coop] = Gift(gift.at, gift.virtual_tokens + virtual_tokens)
 
     def factor(self, coop: str, at: float, terms: Credit) -> float:
-        """Returns what a co-op's gifts add to its weight, in 0 to ``terms.most``."""
+        """Returns the relative increase of a co-op's weight, from 0 to ``terms.most``."""
         gift = self.gifts.get(coop)
         if gift is None:
             return 0.0
@@ -78,9 +78,9 @@ class Credits:
 
 
 def from_energy(gifts: dict[str, Gift], terms: Credit) -> dict[str, Gift]:
-    """Returns the gifts of an older snapshot, which counted microwatt-hours, in virtual tokens.
+    """Converts the gifts of an older snapshot from microwatt-hours to virtual tokens.
 
-    What earned a part of the largest credit then earns the same part of it now.
+    Each gift keeps its share of the largest credit.
     """
     tokens_per_uwh = terms.full_tokens / (terms.full_wh * UWH_PER_WH)
     return {

@@ -1,8 +1,7 @@
-"""Ledger: what one member gave, another received; the sum is zero at every step.
+"""Ledger: double-entry accounts of what the co-ops gave and received; the sum is always zero.
 
-Decides the lines of one settled job or of one correction, and keeps the balances. A correction is a
-new entry, never a change of an old one, and counts once. It refuses to know when a job settles, and
-who may correct.
+Computes the lines of one settled job or of one correction, and keeps the balances. A correction is
+a new entry, never a change of an old one, and is posted once.
 """
 
 from entraide.types import Settlement, Terms, Usage
@@ -11,13 +10,13 @@ from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import LedgerCorrected
 
 UNITS = ("tokens", "energy_uwh", "carbon_ug")
-CORRECTIONS_KEPT = 10_000  # names remembered here; the shell's store knows all of them
+CORRECTIONS_KEPT = 10_000  # identifiers kept here; the shell's store has all of them
 
 
 def entries(terms: Terms, usage: Usage, settlement: Settlement) -> tuple[Entry, ...]:
     """Returns the lines of one job: the lender gave (+) what the borrower received (-).
 
-    A co-op that used its own machine stands on both sides, so that its statement shows it.
+    A co-op that used its own machine is both lender and borrower, so its statement shows the job.
     """
     amounts = (
         usage.input_tokens + usage.output_tokens,
@@ -42,11 +41,11 @@ def _lines(lender: str, borrower: str, amounts: tuple[int, ...]) -> tuple[Entry,
 
 
 class Ledger:
-    """Balances by account and unit: positive for what the account gave on balance.
+    """Balances by account and unit; positive if the account gave more than it received.
 
     Attributes:
         balances: the amounts.
-        corrections: names of the corrections that count already, oldest first.
+        corrections: identifiers of the posted corrections, oldest first.
     """
 
     def __init__(self) -> None:
@@ -56,18 +55,18 @@ class Ledger:
     def clamp_to_limits(self, lines: tuple[Entry, ...]) -> tuple[Entry, ...]:
         """Returns lines of a lender and a borrower that leave every balance within its limit.
 
-        An amount that would take one of the two beyond the limit is cut for both alike.
+        An amount that would take a balance beyond ``TOTAL_MAX`` is reduced on both sides alike.
         """
-        found = []
+        clamped = []
         for given, received in zip(lines[::2], lines[1::2], strict=True):
             amount = given.amount
             if given.account != received.account:
                 lender, borrower = self._balance(given), self._balance(received)
                 amount = min(amount, TOTAL_MAX - lender, borrower + TOTAL_MAX)
                 amount = max(amount, -TOTAL_MAX - lender, borrower - TOTAL_MAX)
-            found.append(Entry(given.account, given.unit, amount))
-            found.append(Entry(received.account, received.unit, -amount))
-        return tuple(found)
+            clamped.append(Entry(given.account, given.unit, amount))
+            clamped.append(Entry(received.account, received.unit, -amount))
+        return tuple(clamped)
 
     def _balance(self, line: Entry) -> int:
         return self.balances.get(line.account, {}).get(line.unit, 0)
@@ -85,7 +84,7 @@ class Ledger:
             account[line.unit] += line.amount
 
     def correct(self, event: LedgerCorrected) -> tuple[Entry, ...] | None:
-        """Posts a correction and returns its lines; None when it counts already."""
+        """Posts a correction and returns its lines; None if it was posted before."""
         if event.correction in self.corrections:
             return None
         lines = self.clamp_to_limits(correction(event))

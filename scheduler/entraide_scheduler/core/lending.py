@@ -1,9 +1,9 @@
-"""Lending: the energy that each co-op's nodes use for others in a day, against what it lends.
+"""Lending: the energy that each co-op's nodes use for others in a day, against the co-op's limit.
 
-What a run is predicted to take is promised when it is placed, and replaced by what it used when it
-settles; a promise counts against the day in which it was made, whatever day it settles in. So what
-is promised and used of a limit never exceeds it by predictions, and by what was used only as far as
-predictions were wrong. It refuses to know when a day begins, and which node a job takes.
+A run's predicted energy is reserved when the run is placed and replaced by the energy used when the
+run is settled. A reservation counts against the day in which it was made, whichever day the run is
+settled in. So reservations never exceed a limit, and used energy exceeds it only by the error of
+the predictions. The shell's calendar says when a day begins.
 """
 
 from entraide.units import UWH_PER_WH
@@ -12,13 +12,14 @@ from entraide_scheduler.core.policy import CoopTerms
 
 
 class LentEnergy:
-    """What each co-op's nodes use for others on the present day, promised or used.
+    """Energy that each co-op's nodes use for others on the present day, reserved or used.
 
     Attributes:
-        day: serial of the present day, from 1 on; 0 stands for no promise.
-        lent_uwh: by co-op, uWh; also of those without a limit, which may get one today.
-        most_uwh: by co-op that has a limit, uWh a day.
-        left_uwh: by co-op that has a limit, what it still lends today, never negative.
+        day: serial number of the present day, from 1; 0 means no reservation.
+        lent_uwh: lent energy by co-op, uWh; also of co-ops without a limit, which may get one
+            today.
+        most_uwh: limit by co-op, uWh a day; co-ops without a limit are absent.
+        left_uwh: remaining energy of the day by co-op with a limit, uWh, at least 0.
     """
 
     def __init__(self) -> None:
@@ -28,28 +29,28 @@ class LentEnergy:
         self.left_uwh: dict[str, int] = {}
 
     def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
-        """Takes the members' terms; what was lent today still counts."""
+        """Sets the co-ops' limits; energy already lent today still counts."""
         self.most_uwh = {
             terms.coop: terms.lend.energy_wh_per_day * UWH_PER_WH
             for terms in coops
             if terms.lend.energy_wh_per_day is not None
         }
-        self._reckon()
+        self._update_left()
 
     def limits_others(self, borrower: str) -> bool:
-        """Tells whether any other co-op than this one limits what it lends."""
+        """Tells whether any co-op other than the borrower has a limit."""
         return len(self.most_uwh) > (borrower in self.most_uwh)
 
     def reserve(self, coop: str, energy_uwh: int) -> int:
-        """Counts what a run is predicted to take on a co-op's node; returns the day of it."""
+        """Reserves a run's predicted energy on a lender's node; returns the day's serial number."""
         self._add(coop, energy_uwh)
         return self.day
 
     def settle(self, coop: str, day: int, *, promised_uwh: int, used_uwh: int) -> bool:
-        """Replaces a promise by what was used; a day that is over changes no more.
+        """Replaces a reservation by the energy used; days that are over do not change.
 
         Returns:
-            Whether the co-op lends more now than before.
+            Whether the lender has more energy left than before.
         """
         if day not in (0, self.day):
             return False
@@ -58,17 +59,17 @@ class LentEnergy:
         return more_uwh < 0 and coop in self.most_uwh
 
     def begin_day(self) -> None:
-        """A day begins."""
+        """Begins a day with nothing lent."""
         self.day += 1
         self.lent_uwh = {}
-        self._reckon()
+        self._update_left()
 
     def load(self, lent_uwh: dict[str, int], day: int) -> None:
-        """Takes what a snapshot holds; the terms come with the policy."""
+        """Loads the amounts of a snapshot; the limits come with the policy."""
         self.lent_uwh, self.day = lent_uwh, day
-        self._reckon()
+        self._update_left()
 
-    def _reckon(self) -> None:
+    def _update_left(self) -> None:
         self.left_uwh = {}
         for coop in self.most_uwh:
             self._add(coop, 0)

@@ -1,7 +1,7 @@
 """Policy: everything the members decide, in one versioned document.
 
-The core obeys it and every decision names its version. What is wrong with a document stands in
-``policy_validation``; voting, trying and publishing do not belong here.
+The core applies the policy in force, and every decision names its version. Every struct refuses
+unknown keys; ``policy_validation`` checks the values.
 """
 
 from enum import StrEnum
@@ -22,7 +22,7 @@ class QuotaKind(StrEnum):
 
 
 class Period(StrEnum):
-    """When a quota begins again; the shell knows the calendar and says so by an event."""
+    """How often a quota starts again; an event of the shell's calendar begins each period."""
 
     MINUTE = "minute"
     DAY = "day"
@@ -36,8 +36,8 @@ class Quota(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         kind: what is counted.
         limit: in the unit of the kind: tokens, jobs, Wh or gCO2e.
-        period: how long it lasts; none for jobs in flight.
-        project, key: whose it is within the co-op; both "" for the whole co-op.
+        period: calendar period; none for jobs in flight.
+        project, key: owner within the co-op; both "" for the whole co-op.
     """
 
     kind: QuotaKind
@@ -51,7 +51,7 @@ class Lend(Struct, frozen=True, forbid_unknown_fields=True):
     """How much of its own nodes a co-op lends to the others.
 
     Attributes:
-        part: of each replica's slots, how much others may hold at once, in [0, 1].
+        part: share of each replica's slots that others may hold at once, in [0, 1].
         energy_wh_per_day: energy that others may use on its nodes in one day; None for no limit.
     """
 
@@ -60,7 +60,7 @@ class Lend(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the members agreed for one co-op.
+    """The terms of one co-op.
 
     Attributes:
         coop: identifier.
@@ -76,16 +76,16 @@ class CoopTerms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """The objective of a class of jobs; None where it promises nothing.
+    """The objective of a class of jobs; None where the class promises nothing.
 
     Attributes:
         job_class: which class.
-        rank: order between classes of one project whose turn it is alike; lower goes first.
+        rank: order of classes with equal counters in one project; the lower goes first.
         ttft_s: promised time to first token, seconds.
         tpot_s: promised time per output token, seconds.
         completion_s: promised time to the end, seconds.
         share: weight of the class among the waiting classes of one project.
-        confidence: probability with which a node must be expected to keep the promise.
+        confidence: probability with which a prediction must keep the objective.
         green_hours: whether its jobs may wait for greener hours.
     """
 
@@ -100,22 +100,22 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the scheduler waits before it draws a conclusion, seconds."""
+    """Timeouts of the scheduler, seconds."""
 
     suspect_after_s: float = 4.0
     lost_after_s: float = 10.0
     offer_timeout_s: float = 5.0
-    lease_s: float = 12.0  # an active lease without progress for so long is over
-    job_kept_s: float = 600.0  # how long an ended job stays in the core for questions
+    lease_s: float = 12.0  # an active lease without progress expires after this time
+    job_kept_s: float = 600.0  # how long an ended job can be asked for
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
-    """A limit on everything."""
+    """Limits of queues, retries and explanations."""
 
     queued_per_coop: int = 10_000
     attempts: int = 4  # placements of one job
-    explained_nodes: int = 64  # listed one by one up to here
-    explained_best: int = 16  # above: so many by grams and by latency
+    explained_nodes: int = 64  # larger fleets are explained by examples
+    explained_best: int = 16  # then this many by grams and by latency
     output_tokens_default: int = 512
 
 
@@ -127,14 +127,14 @@ class ChargeWeights(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credit(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a co-op's gifts to the pool add to its weight: shares x (1 + credit).
+    """Increase of a co-op's weight by its gifts to the pool: shares x (1 + credit).
 
     Attributes:
-        most: the largest credit there is; 0 turns credit off.
-        half_life_s: after so long half of a gift counts.
-        full_wh: what ``full_tokens`` was until gifts were counted in virtual tokens; used only to
-            read the gifts of an older snapshot.
-        full_tokens: virtual tokens given (net of age) that earn the largest credit.
+        most: largest credit; 0 turns credit off.
+        half_life_s: time after which half of a gift counts, seconds.
+        full_wh: energy that earned the largest credit in older snapshots, whose gifts count
+            watt-hours; used only to convert them.
+        full_tokens: decayed virtual tokens that earn the largest credit.
     """
 
     most: float = 0.25
@@ -144,18 +144,17 @@ class Credit(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
-    """How turns are taken.
+    """Parameters of the fair queue.
 
     Attributes:
         cap_tokens: tokens (prompt and longest answer) that one co-op holds in flight at most
             while another waits for the same nodes.
-        expected_lengths: whether a turn counts the answer that is expected, corrected as it
-            comes; else only what was produced (plain VTC).
-        own_nodes: whether a job that its co-op's own nodes could run now goes first.
-        head_start_tokens: virtual tokens by which one that comes back may stand below the place
-            where turns are taken, if it was served less: some three jobs. Never more than its cap
-            leaves.
-        credit: see there.
+        expected_lengths: whether the expected answer is charged at dispatch and corrected as
+            tokens come; otherwise only produced tokens are charged (plain VTC).
+        own_nodes: whether a job that its co-op's own nodes could run now goes first (owed).
+        head_start_tokens: virtual tokens by which a returning co-op's counter may stay below the
+            virtual time, about three jobs; never more than its cap leaves.
+        credit: see ``Credit``.
     """
 
     cap_tokens: int = 65_536
@@ -166,23 +165,24 @@ class FairShare(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IntensityBasis(StrEnum):
-    """Which emissions decisions compare."""
+    """The emission factor that decisions compare."""
 
     DIRECT = "direct"
     LIFECYCLE = "lifecycle"
 
 
 class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
-    """How grams are reckoned and compared.
+    """How grams are computed and compared.
 
     Attributes:
-        own_direct_g_per_kwh: direct intensity of own sun or wind.
-        own_lifecycle_g_per_kwh: life-cycle intensity of own sun (IPCC AR5 WG III annex III,
-            table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps uses).
-        tolerance: two placements whose grams differ by less than this part are equal.
-        headroom: how much dearer grams count where little room is left for what comes next: at a
-            node that would be full, with the whole promised time used up, 1 + three times this.
-        basis: which intensity decisions compare; receipts show both.
+        own_direct_g_per_kwh: direct intensity of a site's own solar or wind power, g/kWh.
+        own_lifecycle_g_per_kwh: life-cycle intensity of own solar power, g/kWh (IPCC AR5 WG III
+            annex III, table A.III.2, rooftop and utility PV: 41 to 48; 45 as Electricity Maps
+            uses).
+        tolerance: relative difference of grams below which two placements are equal.
+        headroom: weight of a node's load in its grams; on a full node with the whole promised
+            time used, grams count 1 + 3 x headroom times.
+        basis: intensity that decisions compare; receipts show both.
     """
 
     own_direct_g_per_kwh: float = 0.0
@@ -193,12 +193,12 @@ class Carbon(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a site's renewable status is trusted.
+    """How far a site's renewable status counts.
 
     Attributes:
         declared_part: part of a declared surplus that counts, in [0, 1].
         estimated_part: part of an estimated surplus that counts, in [0, 1].
-        declared_valid_s: a declaration counts for so long after its moment at most.
+        declared_valid_s: longest validity of a declaration, seconds.
     """
 
     declared_part: float = 1.0
@@ -207,13 +207,13 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
-    """How batch work waits for greener hours.
+    """How batch jobs wait for greener hours.
 
     Attributes:
-        slots_part: part of each replica's slots that batch jobs hold at most, in (0, 1].
-        worth: a greener hour is worth the wait when its grams are lower by this part.
-        margin: part of the time that is left which is kept for surprises, in [0, 1).
-        forecast_valid_s: a forecast is used for so long after its issue; then the profile is.
+        slots_part: largest share of each replica's slots that batch jobs hold, in (0, 1].
+        worth: relative saving from which a greener hour is worth the wait.
+        margin: share of the remaining time that is kept as a reserve, in [0, 1).
+        forecast_valid_s: age up to which a forecast is used, seconds; then the profile is used.
     """
 
     slots_part: float = 0.5
@@ -223,18 +223,18 @@ class Deferral(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelTerms(Struct, frozen=True, forbid_unknown_fields=True):
-    """How models are loaded and unloaded at the pool's word.
+    """How the pool loads and unloads models on nodes.
 
     Attributes:
-        unload_idle_s: a model that nobody asked for during so long makes room for another.
-        residence_s: what was loaded stays for so long at least.
-        scale_after_s: the promise is expected to be missed for so long before one more node loads
-            the same model.
-        loads_per_hour: how often one node loads a model in an hour at most.
-        retry_s: a node that failed to load a model rests for so long, twice as long after each
+        unload_idle_s: time without requests after which a model may be unloaded for another, s.
+        residence_s: least time that a loaded model stays, seconds.
+        scale_after_s: time for which the objective must be expected to be missed before one more
+            node loads the model, seconds.
+        loads_per_hour: most loads of models on one node in an hour.
+        retry_s: first back-off of a node that failed to load a model, seconds; doubled by each
             further failure.
-        retry_most_s: it never rests longer.
-        half_life_s: half of the recent demand for a model is forgotten after so long.
+        retry_most_s: longest back-off, seconds.
+        half_life_s: half-life of the recent demand for a model, seconds.
     """
 
     unload_idle_s: float = 900.0
@@ -247,18 +247,18 @@ class ModelTerms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Picker(StrEnum):
-    """How one of the nodes that fit is picked."""
+    """The rule that picks one of the fitting nodes."""
 
-    GREENEST = "greenest"  # the greenest that keeps the promise: the pool's own
-    WEIGHTED = "weighted"  # least weighted sum of grams, seconds and watt-hours
-    FASTEST = "fastest"  # first token soonest
-    LEAST_LOADED = "least_loaded"  # least part of its slots taken
-    ROUND_ROBIN = "round_robin"  # the one that was taken longest ago
-    GREEDY_GREEN = "greedy_green"  # least grid intensity, whatever the promise
+    GREENEST = "greenest"  # least grams among those that keep the objective
+    WEIGHTED = "weighted"  # least weighted sum of grams, seconds and Wh
+    FASTEST = "fastest"  # earliest first token
+    LEAST_LOADED = "least_loaded"  # smallest share of slots in use
+    ROUND_ROBIN = "round_robin"  # least recently used
+    GREEDY_GREEN = "greedy_green"  # least grid intensity, without the objective
 
 
 class Weights(Struct, frozen=True, forbid_unknown_fields=True):
-    """Weights of the plain weighted mode: one unit each of what is named."""
+    """Weights of the ``weighted`` picker, per gram, second and watt-hour."""
 
     per_g: float = 1.0
     per_s: float = 0.01
@@ -276,12 +276,12 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole policy.
 
     Attributes:
-        version: name of this version; every decision carries it.
-        coops: the members. A co-op that is not here is not admitted.
+        version: name of this version, in every decision.
+        coops: the member co-ops; jobs of other co-ops are refused.
         classes: objectives by class.
         jurisdiction: default prefix of the zones where a job may run.
-        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: see there.
-        picker: how a node is picked; the others than ``greenest`` are there to compare with.
+        charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: sections.
+        picker: rule that picks a node; those other than ``greenest`` exist for comparison.
     """
 
     version: str

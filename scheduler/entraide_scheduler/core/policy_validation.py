@@ -1,7 +1,7 @@
-"""Soundness: what is wrong with a policy, told before it can come into force.
+"""Policy validation: finds the faults of a policy before the policy comes into force.
 
-Decides which values each key may have. A fault names the key by its path, the value that is wrong
-and what would be right; the sentence stands in the message catalogue (``error-policy_refused``).
+Holds the allowed range of every key. A fault names the key by its path, the wrong value and the
+allowed values; the message catalogue has the sentences (``error-policy_refused``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,18 +14,18 @@ from msgspec import Struct
 from entraide.types import JobClass
 from entraide_scheduler.core import policy as p
 
-MOST = 1_000_000_000_000  # no number of a policy is beyond it: in uWh it still is a 64-bit integer
+MOST = 1_000_000_000_000  # upper bound of every number: in uWh it still fits 64 bits
 COOPS_MAX = 10_000
-QUOTAS_MAX = 10_000  # of one co-op, its projects' and keys' among them
+QUOTAS_MAX = 10_000  # of one co-op, with those of its projects and keys
 
 
 class PolicyFault(Struct, frozen=True):
-    """One thing that is wrong with a policy.
+    """One fault of a policy.
 
     Attributes:
-        key: path of what is wrong (``coops.boreale.quotas.1.limit``).
-        fault: stable code of what is wrong with it.
-        values: the value and the bounds in the sentence.
+        key: path of the faulty key (``coops.boreale.quotas.1.limit``).
+        fault: stable code of the fault.
+        values: the wrong value and the bounds, for the sentence.
     """
 
     key: str
@@ -34,7 +34,7 @@ class PolicyFault(Struct, frozen=True):
 
 
 class AllowedRange(Struct, frozen=True):
-    """Which numbers are allowed: from ``low`` to ``high``, ends that are open not among them."""
+    """The numbers from ``low`` to ``high``; an open end is excluded."""
 
     low: float
     high: float = MOST
@@ -42,13 +42,13 @@ class AllowedRange(Struct, frozen=True):
     open_high: bool = False
 
     def holds(self, value: float) -> bool:
-        """Tells whether a number lies in the range; none that is not finite does."""
+        """Tells whether a number lies in the range; infinities and NaN never do."""
         above = value > self.low if self.open_low else value >= self.low
         below = value < self.high if self.open_high else value <= self.high
         return above and below
 
     def fault(self, value: float) -> str:
-        """Returns the code of what is wrong with a number outside."""
+        """Returns the fault code of a number outside the range."""
         if value > self.high >= MOST:
             return "most"
         if self.high >= MOST:
@@ -135,27 +135,27 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
 
 
 def find_faults(policy: p.Policy) -> tuple[PolicyFault, ...]:
-    """Returns what is wrong with a policy; empty when it is sound."""
+    """Returns the faults of a policy; none if it is valid."""
     return (
-        *_of_numbers(policy, ""),
-        *_of_names(policy),
-        *_of_coops(policy),
-        *_of_classes(policy),
-        *_of_timing(policy.timing),
+        *_number_faults(policy, ""),
+        *_name_faults(policy),
+        *_coop_faults(policy),
+        *_class_faults(policy),
+        *_timing_faults(policy.timing),
     )
 
 
-def _of_numbers(struct: Any, path: str) -> Iterator[PolicyFault]:
-    """Looks at every number of a struct and of the structs in it."""
+def _number_faults(struct: Any, path: str) -> Iterator[PolicyFault]:
+    """Checks every number of a struct and of the structs within it."""
     ranges = RANGES.get(type(struct), {})
     for name in struct.__struct_fields__:
         value, key = getattr(struct, name), f"{path}{name}"
         allowed = ranges.get(name)
         if isinstance(value, Struct):
-            yield from _of_numbers(value, f"{key}.")
+            yield from _number_faults(value, f"{key}.")
         elif isinstance(value, tuple):
             for number, item in enumerate(value, 1):
-                yield from _of_numbers(item, f"{key}.{_name(item, number)}.")
+                yield from _number_faults(item, f"{key}.{_name(item, number)}.")
         elif allowed is not None and value is not None and not allowed.holds(value):
             shown = value if isfinite(value) else str(value)
             bounds = {"value": shown, "low": allowed.low, "high": allowed.high}
@@ -163,25 +163,25 @@ def _of_numbers(struct: Any, path: str) -> Iterator[PolicyFault]:
 
 
 def _name(item: Any, number: int) -> str:
-    """What an item of a list is called in a path: by its own name, else by its place."""
+    """Returns the name of a list's item in a path: its own name, else its position from 1."""
     if isinstance(item, p.CoopTerms):
         return item.coop or str(number)
     return item.job_class.value if isinstance(item, p.ClassTerms) else str(number)
 
 
-def _of_names(policy: p.Policy) -> Iterator[PolicyFault]:
+def _name_faults(policy: p.Policy) -> Iterator[PolicyFault]:
     if not policy.version:
         yield PolicyFault("version", "empty")
-    seen: dict[str, None] = {}
+    names: dict[str, None] = {}
     for number, terms in enumerate(policy.coops, 1):
         if not terms.coop:
             yield PolicyFault(f"coops.{number}.coop", "empty")
-        elif terms.coop in seen:
+        elif terms.coop in names:
             yield PolicyFault("coops", "twice", {"value": terms.coop})
-        seen[terms.coop] = None
+        names[terms.coop] = None
 
 
-def _of_coops(policy: p.Policy) -> Iterator[PolicyFault]:
+def _coop_faults(policy: p.Policy) -> Iterator[PolicyFault]:
     if len(policy.coops) > COOPS_MAX:
         yield PolicyFault("coops", "too_many", {"value": len(policy.coops), "high": COOPS_MAX})
     for terms in policy.coops:
@@ -189,10 +189,10 @@ def _of_coops(policy: p.Policy) -> Iterator[PolicyFault]:
         if len(terms.quotas) > QUOTAS_MAX:
             yield PolicyFault(path, "too_many", {"value": len(terms.quotas), "high": QUOTAS_MAX})
         for number, quota in enumerate(terms.quotas, 1):
-            yield from _of_quota(quota, f"{path}.{number}")
+            yield from _quota_faults(quota, f"{path}.{number}")
 
 
-def _of_quota(quota: p.Quota, path: str) -> Iterator[PolicyFault]:
+def _quota_faults(quota: p.Quota, path: str) -> Iterator[PolicyFault]:
     timeless = quota.kind is p.QuotaKind.JOBS_IN_FLIGHT
     if timeless and quota.period is not p.Period.NONE:
         yield PolicyFault(f"{path}.period", "no_period", {"value": quota.period.value})
@@ -202,7 +202,7 @@ def _of_quota(quota: p.Quota, path: str) -> Iterator[PolicyFault]:
         yield PolicyFault(path, "two_owners", {"value": f"{quota.project}, {quota.key}"})
 
 
-def _of_classes(policy: p.Policy) -> Iterator[PolicyFault]:
+def _class_faults(policy: p.Policy) -> Iterator[PolicyFault]:
     present = [terms.job_class for terms in policy.classes]
     for job_class in JobClass:
         times = present.count(job_class)
@@ -211,7 +211,7 @@ def _of_classes(policy: p.Policy) -> Iterator[PolicyFault]:
             yield PolicyFault("classes", fault, {"value": job_class.value})
 
 
-def _of_timing(timing: p.Timing) -> Iterator[PolicyFault]:
+def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
     if timing.lost_after_s <= timing.suspect_after_s:
         values: dict[str, str | int | float] = {
             "value": timing.lost_after_s,

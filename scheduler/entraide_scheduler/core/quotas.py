@@ -1,10 +1,10 @@
 """Quotas: hard limits per co-op, project and key.
 
-Decides whether a reservation fits and when it may be tried again. Tokens, requests and jobs in
-flight are reserved at admission: what is reserved and used of them never exceeds a limit. Energy
-and carbon are reserved at placement by what is predicted and counted by what was used, beyond the
-promise too: physics is not bounded by one. A job counts in the period in which it was reserved.
-It refuses to know the calendar: the shell says when a period begins and ends.
+Answers whether a reservation fits, and when to try again. Tokens, requests and jobs in flight are
+reserved at admission; the sum of reserved and used amounts never exceeds a limit. Energy and carbon
+are reserved at placement by prediction and counted in full by measurement, so measured amounts can
+exceed a limit by the prediction's error. A job counts in the period in which it was reserved. The
+shell's calendar says when a period begins and ends.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ CODES: Mapping[QuotaKind, str] = MappingProxyType(
     }
 )
 
-# How many of what is counted (uWh, ug) make one of what a quota is written in.
+# Counted units (uWh, ug) per unit in which a quota is written (Wh, g).
 PER_UNIT: Mapping[QuotaKind, int] = MappingProxyType(
     {
         QuotaKind.TOKENS: 1,
@@ -46,7 +46,7 @@ AT_PLACEMENT = (QuotaKind.ENERGY_WH, QuotaKind.CARBON_G)
 
 
 class QuotaName(NamedTuple):
-    """Which quota of a co-op."""
+    """Identity of a quota: its owner within a co-op, what it counts, and its period."""
 
     coop: str
     project: str
@@ -56,7 +56,7 @@ class QuotaName(NamedTuple):
 
 
 class QuotaUsage(Struct):
-    """One quota in one period, in tokens, jobs, uWh or ug."""
+    """Used and reserved amounts of one quota in one period: tokens, jobs, uWh or ug."""
 
     serial: int
     used: int = 0
@@ -64,7 +64,7 @@ class QuotaUsage(Struct):
 
 
 class QuotasState(Struct, frozen=True, array_like=True):
-    """The books as a snapshot holds them."""
+    """Quota usage as a snapshot holds it."""
 
     books: list[tuple[QuotaName, QuotaUsage]]
     ends: dict[Period, float]
@@ -74,13 +74,13 @@ class QuotasState(Struct, frozen=True, array_like=True):
 
 
 class Shortage(Struct, frozen=True):
-    """A reservation that did not fit.
+    """A quota that a reservation exceeds.
 
     Attributes:
-        quota: which limit.
-        left, needed: what was left of it and what was asked for, in the unit of the quota.
-        never: whether the request does not fit into the whole quota.
-        ends_at: when its period ends; None when it has none or nobody has said.
+        quota: the limit.
+        left, needed: remaining and requested amount, in the quota's unit.
+        never: whether the request exceeds even the unused quota.
+        ends_at: end of its period, seconds since the epoch; None without a period or if unknown.
     """
 
     quota: Quota
@@ -91,7 +91,7 @@ class Shortage(Struct, frozen=True):
 
 
 class QuotaLimit(NamedTuple):
-    """A quota in force, its name and its limit as it is counted."""
+    """A quota in force, its identity, and its limit in counted units."""
 
     quota: Quota
     name: QuotaName
@@ -99,12 +99,12 @@ class QuotaLimit(NamedTuple):
 
 
 class Quotas:
-    """The books of all quotas in their present period; each is made when it is first used.
+    """Usage of all quotas in their present period; an entry is made at its first reservation.
 
     Attributes:
-        books: those in use; there are never more than the policy has quotas.
-        ends: when the present period of each kind ends.
-        lent: what co-ops lend, see ``lending``.
+        books: usage by quota, at most one entry for each quota of the policy.
+        ends: end of the present period of each kind, seconds since the epoch.
+        lent: energy that co-ops lend, see ``lending``.
     """
 
     def __init__(self) -> None:
@@ -116,73 +116,73 @@ class Quotas:
         self._limited: frozenset[str] = frozenset()
 
     def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
-        """Takes the members' terms; books of quotas that stay go on."""
+        """Sets the limits; the usage of quotas that remain is kept."""
         limits: dict[tuple[str, str, str], list[QuotaLimit]] = {}
         for limit in _strictest(coops):
             limits.setdefault(limit.name[:3], []).append(limit)
-        self._limits = {owner: tuple(found) for owner, found in limits.items()}
+        self._limits = {owner: tuple(owned) for owner, owned in limits.items()}
         self._limited = frozenset(coop for coop, _, _ in limits)
-        agreed = {limit.name for found in limits.values() for limit in found}
+        agreed = {limit.name for owned in limits.values() for limit in owned}
         self.books = {name: book for name, book in self.books.items() if name in agreed}
         self.lent.apply_policy(coops)
 
     def begin_period(self, period: Period, ends_at: float) -> None:
-        """Begins a period: its quotas are whole again; holds of the old one count no more."""
+        """Begins a period: resets its quotas and drops the reservations of the old period."""
         self.ends[period] = ends_at
         self.books = {name: book for name, book in self.books.items() if name.period is not period}
         if period is Period.DAY:
             self.lent.begin_day()
 
     def of(self, coop: str) -> list[tuple[Quota, QuotaUsage]]:
-        """Returns a co-op's quotas, its projects' and keys' too, with their books."""
-        found = [
+        """Returns a co-op's quotas, those of its projects and keys included, with their usage."""
+        limits = [
             limit for owner in self._limits if owner[0] == coop for limit in self._limits[owner]
         ]
-        return [(limit.quota, self.books.get(limit.name) or QuotaUsage(0)) for limit in found]
+        return [(limit.quota, self.books.get(limit.name) or QuotaUsage(0)) for limit in limits]
 
     def tokens_left(self, facts: RequestFacts) -> int | None:
-        """Returns how many tokens a request's owner may still reserve; None without a limit."""
+        """Returns the tokens that a request's owner can still reserve; None without a limit."""
         return self._left(facts, QuotaKind.TOKENS)
 
     def room(self, facts: RequestFacts) -> tuple[int | None, int | None]:
-        """Returns what is left of a job's owner's energy, uWh, and carbon, ug.
+        """Returns the remaining energy, uWh, and carbon, ug, of a job's owner.
 
-        The strictest of its co-op's, its project's and its key's quotas; None without a limit,
-        negative when more was used than there was.
+        Each is the least over the quotas of its co-op, project and key; None without a limit,
+        negative if the limit was exceeded.
         """
         return self._left(facts, QuotaKind.ENERGY_WH), self._left(facts, QuotaKind.CARBON_G)
 
     def is_metered(self, facts: RequestFacts) -> bool:
-        """Tells whether a quota of energy or carbon counts for a request."""
+        """Tells whether a quota of energy or carbon limits a request."""
         return any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts))
 
     def exhausted(self, facts: RequestFacts) -> Shortage | None:
-        """Returns the first quota of energy or carbon of which nothing is left; None without."""
+        """Returns the first used-up quota of energy or carbon; None if there is none."""
         return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))
 
     def shortage(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
-        """Returns the first quota that amounts do not fit into; None when they fit all.
+        """Returns the first quota that the amounts exceed; None if they fit all.
 
-        Kinds that are not among the amounts are not looked at.
+        Kinds that are absent from the amounts are not checked.
         """
         return self._short(facts, amounts)
 
     def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
-        """Reserves for a job that fits (see ``shortage``); returns what it holds."""
+        """Reserves amounts that fit (see ``shortage``); returns the reservations."""
         assert self._short(facts, amounts) is None, "reserved beyond a quota"
         return self._hold(facts, amounts)
 
     def reserve_at_placement(
         self, facts: RequestFacts, energy_uwh: int, carbon_ug: int
     ) -> tuple[Hold, ...]:
-        """Reserves what a placement is predicted to take; the caller has asked for the room."""
+        """Reserves the predicted energy and carbon of a placement, which the caller has checked."""
         return self._hold(facts, {QuotaKind.ENERGY_WH: energy_uwh, QuotaKind.CARBON_G: carbon_ug})
 
     def settle(self, coop: str, holds: tuple[Hold, ...], used: Amounts) -> None:
-        """Turns a co-op's holds into what was used, and gives the rest back.
+        """Replaces a co-op's reservations by the used amounts and releases the rest.
 
-        Tokens count up to what was reserved: a node that reports more than the bound allowed must
-        not push a co-op over its limit. Energy and carbon count in full.
+        Tokens count up to the reserved amount, so that a node that reports more cannot push a
+        co-op over its limit. Energy and carbon count in full.
         """
         for hold in holds:
             name = QuotaName(coop, hold.project, hold.key, hold.kind, hold.period)
@@ -200,7 +200,7 @@ class Quotas:
                 book.used += min(hold.amount, amount)
 
     def dump(self) -> QuotasState:
-        """Returns the books for a snapshot."""
+        """Returns the usage for a snapshot."""
         return QuotasState(
             list(self.books.items()),
             self.ends,
@@ -210,23 +210,23 @@ class Quotas:
         )
 
     def load(self, state: QuotasState) -> None:
-        """Takes the books of a snapshot; the terms come with the policy."""
+        """Loads the usage of a snapshot; the limits come with the policy."""
         self.books = {QuotaName(*name): book for name, book in state.books}
         self.ends = state.ends
         self.lent.load(state.lent, state.lent_day)
         self._serial = state.serial
 
     def _of(self, facts: RequestFacts) -> tuple[QuotaLimit, ...]:
-        """Returns the limits on a request: its co-op's, its project's, its key's."""
+        """Returns the limits of a request: of its co-op, its project and its key."""
         limits, coop = self._limits, facts.coop
         if coop not in self._limited:
             return ()
-        found = limits.get((coop, "", ""), ())
+        applying = limits.get((coop, "", ""), ())
         if facts.project:
-            found += limits.get((coop, facts.project, ""), ())
+            applying += limits.get((coop, facts.project, ""), ())
         if facts.key:
-            found += limits.get((coop, "", facts.key), ())
-        return found
+            applying += limits.get((coop, "", facts.key), ())
+        return applying
 
     def _left_of(self, limit: QuotaLimit) -> int:
         book = self.books.get(limit.name)
@@ -267,13 +267,13 @@ class Quotas:
 
 
 def to_quota_unit(kind: QuotaKind, amount: int) -> float:
-    """Returns an amount as it is counted in the unit that its quota is written in."""
+    """Converts a counted amount to the unit in which its quota is written."""
     unit = PER_UNIT[kind]
     return amount if unit == 1 else amount / unit
 
 
 def _strictest(coops: tuple[CoopTerms, ...]) -> list[QuotaLimit]:
-    """Of quotas of one owner, one kind and one period, the lowest counts."""
+    """Returns the lowest quota of each owner, kind and period."""
     kept: dict[QuotaName, QuotaLimit] = {}
     for terms in coops:
         for quota in terms.quotas:

@@ -1,13 +1,10 @@
-"""Recording: a journal as a thing of its own, from which a life of the core can be had again.
+"""Recording: encodes a journal from which the core's decisions can be replayed exactly.
 
-A recording is a head (a snapshot and where it stands), a line for each event since, and a tail. It
-decides how these are written as bytes, and what proves that a replay is exact: a chain of digests
-over each event with the commands that followed it. It refuses to know files and stores, and
-whether a recording was made by a live pool.
-
-In bytes it is ``MAGIC``, then each part as MessagePack behind its length (4 bytes, big-endian).
-The tail's seal is over all bytes before it: a recording that was cut or altered is known for one
-before anything is replayed. What is recorded are the core's own events: facts, never a text.
+A recording has a head (a snapshot and its position), one line for each later event, and a tail. A
+chain of digests (BLAKE2b, RFC 7693) over each event and the commands that followed proves that a
+replay is exact. Bytes: ``MAGIC``, then each part as MessagePack after its length (4 bytes,
+big-endian). The tail's seal covers all bytes before it, so a cut or altered recording is detected
+before a replay begins. Recorded events hold facts of requests, never their text.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,10 +30,10 @@ class RecordingHead(Struct, frozen=True, array_like=True, tag="head"):
     """Where a recording begins.
 
     Attributes:
-        version: of Entraide, whose decisions are recorded.
+        version: version of Entraide that made the decisions.
         core: ``Core.snapshot()``.
-        event_id, at: of the last event before the first line.
-        digest: the chain up to there.
+        event_id, at: identifier and time of the last event before the first line.
+        digest: digest of the chain up to that event.
     """
 
     version: str
@@ -47,14 +44,14 @@ class RecordingHead(Struct, frozen=True, array_like=True, tag="head"):
 
 
 class RecordedEvent(Struct, frozen=True, array_like=True, tag="line", gc=False):
-    """One event as the live driver wrote it, and the chain of digests up to and with it."""
+    """One event as the live driver encoded it, and the digest of the chain including it."""
 
     event: bytes
     digest: bytes
 
 
 class RecordingTail(Struct, frozen=True, array_like=True, tag="tail"):
-    """The end: how many lines there are, and the seal over all bytes before."""
+    """The end: the number of lines, and the seal over all bytes before it."""
 
     lines: int
     seal: bytes
@@ -67,7 +64,7 @@ _events: MsgpackDecoder[Event] = MsgpackDecoder(Event)
 
 
 class UnreadableRecording(Exception):
-    """What was read is no whole recording.
+    """The bytes are not a complete, unaltered recording.
 
     Attributes:
         code: ``no_file``, ``no_journal``, ``cut`` or ``altered``.
@@ -79,18 +76,18 @@ class UnreadableRecording(Exception):
 
 
 def next_digest(before: bytes, event: bytes, commands: Sequence[Command]) -> bytes:
-    """Returns the chain of digests with one more event and the commands that followed it."""
-    found = blake2b(before, digest_size=DIGEST_BYTES)
-    found.update(event)
-    found.update(_encode(commands))
-    return found.digest()
+    """Returns the digest of the chain extended by an event and the commands that followed."""
+    chain = blake2b(before, digest_size=DIGEST_BYTES)
+    chain.update(event)
+    chain.update(_encode(commands))
+    return chain.digest()
 
 
 def event_of(line: RecordedEvent) -> Event:
-    """Returns a line's event.
+    """Decodes a line's event.
 
     Raises:
-        msgspec.DecodeError: it is none that this version knows.
+        msgspec.DecodeError: this version does not know the event.
     """
     return _events.decode(line.event)
 
@@ -111,10 +108,11 @@ def read_parts(blocks: Iterable[bytes]) -> Iterator[Part]:
     """Yields the parts of a recording: its head, its lines, its tail.
 
     Args:
-        blocks: its bytes in order, cut anywhere.
+        blocks: the bytes of the recording in order, in blocks of any size.
 
     Raises:
-        Unreadable: it is none, it was cut, or it was altered; the last is known at its end.
+        UnreadableRecording: the bytes are no recording, are cut, or are altered; an alteration may
+            be detected only at the end.
     """
     seal = blake2b(digest_size=SEAL_BYTES)
     source = _Source(blocks)
@@ -156,23 +154,23 @@ def _packed(part: Part) -> bytes:
 
 
 class _Source:
-    """Bytes that come in blocks, taken in other sizes."""
+    """A stream of blocks that is read in other sizes."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
         self._rest = memoryview(b"")
 
     def take(self, size: int) -> bytes:
-        """Returns so many bytes, or all that are left."""
+        """Returns ``size`` bytes, or all remaining bytes if there are fewer."""
         if len(self._rest) >= size:
             taken, self._rest = self._rest[:size], self._rest[size:]
             return bytes(taken)
-        found = bytearray(self._rest)
+        buffer = bytearray(self._rest)
         self._rest = memoryview(b"")
         for block in self._blocks:
-            need = size - len(found)
-            found += block[:need]
-            if len(found) == size:
+            need = size - len(buffer)
+            buffer += block[:need]
+            if len(buffer) == size:
                 self._rest = memoryview(block)[need:]
                 break
-        return bytes(found)
+        return bytes(buffer)

@@ -1,8 +1,9 @@
-"""Books: how a job ends and what it comes to.
+"""Settlement: ends jobs and books what their runs used.
 
-Decides what of a quota goes back, what is charged in the end and which lines the ledger gets. A
-run that never reports is settled by what is known, marked estimated. It refuses to know why a job
-ends; ``leases`` and ``node_lifecycle`` do.
+Input: a lease and the usage that its node reported, or nothing where the node never reported; the
+usage is then estimated and marked so. Output: ledger lines, quota bookings, the fair queue's
+charge, the lender's credit, and a ``Settle`` command. Each run is settled exactly once. ``leases``
+and ``node_lifecycle`` decide when a job ends.
 """
 
 from entraide.types import Basis, JobState, Usage
@@ -23,8 +24,8 @@ from entraide_scheduler.core.usage_limits import (
     no_less_than_shown,
 )
 
-# A snapshot holds them, so they are few: the shell's store keeps what people ask for later.
-ENDED_KEPT = 10_000  # ended jobs, however young
+# Every snapshot holds ended jobs, so few are kept; the shell's store keeps the rest.
+ENDED_KEPT = 10_000  # ended jobs, whatever their age
 EXPLANATIONS_KEPT = 256  # of ended jobs
 
 
@@ -37,7 +38,7 @@ def end_job(
     epoch: int = 0,
     values: Values | None = None,
 ) -> None:
-    """Ends a job: tells its gateway and gives back what it still holds of the quotas."""
+    """Ends a job: notifies its gateway and returns its quota reservations."""
     facts = job.facts
     job.step(trigger)
     job.code, job.ended_at = code, state.now
@@ -54,14 +55,14 @@ def end_job(
 
 
 def take_tokens(job: Job) -> tuple[Hold, ...]:
-    """Takes a job's hold on tokens from it, for its run to be settled with."""
+    """Removes and returns a job's reservations of tokens; its run is settled with them."""
     tokens = tuple(hold for hold in job.holds if hold.kind is QuotaKind.TOKENS)
     job.holds = tuple(hold for hold in job.holds if hold.kind is not QuotaKind.TOKENS)
     return tokens
 
 
 def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> None:
-    """Writes the books of one run: ledger, quota, fair share; the lease brings the hold."""
+    """Books one run in the ledger, the quotas and the fair queue, by the holds of its lease."""
     terms = lease.terms
     settlement = carbon.settle(terms, usage)
     lines = state.ledger.clamp_to_limits(ledger.entries(terms, usage, settlement))
@@ -85,21 +86,21 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
 
 
 def add_credit(state: State, lender: str, virtual_tokens: float) -> None:
-    """Counts what other co-ops were billed for on a co-op's nodes towards its credit."""
+    """Adds what other co-ops were charged on a lender's nodes to the lender's credit."""
     credit = state.policy.fair_share.credit
     state.credits.add_gift(lender, virtual_tokens, state.now, credit)
     state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
 
 
 def refresh_credits(state: State) -> None:
-    """Lets each co-op's credit count as it stands now: it fades while nothing is given."""
+    """Updates every co-op's weight by its credit, which decays while the co-op gives nothing."""
     credit = state.policy.fair_share.credit
     for lender in state.credits.gifts:
         state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
 
 
 def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
-    """Replaces what a lender promised for a run by what it used; what was left over is lent on."""
+    """Replaces a run's predicted lent energy by the energy it used; the rest can be lent again."""
     lender, promised_uwh = lease.terms.lender, lease.expected.energy_uwh
     if state.quotas.lent.settle(
         lender, lease.lent_day, promised_uwh=promised_uwh, used_uwh=used_uwh
@@ -108,12 +109,13 @@ def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
 
 
 def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
-    """Returns what is billed of a report, and whether it stayed within its lease.
+    """Returns the usage to bill for a report, and whether the report stayed within its lease.
 
-    Counts below zero, or times that are no numbers, would turn the books around: the pool's own
-    estimate takes their place. What is beyond the lease marks the node. Fewer output tokens than
-    the run's progress had shown mark nobody: an engine that tells no count while it runs is counted
-    by its events, and may send several for one token. The shown tokens are billed.
+    A report with negative counts or with times that are not numbers is replaced by the pool's own
+    estimate. Usage beyond the lease is recorded as a violation of the node. Fewer output tokens
+    than the run's progress had shown are no violation: the tokens of an engine that reports no
+    count while it runs are counted by its events, and several events may carry one token. The
+    shown tokens are billed.
     """
     if not _is_sound(usage):
         return estimate_usage(state, lease), False
@@ -125,7 +127,7 @@ def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool
 
 
 def grant_of(state: State, lease: Lease) -> UsageGrant:
-    """Returns the most that a run may have used by now."""
+    """Returns the upper bound of what a run can have used by now."""
     peak_w = state.fleet.nodes[lease.terms.node].peak_w
     energy_uwh = energy_limit_uwh(peak_w, state.now - lease.terms.placed_at)
     return UsageGrant(lease.input_tokens_max, lease.output_tokens_max, energy_uwh)
@@ -145,15 +147,17 @@ def _is_sound(usage: Usage) -> bool:
 
 
 def estimate_usage(state: State, lease: Lease) -> Usage:
-    """Returns what a run has used by its progress and its node's rates, within its lease."""
+    """Returns a run's usage, estimated by its progress and its node's rates, within its lease."""
     node = state.fleet.nodes[lease.terms.node]
     replica = node.replicas.get(lease.terms.model)
     energy_prefill_uwh = energy_decode_uwh = 0
     if replica is not None:
-        pace = node.loads[lease.terms.model].pace
-        energy_prefill_uwh = round_half_up(lease.expected.input_tokens * pace.prefill_uwh_per_token)
-        energy_decode_uwh = round_half_up(lease.output_tokens * (pace.step_uwh + pace.token_uwh))
-    known = Usage(
+        model = node.loads[lease.terms.model].pace
+        energy_prefill_uwh = round_half_up(
+            lease.expected.input_tokens * model.prefill_uwh_per_token
+        )
+        energy_decode_uwh = round_half_up(lease.output_tokens * (model.step_uwh + model.token_uwh))
+    estimate = Usage(
         input_tokens=lease.expected.input_tokens,
         cached_tokens=0,
         output_tokens=lease.output_tokens,
@@ -164,11 +168,11 @@ def estimate_usage(state: State, lease: Lease) -> Usage:
         ttft_s=0.0,
         run_s=state.now - lease.terms.placed_at,
     )
-    return limit_usage(known, grant_of(state, lease), UsageEstimate())[0]
+    return limit_usage(estimate, grant_of(state, lease), UsageEstimate())[0]
 
 
 def forget_old_jobs(state: State) -> None:
-    """Forgets ended jobs that were kept long enough, oldest first, and old explanations."""
+    """Removes ended jobs older than ``job_kept_s``, oldest first, and the oldest explanations."""
     kept_s = state.policy.timing.job_kept_s
     while state.ended:
         oldest = next(iter(state.ended.values()))

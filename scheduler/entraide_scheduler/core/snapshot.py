@@ -1,7 +1,8 @@
-"""Snapshot: the whole state as bytes, and back.
+"""Snapshot: encodes the core's whole state as bytes, and decodes it.
 
-Only what cannot be made again from the rest is written: indices, counts and heaps are rebuilt. The
-bytes are MessagePack of one frozen struct; the version stands first, and another one is refused.
+Only facts that cannot be derived from others are written; indices, counts and heaps are rebuilt.
+The bytes are MessagePack of one frozen struct, whose first field is the format's version; another
+version is refused.
 """
 
 from collections import OrderedDict
@@ -36,7 +37,7 @@ VERSION = 6
 
 
 class Snapshot(Struct, frozen=True, array_like=True):
-    """The state as it is written."""
+    """The state in its encoded form."""
 
     version: int
     now: float
@@ -62,18 +63,18 @@ class Snapshot(Struct, frozen=True, array_like=True):
     catalogue: Catalogue
     demand: DemandState
     quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
-    credits_in_tokens: bool = False  # before it was there they counted microwatt-hours
+    credits_in_tokens: bool = False  # without this field, credits count microwatt-hours
     key_exits: dict[str, KeyExits] = {}
 
 
 class _Head(Struct, frozen=True, array_like=True):
-    """The first field alone: what follows may be another version's."""
+    """The first field alone: the following fields may be of another version."""
 
     version: int
 
 
 def write(state: State) -> bytes:
-    """Returns the state as bytes."""
+    """Encodes the state."""
     return msgspec.msgpack.encode(
         Snapshot(
             version=VERSION,
@@ -107,56 +108,56 @@ def write(state: State) -> bytes:
 
 
 def read(data: bytes) -> State:
-    """Returns the state that was written.
+    """Decodes the state.
 
     Raises:
-        msgspec.DecodeError: the bytes are no snapshot.
-        msgspec.ValidationError: they are one of another version.
+        msgspec.DecodeError: the bytes are not a snapshot.
+        msgspec.ValidationError: the snapshot is of another version.
     """
     if decode_msgpack(data, type=_Head).version != VERSION:
         raise msgspec.ValidationError(f"not a snapshot of version {VERSION}")
-    kept = decode_msgpack(data, type=Snapshot)
+    snapshot = decode_msgpack(data, type=Snapshot)
     state = State()
-    state.now = kept.now
-    state.incarnation = kept.incarnation
-    state.arrivals, state.placements = kept.arrivals, kept.placements
-    state.quotas.load(kept.quotas)
-    state.quarantines.senders = kept.quarantines
-    state.apply_policy(kept.policy)
-    state.fleet.replica_index.grid.update(kept.grid)
-    state.fleet.restore(kept.nodes, kept.now)
-    state.model_aliases.set_catalogue(kept.catalogue)
-    state.demand.load(kept.demand)
-    state.ledger.balances = kept.balances
-    state.ledger.corrections = dict.fromkeys(kept.corrections)
-    terms = kept.policy.fair_share.credit
-    in_tokens = kept.credits_in_tokens
-    state.credits.gifts = kept.credits if in_tokens else from_energy(kept.credits, terms)
-    state.length_predictor.load(kept.habits)
-    state.prefix_cache.load(kept.prefixes)
-    state.shift_planner.forecast.load(kept.outlook)
-    for kind, name, at in kept.deadlines:
+    state.now = snapshot.now
+    state.incarnation = snapshot.incarnation
+    state.arrivals, state.placements = snapshot.arrivals, snapshot.placements
+    state.quotas.load(snapshot.quotas)
+    state.quarantines.senders = snapshot.quarantines
+    state.apply_policy(snapshot.policy)
+    state.fleet.replica_index.grid.update(snapshot.grid)
+    state.fleet.restore(snapshot.nodes, snapshot.now)
+    state.model_aliases.set_catalogue(snapshot.catalogue)
+    state.demand.load(snapshot.demand)
+    state.ledger.balances = snapshot.balances
+    state.ledger.corrections = dict.fromkeys(snapshot.corrections)
+    terms = snapshot.policy.fair_share.credit
+    in_tokens = snapshot.credits_in_tokens
+    state.credits.gifts = snapshot.credits if in_tokens else from_energy(snapshot.credits, terms)
+    state.length_predictor.load(snapshot.habits)
+    state.prefix_cache.load(snapshot.prefixes)
+    state.shift_planner.forecast.load(snapshot.outlook)
+    for kind, name, at in snapshot.deadlines:
         state.deadlines.set(kind, name, at)
-    state.jobs = {job.facts.job: job for job in kept.jobs}
-    state.ended = OrderedDict((job.facts.job, job) for job in kept.ended)
-    state.explained = OrderedDict.fromkeys(kept.explained)
-    state.leases = {lease.terms.job: lease for lease in kept.leases}
-    state.key_exits = kept.key_exits
+    state.jobs = {job.facts.job: job for job in snapshot.jobs}
+    state.ended = OrderedDict((job.facts.job, job) for job in snapshot.ended)
+    state.explained = OrderedDict.fromkeys(snapshot.explained)
+    state.leases = {lease.terms.job: lease for lease in snapshot.leases}
+    state.key_exits = snapshot.key_exits
     exclusive_retry.restore(state)
-    waiting = [job for job in kept.jobs if job.state is JobState.QUEUED]
+    waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:
-        if kept.queue.blocked is None:
+        if snapshot.queue.blocked is None:
             job.shape = admission.shape_of(state, job)
         carbon_shifting.add_waiting(state, job)
-    _fill_shapes(state, kept.leases)
-    runs = [(lease.bill, lease.shape) for lease in kept.leases]
-    fair_queue_state.load(state.queue, kept.queue, waiting, runs)
+    _fill_shapes(state, snapshot.leases)
+    runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
+    fair_queue_state.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
     return state
 
 
 def _fill_shapes(state: State, leases: list[Lease]) -> None:
-    """Gives the leases of a snapshot from before they kept shapes those of their jobs."""
+    """Sets the shapes of leases from an older snapshot to their jobs' shapes."""
     for lease in leases:
         job = state.job(lease.terms.job)
         if lease.shape is None and lease.bill.own is None and job is not None:

@@ -1,10 +1,9 @@
-"""Usage limits: how far a node's report of a run is believed, by the run's lease alone.
+"""Usage limits: bounds a node's usage report by the grant of the run's lease.
 
-A lease grants tokens, and its machine can draw so much power: 1.5 times the peak that the hardware
-catalogue gives for its device, over the run's time by the scheduler's clock. What a report says
-beyond that is not billed: the least of the grant, the report and the pool's own estimate is. Nor
-does a report take back output tokens that the run's progress had shown. It refuses to know what
-becomes of the node.
+A lease grants input and output tokens. The machine's energy is bounded by 1.5 times the peak power
+of its device in the hardware catalogue, times the run's duration by the scheduler's clock. Where a
+report exceeds its grant, the least of grant, report and the pool's own estimate is billed. A report
+never lowers the output tokens that the run's progress had shown.
 """
 
 import msgspec
@@ -14,7 +13,7 @@ from entraide.types import Basis, Usage
 from entraide.units import uwh_from_joules
 from entraide_scheduler.core.amount_limits import ENERGY_MAX_UWH, clamp_amount
 
-ENERGY_FACTOR = 1.5  # of the catalogue's peak power: a meter, a power supply and a clock may stray
+ENERGY_FACTOR = 1.5  # times the catalogue's peak power: tolerance of meter, power supply and clock
 
 INPUT = "report_input_tokens"
 OUTPUT = "report_output_tokens"
@@ -23,11 +22,11 @@ TOKEN_CODES = frozenset({INPUT, OUTPUT})
 
 
 class UsageGrant(Struct, frozen=True):
-    """The most that a run may have used.
+    """Upper bound of what a run can have used.
 
     Attributes:
-        input_tokens, output_tokens: of all its answers.
-        energy_uwh: of its machine.
+        input_tokens, output_tokens: summed over all choices.
+        energy_uwh: energy of its machine, microwatt-hours.
     """
 
     input_tokens: int
@@ -36,18 +35,18 @@ class UsageGrant(Struct, frozen=True):
 
 
 class UsageEstimate(Struct, frozen=True):
-    """What the pool itself expects of a run's tokens, from bytes; None where it knows nothing."""
+    """The pool's own token counts of a run, estimated from bytes; None where unknown."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
 
 
 def energy_limit_uwh(peak_w: float, run_s: float) -> int:
-    """Returns the most energy that a machine can have used in a time, microwatt-hours.
+    """Returns the upper bound of a machine's energy over a duration, microwatt-hours.
 
     Args:
-        peak_w: its peak by the catalogue; 0 where nobody knows.
-        run_s: the time.
+        peak_w: peak power by the hardware catalogue, watts; 0 where unknown.
+        run_s: duration, seconds.
     """
     if peak_w <= 0.0:
         return ENERGY_MAX_UWH
@@ -58,12 +57,12 @@ def energy_limit_uwh(peak_w: float, run_s: float) -> int:
 def limit_usage(
     usage: Usage, grant: UsageGrant, estimate: UsageEstimate
 ) -> tuple[Usage, tuple[str, ...]]:
-    """Returns what is billed of a report, and the stable codes of what went beyond the grant.
+    """Returns the usage to bill, and the stable codes of the fields that exceeded the grant.
 
     Args:
-        usage: as reported, no count below zero.
-        grant: of the lease.
-        estimate: counts where the report is beyond the grant.
+        usage: as reported; no count is negative.
+        grant: the upper bound by the lease.
+        estimate: used where the report exceeds the grant.
     """
     codes = []
     changes: dict[str, int | Basis] = {}
@@ -89,11 +88,11 @@ def limit_usage(
 
 
 def no_less_than_shown(usage: Usage, shown_tokens: int) -> Usage:
-    """Returns a report with at least the output tokens that the run's progress had shown.
+    """Raises a report's output tokens to the count that the run's progress had shown.
 
     Args:
-        usage: within its grant.
-        shown_tokens: the most output tokens of any progress, within the grant too.
+        usage: the report, within its grant.
+        shown_tokens: largest count in any progress message, within the grant too.
     """
     if usage.output_tokens >= shown_tokens:
         return usage

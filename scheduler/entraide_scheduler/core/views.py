@@ -1,7 +1,7 @@
-"""Views: what shells may read of the core's state, as frozen facts.
+"""Views: read-only structs through which shells see the core's state.
 
-Decides which of the core's records a person or a program may see, and in which form. Reading
-changes nothing.
+Each function takes the state, or a record of it, and returns frozen copies of the facts that a
+person or a program may see. Reading changes nothing.
 """
 
 from msgspec import Struct
@@ -33,13 +33,13 @@ class JobView(Struct, frozen=True):
 
     Attributes:
         job, coop, project, key, gateway, kind, job_class: as it was asked for.
-        model: the one that runs it, or will.
-        state, code: where it stands, and why it ended.
-        epoch, node: of its last placement; 0 and "" before the first, or while it waits again.
+        model: model that runs the job, or will.
+        state, code: state, and stable code of why it ended.
+        epoch, node: of its last placement; 0 and "" before the first, or while the job waits again.
         attempts: placements so far.
-        output_tokens: produced so far by the run that is going on.
-        requested_at, ended_at: seconds since the epoch; ``ended_at`` is 0 while it lasts.
-        terms: of the run that is going on; None otherwise.
+        output_tokens: output tokens of the current run so far.
+        requested_at, ended_at: seconds since the epoch; ``ended_at`` is 0 until the job has ended.
+        terms: of the current run; None without one.
     """
 
     job: str
@@ -62,13 +62,13 @@ class JobView(Struct, frozen=True):
 
 
 class BackoffView(Struct, frozen=True):
-    """A replica whose runs failed, and that rests or is probed.
+    """A replica in back-off after failed runs.
 
     Attributes:
         model: public name.
         state: resting or probing.
-        failures, code: how often runs failed there lately, and why the last one did.
-        until: when its rest is over, seconds since the epoch.
+        failures, code: number of recent failures, and stable code of the last.
+        until: end of its back-off, seconds since the epoch.
     """
 
     model: str
@@ -82,14 +82,14 @@ class NodeView(Struct, frozen=True):
     """A node as the fleet view holds it.
 
     Attributes:
-        card: as it said itself.
+        card: as the node announced it.
         state: live, suspect, lost or left.
-        last_seen_at: when it was last heard.
+        last_seen_at: time of its last message, seconds since the epoch.
         accepting, reason: whether it takes new work, and the stable code why not.
-        energy: renewable status of its site, the latest.
-        leases: leases of ours, by model.
-        resting: its replicas whose runs failed, by name.
-        marks: how often it did what no honest node does, by stable code.
+        energy: latest renewable status of its site.
+        leases: number of the pool's leases, by model.
+        resting: its replicas in back-off, by model.
+        marks: protocol violations, by stable code.
     """
 
     card: NodeCard
@@ -104,15 +104,15 @@ class NodeView(Struct, frozen=True):
 
 
 class ModelView(Struct, frozen=True):
-    """A model that known nodes serve.
+    """A model that the fleet serves or can load.
 
     Attributes:
         model: public name.
-        revisions: checksums of the weights that are served, sorted.
+        revisions: checksums of the served weights, sorted.
         context_tokens: the longest context offered.
-        features: what at least one replica can do beyond text, sorted.
-        replicas, live_replicas: how many nodes serve it, and how many of them are live.
-        slots_free: sequences that live and accepting nodes could start now.
+        features: features that at least one replica has, sorted.
+        replicas, live_replicas: number of serving nodes, and of those that are live.
+        slots_free: free slots of live nodes that accept work.
     """
 
     model: str
@@ -125,15 +125,15 @@ class ModelView(Struct, frozen=True):
 
 
 class ModelLoadView(Struct, frozen=True):
-    """A model that a node loads, or has loaded, at the pool's word.
+    """A model that a node loads, or has loaded, on the pool's request.
 
     Attributes:
         node, coop, zone: where.
         model: public name.
-        state, reason: where it stands, and why it was asked for.
-        since: when that state began, seconds since the epoch.
-        ready_at: when it was expected to serve.
-        memory_bytes: what it takes.
+        state, reason: state of the load, and stable code of why the pool requested it.
+        since: start of that state, seconds since the epoch.
+        ready_at: expected time of readiness, seconds since the epoch.
+        memory_bytes: memory that the model takes.
     """
 
     node: str
@@ -152,10 +152,10 @@ class QuotaView(Struct, frozen=True):
 
     Attributes:
         kind, period, limit: the quota.
-        used, reserved: what has been used, and what jobs hold, in the quota's unit.
-        left: what may still be reserved.
-        ends_at: when the period ends; None when it has none or nobody has said.
-        project, key: whose it is within the co-op; both "" for the whole co-op's.
+        used, reserved: used and reserved amounts, in the quota's unit.
+        left: amount that can still be reserved.
+        ends_at: end of the period, seconds since the epoch; None without a period or if unknown.
+        project, key: owner within the co-op; both "" for a quota of the whole co-op.
     """
 
     kind: QuotaKind
@@ -174,7 +174,7 @@ class QuarantineView(Struct, frozen=True):
 
     Attributes:
         kind, name: the node or API key.
-        reason, detail: stable code, and what exactly.
+        reason, detail: stable code, and details.
         since: seconds since the epoch.
     """
 
@@ -228,9 +228,9 @@ def node_view(node: Node) -> NodeView:
         energy=node.energy,
         leases=leases,
         resting=tuple(
-            BackoffView(model, one.state, one.failures, one.code, one.until)
-            for model, one in sorted(node.backoffs.items())
-            if one.state is not ReplicaState.SERVING and model in node.replicas
+            BackoffView(model, backoff.state, backoff.failures, backoff.code, backoff.until)
+            for model, backoff in sorted(node.backoffs.items())
+            if backoff.state is not ReplicaState.SERVING and model in node.replicas
         ),
         marks=dict(node.marks),
     )
@@ -239,13 +239,13 @@ def node_view(node: Node) -> NodeView:
 def quarantines(state: State) -> list[QuarantineView]:
     """Returns the senders in quarantine, by kind and name."""
     return [
-        QuarantineView(*sender, found.reason, found.detail, found.since)
-        for sender, found in state.quarantines.listed()
+        QuarantineView(*sender, quarantine.reason, quarantine.detail, quarantine.since)
+        for sender, quarantine in state.quarantines.listed()
     ]
 
 
 def models(state: State) -> list[ModelView]:
-    """Returns the models that nodes not gone serve, by name."""
+    """Returns the models that nodes of the fleet serve, by name."""
     serving: dict[str, list[tuple[Node, Replica]]] = {}
     for node in state.fleet.nodes.values():
         if node.state is not NodeState.LEFT:
@@ -275,12 +275,12 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
 
 
 def loadable(state: State) -> list[ModelView]:
-    """Returns the models that nodes not gone could load and no node serves, by name."""
-    shelf, served = state.fleet.loadable_index, state.fleet.contexts
-    found = []
-    for model in sorted(name for name in shelf.by_model if name not in served):
-        offers = [node.loadable[model] for node in shelf.by_model[model].values()]
-        found.append(
+    """Returns the models that no node serves and that the fleet can load, by name."""
+    by_model, served = state.fleet.loadable_index.by_model, state.fleet.contexts
+    views = []
+    for model in sorted(name for name in by_model if name not in served):
+        offers = [node.loadable[model] for node in by_model[model].values()]
+        views.append(
             ModelView(
                 model=model,
                 revisions=tuple(sorted({offer.revision for offer in offers})),
@@ -291,30 +291,30 @@ def loadable(state: State) -> list[ModelView]:
                 slots_free=0,
             )
         )
-    return found
+    return views
 
 
 def model_loads(state: State) -> list[ModelLoadView]:
-    """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
+    """Returns the loads that the pool requested, by node and model."""
     return [
         ModelLoadView(
             node=node.card.node,
             coop=node.card.coop,
             zone=node.card.zone,
-            model=order.model,
-            state=order.state,
-            reason=order.reason,
-            since=order.since,
-            ready_at=order.ready_at,
-            memory_bytes=order.memory_bytes,
+            model=load.model,
+            state=load.state,
+            reason=load.reason,
+            since=load.since,
+            ready_at=load.ready_at,
+            memory_bytes=load.memory_bytes,
         )
         for node in state.fleet.loadable_index.sorted_nodes()
-        for order in sorted(node.orders.values(), key=lambda order: order.model)
+        for load in sorted(node.orders.values(), key=lambda load: load.model)
     ]
 
 
 def meanings(state: State) -> list[AliasMeaning]:
-    """Returns what each alias means now to whoever asks for nothing special."""
+    """Returns the model that each alias means now for a request without special needs."""
     plain = RequestFacts(
         job="",
         coop="",
