@@ -1,1 +1,1 @@
-"""Presence: since when nobody has touched the machine, asked of each system in its own way."""
+"""Idle detection: time since the last input at this machine, on each operating system."""

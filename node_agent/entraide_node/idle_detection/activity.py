@@ -1,20 +1,17 @@
-"""What a presence probe tells.
-
-It decides one form for all of them. A probe that cannot tell says None, and never guesses.
-"""
+"""Activity: the result of idle detection on every system; None means that it cannot be detected."""
 
 from msgspec import Struct
 
 
 class Activity(Struct, frozen=True):
-    """Whether somebody is at the machine.
+    """Whether somebody uses the machine.
 
     Attributes:
-        idle_s: since a key or a pointer was last touched; infinite where nobody is signed in, None
-            where it cannot be detected.
-        how: which probe told (``wayland``, ``mutter``, ``x11``, ``screensaver``, ``logind``,
+        idle_s: seconds since the last key or pointer input; infinite if nobody is signed in, None
+            if it cannot be detected.
+        how: the source (``wayland``, ``mutter``, ``x11``, ``screensaver``, ``logind``,
             ``terminals``, ``macos``, ``windows``), or "".
-        watching: whether something keeps the screen on: a film, a call, a talk.
+        watching: whether a program keeps the screen on, for example for a video or a call.
     """
 
     idle_s: float | None

@@ -1,9 +1,10 @@
-"""Desktops by D-Bus: GNOME's idle monitor, the screen saver's, and what logind knows of sessions.
+"""Desktop sessions over D-Bus: GNOME's idle monitor, the screen saver, and logind's sessions.
 
-It decides which of their words can be believed. logind hears of rest only from desktops that tell
-it, so a session that has never rested says nothing here rather than that somebody is there. The
-screen saver's answer is in seconds by its specification and in milliseconds on some desktops: which
-one it is shows as it grows, and until then nothing is said.
+Input: the session bus and the system bus. Output: idle times in seconds; None for an unreliable
+answer. logind knows the idle state only of desktops that report it, so a session that was never
+idle counts as unknown, not as in use. The screen saver's idle time is in seconds by its
+specification but in milliseconds on some desktops; the unit is derived from its growth, and until
+then the answer is None.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from dbus_fast.errors import AuthError, DBusError, InvalidAddressError
 from msgspec import Struct
 
 TIMEOUT_S = 2.0
-RETRY_S = 10.0  # a bus that is not there is looked for again after so long
+RETRY_S = 10.0  # wait before a missing bus is tried again
 INHIBIT_IDLE = 8  # a flag of GNOME's session manager
 SESSIONS_MAX = 64
 GRAPHICAL = ("x11", "wayland", "mir")
@@ -29,17 +30,17 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
 class DBusConnection:
-    """One bus, connected when it is first asked, and again after it was away."""
+    """A bus connection that connects when first used, and again after it was lost."""
 
     def __init__(
         self, kind: BusType, address: str | None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            kind: of the system or of the session.
-            address: where it listens; None for the usual place.
-            clock: seconds, never going back.
+            kind: system or session bus.
+            address: of the bus; None for the default one.
+            clock: monotonic, seconds.
         """
         self._kind = kind
         self._address = address
@@ -51,7 +52,7 @@ class DBusConnection:
         self, name: str, path: str, interface: str, member: str, signature: str = "",
         *body: Any,
     ) -> list[Any] | None:  # fmt: skip
-        """Calls a method; None when there is no answer."""
+        """Calls a method; None without an answer."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 bus = await self._connected()
@@ -83,27 +84,28 @@ class DBusConnection:
         return await self._bus.connect()
 
     async def close(self) -> None:
-        """Lets go of the bus."""
+        """Disconnects."""
         bus, self._bus = self._bus, None
         if bus is not None:
             bus.disconnect()
 
 
 def find_session_address(environ: Mapping[str, str]) -> str | None:
-    """Returns where this person's session bus listens; None when there is none."""
+    """Returns the address of this user's session bus; None if there is none."""
     named = environ.get("DBUS_SESSION_BUS_ADDRESS", "")
     usual = Path(environ.get("XDG_RUNTIME_DIR", "") or f"/run/user/{os.getuid()}") / "bus"
     return named or (f"unix:path={usual}" if usual.exists() else None)
 
 
 class LoginSession(Struct, frozen=True):
-    """A person's session, as logind knows it.
+    """A user's session, as logind reports it.
 
     Attributes:
-        uid: whose it is.
+        uid: of the user.
         graphical: whether it is a desktop.
-        active: whether it is in front of its seat.
-        idle_s: since when it has rested, 0 while it does not; None when the desktop never told.
+        active: whether it is in the foreground of its seat.
+        idle_s: seconds since it became idle, 0 while it is not; None if the desktop never reported
+            it.
     """
 
     uid: int
@@ -113,7 +115,7 @@ class LoginSession(Struct, frozen=True):
 
 
 def parse_session(properties: Mapping[str, Any], *, now: float) -> LoginSession | None:
-    """Returns a session from its properties; None for one that is no person's, or is closing."""
+    """Returns a session from its properties; None if it is not a user's, or is closing."""
     if properties.get("Class") != "user" or properties.get("State") == "closing":
         return None
     since = int(properties.get("IdleSinceHint", 0)) / 1e6
@@ -128,24 +130,24 @@ def parse_session(properties: Mapping[str, Any], *, now: float) -> LoginSession 
 
 
 class DesktopClient:
-    """What the desktops of this machine tell."""
+    """The D-Bus services of the desktops on this machine."""
 
     def __init__(self, session: DBusConnection | None, system: DBusConnection | None) -> None:
-        """Asks nothing yet.
+        """Calls nothing yet.
 
         Args:
-            session: this person's bus, if there is one.
-            system: the machine's.
+            session: this user's bus, if there is one.
+            system: the system bus.
         """
         self._session = session
         self._system = system
         self._previous_answer: tuple[float, float] | None = (
-            None  # the screen saver's last answer, and when
+            None  # the screen saver's last answer, and its time
         )
-        self._unit_s = 0.0  # of its answers; 0 while that is not known
+        self._unit_s = 0.0  # unit of its answers; 0 while unknown
 
     async def mutter_idle_s(self) -> float | None:
-        """Returns what GNOME's idle monitor tells."""
+        """Returns the idle time of GNOME's idle monitor."""
         name = "org.gnome.Mutter.IdleMonitor"
         reply = await self._call_session(
             name, "/org/gnome/Mutter/IdleMonitor/Core", name, "GetIdletime"
@@ -153,10 +155,10 @@ class DesktopClient:
         return None if reply is None else int(reply[0]) / 1_000
 
     async def screensaver_idle_s(self, *, now: float) -> float | None:
-        """Returns what the desktop's screen saver tells.
+        """Returns the idle time of the desktop's screen saver.
 
         Args:
-            now: seconds by a clock that does not go back.
+            now: seconds on a monotonic clock.
         """
         name = "org.freedesktop.ScreenSaver"
         reply = await self._call_session(
@@ -167,7 +169,7 @@ class DesktopClient:
         value = float(reply[0])
         before, self._previous_answer = self._previous_answer, (value, now)
         if before is not None and value > before[0] and now > before[1]:
-            # By its growth in a second: about 1 in seconds, about 1,000 in milliseconds.
+            # Growth per second: about 1 for seconds, about 1,000 for milliseconds.
             self._unit_s = 0.001 if (value - before[0]) / (now - before[1]) > 30.0 else 1.0
         return value * self._unit_s if self._unit_s else None
 
@@ -185,7 +187,7 @@ class DesktopClient:
         return reply is not None and bool(reply[0])
 
     async def list_sessions(self, *, now: float) -> list[LoginSession]:
-        """Returns the sessions of people who are signed in, as far as logind is there.
+        """Returns the sessions of signed-in users; [] without logind.
 
         Args:
             now: seconds since the epoch.
@@ -209,7 +211,7 @@ class DesktopClient:
         return sessions
 
     async def close(self) -> None:
-        """Lets go of the buses."""
+        """Closes the buses."""
         for bus in (self._session, self._system):
             if bus is not None:
                 await bus.close()

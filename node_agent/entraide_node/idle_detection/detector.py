@@ -1,8 +1,8 @@
-"""The look: whether somebody is at this machine, by whatever this system offers.
+"""Idle detectors: one per operating system, each combining the sources of its system.
 
-It decides whom to ask, in order, and how answers go together: the machine is touched when any seat
-or terminal of it is. A desktop that nobody can ask makes the whole answer "cannot tell", unless a
-terminal shows that somebody is there. It refuses to know what an owner wants of it.
+Input: desktop services, terminals and system commands. Output: ``Activity``. The machine is in use
+if any session or terminal of it is. If a desktop exists but cannot be asked, the result is "cannot
+be detected", unless a terminal was used within ``RECENT_INPUT_S``.
 """
 
 import asyncio
@@ -32,13 +32,11 @@ COMMAND_EVERY_S = 2.0
 COMMAND_TIMEOUT_S = 5.0
 CommandRunner = Callable[[Sequence[str]], Awaitable[str]]
 
-RECENT_INPUT_S = (
-    300.0  # a terminal touched so recently shows somebody there, whatever else is unknown
-)
+RECENT_INPUT_S = 300.0  # terminal input this recent proves presence, even if a desktop is unknown
 
 
 class LinuxIdleDetector:
-    """Seats, desktops and terminals of a Linux machine."""
+    """Sessions, desktops and terminals of a Linux machine."""
 
     def __init__(
         self,
@@ -47,12 +45,12 @@ class LinuxIdleDetector:
         system_bus: str | None = None,
         places: Sequence[tuple[str, str]] = terminals.LINUX,
     ) -> None:
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            environ: where the session's addresses stand.
-            system_bus: where the machine's bus listens; None for the usual place.
-            places: where terminals are.
+            environ: environment variables with the session's addresses.
+            system_bus: address of the system bus; None for the default one.
+            places: folders of terminals, with patterns.
         """
         self._environ = environ
         self._places = places
@@ -67,7 +65,7 @@ class LinuxIdleDetector:
         self._asked_sessions_s = self._asked_watching_s = -inf
 
     async def detect(self) -> Activity:
-        """Returns whether somebody is there now."""
+        """Returns the current activity."""
         now, now_s = time.time(), time.monotonic()
         typed_s = await asyncio.to_thread(
             terminals.idle_s, self._places, now=now, boot_at=self._boot_at
@@ -92,21 +90,21 @@ class LinuxIdleDetector:
         return Activity(idle_s, how)
 
     def _detect_without_desktop(self, typed_s: float) -> Activity:
-        """No desktop answered: either there is none, or it cannot be asked."""
+        """Activity without an answer of a desktop: there is none, or it cannot be asked."""
         desktop = has_display(self._environ) or bool(find_sockets(self._environ))
         if desktop and typed_s >= RECENT_INPUT_S:
             return Activity(None)
         return Activity(typed_s, "terminals")
 
     async def _own_desktop(self, now_s: float) -> tuple[float, str] | None:
-        """Returns what this person's own desktop tells, and by whom."""
+        """Returns the idle time of this user's own desktop, and its source."""
         idle_s = await self._wayland.idle_s()
         if idle_s is not None:
             return idle_s, "wayland"
         idle_s = await self._desktop.mutter_idle_s()
         if idle_s is not None:
             return idle_s, "mutter"
-        if not find_sockets(self._environ):  # beside Wayland, X11 sees its own windows only
+        if not find_sockets(self._environ):  # under Wayland, X11 sees input of its own windows only
             idle_s = await self._x11.idle_s()
             if idle_s is not None:
                 return idle_s, "x11"
@@ -120,14 +118,14 @@ class LinuxIdleDetector:
         return self._watching
 
     async def close(self) -> None:
-        """Lets go of all that it asks."""
+        """Closes all connections."""
         await self._wayland.close()
         await self._x11.close()
         await self._desktop.close()
 
 
 async def run_command(command: Sequence[str]) -> str:
-    """Returns what one of the system's own commands writes; "" when it cannot be run."""
+    """Returns the output of a system command; "" if it cannot be run."""
     try:
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
@@ -148,7 +146,7 @@ class MacIdleDetector:
     """Input devices, screen and terminals of a Mac."""
 
     def __init__(self, *, run: CommandRunner | None = None) -> None:
-        """Asks nothing yet.
+        """Runs nothing yet.
 
         Args:
             run: runs a command; None for the system's own.
@@ -160,7 +158,7 @@ class MacIdleDetector:
         self._boot_at = psutil.boot_time()
 
     async def detect(self) -> Activity:
-        """Returns whether somebody is there now."""
+        """Returns the current activity."""
         now_s = time.monotonic()
         asked_s, idle_s = self._last_reading
         if now_s - asked_s >= COMMAND_EVERY_S:
@@ -178,25 +176,25 @@ class MacIdleDetector:
         return Activity(idle_s, how)
 
     async def close(self) -> None:
-        """Has nothing to let go of."""
+        """Has nothing to close."""
 
 
 class WindowsIdleDetector:
     """The last input of a Windows machine."""
 
     async def detect(self) -> Activity:
-        """Returns whether somebody is there now."""
+        """Returns the current activity."""
         return Activity(windows.idle_s(), "windows")
 
     async def close(self) -> None:
-        """Has nothing to let go of."""
+        """Has nothing to close."""
 
 
 IdleDetector = LinuxIdleDetector | MacIdleDetector | WindowsIdleDetector
 
 
 def make_detector() -> IdleDetector:
-    """Returns the look for this system."""
+    """Returns the idle detector of this system."""
     if sys.platform == "darwin":
         return MacIdleDetector()
     if sys.platform == "win32":

@@ -1,8 +1,8 @@
-"""macOS: since when no key or pointer was touched, as the system's own tools tell.
+"""macOS: time since the last input, and heat, from the output of the system's own tools.
 
-``ioreg`` shows the time since the last event of any input device; ``pmset`` shows who keeps the
-screen on (a film, a call), and how much the system slows down for heat. It decides how their words
-are read, and refuses to guess where they say nothing.
+``ioreg`` reports the time since the last event of any input device; ``pmset`` reports what keeps
+the screen on (a video, a call), and whether the system throttles for heat. Input: their output.
+Output: parsed values; None if a value is missing.
 """
 
 import re
@@ -18,7 +18,7 @@ _LEVEL = re.compile(r"thermal warning level[^\n]*?(\d+)", re.I)
 
 
 def parse_idle_s(output: str) -> float | None:
-    """Returns the time since the last input, from what ``ioreg`` says.
+    """Returns the time since the last input, from the output of ``ioreg``.
 
     >>> parse_idle_s('    | |   "HIDIdleTime" = 4521000000')
     4.521
@@ -28,7 +28,7 @@ def parse_idle_s(output: str) -> float | None:
 
 
 def is_screen_kept_on(output: str) -> bool:
-    """Tells whether something keeps the screen on, from what ``pmset -g assertions`` says.
+    """Tells whether something keeps the screen on, from the output of ``pmset -g assertions``.
 
     >>> is_screen_kept_on("   PreventUserIdleDisplaySleep    1")
     True
@@ -38,7 +38,7 @@ def is_screen_kept_on(output: str) -> bool:
 
 
 def is_throttled(output: str) -> bool:
-    """Tells whether the system slows down for heat, from what ``pmset -g therm`` says.
+    """Tells whether the system throttles for heat, from the output of ``pmset -g therm``.
 
     >>> is_throttled("CPU_Speed_Limit = 100"), is_throttled("CPU_Speed_Limit = 72")
     (False, True)

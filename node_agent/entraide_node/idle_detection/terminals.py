@@ -1,8 +1,8 @@
-"""Terminals: since when nobody has typed on a console, or from far away.
+"""Terminals: time since the last input on a console or a remote terminal.
 
-It decides by what ``w`` goes by: a terminal's file is read when somebody types, and its access time
-says when (Linux rounds it down to 8 s). On a server without a screen this is all there is; on a
-desktop, it is how an owner who is signed in from elsewhere is seen.
+Input: the access times of terminal files, which ``w`` uses too (Linux rounds them down to 8 s).
+Output: the idle time in seconds. On a server without a screen this is the only source; on a desktop
+it detects an owner who is signed in remotely.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ TERMINALS_MAX = 4_096
 
 
 def find_terminals(places: Iterable[tuple[str, str]], *, boot_at: float) -> list[Path]:
-    """Returns the terminals that somebody may sit at: those touched since the system started."""
+    """Returns the terminals in use: those accessed since the system started."""
     paths: list[Path] = []
     for folder, pattern in places:
         try:
@@ -26,12 +26,12 @@ def find_terminals(places: Iterable[tuple[str, str]], *, boot_at: float) -> list
 
 
 def idle_s(places: Iterable[tuple[str, str]], *, now: float, boot_at: float) -> float:
-    """Returns since when nobody has typed; infinite where nobody is signed in.
+    """Returns the time since the last terminal input; infinite if nobody is signed in.
 
     Args:
-        places: folders, and what terminals are called there.
+        places: folders, and patterns of terminals in them.
         now: seconds since the epoch.
-        boot_at: when the system started: consoles untouched since then are nobody's.
+        boot_at: when the system started; a console without access since then is not in use.
     """
     touched = [_touched_at(path) for path in find_terminals(places, boot_at=boot_at)]
     return max(0.0, now - max(touched)) if touched else inf

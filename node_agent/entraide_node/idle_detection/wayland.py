@@ -1,9 +1,10 @@
-"""Wayland: since when no key or pointer was touched, as the compositor notifies.
+"""Wayland: time since the last input, from the compositor's idle notifications.
 
-It speaks the wire itself, as a client without a window: ``ext_idle_notifier_v1`` of KWin, Sway,
-Hyprland, niri, COSMIC and others. The compositor does not count a film that keeps the screen on as
-rest, which is what an owner would say too. GNOME has no such notifier; ``desktop`` asks it.
-Sources: the Wayland protocol's wire format, and ext-idle-notify-v1 of wayland-protocols.
+It implements the wire protocol as a client without a window and uses ``ext_idle_notifier_v1``,
+which KWin, Sway, Hyprland, niri, COSMIC and others support. The compositor does not report idle
+while a video keeps the screen on, which matches an owner's expectation. GNOME lacks this notifier;
+``desktop`` asks GNOME. Sources: the Wayland wire format, and ext-idle-notify-v1 of
+wayland-protocols.
 """
 
 import asyncio
@@ -14,18 +15,18 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-IDLE_AFTER_MS = 1_000  # the compositor says so after so long
+IDLE_AFTER_MS = 1_000  # delay of the compositor's notification
 MESSAGE_BYTES_MAX = 65_536
 GLOBALS_MAX = 1_000
 TIMEOUT_S = 2.0
-RETRY_S = 60.0  # a compositor that did not tell is asked again after so long
+RETRY_S = 60.0  # wait before a compositor without an answer is tried again
 
-# Object numbers of ours.
+# Object ids that this client assigns.
 DISPLAY, REGISTRY, CALLBACK, SEAT, NOTIFIER, NOTIFICATION = 1, 2, 3, 4, 5, 6
 
 
 def find_sockets(environ: Mapping[str, str]) -> list[Path]:
-    """Returns where compositors of this desktop may listen, the likeliest first."""
+    """Returns possible sockets of this desktop's compositors, the likeliest first."""
     runtime = Path(environ.get("XDG_RUNTIME_DIR", "") or f"/run/user/{os.getuid()}")
     named = environ.get("WAYLAND_DISPLAY", "")
     paths = [runtime / named] if named else []
@@ -35,20 +36,20 @@ def find_sockets(environ: Mapping[str, str]) -> list[Path]:
 
 
 class WaylandClient:
-    """One compositor, listened to as long as it lives.
+    """A connection to one compositor.
 
     Attributes:
-        listening: to the compositor's notices; ends with it. None while there is none.
+        listening: task that reads notifications; None without a compositor.
     """
 
     def __init__(
         self, environ: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            environ: where ``XDG_RUNTIME_DIR`` and ``WAYLAND_DISPLAY`` stand.
-            clock: seconds, never going back.
+            environ: environment variables with ``XDG_RUNTIME_DIR`` and ``WAYLAND_DISPLAY``.
+            clock: monotonic, seconds.
         """
         self._environ = environ
         self._clock = clock
@@ -58,7 +59,7 @@ class WaylandClient:
         self._skip_until_s: dict[Path, float] = {}  # compositors without a notifier
 
     async def idle_s(self) -> float | None:
-        """Returns since when nothing was touched; None when no compositor tells."""
+        """Returns the time since the last input; None without a compositor."""
         if self.listening is not None and self.listening.done():
             await self.close()
         if self.listening is None and not await self._find():
@@ -66,7 +67,7 @@ class WaylandClient:
         return 0.0 if self._idle_since is None else self._clock() - self._idle_since
 
     async def close(self) -> None:
-        """Lets go of the compositor."""
+        """Disconnects."""
         if self.listening is not None:
             self.listening.cancel()
             await asyncio.wait({self.listening})
@@ -89,7 +90,7 @@ class WaylandClient:
                         self.listening = asyncio.create_task(self._listen(streams[0]))
                         return True
             except (OSError, EOFError, TimeoutError, struct.error):
-                pass  # as one that has no notifier
+                pass  # handled like a compositor without a notifier
             self._skip_until_s[path] = self._clock() + RETRY_S
             await self.close()
         return False
@@ -120,7 +121,7 @@ class WaylandClient:
             while True:
                 sender, code, _ = await _message(reader)
                 if sender == DISPLAY and code == 0:
-                    return  # an error: the compositor hangs up
+                    return  # an error: the compositor disconnects
                 if sender == NOTIFICATION:
                     idled = code == 0
                     self._idle_since = self._clock() - IDLE_AFTER_MS / 1_000 if idled else None
@@ -148,5 +149,5 @@ def _string(body: bytes) -> str:
 async def _message(reader: asyncio.StreamReader) -> tuple[int, int, bytes]:
     sender, code, long = struct.unpack("=IHH", await reader.readexactly(8))
     if not 8 <= long <= MESSAGE_BYTES_MAX:
-        raise OSError("a message of no sense")
+        raise OSError("a message with an invalid length")
     return sender, code, await reader.readexactly(long - 8)

@@ -1,6 +1,6 @@
-"""Windows: since when no key or pointer was touched, as ``GetLastInputInfo`` tells.
+"""Windows: time since the last input, from ``GetLastInputInfo``.
 
-Its count of milliseconds turns over after 49.7 days, as the clock it is compared with does.
+Its counter of milliseconds wraps around after 49.7 days, like the clock that it is compared with.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ class _LastInput(ctypes.Structure):
 
 
 def elapsed_s(now_ms: int, at_ms: int) -> float:
-    """Returns the time between two counts, the later of which may have turned over.
+    """Returns the time between two counter values, the later of which may have wrapped around.
 
     >>> elapsed_s(500, WRAP_MS - 500)
     1.0
@@ -22,7 +22,7 @@ def elapsed_s(now_ms: int, at_ms: int) -> float:
 
 
 def idle_s() -> float | None:
-    """Returns since when nothing was touched; None when the system does not tell."""
+    """Returns the time since the last input; None if the system does not report it."""
     system = getattr(ctypes, "windll", None)
     last = _LastInput(ctypes.sizeof(_LastInput), 0)
     if system is None or not system.user32.GetLastInputInfo(ctypes.byref(last)):

@@ -1,8 +1,8 @@
-"""X11: since when no key or pointer was touched, by the server's own screen saver extension.
+"""X11: time since the last input, from the server's screen saver extension.
 
-It speaks the protocol itself, over the server's local socket: the usual library ends the whole
-process when its server goes away, and an agent must outlive its owner's desktop.
-Sources: X Window System Protocol (X.Org, version 11), MIT-SCREEN-SAVER extension, version 1.1.
+It implements the protocol over the server's local socket, because the usual library ends the
+process when its server goes away, and the agent must outlive the desktop. Sources: X Window System
+Protocol (X.Org, version 11); MIT-SCREEN-SAVER extension, version 1.1.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ COOKIE = b"MIT-MAGIC-COOKIE-1"
 EXTENSION = b"MIT-SCREEN-SAVER"
 SOCKETS = "/tmp/.X11-unix"  # noqa: S108  (where X11 has them)
 SETUP_BYTES_MAX = 1_048_576
-ANSWERS_MAX = 1_000  # events and errors before the reply that is waited for
+ANSWERS_MAX = 1_000  # events and errors before an expected reply
 TIMEOUT_S = 2.0
 
 QUERY_EXTENSION, QUERY_INFO = 98, 1
@@ -35,7 +35,7 @@ def display_number(display: str) -> int | None:
 
 
 def find_cookie(raw: bytes, number: int) -> bytes:
-    """Returns the secret for a display from a file of authorities; b"" when there is none."""
+    """Returns the cookie of a display from an authority file; b"" if there is none."""
     at = 0
 
     def field() -> bytes:
@@ -46,7 +46,7 @@ def find_cookie(raw: bytes, number: int) -> bytes:
 
     with suppress(struct.error):
         while at < len(raw):
-            at += 2  # the family of the address: any will do on this machine
+            at += 2  # the address family: any is valid on this machine
             _, shown, name, data = field(), field(), field(), field()
             if name == COOKIE and shown in (b"", str(number).encode()):
                 return data
@@ -54,14 +54,14 @@ def find_cookie(raw: bytes, number: int) -> bytes:
 
 
 class X11Client:
-    """One server, asked as long as it lives."""
+    """A connection to one X server."""
 
     def __init__(self, environ: Mapping[str, str], *, sockets: Path = Path(SOCKETS)) -> None:
-        """Connects nothing yet.
+        """Does not connect yet.
 
         Args:
-            environ: where ``DISPLAY`` and ``XAUTHORITY`` stand.
-            sockets: where servers listen.
+            environ: environment variables with ``DISPLAY`` and ``XAUTHORITY``.
+            sockets: folder of the servers' sockets.
         """
         self._number = display_number(environ.get("DISPLAY", ""))
         self._sockets = sockets
@@ -72,7 +72,7 @@ class X11Client:
         self._root = 0
 
     async def idle_s(self) -> float | None:
-        """Returns since when nothing was touched; None when the server does not tell."""
+        """Returns the time since the last input; None without an answer."""
         if self._number is None:
             return None
         try:
@@ -88,7 +88,7 @@ class X11Client:
         return None if reply is None else float(struct.unpack_from("<I", reply, 16)[0]) / 1_000
 
     async def close(self) -> None:
-        """Lets go of the server."""
+        """Disconnects."""
         if self._streams is not None:
             self._streams[1].close()
             with suppress(OSError, TimeoutError):
@@ -105,7 +105,7 @@ class X11Client:
         writer.write(head + _pad(name) + _pad(cookie))
         status, _, _, more = struct.unpack("<BxHHH", await reader.readexactly(8))
         if more * 4 > SETUP_BYTES_MAX:
-            raise OSError("a setup beyond all measure")
+            raise OSError("the setup reply is too long")
         setup = await reader.readexactly(more * 4)
         if status != 1:
             raise OSError("the display refuses this agent")
@@ -118,7 +118,7 @@ class X11Client:
         self._opcode = reply[9]
 
     async def _ask(self, request: bytes) -> bytes | None:
-        """Sends a request and returns its reply; events that come between are passed over."""
+        """Sends a request and returns its reply; skips events in between."""
         assert self._streams is not None
         reader, writer = self._streams
         writer.write(request)
@@ -130,7 +130,7 @@ class X11Client:
                 return answer
             if answer[0] == ERROR:
                 return None
-        raise OSError("a server that never answers")
+        raise OSError("the server does not reply")
 
 
 def _pad(data: bytes) -> bytes:
@@ -145,5 +145,5 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def has_display(environ: Mapping[str, str] = os.environ) -> bool:
-    """Tells whether there is an X11 server of this machine to ask."""
+    """Tells whether there is an X11 display of this machine."""
     return display_number(environ.get("DISPLAY", "")) is not None

@@ -1,1 +1,1 @@
-"""Models: which weights a node serves, and proof that they are those weights."""
+"""Models: the weights on a node, and the verification of their checksums."""

@@ -1,8 +1,7 @@
-"""The room that this machine has for models, as the core's fit asks for it.
+"""Capacity: reads disk and operating system for ``core.model_fit``.
 
-It decides nothing: it reads disk and system, so that ``core.model_fit`` need not. It blocks: call
-it
-off the event loop.
+Input: catalogue, store, hardware and engines. Output: ``ModelCapacity``. It blocks: call it off the
+event loop.
 """
 
 import platform
@@ -34,15 +33,15 @@ def measure_capacity(
     cap_bytes: int = 0,
     allow: Sequence[str] = (ANY_MODEL,),
 ) -> ModelCapacity:
-    """Returns what this machine gives to models.
+    """Returns the machine's capacity for models.
 
     Args:
-        catalogue: whose weights are looked for on the disk.
-        store: where they lie.
-        hardware: what the machine is.
-        engines: those it could start, the preferred one first.
-        cap_bytes: the owner's own limit of memory; 0 for none.
-        allow: the models that its owner allows, or ``*``.
+        catalogue: models whose weights are looked up on the disk.
+        store: of the weights.
+        hardware: of the machine.
+        engines: engines that it can start, the preferred one first.
+        cap_bytes: the owner's memory limit; 0 for none.
+        allow: names that the owner allows, or ``*``.
     """
     limit = read_wired_limit_bytes()
     return ModelCapacity(
@@ -58,7 +57,7 @@ def measure_capacity(
 
 
 def read_wired_limit_bytes() -> int:
-    """Returns what a Mac's owner lets its GPU wire; 0 elsewhere, and where nobody said."""
+    """Returns the GPU's wired limit that a Mac's owner set; 0 elsewhere, and if it is not set."""
     if platform.system() != "Darwin":
         return 0
     try:

@@ -1,7 +1,8 @@
-"""Download: one file over HTTP, from where it broke off, never more of it than it should be.
+"""Download: one file over HTTP, resumed where it stopped, never longer than expected.
 
-It decides when to ask again and when to give up. What it brings is only so many bytes: whether
-they are the right ones is the store's question, so that nobody on the way need be trusted.
+Input: an address, a partial file and the expected size. Output: the complete file, or a problem. It
+retries with back-off and gives up after ``TRIES_MAX`` attempts without progress, or if the rate is
+too low. The store verifies the checksum, so the source need not be trusted.
 """
 
 import asyncio
@@ -16,26 +17,26 @@ from msgspec import Struct
 
 from entraide_node.engines.base import EngineProblem
 
-TRIES_MAX = 4  # in a row that brought nothing
+TRIES_MAX = 4  # consecutive attempts without progress
 PAUSE_FIRST_S = 0.1
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_MAX_S = 30.0
 BLOCK_BYTES = 1024 * 1024
 WINDOW_S = 60.0
-SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; slower than that, another source is better
+SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; below that, another source is used
 
 TOO_SLOW = "too slow"
-CUT_OFF = "cut off"  # what a piece of a file looks like too: the next request goes on
+CUT_OFF = "cut off"  # also the end of a partial response: the next request continues
 OK, PARTIAL, NOT_FOUND, UNSATISFIABLE = 200, 206, 404, 416
 PERMANENT = frozenset({401, 403, NOT_FOUND, 410})
 
 
 class PoolAccess(Struct, frozen=True):
-    """How the pool's own server is asked.
+    """Authentication to the pool's own server.
 
     Attributes:
-        authorise: returns the value of ``Authorization`` for a path.
-        tls: whom to trust; None for the system's authorities.
+        authorise: returns the ``Authorization`` header for a path.
+        tls: trusted authorities; None for the system's.
     """
 
     authorise: Callable[[str], str]
@@ -52,16 +53,16 @@ async def download(
     redirects: bool = True,
     access: PoolAccess | None = None,
 ) -> EngineProblem | None:
-    """Brings a file to its full length; what there is of it stays for the next attempt.
+    """Downloads a file to its full length; a partial file is kept for the next attempt.
 
     Args:
-        session: to ask with.
-        url: where it is.
-        part: where it is put, going on from what lies there.
-        size_bytes: how long it must become.
-        tell: called with the length so far.
-        redirects: whether it may send us elsewhere; a neighbour may not.
-        access: what the pool's own server asks for; it answers in pieces.
+        session: HTTP session.
+        url: of the file.
+        part: the partial file.
+        size_bytes: expected length.
+        tell: called with the current length.
+        redirects: whether a redirect is followed; not for a machine of the site.
+        access: authentication to the pool's server, which sends files in parts.
 
     Returns:
         None, ``fetch_failed``, or ``checksum_wrong`` when there came more than there should.
@@ -111,7 +112,7 @@ async def _request_rest(
     redirects: bool,
     access: PoolAccess | None,
 ) -> str:
-    """One request; returns what went wrong, or ""."""
+    """One request for the rest of the file; returns the problem, or ""."""
     have = _length(part)
     if have == size_bytes:
         return ""
@@ -133,7 +134,7 @@ async def _request_rest(
         if reply.status == UNSATISFIABLE or (
             reply.status == PARTIAL and not _continues_at(reply, have)
         ):
-            # The server has another file: begin anew.
+            # The server has another file: start again.
             await asyncio.to_thread(part.unlink, missing_ok=True)
             return str(reply.status)
         if reply.status not in (OK, PARTIAL):

@@ -1,9 +1,9 @@
-"""Fetch: brings a model's weights to this machine, once, from the nearest place that has them.
+"""Fetch: brings a model's weights to this machine, from the nearest source that has them.
 
-It decides the order (what lies on this machine, another machine of the site, the mirror, the pool,
-the hub), what is refused before a byte is fetched, and which failure ends it all. Every byte is
-proven by the catalogue's checksum, whoever sent it. Failures are values; what came before one is
-kept for the next attempt, unless it was wrong.
+Sources in order: this machine's disk, other machines of the site, the mirror, the pool, the hub.
+Input: the catalogue's artefact and the sources. Output: the path for the engine, or a problem.
+Every file is verified against the catalogue's checksum, whatever its source. A partial file is kept
+for the next attempt unless its checksum was wrong.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from entraide_node.models.model_store import HUB_FOLDER, ModelStore, disk_proble
 
 Progress = Callable[[int, int], None]
 
-# Of several failures, which one is told: what somebody can mend goes first.
+# Priority of several problems: those that a person can solve come first.
 PROBLEM_PRIORITY = (
     "disk_full",
     "models_unwritable",
@@ -40,15 +40,15 @@ FATAL = frozenset({"disk_full", "models_unwritable"})
 
 
 class WeightSources(Struct, frozen=True, kw_only=True):
-    """Where weights may come from, beside this machine's disk.
+    """The sources of weights beside this machine's store.
 
     Attributes:
-        folders: on this machine, with files by their own name, or laid out as a store is.
-        neighbours: base addresses of other machines of the site that share theirs.
-        mirror: of the site, a folder or an ``http(s)`` address, laid out as a store is; "".
+        folders: on this machine, with files by their own name, or in the layout of a store.
+        neighbours: base addresses of other machines of the site that share weights.
+        mirror: of the site, a folder or an ``http(s)`` address, in the layout of a store; "".
         hub: whether the hub may be asked.
-        pool: address of the pool, which serves the files that it pinned and has; "" for none.
-        access: how the pool is asked.
+        pool: address of the pool, which serves the files that it pinned and holds; "" for none.
+        access: authentication to the pool.
     """
 
     folders: tuple[Path, ...] = ()
@@ -67,16 +67,17 @@ async def fetch_weights(
     sources: WeightSources,
     tell: Progress = lambda _done, _whole: None,
 ) -> Path | EngineProblem:
-    """Returns what an engine loads, once every byte of it is here and proven.
+    """Returns the path for an engine when all files are present and verified.
 
-    Two that fetch the same, in this process or another, fetch it once: the second waits.
+    Concurrent fetches of the same weights, also of another process, are done once: the second
+    waits.
 
     Args:
-        store: where it is kept.
+        store: destination.
         entry: the model.
         artefact: which of its weights.
-        sources: where it may come from.
-        tell: called with the bytes that are here, and of how many.
+        sources: possible sources.
+        tell: called with the present bytes and the total.
 
     Returns:
         The path, or why there is none: ``model_unpinned``, ``model_name_refused``,
@@ -95,7 +96,7 @@ async def fetch_weights(
 
 
 class _FetchTask:
-    """One filling of one place, while nobody else fills it."""
+    """One fetch, while it holds the lock of its place."""
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class _FetchTask:
         return path
 
     async def _is_local(self, file: ArtefactFile) -> bool:
-        """Whether the disk has it, under whichever name; costs a reading at most once."""
+        """Whether the file is on this machine, under any name; reads it at most once."""
         return await asyncio.to_thread(self._find_local, file)
 
     def _find_local(self, file: ArtefactFile) -> bool:
@@ -149,7 +150,7 @@ class _FetchTask:
         return is_here
 
     def _local_candidates(self, file: ArtefactFile) -> list[Path]:
-        """Where on this machine a file of that name may lie."""
+        """Paths on this machine where a file of that name may be."""
         mirror = self._sources.mirror
         folders = list(self._sources.folders)
         if mirror and "://" not in mirror:
@@ -164,7 +165,7 @@ class _FetchTask:
     async def _fetch_file(
         self, session: aiohttp.ClientSession, file: ArtefactFile
     ) -> EngineProblem | None:
-        """Brings one file from the first source that has it right."""
+        """Fetches one file from the first source that has it with the right checksum."""
         problems = []
         for base in self._http_bases():
             problem = await self._fetch_from_site(session, file, base=base)
@@ -242,7 +243,7 @@ class _FetchTask:
             self._store.record_speed(file.size_bytes - before, time.monotonic() - began)
             return await self._verify(file, part, source=source)
         except OSError as error:
-            part.unlink(missing_ok=True)  # a half of it would only keep the disk full
+            part.unlink(missing_ok=True)  # a partial file would keep the disk full
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
 
     async def _fetch_from_hub(self, file: ArtefactFile) -> EngineProblem | None:
@@ -262,7 +263,7 @@ class _FetchTask:
             result = await asyncio.shield(work)
         except asyncio.CancelledError:
             stop.set()
-            await asyncio.wait([work])  # it must be gone before another may fill this place
+            await asyncio.wait([work])  # it must end before another fetch may use this place
             work.exception()
             raise
         except OSError as error:

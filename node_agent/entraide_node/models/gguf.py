@@ -1,8 +1,8 @@
-"""The head of a GGUF file: what a model calls itself, and how long its context is.
+"""GGUF header: a model's name, architecture and context length.
 
-It reads the few keys that the agent needs and stops there; the vocabulary, megabytes of it, comes
-after them. It knows nothing of tensors: loading is the engine's business. (The `gguf` package
-reads everything, takes a second for it, and brings numpy, tqdm and PyYAML to every node.)
+Input: a GGUF file. Output: ``GgufHeader``. It reads the few keys that the agent needs and stops
+before the vocabulary, which takes megabytes. (The `gguf` package reads the whole header, takes a
+second for it, and depends on numpy, tqdm and PyYAML.)
 """
 
 import struct
@@ -25,12 +25,12 @@ _SIZES = {kind: struct.calcsize(form) for kind, form in _WHOLE.items()} | {6: 4,
 
 
 class GgufHeader(Struct, frozen=True):
-    """What the head of the file says.
+    """The needed keys of the header.
 
     Attributes:
         architecture: of the network (``llama``).
-        name: as its makers call it, or "".
-        context_tokens: longest context it was trained for; 0 when not told.
+        name: of the model, or "".
+        context_tokens: longest context of its training; 0 if missing.
     """
 
     architecture: str
@@ -39,11 +39,11 @@ class GgufHeader(Struct, frozen=True):
 
 
 class NotGguf(Exception):
-    """The file is not a GGUF file, or its head is cut off or beyond the limits."""
+    """The file is not a GGUF file, or its header is cut off or exceeds the limits."""
 
 
 def read_header(path: Path) -> GgufHeader:
-    """Reads the head of a GGUF file, version 2 or later.
+    """Reads the header of a GGUF file, version 2 or later.
 
     Raises:
         NotGguf: it is none.
@@ -51,11 +51,11 @@ def read_header(path: Path) -> GgufHeader:
     """
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
-            raise NotGguf("no GGUF mark at the beginning")
+            raise NotGguf("no GGUF magic at the beginning")
         version = _number(file, "<I")
         if not 2 <= version < 1_000:
             raise NotGguf(f"GGUF version {version}")
-        _number(file, "<Q")  # how many tensors
+        _number(file, "<Q")  # number of tensors
         keys = min(_number(file, "<Q"), KEYS_MAX)
         return _read_keys(file, keys)
 
@@ -85,7 +85,7 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
 
 
 def _value(file: BinaryIO, kind: int) -> str | int:
-    """Reads a value; arrays and floats are skipped, being of no interest."""
+    """Reads a value; arrays and floats are skipped."""
     if kind == _STRING:
         return _string(file)
     if kind in _WHOLE:

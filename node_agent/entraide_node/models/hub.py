@@ -1,8 +1,8 @@
-"""The hub: weights through its own library, which resumes and follows its ways of storing.
+"""Hub: weights from the hub, through its own library, which resumes downloads.
 
-It decides which of the library's failures is which of ours. The library is loaded only when the
-hub is asked, and never asked where ``HF_HUB_OFFLINE`` says so. Its functions block: call them off
-the event loop.
+Input: a pinned artefact. Output: a file, or the problem that the library's error stands for. The
+library is imported only when the hub is asked, and never if ``HF_HUB_OFFLINE`` is set. These
+functions block: call them off the event loop.
 """
 
 import os
@@ -21,11 +21,11 @@ DETAIL_CHARS_MAX = 300
 
 
 class FetchCancelled(Exception):
-    """Whoever wanted the file wants it no more."""
+    """The fetch was cancelled."""
 
 
 def is_offline() -> bool:
-    """Whether this machine's owner wants the hub left alone."""
+    """Whether the machine's owner disabled the hub."""
     return os.environ.get(OFFLINE_VARIABLE, "").lower() in TRUE
 
 
@@ -37,14 +37,14 @@ def fetch_from_hub(
     tell: Callable[[int], None],
     stop: threading.Event,
 ) -> Path | EngineProblem:
-    """Brings one file at the pinned revision, going on from what lies in the folder.
+    """Fetches one file at the pinned revision; resumes a partial file in the folder.
 
     Args:
-        artefact: whose file it is.
-        file: which one.
-        folder: where the library may put it, and what it has of it.
-        tell: called with the length so far.
-        stop: set when nobody wants it any more.
+        artefact: that the file belongs to.
+        file: the file.
+        folder: working folder of the library.
+        tell: called with the current length.
+        stop: set to cancel the fetch.
 
     Returns:
         Where it lies, or why it did not come.
@@ -76,8 +76,8 @@ def fetch_from_hub(
         raise
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
-            raise  # the disk's; what the library says of the network is an OSError without number
-        # The library lets the errors of what it stands on through, and that changes.
+            raise  # of the disk; the library's network errors are OSErrors without a number
+        # The library passes on errors of its dependencies, and these change.
         return _fetch_failure(file, str(problem))
     return Path(path)
 
@@ -88,7 +88,7 @@ def _fetch_failure(file: ArtefactFile, detail: str) -> EngineProblem:
 
 
 def _progress_class(tell: Callable[[int], None], stop: threading.Event) -> Any:
-    """A progress bar as the library wants one, which draws nothing."""
+    """A progress bar class for the library, which displays nothing."""
     from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415
 
     class Progress(tqdm):

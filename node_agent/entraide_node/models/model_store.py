@@ -1,11 +1,9 @@
-"""The store: which weights lie on this machine's disk, each proven once and then remembered.
+"""Model store: the weights on this machine's disk, each verified once.
 
-It decides where weights lie (``Artefact.place`` below its folder, so that the folder of any
-machine can serve as a mirror), when a file counts as sound (its bytes had the catalogue's
-checksum, and it has not changed since), and that one process at a time fills a place. It knows
-neither engines nor where weights come from.
-
-Its methods read whole files: call them off the event loop.
+Layout: ``Artefact.relative_folder`` below the store's folder, so that the folder of any machine can
+serve as a mirror. A file is verified if its bytes had the catalogue's checksum and its fingerprint
+has not changed since. One process at a time fills a place. The methods read whole files: call them
+off the event loop.
 """
 
 import asyncio
@@ -34,19 +32,19 @@ HUB_FOLDER = ".hub"
 LOCKS_FOLDER = ".locks"
 LOCK_POLL_S = 0.1
 BLOCK_BYTES = 1024 * 1024
-SPEED_LEAST_BYTES = 8 * 1024 * 1024  # a smaller file tells nothing of a line's speed
+SPEED_LEAST_BYTES = 8 * 1024 * 1024  # a smaller file does not measure the network rate
 PLACES_MAX = 2_000
 
-# What the system says when no more can be written, whichever limit it was.
+# Errors for a full disk, a quota or a file size limit.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class FileProof(Struct, frozen=True):
-    """That a file had these bytes.
+    """The record of a verified file.
 
     Attributes:
         sha256: of its bytes.
-        fingerprint: of the file as it was then; another one needs another proof.
+        fingerprint: of the file at that time; another one requires a new verification.
     """
 
     sha256: str
@@ -57,10 +55,10 @@ class StoredWeights(Struct, frozen=True):
     """Weights on the disk.
 
     Attributes:
-        place: the folder's name below the store.
+        place: folder name below the store.
         model: public name of the model.
-        size_bytes: of all that lies there, unfinished files too.
-        complete: whether nothing is unfinished there.
+        size_bytes: of all files, incomplete ones included.
+        complete: whether no file is incomplete.
     """
 
     place: str
@@ -73,8 +71,8 @@ class ModelStore:
     """The weights of the catalogue's models on this machine.
 
     Args:
-        folder: where they lie; made when first needed.
-        room_bytes: of the disk that they never fill.
+        folder: of the weights; created when needed.
+        room_bytes: disk space that is never used.
     """
 
     def __init__(self, folder: Path, *, room_bytes: int = DISK_RESERVE_BYTES) -> None:
@@ -82,24 +80,24 @@ class ModelStore:
         self._room_bytes = room_bytes
 
     def file_path(self, model: str, artefact: Artefact, file: ArtefactFile) -> Path:
-        """Returns where a file of an artefact lies, or would."""
+        """Returns the path of a file of an artefact."""
         return self.folder / artefact.relative_folder(model) / file.name
 
     def part_path(self, model: str, artefact: Artefact, file: ArtefactFile) -> Path:
-        """Returns where the file lies while it is not complete."""
+        """Returns the path of the incomplete file."""
         path = self.file_path(model, artefact, file)
         return path.with_name(path.name + PART_SUFFIX)
 
     def is_verified(self, model: str, artefact: Artefact, file: ArtefactFile) -> bool:
-        """Whether a file is there, was proven, and has not changed since; reads no bytes of it."""
+        """Whether a file is present, was verified, and has not changed; does not read its bytes."""
         path = self.file_path(model, artefact, file)
         proof = self._read_proofs(artefact.relative_folder(model)).get(file.name)
         return proof == FileProof(file.sha256, _fingerprint(path))
 
     def loadable_path(self, entry: ModelEntry, artefact: Artefact) -> Path | None:
-        """Returns what an engine loads: the first file of a GGUF model, else the folder.
+        """Returns the path for an engine: the first file of a GGUF model, else the folder.
 
-        None unless each file is pinned and proven: nothing else is ever loaded.
+        None unless every file is pinned and verified: nothing else is ever loaded.
         """
         if not artefact.is_pinned or self.missing_bytes(entry.name, artefact):
             return None
@@ -108,7 +106,7 @@ class ModelStore:
         return self.folder / artefact.relative_folder(entry.name)
 
     def missing_bytes(self, model: str, artefact: Artefact) -> int:
-        """Returns what must still be fetched, what lies there of unfinished files counted out."""
+        """Returns the bytes that must still be fetched, without those of incomplete files."""
         missing = 0
         for file in artefact.files:
             if not self.is_verified(model, artefact, file):
@@ -117,7 +115,7 @@ class ModelStore:
         return missing
 
     def missing_bytes_by_place(self, catalogue: Catalogue) -> dict[str, int]:
-        """Returns the same by place for all pinned weights of a catalogue: for ``fit.Room``."""
+        """Returns the missing bytes of all pinned weights of a catalogue, for ``ModelCapacity``."""
         return {
             artefact.relative_folder(entry.name): self.missing_bytes(entry.name, artefact)
             for entry in catalogue.models
@@ -126,20 +124,20 @@ class ModelStore:
         }
 
     def free_bytes(self) -> int:
-        """Returns what the disk still takes of weights."""
+        """Returns the disk space that weights may still use."""
         folder = next(f for f in (self.folder, *self.folder.absolute().parents) if f.exists())
         return max(0, shutil.disk_usage(folder).free - self._room_bytes)
 
     def verify_file(
         self, model: str, artefact: Artefact, file: ArtefactFile, *, source: Path | None = None
     ) -> bool:
-        """Proves a file and puts it in its place; False, and nothing left of it, if it is wrong.
+        """Verifies a file and moves it to its place; deletes it and returns False if it is wrong.
 
         Args:
             model: public name of the model.
-            artefact: whose file it is.
-            file: which one.
-            source: where its bytes lie complete, inside the store; None for its place itself.
+            artefact: that the file belongs to.
+            file: the file.
+            source: the complete file inside the store; None for its place.
 
         Raises:
             OSError: the disk did not let us.
@@ -162,7 +160,7 @@ class ModelStore:
     def import_file(
         self, model: str, artefact: Artefact, file: ArtefactFile, *, origin: Path
     ) -> bool:
-        """Takes a file that lies elsewhere on this machine, without a second copy where it can.
+        """Imports a file from elsewhere on this machine, by a hard link if possible.
 
         Raises:
             OSError: the disk did not let us.
@@ -179,7 +177,7 @@ class ModelStore:
         return self.verify_file(model, artefact, file, source=part)
 
     def find_duplicate(self, file: ArtefactFile) -> Path | None:
-        """Returns a proven file of the store with the same bytes, in whichever place."""
+        """Returns a verified file of the store with the same bytes, in any place."""
         for place in self._places():
             for name, proof in self._read_proofs(place).items():
                 path = self.folder / place / name
@@ -188,21 +186,21 @@ class ModelStore:
         return None
 
     def find_shared(self, place: str, name: str) -> Path | None:
-        """Returns a proven file by its place and name; None for anything else on this disk."""
+        """Returns a verified file by place and name; None for any other path."""
         proof = self._read_proofs(place).get(name) if place in self._places() else None
         path = self.folder / place / name
         return path if proof and proof.fingerprint == _fingerprint(path) else None
 
     def list_stored(self) -> tuple[StoredWeights, ...]:
-        """Returns what lies on the disk, by place."""
+        """Returns the weights on the disk, by place."""
         return tuple(self._describe(place) for place in self._places())
 
     def used_bytes(self) -> int:
-        """Returns what the weights take on the disk."""
+        """Returns the disk space of the weights."""
         return sum(weights.size_bytes for weights in self.list_stored())
 
     def delete(self, place: str) -> int:
-        """Deletes the weights of a place and returns the bytes that this gives back."""
+        """Deletes the weights of a place; returns the freed bytes."""
         if place not in self._places():
             return 0
         size_bytes = self._describe(place).size_bytes
@@ -212,14 +210,14 @@ class ModelStore:
         return size_bytes
 
     def transfer_rates(self) -> TransferRates:
-        """Returns how fast weights came the last time."""
+        """Returns the measured transfer rates of weights."""
         try:
             return decode_json((self.folder / SPEEDS_NAME).read_bytes(), type=TransferRates)
         except (OSError, msgspec.MsgspecError):
             return TransferRates()
 
     def record_speed(self, size_bytes: int, taken_s: float) -> None:
-        """Remembers how fast weights came, half of it each time; small files tell nothing."""
+        """Updates the network rate as the mean of old and new value; ignores small files."""
         if size_bytes < SPEED_LEAST_BYTES or taken_s <= 0.0:
             return
         before = self.transfer_rates()
@@ -230,7 +228,7 @@ class ModelStore:
 
     @asynccontextmanager
     async def lock_place(self, place: str) -> AsyncIterator[None]:
-        """Holds a place for one filler at a time, over all processes of this machine.
+        """Holds the lock of a place, across all processes of this machine.
 
         Raises:
             OSError: the folder cannot be written.
@@ -275,7 +273,7 @@ class ModelStore:
 
 
 def disk_problem(error: OSError, folder: Path, *, needed_bytes: int = 0) -> EngineProblem:
-    """Returns why the disk did not let us: it is full, or something else."""
+    """Returns the problem of a disk error: a full disk, or another one."""
     if error.errno in FULL:
         free = 0.0
         with contextlib.suppress(OSError):
@@ -309,7 +307,7 @@ def _size(path: Path) -> int:
 
 
 def _fingerprint(path: Path) -> str:
-    """What changes when a file changes: a cheap stand-in for its bytes; "" without a file."""
+    """A value that changes when the file changes, without reading its bytes; "" without a file."""
     try:
         stat = path.stat()
     except OSError:

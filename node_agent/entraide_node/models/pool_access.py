@@ -1,4 +1,4 @@
-"""Pool access: the pool as a source of weights, asked with a pass that the node signs."""
+"""Pool access: the pool's address as a source of weights, with a pass that the node signs."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ SCHEMES = ("http://", "https://")
 
 
 def read_pool_access(folder: Path) -> tuple[str, PoolAccess | None]:
-    """Returns the pool's address and how it is asked; "" and None when it is not known. Blocks.
+    """Returns the pool's address and its authentication; "" and None if unknown. Blocks.
 
     Args:
         folder: of the node.

@@ -1,9 +1,8 @@
-"""Sharing on the site: proven weights for the neighbours, once the owner turned it on.
+"""Weight sharing: serves verified weights to other machines of the site, if the owner enabled it.
 
-It decides who is served (private addresses only), what (files of the catalogue that were proven,
-and nothing else of this disk) and how many at once, and it finds who else shares. Nothing listens
-and nothing is looked for before ``start``. A neighbour need not be trusted: whoever fetches
-proves each byte, and what is given are open weights.
+It serves private addresses only, files of the catalogue that were verified only, and at most
+``SENDS_MAX`` connections; it discovers other sharing machines by mDNS. Before ``start`` nothing
+listens. Sharing needs no trust: the receiver verifies each file, and the weights are public.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ from entraide_node.engines.base import EngineProblem
 from entraide_node.models.model_store import ModelStore
 
 SERVICE = "_entraide-models._tcp.local."
-SENDS_MAX = 4  # connections that weights go over at once
+SENDS_MAX = 4  # concurrent transfers
 KEEP_ALIVE_S = 5.0
 NEIGHBOURS_MAX = 32
 ASK_TIMEOUT_MS = 3_000
@@ -34,18 +33,18 @@ STOP_GRACE_S = 2.0
 
 
 class WeightShare:
-    """Gives weights to the machines of the site, and knows which of them give theirs.
+    """Serves weights on the site, and knows the other machines that do.
 
     Args:
-        store: whose proven files are given.
-        addresses: of this machine, where it listens; None for all its private ones.
+        store: of the served files.
+        addresses: of this machine, to listen on; None for all its private ones.
     """
 
     def __init__(self, store: ModelStore, *, addresses: Sequence[str] | None = None) -> None:
         self._store = store
         self._addresses = addresses
         self._name = f"entraide-{secrets.token_hex(4)}.{SERVICE}"
-        self._transfers: set[asyncio.Task[None]] = set()  # connections that weights go over
+        self._transfers: set[asyncio.Task[None]] = set()  # current transfers
         self._neighbours: dict[str, str] = {}
         self._asking: set[asyncio.Task[None]] = set()
         self._runner: web.AppRunner | None = None
@@ -54,11 +53,11 @@ class WeightShare:
         self.port = 0
 
     def neighbours(self) -> tuple[str, ...]:
-        """Returns the base addresses of the machines that share now, for ``fetch.Sources``."""
+        """Returns the base addresses of the sharing machines, for ``fetch.WeightSources``."""
         return tuple(self._neighbours[name] for name in sorted(self._neighbours))
 
     async def start(self) -> EngineProblem | None:
-        """Listens and announces it; None, or ``share_failed``, after which nothing listens."""
+        """Listens and announces it; after ``share_failed`` nothing listens."""
         try:
             addresses = list(self._addresses or private_addresses())
             if not addresses:
@@ -71,7 +70,7 @@ class WeightShare:
         return None
 
     async def stop(self) -> None:
-        """Withdraws the announcement and listens no more; may be called again."""
+        """Withdraws the announcement and stops listening; may be called again."""
         for task in self._asking:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
@@ -154,7 +153,7 @@ class WeightShare:
 
 
 def private_addresses() -> tuple[str, ...]:
-    """Returns this machine's own IPv4 addresses on private networks, loopback aside."""
+    """Returns this machine's IPv4 addresses on private networks, without the loopback."""
     up = {name for name, stats in psutil.net_if_stats().items() if stats.isup}
     addresses_found = {
         address.address
@@ -170,7 +169,7 @@ def private_addresses() -> tuple[str, ...]:
 
 
 def is_private(address: str) -> bool:
-    """Whether an address is of a private network, or this very machine.
+    """Whether an address belongs to a private network or to this machine.
 
     >>> is_private("192.168.1.20"), is_private("8.8.8.8"), is_private("nowhere")
     (True, False, False)

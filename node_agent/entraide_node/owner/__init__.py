@@ -1,1 +1,1 @@
-"""Owner: what the person says whose machine it is, and how the agent heeds it."""
+"""Owner: the terms of the machine's owner, and how the agent applies them."""

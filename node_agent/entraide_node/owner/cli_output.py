@@ -1,4 +1,4 @@
-"""The owner's terms in words: why the machine rests, since when, and what would change it."""
+"""Owner output: why the machine does not work, and what would change that, as sentences."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +11,7 @@ DAY_S = 86_400.0
 
 
 def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[str]:
-    """Yields what there is to say of the owner's terms beside the one sentence of the state.
+    """Yields sentences on the owner's terms beside the sentence of the state.
 
     Args:
         status: of a running agent.
@@ -39,6 +39,6 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
 
 
 def _format_time(at: float, now: float) -> str:
-    """The time of day on the reader's own clock, with the date if that is another day."""
+    """The local time of day, with the date if it was on another day."""
     then = datetime.fromtimestamp(at).astimezone()
     return f"{then:%H:%M}" if now - at < DAY_S else f"{then:%Y-%m-%d %H:%M}"

@@ -1,7 +1,8 @@
-"""The owner's files: pause, declared energy, and the status that the agent writes.
+"""Owner files: pause, declared surplus, and the status that the agent writes.
 
-It decides how an owner speaks to a running agent: through files in the agent's own folder, read
-once a second, so that nothing listens. A declaration that cannot be read counts as no surplus.
+The owner's commands communicate with a running agent through these files in the agent's folder,
+which the agent reads once a second; nothing listens. An unreadable declaration counts as no
+surplus.
 """
 
 import os
@@ -29,12 +30,12 @@ ENERGY_BYTES_MAX = 64 * 1024
 
 
 class ModelStatus(Struct, frozen=True):
-    """What the status says of a model.
+    """A model's status.
 
     Attributes:
         model: public name.
-        state: as ``core.model_manager`` names it; ``down`` or ``waiting`` beside that.
-        runs: that it has now.
+        state: as in ``core.model_manager``; also ``down`` or ``waiting``.
+        runs: number of current runs.
     """
 
     model: str
@@ -43,27 +44,27 @@ class ModelStatus(Struct, frozen=True):
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
-    """What a running agent says of itself, once a second.
+    """The status of a running agent, written once a second.
 
     Attributes:
-        node, coop, zone, pool: who and where it is.
-        pid, started_at: its process; ``started_at`` by the process's own clock.
-        state: stable code of the one sentence that tells why it works or not.
-        values: the numbers and names in that sentence.
-        written_at: when this was written.
-        connected: whether it is on the bus.
-        welcomed: whether the pool's scheduler knows it.
-        running, slots: jobs it runs, of how many.
-        model, engine: what it serves; the first where there are several.
-        models: every model that is here or on its way.
-        surplus_w: the site's surplus that it advertises.
-        site: what the site's meters tell.
-        power: what the machine's meters tell.
-        reports: usage reports that the pool has not acknowledged.
-        owner: what there is to say of the owner's terms.
-        prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: the first one's measured speed.
-        pool_version: of the pool's Entraide; "" while it has not told.
-        clock_offset_s: this machine's clock minus the pool's, seconds; None while not known.
+        node, coop, zone, pool: identity and location.
+        pid, started_at: its process, and the process's start time.
+        state: stable code of the sentence that says why the node works or not.
+        values: numbers and names in that sentence.
+        written_at: time of writing.
+        connected: whether it is connected to the bus.
+        welcomed: whether the pool answered its hello.
+        running, slots: current runs, and concurrent runs that it can have.
+        model, engine: the first replica.
+        models: all models that are loaded or being loaded.
+        surplus_w: the advertised surplus of the site.
+        site: status of the site's meters.
+        power: status of the machine's meters.
+        reports: number of unacknowledged usage reports.
+        owner: status of the owner's terms.
+        prefill_tokens_per_s, tpot_base_s, tpot_per_sequence_s: rates of the first replica.
+        pool_version: the pool's version of Entraide; "" while unknown.
+        clock_offset_s: this machine's clock minus the pool's, seconds; None while unknown.
     """
 
     node: str
@@ -100,17 +101,17 @@ def is_paused(folder: Path) -> bool:
 
 
 def pause(folder: Path) -> None:
-    """Asks the agent to take no more work; it sees it within a second, and after a restart."""
+    """Asks the agent to accept no more work; it stays paused after a restart."""
     write_private(folder / PAUSE_NAME, b"")
 
 
 def resume(folder: Path) -> None:
-    """Lets the agent work again."""
+    """Lets the agent accept work again."""
     (folder / PAUSE_NAME).unlink(missing_ok=True)
 
 
 def write_status(folder: Path, status: NodeStatus) -> None:
-    """Replaces the status at one stroke; what is lost in a power cut is not missed."""
+    """Replaces the status atomically, without fsync."""
     path = folder / STATUS_NAME
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_bytes(msgspec.json.encode(status))
@@ -118,7 +119,7 @@ def write_status(folder: Path, status: NodeStatus) -> None:
 
 
 def read_status(folder: Path, *, now: float) -> NodeStatus | None:
-    """Returns the status of a running agent; None when none runs there."""
+    """Returns the status of a running agent; None if none runs in this folder."""
     try:
         status = decode_json((folder / STATUS_NAME).read_bytes(), type=NodeStatus)
         process = psutil.Process(status.pid)
@@ -129,20 +130,20 @@ def read_status(folder: Path, *, now: float) -> NodeStatus | None:
 
 
 class StopReason(Struct, frozen=True):
-    """Why the last agent in this folder ended: a stable code and its values; "" when asked to."""
+    """Why the last agent ended: a stable code and its values; "" if it was asked to end."""
 
     code: str
     values: dict[str, str | int | float]
 
 
 def write_stopped(folder: Path, stopped: StopReason) -> None:
-    """Remembers why the agent ended, and takes its status away."""
+    """Stores why the agent ended, and removes its status."""
     (folder / STATUS_NAME).unlink(missing_ok=True)
     write_private(folder / STOPPED_NAME, msgspec.json.encode(stopped))
 
 
 def read_stopped(folder: Path) -> StopReason:
-    """Returns why the last agent ended; as if asked to, when nothing is known."""
+    """Returns why the last agent ended; an empty code if unknown."""
     try:
         return decode_json((folder / STOPPED_NAME).read_bytes(), type=StopReason)
     except (OSError, msgspec.MsgspecError):
@@ -150,15 +151,15 @@ def read_stopped(folder: Path) -> StopReason:
 
 
 class DeclaredSurplus:
-    """The site's declared surplus, renewed while the agent lives.
+    """The declared surplus of the site, renewed while the agent runs.
 
-    A statement stays the same until half of its time is over, so that a heartbeat changes only
-    when there is something to tell.
+    A statement stays the same until half of its validity has passed, so that heartbeats do not
+    change needlessly.
     """
 
     def __init__(self, folder: Path, configured: EnergyConfig | None) -> None:
         self._path = folder / ENERGY_NAME
-        # Where meters are named and nothing is declared, there is nothing to fall back on.
+        # With meters and without a declared surplus, there is no declaration to fall back on.
         only_meters = configured is not None and configured.sources and not configured.surplus_w
         self._configured: SurplusDeclaration | None = None if only_meters else configured
         self._declared: SurplusDeclaration | None = None
@@ -167,7 +168,7 @@ class DeclaredSurplus:
         self._log = structlog.get_logger("entraide.node")
 
     def current_status(self, now: float) -> EnergyStatus | None:
-        """Returns what to advertise at a moment; None when nothing is declared."""
+        """Returns what to advertise at a time; None without a declaration."""
         declared = self._read()
         if declared is None or (declared.until and now >= declared.until):
             self._declared = self._status = None

@@ -1,7 +1,7 @@
-"""Stewardship: what the agent asks of whoever speaks for the machine's owner.
+"""Policy driver: the interface between the agent and the owner's policy.
 
-It decides nothing: the agent obeys. Which terms an owner has set, and how presence is noticed, is
-the steward's own affair.
+``TermsPolicyDriver`` implements it with the owner's terms; ``UnrestrictedDriver`` is for an owner
+without terms. The agent applies the driver's limits.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from msgspec import Struct
 
 from entraide_node.core.run_admission import LendingLimits
 
-OWNER_RETURNED = "owner_returned"  # what a run ends with that is given back in mid-answer
+OWNER_RETURNED = "owner_returned"  # end code of a run that is ended for the owner
 
 
 class Workload(Struct, frozen=True):
-    """What the agent does, for its steward to judge by.
+    """The agent's current load, input of the policy.
 
     Attributes:
-        running: runs that it holds.
-        foreign: those of other co-ops.
-        slots: sequences that its engines can run.
-        surplus_w: of the site's own generation.
-        idle_w, active_w: what the machine draws without and with work.
+        running: number of current runs.
+        foreign: number of current runs of other co-ops.
+        slots: concurrent sequences of its engines.
+        surplus_w: surplus of the site's own generation.
+        idle_w, active_w: power of the machine without and with jobs.
     """
 
     running: int = 0
@@ -35,18 +35,18 @@ class Workload(Struct, frozen=True):
 
 
 class OwnerStatus(Struct, frozen=True, kw_only=True):
-    """What the status says of the owner's terms.
+    """The status of the owner's terms.
 
     Attributes:
-        number, code, values: why the machine takes no work; 0 and "" when it does.
-        state: see ``core.owner_policy.State``; "" without terms.
-        since_at: from when on that code holds, seconds since the epoch.
-        until_at: when it works again if nothing objects until then; None when that is not known.
-        give_back_s: how long a run may go on once the machine should step aside.
-        own_only: whether it takes its own co-op's work only.
-        how: which probe tells whether somebody is there, or "".
-        watching: whether something keeps the screen on.
-        file_code, file_values: what is wrong with the owner's file; "" when nothing is.
+        number, code, values: why the machine accepts no work; 0 and "" if it does.
+        state: see ``core.owner_policy.LendingState``; "" without terms.
+        since_at: since when that code applies, seconds since the epoch.
+        until_at: when work starts again if no rule becomes effective; None if unknown.
+        give_back_s: how long a run may continue after a rule became effective.
+        own_only: whether only jobs of its own co-op are accepted.
+        how: source of idle detection, or "".
+        watching: whether a program keeps the screen on.
+        file_code, file_values: fault of the owner's file; "" without one.
     """
 
     number: int = 0
@@ -69,24 +69,24 @@ ReadWorkload = Callable[[], Workload]
 
 
 class PolicyDriver(Protocol):
-    """Whoever speaks for the machine's owner: when it may work, and when it is given back."""
+    """Applies the owner's policy: limits of lending, and the end of runs."""
 
     def reason(self) -> str:
-        """Returns the stable code why the machine takes no work now, or "" when it may."""
+        """Returns the stable code of why the machine accepts no work now, or ""."""
         ...
 
     def limits(self) -> LendingLimits:
-        """Returns how much of the machine may be used now."""
+        """Returns the current limits of lending."""
         ...
 
     def status(self) -> OwnerStatus:
-        """Returns what the status says of the owner's terms."""
+        """Returns the status of the owner's terms."""
         ...
 
     async def run(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
     ) -> None:
-        """Looks for as long as the agent lives.
+        """Evaluates the policy for as long as the agent lives.
 
         Args:
             notify: to be called when ``reason`` or ``lent`` has changed: the pool hears at once.
@@ -98,7 +98,7 @@ class PolicyDriver(Protocol):
 
 
 class UnrestrictedDriver:
-    """The steward of a machine whose owner has set no terms."""
+    """The policy driver of an owner without terms."""
 
     def reason(self) -> str:
         """See ``PolicyDriver``."""

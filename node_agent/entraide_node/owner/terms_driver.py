@@ -1,8 +1,8 @@
-"""The owner's steward: the terms in force, put to the machine as it is, once a second.
+"""Terms driver: applies the owner's terms to the machine's state, once a second.
 
-It decides nothing about the terms, which the node's core does (``core.owner_policy``): it reads the
-owner's file and the probes, tells the core, and carries out what the core says. A probe that breaks
-is a machine that cannot tell whether somebody is there.
+Input: the owner's file and the probes. Output: the limits of lending, and calls to end runs.
+``core.owner_policy`` decides; this driver reads the inputs and carries out its commands. If a probe
+fails, presence counts as undetectable.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ POLL_INTERVAL_S = 1.0
 
 
 class TermsPolicyDriver:
-    """Speaks for the owner of the machine that the agent runs on."""
+    """The policy driver of an owner with terms."""
 
     def __init__(self, folder: Path, probes: MachineProbes) -> None:
-        """Looks at nothing yet, and allows nothing before it has.
+        """Lends nothing before the first evaluation.
 
         Args:
-            folder: of the node, where the owner's files are.
-            probes: of the machine; this closes them.
+            folder: of the node, with the owner's files.
+            probes: of the machine; this driver closes them.
         """
         self._folder = folder
         self._probes = probes
@@ -48,7 +48,7 @@ class TermsPolicyDriver:
         self._since_at = time.time()
         self._log = structlog.get_logger("entraide.node")
 
-    # What the agent asks.
+    # For the agent.
 
     def reason(self) -> str:
         """See ``PolicyDriver``."""
@@ -89,7 +89,7 @@ class TermsPolicyDriver:
             file_values={} if problem is None else problem.values(self._folder),
         )
 
-    # Its life.
+    # Evaluation.
 
     async def run(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
@@ -105,7 +105,7 @@ class TermsPolicyDriver:
     async def evaluate(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
     ) -> None:
-        """Looks once, and carries out what the core says."""
+        """Evaluates the terms once, and carries out the commands."""
         self._file.refresh()
         terms = self._file.terms
         machine_state = await self._read_machine_state()
@@ -152,7 +152,7 @@ class TermsPolicyDriver:
             self._log.info("node.owner", state=now.state, reason=code)
 
     def _sleep_s(self) -> float:
-        """Returns how long to rest: until the next look, or what the core waits for."""
+        """Returns the time until the next evaluation, seconds."""
         deadline = self._policy.next_deadline(self._file.terms)
         if self._outcome is not None and self._outcome.state is LendingState.GIVING_BACK:
             return POLL_INTERVAL_S / 4

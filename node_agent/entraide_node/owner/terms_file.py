@@ -1,8 +1,7 @@
-"""The owner's terms as a file: ``owner.toml`` in the node's folder.
+"""Terms file: the owner's terms in ``owner.toml`` in the node's folder.
 
-It decides how the file is read and written, and says what is wrong with it by line. A file that
-cannot be used changes nothing: the last good terms hold. No file at all means that the machine
-works at any time.
+Input: the file. Output: ``OwnerTerms``, or its fault with the line. A faulty file changes nothing:
+the last valid terms apply. Without a file the machine works at any time.
 """
 
 import re
@@ -25,7 +24,7 @@ TERMS_BYTES_MAX = 64 * 1024
 PROGRAMS_MAX = 64
 HOURS_MAX = 64
 
-# What a number may be, by its key.
+# Range of each number, by its key.
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "idle_min": (0.0, 1_440.0),
     "charge_min_percent": (0.0, 100.0),
@@ -49,10 +48,10 @@ class TermsProblem(Struct, frozen=True):
     """Why the file cannot be used.
 
     Attributes:
-        code: stable; the catalogue has its sentence under ``owner-file-CODE``.
-        line: of the file; 0 when it is not known.
-        key: which key, or "".
-        detail: the value that is wrong, or the system's own words.
+        code: stable; its sentence is in the message catalogue under ``owner-file-CODE``.
+        line: in the file; 0 if unknown.
+        key: the faulty key, or "".
+        detail: the faulty value, or the system's error text.
     """
 
     code: str
@@ -66,7 +65,7 @@ class TermsProblem(Struct, frozen=True):
 
 
 def parse_terms(text: str) -> OwnerTerms | TermsProblem:
-    """Reads terms; a key that is left out has its default.
+    """Parses terms; a missing key has its default.
 
     >>> parse_terms('idle_min = "long"')
     TermsProblem(code='wrong_kind', line=1, key='idle_min', detail='')
@@ -130,7 +129,7 @@ def _find_out_of_range(text: str, terms: OwnerTerms) -> TermsProblem | None:
 
 
 def find_line(text: str, key: str) -> int:
-    """Returns the line on which a key stands, counted from 1; 0 when it is not found."""
+    """Returns the line of a key, counted from 1; 0 if it is not found."""
     wanted, inner = key.partition(".")[0], key.partition(".")[2]
     table = ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -147,7 +146,7 @@ def find_line(text: str, key: str) -> int:
 
 
 def format_terms(terms: OwnerTerms) -> str:
-    """Returns terms as a file that ``parse`` reads, all keys named."""
+    """Returns terms as a file that ``parse_terms`` reads, with all keys."""
     table = msgspec.to_builtins(terms)
     table["hours"] = [format_hours(span) for span in terms.hours]
     return tomli_w.dumps(table)
@@ -171,12 +170,12 @@ def read_terms(folder: Path) -> OwnerTerms | TermsProblem:
 
 
 def write_terms(folder: Path, terms: OwnerTerms) -> None:
-    """Replaces a node's terms at one stroke."""
+    """Replaces a node's terms atomically."""
     write_private(folder / TERMS_NAME, format_terms(terms).encode("utf-8"))
 
 
 def write_default_terms(folder: Path) -> bool:
-    """Writes the careful terms that a machine begins with, unless it has some already."""
+    """Writes the restrictive default terms, unless there is a file."""
     if (folder / TERMS_NAME).exists():
         return False
     write_terms(folder, OwnerTerms())
@@ -184,11 +183,11 @@ def write_default_terms(folder: Path) -> bool:
 
 
 class TermsFile:
-    """The terms in force, read again whenever the file has changed.
+    """The terms that apply, read again when the file has changed.
 
     Attributes:
-        terms: the last good ones.
-        problem: what is wrong with the file as it is now; None when nothing is.
+        terms: the last valid ones.
+        problem: fault of the current file; None without one.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -201,7 +200,7 @@ class TermsFile:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Reads the file if it is another one than before; returns whether it was."""
+        """Reads the file if it has changed; returns whether it had."""
         stamp = self._stamp()
         if stamp == self._last_stamp:
             return False
@@ -210,7 +209,7 @@ class TermsFile:
         if isinstance(terms, TermsProblem):
             self.problem = terms
             if self._is_new:
-                self.terms = OwnerTerms()  # terms were meant: the careful ones, never none
+                self.terms = OwnerTerms()  # terms were intended: use the restrictive defaults
             self._log.warning(
                 "node.terms_unusable", code=terms.code, line=terms.line, key=terms.key
             )

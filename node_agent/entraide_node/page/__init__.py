@@ -1,1 +1,1 @@
-"""The owner's page: one screen on this machine alone, on which an owner sets their terms."""
+"""Owner page: a web page on this machine's loopback, on which an owner sets their terms."""

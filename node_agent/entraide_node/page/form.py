@@ -1,6 +1,7 @@
-"""The page's form: an owner's terms as fields that a person fills in, and back.
+"""Form: converts the owner's terms to form fields, and back.
 
-It decides how hours are written by weekday and what a field must hold. It refuses to know HTML.
+Input: terms or fields. Output: fields or terms, or the first faulty field. Hours are written per
+weekday.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "unseen": tuple(UnknownPresencePolicy),
 }
 
-# What a field holds: one text, or for boxes that may be ticked together a list.
+# A field's value: one text, or a list for checkboxes of one group.
 Fields = dict[str, str | list[str]]
 
 
@@ -37,9 +38,9 @@ class FormProblem(Struct, frozen=True):
     """Why a form is not saved.
 
     Attributes:
-        code: stable; the catalogue has its sentence under ``page-CODE``.
-        field: which field.
-        text: what stands there.
+        code: stable; its sentence is in the message catalogue under ``page-CODE``.
+        field: the faulty field.
+        text: its content.
     """
 
     code: str
@@ -48,7 +49,7 @@ class FormProblem(Struct, frozen=True):
 
 
 def terms_to_fields(terms: OwnerTerms) -> Fields:
-    """Returns terms as the form shows them."""
+    """Returns terms as form fields."""
     fields: Fields = {}
     for day in range(len(DAYS)):
         spans = [span for span in terms.hours if day in span.days]
@@ -67,7 +68,7 @@ def terms_to_fields(terms: OwnerTerms) -> Fields:
 
 
 def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
-    """Reads what a person filled in."""
+    """Returns form fields as terms."""
     hours = _parse_hours(fields)
     if isinstance(hours, FormProblem):
         return hours
@@ -114,7 +115,7 @@ def _field_text(fields: Fields, key: str) -> str:
 
 
 def _parse_number(text: str) -> float | None:
-    """A number as people write it in either language; an empty field is 0."""
+    """A number as written in either language; an empty field is 0."""
     try:
         return float(text.replace(",", ".").replace("\u00a0", "") or "0")
     except ValueError:

@@ -1,9 +1,8 @@
-"""The page's server: on the loopback only, for whoever knows its address.
+"""Page server: serves the owner page on the loopback.
 
-It decides who is answered: the address holds a secret that changes with each start, the name must
-be this machine's own (so that no other site can be made to point here), and whatever changes
-something must bring the page's own secret back. It reads and writes the node's folder, as the
-other commands do, and speaks to no agent directly.
+The address contains a secret that is new for each start; the host name must be the loopback's
+(against DNS rebinding); requests that change something must contain a CSRF token. The server reads
+and writes the node's folder, as the other commands do.
 """
 
 import asyncio
@@ -48,7 +47,7 @@ class OwnerPage:
     """The page of one node."""
 
     def __init__(self, config: NodeConfig) -> None:
-        """Listens to nothing yet."""
+        """Does not listen yet."""
         self._config = config
         self._folder = Path(config.dir)
         self._secret = secrets.token_urlsafe(SECRET_BYTES)
@@ -57,7 +56,7 @@ class OwnerPage:
         self.url = ""
 
     async def open(self, port: int = 0) -> None:
-        """Begins to answer; ``url`` says where.
+        """Starts to listen; ``url`` is the address.
 
         Raises:
             OSError: the port is taken.
@@ -81,7 +80,7 @@ class OwnerPage:
         self.url = f"http://{HOST}:{bound}/{self._secret}/"
 
     async def close(self) -> None:
-        """Answers no more."""
+        """Stops listening."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -162,7 +161,7 @@ class OwnerPage:
         node = self._config.node
         if status is None:
             return [i18n.text("page-stopped", lang)], False
-        if paused and status.state != "paused":  # the agent has not looked yet
+        if paused and status.state != "paused":  # the agent has not read the file yet
             status = replace(status, state="paused")
         first = i18n.text(f"node-status-{status.state}", lang, node=node, **status.values)
         works = status.state in ("working", "ready")
@@ -178,14 +177,14 @@ def _problem_sentence(problem: FormProblem, lang: str) -> str:
 
 
 def show_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
-    """Shows the page until Ctrl-C; returns the exit status."""
+    """Serves the page until Ctrl-C; returns the exit status."""
     with contextlib.suppress(KeyboardInterrupt):
         return asyncio.run(serve_page(config, port=port, lang=lang, opens=opens))
     return 0
 
 
 async def serve_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
-    """Shows the page until it is interrupted; returns the exit status."""
+    """Serves the page until it is cancelled; returns the exit status."""
     page = OwnerPage(config)
     try:
         await page.open(port)

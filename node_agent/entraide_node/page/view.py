@@ -1,7 +1,7 @@
-"""The page as HTML: a state in a sentence, and the form.
+"""View: the owner page as HTML: the node's state in sentences, and the form.
 
-It decides how fields look; every text comes from the catalogue and every value is escaped. The page
-works without a script, in French and in English.
+Input: ``PageContent``. Output: HTML; every text comes from the message catalogue and every value is
+escaped. The page works without scripts, in French and in English.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ STYLE_NAME, FRAME_NAME = "style.css", "page.html"
 
 
 class PageContent(Struct, frozen=True, kw_only=True):
-    """What the page shows.
+    """The content of the page.
 
     Attributes:
         lang: of the reader.
-        node: its name.
-        state: the sentences that say what the machine does and why; the first is the title.
-        works: whether it takes work.
+        node: name of the node.
+        state: sentences on what the machine does and why; the first is the title.
+        works: whether it accepts work.
         paused: whether its owner paused it.
         path: of the owner's file.
-        csrf: secret that the form must bring back.
+        csrf: token that the form must send back.
         fields: of the form.
-        notice, problem: a sentence about what was just saved, or why it was not.
-        wrong: the field that is wrong, or "".
+        notice, problem: a sentence on what was saved, or why it was not.
+        wrong: the faulty field, or "".
     """
 
     lang: str
@@ -49,7 +49,7 @@ class PageContent(Struct, frozen=True, kw_only=True):
 
 
 def read_asset(name: str) -> str:
-    """Returns a file that the page is made of."""
+    """Returns a file of the page."""
     return (files("entraide_node") / "page" / name).read_text("utf-8")
 
 
@@ -80,7 +80,7 @@ def render_page(content: PageContent) -> str:
 
 
 class _PageTexts:
-    """The page's own messages, escaped."""
+    """The page's texts, escaped."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang

@@ -1,1 +1,1 @@
-"""Service: the agent as something that the system starts, ends and keeps."""
+"""Service: runs the agent under the system's service manager."""

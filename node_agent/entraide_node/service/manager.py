@@ -1,7 +1,8 @@
-"""The agent as a service: how systemd's user manager or launchd is asked to keep it.
+"""Service managers: control the agent's service through systemd's user manager or launchd.
 
-It decides the order of the questions and what their answers mean. Where there is neither system,
-the owner starts the agent. It refuses to ask for root.
+Input: the service and a function that runs system commands. Output: "" or the system's error text,
+and the service's state. Root is never needed. Without a service manager, the owner starts the
+agent.
 """
 
 import os
@@ -22,12 +23,12 @@ from entraide_node.service.units import (
     systemd_unit,
 )
 
-ASK_TIMEOUT_S = 120.0  # stopping waits for what runs
+ASK_TIMEOUT_S = 120.0  # stopping waits for current runs
 _SYSTEMCTL = ("systemctl", "--user")
 
 
 class CommandResult(Struct, frozen=True):
-    """How a command of the system ended, and what it wrote."""
+    """Exit status and output of a system command."""
 
     status: int
     text: str
@@ -37,26 +38,26 @@ SystemCommand = Callable[[tuple[str, ...]], CommandResult]
 
 
 class ServiceManager(Protocol):
-    """A system that keeps services."""
+    """A service manager of the system."""
 
     @property
     def kind(self) -> str:
         """``systemd`` or ``launchd``."""
 
     def install(self, service: Service) -> str:
-        """Writes the unit and starts it, anew if it runs; returns "" or the system's words."""
+        """Writes and (re)starts the unit; returns "" or the system's error text."""
 
     def remove(self, service: Service) -> str:
-        """Stops it and takes the unit away; returns "" or the system's words."""
+        """Stops and removes the unit; returns "" or the system's error text."""
 
     def restart(self, service: Service) -> str:
-        """Stops it and starts it again; returns "" or the system's words."""
+        """Restarts the unit; returns "" or the system's error text."""
 
     def state(self, service: Service) -> ServiceState:
-        """Returns what the system says of it."""
+        """Returns the state of the service."""
 
     def needs_linger(self) -> bool:
-        """Whether it ends when its owner logs out unless told otherwise."""
+        """Whether the service ends when its owner logs out."""
 
 
 class SystemdManager:
@@ -65,11 +66,11 @@ class SystemdManager:
     kind = "systemd"
 
     def __init__(self, run: SystemCommand, *, units: Path) -> None:
-        """Asks nothing yet.
+        """Runs no command yet.
 
         Args:
             run: runs a command of the system.
-            units: folder of the owner's own units.
+            units: folder of the owner's units.
         """
         self._run = run
         self._units = units
@@ -91,7 +92,7 @@ class SystemdManager:
             return ""
         problem = self._systemctl("disable", "--now", f"{service.name}.service")
         self._path(service).unlink(missing_ok=True)
-        self._systemctl("reset-failed", f"{service.name}.service")  # nothing to reset is no problem
+        self._systemctl("reset-failed", f"{service.name}.service")  # may fail
         return problem or self._systemctl("daemon-reload")
 
     def restart(self, service: Service) -> str:
@@ -130,16 +131,16 @@ class LaunchdManager:
     kind = "launchd"
 
     def __init__(self, run: SystemCommand, *, agents: Path, uid: int) -> None:
-        """Asks nothing yet.
+        """Runs no command yet.
 
         Args:
             run: runs a command of the system.
             agents: folder of the owner's property lists.
-            uid: the owner's number.
+            uid: user id of the owner.
         """
         self._run = run
         self._agents = agents
-        self._domains = (f"gui/{uid}", f"user/{uid}")  # the second without a screen
+        self._domains = (f"gui/{uid}", f"user/{uid}")  # for a session without a screen
 
     def install(self, service: Service) -> str:
         """See ``ServiceManager``."""
@@ -185,7 +186,7 @@ class LaunchdManager:
         return False
 
     def _bootout(self, service: Service) -> None:
-        for domain in self._domains:  # one that is not loaded is what was wanted
+        for domain in self._domains:  # an unloaded service is the desired result
             self._run(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
 
     def _path(self, service: Service) -> Path:
@@ -193,7 +194,7 @@ class LaunchdManager:
 
 
 def find_manager() -> ServiceManager | None:
-    """Returns what keeps services on this machine; None where nothing does. Blocks."""
+    """Returns the service manager of this machine; None without one. Blocks."""
     if sys.platform == "darwin":
         return LaunchdManager(
             run_system_command, agents=Path.home() / "Library/LaunchAgents", uid=os.getuid()
@@ -205,11 +206,11 @@ def find_manager() -> ServiceManager | None:
 
 
 def run_system_command(command: tuple[str, ...]) -> CommandResult:
-    """Runs a command of the system; one that is not there ends with 127. Blocks."""
+    """Runs a system command; a missing one has exit status 127. Blocks."""
     env = dict(os.environ)
     runtime = f"/run/user/{os.getuid()}"
     if "XDG_RUNTIME_DIR" not in env and Path(runtime).is_dir():
-        env["XDG_RUNTIME_DIR"] = runtime  # after su or over some remote shells it is not said
+        env["XDG_RUNTIME_DIR"] = runtime  # not set after su or in some remote shells
     try:
         done = subprocess.run(
             command, check=False, capture_output=True, text=True, timeout=ASK_TIMEOUT_S, env=env

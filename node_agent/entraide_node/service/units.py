@@ -1,8 +1,8 @@
-"""Units: what a system is told of the agent as a service of its owner's session.
+"""Units: the agent's service definitions for systemd and launchd.
 
-It decides what the unit says: the agent starts with the machine or the session, comes back by
-itself with growing pauses, has the time to end what runs, and yields to whatever else wants the
-processor. Plain functions; how the system is asked, ``manager`` knows.
+Input: the node's folder and the drain time. Output: a systemd unit or a launchd property list. The
+agent starts with the machine or the session, restarts with growing pauses, has time to end its
+runs, and runs at low priority. ``manager`` installs them.
 """
 
 import hashlib
@@ -15,20 +15,20 @@ from msgspec import Struct
 
 UNIT = "entraide-node"
 LABEL = "coop.entraide.node"
-STOP_MARGIN_S = 15  # for the last reports and the goodbye, beyond the time that runs may take
+STOP_MARGIN_S = 15  # for the last reports and the goodbye, in addition to the drain time
 RESTART_S, RESTART_MAX_S, RESTART_STEPS = 5, 300, 6
 NICE = 5
 
 
 class Service(Struct, frozen=True):
-    """An agent that the system is to keep running.
+    """An agent as a service.
 
     Attributes:
         name: of its unit, unique on this machine for the node's folder.
         node: identifier of the node, for people.
-        command: what is run.
+        command: command line.
         folder: of the node.
-        stop_s: how long the agent may take to end, seconds.
+        stop_s: time that the agent may take to end, seconds.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Service(Struct, frozen=True):
 
 
 class ServiceState(StrEnum):
-    """What the system says of a service."""
+    """The state of a service."""
 
     ABSENT = "absent"
     STOPPED = "stopped"
@@ -53,9 +53,9 @@ def make_service(folder: Path, *, node: str, drain_s: float, default: Path, logs
     Args:
         folder: of the node.
         node: its identifier.
-        drain_s: how long running jobs may go on after the agent was asked to stop.
-        default: the folder that needs no mark in the name.
-        logs: whether the agent keeps its log in its folder, where the system keeps none.
+        drain_s: how long runs may continue after the agent was asked to stop.
+        default: folder whose service has no suffix in its name.
+        logs: whether the agent writes its log into its folder, because the system keeps none.
     """
     folder = folder.resolve()
     mark = "" if folder == default.resolve() else f"-{_folder_mark(folder)}"
@@ -76,8 +76,8 @@ def _folder_mark(folder: Path) -> str:
 def systemd_unit(service: Service) -> str:
     """Returns the unit for systemd's user manager.
 
-    The pause between two starts grows with systemd 254 and newer; an older one ignores that, and
-    starts the agent again every five seconds.
+    The restart pause grows with systemd 254 or newer; an older version ignores that and restarts
+    the agent every five seconds.
     """
     command = " ".join(map(_quote, service.command))
     return f"""[Unit]
@@ -103,22 +103,21 @@ WantedBy=default.target
 
 
 def _quote(word: str) -> str:
-    """A word of a command as systemd reads it."""
+    """An argument of a command in systemd's syntax."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped.replace("%", "%%").replace("$", "$$")}"'
 
 
 def label_of(service: Service) -> str:
-    """Returns what launchd calls a service."""
+    """Returns launchd's label of a service."""
     return LABEL + service.name.removeprefix(UNIT).replace("-", ".")
 
 
 def launchd_plist(service: Service) -> bytes:
     """Returns the agent's property list for launchd.
 
-    Not a background process to macOS: those run on the slow cores only, and everything else goes
-    before a nice one anyway. What Python itself says before the agent has its log goes to
-    ``agent.err``.
+    The process type is not ``Background``, because macOS runs those on the slow cores only; the
+    nice value lowers the priority. Python's output before the log is set up goes to ``agent.err``.
     """
     return plistlib.dumps({
         "Label": label_of(service),
@@ -138,7 +137,7 @@ def launchd_plist(service: Service) -> bytes:
 
 
 def launchd_state(printed: str) -> ServiceState:
-    """Reads what ``launchctl print`` says of a service."""
+    """Parses the output of ``launchctl print``."""
     fields: dict[str, str] = {}
     for line in printed.splitlines():
         name, equals, value = line.partition(" = ")
