@@ -129,7 +129,7 @@ class Agent:
             site=self._site_meters,
             reports=self._reports,
         )
-        self._catalogue_asked_s = -math.inf  # when it was last asked for
+        self._catalogue_asked_s = -math.inf  # when the catalogue was last requested
         self._log = structlog.get_logger("entraide.node").bind(node=config.node)
 
     # Events.

@@ -167,7 +167,7 @@ class Announcer:
 
         Args:
             state: stable code of the sentence that says why the node works or not.
-            owner: what there is to say of the owner's terms.
+            owner: status of the owner's terms.
         """
         energy, replicas = self.energy_status(time.time()), self._engines.replicas()
         first, running = (replicas or (NO_REPLICA,))[0], len(self._runs.active_runs())

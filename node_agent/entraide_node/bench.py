@@ -108,7 +108,7 @@ async def load_or_measure_rates(
     Args:
         engine: started.
         cache_path: file of earlier results; None for none.
-        ignore_cache: whether to measure whatever was measured before.
+        ignore_cache: whether to ignore stored results.
         is_busy: whether the machine has other work now. Rates that are measured meanwhile are
             estimates, are not kept, and count as never measured.
         power_w: returns the machine's mean power since its last call; None without a meter.
@@ -151,7 +151,7 @@ async def measure_rates(
     prefill = await _run_sequence(engine, words=words, output_tokens=1, clock=clock)
     if prefill.end is None or prefill.end.outcome is not Outcome.COMPLETED:
         return _bench_problem([prefill])
-    await _read_mean_w(power_w)  # from here on
+    await _read_mean_w(power_w)  # start of the power window
     batch = await _decode_concurrently(engine, sequences, clock=clock)
     busy_w = await _read_mean_w(power_w)
     tpot_n_s, timed_n = _measured_tpot_s(batch) if sequences > 1 else (tpot_1_s, timed_1)

@@ -196,8 +196,8 @@ def load_config(path: Path) -> NodeConfig:
     """Reads a configuration; ``dir`` is absolute in the result.
 
     Raises:
-        RequestError: ``config_refused``: the file is not there, is not TOML, or says something
-            that we do not know; the message names file and key.
+        RequestError: ``config_refused``: the file is missing, is not TOML, or contains something
+            unknown; the message names file and key.
     """
     try:
         config = msgspec.convert(decode_toml(path.read_text("utf-8")), NodeConfig)

@@ -29,10 +29,10 @@ class RunTiming(Struct, frozen=True):
 
     Attributes:
         model: public name.
-        read_tokens, written_tokens: prompt tokens that were computed, and output tokens.
-        read_s, write_s: how long the engine took for each; 0 when it did not tell.
-        beside: mean number of sequences of its engine while it ran, itself included.
-        alone: whether no other engine of the machine had work meanwhile.
+        prefill_tokens, decode_tokens: computed prompt tokens, and output tokens.
+        prefill_s, decode_s: durations of both phases; 0 if the engine did not report them.
+        sequences_mean: mean number of concurrent sequences of its engine, this run included.
+        is_alone: whether no other engine of the machine had a run meanwhile.
     """
 
     model: str

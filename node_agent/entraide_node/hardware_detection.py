@@ -157,7 +157,7 @@ def parse_mac_profile(profile: str) -> tuple[str, int, Gpu | None]:
     """Parses a Mac's profiler: the chip, its cores, and its graphics processor if it is Apple's.
 
     Returns:
-        The chip's name, processor cores (0 when not told), and the graphics without memory.
+        The chip's name, processor cores (0 if unknown), and the graphics processor.
     """
     try:
         sections = decode_json(profile, type=dict[str, list[dict[str, object]]])
@@ -234,7 +234,7 @@ def nvml_cards() -> tuple[tuple[str, int | None], ...]:
     """Asks NVIDIA's driver for its cards; () without a driver.
 
     Returns:
-        Each card's name, and its memory in bytes: None where it has none of its own.
+        Each card's name, and its memory in bytes: None if it has none of its own.
     """
     try:
         pynvml.nvmlInit()

@@ -87,7 +87,7 @@ def join_pool(
     Raises:
         RequestError: ``join_token_refused``, ``join_untrusted``, ``join_plain_refused``,
             ``join_bad_address``, ``invalid_request``.
-        PoolUnreachable: nobody answers there.
+        PoolUnreachable: there is no answer.
     """
     secret, fingerprint = split_token(token)
     page = read_pool_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
@@ -129,7 +129,7 @@ def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> Pool
 
     Raises:
         RequestError: ``join_bad_address``: it is no pool's address.
-        PoolUnreachable: nobody answers there.
+        PoolUnreachable: there is no answer.
     """
     if "://" not in url:
         host = urlsplit(f"//{url}").hostname or ""
@@ -190,7 +190,7 @@ def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: 
 
 def _load_or_make_key(folder: Path) -> tuple[str, str]:
     """The node's key: made once, so that a second attempt joins as the same node."""
-    import nkeys  # noqa: PLC0415  (only whoever joins needs it)
+    import nkeys  # noqa: PLC0415  (only needed to join)
 
     path = folder / keys.KEY_NAME
     if path.exists():

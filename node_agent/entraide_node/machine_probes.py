@@ -104,7 +104,7 @@ class MachineProbes:
         """Reads nothing yet.
 
         Args:
-            detector: for somebody at the machine; None for this system's own.
+            detector: of activity; None for this system's own.
             tells_load: whether the load of other programs can be told from ours: not if an engine
                 that the owner started computes for us.
         """

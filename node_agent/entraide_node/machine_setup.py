@@ -52,10 +52,10 @@ class MachineSetup(Struct, frozen=True):
     """The started engines, the power and the meters of a machine.
 
     Attributes:
-        bays: its engines.
+        instances: its engines.
         power: of the machine, used without a meter.
         meters: power meters, best first; the holder of the setup closes them.
-        awaited: servers of the owner's that do not answer yet.
+        unreachable: servers of the owner that do not respond yet.
     """
 
     instances: tuple[EngineInstance, ...]

@@ -114,7 +114,7 @@ class RunManager:
         """Has no run yet.
 
         Args:
-            engines: what serves the models.
+            engines: provides the engines.
             energy: shares the machine's energy out.
             transport: the way out.
             slots_max: returns the owner's current limit on concurrent runs over all models; None

@@ -230,7 +230,7 @@ def _stop_agent(folder: Path, *, within_s: float) -> bool:
 
 async def _say_goodbye(config: NodeConfig) -> bool:
     """Sends the final goodbye; returns whether the bus then refused this identity."""
-    from entraide.wire import codec, subjects  # noqa: PLC0415  (only whoever leaves needs the bus)
+    from entraide.wire import codec, subjects  # noqa: PLC0415  (only needed to leave)
     from entraide.wire.messages import LEFT, Goodbye  # noqa: PLC0415
     from entraide.wire.nats import client_context, connect  # noqa: PLC0415
 
@@ -264,7 +264,7 @@ async def _say_goodbye(config: NodeConfig) -> bool:
 
 
 def _remove_weights(config: NodeConfig, lang: str, *, remove: bool | None) -> None:
-    from entraide_node.models.model_store import ModelStore  # noqa: PLC0415  (only whoever leaves)
+    from entraide_node.models.model_store import ModelStore  # noqa: PLC0415  (only needed to leave)
 
     store = ModelStore(weights_folder(config))
     stored = store.list_stored()

@@ -22,7 +22,7 @@ from entraide.units import uwh_from_joules
 RUNNING_MAX = 4096
 BUSY_FRACTION_MIN = 0.9  # of a window that must be busy for its power to count as active power
 IDLE_POWER_WEIGHT = (
-    0.125  # of a new reading in the power at rest: about eight readings are remembered
+    0.125  # of a new reading in the mean idle power: about 8 readings are remembered
 )
 
 

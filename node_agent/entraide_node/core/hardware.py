@@ -7,9 +7,7 @@ and the suitable engines, best first.
 from msgspec import Struct
 
 GPU_KINDS = ("nvidia", "amd", "apple")
-VLLM_CARD_BYTES_MIN = (
-    6 * 1024**3
-)  # below, no model that is worth its while fits beside what vLLM takes
+VLLM_CARD_BYTES_MIN = 6 * 1024**3  # with less, no useful model fits beside vLLM's own memory
 
 
 class Gpu(Struct, frozen=True):
@@ -17,10 +15,10 @@ class Gpu(Struct, frozen=True):
 
     Attributes:
         kind: one of ``GPU_KINDS``.
-        name: as its driver calls it; "" when it does not say.
-        memory_bytes: its own memory, or all of the machine's where memory is unified; 0 when
+        name: name that its driver reports; "" if unknown.
+        memory_bytes: its own memory, or all of the machine's if memory is unified; 0 if
             unknown.
-        cores: compute cores as its maker counts them; 0 when unknown.
+        cores: compute cores by its maker's count; 0 if unknown.
     """
 
     kind: str
@@ -34,16 +32,16 @@ class Hardware(Struct, frozen=True, kw_only=True):
 
     Attributes:
         os: ``linux``, ``darwin`` or ``windows``.
-        arch: ``x86_64`` or ``arm64``, else what the system says.
-        cpu: the processor's name; "" when the system does not say.
+        arch: ``x86_64`` or ``arm64``, else the system's name.
+        cpu: the processor's name; "" if unknown.
         cores: processors that this process may use.
         cpu_features: vector instructions that matter to an engine (``avx2``, ``neon``), sorted.
-        memory_bytes: of the machine, or what its container leaves.
+        memory_bytes: of the machine, or the limit of its container.
         unified_memory: whether processor and graphics share that memory.
         gpus: its graphics processors, in the order that their drivers list them.
         battery: whether it has one.
         thermals: whether its temperature can be read.
-        device: identifier in the hardware catalogue; ``default-KIND`` when not recognised.
+        device: identifier in the hardware catalogue; ``default-KIND`` if not recognised.
     """
 
     os: str
@@ -60,12 +58,12 @@ class Hardware(Struct, frozen=True, kw_only=True):
 
     @property
     def accelerator(self) -> str:
-        """Kind of the first graphics processor, or ``cpu`` when there is none."""
+        """Kind of the first graphics processor, or ``cpu`` without one."""
         return self.gpus[0].kind if self.gpus else "cpu"
 
     @property
     def vram_bytes(self) -> tuple[int, ...]:
-        """Memory of each graphics processor that has its own; empty where memory is unified."""
+        """Memory of each graphics processor that has its own; empty if memory is unified."""
         return () if self.unified_memory else tuple(gpu.memory_bytes for gpu in self.gpus)
 
 

@@ -56,7 +56,7 @@ class MachineState(Struct, frozen=True, kw_only=True):
 
 
 def is_owner_present(terms: OwnerTerms, now: MachineState) -> bool:
-    """Tells whether the owner is at the machine, or counts as present because nobody can tell."""
+    """Tells whether the owner is at the machine, or counts as present because it is unknown."""
     if now.idle_s is None:
         return terms.unseen is UnknownPresencePolicy.PRESENT
     return now.idle_s <= 0.0 or now.idle_s < terms.idle_min * 60.0

@@ -20,18 +20,18 @@ from entraide_node.core.hardware import Hardware
 MIB = 1024**2
 GIB = 1024**3
 
-# What a Mac's GPU may wire: Metal's recommendedMaxWorkingSetSize, which is about two thirds of
+# Memory that a Mac's GPU may wire: Metal's recommendedMaxWorkingSetSize, about two thirds of
 # the memory of a Mac with less than 36 GiB and three quarters of a larger one's. Beyond it the
-# system pages, and close to it, it has been seen to panic: a sixteenth stays free.
+# system pages, and near it the system has panicked: a sixteenth is left free.
 WIRED_LARGE_BYTES = 36 * GIB
 WIRED_RESERVE_DIVISOR = 16
 MAC_RESERVE_BYTES = 4 * GIB  # for the system and its owner, or an eighth, whichever is more
 MAC_RESERVE_DIVISOR = 8
-RAM_RESERVE_BYTES = 2 * GIB  # likewise elsewhere, or a quarter
+RAM_RESERVE_BYTES = 2 * GIB  # the same elsewhere, or a quarter
 RAM_RESERVE_DIVISOR = 4
-VRAM_RESERVE_BYTES = 768 * MIB  # for the driver and a screen on the same card, or a tenth
+VRAM_RESERVE_BYTES = 768 * MIB  # for the driver and a display on the same card, or a tenth
 VRAM_RESERVE_DIVISOR = 10
-DISK_RESERVE_BYTES = 2 * GIB  # of the disk that weights never fill
+DISK_RESERVE_BYTES = 2 * GIB  # disk space that weights never use
 
 # Memory of an engine and its buffers, in addition to a twentieth of the weights.
 OVERHEAD_BYTES: Mapping[str, int] = {
@@ -53,11 +53,9 @@ LOAD_CONFIGS: tuple[tuple[int, int], ...] = (
 CONTEXT_TOKENS_MIN = 2_048
 
 ANY_MODEL = "*"
-MODEL_DEPENDENT_FEATURES = frozenset(
-    {"images", "tools"}
-)  # features that an engine has only with some models
+MODEL_DEPENDENT_FEATURES = frozenset({"images", "tools"})  # depend on the model
 
-# Why a model of the catalogue is not offered.
+# Why a model of the catalogue cannot be loaded.
 UNPINNED = "model_unpinned"
 NOT_ALLOWED = "model_not_allowed"
 NO_ENGINE = "model_no_engine"

@@ -259,7 +259,7 @@ class ModelManager:
 
         Args:
             model: public name.
-            request: what it takes; None where this node cannot load it.
+            request: memory and fetch; None if this node cannot load the model.
             limits: of the owner, now.
             at: now.
         """
@@ -415,7 +415,7 @@ class ModelManager:
             if request.fetch and not fetching:
                 fetching, event, kind = True, E.FETCH, ModelActionKind.FETCH
             elif not request.fetch and not loading:
-                loading = True  # or it waits for room, and none overtakes it
+                loading = True  # this load starts or waits for memory; no later load overtakes it
                 if request.memory_bytes + self._held_bytes(*IN_MEMORY) > limits.models_bytes:
                     continue
                 event, kind = E.LOAD, ModelActionKind.LOAD

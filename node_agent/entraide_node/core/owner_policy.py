@@ -45,15 +45,15 @@ class LendingEvent(StrEnum):
     """An event that may change the lending state."""
 
     OBJECTED = "objected"
-    CLEARED = "cleared"  # nothing objects
+    CLEARED = "cleared"  # no rule is effective
     EMPTY = "empty"  # no run is left
-    TIME_UP = "time-up"  # the time to give back is over
-    SETTLED = "settled"  # nothing has objected for long enough
+    TIME_UP = "time-up"  # ``give_back_s`` has passed
+    SETTLED = "settled"  # no rule was effective for ``settle_s``
 
 
 TRANSITIONS: dict[tuple[LendingState, LendingEvent], LendingState] = {
     (LendingState.WORKING, LendingEvent.OBJECTED): LendingState.OBJECTING,
-    (LendingState.OBJECTING, LendingEvent.CLEARED): LendingState.SETTLING,  # what runs goes on
+    (LendingState.OBJECTING, LendingEvent.CLEARED): LendingState.SETTLING,  # current runs continue
     (LendingState.OBJECTING, LendingEvent.EMPTY): LendingState.AWAY,
     (LendingState.OBJECTING, LendingEvent.TIME_UP): LendingState.GIVING_BACK,
     (LendingState.GIVING_BACK, LendingEvent.EMPTY): LendingState.AWAY,
@@ -223,7 +223,7 @@ class OwnerPolicy:
             foreign: number of current runs of other co-ops.
 
         Returns:
-            What the machine gives now, and what it must give back.
+            What the machine lends now, and the runs that must end.
         """
         previous = self.all_work, self.foreign_work
         self.all_work = advance(self.all_work, terms, now, at=at, running=running)

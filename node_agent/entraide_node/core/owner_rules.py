@@ -234,7 +234,7 @@ def evaluate_rules(
         rules: all rules.
 
     Returns:
-        The rules that hold, those that do not count yet too.
+        The rules that apply, those that are not effective yet included.
     """
     previous = {active.number: active for active in before}
     rules_now: list[ActiveRule] = []

@@ -121,7 +121,7 @@ def parse_hours(text: str) -> WeeklyHours | None:
     """Parses ``mo-fr 18:00-08:00``, ``sa,su 00:00-24:00`` or ``18:00-08:00`` (every day).
 
     Returns:
-        The hours, or None when the text says none.
+        The hours, or None if the text is invalid.
     """
     words = text.lower().split()
     if not 1 <= len(words) <= 2:

@@ -11,8 +11,8 @@ class Phase(StrEnum):
     """A phase of the agent's life."""
 
     SERVING = "serving"
-    DRAINING = "draining"  # takes nothing new, finishes what it has
-    LEAVING = "leaving"  # ends what is left, hands in its reports, says goodbye
+    DRAINING = "draining"  # accepts no new run, finishes its runs
+    LEAVING = "leaving"  # ends the remaining runs, sends its reports and the goodbye
     GONE = "gone"
 
 
@@ -21,19 +21,19 @@ class PhaseEvent(StrEnum):
 
     ASKED = "asked"  # SIGTERM or SIGINT
     IDLE = "idle"  # no run is left
-    TIME_UP = "time-up"  # the drain took as long as it may
-    ORPHANED = "orphaned"  # its parent is gone
-    DONE = "done"  # goodbye was said
+    TIME_UP = "time-up"  # the drain time is over
+    ORPHANED = "orphaned"  # its parent process ended
+    DONE = "done"  # the goodbye was sent
 
 
 TRANSITIONS: dict[tuple[Phase, PhaseEvent], Phase] = {
     (Phase.SERVING, PhaseEvent.ASKED): Phase.DRAINING,
     (Phase.SERVING, PhaseEvent.ORPHANED): Phase.LEAVING,
-    (Phase.DRAINING, PhaseEvent.ASKED): Phase.LEAVING,  # asked twice: at once
+    (Phase.DRAINING, PhaseEvent.ASKED): Phase.LEAVING,  # asked twice: leave at once
     (Phase.DRAINING, PhaseEvent.IDLE): Phase.LEAVING,
     (Phase.DRAINING, PhaseEvent.TIME_UP): Phase.LEAVING,
     (Phase.DRAINING, PhaseEvent.ORPHANED): Phase.LEAVING,
-    (Phase.LEAVING, PhaseEvent.ASKED): Phase.GONE,  # asked again: without goodbye
+    (Phase.LEAVING, PhaseEvent.ASKED): Phase.GONE,  # asked again: leave without goodbye
     (Phase.LEAVING, PhaseEvent.DONE): Phase.GONE,
 }
 

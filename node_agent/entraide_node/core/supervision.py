@@ -26,7 +26,7 @@ class ProcessState(StrEnum):
     READY = "ready"
     ENDING = "ending"  # killed because it was late or hung; not gone yet
     RESTING = "resting"  # waits for its back-off
-    STOPPING = "stopping"  # asked to end, for good
+    STOPPING = "stopping"  # asked to end, without a restart
 
 
 class ProcessEvent(StrEnum):

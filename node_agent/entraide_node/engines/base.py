@@ -167,7 +167,7 @@ class EngineEnd(Struct, frozen=True):
             which was not sent before; without ``usage``.
         body: if completed and not streamed: JSON of the answer, usage included.
         failure: why it failed.
-        beside: with ``engine_exited``, how many other runs were in the engine then.
+        other_runs: with ``engine_exited``, number of other runs in the engine at that time.
     """
 
     outcome: Outcome

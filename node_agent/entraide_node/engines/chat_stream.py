@@ -110,7 +110,7 @@ class _RunConnection:
         """Waits for the engine until the deadline, or until the connection is dropped.
 
         Raises:
-            _Stopped, _Failed: dropped; hung.
+            _Stopped, _Failed: the connection was dropped, or the engine hangs.
             aiohttp.ClientError, OSError: the connection is lost.
         """
         if self._dropped is not None:

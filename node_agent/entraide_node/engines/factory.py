@@ -56,7 +56,7 @@ def make_engine(
         tool_parser: vLLM only: see ``vllm.VllmConfig``.
         tensor_parallel: vLLM only: cards that share each layer.
         pipeline_parallel: vLLM only: groups of cards that share the layers.
-        ray: vLLM only: whether the cards are those of a Ray cluster.
+        ray: vLLM only: whether the cards belong to a Ray cluster.
         stall_timeout_s: see ``chat_stream``.
         arguments: added to the command of mlx-lm or vLLM.
     """

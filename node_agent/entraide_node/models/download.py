@@ -65,10 +65,10 @@ async def download(
         access: authentication to the pool's server, which sends files in parts.
 
     Returns:
-        None, ``fetch_failed``, or ``checksum_wrong`` when there came more than there should.
+        None, ``fetch_failed``, or ``checksum_wrong`` if the source sent too many bytes.
 
     Raises:
-        OSError: the disk did not let us.
+        OSError: of the disk.
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     fruitless, detail = 0, ""

@@ -46,7 +46,7 @@ def read_header(path: Path) -> GgufHeader:
     """Reads the header of a GGUF file, version 2 or later.
 
     Raises:
-        NotGguf: it is none.
+        NotGguf: it is not a GGUF file.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:

@@ -47,14 +47,14 @@ def fetch_from_hub(
         stop: set to cancel the fetch.
 
     Returns:
-        Where it lies, or why it did not come.
+        Its path, or why it could not be fetched.
 
     Raises:
-        OSError: the disk did not let us.
-        Stopped: ``stop`` was set.
+        OSError: of the disk.
+        FetchCancelled: ``stop`` was set.
     """
     from huggingface_hub import errors as hub  # noqa: PLC0415
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415  (only whoever asks the hub)
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415  (only needed with the hub)
 
     values: dict[str, str | int | float] = {"file": file.name, "repository": artefact.repository}
     try:

@@ -140,7 +140,7 @@ class ModelStore:
             source: the complete file inside the store; None for its place.
 
         Raises:
-            OSError: the disk did not let us.
+            OSError: of the disk.
         """
         path = self.file_path(model, artefact, file)
         if source is None and self.is_verified(model, artefact, file):
@@ -163,7 +163,7 @@ class ModelStore:
         """Imports a file from elsewhere on this machine, by a hard link if possible.
 
         Raises:
-            OSError: the disk did not let us.
+            OSError: of the disk.
         """
         if _size(origin) != file.size_bytes or _sha256(origin) != file.sha256:
             return False

@@ -89,10 +89,10 @@ class PolicyDriver(Protocol):
         """Evaluates the policy for as long as the agent lives.
 
         Args:
-            notify: to be called when ``reason`` or ``lent`` has changed: the pool hears at once.
-            end_runs: to be called, with ``OWNER_RETURNED``, when what runs must end now; with
-                True, only what runs for other co-ops.
-            read_workload: tells what the agent does.
+            notify: called when ``reason`` or ``limits`` has changed: the pool is told at once.
+            end_runs: called with ``OWNER_RETURNED`` when all runs must end now; with
+                True, only the runs of other co-ops.
+            read_workload: returns the agent's current load.
         """
         ...
 
