@@ -77,21 +77,21 @@ class Agent:
     """One node agent."""
 
     def __init__(
-        self, config: NodeConfig, *, machine: MachineSetup, steward: PolicyDriver | None = None,
-        supplier: ModelSource | None = None,
+        self, config: NodeConfig, *, machine: MachineSetup,
+        policy_driver: PolicyDriver | None = None, model_source: ModelSource | None = None,
     ) -> None:  # fmt: skip
         """Does not connect yet.
 
         Args:
             config: of the node; ``dir`` holds its identity.
             machine: the started engines, the power and the meters; the agent stops them.
-            steward: applies the owner's terms; None for an owner without terms.
-            supplier: source of the models that the pool orders; None for none.
+            policy_driver: applies the owner's terms; None for an owner without terms.
+            model_source: source of the models that the pool orders; None for none.
         """
         self._config = config
         self._folder = Path(config.dir)
-        self._policy_driver = steward or UnrestrictedDriver()
-        self._model_source = supplier or NoModelSource()
+        self._policy_driver = policy_driver or UnrestrictedDriver()
+        self._model_source = model_source or NoModelSource()
         self._power_sampler = PowerSampler(machine.power, machine.meters)
         self._site_meters = SiteMeters(
             config.energy, self._folder, added_w=lambda: self._power_sampler.added_w
@@ -110,7 +110,7 @@ class Agent:
             machine.instances,
             folder=self._folder,
             limits=self._load_limits,
-            supplier=self._model_source,
+            source=self._model_source,
             unreachable=machine.unreachable,
             failed=self._load_failed,
             changed=self._wake.set,

@@ -123,7 +123,10 @@ class _AgentProcess:
             source = CatalogueSource(self._config)
             await source.open()
             self._agent = Agent(
-                self._config, machine=machine, supplier=source, steward=self._policy_driver()
+                self._config,
+                machine=machine,
+                model_source=source,
+                policy_driver=self._policy_driver(),
             )
             if not self._stopping.is_set():
                 await self._agent.run()

@@ -51,7 +51,7 @@ async def node(scheduler: RunningScheduler, folder: Path, mirror: Path) -> Async
     config = replace(joined, engine=NoEngine(), models=models)
     supply = CatalogueSource(config, hardware=lambda: MACHINE, root=folder)
     await supply.open()
-    agent = Agent(config, machine=MachineSetup((), POWER), supplier=supply)
+    agent = Agent(config, machine=MachineSetup((), POWER), model_source=supply)
     work = asyncio.create_task(agent.run())
     try:
         yield

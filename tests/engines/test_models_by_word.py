@@ -113,7 +113,7 @@ async def node(pool: Pool, config: NodeConfig) -> AsyncIterator[CatalogueSource]
     write_private(Path(config.dir) / POOL_KEY_NAME, public)
     supply = CatalogueSource(config, hardware=lambda: MACHINE, root=Path(config.dir))
     await supply.open()
-    agent = Agent(config, machine=MachineSetup((), POWER), supplier=supply)
+    agent = Agent(config, machine=MachineSetup((), POWER), model_source=supply)
     task = asyncio.create_task(agent.run())
     try:
         yield supply

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -116,8 +117,16 @@ async def message_bus(folder: Path) -> AsyncIterator[str]:
     config.write_text(BUS_CONFIG.format(path=path))
     command = [str(DBUS_DAEMON), f"--config-file={config}", "--nofork", "--nopidfile"]
     with running(command):
-        await until(path.is_socket)
+        await until(lambda: accepts(path))
         yield f"unix:path={path}"
+
+
+def accepts(path: Path) -> bool:
+    """Whether a server listens at a socket file; the file is there before it listens."""
+    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+        client.connect(str(path))
+        return True
+    return False
 
 
 class Served:

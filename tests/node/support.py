@@ -212,11 +212,13 @@ def replica(facts: EngineFacts) -> Replica:
 @asynccontextmanager
 async def serving(
     config: NodeConfig, engine: Engine, *, meters: tuple[PowerMeter, ...] = (),
-    steward: PolicyDriver | None = None,
+    policy_driver: PolicyDriver | None = None,
 ) -> AsyncIterator[Agent]:  # fmt: skip
     """An agent at work; it has left when this ends."""
-    bay = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
-    agent = Agent(config, machine=MachineSetup((bay,), POWER, meters), steward=steward)
+    instance = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
+    agent = Agent(
+        config, machine=MachineSetup((instance,), POWER, meters), policy_driver=policy_driver
+    )
     task = asyncio.create_task(agent.run())
     try:
         yield agent

@@ -61,13 +61,13 @@ def engine_of(model: str, *, slots: int = 2) -> ScriptedEngine:
     return engine
 
 
-def bay(engine: ScriptedEngine) -> EngineInstance:
-    """Its bay, measured just now."""
+def instance_of(engine: ScriptedEngine) -> EngineInstance:
+    """A started instance, benchmarked just now."""
     return EngineInstance(engine, replica(engine.facts), measured_at=time.time())
 
 
-class Shelf:
-    """A supplier of scripted engines; fetches and loads end when the test says so."""
+class ScriptedSource:
+    """A model source of scripted engines; fetches and loads end when the test allows it."""
 
     def __init__(self, *models: str, models_bytes: int = 10, fetch_bytes: int = 0) -> None:
         self.engines = {model: engine_of(model) for model in models}
@@ -117,8 +117,8 @@ class Shelf:
             raise
 
 
-class Owner:
-    """A steward that says what the test says."""
+class ScriptedOwner:
+    """A policy driver whose answers the test sets."""
 
     def __init__(self) -> None:
         self.why = ""
@@ -154,20 +154,22 @@ class Owner:
 class Node:
     """A node under test."""
 
-    def __init__(self, bus: NatsPool, folder: Path, peer: Peer, shelf: Shelf) -> None:
+    def __init__(self, bus: NatsPool, folder: Path, peer: Peer, source: ScriptedSource) -> None:
         self.config = configure(bus, folder)
         self.folder = folder
         self.peer = peer
-        self.shelf = shelf
-        self.owner = Owner()
-        known = {cache_key(engine.facts): MEASURED for engine in shelf.engines.values()}
+        self.source = source
+        self.owner = ScriptedOwner()
+        known = {cache_key(engine.facts): MEASURED for engine in source.engines.values()}
         (folder / RATES_NAME).write_bytes(msgspec.json.encode(known))
 
     @asynccontextmanager
     async def serving(self, *engines: ScriptedEngine) -> AsyncIterator[Agent]:
         """Its agent at work, with these engines of its owner's."""
-        machine = MachineSetup(tuple(bay(engine) for engine in engines), POWER)
-        agent = Agent(self.config, machine=machine, steward=self.owner, supplier=self.shelf)
+        machine = MachineSetup(tuple(instance_of(engine) for engine in engines), POWER)
+        agent = Agent(
+            self.config, machine=machine, policy_driver=self.owner, model_source=self.source
+        )
         task = asyncio.create_task(agent.run())
         try:
             await self.peer.hear(Hello)
@@ -195,15 +197,15 @@ class Node:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
+def source() -> ScriptedSource:
     """Two models that can be loaded at once."""
-    return Shelf("a", "b")
+    return ScriptedSource("a", "b")
 
 
 @pytest.fixture
-def node(bus: NatsPool, tmp_path: Path, peer: Peer, shelf: Shelf) -> Node:
+def node(bus: NatsPool, tmp_path: Path, peer: Peer, source: ScriptedSource) -> Node:
     """A node whose pool may ask for them."""
-    return Node(bus, tmp_path, peer, shelf)
+    return Node(bus, tmp_path, peer, source)
 
 
 async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> None:
@@ -217,7 +219,7 @@ async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> No
         await node.card(models=["a"])
         await node.peer.send(run("job", model="a"))
         await node.peer.hear(Accept, job="job")
-        node.shelf.engines["a"].say("job", end(body=b"{}"))
+        node.source.engines["a"].say("job", end(body=b"{}"))
         await node.peer.hear(UsageReport, job="job", outcome=Outcome.COMPLETED)
 
     assert (True, "") == (first.accepting, first.reason)
@@ -281,7 +283,7 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
     async with node.serving(engine_of("fixed")):
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
-        node.shelf.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
+        node.source.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
         failed = await node.peer.hear(LoadFailed)
         await node.card(models=["fixed"])
         told = node.states()
@@ -302,7 +304,7 @@ async def test_unloading_waits_for_the_last_run(node: Node) -> None:
         await node.peer.send(run("job-2", model="a"))
         declined = await node.peer.hear(Decline, job="job-2")
         draining = node.states()
-        node.shelf.engines["a"].say("job-1", end(body=b"{}"))
+        node.source.engines["a"].say("job-1", end(body=b"{}"))
         report = await node.peer.hear(UsageReport, job="job-1")
         await eventually(lambda: node.states() == {})
 
@@ -324,8 +326,8 @@ async def test_what_its_owner_put_there_stays(node: Node) -> None:
 
 async def test_a_load_that_fails_is_told(node: Node) -> None:
     """Why a fetch or a load failed reaches the pool; asked again at once, the model rests."""
-    node.shelf.loadable = tuple(replace(one, fetch_bytes=5) for one in node.shelf.loadable)
-    node.shelf.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
+    node.source.loadable = tuple(replace(one, fetch_bytes=5) for one in node.source.loadable)
+    node.source.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
         failed = await node.peer.hear(LoadFailed)
@@ -340,7 +342,7 @@ async def test_a_load_that_fails_is_told(node: Node) -> None:
 
 async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
     """When the owner is back a load is given up, told, and none is begun."""
-    node.shelf.may_come.clear()
+    node.source.may_come.clear()
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
         await node.card(models=[], loading=["a"])
@@ -353,7 +355,7 @@ async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
 
     assert ["load_not_now", "load_not_now"] == [first.code, second.code]
     assert {"reason": "owner_busy"} == first.values
-    assert ["a"] == node.shelf.given_up
+    assert ["a"] == node.source.given_up
 
 
 async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
@@ -410,11 +412,11 @@ def models(hello: Hello) -> list[str]:
 
 async def test_the_catalogue_is_asked_for(node: Node) -> None:
     """A welcomed node asks with what it has; what it cannot believe changes nothing."""
-    node.shelf.digest = "old"
+    node.source.digest = "old"
     async with node.serving():
         await node.peer.hear(CatalogueRequest, digest="old")
         await node.peer.tell(CatalogueReply(b"forged", b"no"))
-        node.shelf.loadable = node.shelf.loadable[:1]
+        node.source.loadable = node.source.loadable[:1]
         await node.peer.tell(CatalogueReply(b"new", b"yes"))
         await eventually(lambda: ["a"] == offered(node))
 
@@ -442,7 +444,7 @@ async def test_a_drifted_engine_is_measured_again(
         )
 
     monkeypatch.setattr(engine_manager, "remeasure_instance", slowly)
-    monkeypatch.setattr("tests.node.test_agent_models.bay", unsure_bay)
+    monkeypatch.setattr("tests.node.test_agent_models.instance_of", unmeasured_instance)
     async with node.serving(fixed):
         await node.peer.hear(Heartbeat, accepting=False, reason="benchmarking")
         go_on.set()
@@ -455,8 +457,8 @@ async def test_a_drifted_engine_is_measured_again(
     assert ["fixed"] == measured
 
 
-def unsure_bay(engine: ScriptedEngine) -> EngineInstance:
-    """A bay whose speed was estimated beside other work."""
+def unmeasured_instance(engine: ScriptedEngine) -> EngineInstance:
+    """An instance whose rates were estimated beside other work."""
     return EngineInstance(engine, replica(engine.facts))
 
 

@@ -25,8 +25,8 @@ from entraide_node.machine_probes import (
 CAREFUL = OwnerTerms(temperature_max_c=0.0)
 
 
-class Seeing:
-    """A look that tells what the test says, and counts how often it was asked."""
+class ScriptedDetector:
+    """An idle detector whose answer the test sets; counts its calls."""
 
     def __init__(self, idle_s: float | None = inf) -> None:
         self.idle_s = idle_s
@@ -82,7 +82,7 @@ def program(tmp_path: Path) -> Iterator[str]:
 
 async def test_a_chosen_program_is_seen_while_it_runs(program: str) -> None:
     """A real process is found by its name, whatever the case."""
-    probe = MachineProbes(Seeing())
+    probe = MachineProbes(ScriptedDetector())
     terms = OwnerTerms(programs=("nothing-of-the-kind", program.upper()))
     seen = await probe.read_state(terms, paused=False)
 
@@ -110,7 +110,7 @@ async def test_the_battery(
 ) -> None:
     """Unplugged and how full; a system that does not know whether it is plugged in is not."""
     monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
-    seen = await MachineProbes(Seeing()).read_state(CAREFUL, paused=False)
+    seen = await MachineProbes(ScriptedDetector()).read_state(CAREFUL, paused=False)
 
     assert expected == (seen.on_battery, seen.charge_percent)
 
@@ -160,7 +160,7 @@ def test_the_load_of_this_very_machine_is_a_share() -> None:
 
 async def test_nothing_is_asked_that_the_terms_do_not_speak_of() -> None:
     """An owner without terms costs nothing: neither presence nor programs nor load."""
-    look = Seeing(0.0)
+    look = ScriptedDetector(0.0)
     seen = await MachineProbes(look).read_state(UNRESTRICTED_TERMS, paused=False)
 
     assert 0 == look.asked
@@ -175,7 +175,7 @@ async def test_presence_is_asked_each_time_and_the_rest_seldom(
     """Somebody who comes is seen at the next look; batteries may wait."""
     asked: list[int] = []
     monkeypatch.setattr(psutil, "sensors_battery", lambda: asked.append(1), raising=False)
-    look = Seeing(3.0)
+    look = ScriptedDetector(3.0)
     probe = MachineProbes(look)
     for _ in range(3):
         seen = await probe.read_state(OwnerTerms(), paused=True)

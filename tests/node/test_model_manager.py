@@ -35,10 +35,10 @@ S, E = ModelState, ModelEvent
 
 
 class Node:
-    """A node's garage with a shell that does at once what it is told, unless it is held."""
+    """A model manager with a shell that carries out each action at once, unless it is held."""
 
     def __init__(self, limits: LoadLimits = LIMITS) -> None:
-        self.garage = ModelManager()
+        self.manager = ModelManager()
         self.limits = limits
         self.now = 1_000.0
         self.done: list[str] = []
@@ -49,14 +49,14 @@ class Node:
     def load(self, model: str, size: int = 4, *, fetch: bool = False, known: bool = True) -> str:
         """The pool asks; returns why not, or ""."""
         need = LoadRequest(model, size, fetch) if known else None
-        refusal = self.garage.request(model, need, limits=self.limits, at=self.now)
+        refusal = self.manager.request(model, need, limits=self.limits, at=self.now)
         self.look()
         return refusal.code if refusal is not None else ""
 
     def look(self) -> None:
-        """Lets the garage decide until it has nothing more to say."""
-        while said := self.garage.decide(self.limits, self.now):
-            for one in said:
+        """Calls the model manager until it decides nothing more."""
+        while decisions := self.manager.decide(self.limits, self.now):
+            for one in decisions:
                 if isinstance(one, Refusal):
                     self.refused.append((one.model, one.code))
                     continue
@@ -74,9 +74,9 @@ class Node:
             ModelActionKind.UNLOAD: E.GONE,
         }[order.do]
         if fails:
-            self.garage.apply_event(order.model, E.FAIL, at=self.now, code=fails)
+            self.manager.apply_event(order.model, E.FAIL, at=self.now, code=fails)
         else:
-            self.garage.apply_event(order.model, event, at=self.now)
+            self.manager.apply_event(order.model, event, at=self.now)
 
     def release_held(self, *, fails: str = "") -> None:
         """Ends the orders that were held, and looks again."""
@@ -87,12 +87,12 @@ class Node:
 
     def set_run_count(self, model: str, runs: int) -> None:
         """A model has so many runs now."""
-        self.garage.set_run_count(model, runs, self.now)
+        self.manager.set_run_count(model, runs, self.now)
         self.look()
 
     def pool_lets_go(self, model: str) -> None:
         """The pool unloads a model."""
-        self.garage.release(model, at=self.now)
+        self.manager.release(model, at=self.now)
         self.look()
 
     def wait(self, seconds: float) -> None:
@@ -220,7 +220,7 @@ def owner_comes_back(node: Node) -> None:
 
 
 def fixed_stays(node: Node) -> None:
-    node.garage.add_fixed("a")
+    node.manager.add_fixed("a")
     node.allow(models_bytes=0, unload_idle_s=1.0)
     node.pool_lets_go("a")
     node.wait(1_000)
@@ -330,7 +330,7 @@ def test_a_failed_model_rests() -> None:
     still = node.load("a")
 
     assert (BACKING_OFF, "", BACKING_OFF) == (refused, again, still)
-    assert S.FAILED is node.garage.state_of("a")
+    assert S.FAILED is node.manager.state_of("a")
 
 
 def test_a_long_service_pays_off() -> None:
@@ -350,31 +350,31 @@ def test_what_waits_is_told() -> None:
     for model in ("a", "b", "c"):
         node.load(model, 3)
 
-    assert ("a", "b", "c") == node.garage.loading_models()
+    assert ("a", "b", "c") == node.manager.loading_models()
 
 
 def test_it_wakes_when_a_model_has_been_idle() -> None:
     """The shell is told when the next model will have been idle for long enough."""
     node = Node(LoadLimits(models_bytes=10, unload_idle_s=60.0))
-    before = node.garage.next_deadline(node.limits)
+    before = node.manager.next_deadline(node.limits)
     node.load("a")
     node.wait(10)
     node.load("b")
 
-    assert (None, 1_060.0) == (before, node.garage.next_deadline(node.limits))
+    assert (None, 1_060.0) == (before, node.manager.next_deadline(node.limits))
 
 
 @pytest.mark.parametrize("state", ModelState)
 @pytest.mark.parametrize("event", ModelEvent)
 def test_the_table_is_all(state: ModelState, event: ModelEvent) -> None:
     """A step that the table does not foresee raises and changes nothing."""
-    parked = ModelRecord("a", state)
+    record = ModelRecord("a", state)
     expected = TRANSITIONS.get((state, event))
     if expected is None:
         with pytest.raises(IllegalModelTransition, match="a is"):
-            apply_model_event(parked, event, at=1.0)
+            apply_model_event(record, event, at=1.0)
     else:
-        assert expected is apply_model_event(parked, event, at=1.0).state
+        assert expected is apply_model_event(record, event, at=1.0).state
 
 
 MODELS = st.sampled_from("abcdef")
@@ -393,9 +393,9 @@ def test_whatever_happens(deeds: list[tuple[object, ...]]) -> None:
     """Memory is never exceeded, what runs or is fixed never unloaded, one loads at a time."""
     node = Node(LoadLimits(models_bytes=12, unload_idle_s=200.0))
     node.is_slow = True
-    node.garage.add_fixed("f")
+    node.manager.add_fixed("f")
     for deed, *args in deeds:
-        runs = {parked.model: parked.runs for parked in node.garage.records()}
+        runs = {record.model: record.runs for record in node.manager.records()}
         done = len(node.done)
         match deed, args:
             case "load", (str(model), int(size), bool(fetch)):
@@ -403,7 +403,7 @@ def test_whatever_happens(deeds: list[tuple[object, ...]]) -> None:
             case "let go", (str(model),):
                 node.pool_lets_go(model)
             case "took", (str(model), int(count)):
-                if node.garage.state_of(model) in (S.SERVING, S.DRAINING):
+                if node.manager.state_of(model) in (S.SERVING, S.DRAINING):
                     runs[model] = count
                     node.set_run_count(model, count)
             case "wait", (float(seconds),):
@@ -416,7 +416,7 @@ def test_whatever_happens(deeds: list[tuple[object, ...]]) -> None:
     node.allow(12, 0.0)
     settle(node)
 
-    assert () == node.garage.loading_models()
+    assert () == node.manager.loading_models()
 
 
 def finish_one(node: Node, *, fails: bool) -> None:
@@ -425,7 +425,7 @@ def finish_one(node: Node, *, fails: bool) -> None:
         order = node.held.pop(0)
         dropped = (
             order.do is not ModelActionKind.UNLOAD
-            and node.garage.state_of(order.model) is S.UNLOADING
+            and node.manager.state_of(order.model) is S.UNLOADING
         )
         if not dropped:
             node.finish(
@@ -437,9 +437,9 @@ def finish_one(node: Node, *, fails: bool) -> None:
 def settle(node: Node) -> None:
     """Everything that was begun comes to its end, and no run is left."""
     for _ in range(200):
-        for parked in node.garage.records():
-            if parked.runs:
-                node.set_run_count(parked.model, 0)
+        for record in node.manager.records():
+            if record.runs:
+                node.set_run_count(record.model, 0)
         if not node.held:
             return
         finish_one(node, fails=False)
@@ -447,12 +447,12 @@ def settle(node: Node) -> None:
 
 def check(node: Node, runs: dict[str, int], done: list[str]) -> None:
     """What must hold after each deed."""
-    parked = node.garage.records()
-    states = [one.state for one in parked]
+    record = node.manager.records()
+    states = [one.state for one in record]
     unloaded = [what.removeprefix("unload ") for what in done if what.startswith("unload ")]
 
-    assert sum(one.memory_bytes for one in parked if one.state in IN_MEMORY) <= 12
+    assert sum(one.memory_bytes for one in record if one.state in IN_MEMORY) <= 12
     assert states.count(S.LOADING) <= 1
     assert states.count(S.FETCHING) <= 1
-    assert S.SERVING is node.garage.state_of("f")
+    assert S.SERVING is node.manager.state_of("f")
     assert [] == [model for model in unloaded if runs.get(model)]

@@ -17,7 +17,7 @@ from tests.node.support import (
     run,
     serving,
 )
-from tests.node.test_machine_probes import Seeing
+from tests.node.test_machine_probes import ScriptedDetector
 
 from entraide.types import DataClass, Lending, Outcome
 from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport
@@ -33,10 +33,12 @@ QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_fre
 
 
 @asynccontextmanager
-async def owned(config: NodeConfig, engine: ScriptedEngine, look: Seeing) -> AsyncIterator[Agent]:
+async def owned(
+    config: NodeConfig, engine: ScriptedEngine, detector: ScriptedDetector
+) -> AsyncIterator[Agent]:
     """An agent whose owner's presence is as the test says."""
-    steward = TermsPolicyDriver(Path(config.dir), MachineProbes(look))
-    async with serving(config, engine, steward=steward) as agent:
+    driver = TermsPolicyDriver(Path(config.dir), MachineProbes(detector))
+    async with serving(config, engine, policy_driver=driver) as agent:
         yield agent
 
 
@@ -48,21 +50,21 @@ def say(folder: Path, text: str) -> None:
 async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """New work stops at once; a stream in mid-answer ends with the owner's code; then it works."""
     say(tmp_path, "give_back_s = 0.2\nidle_min = 1.0\n")
-    engine, look = ScriptedEngine(), Seeing(inf)
-    async with owned(configure(bus, tmp_path), engine, look):
+    engine, detector = ScriptedEngine(), ScriptedDetector(inf)
+    async with owned(configure(bus, tmp_path), engine, detector):
         await peer.hear(Hello, accepting=True)
         await peer.send(run("job-1", stream=True))
         await peer.send(run("job-2"))
         engine.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await peer.hear(Tokens)
-        look.idle_s = 0.0
+        detector.idle_s = 0.0
         await peer.hear(Heartbeat, accepting=False, reason="owner_busy")
         await peer.send(run("job-3"))
         declined = await peer.hear(Decline, job="job-3")
         first = await peer.hear(UsageReport, job="job-1")
         second = await peer.hear(UsageReport, job="job-2")
         status = owner_files.read_status(tmp_path, now=time.time())
-        look.idle_s = 61.0
+        detector.idle_s = 61.0
         heard = len(peer.ctl)
         await eventually(
             lambda: any(isinstance(m, Heartbeat) and m.accepting for m in peer.ctl[heard:])
@@ -80,12 +82,12 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
 async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """Within the promised time a run may finish, and nothing is cut short."""
     say(tmp_path, "give_back_s = 600\n")
-    engine, look = ScriptedEngine(), Seeing(inf)
-    async with owned(configure(bus, tmp_path), engine, look):
+    engine, detector = ScriptedEngine(), ScriptedDetector(inf)
+    async with owned(configure(bus, tmp_path), engine, detector):
         await peer.hear(Hello, accepting=True)
         await peer.send(run("job-1"))
         await peer.hear(Accept)
-        look.idle_s = 0.0
+        detector.idle_s = 0.0
         await peer.hear(Heartbeat, accepting=False, reason="owner_busy")
         engine.say("job-1", end(body=b"{}"))
         report = await peer.hear(UsageReport, job="job-1")
@@ -97,13 +99,13 @@ async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: 
 async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """The others' runs are given back and their new ones declined; its own co-op's are not."""
     say(tmp_path, 'present = "own"\ngive_back_s = 0.2\n')
-    engine, look = ScriptedEngine(), Seeing(inf)
-    async with owned(configure(bus, tmp_path), engine, look):
+    engine, detector = ScriptedEngine(), ScriptedDetector(inf)
+    async with owned(configure(bus, tmp_path), engine, detector):
         await peer.hear(Hello, accepting=True, lending=Lending.ALL)
         await peer.send(run("job-1", own=True))
         await peer.send(run("job-2", own=False))
         await peer.hear(Accept, job="job-2")
-        look.idle_s = 0.0
+        detector.idle_s = 0.0
         await peer.hear(Heartbeat, accepting=True, lending=Lending.OWN_ONLY)
         given = await peer.hear(UsageReport, job="job-2")
         await peer.send(run("job-3", own=False))
@@ -119,8 +121,8 @@ async def test_terms_are_obeyed_within_a_moment_of_being_written(
     bus: NatsPool, peer: Peer, tmp_path: Path
 ) -> None:
     """Hours, data classes and a broken file, all while the agent runs."""
-    engine, look = ScriptedEngine(), Seeing(inf)
-    async with owned(configure(bus, tmp_path), engine, look):
+    engine, detector = ScriptedEngine(), ScriptedDetector(inf)
+    async with owned(configure(bus, tmp_path), engine, detector):
         await peer.hear(Hello, accepting=True)
         say(tmp_path, 'data_classes = ["public"]\nown_first = true\n')
         card = (await peer.hear(Hello, lending=Lending.OWN_FIRST)).card
@@ -146,7 +148,9 @@ async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) ->
     """Without sun enough for what work takes the machine rests; declared sun opens it."""
     say(tmp_path, "surplus_only = true\n")
     dull = EnergyConfig(surplus_w=10.0, evidence="panels", ttl_s=60.0)
-    async with owned(configure(bus, tmp_path, energy=dull), ScriptedEngine(), Seeing(inf)):
+    async with owned(
+        configure(bus, tmp_path, energy=dull), ScriptedEngine(), ScriptedDetector(inf)
+    ):
         hello = await peer.hear(Hello, reason="no_surplus")
         (tmp_path / owner_files.ENERGY_NAME).write_text("surplus_w = 400.0")
         await peer.hear(Heartbeat, accepting=True)
@@ -160,10 +164,10 @@ async def test_not_knowing_is_a_reason_of_its_own(
 ) -> None:
     """A probe that cannot tell, or that breaks, is told apart from somebody there."""
     say(tmp_path, "")
-    look = Seeing(None)
+    detector = ScriptedDetector(None)
     if idle_s == "broken":
-        look.detect = None  # type: ignore[assignment, method-assign]
-    async with owned(configure(bus, tmp_path), ScriptedEngine(), look):
+        detector.detect = None  # type: ignore[assignment, method-assign]
+    async with owned(configure(bus, tmp_path), ScriptedEngine(), detector):
         await peer.hear(Hello)
         await eventually(lambda: peer.said(Heartbeat, reason="activity_unknown"))
 

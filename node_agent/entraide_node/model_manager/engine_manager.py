@@ -56,7 +56,7 @@ class EngineManager:
         *,
         folder: Path,
         limits: Callable[[], LoadLimits],
-        supplier: ModelSource | None = None,
+        source: ModelSource | None = None,
         unreachable: tuple[Attach, ...] = (),
         failed: Callable[[Refusal], Awaitable[None]],
         changed: Callable[[], object],
@@ -67,14 +67,14 @@ class EngineManager:
             instances: the owner's engines, started; it stops them.
             folder: the agent's folder.
             limits: returns the owner's current limits on loading.
-            supplier: source of the models that the pool orders; None for none.
+            source: source of the models that the pool orders; None for none.
             unreachable: servers of the owner's that did not answer yet.
             failed: awaited with each model that is not loaded.
             changed: called when the node's card may have changed.
         """
         self._folder = folder
         self._limits = limits
-        self._source = supplier or NoModelSource()
+        self._source = source or NoModelSource()
         self._unreachable = unreachable
         self._failed = failed
         self._changed = changed
