@@ -1,4 +1,4 @@
-"""What tests of a node share: a real bus, and the pool's side of it."""
+"""Fixtures of the node tests: a real bus, and a peer that plays the pool."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

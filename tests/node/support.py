@@ -1,4 +1,4 @@
-"""A node under test: its agent on a real bus, with whoever sends it work on the other side."""
+"""A node under test: its agent on a real bus, and a peer that plays scheduler and gateway."""
 
 import asyncio
 import contextlib
@@ -56,7 +56,7 @@ M = TypeVar("M")
 
 
 class ScriptedEngine:
-    """An engine that waits for the test: each run yields what the test puts in its line."""
+    """An engine that the test controls: each run yields the items that the test queues."""
 
     def __init__(self) -> None:
         self.lines: dict[str, asyncio.Queue[EngineChunk | EngineEnd]] = {}
@@ -127,7 +127,7 @@ def end(
 
 
 class Peer:
-    """The pool's side of the bus: answers hello, keeps what the node says, sends it work."""
+    """The pool's side of the bus: answers hellos, records the node's messages, sends runs."""
 
     def __init__(self, pool: NatsPool) -> None:
         self._pool = pool

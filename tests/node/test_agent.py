@@ -1,4 +1,4 @@
-"""The agent on a real bus, with an engine that does what the test says."""
+"""The agent on a real bus, with a scripted engine."""
 
 import os
 import signal
@@ -81,7 +81,7 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
 async def test_a_first_token_is_told_at_once(
     bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scheduler hears that a prompt is read when it is, and not at the next sign of life."""
+    """The end of a prefill is reported to the scheduler at once, not at the next heartbeat."""
     monkeypatch.setattr(agent, "PROGRESS_S", 3_600.0)
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
@@ -148,7 +148,7 @@ async def test_more_than_its_slots(bus: NatsPool, peer: Peer, tmp_path: Path) ->
 async def test_stopping(
     bus: NatsPool, peer: Peer, tmp_path: Path, message: CancelRun | StopRun
 ) -> None:
-    """Gateway and scheduler both stop a run at once; it reports what it used."""
+    """Gateway and scheduler can both stop a run at once; its usage so far is reported."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
         await peer.hear(Hello)
@@ -255,7 +255,7 @@ async def test_unwanted_runs(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 
 async def test_hello_until_welcome(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Without an answer the node says hello again and never beats."""
+    """Without an answer the node repeats its hello and sends no heartbeat."""
     peer.welcomes = False
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
         await eventually(lambda: len(peer.said(Hello)) >= 2)
@@ -268,7 +268,7 @@ async def test_hello_until_welcome(bus: NatsPool, peer: Peer, tmp_path: Path) ->
 
 
 async def test_bus_restart(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """After the bus was gone the node says hello again, with the runs that it still holds."""
+    """After a restart of the bus the node sends its hello again, with its current runs."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
         await peer.hear(Hello)
@@ -285,7 +285,7 @@ async def test_bus_restart(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 
 async def test_drain(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """A node that is asked to stop takes nothing new, finishes what it has, says goodbye."""
+    """A node that is asked to stop accepts no run, finishes its runs and sends a goodbye."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine) as agent:
         await peer.hear(Hello)
@@ -305,7 +305,7 @@ async def test_drain(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 
 async def test_drain_out_of_time(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """What is not done when the drain's time is over fails in a way that another node mends."""
+    """A run that is left after the drain time fails with a code that lets another node retry it."""
     async with serving(configure(bus, tmp_path, drain_s=0.1), ScriptedEngine()) as agent:
         await peer.hear(Hello)
         await peer.send(run("job-1"))
@@ -322,7 +322,7 @@ async def test_drain_out_of_time(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
 
 
 async def test_pause(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Its owner pauses and resumes it by a file."""
+    """The owner pauses and resumes the node through a file."""
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
         await peer.hear(Hello, accepting=True)
         owner_files.pause(tmp_path)
@@ -358,7 +358,7 @@ async def test_declared_energy(bus: NatsPool, peer: Peer, tmp_path: Path) -> Non
 
 
 async def test_sequence(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Hellos and heartbeats carry one growing sequence."""
+    """Hellos and heartbeats share one increasing sequence number."""
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
         await eventually(lambda: len(peer.said(Heartbeat)) >= 3)
     numbers = [m.seq for m in peer.ctl if isinstance(m, Hello | Heartbeat)]
@@ -367,7 +367,7 @@ async def test_sequence(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 
 async def test_stopped_before_the_bus_answers(bus: NatsPool, tmp_path: Path) -> None:
-    """An agent that is told to stop before the bus ever answers leaves without it."""
+    """An agent that is asked to stop before the bus responds ends without it."""
     config = configure(bus, tmp_path, nats_urls=("nats://127.0.0.1:9",))
     async with serving(config, ScriptedEngine()) as agent:
         await eventually((tmp_path / owner_files.STATUS_NAME).exists)

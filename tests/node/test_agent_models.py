@@ -1,4 +1,4 @@
-"""An agent with several engines, on a real bus: what goes where, and what one's trouble does."""
+"""An agent with several engines on a real bus: which engine a run uses, and what a failure does."""
 
 import asyncio
 import contextlib
@@ -209,7 +209,7 @@ def node(bus: NatsPool, tmp_path: Path, peer: Peer, source: ScriptedSource) -> N
 
 
 async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> None:
-    """It takes work in principle, says what it could load, loads it, and serves."""
+    """A node without a model announces its loadable models, loads one and serves it."""
     async with node.serving():
         first = await node.card(models=[])
         await node.peer.send(run("early", model="a"))
@@ -234,7 +234,7 @@ def owner_state(node: Node) -> str:
 
 
 async def test_each_run_goes_to_its_engine(node: Node) -> None:
-    """Two models of one node take their own runs, each up to its own slots."""
+    """Two models of one node each accept their own runs, up to their own slots."""
     one, two = engine_of("one", slots=1), engine_of("two", slots=1)
     async with node.serving(one, two):
         await node.peer.send(run("job-1", model="one"))
@@ -278,7 +278,7 @@ async def test_a_crashed_engine_leaves_the_others(
 async def test_an_engine_that_does_not_come_back_is_given_up(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the pool had loaded and stays down is unloaded, and the pool is told why."""
+    """An ordered model whose engine stays down is unloaded, and the pool receives the reason."""
     monkeypatch.setattr(engine_manager, "DOWN_LOST_S", 0.5)
     async with node.serving(engine_of("fixed")):
         await node.peer.tell(LoadModel("a"))
@@ -293,7 +293,7 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
 
 
 async def test_unloading_waits_for_the_last_run(node: Node) -> None:
-    """A model that is to be unloaded takes nothing new and finishes what it has."""
+    """A model that is being unloaded accepts no run and finishes its runs."""
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["a"])
@@ -325,7 +325,7 @@ async def test_what_its_owner_put_there_stays(node: Node) -> None:
 
 
 async def test_a_load_that_fails_is_told(node: Node) -> None:
-    """Why a fetch or a load failed reaches the pool; asked again at once, the model rests."""
+    """The pool receives the reason of a failed load; a repeated order waits for the back-off."""
     node.source.loadable = tuple(replace(one, fetch_bytes=5) for one in node.source.loadable)
     node.source.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
     async with node.serving():
@@ -341,7 +341,7 @@ async def test_a_load_that_fails_is_told(node: Node) -> None:
 
 
 async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
-    """When the owner is back a load is given up, told, and none is begun."""
+    """When the owner returns, a load is cancelled and reported, and no other one starts."""
     node.source.may_come.clear()
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
@@ -395,7 +395,7 @@ async def test_giving_back_ends_what_runs(node: Node) -> None:
 
 
 async def test_an_idle_model_is_unloaded(node: Node) -> None:
-    """What the pool had loaded goes after the owner's idle time; what the owner put there stays."""
+    """An ordered model is unloaded after the owner's idle time; a configured one stays."""
     node.config = replace(node.config, models=ModelsConfig(unload_idle_s=0.3))
     async with node.serving(engine_of("fixed")):
         await node.peer.tell(LoadModel("a"))
@@ -411,7 +411,7 @@ def models(hello: Hello) -> list[str]:
 
 
 async def test_the_catalogue_is_asked_for(node: Node) -> None:
-    """A welcomed node asks with what it has; what it cannot believe changes nothing."""
+    """A welcomed node asks for the catalogue with its digest; a forged one changes nothing."""
     node.source.digest = "old"
     async with node.serving():
         await node.peer.hear(CatalogueRequest, digest="old")
@@ -429,7 +429,7 @@ def offered(node: Node) -> list[str]:
 async def test_a_drifted_engine_is_measured_again(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that was never measured in quiet is, once the node is; then it takes no work."""
+    """An unmeasured engine is benchmarked once the node is quiet; meanwhile it accepts no work."""
     monkeypatch.setattr(engine_manager, "QUIET_MIN_S", 0.2)
     fixed = engine_of("fixed")
     measured: list[str] = []

@@ -1,4 +1,4 @@
-"""The enrolment benchmark: what the timings come to, and that they are kept."""
+"""The benchmark: the rates that follow from the timings, and their storage."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -30,7 +30,7 @@ TEMPLATE_TOKENS = 20
 
 
 class Clock:
-    """Time that passes only when somebody waits for it."""
+    """A clock that advances only when somebody waits for it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -101,7 +101,7 @@ async def rates_of(engine: TimedEngine, clock: Clock, **options: Any) -> EngineR
 
 
 async def test_a_known_engine() -> None:
-    """An engine of known speed is measured as what it is, within a round."""
+    """The rates of an engine of known speed are measured correctly, within one round."""
     clock = Clock()
     rates = await rates_of(TimedEngine(clock), clock)
 
@@ -147,7 +147,7 @@ async def test_one_slot() -> None:
 
 
 async def test_estimated_counts_are_marked() -> None:
-    """Rates from counts that were estimated say so."""
+    """Rates from estimated counts are marked as estimated."""
     clock = Clock()
     rates = await rates_of(TimedEngine(clock, counts=Basis.ESTIMATED), clock)
 
@@ -166,7 +166,7 @@ async def test_an_engine_that_answers_at_once() -> None:
 
 
 async def test_an_engine_that_fails() -> None:
-    """An engine that fails has no rates, and the reason is told."""
+    """An engine that fails has no rates, and the reason is returned."""
     clock = Clock()
     engine = TimedEngine(clock)
     engine.failure = EngineFailure(ENGINE_CRASHED, "boum", retryable=True)
@@ -192,7 +192,7 @@ async def test_a_restart_finds_the_result(tmp_path: Path) -> None:
 
 
 async def test_a_damaged_cache(tmp_path: Path) -> None:
-    """A cache that cannot be read is made anew."""
+    """An unreadable cache is replaced."""
     clock, path = Clock(), tmp_path / "bench.json"
     path.write_bytes(b"{")
 
@@ -257,7 +257,7 @@ def test_time_per_token(marks: list[list[tuple[float, int]]], expected: float | 
 
 
 async def test_power_is_told_where_a_meter_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A meter is read at rest and while four sequences are written; without one nothing is told."""
+    """A meter is read at idle and with four sequences; without a meter there is no power."""
     monkeypatch.setattr(bench, "IDLE_S", 0.0)
     clock = Clock()
     engine = TimedEngine(clock)
@@ -274,7 +274,7 @@ async def test_power_is_told_where_a_meter_is(monkeypatch: pytest.MonkeyPatch) -
 
 
 async def test_what_is_measured_beside_other_work(tmp_path: Path) -> None:
-    """It is an estimate, and is not kept: the next one measures; a measurement is replaced anew."""
+    """Rates that are measured beside other work are estimates and are not stored."""
     clock = Clock()
     engine = TimedEngine(clock)
     path = tmp_path / "rates.json"

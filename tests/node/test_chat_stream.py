@@ -34,7 +34,7 @@ Script = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 
 class FakeEngine:
-    """An engine's HTTP side that does what a script says, and remembers what it was asked."""
+    """An engine's HTTP side that follows a script and records its requests."""
 
     def __init__(self, script: Script, hangs_up: str) -> None:
         self.asked: list[dict[str, object]] = []
@@ -192,7 +192,7 @@ async def drop_in_the_middle(asked: web.Request, response: web.StreamResponse) -
 
 
 async def test_an_engine_that_dies_in_the_middle() -> None:
-    """A stream that breaks off fails the run as crashed, with what was counted until then."""
+    """A stream that breaks off fails the run as crashed, with the counts so far."""
     async with talking(drop_in_the_middle) as (_, stream):
         chunks, end = await ran(stream, request())
 
@@ -210,7 +210,7 @@ async def drop_after_the_finish(asked: web.Request, response: web.StreamResponse
 
 
 async def test_an_engine_that_dies_after_the_answer() -> None:
-    """An answer that is complete stays complete, whatever becomes of the engine."""
+    """A complete answer stays complete if the engine dies afterwards."""
     async with talking(drop_after_the_finish) as (_, stream):
         _, end = await ran(stream, request())
 
@@ -245,7 +245,7 @@ async def silent_after_a_token(_: web.Request, response: web.StreamResponse) -> 
     ],
 )
 async def test_an_engine_that_hangs(script: Script, limits: dict[str, float]) -> None:
-    """An engine without events for too long has hung, whatever its HTTP thread goes on saying."""
+    """An engine without events for too long hangs, even if its HTTP thread sends comments."""
     async with talking(script, **limits) as (engine, stream):
         _, end = await ran(stream, request())
         async with asyncio.timeout(DEADLINE_S):
@@ -256,7 +256,7 @@ async def test_an_engine_that_hangs(script: Script, limits: dict[str, float]) ->
 
 
 async def test_a_request_may_have_more_time() -> None:
-    """A request's own limit for its first event goes before the engine's."""
+    """A request's own limit for its first event replaces the engine's."""
     asked = request()
     limited = msgspec.structs.replace(asked, first_event_timeout_s=0.05)
     async with talking(silent) as (_, stream):

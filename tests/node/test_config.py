@@ -61,7 +61,7 @@ USAGE = Usage(1, 0, 2, Basis.MEASURED, 3, 4, Basis.DEFAULT, 0.1, 0.2)
     ],
 )
 def test_there_and_back(config: NodeConfig, tmp_path: Path) -> None:
-    """What is written is read again, with the folder made absolute."""
+    """A written configuration is read again, with the folder made absolute."""
     path = tmp_path / "node.toml"
     path.write_text(dump_config(config), "utf-8")
 
@@ -130,7 +130,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_refused(name: str, tmp_path: Path) -> None:
-    """A file that says something we do not know is refused, naming file and key."""
+    """A file with an unknown key or value is refused, with file and key in the message."""
     lines, key = WRONG[name]
     path = tmp_path / "node.toml"
     head, _, _ = dump_config(CONFIG).partition("\n\n[")
@@ -186,7 +186,7 @@ def test_reports_survive(tmp_path: Path) -> None:
 
 
 def test_reports_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest report goes first when there are too many, and the file is written anew."""
+    """The oldest report is dropped when there are too many, and the file is rewritten."""
     monkeypatch.setattr(report_outbox, "REPORTS_MAX", 3)
     monkeypatch.setattr(report_outbox, "LINES_MAX", 6)
     kept = ReportOutbox(tmp_path)

@@ -1,4 +1,4 @@
-"""What a machine draws: from the catalogue, with a source for each figure."""
+"""The power of machines in the device catalogue, with a source for each figure."""
 
 import msgspec
 import pytest
@@ -81,7 +81,7 @@ def test_processors(said: str, expected: tuple[str, Basis]) -> None:
 
 
 def test_this_machine() -> None:
-    """The machine that runs the tests is found in the catalogue, whatever it is."""
+    """The machine that runs the tests has a catalogue entry or a default."""
     device, basis = detect_device(gpu=False)
 
     assert device in devices()
@@ -98,7 +98,7 @@ def test_every_figure_is_sound_and_has_its_source() -> None:
 
 
 def test_each_kind_has_a_default() -> None:
-    """The default of a kind is one of its own entries: half of them draw no more than it."""
+    """The default of a kind is its entry with the median active power."""
     for kind in KINDS:
         default = devices()[f"default-{kind}"]
         others = [d.active_w for d in devices().values() if d.kind == kind and d != default]
@@ -117,7 +117,7 @@ def test_no_entry_hides_another() -> None:
 
 
 def test_power() -> None:
-    """A device has the catalogue's figures, its owner's go before them, others are refused."""
+    """A device has the catalogue's figures or the owner's; an unknown device is refused."""
     known = device_power("mac-mini-m4", basis=ESTIMATED)
     owned = device_power("mac-mini-m4", basis=ESTIMATED, idle_w=5.0, active_w=44.0)
     unlisted = device_power("my-box", basis=DEFAULT, idle_w=5.0, active_w=44.0)

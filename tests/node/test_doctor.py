@@ -1,4 +1,4 @@
-"""The doctor: what it finds, how bad it is, and that it tells no secret."""
+"""The doctor: its checks, their severity, and that its output contains no secret."""
 
 import asyncio
 import time
@@ -107,7 +107,7 @@ def test_judgements(name: str, lang: str) -> None:
 
 @pytest.mark.parametrize("name", MEMORY)
 def test_memory(name: str) -> None:
-    """Models that cannot fit keep the node from working, those that do not now are worth a word."""
+    """Models that cannot fit are a failure; models that do not fit now are a warning."""
     total, free, weights, running, code, level = MEMORY[name]
     check = node_checks.check_memory(
         total_bytes=total * GIB, free_bytes=free * GIB, weights_bytes=weights * GIB, running=running
@@ -141,7 +141,7 @@ INSTALLED = {
 
 @pytest.mark.parametrize("prefix", INSTALLED)
 def test_update_command(prefix: str) -> None:
-    """The command to update is the one of whoever installed the program."""
+    """The update command is that of the installer in use."""
     expected = f"{INSTALLED[prefix]} && entraide node service restart"
 
     assert expected == update_command(Path(prefix))
@@ -160,7 +160,7 @@ def found(checks: tuple[Check, ...]) -> dict[str, str]:
 
 
 async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
-    """A sound node is found sound, but for its agent that nobody started."""
+    """A sound node without a running agent has one warning."""
     joined(bus, tmp_path / "node")
     checks = await inspect_node(tmp_path / "node", listen_s=0.1)
 
@@ -171,7 +171,7 @@ async def test_a_node_that_does_not_run(bus: NatsPool, tmp_path: Path) -> None:
 
 
 async def test_the_visit_disturbs_nobody(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """A running agent stays connected and does not begin anew while it is looked at."""
+    """A running agent stays connected and sends no new hello during an inspection."""
     folder = tmp_path / "node"
     config = joined(bus, folder)
     async with serving(config, ScriptedEngine()):
@@ -202,7 +202,7 @@ async def test_two_agents_with_one_identity(bus: NatsPool, peer: Peer, tmp_path:
 
 
 async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -> None:
-    """A revoked node learns that it is refused, and nothing is said of a second agent."""
+    """A revoked node is reported as refused, and not as a second agent."""
     folder = tmp_path / "node"
     joined(bus, folder)
     seed = keys.read_identity(folder).seed
@@ -216,7 +216,7 @@ async def test_an_identity_that_the_bus_refuses(bus: NatsPool, tmp_path: Path) -
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
-    """A folder where nothing was ever joined says so, and what to do."""
+    """A folder without a node is reported, with the next step."""
     checks = await inspect_node(tmp_path)
 
     assert {"config": "absent"} == found(checks)
@@ -262,7 +262,7 @@ async def test_terms_that_cannot_be_used(bus: NatsPool, tmp_path: Path) -> None:
 
 
 async def test_no_secret_is_told(bus: NatsPool, tmp_path: Path) -> None:
-    """Neither key, token, seed nor password stands in what the doctor says."""
+    """The doctor's output contains no key, token, seed or password."""
     folder = tmp_path / "node"
     joined(bus, folder, engine=Attach(url="http://127.0.0.1:9", model="big", key="sk-secret"))
     identity = keys.read_identity(folder)

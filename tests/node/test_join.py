@@ -1,4 +1,4 @@
-"""Joining over real gRPC: whom a machine trusts, and what it writes."""
+"""Joining over real gRPC: which authority a machine trusts, and which files it writes."""
 
 import asyncio
 import stat
@@ -127,7 +127,7 @@ async def test_wrong_token(address: str, tmp_path: Path) -> None:
 
 
 async def test_nobody_there(tmp_path: Path) -> None:
-    """An address where nobody answers is said to be unreachable."""
+    """An address without an answer is reported as unreachable."""
     with pytest.raises(PoolUnreachable):
         await joined("http://127.0.0.1:9", TOKEN, tmp_path / "node")
 
@@ -156,7 +156,7 @@ TRUST = {
 
 @pytest.mark.parametrize("name", TRUST)
 def test_trust(name: str) -> None:
-    """An authority is believed from its fingerprint, HTTPS, or this machine, and else refused."""
+    """An authority is trusted by its fingerprint, over HTTPS, or on this machine; else refused."""
     url, page, named, expected = TRUST[name]
     try:
         found = _choose_authority(page, url=url, fingerprint=named, given_pem="")

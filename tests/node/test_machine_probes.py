@@ -1,4 +1,4 @@
-"""Battery, heat, memory and other programs, as the system tells of them."""
+"""Battery, heat, memory and other programs, as the system reports them."""
 
 import shutil
 import subprocess
@@ -81,7 +81,7 @@ def program(tmp_path: Path) -> Iterator[str]:
 
 
 async def test_a_chosen_program_is_seen_while_it_runs(program: str) -> None:
-    """A real process is found by its name, whatever the case."""
+    """A real process is found by its name, in any case of letters."""
     probe = MachineProbes(ScriptedDetector())
     terms = OwnerTerms(programs=("nothing-of-the-kind", program.upper()))
     seen = await probe.read_state(terms, paused=False)
@@ -150,7 +150,7 @@ def test_others_load_is_what_is_not_ours(case: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_load_of_this_very_machine_is_a_share() -> None:
-    """On real counters the answer lies between nothing and everything."""
+    """On real counters the load is between 0 and 100 percent."""
     load = ForeignLoad()
     load.percent()
     said = load.percent()
@@ -172,7 +172,7 @@ async def test_nothing_is_asked_that_the_terms_do_not_speak_of() -> None:
 async def test_presence_is_asked_each_time_and_the_rest_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Somebody who comes is seen at the next look; batteries may wait."""
+    """Presence is read at each call, the battery only after ``READ_INTERVAL_S``."""
     asked: list[int] = []
     monkeypatch.setattr(psutil, "sensors_battery", lambda: asked.append(1), raising=False)
     look = ScriptedDetector(3.0)

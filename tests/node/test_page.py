@@ -1,4 +1,4 @@
-"""The owner's page: what it shows, what it saves, and whom it answers."""
+"""The owner page: its content, what it saves, and which requests it answers."""
 
 import re
 import shutil
@@ -104,7 +104,7 @@ def changed(form: list[tuple[str, str]], **fields: str) -> aiohttp.FormData:
 
 @given(any_terms)
 def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -> None:
-    """Whatever the form shows is read again, at each minute of the week, as it was."""
+    """The form's fields give the same terms, at each minute of the week."""
     found = fields_to_terms(terms_to_fields(said))
 
     assert isinstance(found, OwnerTerms)
@@ -129,7 +129,7 @@ def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -
     ],
 )
 def test_what_cannot_be_is_not_saved(field: str, text: str, code: str) -> None:
-    """The field and what stands in it are named."""
+    """An invalid field is named with its content."""
     fields = terms_to_fields(SET) | {field: text}
 
     assert FormProblem(code, field, text) == fields_to_terms(fields)
@@ -167,7 +167,7 @@ async def test_an_owner_sets_their_terms(
 async def test_what_is_wrong_stays_on_the_page(
     page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """A refused form says why, marks the field, keeps what was typed, and saves nothing."""
+    """A refused form says why, marks the field, keeps the input, and saves nothing."""
     async with session.get(page.url) as answer:
         form = form_of(await answer.text())
     data = changed(form, hours_2="de 8 h <b>à</b> 18 h", give_back_s="12")
@@ -183,7 +183,7 @@ async def test_what_is_wrong_stays_on_the_page(
 async def test_pause_and_resume(
     page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """One button, and what it does is what the command does."""
+    """The button does what the command does."""
     async with session.get(page.url) as answer:
         csrf = dict(form_of(await answer.text()))["csrf"]
     async with session.post(page.url + "pause", data={"csrf": csrf}) as answer:
@@ -222,7 +222,7 @@ async def test_only_this_machine_is_answered(
 async def test_a_broken_file_is_shown_with_its_line(
     page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """An owner who wrote the file by hand learns on the page what is wrong with it."""
+    """The page shows the fault of a file that was edited by hand."""
     (tmp_path / TERMS_NAME).write_text("\nidle_mins = 5")
     async with session.get(f"{page.url}?lang=en") as answer:
         said = await answer.text()

@@ -1,4 +1,4 @@
-"""What a job is charged where readings tell the machine's power, and when a meter is believed."""
+"""The energy of jobs with meter readings, and the readings that are rejected."""
 
 import math
 
@@ -16,13 +16,13 @@ UWH_PER_J = 1e6 / 3600
 
 
 def at_rest(meter: EnergyAllocator, rest_w: float, until: float = 10.0) -> EnergyAllocator:
-    """A meter that was read once at rest."""
+    """A meter that was read once at idle."""
     meter.add_reading(rest_w, until)
     return meter
 
 
 def test_a_job_is_charged_what_the_readings_say() -> None:
-    """Each window's power over rest is charged for that window, split at the first token."""
+    """Each window's power above idle is charged for that window, split at the first token."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.begin_job("a", 10.0)
     meter.add_reading(92.0, 11.0)
@@ -34,7 +34,7 @@ def test_a_job_is_charged_what_the_readings_say() -> None:
 
 
 def test_the_last_reading_stands_for_the_end_of_a_job() -> None:
-    """What no window has told yet is charged at the last one's power."""
+    """Time after the last window is charged at the last window's power."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.begin_job("a", 10.0)
     meter.add_reading(56.0, 11.0)
@@ -43,7 +43,7 @@ def test_the_last_reading_stands_for_the_end_of_a_job() -> None:
 
 
 def test_a_job_between_two_readings_is_estimated() -> None:
-    """A short job costs what the last window said, and its energy is not called measured."""
+    """A job within one window is charged at the last window's power, as estimated."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.begin_job("a", 10.0)
     meter.add_reading(56.0, 11.0)
@@ -77,7 +77,7 @@ def test_a_window_of_rest_and_work_tells_neither() -> None:
 
 
 def test_a_meter_that_never_saw_rest_charges_nothing() -> None:
-    """Without its own word for rest a meter cannot tell what work adds: the catalogue does."""
+    """Without an idle reading, the catalogue's power applies."""
     meter = EnergyAllocator(POWER, 0.0)
     meter.begin_job("a", 0.0)
     meter.add_reading(300.0, 1.0)
@@ -87,7 +87,7 @@ def test_a_meter_that_never_saw_rest_charges_nothing() -> None:
 
 
 def test_another_meter_begins_anew() -> None:
-    """After a change of meters the catalogue holds until the new one saw rest and work."""
+    """After a change of meters the catalogue applies until both powers have been read."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.begin_job("a", 10.0)
     meter.add_reading(92.0, 11.0)
@@ -98,7 +98,7 @@ def test_another_meter_begins_anew() -> None:
 
 
 def test_the_machines_power_is_what_was_measured() -> None:
-    """Once rest and work were read, the card says both, as measured."""
+    """After idle and active readings, the card has both as measured."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.begin_job("a", 10.0)
     meter.add_reading(56.0, 11.0)
@@ -107,7 +107,7 @@ def test_the_machines_power_is_what_was_measured() -> None:
 
 
 def test_power_at_rest_follows_slowly() -> None:
-    """One odd reading at rest moves the power at rest by an eighth."""
+    """One unusual idle reading changes the idle power by an eighth."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     meter.add_reading(100.0, 11.0)
 
@@ -119,7 +119,7 @@ WINDOWS = st.lists(st.tuples(st.floats(20.0, 400.0), st.integers(1, 4)), min_siz
 
 @given(WINDOWS)
 def test_measured_shares_add_up(windows: list[tuple[float, int]]) -> None:
-    """Jobs that run over whole windows are charged what the meter counted above rest, together."""
+    """Jobs over whole windows are charged the metered energy above idle in total."""
     meter = at_rest(EnergyAllocator(POWER, 0.0), 20.0)
     now, added_j, charged_uwh, count = 10.0, 0.0, 0, 0
     for mean_w, jobs in windows:
@@ -182,7 +182,7 @@ def test_a_meter_that_lies_again_stays_aside_longer() -> None:
 
 
 def test_a_meter_that_does_not_notice_work_is_not_believed() -> None:
-    """A meter of another machine says while we work what it said at rest."""
+    """A meter whose busy readings equal its idle reading is suspended."""
     belief = MeterHealth(1_000.0, meter_health.added_power_min_w(10.0, 46.0))
     said = [belief.accept_reading(20.0 + n / 10, busy=True, idle_w=20.0, at=n) for n in range(5)]
 
@@ -191,7 +191,7 @@ def test_a_meter_that_does_not_notice_work_is_not_believed() -> None:
 
 
 def test_a_meter_that_is_stuck_is_not_believed() -> None:
-    """A reading that is the same to the last digit at rest and at work, again and again, is old."""
+    """A meter whose reading never changes between idle and busy is suspended."""
     belief = MeterHealth(1_000.0)
     said = [belief.accept_reading(44.0, busy=n % 2 == 1, idle_w=None, at=n) for n in range(6)]
 
@@ -200,7 +200,7 @@ def test_a_meter_that_is_stuck_is_not_believed() -> None:
 
 
 def test_a_steady_plug_is_believed() -> None:
-    """A plug that tells whole watts says the same for long, and moves with the work."""
+    """A plug with whole watts repeats values, but changes with the load, and is accepted."""
     belief = MeterHealth(1_000.0)
     said = [
         belief.accept_reading(47.0 if busy else 12.0, busy=busy, idle_w=12.0, at=0.0)

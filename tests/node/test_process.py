@@ -1,4 +1,4 @@
-"""The agent as a process of its own, with llama.cpp and the demo model behind it."""
+"""The agent as a process, with llama.cpp and the demonstration model."""
 
 import asyncio
 import json
@@ -136,7 +136,7 @@ async def test_a_real_answer(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
 async def test_cancel_stops_the_engine(
     bus: NatsPool, peer: Peer, tmp_path: Path, rates: Path
 ) -> None:
-    """A cancelled run stops the engine, and reports what it had written."""
+    """A cancelled run stops the engine, and its usage so far is reported."""
     async with node(bus, peer, tmp_path / "node", rates):
         await peer.send(run("job-1", stream=True, body=LONG))
         await peer.hear(Tokens, job="job-1")
@@ -183,7 +183,7 @@ async def test_engine_killed(bus: NatsPool, peer: Peer, tmp_path: Path, rates: P
 
 
 async def test_sigterm(bus: NatsPool, peer: Peer, tmp_path: Path, rates: Path) -> None:
-    """SIGTERM lets the run end, then the node says goodbye, and no engine is left."""
+    """After SIGTERM the run ends, the node sends its goodbye, and no engine is left."""
     async with node(bus, peer, tmp_path / "node", rates) as process:
         engine = engine_of(process)
         await peer.send(run("job-1"))
@@ -236,7 +236,7 @@ async def test_status_in_words(bus: NatsPool, peer: Peer, tmp_path: Path, rates:
 
 
 async def test_no_model(bus: NatsPool, tmp_path: Path) -> None:
-    """An agent whose model is missing says so in one sentence and ends."""
+    """An agent without its model prints the reason in one sentence and ends."""
     prepare(bus, tmp_path, engine=LlamaCpp(model="absent.gguf"), lang="fr")
     with agent(tmp_path) as process:
         status = await asyncio.to_thread(process.wait, 20)

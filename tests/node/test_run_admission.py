@@ -1,4 +1,4 @@
-"""What a node takes, ignores and declines; what follows on a signal."""
+"""Which runs a node accepts, ignores and declines; and the phases after a signal."""
 
 import pytest
 from msgspec.structs import replace
@@ -59,7 +59,7 @@ STANDINGS = {
 
 @pytest.mark.parametrize("name", STANDINGS)
 def test_reasons(name: str) -> None:
-    """A node that takes no work says one reason."""
+    """A node that accepts no work has one reason."""
     phase, paused, engine_up, owner, expected = STANDINGS[name]
 
     assert expected == reason_not_accepting(NodeReadiness(phase, paused, engine_up, owner))

@@ -1,4 +1,4 @@
-"""The command lines of engines that are servers of their own: what their owner's words become."""
+"""The command lines of engines that are servers, for the options of their owner."""
 
 import json
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_vllm(options: dict[str, Any], expected: dict[str, str | None], folder: 
 
 @pytest.mark.parametrize("options", [{}, {"cpu": True}, {"ray": True}])
 def test_vllm_keeps_no_prompt_and_fetches_nothing(options: dict[str, Any], folder: Path) -> None:
-    """Whatever its owner sets, prompts are not kept, and nothing is fetched for a request."""
+    """With any options, prompts are not cached and nothing is fetched for a request."""
     program = vllm_of(folder, **options)
 
     assert "--no-enable-prefix-caching" in program.arguments
@@ -94,7 +94,7 @@ def test_vllm_offers_tools_with_a_parser_only(folder: Path) -> None:
 
 
 def test_memory_for_the_context_on_processors(folder: Path) -> None:
-    """On processors vLLM gets room for the context of all slots, in whole GiB, threads as told."""
+    """On processors vLLM gets memory for the context of all slots in whole GiB, and its threads."""
     program = vllm_of(folder, cpu=True, slots=16, threads=3, context_tokens=2048)
 
     # 2 * 28 layers * 8 groups * 128 values * 2 bytes = 112 KiB a token; 16 * 2048 of them.

@@ -1,4 +1,4 @@
-"""The agent as a service: what systems are told, in which order, and what their answers mean."""
+"""The agent as a service: the commands to the system, their order, and their results."""
 
 import os
 import plistlib
@@ -38,7 +38,7 @@ def service(folder: str = "/home/a/node", *, default: str = "/home/a/node") -> S
 
 
 class System:
-    """A system's commands: keeps what it was asked, and answers as the test says."""
+    """The commands of a system: records them, and answers as the test sets."""
 
     def __init__(self, answers: dict[str, CommandResult] | None = None) -> None:
         self.asked: list[str] = []
@@ -53,7 +53,7 @@ class System:
 
 
 def test_one_service_for_each_folder() -> None:
-    """The usual folder has the plain name; another folder's service has a name of its own."""
+    """The default folder has the plain name; another folder's service has a suffix."""
     usual, other = service(), service("/home/a/second")
 
     assert "entraide-node" == usual.name
@@ -85,7 +85,7 @@ def test_plist() -> None:
 
 
 def test_where_the_log_goes() -> None:
-    """Where the system keeps no log, the agent is told to keep one itself."""
+    """If the system keeps no log, the agent writes its own."""
     folder = Path("/home/a/node")
     kept, own = (
         make_service(folder, node="mini", drain_s=1.0, default=folder, logs=logs)
@@ -96,7 +96,7 @@ def test_where_the_log_goes() -> None:
 
 
 def test_odd_folders() -> None:
-    """A folder's name arrives as it is, whatever signs it has."""
+    """A folder's name with special characters is passed on unchanged."""
     odd = service(ODD)
 
     assert ODD == plistlib.loads(launchd_plist(odd))["ProgramArguments"][-1]
@@ -137,7 +137,7 @@ def test_systemd_installs_and_removes(tmp_path: Path) -> None:
 
 
 def test_systemd_refuses(tmp_path: Path) -> None:
-    """What the system says against the service comes back as it said it."""
+    """The system's error text is returned."""
     system = System({"enable": CommandResult(1, "Failed to enable unit: access denied\n")})
 
     assert "Failed to enable unit: access denied" == SystemdManager(system, units=tmp_path).install(
@@ -170,7 +170,7 @@ LINGER = {"no": True, "yes": False}
 
 @pytest.mark.parametrize("word", LINGER)
 def test_linger(word: str, tmp_path: Path) -> None:
-    """A service that ends with its owner's session is known as such; without a word, it is not."""
+    """A service that ends with its owner's session is recognised."""
     told = SystemdManager(System({"Linger": CommandResult(0, f"{word}\n")}), units=tmp_path)
     untold = SystemdManager(System({"Linger": CommandResult(1, "")}), units=tmp_path)
 
@@ -192,7 +192,7 @@ def test_launchd_installs_and_removes(tmp_path: Path) -> None:
 
 
 def test_launchd_without_a_screen(tmp_path: Path) -> None:
-    """Where nobody is signed in at the screen, the agent lives in the owner's own domain."""
+    """Without a session on the screen, the agent runs in the owner's own domain."""
     system = System(
         {"bootstrap gui/": CommandResult(125, "Domain does not support specified action")}
     )
@@ -269,7 +269,7 @@ def test_the_pool_is_remembered_without_a_password(url: str, kept: str, tmp_path
 
 
 def test_the_command_by_hand(tmp_path: Path) -> None:
-    """Whoever has no service is told the command that starts the agent of this very folder."""
+    """Without a service, the command that starts the agent of this folder is shown."""
     config = NodeConfig(node="mini", coop="c", zone="CA-QC", nats_urls=(), dir=str(tmp_path))
 
     assert f"entraide node run --dir {tmp_path}" == service_commands.run_command(config)

@@ -1,4 +1,4 @@
-"""A site's meters over time: what is advertised, when it is told anew, and what comes after."""
+"""A site's meters over time: what is advertised, when it is renewed, and when it ends."""
 
 import re
 from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ async def sunny(folder: Path, **keys: Any) -> AsyncIterator[Sun]:
 
 
 async def test_a_surplus_is_advertised(tmp_path: Path) -> None:
-    """What two meters leave is told as measured, by which kind of meters, and until when."""
+    """The surplus of two meters is advertised as measured, with their kinds and its expiry."""
     async with sunny(tmp_path) as sun:
         status = await sun.says(900, 300)
 
@@ -94,7 +94,7 @@ async def test_the_nodes_own_work_is_no_loss(tmp_path: Path) -> None:
 
 
 async def test_small_changes_are_not_told(tmp_path: Path) -> None:
-    """A surplus that moves a little stays as it was told; one that moves much is told anew."""
+    """A small change of the surplus is not advertised; a large one is."""
     async with sunny(tmp_path) as sun:
         told = [await sun.says(pv_w, 300) for pv_w in (900, 915, 880, 960, 301, 300)]
 
@@ -103,7 +103,7 @@ async def test_small_changes_are_not_told(tmp_path: Path) -> None:
 
 
 async def test_a_standing_surplus_is_renewed(tmp_path: Path) -> None:
-    """The same surplus is told anew when half of its time is over."""
+    """The same surplus is advertised again after half of its validity."""
     async with sunny(tmp_path) as sun:
         first = await sun.says(900, 300)
         assert first is not None
@@ -115,7 +115,7 @@ async def test_a_standing_surplus_is_renewed(tmp_path: Path) -> None:
 
 
 async def test_a_silent_meter_ends_the_surplus(tmp_path: Path) -> None:
-    """A meter that says nothing for longer than its expiry leaves no surplus, and is named."""
+    """A meter without a fresh value ends the surplus, and is named."""
     async with sunny(tmp_path) as sun:
         first = await sun.says(900, 300)
         assert first is not None
@@ -132,7 +132,7 @@ async def test_a_silent_meter_ends_the_surplus(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lie", ["dark", "nan", 2e9])
 async def test_what_is_no_power_is_no_surplus(lie: float | str, tmp_path: Path) -> None:
-    """A meter that says a word, no number or a power station says nothing."""
+    """A meter with a text, without a number or with an absurd value gives no surplus."""
     async with sunny(tmp_path) as sun:
         status = await sun.says(lie, 300)
 
@@ -149,7 +149,7 @@ async def test_declared_use_weakens_what_is_measured(tmp_path: Path) -> None:
 
 
 async def test_a_battery_that_is_silent_could_take_all(tmp_path: Path) -> None:
-    """Where there is a battery whose meter says nothing, no surplus is known."""
+    """With a battery whose meter gives no value, no surplus is known."""
     async with sunny(tmp_path, battery="/battery") as sun:
         silent = await sun.says(900, 300)
         sun.page.pages["/battery"] = {"w": 100}
@@ -164,7 +164,7 @@ async def test_a_battery_that_is_silent_could_take_all(tmp_path: Path) -> None:
 
 
 async def test_an_agent_with_meters(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """A node behind an inverter, a house meter and a plug advertises and charges what they say."""
+    """A node with an inverter, a house meter and a plug advertises and charges their values."""
     engine = ScriptedEngine()
     async with (
         inverter({1: {}, 103: {14: 90, 15: 1}}) as roof,
@@ -221,7 +221,7 @@ def agent_now(folder: Path) -> float:
 
 
 async def test_declared_stands_in(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """While the meters say nothing, what the owner declared is advertised, as declared."""
+    """While the meters give no value, the owner's declaration is advertised, as declared."""
     energy = EnergyConfig(
         surplus_w=400.0, evidence="panels", grid=Http(url="http://127.0.0.1:1/", path="w")
     )
@@ -257,7 +257,7 @@ SILENT = {
 
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
 def test_a_silent_meter_in_a_sentence(lang: str) -> None:
-    """The status names the meter that is silent, why, and what follows from it."""
+    """The status names the meter without a value, the reason, and the consequence."""
     status = owner_files.NodeStatus(
         node="mini", coop="boreale", zone="CA-QC", pool="", pid=1, started_at=0.0, state="ready",
         values={}, written_at=0.0, site=SiteStatus(role="generation", fault="unreachable"),

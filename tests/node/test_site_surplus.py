@@ -1,4 +1,4 @@
-"""What a site has to spare, from whatever its meters tell."""
+"""The surplus of a site for several combinations of meters."""
 
 import pytest
 
@@ -90,7 +90,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_surplus(name: str) -> None:
-    """A surplus is what an extra load could draw without the grid, were the node at rest."""
+    """The surplus is the load that could be added without the grid, with the node's jobs added
+    back.
+    """
     told, added_w, expected = CASES[name]
 
     assert expected == compute_surplus(told, added_w=added_w)

@@ -1,4 +1,4 @@
-"""Each kind of source against a real peer: what it reads, how old that is, and why nothing."""
+"""Each kind of source against a real peer: its value, its time, and its faults."""
 
 import asyncio
 import datetime as dt
@@ -86,7 +86,7 @@ DEVICES = {
 
 @pytest.mark.parametrize("name", DEVICES)
 async def test_sunspec(name: str) -> None:
-    """A device's number is found in its list of models, whatever comes before it."""
+    """A device's number is found in its list of models, after any other models."""
     role, models, expected = DEVICES[name]
     async with inverter(models) as device:
         config = Sunspec(host=LOCAL, port=device.port)
@@ -205,7 +205,7 @@ async def test_mqtt(name: str, tmp_path: Path) -> None:
 
 
 async def test_mqtt_path_and_sign(tmp_path: Path) -> None:
-    """A payload of nobody's shape is read by a path, and its sign may be turned."""
+    """A payload of unknown shape is read by a path, and its sign may be reversed."""
     async with broker(tmp_path, port=free_port()) as port:
         config = Mqtt(
             host=LOCAL, port=port, topic="home/p1", path="tariff[?name=='back'].kw", scale=-1_000.0
@@ -250,7 +250,7 @@ async def test_mqtt_comes_back(tmp_path: Path) -> None:
 
 
 async def test_mqtt_password(tmp_path: Path) -> None:
-    """The password comes from its file; a wrong one, and none, are told apart."""
+    """The password is read from its file; a wrong one and a missing one have different codes."""
     (tmp_path / "right").write_text("beau temps\n")
     (tmp_path / "wrong").write_text("pluie\n")
     async with broker(tmp_path, port=free_port(), password="beau temps") as port:
@@ -335,7 +335,7 @@ async def test_home_assistant_without_a_number(name: str, tmp_path: Path) -> Non
 
 
 async def test_home_assistant_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong token, no token and an unknown sensor are told apart."""
+    """A wrong token, a missing token and an unknown sensor have different codes."""
     monkeypatch.setenv("HOME_TOKEN", "not the one")
     async with home() as page:
         wrong = make_source(
@@ -400,7 +400,7 @@ BAD_PAGES = {
 
 @pytest.mark.parametrize("name", BAD_PAGES)
 async def test_http_without_a_number(name: str, tmp_path: Path) -> None:
-    """What is no number is no value, however it comes."""
+    """A document without a number gives no value."""
     content, fault = BAD_PAGES[name]
     async with home() as page:
         page.pages["/p"] = content
@@ -433,7 +433,7 @@ def rows(path: Path, *lines: str) -> Path:
 
 
 async def test_csv(tmp_path: Path) -> None:
-    """The last whole row counts, at its own moment, in however long a file."""
+    """The last complete row counts, with its own time, in a file of any length."""
     old = (f"2026-11-24T00:{n // 60 % 60:02}:{n % 60:02}Z,1,2" for n in range(9_000))
     path = rows(tmp_path / "sun.csv", *old, "2026-11-25T12:00:00Z,640.5,200")
     with path.open("a") as file:

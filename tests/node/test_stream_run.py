@@ -1,4 +1,4 @@
-"""What becomes of an engine's events: what is sent on, the whole answer, the counts, the end."""
+"""An engine's stream: the chunks to send, the complete answer, the counts, and the end."""
 
 from pathlib import Path
 from typing import Any
@@ -254,7 +254,7 @@ def test_recorded_stream() -> None:
 
 
 def test_recorded_progress() -> None:
-    """The first sign of life tells how much is read, and the counts then grow token by token."""
+    """The first chunk reports the prefill's progress; then the counts grow token by token."""
     chunks, end = run_of(recorded("llamacpp_chat"), stream=True)
 
     assert [(34, 0, b"")] == [(c.n_prompt_tokens, c.n_output_tokens, c.data) for c in chunks[:1]]
@@ -318,7 +318,7 @@ def test_no_event_no_tokens() -> None:
 
 
 def test_an_engine_without_counts_is_estimated() -> None:
-    """Where the engine tells no counts, events are counted, and the usage says so."""
+    """If the engine reports no counts, events are counted, and the usage is marked as estimated."""
     payloads = [chat({"content": "a"}), chat({"content": "b"}), chat({}, "stop"), DONE]
 
     end = run_of(payloads, body={"messages": [{"role": "user", "content": "x" * 400}]})[1]
@@ -337,7 +337,7 @@ def test_several_tokens_in_one_event() -> None:
 
 
 def test_usage_repeated() -> None:
-    """A usage that is told twice counts once."""
+    """A usage that is sent twice counts once."""
     payloads = [chat({"content": "a"}), chat({}, "stop", usage={"prompt_tokens": 3,
                 "completion_tokens": 1}), usage(3, 1), DONE]  # fmt: skip
 
@@ -379,7 +379,7 @@ def test_what_arrives_together_leaves_together() -> None:
 
 
 def test_null_and_strange_events_are_skipped() -> None:
-    """Events that are no objects (llama.cpp sends null) reach nobody."""
+    """Events that are not objects (llama.cpp sends null) are skipped."""
     chunks, end = run_of([b"null", b"3", b"[]", chat({"content": "a"}), chat({}, "stop"), DONE],
                          stream=True)  # fmt: skip
 
@@ -406,7 +406,7 @@ def test_errors_in_the_stream(payload: bytes, code: str, retryable: bool) -> Non
 
 
 def test_an_engine_that_ends_without_a_finish() -> None:
-    """A stream that only says that it is done still has a last event."""
+    """A stream that ends without a finish reason still gets a last event."""
     end = run_of([chat({"content": "a"}), DONE], stream=True)[1]
 
     last = msgspec.json.decode(end.final_chunk)
@@ -466,7 +466,7 @@ def test_usage_on_every_event_of_two_choices() -> None:
 
 
 def test_times_of_vllm() -> None:
-    """vLLM's own times of reading and writing are taken; what a run waited is in neither."""
+    """vLLM's own prefill and decode times are used; waiting is in neither."""
     metrics = {"time_to_first_token_ms": 250.0, "generation_time_ms": 500.0, "queue_time_ms": 9e3}
     last = ENCODE({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2},
                    "metrics": metrics})  # fmt: skip

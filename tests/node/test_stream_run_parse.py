@@ -1,4 +1,4 @@
-"""What an engine is never handed: bodies that are no requests, and what would be fetched."""
+"""Requests that never reach an engine: invalid bodies, and media that would be fetched."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ PARTS = {
 
 @pytest.mark.parametrize(("part", "refused"), PARTS.values(), ids=PARTS)
 def test_nothing_is_fetched_for_a_request(part: dict[str, Any], refused: bool) -> None:
-    """What a request points to elsewhere is refused: the engine stands in a member's network."""
+    """An address in a request is refused, because the engine is in a member's network."""
     body = ENCODE({"messages": [{"role": "user", "content": [part]}]})
 
     parsed = parse_request(EngineRequest("j", CHAT, body, False, "p"))

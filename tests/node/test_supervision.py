@@ -53,7 +53,7 @@ def live(events: list[E], *, at: list[float] | None = None) -> tuple[Supervision
 
 @pytest.mark.parametrize(("events", "state", "action"), STORIES.values(), ids=STORIES)
 def test_stories(events: list[E], state: S, action: A) -> None:
-    """Each life ends in the state and with the action that the table says."""
+    """Each sequence of events ends in the state and with the action of the table."""
     supervision, last = live(events)
 
     assert (state, action) == (supervision.state, last)
@@ -75,7 +75,7 @@ def test_every_state_is_reached() -> None:
 
 @given(st.lists(st.sampled_from(list(E)), max_size=40))
 def test_an_illegal_step_raises(events: list[E]) -> None:
-    """An event that is not foreseen raises and tells what it met; others never do."""
+    """An event without a transition raises an error with the history."""
     supervision = Supervision()
     for event in events:
         if (supervision.state, event) in TRANSITIONS:
@@ -90,7 +90,7 @@ def test_an_illegal_step_raises(events: list[E]) -> None:
 
 
 def test_failures_are_counted() -> None:
-    """Failures in a row count up, and the rest between them grows to a minute."""
+    """Consecutive failures are counted, and the back-off grows to one minute."""
     supervision, _ = live([E.START, *[E.GONE, E.RESTED] * 20])
 
     assert 20 == supervision.failures
@@ -100,7 +100,7 @@ def test_failures_are_counted() -> None:
 
 
 def test_a_long_service_pays_off_failures() -> None:
-    """A process that served for a while begins again with the shortest rest."""
+    """A process that served for a while starts again with the shortest back-off."""
     short = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STABLE_S - 1])
     long = live([E.START, E.GONE, E.RESTED, E.UP, E.GONE], at=[0, 1, 2, 3, 3 + STABLE_S])
 

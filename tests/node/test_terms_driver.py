@@ -1,4 +1,4 @@
-"""The owner's file and the agent: terms obeyed on a real bus, with a scripted engine."""
+"""The owner's file and the agent: the terms applied on a real bus, with a scripted engine."""
 
 import time
 from collections.abc import AsyncIterator
@@ -97,7 +97,7 @@ async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: 
 
 
 async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """The others' runs are given back and their new ones declined; its own co-op's are not."""
+    """Runs of other co-ops are ended and declined; those of its own co-op are not."""
     say(tmp_path, 'present = "own"\ngive_back_s = 0.2\n')
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
@@ -145,7 +145,7 @@ def _file_code(folder: Path) -> str:
 
 
 async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
-    """Without sun enough for what work takes the machine rests; declared sun opens it."""
+    """Without enough surplus the machine accepts no work; a declared surplus allows it."""
     say(tmp_path, "surplus_only = true\n")
     dull = EnergyConfig(surplus_w=10.0, evidence="panels", ttl_s=60.0)
     async with owned(
@@ -162,7 +162,7 @@ async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) ->
 async def test_not_knowing_is_a_reason_of_its_own(
     bus: NatsPool, peer: Peer, tmp_path: Path, idle_s: str | None
 ) -> None:
-    """A probe that cannot tell, or that breaks, is told apart from somebody there."""
+    """A probe without an answer, or a broken one, has a reason of its own."""
     say(tmp_path, "")
     detector = ScriptedDetector(None)
     if idle_s == "broken":

