@@ -148,7 +148,7 @@ class TestExplained:
         """A job that fits and was not reached yet is told that it is next."""
         pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
         (place,) = of(pool.ask("runs"), commands.Place)
-        for number in range(2 * dispatch.LOOKS_PER_EVENT):
+        for number in range(2 * dispatch.SEARCHES_PER_EVENT):
             pool.ask(f"j{number}", max_carbon_ug=1)
         pool.ask("fits", max_carbon_ug=10**9)
         pool.report(place)
@@ -195,7 +195,7 @@ class TestBounded:
         at_once = len(done)
         settle(pool)
 
-        assert dispatch.LOOKS_PER_EVENT == at_once
+        assert dispatch.SEARCHES_PER_EVENT == at_once
         assert {f"j{number}" for number in range(300)} <= set(done)
         assert 300 == len(pool.core._state.queue.blocked.jobs())
         checked(pool)
@@ -212,7 +212,7 @@ class TestBounded:
         pool.report(place)
         once = len(done)
 
-        assert once <= 1 + dispatch.RECALLS_PER_EVENT
+        assert once <= 1 + dispatch.RECHECKS_PER_EVENT
         checked(pool)
 
     def test_the_kinds_of_a_coops_jobs_are_limited(self) -> None:
@@ -250,7 +250,7 @@ class TestBounded:
         late = len(pool.core._state.queue.unexamined_shapes)
         settle(pool)
 
-        assert 1 + dispatch.LOOKS_PER_EVENT == at_once
+        assert 1 + dispatch.SEARCHES_PER_EVENT == at_once
         assert 200 - at_once == late
         assert () == pool.core._state.queue.unexamined_shapes
         checked(pool)
@@ -265,7 +265,7 @@ class TestMoments:
         Returns:
             The pool, and from then on each search of all nodes: the job and the time.
         """
-        monkeypatch.setattr(dispatch, "LOOKS_PER_EVENT", 4)
+        monkeypatch.setattr(dispatch, "SEARCHES_PER_EVENT", 4)
         features = tuple(f"f{number}" for number in range(6))
         pool = Pool()
         pool.join(
@@ -303,7 +303,7 @@ class TestMoments:
             pool.now += 0.5
             self.grid(pool)
             late += bool(pool.core._state.queue.unexamined_shapes)
-            pool.now += dispatch.LOOK_AGAIN_S
+            pool.now += dispatch.SKIPPED_RETRY_S
             pool.tell(events.Woke)
         recalled = [at - began for job, at in searches if job == "blocked"]
 

@@ -65,16 +65,16 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
         return None
     if not facts.jurisdiction:
         facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
-    meant, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
-    if meant not in ("", facts.model):
-        alias, facts = facts.model, structs.replace(facts, model=meant)
+    model, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
+    if model not in ("", facts.model):
+        alias, facts = facts.model, structs.replace(facts, model=model)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
     job.exits = engine_exits.suspected_replica(state, facts.key)
     job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
-    refusal = _admit(state, job)
+    refusal = _check_job(state, job)
     if refusal is not None:
-        _refuse(state, job, refusal)
+        _refuse_job(state, job, refusal)
         return None
     state.arrivals += 1
     state.jobs[facts.job] = job
@@ -90,26 +90,26 @@ def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> Non
         return
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
     values: Values = {"key": facts.key, "quarantine": quarantine.reason}
-    _refuse(state, job, Refusal("key_quarantined", values))
+    _refuse_job(state, job, Refusal("key_quarantined", values))
 
 
-def _admit(state: State, job: Job) -> Refusal | None:
+def _check_job(state: State, job: Job) -> Refusal | None:
     facts = job.facts
     if facts.coop not in state.coops:
         return Refusal("unknown_coop", {"coop": facts.coop})
     if facts.deadline_at is not None and facts.deadline_at <= state.now:
         return Refusal("deadline_passed", {"deadline_at": facts.deadline_at})
-    if _line_length(state, job) >= state.policy.limits.queued_per_coop:
+    if _queue_length(state, job) >= state.policy.limits.queued_per_coop:
         limit = state.policy.limits.queued_per_coop
         return Refusal("queue_full", {"limit": limit}, _retry_s(state, facts.model))
     if state.queue.shape_count(facts.coop) >= SHAPES_PER_COOP:
         return Refusal("queue_shapes", {"limit": SHAPES_PER_COOP}, _retry_s(state, facts.model))
     if not state.fleet.offers(facts.model):
-        return _unknown(state, facts)
-    return _fit_nodes(state, job) or _fit_quotas(state, job)
+        return _unknown_model_refusal(state, facts)
+    return _check_nodes(state, job) or _reserve_quotas(state, job)
 
 
-def _line_length(state: State, job: Job) -> int:
+def _queue_length(state: State, job: Job) -> int:
     """Returns how many jobs stand in a job's line: what may wait for green hours has its own."""
     coop = job.facts.coop
     deferred = state.shift_planner.backlog.jobs(coop)
@@ -118,14 +118,14 @@ def _line_length(state: State, job: Job) -> int:
     return state.queue.queue_length(coop) - deferred
 
 
-def _unknown(state: State, facts: RequestFacts) -> Refusal:
+def _unknown_model_refusal(state: State, facts: RequestFacts) -> Refusal:
     """Refuses a name that is no model's here, or a size that no model of ours fits."""
     fleet = state.fleet
     values: Values = {"model": facts.model}
     known = ", ".join(sorted({**fleet.contexts, **fleet.loadable_index.by_model}))
     if known:
         values["models"] = known
-    if fitting := _fitting(state, facts):
+    if fitting := _models_that_admit(state, facts):
         values["fitting"] = ", ".join(fitting)
     if facts.model in ALIASES and facts.features:
         plain = structs.replace(facts, features=())
@@ -141,7 +141,7 @@ def _unknown(state: State, facts: RequestFacts) -> Refusal:
     return Refusal("unknown_model", values)
 
 
-def _fitting(state: State, facts: RequestFacts) -> list[str]:
+def _models_that_admit(state: State, facts: RequestFacts) -> list[str]:
     """Returns models for which the same request would be admitted now; each is tried."""
     names = sorted({**state.fleet.contexts, **state.fleet.loadable_index.by_model})
     return [name for name in names[:TRIED_MODELS] if _would_admit(state, facts, name)]
@@ -151,11 +151,11 @@ def _would_admit(state: State, facts: RequestFacts, model: str) -> bool:
     facts = structs.replace(facts, model=model)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
     job.shape = shape_of(state, job)
-    if _line_length(state, job) >= state.policy.limits.queued_per_coop:
+    if _queue_length(state, job) >= state.policy.limits.queued_per_coop:
         return False  # another model's runs may be too short, or too long, to wait for green hours
-    if _fit_nodes(state, job) is not None:
+    if _check_nodes(state, job) is not None:
         return False
-    return _shortage(state, facts, _amounts(state, job)[1]) is None
+    return _find_shortage(state, facts, _needed_amounts(state, job)[1]) is None
 
 
 def fit_context(state: State, job: Job) -> int:
@@ -166,8 +166,8 @@ def fit_context(state: State, job: Job) -> int:
     facts, eligible = job.facts, state.fleet.eligible_nodes(job.shape)
     largest = eligible.context_tokens
     if facts.input_tokens_est >= largest:
-        could = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
-        largest = max(largest, max(could, default=0))
+        contexts = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
+        largest = max(largest, max(contexts, default=0))
     output_tokens = job.output_tokens_max or largest
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
@@ -176,29 +176,29 @@ def fit_context(state: State, job: Job) -> int:
 
 def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
     """Returns why no node serves a shape or soon could: code, values, and when to try again."""
-    rests = [
+    backoffs = [
         node.rests[shape.model]
         for node in state.fleet.eligible_nodes(shape).could_load
         if node.state in REACHABLE and is_exhausted(node, shape.model, state.now)
     ]
-    if not rests:
+    if not backoffs:
         return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
-    first = min(rests, key=lambda rest: rest.until)
+    first = min(backoffs, key=lambda backoff: backoff.until)
     values: Values = {"model": shape.model, "failure": first.code}
     return "model_failed", values, max(RETRY_LEAST_S, first.until - state.now)
 
 
-def _fit_nodes(state: State, job: Job) -> Refusal | None:
+def _check_nodes(state: State, job: Job) -> Refusal | None:
     """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
     eligible = state.fleet.eligible_nodes(job.shape)
     facts = job.facts
     if not eligible.views and not eligible.could_load:
-        if missing := _unsupported(state, job.shape):
+        if missing := _unsupported_features(state, job.shape):
             refusal = _feature_refusal(facts.model, missing, tuple(eligible.excluded))
-            refusal.values.update(_could(state, job, eligible.excluded))
+            refusal.values.update(_nearest_node(state, job, eligible.excluded))
             return refusal
         values = explain.commonest(eligible.excluded, eligible.counts, job.shape)
-        values |= _could(state, job, eligible.excluded)
+        values |= _nearest_node(state, job, eligible.excluded)
         return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
     if facts.input_tokens_est >= context_tokens:
@@ -213,12 +213,12 @@ def _fit_nodes(state: State, job: Job) -> Refusal | None:
     return None
 
 
-def _unsupported(state: State, shape: Shape) -> tuple[str, ...]:
+def _unsupported_features(state: State, shape: Shape) -> tuple[str, ...]:
     """Returns the features for want of which no node of the pool can ever serve a shape."""
     if not shape.features or not _is_served(state, structs.replace(shape, features=())):
         return ()
-    alone = [(name, structs.replace(shape, features=(name,))) for name in shape.features]
-    missing = tuple(name for name, part in alone if not _is_served(state, part))
+    single = [(name, structs.replace(shape, features=(name,))) for name in shape.features]
+    missing = tuple(name for name, part in single if not _is_served(state, part))
     return missing or shape.features  # each has its node, and none has all
 
 
@@ -238,7 +238,7 @@ def _feature_refusal(
     return Refusal("feature_unsupported", values, excluded=excluded)
 
 
-def _could(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
+def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
     """Returns the node that would have run a refused job now but for one rule, if one is sure.
 
     Limits of energy and carbon, and greener hours, are decided at placement: a job that has any is
@@ -253,29 +253,29 @@ def _could(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
             continue
         job.context_tokens = node.replicas[facts.model].context_tokens
         fits = facts.input_tokens_est < job.context_tokens
-        if fits and _shortage(state, facts, _amounts(state, job)[1]) is None:
+        if fits and _find_shortage(state, facts, _needed_amounts(state, job)[1]) is None:
             return {"could_node": node.card.node}
     return {}
 
 
-def _fit_quotas(state: State, job: Job) -> Refusal | None:
+def _reserve_quotas(state: State, job: Job) -> Refusal | None:
     """Fixes the limit on the output, and reserves; ``job.context_tokens`` is the largest yet."""
     facts, largest = job.facts, job.context_tokens
-    output_tokens, amounts = _amounts(state, job)
-    shortage = _shortage(state, facts, amounts)
+    output_tokens, amounts = _needed_amounts(state, job)
+    shortage = _find_shortage(state, facts, amounts)
     if shortage is not None:
-        return _short(state, facts, shortage)
+        return _quota_refusal(state, facts, shortage)
     job.output_tokens_max = output_tokens
     # An answer may be cut off by the largest context there is, as engines do.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
     job.wait = carbon_shifting.batch_work_for(state, job)
-    if job.wait is not None or _rounded(state, job) != job.shape.context_tokens:
+    if job.wait is not None or _round_context(state, job) != job.shape.context_tokens:
         job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
     return None
 
 
-def _amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
+def _needed_amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
     """Returns the limit on the output of a job whose largest context is known, and its needs."""
     facts, largest = job.facts, job.context_tokens
     choices = max(1, facts.choices)
@@ -295,14 +295,16 @@ def _amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
     }
 
 
-def _shortage(state: State, facts: RequestFacts, amounts: dict[QuotaKind, int]) -> Shortage | None:
+def _find_shortage(
+    state: State, facts: RequestFacts, amounts: dict[QuotaKind, int]
+) -> Shortage | None:
     shortage = state.quotas.shortage(facts, amounts)
     if shortage is None and facts.kind is JobKind.LIVE:
         shortage = state.quotas.exhausted(facts)  # a kept job waits for the next period
     return shortage
 
 
-def _short(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
+def _quota_refusal(state: State, facts: RequestFacts, shortage: Shortage) -> Refusal:
     quota = shortage.quota
     retry_after_s: float | None = None
     if not shortage.never:
@@ -328,7 +330,7 @@ def _retry_s(state: State, model: str) -> float:
     return max(RETRY_LEAST_S, min(RETRY_MOST_S, state.length_predictor.run_s(model)))
 
 
-def _refuse(state: State, job: Job, refusal: Refusal) -> None:
+def _refuse_job(state: State, job: Job, refusal: Refusal) -> None:
     facts = job.facts
     explanation = explain.refused(
         job,
@@ -364,7 +366,7 @@ def shape_of(state: State, job: Job) -> Shape:
     """
     facts = job.facts
     capped = facts.max_carbon_ug is not None
-    own = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
+    own_only = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
         facts.coop
     )
     shape = Shape(
@@ -372,10 +374,10 @@ def shape_of(state: State, job: Job) -> Shape:
         features=tuple(sorted(facts.features)) if facts.features else (),
         jurisdiction=facts.jurisdiction,
         data_class=facts.data_class,
-        coop=facts.coop if own else "",
-        context_tokens=_rounded(state, job),
+        coop=facts.coop if own_only else "",
+        context_tokens=_round_context(state, job),
         batch=facts.job_class is JobClass.BATCH,
-        green_h=0 if job.wait is None else _latest_h(job.wait.hour, state.now),
+        green_h=0 if job.wait is None else _round_hour(job.wait.hour, state.now),
         limited=capped
         or state.quotas.is_metered(facts)
         or state.quotas.lent.limits_others(facts.coop),
@@ -384,18 +386,18 @@ def shape_of(state: State, job: Job) -> Shape:
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
 
 
-def _latest_h(hour: int, at: float) -> int:
+def _round_hour(hour: int, at: float) -> int:
     """Returns the hour of a job's latest start, far ones rounded down to a few.
 
     Within two days every hour counts; beyond, it is rounded down by an eighth of the time that is
     left at most, so that deadlines, which clients choose, make few shapes.
     """
-    away = hour - int(at) // HOUR_S
-    shift = max(0, away.bit_length() - HOUR_BITS) if away > HOURS_EXACT else 0
+    hours_left = hour - int(at) // HOUR_S
+    shift = max(0, hours_left.bit_length() - HOUR_BITS) if hours_left > HOURS_EXACT else 0
     return hour >> shift << shift
 
 
-def _rounded(state: State, job: Job) -> int:
+def _round_context(state: State, job: Job) -> int:
     return state.fleet.round_context(job.facts.model, job.context_tokens)
 
 

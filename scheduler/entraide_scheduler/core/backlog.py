@@ -123,8 +123,8 @@ class ProjectQueue(HeapItem):
 
     def key(self) -> "HeapKey[ProjectQueue]":
         """Returns what decides the project's turn."""
-        line = self.counter
-        return 0, line.committed, line.running, line.name, self
+        project = self.counter
+        return 0, project.committed, project.running, project.name, self
 
 
 def _class_key(queue: ClassQueue) -> tuple[float, int]:
@@ -144,7 +144,7 @@ class CoopQueue(HeapItem):
     """
 
     __slots__ = (
-        "_able",
+        "_own_kinds",
         "_version",
         "coop",
         "entry",
@@ -158,7 +158,7 @@ class CoopQueue(HeapItem):
         self.shape_queue = shape_queue
         self.coop = coop
         self.entry: HeapKey[CoopQueue] | None = None
-        self._able: tuple[tuple[OwnKind, OwnSlots], ...] = ()
+        self._own_kinds: tuple[tuple[OwnKind, OwnSlots], ...] = ()
         self._version = -1
         self.heap = LazyHeap(ProjectQueue.key)
         self.project_queues: dict[str, ProjectQueue] = {}
@@ -171,9 +171,9 @@ class CoopQueue(HeapItem):
         if own is None:
             return False
         if self._version != own.version:
-            self._able, self._version = own.able_for(shape), own.version
+            self._own_kinds, self._version = own.kinds_for(shape), own.version
         orphans, batch = own.orphans, shape.batch
-        return any(count.is_free(orphans, batch=batch) for _, count in self._able)
+        return any(count.is_free(orphans, batch=batch) for _, count in self._own_kinds)
 
     def first(self) -> ClassQueue:
         """Returns the row whose turn it is: of the first project, the first class."""
@@ -223,9 +223,9 @@ class CoopQueue(HeapItem):
 def open_coop_queues(coop: CoopCounter) -> list[CoopQueue]:
     """Returns where a co-op's jobs stand that are of a shape which is not blocked."""
     return [
-        place
-        for place in coop.heap_items.values()
-        if isinstance(place, CoopQueue) and place.shape_queue.entry is not None
+        item
+        for item in coop.heap_items.values()
+        if isinstance(item, CoopQueue) and item.shape_queue.entry is not None
     ]
 
 
@@ -257,41 +257,41 @@ class ShapeQueue(HeapItem):
         self,
         shape: Shape,
         key: Callable[[CoopQueue], HeapKey[CoopQueue]],
-        front: "LazyHeap[ShapeQueue]",
+        open_shapes: "LazyHeap[ShapeQueue]",
     ) -> None:
         self.shape = shape
         self.entry: HeapKey[ShapeQueue] | None = None
         self.jobs = 0
         self.first_coop_queue: CoopQueue | None = None
-        self.heap = LazyHeap(key, self._pushed)
+        self.heap = LazyHeap(key, self._on_push)
         self.coop_queues: dict[str, CoopQueue] = {}
         self.class_queues: dict[tuple[str, str, str], ClassQueue] = {}
-        self._open_shapes = front
+        self._open_shapes = open_shapes
 
     def key(self) -> "HeapKey[ShapeQueue]":
         """Returns the key of the co-op whose turn it is."""
         tier, counter, running, name, self.first_coop_queue = self.heap.peek()
         return tier, counter, running, name, self
 
-    def _pushed(self) -> None:
+    def _on_push(self) -> None:
         if self.entry is not None:
             self._open_shapes.decrease_key(self)
 
 
-def lift_below(coop_queue: CoopQueue | None, path: CounterPath) -> None:
+def lift_project_and_class(coop_queue: CoopQueue | None, path: CounterPath) -> None:
     """Lifts a project and a class that were away to the least that wait beside them.
 
     Where none waits, to where turns are taken.
     """
-    coop, project, line = path
+    coop, project, job_class = path
     if not project.queue_count:
-        mark = coop.virtual_time if coop_queue is None else coop_queue.heap.peek()[1]
-        project.committed = max(project.committed, mark)
-    if not line.queue_count:
+        lowest = coop.virtual_time if coop_queue is None else coop_queue.heap.peek()[1]
+        project.committed = max(project.committed, lowest)
+    if not job_class.queue_count:
         project_queue = None if coop_queue is None else coop_queue.project_queues.get(project.name)
-        beside = () if project_queue is None else project_queue.class_queues.values()
-        mark = min((queue.job_class.committed for queue in beside), default=project.virtual_time)
-        line.committed = max(line.committed, mark)
+        queues = () if project_queue is None else project_queue.class_queues.values()
+        lowest = min((queue.job_class.committed for queue in queues), default=project.virtual_time)
+        job_class.committed = max(job_class.committed, lowest)
 
 
 class BacklogEntry(HeapItem):
@@ -299,8 +299,8 @@ class BacklogEntry(HeapItem):
 
     __slots__ = ("coop", "entry")
 
-    def __init__(self, line: CoopCounter) -> None:
-        self.coop = line
+    def __init__(self, coop: CoopCounter) -> None:
+        self.coop = coop
         self.entry: HeapKey[BacklogEntry] | None = None
 
 
@@ -316,14 +316,14 @@ class ModelBacklog:
 
     __slots__ = ("_model", "heap", "virtual_time")
 
-    def __init__(self, floor: float, model: str) -> None:
+    def __init__(self, virtual_time: float, model: str) -> None:
         self._model = model
-        self.virtual_time = floor
+        self.virtual_time = virtual_time
         self.heap = LazyHeap(self._key)
 
     def _key(self, entry: BacklogEntry) -> HeapKey[BacklogEntry]:
-        line = entry.coop
-        return 0, line.counter(self._model), line.running, line.name, entry
+        coop = entry.coop
+        return 0, coop.counter(self._model), coop.running, coop.name, entry
 
     def add_coop(self, coop: CoopCounter) -> None:
         """Puts a co-op among those that wait, unless it does already."""
@@ -372,7 +372,7 @@ class Backlog:
             [(queue.first(), len(queue)) for queue in queues], key=lambda head: head[0].serial
         )
 
-    def find(self, job: Job) -> ClassQueue | None:
+    def find_queue(self, job: Job) -> ClassQueue | None:
         """Returns the row for a job, if any of its equals waits."""
         shape_queue, facts = self._shape_queues.get(job.shape), job.facts
         if shape_queue is None:
@@ -435,9 +435,9 @@ class Backlog:
         self.blocked_shapes.pop(shape, None)
         if shape_queue.entry is not None:
             self.open_shapes.remove(shape_queue)
-        alike = self.by_model[shape.model]
-        del alike[shape]
-        if not alike:
+        shape_queues = self.by_model[shape.model]
+        del shape_queues[shape]
+        if not shape_queues:
             del self.by_model[shape.model]
 
     def block(self, shape: Shape, *, late: bool = False) -> None:

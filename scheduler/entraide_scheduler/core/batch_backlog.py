@@ -47,13 +47,13 @@ class BatchBacklog:
         self._work_ms: dict[str, dict[int, int]] = {}
         self._jobs: dict[str, int] = {}
 
-    def add(self, model: str, coop: str, wait: BatchWork) -> None:
+    def add(self, model: str, coop: str, work: BatchWork) -> None:
         """Counts a job that waits."""
-        self._count(model, coop, wait.hour, wait.work_ms, 1)
+        self._count(model, coop, work.hour, work.work_ms, 1)
 
-    def remove(self, model: str, coop: str, wait: BatchWork) -> None:
+    def remove(self, model: str, coop: str, work: BatchWork) -> None:
         """Counts a job that waits no longer; ``wait`` is what was added for it."""
-        self._count(model, coop, wait.hour, -wait.work_ms, -1)
+        self._count(model, coop, work.hour, -work.work_ms, -1)
 
     def jobs(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait so."""

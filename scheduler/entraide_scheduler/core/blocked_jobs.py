@@ -45,12 +45,12 @@ class BlockedQueue:
 
     def __init__(
         self,
-        lines: tuple[CoopCounter, ServiceCounter, ServiceCounter],
+        path: tuple[CoopCounter, ServiceCounter, ServiceCounter],
         *,
         kind: BacklogKind,
         shape: Shape,
     ) -> None:
-        self.coop, self.project, self.job_class = lines
+        self.coop, self.project, self.job_class = path
         self.kind = kind
         self.shape = shape
         self.jobs = 0
@@ -84,72 +84,74 @@ class BlockedJobs:
     def __init__(self) -> None:
         self.models: dict[str, OrderedDict[str, BlockedList]] = {}
         self._due: OrderedDict[tuple[str, str], BlockedList] = OrderedDict()
-        self._rows: dict[BlockedKey, BlockedQueue] = {}
+        self._queues: dict[BlockedKey, BlockedQueue] = {}
 
     def __bool__(self) -> bool:
         return bool(self.models)
 
     def __contains__(self, job: Job) -> bool:
         coops = self.models.get(job.shape.model)
-        found = None if coops is None else coops.get(job.facts.coop)
-        return found is not None and (job.serial in found.due or job.serial in found.checked)
+        coop_jobs = None if coops is None else coops.get(job.facts.coop)
+        return coop_jobs is not None and (
+            job.serial in coop_jobs.due or job.serial in coop_jobs.checked
+        )
 
     # What comes and goes.
 
     def queue_of(self, job: Job) -> BlockedQueue | None:
         """Returns the row for a job, if any of its equals is blocked."""
-        return self._rows.get(_row_key(job))
+        return self._queues.get(_queue_key(job))
 
     def add_queue(self, job: Job, queue: BlockedQueue) -> None:
         """Takes a row for a job, the first of its kind."""
-        self._rows[_row_key(job)] = queue
+        self._queues[_queue_key(job)] = queue
 
     def add(self, job: Job, *, due: bool) -> None:
         """Blocks a job whose row is there."""
-        self._rows[_row_key(job)].jobs += 1
+        self._queues[_queue_key(job)].jobs += 1
         model, coop = job.shape.model, job.facts.coop
         coops = self.models.setdefault(model, OrderedDict())
-        found = coops.get(coop)
-        if found is None:
-            found = coops[coop] = BlockedList()
+        coop_jobs = coops.get(coop)
+        if coop_jobs is None:
+            coop_jobs = coops[coop] = BlockedList()
         if due:
-            found.due[job.serial] = job
-            self._due.setdefault((model, coop), found)
+            coop_jobs.due[job.serial] = job
+            self._due.setdefault((model, coop), coop_jobs)
         else:
-            found.checked[job.serial] = job
+            coop_jobs.checked[job.serial] = job
 
     def remove(self, job: Job) -> BlockedQueue:
         """Blocks a job no more; returns its row, which has gone when it is empty."""
         model, coop = job.shape.model, job.facts.coop
         coops = self.models[model]
-        found = coops[coop]
-        if found.due.pop(job.serial, None) is None:
-            del found.checked[job.serial]
-        elif not found.due:
+        coop_jobs = coops[coop]
+        if coop_jobs.due.pop(job.serial, None) is None:
+            del coop_jobs.checked[job.serial]
+        elif not coop_jobs.due:
             del self._due[model, coop]
-        if not found:
+        if not coop_jobs:
             del coops[coop]
             if not coops:
                 del self.models[model]
-        queue = self._rows[_row_key(job)]
+        queue = self._queues[_queue_key(job)]
         queue.jobs -= 1
         if not queue.jobs:
-            del self._rows[_row_key(job)]
+            del self._queues[_queue_key(job)]
         return queue
 
     def clear(self) -> None:
         """Forgets all blocked jobs."""
         self.models.clear()
         self._due.clear()
-        self._rows.clear()
+        self._queues.clear()
 
     def jobs(self) -> list[Job]:
         """Returns all blocked jobs, in no order that matters."""
         return [
             job
             for coops in self.models.values()
-            for found in coops.values()
-            for part in (found.due, found.checked)
+            for coop_jobs in coops.values()
+            for part in (coop_jobs.due, coop_jobs.checked)
             for job in part.values()
         ]
 
@@ -157,15 +159,15 @@ class BlockedJobs:
         """Returns the first job of each row, by arrival, and how many jobs the row has."""
         first: dict[BlockedKey, Job] = {}
         for job in self.jobs():
-            key = _row_key(job)
+            key = _queue_key(job)
             known = first.get(key)
             if known is None or job.serial < known.serial:
                 first[key] = job
-        return [(job, self._rows[key].jobs) for key, job in first.items()]
+        return [(job, self._queues[key].jobs) for key, job in first.items()]
 
     def queues(self) -> list[BlockedQueue]:
         """Returns the rows."""
-        return list(self._rows.values())
+        return list(self._queues.values())
 
     # What is looked at again.
 
@@ -176,34 +178,34 @@ class BlockedJobs:
 
     def is_due(self, job: Job) -> bool:
         """Tells whether a job is due to be looked at over all nodes."""
-        found = self._due.get((job.shape.model, job.facts.coop))
-        return found is not None and job.serial in found.due
+        coop_jobs = self._due.get((job.shape.model, job.facts.coop))
+        return coop_jobs is not None and job.serial in coop_jobs.due
 
-    def recall_coop(self, coop: str) -> None:
+    def mark_coop_due(self, coop: str) -> None:
         """Makes a co-op's jobs due: its quotas, or what its answers are expected to be, changed."""
         for model, coops in self.models.items():
             if coop in coops:
-                self._recall(model, coop, coops[coop])
+                self._mark_due(model, coop, coops[coop])
 
-    def recall_model(self, model: str) -> None:
+    def mark_model_due(self, model: str) -> None:
         """Makes the jobs of a model due: many of its nodes changed."""
         coops = self.models.get(model)
         if coops is not None:
-            for coop, found in coops.items():
-                self._recall(model, coop, found)
+            for coop, coop_jobs in coops.items():
+                self._mark_due(model, coop, coop_jobs)
 
-    def recall_all(self) -> None:
+    def mark_all_due(self) -> None:
         """Makes all jobs due."""
         for model in self.models:
-            self.recall_model(model)
+            self.mark_model_due(model)
 
-    def _recall(self, model: str, coop: str, found: BlockedList) -> None:
-        if found.due:
-            found.due.update(found.checked)
-            found.checked.clear()
+    def _mark_due(self, model: str, coop: str, coop_jobs: BlockedList) -> None:
+        if coop_jobs.due:
+            coop_jobs.due.update(coop_jobs.checked)
+            coop_jobs.checked.clear()
         else:
-            found.due, found.checked = found.checked, found.due
-        self._due.setdefault((model, coop), found)
+            coop_jobs.due, coop_jobs.checked = coop_jobs.checked, coop_jobs.due
+        self._due.setdefault((model, coop), coop_jobs)
 
     def next_due(self) -> Job | None:
         """Returns the job to look at next over all nodes; None when none is due.
@@ -212,34 +214,34 @@ class BlockedJobs:
         """
         if not self._due:
             return None
-        name, found = next(iter(self._due.items()))
+        name, coop_jobs = next(iter(self._due.items()))
         self._due.move_to_end(name)
-        return next(iter(found.due.values()))
+        return next(iter(coop_jobs.due.values()))
 
-    def take_some(self, model: str, most: int) -> list[Job]:
+    def take_jobs(self, model: str, count_max: int) -> list[Job]:
         """Returns a few jobs of a model, to be held against one node; each goes to the back.
 
         Args:
             model: of the node.
-            most: so many at most; one of each co-op, then a second one, and so on.
+            count_max: upper bound; one job of each co-op first, then a second one, and so on.
         """
         coops = self.models.get(model)
         if coops is None:
             return []
         taken: list[Job] = []
         turns = deque(
-            (coop, chain(found.checked.values(), found.due.values()))
-            for coop, found in islice(coops.items(), most)
+            (coop, chain(coop_jobs.checked.values(), coop_jobs.due.values()))
+            for coop, coop_jobs in islice(coops.items(), count_max)
         )
-        while turns and len(taken) < most:
-            coop, rest = turns.popleft()
-            job = next(rest, None)
+        while turns and len(taken) < count_max:
+            coop, remaining = turns.popleft()
+            job = next(remaining, None)
             if job is not None:
                 taken.append(job)
-                turns.append((coop, rest))
+                turns.append((coop, remaining))
         for job in taken:
-            found = coops[job.facts.coop]
-            part = found.checked if job.serial in found.checked else found.due
+            coop_jobs = coops[job.facts.coop]
+            part = coop_jobs.checked if job.serial in coop_jobs.checked else coop_jobs.due
             part.move_to_end(job.serial)
         if taken:
             while next(iter(coops)) != taken[-1].facts.coop:
@@ -253,11 +255,11 @@ class BlockedJobs:
             (
                 model,
                 coop,
-                [job.facts.job for job in found.due.values()],
-                [job.facts.job for job in found.checked.values()],
+                [job.facts.job for job in coop_jobs.due.values()],
+                [job.facts.job for job in coop_jobs.checked.values()],
             )
             for model, coops in self.models.items()
-            for coop, found in coops.items()
+            for coop, coop_jobs in coops.items()
         ]
         return BlockedState(lists, list(self._due))
 
@@ -267,6 +269,6 @@ class BlockedJobs:
             self._due.move_to_end(name)
 
 
-def _row_key(job: Job) -> BlockedKey:
+def _queue_key(job: Job) -> BlockedKey:
     facts = job.facts
     return job.shape, facts.coop, facts.project, facts.job_class

@@ -100,7 +100,7 @@ def handle_forecast(state: State, event: ForecastIssued) -> None:
 
 def _look_again(state: State) -> None:
     state.queue.unblock_all_shapes(lambda shape: bool(shape.green_h))
-    state.queue.blocked.recall_all()
+    state.queue.blocked.mark_all_due()
 
 
 def explanation_values(

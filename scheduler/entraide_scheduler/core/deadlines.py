@@ -18,15 +18,15 @@ class Deadlines:
     def __init__(self) -> None:
         self._due: dict[tuple[str, str], float] = {}
         self._heap: list[tuple[float, str, str]] = []
-        self._entry: dict[tuple[str, str], float] = {}
+        self._entry_at: dict[tuple[str, str], float] = {}
 
     def set(self, kind: str, name: str, at: float) -> None:
         """Sets or moves a deadline, seconds since the epoch."""
         key = (kind, name)
         self._due[key] = at
-        entry = self._entry.get(key)
+        entry = self._entry_at.get(key)
         if entry is None or at < entry:
-            self._entry[key] = at
+            self._entry_at[key] = at
             heappush(self._heap, (at, kind, name))
 
     def set_no_later(self, kind: str, name: str, at: float) -> None:
@@ -44,16 +44,16 @@ class Deadlines:
 
     def next(self) -> float | None:
         """Returns the earliest deadline; None when none is set."""
-        self._settle_top()
+        self._correct_top()
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: float) -> tuple[str, str] | None:
         """Takes out and returns the earliest deadline that is due at ``now``, if any."""
-        self._settle_top()
+        self._correct_top()
         if not self._heap or self._heap[0][0] > now:
             return None
         _, kind, name = heappop(self._heap)
-        del self._entry[(kind, name)]
+        del self._entry_at[(kind, name)]
         del self._due[(kind, name)]
         return kind, name
 
@@ -61,18 +61,18 @@ class Deadlines:
         """Returns all deadlines as kind, name and moment, for a snapshot."""
         return [(kind, name, at) for (kind, name), at in self._due.items()]
 
-    def _settle_top(self) -> None:
+    def _correct_top(self) -> None:
         while self._heap:
             entry, kind, name = self._heap[0]
             key = (kind, name)
             due = self._due.get(key)
-            if due == entry and self._entry.get(key) == entry:
+            if due == entry and self._entry_at.get(key) == entry:
                 return
             heappop(self._heap)
-            if self._entry.get(key) != entry:
+            if self._entry_at.get(key) != entry:
                 continue  # a later setting to an earlier moment has its own entry
             if due is None:
-                del self._entry[key]
+                del self._entry_at[key]
             else:
-                self._entry[key] = due
+                self._entry_at[key] = due
                 heappush(self._heap, (due, kind, name))

@@ -25,12 +25,12 @@ from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import ReplicaView, may_admit
 from entraide_scheduler.core.state import State
 
-LOOKS_PER_EVENT = 64  # searches of all nodes that find none
-RECALLS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
+SEARCHES_PER_EVENT = 64  # searches of all nodes that find none
+RECHECKS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
 VIEWS_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
 JOBS_PER_VIEW = 32  # blocked jobs that are held against each of them
-LOOK_AGAIN_S = 0.05  # at most so long after an event what it had no time for is looked at
-RECALL_ALL_S = 60.0  # at most so long apart all blocked jobs are looked at, whatever happens
+SKIPPED_RETRY_S = 0.05  # at most so long after an event what it had no time for is looked at
+RECHECK_ALL_S = 60.0  # at most so long apart all blocked jobs are looked at, whatever happens
 
 LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
 
@@ -56,19 +56,19 @@ def place_or_enqueue(state: State, job: Job) -> None:
 def dispatch(state: State) -> None:
     """Places waiting jobs; each round places one, or sets one job or one shape aside."""
     queue, eased = state.queue, state.fleet.replica_index.eased
-    looks = 0
+    searches = 0
     update_own_slots(state)
     if queue.blocked.has_due:
-        _recall(state)
+        _recheck_due(state)
     first: Job | None = None
     while True:
         if eased:
-            _hold_against_eased(state)
+            _recheck_eased(state)
         job = first or queue.next_job()
         if job is None:
             break
-        is_owner, first = first is not None, None
-        if looks == LOOKS_PER_EVENT:
+        is_owed, first = first is not None, None
+        if searches == SEARCHES_PER_EVENT:
             queue.block_shape(job.shape, late=True)
             continue
         state.placing = job.facts.job
@@ -77,17 +77,17 @@ def dispatch(state: State) -> None:
         chosen = pick(result, state.policy)
         if chosen is not None:
             view = chosen.best.view
-            if not is_owner:
+            if not is_owed:
                 first = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if first is None:
                 leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
                 carbon_shifting.remove_waiting(state, job)
             continue
-        looks += 1
+        searches += 1
         _set_aside(state, job, result)
     state.placing = ""
-    if looks == LOOKS_PER_EVENT or queue.blocked:
-        _set_next_looks(state)
+    if searches == SEARCHES_PER_EVENT or queue.blocked:
+        _schedule_rechecks(state)
 
 
 def update_own_slots(state: State) -> None:
@@ -113,52 +113,52 @@ def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
 # Blocked jobs, and what there was no time for.
 
 
-def retry_skipped(state: State, _: str) -> None:
-    """A moment has passed: looks at the shapes for which there was no time."""
+def retry_skipped_shapes(state: State, _: str) -> None:
+    """A moment has passed: searches at the shapes for which there was no time."""
     state.queue.unblock_unexamined()
 
 
-def recall_blocked(state: State, _: str) -> None:
+def recheck_blocked(state: State, _: str) -> None:
     """A minute has passed: lets all blocked jobs be looked at again."""
-    state.queue.blocked.recall_all()
+    state.queue.blocked.mark_all_due()
 
 
-def _set_next_looks(state: State) -> None:
+def _schedule_rechecks(state: State) -> None:
     """Sets when the rest is looked at; neither moment is put off by what happens meanwhile."""
     queue = state.queue
     if queue.unexamined_shapes or queue.blocked.has_due:
-        state.deadlines.set_no_later("looks", "", state.now + LOOK_AGAIN_S)
+        state.deadlines.set_no_later("looks", "", state.now + SKIPPED_RETRY_S)
     if queue.blocked:
-        state.deadlines.set_no_later("recalls", "", state.now + RECALL_ALL_S)
+        state.deadlines.set_no_later("recalls", "", state.now + RECHECK_ALL_S)
 
 
-def _recall(state: State) -> None:
+def _recheck_due(state: State) -> None:
     """Lets a few of the blocked jobs that are due take turns; those still limited come back."""
     queue = state.queue
-    for _ in range(RECALLS_PER_EVENT):
+    for _ in range(RECHECKS_PER_EVENT):
         job = queue.blocked.next_due()
         if job is None:
             break
         queue.unblock_job(job)
 
 
-def _hold_against_eased(state: State) -> None:
+def _recheck_eased(state: State) -> None:
     """Lets blocked jobs take turns again that fit a replica which opened or became cheaper."""
     views, queue = state.fleet.replica_index, state.queue
     eased = list(views.eased.values())
     views.eased.clear()
     if len(eased) > VIEWS_PER_EVENT:
         for model in dict.fromkeys(view.replica.model for view in eased):
-            queue.blocked.recall_model(model)
+            queue.blocked.mark_model_due(model)
         return
     for view in eased:
         if 0 in view.blocked_by:
-            for job in queue.blocked.take_some(view.replica.model, JOBS_PER_VIEW):
-                if _fits(state, job, view):
+            for job in queue.blocked.take_jobs(view.replica.model, JOBS_PER_VIEW):
+                if _fits_replica(state, job, view):
                     queue.unblock_job(job)
 
 
-def _fits(state: State, job: Job, view: ReplicaView) -> bool:
+def _fits_replica(state: State, job: Job, view: ReplicaView) -> bool:
     """Tells whether a blocked job may run on a replica as it stands now."""
     shape, state.placing = job.shape, job.facts.job
     if not (may_admit(view, shape) and carbon_shifting.may_start(state, shape, view)):

@@ -20,16 +20,16 @@ KEYS_MAX = 4_096  # keys that are remembered; the one whose exit is longest ago 
 
 def suspected_replica(state: State, key: str) -> tuple[tuple[str, str], ...]:
     """Returns where an exit broke a stream of a key lately; empty for a key without suspicion."""
-    found = state.key_exits.get(key)
-    if found is None or not found.broken_at or found.broken_at + WINDOW_S <= state.now:
+    exits = state.key_exits.get(key)
+    if exits is None or not exits.broken_at or exits.broken_at + WINDOW_S <= state.now:
         return ()
-    return (found.broken_on,)
+    return (exits.broken_on,)
 
 
 def record_broken_stream(state: State, job: Job, node: str, lender: str) -> None:
     """Notes that an engine exited during a run of which the client has seen some."""
     known = state.key_exits.get(job.facts.key, KeyExits())
-    _remember(state, job, KeyExits(known.refusals, state.now, (node, lender)))
+    _store_exits(state, job, KeyExits(known.refusals, state.now, (node, lender)))
 
 
 def clear_suspicion(state: State, job: Job) -> None:
@@ -38,7 +38,7 @@ def clear_suspicion(state: State, job: Job) -> None:
     if known is None:
         return
     if known.refusals:
-        _remember(state, job, KeyExits(known.refusals))
+        _store_exits(state, job, KeyExits(known.refusals))
     else:
         del state.key_exits[job.facts.key]
 
@@ -50,14 +50,14 @@ def record_refusal(state: State, job: Job) -> None:
     recent = tuple(at for at in known.refusals if at + WINDOW_S > state.now)
     refusals = (*recent, state.now)
     if not key or len(refusals) < REFUSALS_MAX:
-        _remember(state, job, KeyExits(refusals, known.broken_at, known.broken_on))
+        _store_exits(state, job, KeyExits(refusals, known.broken_at, known.broken_on))
         return
     state.key_exits.pop(key, None)
     state.quarantines.add(Sender(SenderKind.KEY, key), Quarantine(ENGINES_ENDED, "", state.now))
     state.drop(ENGINES_ENDED, job=job.facts.job)  # counted, so that the operator sees it
 
 
-def _remember(state: State, job: Job, exits: KeyExits) -> None:
+def _store_exits(state: State, job: Job, exits: KeyExits) -> None:
     key = job.facts.key
     if not key:
         return

@@ -52,11 +52,11 @@ def may_hold_replica(state: State, job: Job) -> bool:
     if job.facts.job in state.exclusive_replicas:
         return True
     model = job.facts.model
-    if any(held.coop == job.facts.coop for held in state.exclusive_replicas.values()):
+    if any(replica.coop == job.facts.coop for replica in state.exclusive_replicas.values()):
         return False
     views = state.fleet.replica_index.by_model.get(model, {}).values()
     live = sum(view.node.state is NodeState.LIVE for view in views)
-    held = sum(one.model == model for one in state.exclusive_replicas.values())
+    held = sum(replica.model == model for replica in state.exclusive_replicas.values())
     return held < max(1, live // REPLICAS_PER_RUN)
 
 
@@ -73,23 +73,23 @@ def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
 
 def reserve_replica(state: State, job: Job) -> None:
     """Has a replica emptied for a job that found none which runs nothing."""
-    name, shut = job.facts.job, excluded_nodes(state, job)
+    name, excluded = job.facts.job, excluded_nodes(state, job)
     known = state.exclusive_replicas.get(name)
     if known is not None:
         view = state.fleet.replica_index.view_of(known.model, known.node)
         usable = view is not None and view.load.reserved == name
-        if view is not None and usable and view.name not in shut and _is_usable(view, job):
+        if view is not None and usable and view.name not in excluded and _is_usable(view, job):
             return
         release_replica(state, name)
     if not may_hold_replica(state, job):
         return
-    found = [
+    candidates = [
         view
         for view in state.fleet.eligible_nodes(job.shape).views
-        if view.name not in shut and not view.load.reserved and _is_usable(view, job)
+        if view.name not in excluded and not view.load.reserved and _is_usable(view, job)
     ]
-    if found:
-        hold_replica(state, job, min(found, key=lambda view: (view.load.leases, view.name)))
+    if candidates:
+        hold_replica(state, job, min(candidates, key=lambda view: (view.load.leases, view.name)))
 
 
 def _is_usable(view: ReplicaView, job: Job) -> bool:

@@ -17,7 +17,7 @@ from entraide_scheduler.core.backlog import (
     ModelBacklog,
     ShapeQueue,
     kind_of,
-    lift_below,
+    lift_project_and_class,
     open_coop_queues,
     reserved_tokens,
 )
@@ -38,7 +38,7 @@ from entraide_scheduler.core.service_counters import (
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
 
-ALONE = 2  # places of a co-op that waits for one shape: there, and in its model's crowd
+ENTRIES_FOR_ONE_SHAPE = 2  # heap items of a co-op that waits for one shape: shape and model
 
 
 class FairQueue:
@@ -54,8 +54,8 @@ class FairQueue:
         self.counters = ServiceCounters()
         self.backlogs: dict[str, ModelBacklog] = {}
         self.blocked = BlockedJobs()
-        self._waiting = Backlog(self._key)
-        self._turn: tuple[Job, ClassQueue, int] | None = None
+        self._backlog = Backlog(self._coop_key)
+        self._next_turn: tuple[Job, ClassQueue, int] | None = None
         self._largest_tokens = 0
 
     # What the members agreed.
@@ -67,43 +67,43 @@ class FairQueue:
 
     def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         """Takes in that co-ops' own nodes have more or fewer slots of some kinds."""
-        self.counters.own(deltas)
+        self.counters.add_own_slots(deltas)
 
     def set_credit(self, coop: str, factor: float) -> None:
         """Says what a co-op's gifts add to its weight: shares x (1 + factor)."""
-        line = self.counters.coop_counter(coop)
-        line.credit = factor
-        self.counters.update_weight(line)
+        counter = self.counters.coop_counter(coop)
+        counter.credit = factor
+        self.counters.update_weight(counter)
 
     # Waiting.
 
     def add(self, job: Job) -> None:
         """Puts a job in line; lines that had none of its kind waiting are lifted."""
-        self._put(job, lift=True)
+        self._enqueue(job, lift=True)
 
     def restore(self, job: Job) -> None:
         """Puts a job in line that waited already: a restored or reshaped one lifts nobody."""
-        self._put(job, lift=False)
+        self._enqueue(job, lift=False)
 
-    def _put(self, job: Job, *, lift: bool) -> None:
-        self._turn = None
-        queue = self._waiting.find(job)
+    def _enqueue(self, job: Job, *, lift: bool) -> None:
+        self._next_turn = None
+        queue = self._backlog.find_queue(job)
         if queue is None:
             path = self.counters.counters_for(job.facts)
-            self._enter(job, path, lift=lift)
-            coop, project, line = path
-            queue = self._waiting.add_first(job, coop=coop, project=project, job_class=line)
+            self._add_queue(job, path, lift=lift)
+            coop, project, job_class = path
+            queue = self._backlog.add_first(job, coop=coop, project=project, job_class=job_class)
         else:
-            self._waiting.add(queue, job)
+            self._backlog.add(queue, job)
         coop = queue.coop
         coop.queued += 1
         self._largest_tokens = max(self._largest_tokens, reserved_tokens(job))
         if coop.needs_tokens != NEVER:
             self.counters.mark_coop_lower(coop)
 
-    def _enter(self, job: Job, path: CounterPath, *, lift: bool) -> None:
+    def _add_queue(self, job: Job, path: CounterPath, *, lift: bool) -> None:
         """Notes one more row of these lines; those that were away are lifted."""
-        coop, project, line = path
+        coop, project, job_class = path
         kind, model = kind_of(job), job.shape.model
         model_backlog = self.backlogs.get(model)
         if model_backlog is None:
@@ -113,34 +113,34 @@ class FairQueue:
             self.counters.update_heaps()
             if away:
                 coop.lift_to(model, model_backlog.virtual_time - self.counters.head_start(coop))
-            lift_below(self._waiting.coop_queue(job.shape, coop.name), path)
+            lift_project_and_class(self._backlog.coop_queue(job.shape, coop.name), path)
         project.queue_count += 1
-        line.queue_count += 1
+        job_class.queue_count += 1
         model_backlog.add_coop(coop)
 
     def remove(self, job: Job) -> None:
         """Takes a job out of the line."""
-        self._turn = None
+        self._next_turn = None
         if job in self.blocked:
-            self._unblock(job)
+            self._remove_blocked(job)
         else:
-            self._take(self._queue_of(job), job)
+            self._dequeue(self._queue_of(job), job)
 
     def _queue_of(self, job: Job) -> ClassQueue:
-        queue = self._waiting.find(job)
+        queue = self._backlog.find_queue(job)
         assert queue is not None, f"{job.facts.job} does not wait"
         return queue
 
-    def _take(self, queue: ClassQueue, job: Job) -> None:
-        self._waiting.remove(queue, job)
+    def _dequeue(self, queue: ClassQueue, job: Job) -> None:
+        self._backlog.remove(queue, job)
         coop = queue.coop
         coop.queued -= 1
         if not len(queue):
-            self._exit(queue)
+            self._remove_queue(queue)
         if coop.needs_tokens != NEVER:
             self.counters.mark_coop_lower(coop)
 
-    def _exit(self, queue: ClassQueue | BlockedQueue) -> None:
+    def _remove_queue(self, queue: ClassQueue | BlockedQueue) -> None:
         queue.project.queue_count -= 1
         queue.job_class.queue_count -= 1
         if queue.coop.remove_queue(queue.kind, queue.shape):
@@ -152,21 +152,21 @@ class FairQueue:
 
     def block_job(self, job: Job) -> None:
         """Takes a waiting job out of the turns: a limit of its own keeps it from the nodes."""
-        self._turn = None
+        self._next_turn = None
         queue = self._queue_of(job)
-        self._block(job, due=False)
-        self._take(queue, job)
+        self._add_blocked(job, due=False)
+        self._dequeue(queue, job)
 
     def restore_blocked(self, job: Job, *, due: bool) -> None:
         """Puts a job in line that waited already, and was blocked."""
-        self._turn = None
-        self._block(job, due=due)
+        self._next_turn = None
+        self._add_blocked(job, due=due)
 
-    def _block(self, job: Job, *, due: bool) -> None:
+    def _add_blocked(self, job: Job, *, due: bool) -> None:
         path = self.counters.counters_for(job.facts)
         queue = self.blocked.queue_of(job)
         if queue is None:
-            self._enter(job, path, lift=False)
+            self._add_queue(job, path, lift=False)
             self.blocked.add_queue(job, BlockedQueue(path, kind=kind_of(job), shape=job.shape))
         self.blocked.add(job, due=due)
         path[0].queued += 1
@@ -174,13 +174,13 @@ class FairQueue:
     def unblock_job(self, job: Job) -> None:
         """Lets a blocked job take its turn again, in the place that it has in its row."""
         self.restore(job)
-        self._unblock(job)
+        self._remove_blocked(job)
 
-    def _unblock(self, job: Job) -> None:
+    def _remove_blocked(self, job: Job) -> None:
         queue = self.blocked.remove(job)
         queue.coop.queued -= 1
         if not queue.jobs:
-            self._exit(queue)
+            self._remove_queue(queue)
 
     def reorder(self, shape_of: Callable[[Job], Shape]) -> None:
         """Puts every waiting job in place again, after a change of shapes.
@@ -191,7 +191,7 @@ class FairQueue:
             shape_of: a job's shape from now on; of the same model.
         """
         jobs = self.jobs()
-        self._waiting = Backlog(self._key)
+        self._backlog = Backlog(self._coop_key)
         self.blocked.clear()
         self.backlogs = {
             model: ModelBacklog(model_backlog.virtual_time, model)
@@ -206,28 +206,28 @@ class FairQueue:
     def jobs(self) -> list[Job]:
         """Returns the waiting jobs, in order of arrival."""
         if not self.blocked:
-            return self._waiting.jobs()
-        return sorted([*self._waiting.jobs(), *self.blocked.jobs()], key=lambda job: job.serial)
+            return self._backlog.jobs()
+        return sorted([*self._backlog.jobs(), *self.blocked.jobs()], key=lambda job: job.serial)
 
     def heads(self) -> list[tuple[Job, int]]:
-        """Returns the first of the waiting jobs that are alike, by arrival, and how many are."""
-        heads = self._waiting.heads()
+        """Returns each class queue's first job and number of jobs, by arrival."""
+        heads = self._backlog.heads()
         return heads if not self.blocked else sorted([*heads, *self.blocked.heads()], key=_arrival)
 
     def queue_length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
-        line = self.counters.coops.get(coop)
-        return 0 if line is None else line.queued
+        counter = self.counters.coops.get(coop)
+        return 0 if counter is None else counter.queued
 
     def shape_count(self, coop: str) -> int:
         """Returns of how many shapes a co-op's waiting jobs are."""
-        line = self.counters.coops.get(coop)
-        return 0 if line is None else len(line.queues_by_shape)
+        counter = self.counters.coops.get(coop)
+        return 0 if counter is None else len(counter.queues_by_shape)
 
     @property
     def shapes(self) -> dict[Shape, int]:
         """How many jobs of each shape wait."""
-        shapes = self._waiting.shapes()
+        shapes = self._backlog.shapes()
         for queue in self.blocked.queues():
             shapes[queue.shape] = shapes.get(queue.shape, 0) + queue.jobs
         return shapes
@@ -235,54 +235,54 @@ class FairQueue:
     @property
     def blocked_shapes(self) -> tuple[Shape, ...]:
         """The shapes that are passed over, in the order in which they were set aside."""
-        return tuple(self._waiting.blocked_shapes)
+        return tuple(self._backlog.blocked_shapes)
 
     @property
     def unexamined_shapes(self) -> tuple[Shape, ...]:
         """Those of them that there was no time to look at."""
-        return tuple(shape for shape, late in self._waiting.blocked_shapes.items() if late)
+        return tuple(shape for shape, late in self._backlog.blocked_shapes.items() if late)
 
     def block_shape(self, shape: Shape, *, late: bool = False) -> None:
         """Passes over a shape that fits no node for now, or that there is no time to look at."""
-        self._waiting.block(shape, late=late)
+        self._backlog.block(shape, late=late)
 
     def unblock_unexamined(self) -> None:
         """Looks at the shapes again that there was no time for."""
-        self._waiting.unblock_unexamined()
+        self._backlog.unblock_unexamined()
 
     def unblock_shapes(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Looks at a model's blocked shapes again, after something opened for it."""
-        self._waiting.unblock(model, may_fit)
+        self._backlog.unblock(model, may_fit)
 
     def unblock_all_shapes(self, may_fit: Callable[[Shape], bool]) -> None:
         """Looks at all blocked shapes again."""
-        for model in self._waiting.by_model:
-            self._waiting.unblock(model, may_fit)
+        for model in self._backlog.by_model:
+            self._backlog.unblock(model, may_fit)
 
     # Turns.
 
     def next_job(self) -> Job | None:
         """Returns the job whose turn it is among those whose shape is not blocked."""
-        if not len(self._waiting.open_shapes):
+        if not len(self._backlog.open_shapes):
             return None
         self.counters.update_heaps()
-        barred: list[CoopCounter] = []
+        capped: list[CoopCounter] = []
         while True:
-            key = self._waiting.open_shapes.peek()
-            queue = self._first(key)
-            job, coop = queue.first(), queue.coop
-            if key[0] != NORMAL or self._fits_cap(coop, job):
+            key = self._backlog.open_shapes.peek()
+            queue = self._first_queue(key)
+            job = queue.first()
+            if key[0] != NORMAL or self._fits_cap(queue.coop, job):
                 break
             # A smaller job of another shape stands here, behind one that must wait for the cap.
-            coop.held_back_at += (key[1],)
-            barred.append(coop)
-        for line in barred:
-            line.held_back_at = ()
-            self.counters.mark_coop_lower(line)
-        self._turn = job, queue, key[0]
+            queue.coop.held_back_at += (key[1],)
+            capped.append(queue.coop)
+        for coop in capped:
+            coop.held_back_at = ()
+            self.counters.mark_coop_lower(coop)
+        self._next_turn = job, queue, key[0]
         return job
 
-    def _first(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
+    def _first_queue(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
         """Returns a co-op's first row over all open shapes of which its turn is the same.
 
         The same is its counter, and whether the turn is owed to it.
@@ -290,15 +290,15 @@ class FairQueue:
         coop_queue = key[4].first_coop_queue
         assert coop_queue is not None
         coop = coop_queue.coop
-        if len(coop.heap_items) == ALONE:
+        if len(coop.heap_items) == ENTRIES_FOR_ONE_SHAPE:
             return coop_queue.first()
-        alike = [
-            place
-            for place in open_coop_queues(coop)
-            if coop.counter(place.shape_queue.shape.model) == key[1]
-            and (key[0] != OWED or place.is_owed())
+        coop_queues = [
+            coop_queue
+            for coop_queue in open_coop_queues(coop)
+            if coop.counter(coop_queue.shape_queue.shape.model) == key[1]
+            and (key[0] != OWED or coop_queue.is_owed())
         ]
-        return min(alike, key=CoopQueue.head).first()
+        return min(coop_queues, key=CoopQueue.head).first()
 
     def first_owed_on(self, coop: str, kind: OwnKind, *, before: Job) -> Job | None:
         """Returns a co-op's first job that is owed a slot of a kind of its own replicas.
@@ -311,22 +311,24 @@ class FairQueue:
             kind: of the replica.
             before: the job that would be placed there, of another co-op.
         """
-        line = self.counters.coops.get(coop)
-        if line is None or not line.queued or coop == before.facts.coop:
+        counter = self.counters.coops.get(coop)
+        if counter is None or not counter.queued or coop == before.facts.coop:
             return None
-        own = line.own.get(kind.model)
+        own = counter.own.get(kind.model)
         if own is None or not self.counters.terms.own_nodes:
             return None
         owed = [
-            place for place in open_coop_queues(line) if own.has_free(kind, place.shape_queue.shape)
+            coop_queue
+            for coop_queue in open_coop_queues(counter)
+            if own.has_free(kind, coop_queue.shape_queue.shape)
         ]
         if not owed:
             return None
         queue = min(owed, key=CoopQueue.head).first()
-        self._turn = queue.first(), queue, OWED
+        self._next_turn = queue.first(), queue, OWED
         return queue.first()
 
-    def _key(self, coop_queue: CoopQueue) -> HeapKey[CoopQueue]:
+    def _coop_key(self, coop_queue: CoopQueue) -> HeapKey[CoopQueue]:
         """Returns what decides a co-op's turn for jobs of a shape."""
         coop = coop_queue.coop
         counter = coop.counter(coop_queue.shape_queue.shape.model)
@@ -346,9 +348,8 @@ class FairQueue:
         return CAPPED
 
     def _fits_cap(self, coop: CoopCounter, job: Job) -> bool:
-        held_tokens = coop.in_flight_tokens
-        cap_tokens = self.counters.terms.cap_tokens
-        return not held_tokens or held_tokens + reserved_tokens(job) <= cap_tokens
+        in_flight_tokens, cap_tokens = coop.in_flight_tokens, self.counters.terms.cap_tokens
+        return not in_flight_tokens or in_flight_tokens + reserved_tokens(job) <= cap_tokens
 
     def cap_reached(self, job: Job) -> CapReached | None:
         """Returns what holds a waiting job back while other co-ops wait, if its cap does."""
@@ -371,23 +372,20 @@ class FairQueue:
         queue = self._queue_of(job)
         coop_queues = [
             coop_queue
-            for shape_queue in self._waiting.by_model[job.shape.model].values()
+            for shape_queue in self._backlog.by_model[job.shape.model].values()
             for coop_queue in shape_queue.coop_queues.values()
         ]
-        mine = min(
-            self._key(coop_queue) for coop_queue in coop_queues if coop_queue.coop is queue.coop
-        )
-        others = {
-            coop_queue.coop.name for coop_queue in coop_queues if self._key(coop_queue) < mine
-        }
+        keys = [(coop_queue.coop, self._coop_key(coop_queue)) for coop_queue in coop_queues]
+        own_key = min(key for coop, key in keys if coop is queue.coop)
+        coops_ahead = {coop.name for coop, key in keys if key < own_key}
         path = queue.coop.name, queue.project.name, queue.job_class.name
-        own = sum(
+        own_jobs = sum(
             shape_queue.class_queues[path].count_before(job)
-            for alike in self._waiting.by_model.values()
-            for shape_queue in alike.values()
+            for shape_queues in self._backlog.by_model.values()
+            for shape_queue in shape_queues.values()
             if path in shape_queue.class_queues
         )
-        return own, len(others - {queue.coop.name})
+        return own_jobs, len(coops_ahead - {queue.coop.name})
 
     # What is served.
 
@@ -402,15 +400,15 @@ class FairQueue:
             expected_tokens: of its answers, at most the longest.
             reserved_tokens: prompt and longest answers; they count in flight.
         """
-        turn = self._turn
+        turn = self._next_turn
         if turn is not None and turn[0] is job:
             _, queue, tier = turn
-            self._take_turn(queue, tier)
+            self._advance_virtual_time(queue, tier)
         else:
             queue = self._queue_of(job)
-            self._take_turn(queue, None)
-        self._turn = None
-        self._take(queue, job)
+            self._advance_virtual_time(queue, None)
+        self._next_turn = None
+        self._dequeue(queue, job)
         return self.counters.begin_charge(
             (queue.coop, queue.project, queue.job_class),
             shape=job.shape,
@@ -419,7 +417,7 @@ class FairQueue:
             reserved_tokens=reserved_tokens,
         )
 
-    def _take_turn(self, queue: ClassQueue, tier: int | None) -> None:
+    def _advance_virtual_time(self, queue: ClassQueue, tier: int | None) -> None:
         """Notes where turns are taken: those who come back will be lifted there.
 
         The counter of a co-op that goes before its turn says nothing of that; then the least of
@@ -429,15 +427,15 @@ class FairQueue:
             queue: the queue whose first job is served.
             tier: in which it was its turn, if it was.
         """
-        model, shares = queue.kind[0], self.counters
+        model, counters = queue.kind[0], self.counters
         model_backlog = self.backlogs[model]
         if tier is None or tier == OWED:
-            shares.update_heaps()
-            mark = model_backlog.heap.peek()[1]
+            counters.update_heaps()
+            counter = model_backlog.heap.peek()[1]
         else:
-            mark = queue.coop.counter(model)
-        model_backlog.virtual_time = max(model_backlog.virtual_time, mark)
-        shares.virtual_time = max(shares.virtual_time, mark)
+            counter = queue.coop.counter(model)
+        model_backlog.virtual_time = max(model_backlog.virtual_time, counter)
+        counters.virtual_time = max(counters.virtual_time, counter)
         if tier is not None:
             coop, project = queue.coop, queue.project
             coop.virtual_time = max(coop.virtual_time, project.committed)
@@ -445,7 +443,7 @@ class FairQueue:
 
     def is_idle_for(self, model: str) -> bool:
         """Tells whether a job of a model that comes now would be the only one to look at."""
-        return model not in self.backlogs and not len(self._waiting.open_shapes)
+        return model not in self.backlogs and not len(self._backlog.open_shapes)
 
     def start_run_at_once(
         self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
@@ -456,14 +454,14 @@ class FairQueue:
         turns are taken, and turns are taken there.
         """
         path = self.counters.counters_for(job.facts)
-        coop, project, line = path
-        shares, model = self.counters, job.facts.model
+        coop, project, job_class = path
+        counters, model = self.counters, job.facts.model
         if not coop.waits_for(kind_of(job)):
-            coop.lift_to(model, shares.virtual_time - shares.head_start(coop))
-        lift_below(None, path)
-        shares.virtual_time = max(shares.virtual_time, coop.counter(model))
+            coop.lift_to(model, counters.virtual_time - counters.head_start(coop))
+        lift_project_and_class(None, path)
+        counters.virtual_time = max(counters.virtual_time, coop.counter(model))
         coop.virtual_time = max(coop.virtual_time, project.committed)
-        project.virtual_time = max(project.virtual_time, line.committed)
+        project.virtual_time = max(project.virtual_time, job_class.committed)
         self._largest_tokens = max(self._largest_tokens, reserved_tokens)
         return self.counters.begin_charge(
             path,

@@ -65,11 +65,10 @@ class QueueState(Struct, frozen=True, array_like=True):
 def dump(queue: FairQueue) -> QueueState:
     """Returns the queue as data."""
     floors = {model: queue.backlogs[model].virtual_time for model in sorted(queue.backlogs)}
-    shares = queue.counters
-    coops = [_dump_coop(coop) for coop in shares.coops.values()]
+    coops = [_dump_coop(coop) for coop in queue.counters.coops.values()]
     return QueueState(
         coops,
-        shares.virtual_time,
+        queue.counters.virtual_time,
         floors,
         list(queue.blocked_shapes),
         list(queue.unexamined_shapes),
@@ -82,7 +81,7 @@ def _dump_coop(coop: CoopCounter) -> CoopCounterState:
         name=coop.name,
         committed=coop.committed,
         height=coop.virtual_time,
-        inner=[_dump_line(one) for one in coop.children.values()],
+        inner=[_dump_counter(project) for project in coop.children.values()],
         lifts={model: coop.lifts[model] for model in sorted(coop.lifts)},
         credit=coop.credit,
         own_slots=0,
@@ -90,9 +89,9 @@ def _dump_coop(coop: CoopCounter) -> CoopCounterState:
     )
 
 
-def _dump_line(line: ServiceCounter) -> CounterState:
-    inner = [_dump_line(one) for one in line.children.values()]
-    return CounterState(line.name, line.committed, line.virtual_time, inner)
+def _dump_counter(counter: ServiceCounter) -> CounterState:
+    inner = [_dump_counter(child) for child in counter.children.values()]
+    return CounterState(counter.name, counter.committed, counter.virtual_time, inner)
 
 
 def load(
@@ -107,16 +106,16 @@ def load(
         queue: without lines.
         state: as ``dump`` gave it.
         jobs: those that wait.
-        runs: those that are not over, in the order in which they began: the bill, and the shape
+        runs: those that are not over, in the order in which they began: the charge, and the shape
             where the run is not booked.
     """
     assert not queue.counters.coops
-    queue.counters.coops = {one.name: _load_coop(one) for one in state.coops}
+    queue.counters.coops = {coop.name: _load_coop(coop) for coop in state.coops}
     queue.counters.virtual_time = state.height
     queue.backlogs = {model: ModelBacklog(floor, model) for model, floor in state.floors.items()}
     queue.counters.update_weights()
-    for bill, shape in runs:
-        queue.counters.count_run(bill, queue.counters.counters_of(bill), shape)
+    for charge, shape in runs:
+        queue.counters.count_run(charge, queue.counters.counters_of(charge), shape)
     _load_jobs(queue, state, list(jobs))
 
 
@@ -139,18 +138,18 @@ def _load_jobs(queue: FairQueue, state: QueueState, jobs: list[Job]) -> None:
 
 def _load_coop(state: CoopCounterState) -> CoopCounter:
     coop = CoopCounter(state.name)
-    _fill(coop, state)
+    _fill_counter(coop, state)
     coop.lifts = dict(state.lifts)
     coop.credit, coop.answers = state.credit, state.answers
     return coop
 
 
-def _load_line(state: CounterState) -> ServiceCounter:
-    line = ServiceCounter(state.name)
-    _fill(line, state)
-    return line
+def _load_counter(state: CounterState) -> ServiceCounter:
+    counter = ServiceCounter(state.name)
+    _fill_counter(counter, state)
+    return counter
 
 
-def _fill(line: ServiceCounter, state: CoopCounterState | CounterState) -> None:
-    line.committed, line.virtual_time = state.committed, state.height
-    line.children = {one.name: _load_line(one) for one in state.inner}
+def _fill_counter(counter: ServiceCounter, state: CoopCounterState | CounterState) -> None:
+    counter.committed, counter.virtual_time = state.committed, state.height
+    counter.children = {child.name: _load_counter(child) for child in state.inner}

@@ -23,50 +23,50 @@ from entraide_scheduler.core.state import State
 LEFT_REASON = "quarantined"  # why a node in quarantine has left, as its own view says
 
 
-def _by_node(_: State, event: Any) -> Sender:
+def _node_sender(_: State, event: Any) -> Sender:
     return Sender(SenderKind.NODE, event.node)
 
 
-def _by_card(_: State, event: events.NodeJoined) -> Sender:
+def _card_sender(_: State, event: events.NodeJoined) -> Sender:
     return Sender(SenderKind.NODE, event.card.node)
 
 
-def _by_facts(_: State, event: events.JobRequested) -> Sender | None:
-    return _key(event.facts.key)
+def _facts_sender(_: State, event: events.JobRequested) -> Sender | None:
+    return _key_sender(event.facts.key)
 
 
-def _by_job(state: State, event: events.JobCancelled | events.JobAbandoned) -> Sender | None:
+def _job_sender(state: State, event: events.JobCancelled | events.JobAbandoned) -> Sender | None:
     job = state.job(event.job)
-    return None if job is None else _key(job.facts.key)
+    return None if job is None else _key_sender(job.facts.key)
 
 
-def _key(key: str) -> Sender | None:
+def _key_sender(key: str) -> Sender | None:
     return Sender(SenderKind.KEY, key) if key else None
 
 
 # Events that are not listed have no sender: the pool's own shell or its operator fed them.
 SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType(
     {
-        events.NodeJoined: _by_card,
-        events.NodeChanged: _by_node,
-        events.NodeLeft: _by_node,
-        events.RunAccepted: _by_node,
-        events.RunDeclined: _by_node,
-        events.RunProgressed: _by_node,
-        events.RunReported: _by_node,
-        events.RunExceeded: _by_node,
-        events.LoadFailed: _by_node,
-        events.JobRequested: _by_facts,
-        events.JobCancelled: _by_job,
-        events.JobAbandoned: _by_job,
+        events.NodeJoined: _card_sender,
+        events.NodeChanged: _node_sender,
+        events.NodeLeft: _node_sender,
+        events.RunAccepted: _node_sender,
+        events.RunDeclined: _node_sender,
+        events.RunProgressed: _node_sender,
+        events.RunReported: _node_sender,
+        events.RunExceeded: _node_sender,
+        events.LoadFailed: _node_sender,
+        events.JobRequested: _facts_sender,
+        events.JobCancelled: _job_sender,
+        events.JobAbandoned: _job_sender,
     }
 )
 
 
 def sender_of(state: State, event: events.Event) -> Sender | None:
     """Returns the node or key that is accountable for an event; None when there is none."""
-    find = SENDERS.get(type(event))
-    return None if find is None else find(state, event)
+    sender_from = SENDERS.get(type(event))
+    return None if sender_from is None else sender_from(state, event)
 
 
 def is_ignored(state: State, event: events.Event) -> bool:
@@ -76,13 +76,13 @@ def is_ignored(state: State, event: events.Event) -> bool:
     still count: they free what the key's jobs hold.
     """
     sender = sender_of(state, event)
-    found = None if sender is None else state.quarantines.get(sender)
-    if sender is None or found is None:
+    quarantine = None if sender is None else state.quarantines.get(sender)
+    if sender is None or quarantine is None:
         return False
     if isinstance(event, events.JobRequested):
-        admission.refuse_key(state, event.facts, found)
+        admission.refuse_key(state, event.facts, quarantine)
         return True
-    if sender.kind is SenderKind.KEY and found.reason != EVENT_RAISED:
+    if sender.kind is SenderKind.KEY and quarantine.reason != EVENT_RAISED:
         return False
     node = sender.name if sender.kind is SenderKind.NODE else ""
     state.drop("quarantined", job=getattr(event, "job", ""), node=node)

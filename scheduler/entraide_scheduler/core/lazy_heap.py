@@ -9,7 +9,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-SLACK = 16  # dead entries that a heap may hold beyond as many as it has items
+DEAD_ENTRIES_MIN = 16  # dead entries that a heap may hold beyond as many as it has items
 
 
 class HeapItem(Protocol):
@@ -41,16 +41,16 @@ class LazyHeap(Generic[P]):
 
     Attributes:
         key: tells a place's key; no two places have the same name.
-        pushed: called when the least key may have fallen, for those who order turns by it.
+        on_push: called when the least key may have fallen, for those who order turns by it.
     """
 
-    __slots__ = ("_heap", "_size", "key", "pushed")
+    __slots__ = ("_heap", "_size", "key", "on_push")
 
     def __init__(
-        self, key: Callable[[P], HeapKey[P]], pushed: Callable[[], None] | None = None
+        self, key: Callable[[P], HeapKey[P]], on_push: Callable[[], None] | None = None
     ) -> None:
         self.key = key
-        self.pushed = pushed
+        self.on_push = on_push
         self._heap: list[HeapKey[P]] = []
         self._size = 0
 
@@ -70,7 +70,7 @@ class LazyHeap(Generic[P]):
         """Takes a place out; its entry dies where it is."""
         item.entry = None
         self._size -= 1
-        if len(self._heap) > 2 * self._size + SLACK:
+        if len(self._heap) > 2 * self._size + DEAD_ENTRIES_MIN:
             self._heap = [entry for entry in self._heap if entry[4].entry is entry]
             heapify(self._heap)
 
@@ -101,5 +101,5 @@ class LazyHeap(Generic[P]):
     def _push(self, item: P, key: HeapKey[P]) -> None:
         item.entry = key
         heappush(self._heap, key)
-        if self.pushed is not None:
-            self.pushed()
+        if self.on_push is not None:
+            self.on_push()

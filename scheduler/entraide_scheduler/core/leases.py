@@ -177,7 +177,7 @@ def release_lease(state: State, lease: Lease) -> None:
     state.deadlines.clear("lease", terms.job)
     state.fleet.replica_index.remove_lease(lease, state.now)
     state.queue.end_run(lease.bill)
-    state.queue.blocked.recall_coop(terms.borrower)
+    state.queue.blocked.mark_coop_due(terms.borrower)
     exclusive_retry.release_replica(state, terms.job)
     view = state.fleet.replica_index.view_of(terms.model, terms.node)
     if view is not None:

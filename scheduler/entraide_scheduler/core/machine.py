@@ -32,8 +32,8 @@ from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import (
     dispatch,
     place_or_enqueue,
-    recall_blocked,
-    retry_skipped,
+    recheck_blocked,
+    retry_skipped_shapes,
 )
 from entraide_scheduler.core.model_aliases import AliasMeaning
 from entraide_scheduler.core.policy import Period
@@ -62,7 +62,7 @@ def _period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin_period(event.period, event.ends_at)
     settlement.refresh_credits(state)
     state.queue.unblock_all_shapes(lambda shape: shape.limited or event.period is Period.DAY)
-    state.queue.blocked.recall_all()
+    state.queue.blocked.mark_all_due()
 
 
 def _intensity(state: State, event: events.IntensityChanged) -> None:
@@ -159,11 +159,11 @@ DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
         "green": carbon_shifting.handle_due,
         "job": _job_due,
         "lease": leases.expire_lease,
-        "looks": retry_skipped,
+        "looks": retry_skipped_shapes,
         "models": model_lifecycle.run_plan,
         "node": node_lifecycle.handle_silence,
         "pause": leases.end_pause,
-        "recalls": recall_blocked,
+        "recalls": recheck_blocked,
         "rest": leases.end_rest,
         "surplus": node_lifecycle.handle_surplus_expired,
     }

@@ -109,32 +109,32 @@ class OwnModelSlots:
         version: changes whenever other kinds count.
     """
 
-    __slots__ = ("_able", "_counts", "_kinds", "orphans", "version")
+    __slots__ = ("_counts", "_kinds", "_kinds_by_shape", "orphans", "version")
 
     def __init__(self) -> None:
         self.orphans = OwnSlots()
         self.version = 0
         self._kinds: list[OwnKind] = []  # those that have slots, in order
         self._counts: dict[OwnKind, OwnSlots] = {}
-        self._able: dict[Shape, tuple[tuple[OwnKind, OwnSlots], ...]] = {}
+        self._kinds_by_shape: dict[Shape, tuple[tuple[OwnKind, OwnSlots], ...]] = {}
 
     def add(self, delta: OwnSlotsChange) -> None:
         """Takes in more or fewer slots of a kind."""
         kind = delta.kind
         count = self._counts.setdefault(kind, OwnSlots())
-        had = count.slots > 0
+        had_slots = count.slots > 0
         count.slots += delta.slots
         count.batch_slots += delta.batch_slots
-        has = count.slots > 0
-        if has != had:
-            self.orphans.add_runs(count, -1 if has else 1)
-            place = bisect_left(self._kinds, kind)
-            if has:
+        has_slots = count.slots > 0
+        if has_slots != had_slots:
+            self.orphans.add_runs(count, -1 if has_slots else 1)
+            index = bisect_left(self._kinds, kind)
+            if has_slots:
                 insort(self._kinds, kind)
             else:
-                del self._kinds[place]
-            if place < KINDS_PER_MODEL:
-                self._able = {}
+                del self._kinds[index]
+            if index < KINDS_PER_MODEL:
+                self._kinds_by_shape = {}
                 self.version += 1
         if count.is_empty:
             del self._counts[kind]
@@ -142,31 +142,33 @@ class OwnModelSlots:
     def is_owed(self, shape: Shape) -> bool:
         """Tells whether a kind that could run a shape has a slot free."""
         orphans, batch = self.orphans, shape.batch
-        return any(count.is_free(orphans, batch=batch) for _, count in self.able_for(shape))
+        return any(count.is_free(orphans, batch=batch) for _, count in self.kinds_for(shape))
 
     def has_free(self, kind: OwnKind, shape: Shape) -> bool:
         """Tells whether a kind could run a shape and has a slot free."""
         return any(
             eligible == kind and count.is_free(self.orphans, batch=shape.batch)
-            for eligible, count in self.able_for(shape)
+            for eligible, count in self.kinds_for(shape)
         )
 
     def kind_to_book(self, shape: Shape) -> OwnKind | None:
         """Returns the kind on which a run of a shape is booked; None when none could run it."""
-        eligible, batch = self.able_for(shape), shape.batch
+        eligible, batch = self.kinds_for(shape), shape.batch
         for kind, count in eligible:
             if count.is_free(self.orphans, batch=batch):
                 return kind
-        least = min(eligible, key=lambda kind: kind[1].overbooked(batch=batch), default=None)
-        return None if least is None else least[0]
+        least_overbooked = min(
+            eligible, key=lambda kind: kind[1].overbooked(batch=batch), default=None
+        )
+        return None if least_overbooked is None else least_overbooked[0]
 
-    def able_for(self, shape: Shape) -> tuple[tuple[OwnKind, OwnSlots], ...]:
+    def kinds_for(self, shape: Shape) -> tuple[tuple[OwnKind, OwnSlots], ...]:
         """Returns the kinds that could run a shape, in order, each with its slots."""
-        eligible = self._able.get(shape)
+        eligible = self._kinds_by_shape.get(shape)
         if eligible is None:
-            if len(self._able) >= SHAPES_KEPT:
-                self._able = {}
-            eligible = self._able[shape] = tuple(
+            if len(self._kinds_by_shape) >= SHAPES_KEPT:
+                self._kinds_by_shape = {}
+            eligible = self._kinds_by_shape[shape] = tuple(
                 (kind, self._counts[kind])
                 for kind in self._kinds[:KINDS_PER_MODEL]
                 if could_run(kind, shape)

@@ -46,16 +46,16 @@ class PrefixCache:
         """Returns, by node, the prompt tokens that need not be read again; only nodes with any."""
         if not self._blocks and not self._sessions:
             return NONE
-        found: dict[str, int] = {}
+        tokens_by_node: dict[str, int] = {}
         tokens, keys = facts.input_tokens_est, facts.prefix_keys
-        for place in range(len(keys), 0, -1):
-            for node in self._holders.get((facts.model, keys[place - 1]), ()):
-                found.setdefault(node, min(tokens - 1, tokens * place // len(keys)))
+        for count in range(len(keys), 0, -1):
+            for node in self._holders.get((facts.model, keys[count - 1]), ()):
+                tokens_by_node.setdefault(node, min(tokens - 1, tokens * count // len(keys)))
         session = self._sessions.get((facts.coop, facts.session)) if facts.session else None
         if session is not None and session.model == facts.model:
-            held = min(tokens - 1, session.tokens)
-            found[session.node] = max(held, found.get(session.node, 0))
-        return {node: held for node, held in found.items() if held > 0}
+            cached = min(tokens - 1, session.tokens)
+            tokens_by_node[session.node] = max(cached, tokens_by_node.get(session.node, 0))
+        return {node: cached for node, cached in tokens_by_node.items() if cached > 0}
 
     def record_run(self, facts: RequestFacts, node: str, usage: Usage, *, expected: int) -> None:
         """Takes in a completed run on a replica that keeps prompts.
@@ -67,14 +67,14 @@ class PrefixCache:
             expected: tokens that its cache was thought to hold.
         """
         if expected > 0 and usage.cached_tokens == 0:
-            self._forget(facts.model, node)
+            self._forget_replica(facts.model, node)
         blocks = self._blocks.setdefault((facts.model, node), {})
         for key in facts.prefix_keys:
             blocks.pop(key, None)
             blocks[key] = None
             self._holders.setdefault((facts.model, key), {})[node] = None
         while len(blocks) > BLOCKS_KEPT:
-            self._drop(facts.model, node, next(iter(blocks)))
+            self._drop_block(facts.model, node, next(iter(blocks)))
         if facts.session:
             name = (facts.coop, facts.session)
             self._sessions.pop(name, None)
@@ -85,17 +85,17 @@ class PrefixCache:
 
     def forget_node(self, node: str) -> None:
         """Forgets what a node held: it is gone, or has started anew."""
-        for model, name in [known for known in self._blocks if known[1] == node]:
-            self._forget(model, name)
-        for session in [known for known, at in self._sessions.items() if at.node == node]:
-            del self._sessions[session]
+        for model, _ in [replica for replica in self._blocks if replica[1] == node]:
+            self._forget_replica(model, node)
+        for name in [name for name, session in self._sessions.items() if session.node == node]:
+            del self._sessions[name]
 
-    def _forget(self, model: str, node: str) -> None:
+    def _forget_replica(self, model: str, node: str) -> None:
         for key in list(self._blocks.get((model, node), ())):
-            self._drop(model, node, key)
+            self._drop_block(model, node, key)
         self._blocks.pop((model, node), None)
 
-    def _drop(self, model: str, node: str, key: int) -> None:
+    def _drop_block(self, model: str, node: str, key: int) -> None:
         del self._blocks[model, node][key]
         holders = self._holders[model, key]
         del holders[node]

@@ -67,10 +67,10 @@ class Quarantines:
 
     def remove(self, sender: Sender) -> Quarantine | None:
         """Takes a sender out of quarantine; returns None when it was in none."""
-        found = self.senders.get(sender.kind, {}).pop(sender.name, None)
-        if found is not None and not self.senders[sender.kind]:
+        quarantine = self.senders.get(sender.kind, {}).pop(sender.name, None)
+        if quarantine is not None and not self.senders[sender.kind]:
             del self.senders[sender.kind]
-        return found
+        return quarantine
 
     def listed(self) -> Iterator[tuple[Sender, Quarantine]]:
         """Yields the senders in quarantine, nodes and keys each by name."""

@@ -77,8 +77,8 @@ class ServiceCounter:
     def clear_waiting(self) -> None:
         """Takes out all that wait, of it and below; counters stay."""
         self.queue_count, self.heap_items = 0, {}
-        for line in self.children.values():
-            line.clear_waiting()
+        for child in self.children.values():
+            child.clear_waiting()
 
 
 class CoopCounter(ServiceCounter):
@@ -132,21 +132,21 @@ class CoopCounter(ServiceCounter):
         lifts = self.lifts
         return self.committed + lifts[model] if model in lifts else self.committed
 
-    def lift_to(self, model: str, mark: float) -> None:
+    def lift_to(self, model: str, counter: float) -> None:
         """Lifts it to a mark at least.
 
         It counts for this model only: a co-op that waits long for a scarce model loses nothing
         there by asking for another one too.
         """
-        if self.counter(model) < mark:
-            self.lifts[model] = mark - self.committed
+        if self.counter(model) < counter:
+            self.lifts[model] = counter - self.committed
 
     def add_queue(self, kind: BacklogKind, shape: Shape) -> bool:
         """Notes one more row in which it waits; returns whether it had none of that kind."""
-        rows = self.queues_by_kind.get(kind, 0)
-        self.queues_by_kind[kind] = rows + 1
+        queues = self.queues_by_kind.get(kind, 0)
+        self.queues_by_kind[kind] = queues + 1
         self.queues_by_shape[shape] = self.queues_by_shape.get(shape, 0) + 1
-        return not rows
+        return not queues
 
     def waits_for(self, kind: BacklogKind) -> bool:
         """Tells whether it has a job of a kind that waits."""
@@ -201,8 +201,8 @@ class ServiceCounters:
         self._charge = ChargeWeights()
         self._shares: dict[str, float] = {}
         self._classes: dict[JobClass, ClassTerms] = {}
-        self._fallen: list[ServiceCounter] = []
-        self._fallen_coops: list[CoopCounter] = []
+        self._lowered_projects: list[ServiceCounter] = []
+        self._lowered_coops: list[CoopCounter] = []
 
     def apply_policy(self, policy: Policy) -> None:
         """Takes the members' terms."""
@@ -216,9 +216,9 @@ class ServiceCounters:
         for coop in self.coops.values():
             self.update_weight(coop)
             for project in coop.children.values():
-                for line in project.children.values():
-                    terms = self._classes[JobClass(line.name)]
-                    line.rank, line.weight = terms.rank, terms.share
+                for job_class in project.children.values():
+                    terms = self._classes[JobClass(job_class.name)]
+                    job_class.rank, job_class.weight = terms.rank, terms.share
 
     def update_weight(self, coop: CoopCounter) -> None:
         """Gives a co-op its weight: shares x (1 + credit)."""
@@ -227,11 +227,11 @@ class ServiceCounters:
 
     def coop_counter(self, name: str) -> CoopCounter:
         """Returns a co-op's line, made when it is new."""
-        line = self.coops.get(name)
-        if line is None:
-            line = self.coops[name] = CoopCounter(name)
-            self.update_weight(line)
-        return line
+        coop = self.coops.get(name)
+        if coop is None:
+            coop = self.coops[name] = CoopCounter(name)
+            self.update_weight(coop)
+        return coop
 
     def counters_for(self, facts: RequestFacts) -> CounterPath:
         """Returns the lines of a job's co-op, project and class, made when they are new."""
@@ -239,12 +239,12 @@ class ServiceCounters:
         project = coop.children.get(facts.project)
         if project is None:
             project = coop.children[facts.project] = ServiceCounter(facts.project)
-        line = project.children.get(facts.job_class)
-        if line is None:
+        job_class = project.children.get(facts.job_class)
+        if job_class is None:
             terms = self._classes[facts.job_class]
-            line = ServiceCounter(facts.job_class.value, rank=terms.rank, weight=terms.share)
-            project.children[facts.job_class.value] = line
-        return coop, project, line
+            job_class = ServiceCounter(facts.job_class.value, rank=terms.rank, weight=terms.share)
+            project.children[facts.job_class.value] = job_class
+        return coop, project, job_class
 
     def counters_of(self, charge: RunCharge) -> CounterPath:
         """Returns the lines that a bill charges."""
@@ -261,10 +261,10 @@ class ServiceCounters:
         """
         terms = self.terms
         left_tokens = max(0, terms.cap_tokens - coop.in_flight_tokens)
-        most = self._charge.output_weight * left_tokens
+        virtual_tokens_max = self._charge.output_weight * left_tokens
         if terms.expected_lengths and coop.running and coop.answers < FEW:
-            return most / coop.weight
-        return min(float(terms.head_start_tokens), most) / coop.weight
+            return virtual_tokens_max / coop.weight
+        return min(float(terms.head_start_tokens), virtual_tokens_max) / coop.weight
 
     # Bills.
 
@@ -278,16 +278,16 @@ class ServiceCounters:
         reserved_tokens: int,
     ) -> RunCharge:
         """Begins a run's bill: charges its prompt and commits the answer that is expected."""
-        coop, project, line = path
+        coop, project, job_class = path
         own = coop.own.get(shape.model)
         charge = RunCharge(
             coop.name,
             project.name,
-            line.name,
+            job_class.name,
             self._charge.input_weight,
             self._charge.output_weight,
             coop.weight,
-            line.weight,
+            job_class.weight,
             input_tokens,
             expected_tokens if self.terms.expected_lengths else 0,
             reserved_tokens,
@@ -309,7 +309,7 @@ class ServiceCounters:
         elif shape is not None:
             coop.unbooked.setdefault(shape.model, {})[charge] = shape
 
-    def own(self, deltas: Iterable[OwnSlotsChange]) -> None:
+    def add_own_slots(self, deltas: Iterable[OwnSlotsChange]) -> None:
         """Takes in more or fewer slots of some kinds of own replicas.
 
         Runs that began before their co-op had a kind which could run them are booked then. The
@@ -384,15 +384,15 @@ class ServiceCounters:
         self._commit(charge, charge.committed() - committed, path)
 
     def _commit(self, charge: RunCharge, virtual_tokens: float, path: CounterPath) -> None:
-        coop, project, line = path
+        coop, project, job_class = path
         coop.committed += virtual_tokens / charge.coop_weight
         project.committed += virtual_tokens
-        line.committed += virtual_tokens / charge.class_weight
+        job_class.committed += virtual_tokens / charge.class_weight
         if virtual_tokens <= 0.0:
             self.mark_coop_lower(coop)
             if not project.is_lower and project.heap_items:
                 project.is_lower = True
-                self._fallen.append(project)
+                self._lowered_projects.append(project)
         elif coop.needs_tokens != NEVER:
             self.mark_coop_lower(coop)
 
@@ -402,18 +402,18 @@ class ServiceCounters:
         """Notes that a co-op's turn may come sooner than its places say."""
         if not coop.is_lower and coop.heap_items:
             coop.is_lower = True
-            self._fallen_coops.append(coop)
+            self._lowered_coops.append(coop)
 
     def update_heaps(self) -> None:
         """Reckons with what fell: co-ops last, whose tiers depend on the order below them."""
-        for line in self._fallen:
-            line.is_lower = False
-            for heap, item in line.heap_items.items():
+        for project in self._lowered_projects:
+            project.is_lower = False
+            for heap, item in project.heap_items.items():
                 heap.decrease_key(item)
-        self._fallen.clear()
-        for line in self._fallen_coops:
-            line.is_lower = False
-            line.needs_tokens = NEVER
-            for heap, item in line.heap_items.items():
+        self._lowered_projects.clear()
+        for coop in self._lowered_coops:
+            coop.is_lower = False
+            coop.needs_tokens = NEVER
+            for heap, item in coop.heap_items.items():
                 heap.decrease_key(item)
-        self._fallen_coops.clear()
+        self._lowered_coops.clear()

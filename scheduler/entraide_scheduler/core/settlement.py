@@ -105,7 +105,7 @@ def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
     if state.quotas.lent.settle(
         lender, lease.lent_day, promised_uwh=promised_uwh, used_uwh=used_uwh
     ):
-        state.queue.blocked.recall_all()
+        state.queue.blocked.mark_all_due()
 
 
 def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
