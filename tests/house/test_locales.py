@@ -77,8 +77,20 @@ def test_french_keeps_its_spaces() -> None:
         for text in reader.texts
         if HIGH_SIGN.search(text) or QUOTE.search(text)
     ]
+    source = (LOCALES / "fr.ftl").read_text("utf-8")
 
     assert [] == wrong
+    assert [] == re.findall(r'.*\{" "\}[:;?!»].*', source)  # a breaking space by itself
+
+
+def test_the_pages_french_keeps_its_spaces() -> None:
+    """So do the French strings of the status page."""
+    page = (ROOT / "dashboard/entraide_dashboard/index.html").read_text("utf-8")
+    words = page[page.index("  fr: {") : page.index("  en: {")]
+    texts = re.findall(r'"([^"]*)"', words) + re.findall(r'<p lang="fr">([^<]*)', page)
+
+    assert len(texts) > 20
+    assert [] == [text for text in texts if HIGH_SIGN.search(text) or QUOTE.search(text)]
 
 
 def test_french_keeps_the_network_for_the_grid() -> None:

@@ -111,16 +111,16 @@ error-already_exists = Cet élément existe déjà{ $name ->
    *[other] {""} : « { $name } ».
 } Choisissez un autre nom.
 error-job_ended = Cette requête est déjà terminée : il n’y a plus rien à annuler.
-error-not_ready = Le résultat n’est pas encore prêt. Redemandez-le dans un moment.
+error-not_ready = Le résultat n’est pas encore prêt. Réessayez dans un moment.
 error-result_expired = Le résultat a été effacé à la fin de sa durée de conservation. Soumettez la requête de nouveau.
-error-body_too_large = La requête est trop grosse{ $limit_bytes ->
+error-body_too_large = La requête est trop volumineuse{ $limit_bytes ->
     [none] .
    *[other] {""} : la limite est de { $limit_bytes } octets.
 } Envoyez-en moins à la fois.
 error-join_token_refused = Le jeton d’adhésion est inconnu, périmé ou déjà utilisé. Demandez-en un nouveau à l’exploitant (« entraide nodes token »).
 error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $limit ->
     [none] .
-   *[other] {" "}: il en reste { $left } sur { $limit }{ $period ->
+   *[other] {""} : il en reste { $left } sur { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }, et cette requête peut en prendre { $needed }.
@@ -138,7 +138,7 @@ error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $lim
     }
 error-quota_requests = Le quota de requêtes de votre coopérative est épuisé{ $limit ->
     [none] .
-   *[other] {" "}: { $limit }{ $period ->
+   *[other] {""} : { $limit }{ $period ->
         [none] {""}
        *[other] {" "}{ $period }
     }.
