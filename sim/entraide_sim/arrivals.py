@@ -37,8 +37,8 @@ class Arrival(Struct, frozen=True, gc=False):
         input_tokens, output_tokens: true lengths.
         prefix: identifiers of its prompt blocks; equal leading ones are a shared prefix.
         session: its conversation, or "".
-        recorded_facts: what a recording says of it, its deadline counted from the arrival; None
-            where it was not recorded.
+        recorded_facts: facts of a recorded request, with the deadline relative to the arrival;
+            None if not recorded.
     """
 
     at_s: float

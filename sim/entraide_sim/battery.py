@@ -43,7 +43,7 @@ class EnergyBalance(Struct):
         grid_j: used by the machines from the grid.
         charged_j: taken by the battery, losses included.
         lost_j: battery losses.
-        unused_j: given away: nobody had a use for it.
+        unused_j: surplus without a use.
     """
 
     surplus_j: float = 0.0
@@ -92,21 +92,21 @@ class SiteSupply:
         battery = self.battery
         return battery.power_w if battery is not None and self.held_j > battery.floor_j else 0.0
 
-    def advance(self, long_s: float) -> None:
-        """Lets the flows go on for so long; not beyond ``turn_s``."""
+    def advance(self, duration_s: float) -> None:
+        """Adds the flows over ``duration_s``, which must not exceed ``time_to_limit_s``."""
         flows, sums = self.flows, self.balance
-        sums.surplus_j += flows.surplus_w * long_s
-        sums.own_j += flows.own_w * long_s
-        sums.battery_j += flows.battery_w * long_s
-        sums.grid_j += flows.grid_w * long_s
-        sums.unused_j += flows.unused_w * long_s
+        sums.surplus_j += flows.surplus_w * duration_s
+        sums.own_j += flows.own_w * duration_s
+        sums.battery_j += flows.battery_w * duration_s
+        sums.grid_j += flows.grid_w * duration_s
+        sums.unused_j += flows.unused_w * duration_s
         battery = self.battery
         if battery is None:
             return
-        charged_j = flows.charge_w * long_s
+        charged_j = flows.charge_w * duration_s
         sums.charged_j += charged_j
         sums.lost_j += charged_j * (1.0 - battery.efficiency)
-        held_j = self.held_j + charged_j * battery.efficiency - flows.battery_w * long_s
+        held_j = self.held_j + charged_j * battery.efficiency - flows.battery_w * duration_s
         self.held_j = _snap_to_limit(held_j, battery)
         sums.unused_j += held_j - self.held_j
 

@@ -25,7 +25,7 @@ class DecisionCore(Protocol):
     """The scheduler core, or a scheduler to compare with it."""
 
     def handle(self, event: Event) -> list[Command]:
-        """Takes in one event and returns the commands that follow."""
+        """Handles one event and returns its commands."""
 
     def next_deadline(self) -> float | None:
         """Returns the next wake-up time, seconds since the epoch."""
@@ -49,8 +49,8 @@ class Driver:
     Attributes:
         core: the decision core; replaced by each ``resume_core``.
         now: virtual time, seconds since the epoch.
-        events_delivered: how many events the core was told; the next one's identifier.
-        actions: how many entries of the heap were run.
+        events_delivered: number of delivered events, and identifier of the last one.
+        actions: number of heap entries that were run.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Driver:
         self._snapshot = b""  # of a stopped core
         self._deferred: list[tuple[Callable[..., Event], tuple[Any, ...]]] | None = None
 
-    def schedule(self, moment: float, act: Action, what: Any = None) -> None:
-        """Schedules ``act(what)``; a moment that has passed counts as now."""
+    def schedule(self, moment: float, action: Action, argument: Any = None) -> None:
+        """Schedules ``action(argument)``; a past moment counts as now."""
         self._serial = serial = self._serial + 1
-        heappush(self._heap, (moment, serial, act, what))
+        heappush(self._heap, (moment, serial, action, argument))
 
     def deliver(self, kind: Callable[..., Event], *values: Any) -> None:
         """Delivers an event that happens now to the core, and executes its commands.
@@ -154,12 +154,12 @@ class Driver:
                 continue
             if at > until or not heap:
                 break
-            _, _, act, what = heappop(heap)
+            _, _, action, argument = heappop(heap)
             if at > self.now:
                 self.now = at
                 self._wakes = 0
             self.actions += 1
-            act(what)
+            action(argument)
         if not self._stopped and until < inf:
             self.now = max(self.now, until)
 

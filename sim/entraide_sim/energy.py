@@ -17,8 +17,8 @@ class PowerCurve(Struct, frozen=True):
     """Power that decoding adds, by batch fill.
 
     Attributes:
-        points: (part of the slots taken, part of active minus idle power), ascending, from 0 to 1;
-            straight lines between them.
+        points: (batch fill, part of active minus idle power), ascending, from 0 to 1; linear
+            between them.
         linear: every token uses the energy of a token in a full batch, for checks against a
             linear optimum; ``points`` are ignored.
     """
@@ -42,7 +42,7 @@ class PowerCurve(Struct, frozen=True):
 # A desktop or laptop: busy or idle, as the node agent estimates without a meter.
 FLAT = PowerCurve(((0.0, 1.0), (1.0, 1.0)))
 # Llama-3.1-8B bf16 on one H100, 486 W at 8 sequences, 560 W at 32, 691 W at 256 (ML.ENERGY
-# leaderboard, vLLM), over 120 W at rest: parts of what a full batch adds.
+# leaderboard, vLLM), above 120 W idle, as parts of the added power of a full batch.
 SERVER = PowerCurve(((0.0, 0.59), (0.031, 0.64), (0.125, 0.77), (1.0, 1.0)))
 LINEAR = PowerCurve(linear=True)
 

@@ -50,7 +50,7 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
         seed: of the synthetic series and forecasts.
 
     Raises:
-        ValueError: a file is not what it should be; file and line are named.
+        ValueError: a file is invalid; the message names file and line.
     """
     series: list[IntensitySeries] = []
     forecasts: list[IntensityForecast] = []

@@ -34,21 +34,21 @@ def max_min_shares(
 ) -> list[float]:
     """Returns the weighted max-min shares of the service, at most each one's demand.
 
-    >>> due([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
+    >>> max_min_shares([10.0, 100.0, 100.0], [1.0, 1.0, 2.0], 100.0)
     [10.0, 30.0, 60.0]
     """
     shares = [0.0] * len(demands)
-    left = served
-    open_ones = [index for index, demand in enumerate(demands) if demand > 0.0]
-    while open_ones and left > 0.0:
-        level = left / sum(weights[index] for index in open_ones)
-        full = [index for index in open_ones if demands[index] <= level * weights[index]]
-        for index in full or open_ones:
-            shares[index] = demands[index] if full else level * weights[index]
-            left -= shares[index]
-        if not full:
+    remaining = served
+    unsatisfied = [index for index, demand in enumerate(demands) if demand > 0.0]
+    while unsatisfied and remaining > 0.0:
+        level = remaining / sum(weights[index] for index in unsatisfied)
+        satisfied = [index for index in unsatisfied if demands[index] <= level * weights[index]]
+        for index in satisfied or unsatisfied:
+            shares[index] = demands[index] if satisfied else level * weights[index]
+            remaining -= shares[index]
+        if not satisfied:
             break
-        open_ones = [index for index in open_ones if index not in full]
+        unsatisfied = [index for index in unsatisfied if index not in satisfied]
     return shares
 
 

@@ -47,6 +47,8 @@ class EvaluatedFleet(Struct, frozen=True):
     """A fleet with the result of its full run.
 
     Attributes:
+        counts: machines by group.
+        result: of the full run.
         meets_goals: whether all goals are met.
     """
 
@@ -61,11 +63,11 @@ class FleetPlan(Struct, frozen=True):
     Attributes:
         groups: the order of the counts.
         goals, minimise: as requested.
-        current: the fleet as the scenario has it, all that may be bought left out.
-        feasible: the fleet; None when even the largest one fails.
-        closest: the fleet that comes nearest when none is found.
-        smaller_fleets: each fleet with one machine fewer, all of which fail.
-        peak_runs, full_runs: how many simulations it took.
+        current: the scenario's own fleet, without purchases.
+        feasible: the planned fleet; None if the largest one fails.
+        closest: the planned fleet, or the one closest to the goals.
+        smaller_fleets: each fleet with one machine fewer; all of them fail.
+        peak_runs, full_runs: numbers of simulations.
     """
 
     groups: tuple[GroupBounds, ...]

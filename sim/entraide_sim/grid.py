@@ -65,7 +65,7 @@ class Grid:
     """Intensities and forecasts of all zones.
 
     Attributes:
-        current: the present hour's direct and life-cycle intensity by zone.
+        current: the current hour's direct and life-cycle intensity by zone.
     """
 
     def __init__(
@@ -175,8 +175,8 @@ def synthetic_series(
     and at 23 h UTC (18 h in Québec), with an hourly deviation (an AR(1) process of standard
     deviation ``noise``). Its basis is ``estimated``.
     """
-    luck = np.random.Generator(np.random.PCG64(seed))
-    shocks = luck.normal(0.0, noise * (1.0 - NOISE_PERSISTENCE**2) ** 0.5, hours).tolist()
+    rng = np.random.Generator(np.random.PCG64(seed))
+    shocks = rng.normal(0.0, noise * (1.0 - NOISE_PERSISTENCE**2) ** 0.5, hours).tolist()
     values, deviation = [], 0.0
     for index in range(hours):
         hour = int(start_at // HOUR_S) + index
@@ -258,12 +258,12 @@ def synthetic_forecasts(
     The relative error is normal and grows with the square root of the lead time: its standard
     deviation is ``error_per_day`` after a day.
     """
-    luck = np.random.Generator(np.random.PCG64(seed))
+    rng = np.random.Generator(np.random.PCG64(seed))
     first = int(-(-series.start_at // HOUR_S)) % DAY_H
     issues = []
     for begin in range((DAY_H - first) % DAY_H, len(series.direct), DAY_H):
         ahead = series.direct[begin : begin + hours]
-        spread = luck.normal(0.0, error_per_day, len(ahead)).tolist()
+        spread = rng.normal(0.0, error_per_day, len(ahead)).tolist()
         values = tuple(
             max(0.0, value * (1.0 + spread[lead] * (lead / DAY_H) ** 0.5))
             for lead, value in enumerate(ahead)

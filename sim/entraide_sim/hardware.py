@@ -18,10 +18,10 @@ class Run(Struct, gc=False, eq=False):
         output_tokens_max: maximum length, for which memory is reserved.
         received_at, first_at: seconds; ``first_at`` is 0 before the first token.
         produced_tokens: output tokens, when it is over (``Engine.produced_tokens`` tells before).
-        prefill_j, decode_j, wake_j, carbon_g: what it has used.
-        cancelled: whether it was cancelled, or given back.
-        given_back: whether its node's owner wants the machine.
-        payload: whatever the caller wants to find again.
+        prefill_j, decode_j, wake_j, carbon_g: energy and emissions.
+        cancelled: whether it was cancelled, or ended for the owner.
+        given_back: whether it was ended for the owner.
+        payload: object of the caller.
     """
 
     job: str

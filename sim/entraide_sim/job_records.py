@@ -31,11 +31,10 @@ Column = npt.NDArray[Any]
 class JobRecords:
     """Columns with a row for each finished job, in the order of their ends.
 
-    Give it as a world's ``recorder``. ``column(name)`` returns a column as a numpy array: those of
-    ``FLOATS`` (moments in seconds since the epoch, 0 for never; energy in Wh; grams of what was
-    really emitted, direct), of ``INTEGERS`` (``promise``: 1 kept, 0 missed, -1 nothing promised or
-    cancelled) and of ``WORDS`` (as strings). A moment of the first token or of the end is that at
-    the gateway.
+    Pass it as a world's ``recorder``. ``column(name)`` returns a numpy array: of ``FLOATS``
+    (moments at the gateway in seconds since the epoch, 0 for never; energy in Wh; direct emissions
+    in grams), of ``INTEGERS`` (``promise``: 1 for a met objective, 0 for a missed one, -1 for none or
+    for a cancelled job), or of ``TEXTS``.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -71,7 +70,7 @@ class JobRecords:
         """Returns a column.
 
         Raises:
-            ValueError: there is none of that name.
+            ValueError: the name is unknown.
         """
         if name in FLOATS:
             floats: Column = np.array(self._floats)

@@ -30,8 +30,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
 
     Attributes:
         card: as sent to the pool; without ``model_specs`` it has exactly one replica.
-        model_specs: all models that it serves or could load, each as a machine that serves only
-            that one; empty where it serves one for ever.
+        model_specs: one specification for each model that it serves or can load; empty for a
+            machine with one fixed model.
         rates: true speed; None for the card's.
         extra_w: true added power at full load, watts; None for the card's.
         power_cap_w: power cap of the whole machine, watts; ``rates`` and ``extra_w`` are without
@@ -104,13 +104,12 @@ class Site:
     """A location whose nodes share a surplus and a battery.
 
     Attributes:
-        nodes: those that stand there.
+        nodes: of the site.
         surplus_w: current surplus, watts.
         supply: its surplus and battery.
         g_per_j: current carbon intensity of the nodes' energy.
         battery_event_at: scheduled moment at which the battery is full or empty.
-        schedule_battery_event: is told of each such moment; nothing happens then unless it sees to
-            it.
+        schedule_battery_event: callback that schedules such a moment.
     """
 
     def __init__(self, spec: SiteSpec | None, *, at: float) -> None:
@@ -147,8 +146,8 @@ class Site:
     def update_carbon_rate(self) -> None:
         """Recomputes the carbon intensity; call ``account_energy`` first.
 
-        It is ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``, where what a battery gives counts
-        to ``S``, at as much of its own generation as went in for it.
+        It is ``[max(0, P-S) * I_grid + min(P, S) * I_own] / P``. Battery discharge is part of
+        ``S``, with the intensity of the own generation over the battery's efficiency.
         """
         self.g_per_j = self.grid_g_per_kwh / J_PER_KWH
         if self.spec is None:
@@ -183,7 +182,7 @@ class Node:
         one_way_s: half of the round trip between pool and node, seconds.
         engine: of this instance.
         runs: current runs, by job.
-        up: whether it runs; a crashed node sends nothing.
+        up: whether it runs; a crashed node sends no messages.
         reachable: whether its heartbeats arrive.
         heartbeat_delay_s: delay of its heartbeats.
         broken: whether its engine fails every run.

@@ -27,8 +27,8 @@ class SpreadsheetError(ValueError):
 
     Attributes:
         line: of the file.
-        code: stable code of what is wrong.
-        values: the names in its sentence.
+        code: stable code of the problem.
+        values: names of its error message.
     """
 
     def __init__(self, line: int, fault: str, values: dict[str, str | int | float]) -> None:

@@ -1,4 +1,4 @@
-"""Workload: requests made of arrivals.
+"""Workload: turns arrivals into requests.
 
 Assigns each client to a co-op and adds what a request asks for: model, class, data class, deadline,
 limits. A recorded request keeps its recorded values.

@@ -55,10 +55,10 @@ class World:
         driver: virtual time and the core.
         nodes: by name.
         sites: locations of the nodes.
-        agents: what the nodes do.
+        agents: agents of the nodes.
         jobs: jobs in progress, by identifier.
         requests_received: how many requests came.
-        dropped_messages: how many messages the core did not use, by what they were.
+        dropped_messages: number of messages that the core dropped, by kind.
     """
 
     def __init__(
@@ -90,8 +90,7 @@ class World:
             heartbeat_s: heartbeat interval; for long intervals see ``slow_heartbeat_timing``.
             progress_s: interval of progress reports; less than the policy's ``lease_s``.
             recorder: called with each job once the job and its runs have ended.
-            around: makes what surrounds this world; None for what the grid, the sites and the
-                faults come to.
+            around: makes the environment of this world; None for a ``SimulatedEnvironment``.
             catalogue: of models, delivered to the core before the first request.
 
         Raises:

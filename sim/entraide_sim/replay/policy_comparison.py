@@ -96,11 +96,10 @@ class PolicyComparison(Struct, frozen=True):
     Attributes:
         old_policy, proposed_policy: versions.
         coops: the total first, then by name.
-        lengths_known, lengths_estimated: jobs whose true lengths are known, and whose are taken for
-            what is usual.
-        unfinished_at_start: jobs that were under way when the recording began.
-        speeds_learned: nodes whose speed is what the core had learned; the others' is their card's.
-        node_specs, old, proposed: the machines and the two lives, for a report.
+        lengths_known, lengths_estimated: jobs with known, and with estimated lengths.
+        unfinished_at_start: jobs in progress when the recording began.
+        speeds_learned: nodes with learned rates; the others have their card's.
+        node_specs, old, proposed: the nodes and both runs, for a report.
     """
 
     old_policy: str
@@ -287,11 +286,11 @@ def _ttft_classes(policy: Policy) -> frozenset[str]:
     return frozenset(terms.job_class.value for terms in policy.classes if terms.ttft_s is not None)
 
 
-def coop_metrics(life: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> CoopMetrics:
+def coop_metrics(run: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> CoopMetrics:
     """Returns the metrics of a co-op's jobs (or of ``ALL_COOPS``) in a simulated run."""
-    table = life.table
+    table = run.table
     waiting = sum(
-        1 for job in life.world.jobs.values() if coop in (ALL_COOPS, job.request.facts.coop)
+        1 for job in run.world.jobs.values() if coop in (ALL_COOPS, job.request.facts.coop)
     )
     of_coop = (
         table["coop"] == coop if coop != ALL_COOPS else np.ones(len(table["coop"]), dtype=bool)

@@ -42,12 +42,11 @@ class CoopTotals(Struct):
     Attributes:
         jobs: requested, or in progress when the recording began.
         completed, refused, failed, cancelled: jobs by final state.
-        completed_waits: of each completed one: class, time until placed and until the first token.
-        completed_durations: of each completed one: class, time until the end.
-        input_tokens, output_tokens: of the completed ones.
+        completed_waits: of each completed job: class, time to placement and to the first token.
+        completed_durations: of each completed job: class, time to the end.
+        input_tokens, output_tokens: of completed jobs.
         energy_uwh, carbon_ug: of all runs, direct.
-        promises_kept, promises_made: promises on first tokens that were kept, and that were looked
-            at.
+        promises_kept, promises_made: TTFT objectives that were met, and all of them.
     """
 
     jobs: int = 0
@@ -66,13 +65,13 @@ class CoopTotals(Struct):
 
 
 class RecordedHistory:
-    """Collects; give ``observe`` each event with its commands.
+    """Collects the history; ``observe`` gets each event with its commands.
 
     Attributes:
         policy: the last one in force.
         cards: by node, the last card with a model.
         totals: by co-op.
-        intensities: by zone: from when on, direct and life-cycle, gCO2e/kWh, ascending.
+        intensities: by zone: start, direct and life-cycle intensity, gCO2e/kWh, ascending.
         energy_basis: by node, the energy basis of its last report.
         deadline_at: the last deadline of all jobs, seconds since the epoch.
     """

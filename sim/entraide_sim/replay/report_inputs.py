@@ -67,11 +67,11 @@ def build_results(
 ) -> list[RunResult]:
     """Returns the results of both runs: under the old policy, then under the proposed one."""
     inputs = _make_inputs(compared, past, exact)
-    lives = ((compared.old, past.policy), (compared.proposed, proposed))
+    runs = ((compared.old, past.policy), (compared.proposed, proposed))
     names = _policy_labels(past.policy.version, proposed.version)
     return [
-        _build_result(inputs, life, policy, grid, label=label, command=command)
-        for (life, policy), label in zip(lives, names, strict=True)
+        _build_result(inputs, run, policy, grid, label=label, command=command)
+        for (run, policy), label in zip(runs, names, strict=True)
     ]
 
 
@@ -81,7 +81,7 @@ def _policy_labels(old: str, proposed: str) -> tuple[str, str]:
 
 def _build_result(
     inputs: ReportInputs,
-    life: SimulatedRun,
+    run: SimulatedRun,
     policy: Policy,
     grid: Grid,
     *,
@@ -91,7 +91,7 @@ def _build_result(
     parts = WorldParts(
         inputs.scenario, 0, inputs.machines, [], grid, policy, [], iter(()), inputs.assumptions
     )
-    result = build_result(parts, life.world, life.recorder, label=label)
+    result = build_result(parts, run.world, run.recorder, label=label)
     return msgspec.structs.replace(result, command=command)
 
 

@@ -113,8 +113,8 @@ def render_svg(draw: DrawFunction, *, name: str, label: str, height_in: float) -
         FigureCanvasSVG(figure)
         draw(figure, tips)
         written = io.StringIO()
-        nobody = {"Date": None, "Creator": None, "Type": None, "Format": None}
-        figure.savefig(written, format="svg", metadata=nobody, transparent=True)
+        no_metadata = {"Date": None, "Creator": None, "Type": None, "Format": None}
+        figure.savefig(written, format="svg", metadata=no_metadata, transparent=True)
     return _to_inline_svg(written.getvalue(), name, label, tips)
 
 
