@@ -33,8 +33,8 @@ class JobRecords:
 
     Pass it as a world's ``recorder``. ``column(name)`` returns a numpy array: of ``FLOATS``
     (moments at the gateway in seconds since the epoch, 0 for never; energy in Wh; direct emissions
-    in grams), of ``INTEGERS`` (``promise``: 1 for a met objective, 0 for a missed one, -1 for none or
-    for a cancelled job), or of ``TEXTS``.
+    in grams), of ``INTEGERS`` (``promise``: 1 for a met objective, 0 for a missed one, -1 for none
+    or for a cancelled job), or of ``TEXTS``.
     """
 
     def __init__(self, policy: Policy) -> None:

@@ -68,9 +68,9 @@ def test_what_pooled_machines_pass_on(comes_s: tuple[float, ...], passed_on: flo
     device = Device("box", Rates(1_000.0, 0.02, 0.0, Basis.DECLARED), 10.0, 100.0)
     arrivals = [Arrival(at_s, "c", 1, 1) for at_s in comes_s]
 
-    found = overflow_part(arrivals, lambda *_: 1.0, device, machines=1, slots=2)
+    part = overflow_part(arrivals, lambda *_: 1.0, device, machines=1, slots=2)
 
-    assert passed_on == pytest.approx(found)
+    assert passed_on == pytest.approx(part)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_what_patient_machines_pass_on(
     device = Device("box", Rates(1_000.0, 0.02, 0.0, Basis.DECLARED), 10.0, 100.0)
     arrivals = [Arrival(at_s, "c", 1, 1) for at_s in comes_s]
 
-    found = overflow_part(
+    part = overflow_part(
         arrivals, lambda *_: 1.0, device, machines=1, slots=2, patience_s=patience_s
     )
 
-    assert passed_on == pytest.approx(found)
+    assert passed_on == pytest.approx(part)
 
 
 @pytest.mark.shared_data
@@ -233,10 +233,10 @@ def test_expected_work_is_what_comes_on_average() -> None:
         return 0.5 * input_tokens + output_tokens
 
     expected = expected_work_s([sender], work, hours=2)
-    found = work_by_hour(generate_servegen([sender], seed=3), work, hours=2)
+    arrived_s = work_by_hour(generate_servegen([sender], seed=3), work, hours=2)
 
     assert pytest.approx(10_800.0 * 15.0, rel=1e-6) == expected[0]
-    assert pytest.approx(expected, rel=0.05) == found
+    assert pytest.approx(expected, rel=0.05) == arrived_s
 
 
 def test_the_typical_week_is_like_the_whole() -> None:
@@ -336,8 +336,8 @@ def test_the_halves_of_a_year_share_no_week() -> None:
     """The week on which a constant is chosen lies in the first half, the other in the second."""
     middle_at = BEGIN_AT + 8_760 * 3_600.0 / 2
     first, second = (
-        regions.region_intensities(one)[0].start_at
-        for one in (regions.FIRST_HALF_2023, regions.SECOND_HALF_2023)
+        regions.region_intensities(region)[0].start_at
+        for region in (regions.FIRST_HALF_2023, regions.SECOND_HALF_2023)
     )
 
     assert first + 168 * 3_600.0 <= middle_at <= second

@@ -10,15 +10,15 @@ SEEDS = range(1, 6)
 
 def test_the_bound_holds_in_random_pools() -> None:
     """On one node and on fifty, each pair that the bound speaks of keeps to it."""
-    found = [
+    checkers = [
         fairness_bound.simulate_pool(pool, FairShare(pool.cap_tokens))
         for nodes, seeds in ((1, SEEDS), (50, (1,)))
         for pool in [fairness_bound.random_pool(nodes, seed) for seed in seeds]
     ]
 
-    assert [0] * len(found) == [one.violations for one in found]
-    assert sum(one.pairs_checked for one in found) > 500
-    assert 0.0 < max(one.widest_part for one in found) <= 1.0
+    assert [0] * len(checkers) == [checker.violations for checker in checkers]
+    assert sum(checker.pairs_checked for checker in checkers) > 500
+    assert 0.0 < max(checker.widest_part for checker in checkers) <= 1.0
 
 
 def test_the_witness_sees_what_breaks_the_bound() -> None:

@@ -52,7 +52,7 @@ SETTINGS = TwinSettings(
 
 def lived(arrivals: list[Arrival], machine: FittedModel = TRUE) -> list[MeasuredRequest]:
     """Returns what clients would see of a machine, told by the simulator itself."""
-    found = twin_fit.simulate_load(arrivals, machine, ENGINE)
+    latencies = twin_fit.simulate_load(arrivals, machine, ENGINE)
     return [
         MeasuredRequest(
             arrival.input_tokens,
@@ -62,7 +62,7 @@ def lived(arrivals: list[Arrival], machine: FittedModel = TRUE) -> list[Measured
             e2e - machine.tail_s,
             e2e,
         )
-        for arrival, ttft, e2e in zip(arrivals, found.ttft_s, found.e2e_s, strict=True)
+        for arrival, ttft, e2e in zip(arrivals, latencies.ttft_s, latencies.e2e_s, strict=True)
     ]
 
 
@@ -81,14 +81,14 @@ def calibrated(machine: FittedModel = TRUE) -> CalibrationSamples:
 
 def test_calibration_finds_a_machine_from_what_it_did() -> None:
     """Prompts, steps of each batch, their mixture, start and tail are those of the machine."""
-    found = twin_fit.fit_model([calibrated()])
+    fitted = twin_fit.fit_model([calibrated()])
     rate = TRUE.rates.prefill_tokens_per_s
 
-    assert rate == pytest.approx(found.rates.prefill_tokens_per_s, rel=1e-3)
-    assert TRUE.steps_s == pytest.approx(found.steps_s, rel=0.01)
-    assert TRUE.settle_s == pytest.approx(found.settle_s, abs=5e-4)
-    assert TRUE.mixed_s == pytest.approx(found.mixed_s, abs=3e-3)  # who comes waits for a step
-    assert (TRUE.start_s, TRUE.tail_s) == pytest.approx((found.start_s, found.tail_s), abs=1e-3)
+    assert rate == pytest.approx(fitted.rates.prefill_tokens_per_s, rel=1e-3)
+    assert TRUE.steps_s == pytest.approx(fitted.steps_s, rel=0.01)
+    assert TRUE.settle_s == pytest.approx(fitted.settle_s, abs=5e-4)
+    assert TRUE.mixed_s == pytest.approx(fitted.mixed_s, abs=3e-3)  # who comes waits for a step
+    assert (TRUE.start_s, TRUE.tail_s) == pytest.approx((fitted.start_s, fitted.tail_s), abs=1e-3)
 
 
 def test_one_hiccup_bends_no_line() -> None:
@@ -187,10 +187,10 @@ class Case:
 )
 def test_error_is_held_against_the_spread(case: Case) -> None:
     """What is allowed is the larger of 10 % and 1.5 times half the range of the repeats."""
-    found = twin_fit.compare_figure(case.live, case.simulated)
+    comparison = twin_fit.compare_figure(case.live, case.simulated)
 
-    assert case.allowed_part == pytest.approx(found.allowed_part)
-    assert case.error_part == pytest.approx(found.error_part)
+    assert case.allowed_part == pytest.approx(comparison.allowed_part)
+    assert case.error_part == pytest.approx(comparison.error_part)
 
 
 def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
@@ -200,10 +200,10 @@ def test_arrivals_are_seeded_and_of_the_rate_that_was_asked() -> None:
 
     assert once == again != other
     assert 4.0 == pytest.approx(2_000 / once[-1].at_s, rel=0.1)
-    assert set(range(8, 101)) == {one.input_tokens for one in once}
+    assert set(range(8, 101)) == {arrival.input_tokens for arrival in once}
     assert (8, 48) == (
-        min(one.output_tokens for one in once),
-        max(one.output_tokens for one in once),
+        min(arrival.output_tokens for arrival in once),
+        max(arrival.output_tokens for arrival in once),
     )
 
 

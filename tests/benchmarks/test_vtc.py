@@ -74,18 +74,18 @@ def artifact_row(responses: list[Response], folder: Path) -> list[str]:
 def test_figures_are_the_artifacts(tmp_path: Path) -> None:
     """Our figures of a run are those of the tool that reads the artifact's own records."""
     responses = some_responses()
-    found = fairness_figures(responses)
-    waits = ", ".join(f"{p50:.0f}/{p99:.0f}" for p50, p99 in found["ttft"].values())
+    figures = fairness_figures(responses)
+    waits = ", ".join(f"{p50:.0f}/{p99:.0f}" for p50, p99 in figures["ttft"].values())
     mine = [
-        f"{found['clients']}",
-        f"{found['n']}",
-        f"{found['refused']}",
-        f"{found['max_diff']:.1f}",
-        f"{found['avg_diff']:.1f}",
-        f"{found['diff_var']:.0f}",
-        f"{found['acc_gap_max']:.0f}",
-        f"{found['acc_gap_end']:.0f}",
-        f"{found['tok_s']:.0f}",
+        f"{figures['clients']}",
+        f"{figures['n']}",
+        f"{figures['refused']}",
+        f"{figures['max_diff']:.1f}",
+        f"{figures['avg_diff']:.1f}",
+        f"{figures['diff_var']:.0f}",
+        f"{figures['acc_gap_max']:.0f}",
+        f"{figures['acc_gap_end']:.0f}",
+        f"{figures['tok_s']:.0f}",
         waits,
     ]
 
@@ -99,10 +99,10 @@ def test_a_steady_gap_is_what_one_computes_by_hand() -> None:
     starved = [
         Response("hungry", 10, 0, second + 5.0, 400.0, 430.0) for second in range(0, 360, 10)
     ]
-    found = fairness_figures([*served, *hungry])
+    figures = fairness_figures([*served, *hungry])
     late = fairness_figures([*served, *starved])
 
-    assert found["avg_diff"] == pytest.approx(0.0, abs=0.5)
+    assert figures["avg_diff"] == pytest.approx(0.0, abs=0.5)
     assert late["avg_diff"] == pytest.approx(1.0, abs=0.2)
 
 
@@ -156,13 +156,17 @@ def test_workloads_have_the_tabled_parameters(
     lengths: tuple[int, int] | None,
 ) -> None:
     """Each client of a workload sends at its rate, with its lengths, in its time."""
-    (workload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == name]
+    (workload,) = [
+        workload_row
+        for workload_row in vtc_workloads.synthetic_workloads()
+        if workload_row.name == name
+    ]
     mine = [arrival for arrival in workload.arrivals(7) if arrival.client == f"client-{client:02}"]
     begin, end = times
-    found = len([one for one in mine if begin <= one.at_s < end]) / (end - begin)
-    sizes = {(one.input_tokens, one.output_tokens) for one in mine}
+    rate_per_s = len([arrival for arrival in mine if begin <= arrival.at_s < end]) / (end - begin)
+    sizes = {(arrival.input_tokens, arrival.output_tokens) for arrival in mine}
 
-    assert found == pytest.approx(rate, rel=0.12, abs=0.02)
+    assert rate_per_s == pytest.approx(rate, rel=0.12, abs=0.02)
     if lengths is not None:
         assert {lengths} == sizes
     else:
@@ -173,15 +177,21 @@ def test_workloads_have_the_tabled_parameters(
 @pytest.mark.parametrize("name", ["overload-unknown", "overload-long-tail"])
 def test_unknown_answers_are_as_long_as_those_of_overload_on_average(name: str) -> None:
     """Clients send as in ``overload``, but the length of each answer is drawn anew."""
-    (overload,) = [one for one in vtc_workloads.synthetic_workloads() if one.name == "overload"]
-    (workload,) = [one for one in vtc_workloads.unknown_length_workloads() if one.name == name]
+    (overload,) = [
+        workload for workload in vtc_workloads.synthetic_workloads() if workload.name == "overload"
+    ]
+    (workload,) = [
+        workload for workload in vtc_workloads.unknown_length_workloads() if workload.name == name
+    ]
     known, asked = overload.arrivals(7), workload.arrivals(7)
     answers = [request.output_tokens for request in asked]
 
-    assert [one.input_tokens for one in known] == [request.input_tokens for request in asked]
-    assert [one.client for one in known] == [request.client for request in asked]
+    assert [arrival.input_tokens for arrival in known] == [
+        request.input_tokens for request in asked
+    ]
+    assert [arrival.client for arrival in known] == [request.client for request in asked]
     assert 256 == pytest.approx(sum(answers) / len(answers), rel=0.08)
-    assert 1 == len({one.output_tokens for one in known}) < 100 < len(set(answers))
+    assert 1 == len({arrival.output_tokens for arrival in known}) < 100 < len(set(answers))
     assert max(answers) <= OUTPUT_TOKENS_MAX
 
 
@@ -240,7 +250,7 @@ def test_plain_vtc_keeps_the_papers_invariant() -> None:
 def test_plain_vtc_charges_what_was_served() -> None:
     """A client that is alone ends with its prompts plus twice its answers on its counter."""
     core = VtcScheduler()
-    arrivals = [one for one in small_arrivals(20) if one.client == "c1"]
+    arrivals = [arrival for arrival in small_arrivals(20) if arrival.client == "c1"]
     policy, machine = make_policy({"c1": 1.0}), VtcNode(RATES, 20_000, 4)
     serve_requests(
         client_requests(arrivals), lambda _: core, policy=policy, machine=machine, seed=1
@@ -251,11 +261,11 @@ def test_plain_vtc_charges_what_was_served() -> None:
     } == core.counters
 
 
-def place_order(core: FirstComeScheduler, *told: events.Event) -> list[str]:
+def place_order(core: FirstComeScheduler, *events: events.Event) -> list[str]:
     """The jobs that a scheduler places, in order."""
     return [
         command.job
-        for event in told
+        for event in events
         for command in core.handle(event)
         if isinstance(command, commands.Place)
     ]
@@ -278,8 +288,8 @@ def test_vtc_takes_the_least_counter_and_charges_by_weight() -> None:
     """With one weight twice the other, the heavier gets two turns of equal jobs for one."""
     core = VtcScheduler()
     core.handle(events.PolicyChanged(0, START_AT, make_policy({"a": 2.0, "b": 1.0})))
-    told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 20)]
-    placed = place_order(core, *told, joined(9))
+    requests = [told_of(number, "ab"[number % 2], 100) for number in range(2, 20)]
+    placed = place_order(core, *requests, joined(9))
 
     assert "abaabaaba" == "".join(job[0] for job in placed)
 
@@ -299,15 +309,15 @@ def test_the_oracle_charges_answers_ahead() -> None:
     """With lengths known, a client with long answers waits from its first turn on."""
     core = VtcScheduler({"a-2": 500, "a-4": 500, "b-3": 10, "b-5": 10, "b-7": 10})
     core.handle(events.PolicyChanged(0, START_AT, make_policy({"a": 1.0, "b": 1.0})))
-    told = [told_of(number, "ba"[number % 2 == 0], 100) for number in (2, 3, 4, 5, 7)]
+    requests = [told_of(number, "ba"[number % 2 == 0], 100) for number in (2, 3, 4, 5, 7)]
 
-    assert ["a-2", "b-3", "b-5", "b-7"] == place_order(core, *told, joined(4))
+    assert ["a-2", "b-3", "b-5", "b-7"] == place_order(core, *requests, joined(4))
 
 
 def test_first_come_is_first_served() -> None:
     """The baseline without fairness serves in order of arrival."""
-    told = [told_of(number, "ab"[number % 2], 100) for number in range(2, 8)]
-    placed = place_order(FirstComeScheduler(), *told, joined(3))
+    requests = [told_of(number, "ab"[number % 2], 100) for number in range(2, 8)]
+    placed = place_order(FirstComeScheduler(), *requests, joined(3))
 
     assert ["a-2", "b-3", "a-4"] == placed
 
@@ -341,25 +351,25 @@ def test_nobody_is_owed_the_node() -> None:
 
 def test_max_min_divides_one_machine_by_weight() -> None:
     """Where all can use the same machine, it is divided by weight."""
-    found = max_min({"a": 1.0, "b": 3.0}, {"a": {"n"}, "b": {"n"}}, {"n": 8.0})
+    shares = max_min({"a": 1.0, "b": 3.0}, {"a": {"n"}, "b": {"n"}}, {"n": 8.0})
 
-    assert {"a": 2.0, "b": 6.0} == found
+    assert {"a": 2.0, "b": 6.0} == shares
 
 
 def test_max_min_gives_more_to_those_who_can_use_more() -> None:
     """One that can use a second machine leaves the crowded one to the others."""
     eligible = {"a": {"n"}, "b": {"n"}, "c": {"n", "m"}}
-    found = max_min(dict.fromkeys("abc", 1.0), eligible, {"n": 4.0, "m": 6.0})
+    shares = max_min(dict.fromkeys("abc", 1.0), eligible, {"n": 4.0, "m": 6.0})
 
-    assert {"a": 2.0, "b": 2.0, "c": 6.0} == found
+    assert {"a": 2.0, "b": 2.0, "c": 6.0} == shares
 
 
 def test_max_min_levels_where_it_can() -> None:
     """A machine that only some can use raises all, as far as work can be moved."""
     eligible = {"a": {"n"}, "b": {"n", "m"}, "c": {"m"}}
-    found = max_min(dict.fromkeys("abc", 1.0), eligible, {"n": 3.0, "m": 6.0})
+    shares = max_min(dict.fromkeys("abc", 1.0), eligible, {"n": 3.0, "m": 6.0})
 
-    assert {"a": 3.0, "b": 3.0, "c": 3.0} == {coop: round(x, 9) for coop, x in found.items()}
+    assert {"a": 3.0, "b": 3.0, "c": 3.0} == {coop: round(x, 9) for coop, x in shares.items()}
 
 
 def test_max_min_refuses_too_many() -> None:

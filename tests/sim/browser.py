@@ -66,7 +66,7 @@ async def opened(file: Path, home: Path) -> AsyncIterator[Page]:
         async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession() as session:
             port = await _port(home / "DevToolsActivePort")
             async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-                pages = [one for one in await answer.json() if one["type"] == "page"]
+                pages = [tab for tab in await answer.json() if tab["type"] == "page"]
             address = pages[0]["webSocketDebuggerUrl"]
             async with session.ws_connect(address, max_msg_size=0) as socket:
                 page = Page(socket)

@@ -1,4 +1,4 @@
-"""The engine's definition, step by step: what the closed form must come to."""
+"""A step-by-step simulation of the engine, the reference for its closed form."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from entraide_sim.hardware import Hardware
 
 @dataclass
 class StepRequest:
-    """A run asked of an engine; ``stop_at`` cancels it."""
+    """A requested run; it is cancelled at ``stop_at``."""
 
     at: float
     input_tokens: int
@@ -26,11 +26,11 @@ class StepRequest:
 
 
 class StepwiseEngine:
-    """One engine that takes every step there is."""
+    """An engine that simulates every step."""
 
     def __init__(self, hardware: Hardware, asked: list[StepRequest]) -> None:
         self.hardware = hardware
-        self.to_come = sorted(asked, key=lambda one: one.at)
+        self.to_come = sorted(asked, key=lambda run: run.at)
         self.line: list[StepRequest] = []
         self.heads: list[StepRequest] = []
         self.settles = False
@@ -54,18 +54,18 @@ class StepwiseEngine:
             since += 1
 
     def arrive(self) -> bool:
-        """Lets those in line that came by now join; tells whether any did."""
-        came = [one for one in self.to_come if one.at <= self.now]
+        """Queues the arrived runs; returns whether there were any."""
+        came = [run for run in self.to_come if run.at <= self.now]
         self.to_come = self.to_come[len(came) :]
         self.line += came
-        stopped = [one for one in self.line if one.stop_at <= self.now]
-        for one in stopped:
-            self.line.remove(one)
-            one.end_at = one.stop_at
+        stopped = [run for run in self.line if run.stop_at <= self.now]
+        for run in stopped:
+            self.line.remove(run)
+            run.end_at = run.stop_at
         return bool(came)
 
     def enter(self) -> None:
-        """Lets prompts into the next step: one, or as many as its chunk and the slots hold."""
+        """Admits prompts to the next step: one, or as many as chunk and slots hold."""
         hardware = self.hardware
         while self.line and len(self.batch) + len(self.heads) < hardware.slots:
             room = hardware.chunk_tokens - sum(head.left for head in self.heads)
@@ -76,13 +76,15 @@ class StepwiseEngine:
             self.heads.append(self.line.pop(0))
 
     def fits(self, new: StepRequest) -> bool:
-        """Plays the future, each answer as long as it may be."""
+        """Simulates the memory of all later steps with answers of maximum length."""
         wanted = [*self.batch, *self.heads, new]
         if sum(o.input_tokens + o.output_tokens_max for o in wanted) <= self.hardware.pool_tokens:
             return True
         left = {id(o): o.output_tokens_max - o.produced for o in self.batch}
-        for one in (*self.heads, new):
-            left[id(one)] = one.output_tokens_max + -(-one.left // self.hardware.chunk_tokens)
+        for prompt in (*self.heads, new):
+            left[id(prompt)] = prompt.output_tokens_max + -(
+                -prompt.left // self.hardware.chunk_tokens
+            )
         has = {id(o): o.input_tokens + o.produced for o in wanted}
         while left:
             has = {key: tokens + 1 for key, tokens in has.items()}
@@ -95,7 +97,7 @@ class StepwiseEngine:
         return True
 
     def step(self) -> bool:
-        """Takes one step; tells whether the batch changed, or settled."""
+        """Simulates one step; returns whether the batch changed, or settled."""
         hardware, count = self.hardware, len(self.batch)
         long_s = hardware.step_s(count)
         if count and self.heads:

@@ -1,4 +1,4 @@
-"""Results as a run leaves them, made by hand from a seed: what the report's tests are about."""
+"""Synthetic results from a seed, for the tests of reports."""
 
 from math import cos, pi
 
@@ -25,17 +25,17 @@ def quantiles(median_s: float, spread: float, *, seed: int) -> tuple[float, ...]
 
 
 def zone_hours(zone: str, hours: int, share: float, *, seed: int) -> ZoneHours:
-    """A zone whose load and intensity have a day's rhythm."""
+    """A zone with a daily pattern of load and intensity."""
     luck = np.random.default_rng(seed)
     rhythm = [1.1 - cos(2 * pi * ((hour - 8) % 24) / 24) for hour in range(hours)]
-    jobs = tuple(int(luck.poisson(60 * share * one)) for one in rhythm)
-    grid = tuple(float(GRIDS[zone] * (0.8 + 0.2 * one)) for one in rhythm)
+    jobs = tuple(int(luck.poisson(60 * share * weight)) for weight in rhythm)
+    grid = tuple(float(GRIDS[zone] * (0.8 + 0.2 * weight)) for weight in rhythm)
     energy = tuple(0.3 * count for count in jobs)
     return ZoneHours(
         zone=zone, intensity_g_per_kwh=grid, jobs=jobs,
         output_tokens=tuple(210 * count for count in jobs), energy_wh=energy,
         carbon_g=tuple(wh * g / 1_000 for wh, g in zip(energy, grid, strict=True)),
-        utilisation=tuple(min(1.0, 0.2 * one) for one in rhythm),
+        utilisation=tuple(min(1.0, 0.2 * weight) for weight in rhythm),
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def result(label: str = "", *, green: float = 1.0, quick: float = 1.0, cheap: fl
     energy_wh = sum(sum(column.energy_wh) for column in columns)
     carbon_g = sum(sum(column.carbon_g) for column in columns) * green
     luck = np.random.default_rng(seed)
-    due = [float(one) for one in luck.integers(5_000, 90_000, coops)]
+    due = [float(value) for value in luck.integers(5_000, 90_000, coops)]
     ttft, e2e = quantiles(0.5 * quick, 0.7, seed=seed), quantiles(6.0 * quick, 0.5, seed=seed)
     return RunResult(
         scenario="trois-provinces",

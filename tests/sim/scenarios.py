@@ -1,4 +1,4 @@
-"""Small scenarios as TOML, so that a test names only what matters."""
+"""Small scenarios as TOML for tests."""
 
 from pathlib import Path
 
@@ -61,8 +61,8 @@ def small(*changes: tuple[str, str], more: str = "", home: Path | None = None) -
 
 def text(*changes: tuple[str, str], more: str = "") -> str:
     """The text of it."""
-    found = SMALL
+    toml = SMALL
     for old, new in changes:
-        assert old in found, old
-        found = found.replace(old, new, 1)
-    return f"{found}\n{more}"
+        assert old in toml, old
+        toml = toml.replace(old, new, 1)
+    return f"{toml}\n{more}"

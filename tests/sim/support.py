@@ -1,4 +1,4 @@
-"""Small worlds with sensible values, so that a test names only what matters."""
+"""Small simulated worlds with default values for tests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -72,7 +72,7 @@ def policy(heartbeat_s: float = 60.0, **changes: Any) -> Policy:
 
 
 def grid(*zones: str, hours: int = 48) -> sim.Grid:
-    """A made-up grid."""
+    """A synthetic grid."""
     return sim.Grid(
         sim.synthetic_series(zone, ANNUAL[zone], start_at=START, hours=hours, seed=number)
         for number, zone in enumerate(zones or ZONES)
@@ -82,7 +82,7 @@ def grid(*zones: str, hours: int = 48) -> sim.Grid:
 def even_arrivals(
     rate_per_s: float, until_s: float, *, input_tokens: int = 200, output_tokens: int = 50
 ) -> list[sim.Arrival]:
-    """Evenly spaced arrivals of one client, all alike."""
+    """Evenly spaced, identical arrivals of one client."""
     lengths = sim.fixed_length(input_tokens), sim.fixed_length(output_tokens)
     client = sim.ClientSpec("c", sim.steady_rate(rate_per_s, until_s), *lengths)
     return list(sim.generate_arrivals([client], seed=1))
@@ -103,7 +103,7 @@ def mixed_arrivals(rate_per_s: float, until_s: float, *, seed: int) -> list[sim.
 
 
 class RoundRobinScheduler:
-    """A scheduler to compare with: first come, first served, to each node in turn."""
+    """A scheduler to compare with: first come first served, round robin."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
@@ -126,7 +126,7 @@ class RoundRobinScheduler:
 
 
 class SimulatedWorld:
-    """A world that has lived, with all that was told and asked."""
+    """A finished simulation with its events and commands."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class SimulatedWorld:
 
     @property
     def core(self) -> Any:
-        """What decides now: another one after each restart."""
+        """The current core; each restart replaces it."""
         return self.world.driver.core
 
     def observe(self, event: Any, asked: list[Any]) -> None:
@@ -175,4 +175,4 @@ class SimulatedWorld:
 
     def of_kind(self, kind: type) -> list[Any]:
         """The events and commands of one kind."""
-        return [one for one in (*self.events, *self.commands) if type(one) is kind]
+        return [item for item in (*self.events, *self.commands) if type(item) is kind]

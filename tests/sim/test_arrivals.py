@@ -1,4 +1,4 @@
-"""Arrivals and workloads: traces as they stand, generators true to their rates, seeds that hold."""
+"""Arrivals and workloads: traces, rates of generators, and reproducibility by seed."""
 
 from itertools import islice, pairwise
 from pathlib import Path
@@ -90,13 +90,13 @@ def test_generated_arrivals_are_seeded_and_in_order() -> None:
     assert once != other
     assert [arrival.at_s for arrival in once] == sorted(arrival.at_s for arrival in once)
     assert {"a": {7}, "b": {1, 2, 3}} == {
-        name: {one.input_tokens for one in once if one.client == name} for name in "ab"
+        name: {arrival.input_tokens for arrival in once if arrival.client == name} for name in "ab"
     }
-    assert {9} == {one.output_tokens for one in once if one.client == "b"}
+    assert {9} == {arrival.output_tokens for arrival in once if arrival.client == "b"}
 
 
 def test_one_client_more_changes_no_other() -> None:
-    """Each client has luck of its own: what one sends does not depend on who else does."""
+    """Each client has its own random stream: its arrivals do not depend on other clients."""
     alone = list(sim.generate_arrivals(clients()[:1], seed=4))
     both = [
         arrival for arrival in sim.generate_arrivals(clients(), seed=4) if arrival.client == "a"
@@ -132,7 +132,7 @@ def test_a_trace_is_read_as_it_stands(tmp_path) -> None:
 
 @pytest.mark.parametrize("line", ["x,1,1,c", "1.0,0,5,c", "1.0,5,-1,c", "-1,5,5,c", "1.0,5"])
 def test_a_bad_line_is_named(tmp_path, line) -> None:
-    """A line that is no arrival is refused with file and line."""
+    """An invalid line is refused with file and line."""
     path = azure(tmp_path, "0.0,374,44,c1", line)
 
     with pytest.raises(ValueError, match=r"trace\.csv:3: "):
@@ -162,19 +162,19 @@ def test_mooncake_brings_prefixes(tmp_path) -> None:
 
 
 def test_tiles_repeat_without_sharing_prefixes() -> None:
-    """A tiled trace repeats to the end, and one copy's prefixes are not another's."""
+    """A repeated trace lasts until the end, and its copies share no prefixes."""
     pattern = [sim.Arrival(0.0, "", 9, 9, (0, 3)), sim.Arrival(50.0, "", 9, 9, (0,))]
-    found = list(sim.repeat_trace(pattern, period_s=60.0, until_s=170.0))
+    repeated = list(sim.repeat_trace(pattern, period_s=60.0, until_s=170.0))
 
-    assert [0.0, 50.0, 60.0, 110.0, 120.0] == [one.at_s for one in found]
-    assert [(0, 3), (0,), (4, 7), (4,), (8, 11)] == [one.prefix for one in found]
+    assert [0.0, 50.0, 60.0, 110.0, 120.0] == [arrival.at_s for arrival in repeated]
+    assert [(0, 3), (0,), (4, 7), (4,), (8, 11)] == [arrival.prefix for arrival in repeated]
 
 
 def test_thinning_keeps_families_whole() -> None:
-    """Thinning keeps about the part asked for, and whole families of prefixes."""
+    """Sampling keeps about the requested part, and whole families of prefixes."""
     pattern = [sim.Arrival(float(n), "", 9, 9, (n % 100, n)) for n in range(1_000)]
     kept = list(sim.sample_trace(pattern, keep=0.3, seed=1))
-    families = {one.prefix[0] for one in kept}
+    families = {arrival.prefix[0] for arrival in kept}
 
     assert len(kept) == pytest.approx(300, abs=150)
     assert len(kept) == 10 * len(families)
@@ -192,7 +192,7 @@ def test_co_ops_share_clients_evenly() -> None:
 
 
 def test_requests_carry_the_wish() -> None:
-    """A request has its arrival's lengths and its workload's wish."""
+    """A request has its arrival's lengths and its template's values."""
     wish = sim.RequestTemplate(
         MODEL, JobClass.BATCH, deadline_s=60.0, estimate_factor=1.5, output_tokens_max=0
     )
@@ -227,9 +227,9 @@ def test_servegen_keeps_the_published_rate() -> None:
     """Clients of the published tables send as many requests as their windows say, scaled."""
     names = [f"servegen_m-small_days0-6_{what}.csv" for what in ("rates", "lengths")]
     senders = sim.read_servegen(*(TRACES / name for name in names), scale=0.000_5, until_s=86_400.0)
-    found = list(servegen.generate_servegen(senders, seed=1))
+    arrivals = list(servegen.generate_servegen(senders, seed=1))
     expected = servegen.mean_rate_per_s(senders, until_s=86_400.0)
 
-    assert len(found) / 86_400.0 == pytest.approx(expected, rel=0.1)
-    assert len(found) > 1_000
-    assert found == list(islice(servegen.generate_servegen(senders, seed=1), len(found)))
+    assert len(arrivals) / 86_400.0 == pytest.approx(expected, rel=0.1)
+    assert len(arrivals) > 1_000
+    assert arrivals == list(islice(servegen.generate_servegen(senders, seed=1), len(arrivals)))

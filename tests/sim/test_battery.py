@@ -1,4 +1,4 @@
-"""A site's battery: it makes nothing and loses nothing, and the grid comes last."""
+"""A site's battery: energy conservation, and the order surplus, battery, grid."""
 
 from math import inf
 
@@ -21,7 +21,7 @@ HOME = Battery(capacity_j=1_000.0 * WH, power_w=500.0, efficiency=0.8, floor_j=2
 
 
 def off(supply: SiteSupply, begun_j: float) -> float:
-    """What the books of a site are out by, joules."""
+    """The error of a site's energy balance, joules."""
     sums = supply.balance
     out = sums.used_j + sums.lost_j + sums.unused_j + supply.held_j - begun_j
     return sums.surplus_j + sums.grid_j - out
@@ -36,7 +36,7 @@ def off(supply: SiteSupply, begun_j: float) -> float:
     )
 )
 def test_nothing_is_made_and_nothing_lost(steps: list[tuple[float, float, float]]) -> None:
-    """At every step: surplus + grid = used + lost + given away + what is held more."""
+    """At every step: surplus + grid = used + lost + unused + change of the charge."""
     supply = SiteSupply(HOME)
     for surplus_w, draw_w, long_s in steps:
         left_s = long_s
@@ -67,7 +67,7 @@ CASES = {
 
 @pytest.mark.parametrize(("given", "wanted"), CASES.values(), ids=CASES)
 def test_where_the_watts_go(given: tuple[float, ...], wanted: tuple[float, ...]) -> None:
-    """Surplus first, then the battery, then the grid; what is left charges, then goes away."""
+    """Machines use surplus, then battery, then grid; remaining surplus charges the battery."""
     surplus_w, draw_w, held_wh = given
     supply = SiteSupply(HOME)
     supply.held_j = held_wh * WH
@@ -77,7 +77,7 @@ def test_where_the_watts_go(given: tuple[float, ...], wanted: tuple[float, ...])
 
 
 def test_its_turns_are_foreseen() -> None:
-    """It is full after what is missing over what arrives, and at its floor after what it has."""
+    """The time to full is missing energy over charge power; to empty, energy over discharge."""
     supply = SiteSupply(HOME)
     supply.allocate_power(500.0, 0.0)
     full_s = supply.time_to_limit_s()
@@ -90,26 +90,26 @@ def test_its_turns_are_foreseen() -> None:
 
 
 def home(battery: Battery | None, *, until_s: float = 1_800.0) -> sim.SiteSpec:
-    """A site whose machines have sun for half an hour."""
+    """A site with a surplus for half an hour."""
     return sim.SiteSpec("alpha", "home", ((START, 150.0), (START + until_s, 0.0)), battery=battery)
 
 
 def test_a_world_keeps_its_books_at_every_step() -> None:
-    """What engines used is what came from sun, battery and grid, and grams are the grid's part."""
+    """Engines use the energy of surplus, battery and grid; emissions are those of the grid."""
     battery = Battery(20.0 * WH, 60.0, 0.8, 2.0 * WH)
     steps = 0
 
-    def watch(lived: SimulatedWorld) -> None:
+    def watch(simulated: SimulatedWorld) -> None:
         nonlocal steps
         steps += 1
-        (site,) = [site for site in lived.world.sites if site.spec is not None]
-        site.account_energy(lived.world.driver.now)
+        (site,) = [site for site in simulated.world.sites if site.spec is not None]
+        site.account_energy(simulated.world.driver.now)
         sums = site.supply.balance
         used_j = sum(node.engine.total_j for node in site.nodes)
         assert sums.used_j == pytest.approx(used_j, rel=1e-9, abs=1e-6)
         assert abs(off(site.supply, battery.floor_j)) < 1.0
 
-    lived = SimulatedWorld(
+    simulated = SimulatedWorld(
         [node("n1", site="home", noise=0.1), node("n2", site="home")],
         mixed_arrivals(0.6, 5_400.0, seed=2),
         sites=[home(battery, until_s=3_600.0)],
@@ -117,32 +117,34 @@ def test_a_world_keeps_its_books_at_every_step() -> None:
         progress_s=5.0,
         faults=[sim.Fault(START + 4_000.0, "n2", "vanish")],
     )
-    (site,) = [site for site in lived.world.sites if site.spec is not None]
+    (site,) = [site for site in simulated.world.sites if site.spec is not None]
     sums = site.supply.balance
     hourly = [grid().intensity_at("CA-QC", START + hour * 3_600.0)[0] for hour in range(3)]
 
     assert steps > 5_000
     assert min(sums.own_j, sums.battery_j, sums.grid_j, sums.lost_j, sums.unused_j) > 0.0
     assert (
-        min(hourly) <= lived.records.column("carbon_g").sum() / sums.grid_j * 3.6e6 <= max(hourly)
+        min(hourly)
+        <= simulated.records.column("carbon_g").sum() / sums.grid_j * 3.6e6
+        <= max(hourly)
     )
 
 
 def test_nodes_say_when_it_has_something_to_give() -> None:
-    """A charged battery counts as surplus up to its power, and no more once it is at its floor."""
+    """A charged battery counts as surplus up to its power; an empty one does not."""
     battery = Battery(60.0 * WH, 40.0, 0.9, 10.0 * WH)
-    lived = SimulatedWorld(
+    simulated = SimulatedWorld(
         [node("n1", site="home")],
         even_arrivals(0.2, 9_000.0, output_tokens=150),
         sites=[home(battery)],
         progress_s=5.0,
     )
-    told = [
+    reported = [
         (event.at - START, event.energy.surplus_w)
-        for event in lived.of_kind(NodeChanged)
+        for event in simulated.of_kind(NodeChanged)
         if event.energy is not None
     ]
-    said = [watts for _, watts in told]
+    said = [watts for _, watts in reported]
 
     assert 190.0 in said
     assert 40.0 in said
@@ -151,7 +153,7 @@ def test_nodes_say_when_it_has_something_to_give() -> None:
 
 
 def test_a_part_of_a_battery_is_one() -> None:
-    """Two halves hold and give what the whole does."""
+    """Two halves have the energy and power of the whole."""
     half = scale_battery(HOME, 0.5)
 
     assert (HOME.capacity_j, HOME.power_w, HOME.floor_j) == (
@@ -170,9 +172,9 @@ def test_a_scenario_tells_where_its_energy_came_from(stored: str) -> None:
     """The result's line of a site adds up; a battery takes the place of the grid."""
     loaded = small((TARIFF, TARIFF + PANELS + stored), ("hours = 2.0", "hours = 12.0"))
     case = Case(scenario=loaded.scenario, home="", seed=1)
-    found, _ = simulate(case, clock=lambda: 0.0)
-    (line,) = found.sites
-    told = {
+    result, _ = simulate(case, clock=lambda: 0.0)
+    (line,) = result.sites
+    codes = {
         assumption.code
         for assumption in build_world(loaded.scenario, home=loaded.home, seed=1).assumptions
     }
@@ -180,18 +182,18 @@ def test_a_scenario_tells_where_its_energy_came_from(stored: str) -> None:
     assert line.surplus_wh + line.grid_wh == pytest.approx(balanced(line))
     assert line.own_wh > 0.0
     assert (line.battery_wh > 0.0) is bool(stored)
-    assert ("battery" in told) is bool(stored)
+    assert ("battery" in codes) is bool(stored)
 
 
 def balanced(line: SiteEnergy) -> float:
-    """What is on the other side of the books."""
+    """The sum of uses and losses."""
     used_wh = line.own_wh + line.battery_wh + line.grid_wh
     return used_wh + line.lost_wh + line.away_wh + line.held_wh
 
 
 def test_a_battery_makes_the_grid_emit_less() -> None:
-    """After sunset, work at a site with a charged battery emits nothing for as long as it lasts."""
-    lived = [
+    """After sunset, work at a site emits nothing while its battery lasts."""
+    simulated = [
         SimulatedWorld(
             [node("n1", zone="CA-AB", site="home")],
             even_arrivals(0.05, 5_400.0, output_tokens=100),
@@ -201,8 +203,8 @@ def test_a_battery_makes_the_grid_emit_less() -> None:
         )
         for battery in (None, Battery(100.0 * WH, 150.0, 0.9, 0.0))
     ]
-    grams = [one.records.column("carbon_g") for one in lived]
-    late = [one.records.column("asked_at") > START + 1_900.0 for one in lived]
+    grams = [run.records.column("carbon_g") for run in simulated]
+    late = [run.records.column("asked_at") > START + 1_900.0 for run in simulated]
 
     assert grams[0][late[0]].min() > 0.0
     assert grams[1].sum() < 1e-6

@@ -21,24 +21,24 @@ TRACE = ("clients = 10", 'trace = "pool.journal"\nmodel = "petit"')
 
 @pytest.fixture(scope="module")
 def life() -> list[Event]:
-    """Some thousand events of a pool with faults, owners, restarts and quotas."""
+    """About a thousand events of a pool with faults, owners, restarts and quotas."""
     return list(lives.record(3, EVENTS).pool.events)
 
 
 @pytest.fixture
 def home(tmp_path: Path, life: list[Event]) -> Path:
-    """A folder with that life as an export writes it."""
+    """A folder with that recording as an exported journal."""
     write(tmp_path / "pool.journal", *record(life))
     return tmp_path
 
 
 def asked(life: list[Event]) -> list[JobRequested]:
     """The requests after the recording began, each once."""
-    found: dict[str, JobRequested] = {}
+    requests_by_job: dict[str, JobRequested] = {}
     for event in life[BEGUN:]:
         if isinstance(event, JobRequested):
-            found.setdefault(event.facts.job, event)
-    return list(found.values())
+            requests_by_job.setdefault(event.facts.job, event)
+    return list(requests_by_job.values())
 
 
 def scenario(home: Path, life: list[Event], *, more: str = "") -> LoadedScenario:
@@ -50,7 +50,7 @@ def scenario(home: Path, life: list[Event], *, more: str = "") -> LoadedScenario
 
 
 def requests(loaded: LoadedScenario) -> list[Request]:
-    """What it asks for."""
+    """The requests of a scenario."""
     return list(build_world(loaded.scenario, home=loaded.home, seed=1).requests)
 
 
@@ -59,40 +59,46 @@ def test_recorded_requests_come_as_they_were(home: Path, life: list[Event]) -> N
     loaded = scenario(home, life)
     check_files(loaded)
     shift_s = loaded.scenario.start_at - life[BEGUN - 1].at
-    told = asked(life)
-    found = requests(loaded)
+    recorded = asked(life)
+    simulated = requests(loaded)
     used = {
         event.job: event.usage
         for event in life[BEGUN:]
         if isinstance(event, RunReported) and event.outcome is Outcome.COMPLETED
     }
     known = [
-        (one, used[event.facts.job], event.facts.choices)
-        for one, event in zip(found, told, strict=True)
+        (request, used[event.facts.job], event.facts.choices)
+        for request, event in zip(simulated, recorded, strict=True)
         if event.facts.job in used
     ]
 
     assert [
         (event.facts.coop, event.facts.project, event.facts.job_class, event.facts.data_class,
          event.facts.kind, event.facts.output_tokens_max, "petit")
-        for event in told
+        for event in recorded
     ] == [
-        (one.facts.coop, one.facts.project, one.facts.job_class, one.facts.data_class,
-         one.facts.kind, one.facts.output_tokens_max, one.facts.model)
-        for one in found
+        (request.facts.coop, request.facts.project, request.facts.job_class,
+         request.facts.data_class, request.facts.kind, request.facts.output_tokens_max,
+         request.facts.model)
+        for request in simulated
     ]  # fmt: skip
-    assert [event.at + shift_s for event in told] == pytest.approx([one.at for one in found])
+    assert [event.at + shift_s for event in recorded] == pytest.approx(
+        [request.at for request in simulated]
+    )
     assert [
         None if event.facts.deadline_at is None else event.facts.deadline_at - event.at
-        for event in told
+        for event in recorded
     ] == pytest.approx(
-        [None if one.facts.deadline_at is None else one.facts.deadline_at - one.at for one in found]
+        [
+            None if request.facts.deadline_at is None else request.facts.deadline_at - request.at
+            for request in simulated
+        ]
     )
     assert len(known) > 100
     assert all(
-        (one.input_tokens, one.output_tokens)
+        (request.input_tokens, request.output_tokens)
         == (max(1, usage.input_tokens), max(1, -(-usage.output_tokens // choices)))
-        for one, usage, choices in known
+        for request, usage, choices in known
     )
 
 
@@ -111,20 +117,25 @@ def test_a_part_can_be_kept_and_repeated(home: Path, life: list[Event]) -> None:
     part = requests(scenario(home, life, more="keep = 0.5"))
     count = len(asked(life))
 
-    assert 2 * count <= len(twice) == len({one.facts.job for one in twice})
+    assert 2 * count <= len(twice) == len({request.facts.job for request in twice})
     assert 0.3 * count < len(part) < 0.7 * count
 
 
 def test_a_scenario_lives_with_recorded_demand(home: Path, life: list[Event]) -> None:
-    """Every recorded request is asked once in the world, and is told of as recorded."""
+    """Every recorded request is simulated once, and its assumption says so."""
     loaded = scenario(home, life, more="patience_s = 600.0")
     case = Case(scenario=loaded.scenario, home=str(loaded.home), seed=1)
-    found, table = simulate(case, clock=lambda: 0.0)
-    (told,) = [assumption for assumption in found.assumptions if assumption.code == "journal"]
-    sentences = [i18n.text("sim-assumption-journal", lang, **told.values) for lang in ("fr", "en")]
+    result, table = simulate(case, clock=lambda: 0.0)
+    (journal_assumptions,) = [
+        assumption for assumption in result.assumptions if assumption.code == "journal"
+    ]
+    sentences = [
+        i18n.text("sim-assumption-journal", lang, **journal_assumptions.values)
+        for lang in ("fr", "en")
+    ]
 
-    assert len(asked(life)) == len(table["state"]) == found.summary["jobs"]
-    assert found.summary["completed"] > 0
+    assert len(asked(life)) == len(table["state"]) == result.summary["jobs"]
+    assert result.summary["completed"] > 0
     assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
 
 

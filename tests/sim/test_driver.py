@@ -1,4 +1,4 @@
-"""The driver: order, deadlines and ends of virtual time."""
+"""The driver: order of entries, deadlines and end of a run."""
 
 from math import inf
 from typing import Any
@@ -10,7 +10,7 @@ from entraide_sim.driver import Driver
 
 
 class Sleeper:
-    """Asks to be woken at given moments, and notes what it was told."""
+    """A core that asks for wake-ups at given moments and records its events."""
 
     def __init__(self, *deadlines: float) -> None:
         self.deadlines = list(deadlines)
@@ -27,12 +27,12 @@ class Sleeper:
 
 def test_same_moment_keeps_the_order() -> None:
     """What is scheduled for one moment happens in the order in which it was scheduled."""
-    driver, seen = Driver(Sleeper(), start_at=0.0), []
+    driver, order = Driver(Sleeper(), start_at=0.0), []
     for moment, name in ((5.0, "a"), (3.0, "b"), (5.0, "c"), (3.0, "d"), (1.0, "e")):
-        driver.schedule(moment, seen.append, name)
+        driver.schedule(moment, order.append, name)
     driver.run()
 
-    assert ["e", "b", "d", "a", "c"] == seen
+    assert ["e", "b", "d", "a", "c"] == order
     assert 5.0 == driver.now
 
 
@@ -49,31 +49,31 @@ def test_a_deadline_comes_before_what_is_later() -> None:
 
 def test_the_past_counts_as_now() -> None:
     """Time never goes back for something scheduled too late."""
-    driver, seen = Driver(Sleeper(), start_at=10.0), []
-    driver.schedule(12.0, lambda _: driver.schedule(3.0, lambda _: seen.append(driver.now)))
+    driver, order = Driver(Sleeper(), start_at=10.0), []
+    driver.schedule(12.0, lambda _: driver.schedule(3.0, lambda _: order.append(driver.now)))
     driver.run()
 
-    assert [12.0] == seen
+    assert [12.0] == order
 
 
 def test_an_end_leaves_the_rest_undone() -> None:
-    """``until`` still does what is due at it; ``stop`` ends after the present entry."""
-    driver, seen = Driver(Sleeper(9.0), start_at=0.0), []
+    """``until`` includes entries due at it; ``stop`` ends after the current entry."""
+    driver, order = Driver(Sleeper(9.0), start_at=0.0), []
     for moment in (1.0, 2.0, 3.0):
-        driver.schedule(moment, seen.append, moment)
+        driver.schedule(moment, order.append, moment)
     driver.run(until=2.0)
-    assert [1.0, 2.0] == seen
+    assert [1.0, 2.0] == order
     driver.run(until=2.5)
     assert 2.5 == driver.now
     driver.schedule(2.7, lambda _: driver.stop())
     driver.run()
 
-    assert [1.0, 2.0] == seen
+    assert [1.0, 2.0] == order
     assert 2.7 == driver.now
 
 
 def test_a_core_that_never_rests_is_stopped() -> None:
-    """A core that wants to be woken at one moment without end is told off."""
+    """A core that asks endlessly for wake-ups at one moment fails an assertion."""
 
     class Broken(Sleeper):
         def next_deadline(self) -> float:

@@ -1,4 +1,4 @@
-"""The sun, batteries, catalogue and owners of a scenario."""
+"""Solar power, catalogue, surplus and owners of a scenario."""
 
 import datetime as dt
 from math import asin, degrees
@@ -58,7 +58,7 @@ def test_panels_give_what_a_year_in_montreal_gives() -> None:
 
 
 def test_clouds_let_through_what_they_should_on_average() -> None:
-    """Luck about the mean, the same for the same seed."""
+    """Random clearness has the given mean, and is the same for the same seed."""
     sky = solar_power.cloud_clearness(20_000, clearness=0.6, seed=1, number=0)
 
     assert 0.6 == pytest.approx(sum(sky) / len(sky), abs=0.02)
@@ -98,18 +98,18 @@ def test_every_figure_of_the_catalogue_has_a_source() -> None:
 def test_a_larger_model_is_slower_in_proportion() -> None:
     """Prompts by parameters, answers by the bytes that are read."""
     device = catalogue.devices()["mac-mini-m4"]
-    one, two = (
+    reference, two = (
         catalogue.estimate_rates(device, ModelFootprint()),
         catalogue.estimate_rates(device, ModelFootprint(16.06, 9.84, 9.84)),
     )
 
-    assert 2.0 == pytest.approx(one.prefill_tokens_per_s / two.prefill_tokens_per_s)
-    assert 2.0 == pytest.approx(two.tpot_base_s / one.tpot_base_s)
-    assert 1 / 18.7 == pytest.approx(one.tpot_base_s + one.tpot_per_sequence_s)
+    assert 2.0 == pytest.approx(reference.prefill_tokens_per_s / two.prefill_tokens_per_s)
+    assert 2.0 == pytest.approx(two.tpot_base_s / reference.tpot_base_s)
+    assert 1 / 18.7 == pytest.approx(reference.tpot_base_s + reference.tpot_per_sequence_s)
 
 
 def visits(**changes: object) -> list[owner_presence.Fault]:
-    """A week of one owner's doings."""
+    """The faults of one owner's week."""
     values = {
         "pattern": "office", "start_at": MONDAY, "until": MONDAY + 7 * 24 * HOUR_S,
         "zone": CLOCK, "seed": 1, "number": 0,
@@ -135,14 +135,14 @@ def test_hours_bind_on_the_local_clock() -> None:
     """A machine lent at night works from six in the evening to eight, in local time."""
     hours = (parse_hours("18:00-08:00"),)
     terms = OwnerTerms(hours=hours, present=PresencePolicy.ALL, settle_s=0.0)
-    told = visits(pattern="never", terms=terms)
-    local = [dt.datetime.fromtimestamp(fault.at, CLOCK).strftime("%H:%M") for fault in told]
+    faults = visits(pattern="never", terms=terms)
+    local = [dt.datetime.fromtimestamp(fault.at, CLOCK).strftime("%H:%M") for fault in faults]
 
     assert {("refuse", "08:00"), ("give_back", "08:00"), ("take", "18:00")} == {
-        (fault.kind, at) for fault, at in zip(told, local, strict=True)
+        (fault.kind, at) for fault, at in zip(faults, local, strict=True)
     }
 
 
 def test_nobody_there_and_no_hours_leave_a_machine_alone() -> None:
-    """Such an owner is never heard of."""
+    """Such an owner causes no faults."""
     assert [] == visits(pattern="never")

@@ -1,4 +1,4 @@
-"""The engine: its closed form against its definition step by step, and its formulae."""
+"""The engine: its closed form against a step-by-step simulation, and its formulas."""
 
 from heapq import heappop, heappush
 from math import inf, isclose
@@ -18,7 +18,7 @@ EXTRA_W = 100.0
 
 
 def hardware(**changes: object) -> Hardware:
-    """An engine with uneven times, so that no two moments coincide by chance."""
+    """An engine with uneven times, so that no two moments coincide."""
     rates = changes.pop("rates", Rates(1_931.7, 0.020_113, 0.002_171, Basis.MEASURED))
     slots = changes.pop("slots", 4)
     curve = changes.pop("curve", FLAT)
@@ -35,7 +35,7 @@ def hardware(**changes: object) -> Hardware:
 
 
 def live(engine: Engine, asked: list[StepRequest], *, g_per_j: float = 1.0) -> list[Run]:
-    """Drives an engine through what is asked of it; returns the runs as they ended."""
+    """Runs an engine with requests; returns the ended runs."""
     heap: list[tuple[float, int, str, int]] = []
     for number, request in enumerate(asked):
         heappush(heap, (request.at, number, "add", number))
@@ -68,7 +68,7 @@ def live(engine: Engine, asked: list[StepRequest], *, g_per_j: float = 1.0) -> l
 
 
 class Outcome:
-    """Where the end of a run is kept."""
+    """The end of a run."""
 
     end_at = 0.0
 
@@ -76,12 +76,12 @@ class Outcome:
 @st.composite
 def asks(draw: st.DrawFn) -> list[StepRequest]:
     """Some runs, close together, some of them cancelled."""
-    found, at = [], 0
+    requests, at = [], 0
     for _ in range(draw(st.integers(1, 8))):
         at += draw(st.integers(0, 400))
         output = draw(st.integers(1, 40))
         stop = draw(st.none() | st.integers(1, 600))
-        found.append(
+        requests.append(
             StepRequest(
                 at * TICK_S,
                 draw(st.integers(1, 300)),
@@ -90,7 +90,7 @@ def asks(draw: st.DrawFn) -> list[StepRequest]:
                 inf if stop is None else (at + stop) * TICK_S + TICK_S / 3,
             )
         )
-    return found
+    return requests
 
 
 # Ways in which engines differ beside their size.
@@ -111,7 +111,7 @@ WAYS = st.fixed_dictionaries(
 def test_closed_form_is_step_by_step(
     asked: list[StepRequest], slots: int, pool: int, ways: dict[str, object]
 ) -> None:
-    """Each run goes as the step-by-step engine says: moments, tokens, energy."""
+    """Each run has the moments, tokens and energy of the step-by-step engine."""
     parts = hardware(slots=slots, pool_tokens=pool, **ways)
     copies = [
         StepRequest(
@@ -207,7 +207,7 @@ def test_a_sleeping_machine_wakes_first() -> None:
 
 
 def engine_use(run: Run) -> tuple[float, float, float]:
-    """What a run has used, by kind."""
+    """Energy of a run, by kind."""
     return run.prefill_j, run.decode_j, run.wake_j
 
 

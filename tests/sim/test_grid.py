@@ -1,4 +1,4 @@
-"""The grid: series and forecasts as files have them, or made up; gaps are refused."""
+"""The grid: series and forecasts from files, synthetic ones, and refused gaps."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -29,10 +29,12 @@ def test_a_series_is_read_by_hour(tmp_path) -> None:
         "2023-01-16T02:00:00Z,12,22",
     )
     lifecycle = "ci_lifecycle_g_per_kwh"
-    found = sim.read_series(path, zone="CA-QC", lifecycle_column=lifecycle, start_at=START, hours=2)
-    grid = sim.Grid([found])
+    series_read = sim.read_series(
+        path, zone="CA-QC", lifecycle_column=lifecycle, start_at=START, hours=2
+    )
+    grid = sim.Grid([series_read])
 
-    assert sim.IntensitySeries("CA-QC", START, (10.0, 11.0), (20.0, 21.0)) == found
+    assert sim.IntensitySeries("CA-QC", START, (10.0, 11.0), (20.0, 21.0)) == series_read
     assert (11.0, 21.0) == grid.intensity_at("CA-QC", START + 3_600.0)
     with pytest.raises(ValueError, match="no hour for 2023-01-16T02"):
         grid.intensity_at("CA-QC", START + 7_200.0)
@@ -82,7 +84,7 @@ def test_forecasts_are_read_by_issue(tmp_path) -> None:
 
 
 def test_a_profile_has_its_average_and_its_rhythm() -> None:
-    """A made-up year has the average asked for, is dearer in the evening and in January."""
+    """A synthetic year has the given average, and is higher in the evening and in January."""
     year = sim.synthetic_series("CA-ON", 40.0, start_at=START - 15 * 86_400.0, hours=8_760, seed=1)
     values = np.array(year.direct).reshape(365, 24)
 
@@ -94,14 +96,14 @@ def test_a_profile_has_its_average_and_its_rhythm() -> None:
 
 
 def test_a_made_up_forecast_gets_worse_with_its_lead() -> None:
-    """Forecasts are issued daily at 0 h, know the present hour, and miss more the later."""
+    """Forecasts are issued daily at 0 h, are exact now, and have errors that grow with the lead."""
     year = sim.synthetic_series("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
     issues = sim.synthetic_forecasts(year, error_per_day=0.2, seed=3)
     full = [issued for issued in issues if len(issued.direct) == 96]
     errors = []
-    for one in full:
-        begin = year.hour_index(one.start_at)
-        errors.append(np.array(one.direct) / year.direct[begin : begin + 96] - 1.0)
+    for issue in full:
+        begin = year.hour_index(issue.start_at)
+        errors.append(np.array(issue.direct) / year.direct[begin : begin + 96] - 1.0)
     spread = np.std(errors, axis=0)
 
     assert {0.0} == {issued.issued_at % 86_400.0 for issued in issues}

@@ -1,4 +1,4 @@
-"""Machines that load models at the pool's word, in a world with the pool's own core."""
+"""Machines that load models on command, with the pool's own core."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ QUICK = ModelTerms(unload_idle_s=60.0, residence_s=30.0)
 
 
 def offer(model: str, memory_gb: int) -> Loadable:
-    """What a machine says of a model that it could load."""
+    """A loadable model of a machine's card."""
     return Loadable(model, "unknown", "sim/1", 4_096, 4, (), memory_gb * GB, 0, 20.0)
 
 
@@ -47,7 +47,7 @@ def loadable_node(name: str = "n1", *, room_gb: int = 8, loaded: tuple[str, ...]
 
 
 class Watched:
-    """A world that ran: its jobs, and what was loaded and unloaded when."""
+    """A finished simulation: its jobs, and the moments of loads and unloads."""
 
     def __init__(self, nodes: list[Any], asked: list[Any], **changes: Any) -> None:
         self.jobs: list[Job] = []
@@ -76,12 +76,12 @@ class Watched:
 
 def arriving(*asked: tuple[float, str]) -> list[Any]:
     """Requests at these seconds, for these models."""
-    found = []
+    requests = []
     for number, (at_s, model) in enumerate(asked):
-        one = sim.Arrival(at_s, "c", 200, 50)
+        arrival = sim.Arrival(at_s, "c", 200, 50)
         wish, name = RequestTemplate(model=model), f"j{number}"
-        found += make_requests([one], wish, start_at=START, coops=("alpha",), name=name)
-    return found
+        requests += make_requests([arrival], wish, start_at=START, coops=("alpha",), name=name)
+    return requests
 
 
 def test_a_model_is_loaded_when_it_is_asked_for() -> None:
@@ -96,7 +96,7 @@ def test_a_model_is_loaded_when_it_is_asked_for() -> None:
 
 
 def test_room_is_made_for_another_model() -> None:
-    """Where both do not fit, the first goes when it has had its time, and comes back when asked."""
+    """If two models do not fit, the first is unloaded in time, and loaded again on demand."""
     asked = arriving((1.0, "small"), (120.0, "large"), (121.0, "large"), (300.0, "small"))
     watched = Watched([loadable_node()], asked)
 
@@ -126,7 +126,7 @@ def test_two_models_on_one_machine_share_it() -> None:
 
 
 def test_a_machine_whose_owner_is_back_says_no() -> None:
-    """A load that reaches a machine as its owner returns fails, and is done once they leave."""
+    """A load command during the owner's presence fails, and succeeds after the owner leaves."""
     faults = [Fault(START + 1.005, "n1", "refuse"), Fault(START + 90.0, "n1", "take")]
     watched = Watched([loadable_node()], arriving((1.0, "small")), faults=faults)
 
@@ -136,7 +136,7 @@ def test_a_machine_whose_owner_is_back_says_no() -> None:
 
 
 def test_a_machine_that_vanishes_comes_back_without_what_it_had_loaded() -> None:
-    """What the pool had loaded is gone with the machine's life, and is loaded anew."""
+    """After a crash, models that the pool had loaded are loaded again."""
     faults = [Fault(START + 50.0, "n1", "vanish"), Fault(START + 60.0, "n1", "return")]
     asked = arriving((1.0, "small"), (900.0, "small"))
     watched = Watched([loadable_node()], asked, faults=faults)

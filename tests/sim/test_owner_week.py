@@ -1,4 +1,4 @@
-"""A week in which owners come and go two hundred times while their machines are at work."""
+"""A week with two hundred owner visits while the machines serve the pool."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -27,20 +27,20 @@ STEP_S = 0.5  # a step of the engine with every slot taken, and the way to the p
 
 
 def visits(number: int) -> list[tuple[float, float]]:
-    """When an owner is there: fifty times in the week, for minutes or hours, at any time of day."""
+    """Fifty visits of an owner in the week, of minutes or hours, at any time of day."""
     luck = np.random.default_rng([7, number])
     spare_s = WEEK - VISITS * 2 * HOUR
     gaps = luck.dirichlet(np.ones(VISITS + 1)) * (spare_s - VISITS * 20 * MINUTE) + 20 * MINUTE
-    found, at = [], START
+    week_visits, at = [], START
     for gap in gaps[:VISITS]:
         begin = at + float(gap)
         at = begin + float(luck.uniform(0.2 * MINUTE, 2 * HOUR))
-        found.append((begin, at))
-    return found
+        week_visits.append((begin, at))
+    return week_visits
 
 
 class Week:
-    """The week, with what clients and owners saw of it."""
+    """The simulated week, with the jobs' ends and the visits."""
 
     def __init__(self) -> None:
         self.ended: list[Job] = []
@@ -75,9 +75,11 @@ class Week:
         client = sim.ClientSpec("c", sim.steady_rate(0.04, WEEK - HOUR, family="poisson"), *lengths)
         wish = sim.RequestTemplate(MODEL)
         arrivals = sim.generate_arrivals([client], seed=11)
-        for turn, one in enumerate(sim.make_requests(arrivals, wish, start_at=START, coops=COOPS)):
-            facts = msgspec.structs.replace(one.facts, stream=turn % 2 == 0)
-            yield msgspec.structs.replace(one, facts=facts)
+        for turn, request in enumerate(
+            sim.make_requests(arrivals, wish, start_at=START, coops=COOPS)
+        ):
+            facts = msgspec.structs.replace(request.facts, stream=turn % 2 == 0)
+            yield msgspec.structs.replace(request, facts=facts)
 
     def _see(self, event: object, _: object) -> None:
         if isinstance(event, RunReported):
@@ -89,7 +91,7 @@ class Week:
 
     def overtime_s(self) -> list[float]:
         """For each time an owner came back: from then to the last run that was still reported."""
-        found = []
+        overtimes_s = []
         for name, turns in self.turns.items():
             mine = [report.at for report in self.reports if report.node == name]
             for number, (at, accepting) in enumerate(turns):
@@ -97,18 +99,18 @@ class Week:
                     continue
                 until = turns[number + 1][0] if number + 1 < len(turns) else np.inf
                 late = [report_at - at for report_at in mine if at < report_at <= until]
-                found.append(max(late, default=0.0))
-        return found
+                overtimes_s.append(max(late, default=0.0))
+        return overtimes_s
 
 
 @cache
 def week() -> Week:
-    """The week, lived once."""
+    """The week, simulated once."""
     return Week()
 
 
 def test_owners_come_back_two_hundred_times_under_load() -> None:
-    """Each visit takes its machine out of work once, most of them while it runs something."""
+    """Each visit stops its machine once, most of them during runs."""
     lived = week()
     refusals = [fault for fault in lived.faults if fault.kind == "refuse"]
     busy = [late for late in lived.overtime_s() if late > 0.0]

@@ -24,9 +24,9 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # by any system: loopback only
     before = set(psutil.Process().children(recursive=True))
-    found = _started()
-    yield found
-    found.shutdown()
+    started = _started()
+    yield started
+    started.shutdown()
     _end(set(psutil.Process().children(recursive=True)) - before)
 
 
@@ -64,14 +64,14 @@ def test_all_results_arrive_though_a_node_is_lost(cluster: Any, tmp_path: Path) 
     cases = [
         Case(scenario=loaded.scenario, home=str(loaded.home), seed=seed) for seed in range(RUNS)
     ]
-    found = {}
+    outcomes = {}
     with SweepRunner(keep=tmp_path, ray=cluster.address) as sweep:
         for number, outcome in sweep(cases):
-            found[number] = outcome.result
-            if len(found) == KILLED_AFTER:
+            outcomes[number] = outcome.result
+            if len(outcomes) == KILLED_AFTER:
                 cluster.remove_node(second, allow_graceful=False)
     here = run_task(CaseTask(cases[-1])).result
 
-    assert list(range(RUNS)) == sorted(found)
-    assert list(range(RUNS)) == [found[number].seed for number in range(RUNS)]
-    assert here.summary | {"wall_s": 0.0} == found[RUNS - 1].summary | {"wall_s": 0.0}
+    assert list(range(RUNS)) == sorted(outcomes)
+    assert list(range(RUNS)) == [outcomes[number].seed for number in range(RUNS)]
+    assert here.summary | {"wall_s": 0.0} == outcomes[RUNS - 1].summary | {"wall_s": 0.0}

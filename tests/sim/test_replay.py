@@ -193,18 +193,18 @@ def test_each_recorded_job_is_over_in_both_lives(
 ) -> None:
     """No job is lost or made under either policy: as many are over as were asked for."""
     path = write(tmp_path / "pool.journal", *record(simple(life)))
-    found = compared(path, proposed)
+    comparison = compared(path, proposed)
     head, lines = recording.read_head(path), list(recording.read_events(path))
     begun = set(snapshot.read(head.core).jobs)
     asked = {event.facts.job for event in lines if isinstance(event, JobRequested)}
-    everybody = found.coops[0]
+    everybody = comparison.coops[0]
 
-    assert found.unfinished_at_start == len(begun)
+    assert comparison.unfinished_at_start == len(begun)
     for row in (everybody.old, everybody.proposed):
         ends = row.completed + row.refused + row.failed + row.cancelled + row.waiting
         assert len(asked | begun) == row.jobs == ends
     for name in ("jobs", "completed", "refused", "output_tokens", "energy_wh"):
-        parts = [getattr(coop.proposed, name) for coop in found.coops[1:]]
+        parts = [getattr(coop.proposed, name) for coop in comparison.coops[1:]]
         assert getattr(everybody.proposed, name) == pytest.approx(sum(parts))
 
 

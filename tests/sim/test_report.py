@@ -1,4 +1,4 @@
-"""The report: the same bytes, nothing from elsewhere, two whole languages, and right numbers."""
+"""The report: reproducible, self-contained, complete in both languages, with right numbers."""
 
 import os
 import re
@@ -153,7 +153,7 @@ def test_the_answer_is_three_sentences(folder) -> None:
 
 
 def test_a_comparison_says_who_does_best_in_what(folder) -> None:
-    """Who is best in two things is named once; what already is there costs electricity alone."""
+    """The best option on two axes is named once; owned hardware costs only electricity."""
     _, reader = read(folder, "compare")
     owned = msgspec.structs.replace(
         result(), summary={**result().summary, "cost_cad": {"energy": 1.0, "hardware": 0.0,
@@ -199,16 +199,16 @@ def test_the_same_results_give_the_same_bytes(tmp_path) -> None:
 
 def test_how_long_it_took_is_not_in_it(tmp_path) -> None:
     """Wall time, the one number that differs between equal runs, changes no byte."""
-    one = result(zones=1, hours=3)
-    write_report(tmp_path / "one.html", [one])
-    other = msgspec.structs.replace(one, summary={**one.summary, "wall_s": 99.0})
+    first = result(zones=1, hours=3)
+    write_report(tmp_path / "one.html", [first])
+    other = msgspec.structs.replace(first, summary={**first.summary, "wall_s": 99.0})
     write_report(tmp_path / "other.html", [other])
 
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "other.html").read_bytes()
 
 
 def test_names_are_somebody_elses_text(tmp_path) -> None:
-    """What stands in a scenario's names is shown, never obeyed, in text and in pictures."""
+    """Markup in a scenario's names is shown as text, in sentences and charts."""
     name = "<script>alert('$x^2$')</script>"
     coops = (CoopShare(name, 1, 0, 5.0, 9.0, 1.0, 0.0), CoopShare("b", 1, 0, 5.0, 5.0, 1.0, 0.0))
     write_report(tmp_path / "r.html", [
@@ -224,7 +224,7 @@ def test_names_are_somebody_elses_text(tmp_path) -> None:
 
 
 def test_a_run_without_an_answer_says_so(tmp_path) -> None:
-    """A run in which nothing was completed has a report: no number is made up."""
+    """A run without completed jobs has a report without invented numbers."""
     nothing: dict[str, None] = dict.fromkeys(("p50", "p95", "p99"))
     summary = {
         "jobs": 40, "completed": 0, "rejected": 40, "failed": 0, "ttft_s": nothing,
@@ -237,10 +237,10 @@ def test_a_run_without_an_answer_says_so(tmp_path) -> None:
                   start_at=1.7e9, hours=0, summary=summary)  # fmt: skip
     write_report(tmp_path / "one.html", [bare])
     write_report(tmp_path / "two.html", [bare, bare])
-    _, one = read(tmp_path, "one")
+    _, single = read(tmp_path, "one")
     _, two = read(tmp_path, "two")
 
-    assert "None of the 40 requests was completed" in one.said("en")
+    assert "None of the 40 requests was completed" in single.said("en")
     assert "None of the 2 options produced an answer." in two.texts["en"]
 
 
@@ -254,12 +254,12 @@ def test_no_report_of_nothing(tmp_path, results, chosen) -> None:
 
 
 def test_what_nothing_beats() -> None:
-    """A result is beaten by one as good in delay, grams and dollars and better in one of them."""
+    """A result is not Pareto-optimal if another is as good on all axes and better on one."""
     assert [False, True, True, True, False] == report_data.pareto_optimal(CHOICES)
 
 
 def test_who_leads() -> None:
-    """The greenest leads among those that keep about as many promises as the best."""
+    """The greenest is recommended among those with about the best SLO attainment."""
     green = result("green", green=0.1)
     careless = msgspec.structs.replace(green, summary={**green.summary, "slo_attainment": 0.9})
 
@@ -271,11 +271,11 @@ def test_who_leads() -> None:
 
 def test_hours_are_those_of_the_readers() -> None:
     """A run folds into the local hours of the day: the same hour of each day is averaged."""
-    one = result(hours=48, zones=1)
-    day = report_data.day_profile(one)
-    jobs = one.zones[0].jobs
+    two_days = result(hours=48, zones=1)
+    day = report_data.day_profile(two_days)
+    jobs = two_days.zones[0].jobs
 
-    longer = report_data.day_profile(msgspec.structs.replace(one, hours=55))
+    longer = report_data.day_profile(msgspec.structs.replace(two_days, hours=55))
 
     assert tuple(range(24)) == day.hours
     assert day == longer  # the third day had only begun
@@ -283,7 +283,7 @@ def test_hours_are_those_of_the_readers() -> None:
 
 
 def test_many_coops_show_those_off_their_due() -> None:
-    """Of many co-ops those furthest from their due are drawn, whoever was short among them."""
+    """Of many co-ops those furthest from their due are drawn."""
     shown = report_data.coops_shown(result(coops=40))
 
     assert report_data.COOPS_MAX == len(shown)
@@ -309,10 +309,10 @@ NUMBERS = {
 
 @pytest.mark.parametrize("case", NUMBERS)
 def test_numbers_have_units(case) -> None:
-    """Numbers are told with their unit, as each language writes them."""
-    told, expected = NUMBERS[case]
+    """Numbers have their unit, in the style of each language."""
+    shown, expected = NUMBERS[case]
 
-    assert expected == told
+    assert expected == shown
 
 
 @pytest.mark.needs("chromium|google-chrome")
@@ -345,14 +345,14 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
 
 
 def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
-    """Mishaps, own generation and the scenario's story stand in both languages."""
-    told = msgspec.structs.replace(
+    """Faults, own generation and the scenario's description are in both languages."""
+    run = msgspec.structs.replace(
         result(),
         about={"fr": "Une tempête.", "en": "A storm."},
         sites=(SiteEnergy("Gaspé", "CA-QC", 9_000.0, 400.0, 50.0, 70.0, 5.0, 8_500.0, 45.0, True),),
         mishaps=(FaultImpact("vanish", START_AT + 3_600.0, None, 4, 120, 118, 0.97, 1.4),),
     )
-    write_report(tmp_path / "report.html", [told])
+    write_report(tmp_path / "report.html", [run])
     read = Reader((tmp_path / "report.html").read_text("utf-8"))
 
     for lang, words_told in {
@@ -366,7 +366,7 @@ def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:
 
 
 def test_a_battery_has_columns_only_where_there_is_one(tmp_path: Path) -> None:
-    """A site without a battery is told without one."""
+    """A site without a battery has no battery columns."""
     site = SiteEnergy("Gaspé", "CA-QC", 9_000.0, 400.0, 0.0, 70.0, 0.0, 8_600.0, 0.0, False)
     write_report(tmp_path / "report.html", [msgspec.structs.replace(result(), sites=(site,))])
     read = Reader((tmp_path / "report.html").read_text("utf-8"))
@@ -391,7 +391,7 @@ def test_own_generation_explains_where_tokens_came_from() -> None:
 
 
 def test_alternatives_are_called_by_their_titles() -> None:
-    """A part of a label with a title is told by it, in the reader's language."""
+    """A part of a label with a title is shown by its title, in the reader's language."""
     named = msgspec.structs.replace(
         result("gpu · greenest"), names={"gpu": {"fr": "Une carte", "en": "A card"}}
     )

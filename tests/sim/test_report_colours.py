@@ -1,4 +1,4 @@
-"""The report's colours: they stand out from the paper, and nobody takes one for another."""
+"""The report's colours: contrast with the paper, and distinguishable series."""
 
 import re
 
@@ -18,9 +18,9 @@ def linear(colour: str) -> list[float]:
     return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(first: str, other: str) -> float:
     """Contrast of two colours, 1 to 21 (WCAG 2.2)."""
-    low, high = sorted((luminance(one), luminance(other)))
+    low, high = sorted((luminance(first), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -37,14 +37,14 @@ SIGHTS = {
 
 
 def lab(colour: str, sight: str) -> list[float]:
-    """A colour in Oklab as somebody sees it (Ottosson 2020)."""
-    seen = [
+    """A colour in Oklab for a kind of colour vision (Ottosson 2020)."""
+    perceived = [
         min(1.0, max(0.0, sum(a * b for a, b in zip(row, linear(colour), strict=True))))
         for row in SIGHTS[sight]
     ]
     mixed = ((0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
              (0.0883024619, 0.2817188376, 0.6299787005))  # fmt: skip
-    cones = [sum(a * b for a, b in zip(row, seen, strict=True)) ** (1 / 3) for row in mixed]
+    cones = [sum(a * b for a, b in zip(row, perceived, strict=True)) ** (1 / 3) for row in mixed]
     out = ((0.2104542553, 0.7936177850, -0.0040720468), (1.9779984951, -2.4285922050, 0.4505937099),
            (0.0259040371, 0.7827717662, -0.8086757660))  # fmt: skip
     return [sum(a * b for a, b in zip(row, cones, strict=True)) for row in out]
@@ -54,8 +54,8 @@ def themes() -> dict[str, dict[str, str]]:
     """The colours of the style sheet: on paper and in the light, and in the dark."""
     style = (ROOT / "sim/entraide_sim/report/page.css").read_text("utf-8")
     blocks = re.findall(r":root \{(.*?)\}", style, re.S)
-    found = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in blocks]
-    return dict(zip(("light", "dark"), found, strict=True))
+    colours = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in blocks]
+    return dict(zip(("light", "dark"), colours, strict=True))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -75,11 +75,11 @@ def test_colours_stand_out(theme) -> None:
 @pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_colours_are_told_apart(theme, sight) -> None:
-    """No two series look alike to anybody; line styles and marks tell them apart besides."""
+    """All pairs of series differ for every colour vision, and by line styles and marks."""
     held = themes()[theme]
-    seen = [lab(held[f"c{at}"], sight) for at in range(6)]
+    perceived = [lab(held[f"c{at}"], sight) for at in range(6)]
     apart = {
-        (a, b): sum((x - y) ** 2 for x, y in zip(seen[a], seen[b], strict=True)) ** 0.5
+        (a, b): sum((x - y) ** 2 for x, y in zip(perceived[a], perceived[b], strict=True)) ** 0.5
         for a in range(6)
         for b in range(a)
     }

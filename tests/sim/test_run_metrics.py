@@ -1,4 +1,4 @@
-"""What a run of a scenario comes to: the same for the same seed, and conserved."""
+"""Metrics of a run: reproducible by seed, and consistent sums."""
 
 import json
 
@@ -43,14 +43,14 @@ def test_a_summary_has_its_keys() -> None:
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
     """Two runs differ in nothing; another seed in something."""
-    one, other, third = (json.dumps(lived(seed=seed)[0].summary) for seed in (1, 1, 2))
+    first, other, third = (json.dumps(lived(seed=seed)[0].summary) for seed in (1, 1, 2))
 
-    assert one == other
-    assert one != third
+    assert first == other
+    assert first != third
 
 
 def test_hours_zones_and_groups_add_up_to_the_whole() -> None:
-    """Energy, grams, jobs and tokens are the same however they are cut."""
+    """Energy, emissions, jobs and tokens have the same sums in each breakdown."""
     result, table = lived()
     summary = result.summary
     zones, groups = result.zones, result.fleet
@@ -72,7 +72,7 @@ def test_what_members_receive_others_give() -> None:
 
 
 def test_energy_is_paid_at_the_tariff_where_it_was_used() -> None:
-    """Dollars are each site's kilowatt-hours at its own tariff."""
+    """The energy cost is each site's kilowatt-hours at its own tariff."""
     result, _ = lived()
     tariffs = {site.zone: tariff_cad_per_kwh(site) for site in small().scenario.sites}
     due = sum(sum(zone.energy_wh) / 1_000.0 * tariffs[zone.zone] for zone in result.zones)
@@ -82,7 +82,7 @@ def test_energy_is_paid_at_the_tariff_where_it_was_used() -> None:
 
 
 def test_machines_bought_for_the_pool_count_at_rest_too() -> None:
-    """Their rest is idle power for as long as requests come; their price is spread over life."""
+    """Idle power counts for as long as requests arrive; the price is spread over the life."""
     bought = 'count = 2\ndedicated = true\nprice_cad = 900.0\nlife_years = 3.0\ncoop = "alpha"'
     plain, _ = lived()
     result, _ = lived(('count = 2\ncoop = "alpha"', bought))
@@ -137,14 +137,14 @@ DUES = {
 
 @pytest.mark.parametrize("case", DUES)
 def test_dues_are_weighted_max_min(case: str) -> None:
-    """Nobody gets more than it asked; what is left is dealt by weight."""
+    """No co-op gets more than its demand; the rest is divided by weight."""
     demands, weights, served, expected = DUES[case]
 
     assert expected == fairness.max_min_shares(demands, weights, served)
 
 
 def backlog(first: list[float], second: list[float]) -> dict[str, np.ndarray]:
-    """Jobs of two co-ops that all wait from the beginning, by when they are placed."""
+    """Jobs of two co-ops, all queued from the start, by placement time."""
     placed = np.array([*first, *second])
     count = len(placed)
     return {
@@ -173,12 +173,12 @@ def test_gaps_are_measured_while_both_wait() -> None:
 
 @pytest.mark.parametrize("name", ["quartier", "trois-provinces", "gpu-ou-minis"])
 def test_every_assumption_has_its_sentence(name: str) -> None:
-    """What a result rests on can be told in both languages, without holes."""
+    """Every assumption has a complete sentence in both languages."""
     loaded = load_scenario(name)
-    told = build_world(loaded.scenario, home=loaded.home, seed=1).assumptions
+    assumptions = build_world(loaded.scenario, home=loaded.home, seed=1).assumptions
     sentences = [
         i18n.text(f"sim-assumption-{event.code}", lang, **event.values)
-        for event in told
+        for event in assumptions
         for lang in ("fr", "en")
     ]
 
@@ -188,13 +188,13 @@ def test_every_assumption_has_its_sentence(name: str) -> None:
 
 
 def test_mishaps_are_told_with_how_requests_fared() -> None:
-    """A mishap's line counts its machines and the requests that came while it lasted."""
+    """A fault's line counts its machines and the requests that arrived while it lasted."""
     loaded = small(
         more='[[faults.vanish]]\nat_h = 0.5\nuntil_h = 1.0\nzone = "CA-AB"\npart = 0.5\n'
         "[[faults.restart]]\nat_h = 1.5\n"
     )
-    found, table = simulate(Case(scenario=loaded.scenario, home="", seed=1), clock=lambda: 0.0)
-    vanished, restarted = found.mishaps
+    result, table = simulate(Case(scenario=loaded.scenario, home="", seed=1), clock=lambda: 0.0)
+    vanished, restarted = result.mishaps
     meanwhile = (table["asked_at"] >= vanished.at) & (table["asked_at"] < vanished.at + 1_800.0)
 
     assert ("vanish", 1, 1_800.0) == (

@@ -1,4 +1,4 @@
-"""Scenarios: what may stand in one, and how what is wrong is told."""
+"""Scenarios: allowed values, and errors with file, line and key."""
 
 import re
 from collections.abc import Callable
@@ -129,7 +129,7 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
 
 
 def refusal(source: Callable[[], object]) -> RequestError:
-    """The error that a source is refused with."""
+    """The error of an invalid scenario."""
     with pytest.raises(RequestError) as caught:
         source()
     return caught.value
@@ -179,7 +179,7 @@ def test_the_shipped_scenarios_are_these() -> None:
     [("quartier", 5), ("trois-provinces", 14), ("province", 1_000), ("gpu-ou-minis", 1)],
 )
 def test_shipped_fleets_are_as_large_as_their_names_say(name: str, count: int) -> None:
-    """A scenario has the machines that it promises."""
+    """A scenario has as many machines as its name says."""
     assert count == len(build_machines(load_scenario(name).scenario))
 
 
@@ -225,7 +225,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_a_bad_series_is_refused(case: str, tmp_path: Path) -> None:
-    """What is wrong with a series has its code, and a sentence in both languages."""
+    """Each problem of a series has a code, and a sentence in both languages."""
     content, fault = BAD_FILES[case]
     (tmp_path / "qc.csv").write_text(content)
     loaded = small(
@@ -310,7 +310,7 @@ carte;rtx-3060-12;1;beta;la-bas;;1 250,50;oui;mo-fr 18:00-08:00|sa,su 00:00-24:0
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
 def test_a_spreadsheet_is_read_as_programs_write_it(encoding: str, tmp_path: Path) -> None:
-    """Windows' own letters, a byte order mark, capitals and spaced thousands are no hindrance."""
+    """Windows-1252, a byte order mark, capitals and spaced thousands are accepted."""
     rows = "Name;Device ;count;coop;site;price_cad\r\nété;mac-mini-m4;2;alpha;ici;1 380,50\r\n"
     (tmp_path / "m.csv").write_bytes(rows.encode(encoding))
     loaded = parse_scenario(f'machines = "m.csv"\n{SMALL}', path="f.toml", home=tmp_path)

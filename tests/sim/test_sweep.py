@@ -25,37 +25,37 @@ DEADLINE_S = 100.0
 
 
 def cases(count: int, **changes: Any) -> list[Case]:
-    """So many cases of the small scenario, by seed."""
+    """Cases of the small scenario with different seeds."""
     loaded = small(("hours = 2.0", "hours = 0.5"), **changes)
     return [
         Case(scenario=loaded.scenario, home=str(loaded.home), seed=seed) for seed in range(count)
     ]
 
 
-def same(found: Sequence[Any]) -> list[Any]:
-    """What of outcomes must be the same: all but the time it took."""
-    return [{**one.result.summary, "wall_s": 0.0} for one in found]
+def same(outcomes: Sequence[Any]) -> list[Any]:
+    """Outcomes without their wall-clock time."""
+    return [{**outcome.result.summary, "wall_s": 0.0} for outcome in outcomes]
 
 
 def test_processes_and_one_process_say_the_same(tmp_path: Path) -> None:
-    """Where cases run changes nothing of what they come to."""
+    """The results do not depend on the number of processes."""
     many = cases(4)
     alone = [run_task(CaseTask(case)) for case in many]
     with SweepRunner(keep=tmp_path, at_once=2) as sweep:
-        found = dict(sweep(many))
+        in_parallel = dict(sweep(many))
 
-    assert same(alone) == same([found[number] for number in range(4)])
+    assert same(alone) == same([in_parallel[number] for number in range(4)])
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
-    """A sweep that goes on takes what is kept, and runs the rest."""
+    """A resumed sweep takes stored outcomes, and runs the other cases."""
     many = cases(3)
     with SweepRunner(keep=tmp_path, at_once=1) as sweep:
         first = dict(sweep(many[:2]))
     with SweepRunner(keep=tmp_path, at_once=1, resume=True) as sweep:
         second = dict(sweep(many))
 
-    assert [one.result for one in first.values()] == [second[0].result, second[1].result]
+    assert [outcome.result for outcome in first.values()] == [second[0].result, second[1].result]
     assert load_outcome(tmp_path, cache_key(many[2]), tables=False) is not None
     assert None is load_outcome(tmp_path, cache_key(many[2]), tables=True)
 
@@ -74,11 +74,11 @@ def test_a_case_travels_with_its_files(tmp_path: Path) -> None:
 
 def test_keys_tell_cases_apart(tmp_path: Path) -> None:
     """Another seed, another scenario or another file is another case."""
-    one, other = cases(2)
+    first, other = cases(2)
     (more,) = cases(1, more='[policy]\npicker = "fastest"')
 
-    assert 3 == len({cache_key(one), cache_key(other), cache_key(more)})
-    assert cache_key(one) == cache_key(cases(1)[0])
+    assert 3 == len({cache_key(first), cache_key(other), cache_key(more)})
+    assert cache_key(first) == cache_key(cases(1)[0])
 
 
 # Goals.
@@ -95,7 +95,7 @@ def test_keys_tell_cases_apart(tmp_path: Path) -> None:
     ],
 )
 def test_goals_are_read_as_typed(typed: str, summary: dict[str, Any], met: bool) -> None:
-    """Each sign means what it says, and what is not there is missed."""
+    """Each sign has its meaning, and a missing value misses the goal."""
     goal = goals.parse_goal(typed)
 
     assert met is goal.is_met(summary)
@@ -107,7 +107,7 @@ def test_goals_are_read_as_typed(typed: str, summary: dict[str, Any], met: bool)
     [("ttft_s.p95", "no_goal"), ("speed<=2", "unknown_key"), ("jobs<=1.2.3", "no_goal")],
 )
 def test_goals_that_are_none_are_refused(typed: str, fault: str) -> None:
-    """What cannot be read, or is no number of a summary, is told."""
+    """An invalid goal, or an unknown key, is refused."""
     with pytest.raises(RequestError) as caught:
         goals.parse_goal(typed)
 
@@ -137,26 +137,26 @@ def planned(tmp_path: Path, goal: str, minimise: str) -> fleet_planner.FleetPlan
 @pytest.mark.parametrize("minimise", fleet_planner.OBJECTIVES)
 def test_no_machine_of_a_plan_can_be_taken_away(minimise: str, tmp_path: Path) -> None:
     """The planned fleet meets the goal, and each with one machine fewer does not."""
-    found = planned(tmp_path, "ttft_s.p95<=0.6", minimise)
+    plan = planned(tmp_path, "ttft_s.p95<=0.6", minimise)
 
-    assert found.feasible is not None
-    assert found.feasible.meets_goals
-    assert [False] * len(found.smaller_fleets) == [
-        tried.meets_goals for tried in found.smaller_fleets
+    assert plan.feasible is not None
+    assert plan.feasible.meets_goals
+    assert [False] * len(plan.smaller_fleets) == [
+        tried.meets_goals for tried in plan.smaller_fleets
     ]
-    assert sum(found.closest.counts) < sum(found.current.counts)
+    assert sum(plan.closest.counts) < sum(plan.current.counts)
 
 
 def test_a_goal_out_of_reach_is_said_so(tmp_path: Path) -> None:
-    """When the largest fleet misses, there is no plan but the nearest fleet."""
-    found = planned(tmp_path, "ttft_s.p50<=0.0001", "machines")
+    """If the largest fleet misses the goal, there is only the closest fleet."""
+    plan = planned(tmp_path, "ttft_s.p50<=0.0001", "machines")
 
-    assert None is found.feasible
-    assert tuple(group.most for group in found.groups) == found.closest.counts
+    assert None is plan.feasible
+    assert tuple(group.most for group in plan.groups) == plan.closest.counts
 
 
 def test_the_busiest_hours_are_found() -> None:
-    """Of a day of office work, they lie in the working day."""
+    """For office demand, they are in the working day."""
     hours = fleet_planner.busiest_hours(load_scenario("trois-provinces"), 1)
 
     assert hours is not None
@@ -176,16 +176,16 @@ def test_advice_tries_each_change_alone() -> None:
 
 def test_a_comparison_runs_each_policy_with_each_fleet() -> None:
     """Two pickers and two alternatives are four cases with the same seed."""
-    found = policy_variants.variant_cases(
+    variants = policy_variants.variant_cases(
         load_scenario("gpu-ou-minis"),
         policy_variants.read_variants(["greenest", "fastest"]),
         seed=5,
     )
 
     assert ["gpu · greenest", "minis · greenest", "gpu · fastest", "minis · fastest"] == [
-        case.label for case in found
+        case.label for case in variants
     ]
-    assert {5} == {case.seed for case in found}
+    assert {5} == {case.seed for case in variants}
 
 
 # Commands.
@@ -201,17 +201,17 @@ def write(folder: Path, *changes: tuple[str, str], more: str = "") -> str:
 def test_run_writes_its_files_and_the_same_again(tmp_path: Path) -> None:
     """Summary, jobs and report; another run with the same seed has the same bytes."""
     source = write(tmp_path)
-    one, other = tmp_path / "one", tmp_path / "other"
-    status = [entraide(["sim", "run", source, "--out", str(out)], "en") for out in (one, other)]
-    summaries = [json.loads((out / "summary.json").read_text()) for out in (one, other)]
-    jobs = pl.read_parquet(one / "jobs.parquet")
+    first, other = tmp_path / "one", tmp_path / "other"
+    status = [entraide(["sim", "run", source, "--out", str(out)], "en") for out in (first, other)]
+    summaries = [json.loads((out / "summary.json").read_text()) for out in (first, other)]
+    jobs = pl.read_parquet(first / "jobs.parquet")
 
     assert [0, 0] == status
-    assert (one / "jobs.parquet").read_bytes() == (other / "jobs.parquet").read_bytes()
+    assert (first / "jobs.parquet").read_bytes() == (other / "jobs.parquet").read_bytes()
     assert summaries[0] | {"wall_s": 0} == summaries[1] | {"wall_s": 0}
     assert summaries[0]["jobs"] == len(jobs)
-    assert (one / "report.html").stat().st_size > 10_000
-    assert not (one / "done").exists()
+    assert (first / "report.html").stat().st_size > 10_000
+    assert not (first / "done").exists()
 
 
 @pytest.mark.parametrize("lang", ["fr", "en"])

@@ -1,4 +1,4 @@
-"""Limits: machines that become too warm, and owners who limit their power."""
+"""Throttling machines, and owners' power caps."""
 
 from math import exp, inf, log
 from zoneinfo import ZoneInfo
@@ -19,35 +19,35 @@ TPOT_S = RATES.tpot_base_s + RATES.tpot_per_sequence_s
 
 
 def machine(**changes: object) -> sim.NodeSpec:
-    """A machine without a fan, of a quarter of an hour's answers."""
+    """A machine without a fan that throttles after a quarter of an hour."""
     cooling = thermal.fit_thermal_model(EXTRA_W, after_s=AFTER_S, factor=FACTOR)
     return node(context_tokens=200_000, **{"thermal": cooling, **changes})
 
 
 def warm_speed() -> float:
-    """What such a machine keeps of its speed with answers."""
+    """The remaining decode speed of such a machine."""
     return thermal.speed_parts(0.571)[1]
 
 
 def long_answer(engine: Engine, tokens: int) -> list[tuple[float, float]]:
-    """Lets an engine write one answer; returns when each phase ended, and what it drew."""
+    """Runs one answer; returns the end and the power of each phase."""
     engine.add_run(Run("j", 1, 1, 0, tokens, tokens, 0.0), 0.0, 1.0)
-    found = []
+    phases = []
     while engine.next_at < inf:
         at = engine.next_at
         engine.account_energy(at, 1.0)
         engine.advance(at)
-        found.append((at, engine.draw_w))
-    return found
+        phases.append((at, engine.draw_w))
+    return phases
 
 
 def hardware(spec: sim.NodeSpec, cap_w: float = inf) -> Hardware:
-    """What its engine is made of."""
+    """Its hardware."""
     return make_hardware(spec, power_cap_w=cap_w)
 
 
 def test_a_machine_without_a_fan_slows_down_and_recovers() -> None:
-    """It is too warm after as long as was seen, then slower for ever, and quick after a rest."""
+    """It throttles after the observed time, stays throttled, and recovers after a rest."""
     engine = Engine(hardware(machine()), at=0.0)
     steps = round(3 * AFTER_S / TPOT_S)
     ends = long_answer(engine, steps)
@@ -69,7 +69,7 @@ def test_a_machine_without_a_fan_slows_down_and_recovers() -> None:
 
 
 def test_what_a_warm_machine_used_is_what_it_drew() -> None:
-    """The energy of an answer is full power until it is too warm, and its limit afterwards."""
+    """The power of an answer is full until throttling, and the sustained power afterwards."""
     engine = Engine(hardware(machine()), at=0.0)
     ends = long_answer(engine, 9_000)
     slow_s, end_s = ends[-2][0], ends[-1][0]
@@ -79,7 +79,7 @@ def test_what_a_warm_machine_used_is_what_it_drew() -> None:
 
 
 def test_engines_that_share_a_machine_warm_it_together() -> None:
-    """Each of two draws half, and the machine is too warm as soon as with one that draws all."""
+    """Two engines with half the power each throttle as soon as one with full power."""
     engine = Engine(hardware(machine()), at=0.0)
     engine.set_sharing(2, 0.0)
     ends = long_answer(engine, 5_000)
@@ -89,7 +89,7 @@ def test_engines_that_share_a_machine_warm_it_together() -> None:
 
 
 def test_a_well_cooled_load_never_slows_down() -> None:
-    """What stays under its limit goes on at full speed."""
+    """A machine below its thermal limit never throttles."""
     spec = machine(thermal=thermal.ThermalModel(10.0, EXTRA_W))
     ends = long_answer(Engine(hardware(spec), at=0.0), 5_000)
 
@@ -98,7 +98,7 @@ def test_a_well_cooled_load_never_slows_down() -> None:
 
 @pytest.mark.parametrize(("cap_w", "part"), [(110.0, 1.0), (67.1, 0.571), (38.6, 0.286)])
 def test_a_limit_on_power_costs_prompts_more_than_answers(cap_w: float, part: float) -> None:
-    """Speeds are those that were measured under such a limit; the draw is the limit."""
+    """Under a cap, speeds are the measured ones and the power is the cap."""
     limited = hardware(node(), cap_w)
     prompts, answers = thermal.speed_parts(part)
 
@@ -109,38 +109,38 @@ def test_a_limit_on_power_costs_prompts_more_than_answers(cap_w: float, part: fl
 
 
 def test_a_limit_while_the_owner_is_there_ends_with_it() -> None:
-    """A machine that works on beside its owner is slower for as long, and no run is lost."""
+    """A machine that serves during its owner's presence is slower meanwhile, and loses no run."""
     faults = [sim.Fault(START + 10.0, "n1", "cap", 38.6), sim.Fault(START + 40.0, "n1", "cap", inf)]
-    lived = SimulatedWorld(
+    simulated = SimulatedWorld(
         [node()], even_arrivals(0.5, 60.0, output_tokens=60), faults=faults, progress_s=1.0
     )
-    asked, end = (lived.records.column(name) for name in ("asked_at", "end_at"))
+    asked, end = (simulated.records.column(name) for name in ("asked_at", "end_at"))
     took = end - asked
     beside = took[(asked > START + 12.0) & (end < START + 38.0)]
 
-    assert set(lived.records.column("state")) == {"completed"}
+    assert set(simulated.records.column("state")) == {"completed"}
     assert min(beside) > 3.0 * min(took)
     assert took[-1] == pytest.approx(took[0])
 
 
 def test_a_limit_changes_a_prompt_under_way_at_the_next_step() -> None:
-    """What a run used stays the power times the time, when a limit comes in the middle."""
+    """The energy of a run stays power times time when a cap changes during it."""
     faults = [sim.Fault(START + 0.55, "n1", "cap", 67.1)]
-    lived = SimulatedWorld(
+    simulated = SimulatedWorld(
         [node()], even_arrivals(1.0, 0.5, input_tokens=3_000, output_tokens=9), faults=faults
     )
-    (engine,) = [node.engine for node in lived.world.nodes.values()]
-    used_wh = lived.records.column("prefill_wh") + lived.records.column("decode_wh")
+    (engine,) = [node.engine for node in simulated.world.nodes.values()]
+    used_wh = simulated.records.column("prefill_wh") + simulated.records.column("decode_wh")
 
     assert engine.total_j == pytest.approx(used_wh.sum() * 3_600.0)
     assert engine.total_j < EXTRA_W * (3_000 / 2_000.0)
 
 
 def test_owners_limits_follow_their_visits() -> None:
-    """The lower of the two limits holds while somebody is there, the usual one afterwards."""
+    """The lower cap holds during visits, the usual one otherwise."""
     owner = 'name = "mini"\nowner = { present = "office", works_present = true }'
     group = small(('name = "mini"', owner)).scenario.nodes[0]
-    found = list(
+    faults = list(
         owner_presence.presence_faults(
             "n1",
             fleet.owner_terms(group),
@@ -155,17 +155,17 @@ def test_owners_limits_follow_their_visits() -> None:
         )
     )
 
-    assert {"cap"} == {one.kind for one in found}
-    assert [40.0, 80.0] * (len(found) // 2) == [one.value for one in found]
-    assert 4 <= len(found) // 2 <= 5
+    assert {"cap"} == {fault.kind for fault in faults}
+    assert [40.0, 80.0] * (len(faults) // 2) == [fault.value for fault in faults]
+    assert 4 <= len(faults) // 2 <= 5
 
 
 def test_a_scenario_says_its_limits() -> None:
-    """A laptop without a fan slows down; a limit is on the card and among the assumptions."""
+    """A fanless laptop throttles; a cap is on the card and among the assumptions."""
     loaded = small(('device = "mac-mini-m4"', 'device = "macbook-m3"\npower_cap_w = 18.0'))
     machines = fleet.build_machines(loaded.scenario)
     spec = next(machine.spec for machine in machines if machine.device.device_id == "macbook-m3")
-    told = {one.code for one in fleet.fleet_assumptions(loaded.scenario)}
+    codes = {assumption.code for assumption in fleet.fleet_assumptions(loaded.scenario)}
 
     assert 18.0 == spec.card.power.active_w
     assert spec.thermal is not None
@@ -173,4 +173,4 @@ def test_a_scenario_says_its_limits() -> None:
     assert spec.card.replicas[0].rates.prefill_tokens_per_s == pytest.approx(
         spec.rates.prefill_tokens_per_s * thermal.speed_parts(13 / 17)[0]
     )
-    assert {"throttle", "power_cap"} <= told
+    assert {"throttle", "power_cap"} <= codes

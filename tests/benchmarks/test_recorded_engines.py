@@ -49,25 +49,25 @@ def recording(sent: list[MeasuredRequest]) -> Recording:
 def test_what_is_compared_was_recorded() -> None:
     """Times are those that the client measured, from the placement, and so at once here."""
     sent = [alone(number, slower=1.0 + number / 10.0) for number in range(4)]
-    told = predict_recording(recording(sent), card(), confidence=0.9)
+    records = predict_recording(recording(sent), card(), confidence=0.9)
 
-    assert ["half"] * 4 == [load for load, _ in told]
+    assert ["half"] * 4 == [load for load, _ in records]
     assert [request.ttft_s for request in sent] == pytest.approx(
-        [record.ttft_s for _, record in told]
+        [record.ttft_s for _, record in records]
     )
     assert [0.02 * (1.0 + number / 10.0) for number in range(4)] == pytest.approx(
-        [record.tpot_s for _, record in told]
+        [record.tpot_s for _, record in records]
     )
 
 
 def test_the_core_learns_from_what_was_recorded() -> None:
     """An engine twice as slow as its card is predicted by the card at first, and rightly later."""
     sent = [alone(number, slower=2.0) for number in range(60)]
-    told = [one for _, one in predict_recording(recording(sent), card(), confidence=0.9)]
+    records = [record for _, record in predict_recording(recording(sent), card(), confidence=0.9)]
 
-    assert told[0].predicted_ttft_s == pytest.approx(0.23, rel=0.15)
-    assert told[-1].predicted_ttft_s == pytest.approx(0.43, rel=0.1)
-    assert told[-1].card_ttft_s == pytest.approx(0.23, rel=0.15)
+    assert records[0].predicted_ttft_s == pytest.approx(0.23, rel=0.15)
+    assert records[-1].predicted_ttft_s == pytest.approx(0.43, rel=0.1)
+    assert records[-1].card_ttft_s == pytest.approx(0.23, rel=0.15)
 
 
 def test_a_request_that_waited_for_a_slot_is_not_compared() -> None:
@@ -75,9 +75,9 @@ def test_a_request_that_waited_for_a_slot_is_not_compared() -> None:
     sent = [MeasuredRequest(100, 50, 0.1 * number, 0.2, 2.0, 2.0) for number in range(2)]
     third = MeasuredRequest(100, 50, 0.3, 1.9, 4.0, 4.0)
     fourth = MeasuredRequest(100, 50, 60.0, 0.123, 2.0, 2.0)
-    told = predict_recording(recording([*sent, third, fourth]), card(), confidence=0.9)
+    records = predict_recording(recording([*sent, third, fourth]), card(), confidence=0.9)
 
-    assert [0.2, 0.2, 0.123] == pytest.approx([record.ttft_s for _, record in told])
+    assert [0.2, 0.2, 0.123] == pytest.approx([record.ttft_s for _, record in records])
 
 
 def test_a_card_can_be_off() -> None:
@@ -89,12 +89,14 @@ def test_a_card_can_be_off() -> None:
 
 def test_the_first_requests_are_left_out() -> None:
     """So many of all loads together are left out, as the core has learned nothing then."""
-    told = predict_recording(
+    records = predict_recording(
         recording([alone(number) for number in range(6)]), card(), confidence=0.9
     )
-    loads = group_by_load(told, left_out=4)
+    loads = group_by_load(records, left_out=4)
 
-    assert {"half": 2, "all": 2} == {load: len(found) for load, found in loads.items()}
+    assert {"half": 2, "all": 2} == {
+        load: len(records_of_load) for load, records_of_load in loads.items()
+    }
 
 
 def test_recordings_come_in_the_order_of_their_recording(tmp_path: Path) -> None:
@@ -116,10 +118,14 @@ def test_recordings_come_in_the_order_of_their_recording(tmp_path: Path) -> None
     for number in (1, 2):
         for load in settings.loads:
             kept.store_repeat(load, number, LoadRepeat([alone(number)], 0.1 * number))
-    (found,) = recorded_engines.read_recordings(tmp_path)
+    (recordings,) = recorded_engines.read_recordings(tmp_path)
 
-    assert ["light", "half", "light", "half"] == [load for load, _ in found.loads]
-    assert ("box", "box", 0.2) == (found.engine, found.card.power.device, found.others_part)
+    assert ["light", "half", "light", "half"] == [load for load, _ in recordings.loads]
+    assert ("box", "box", 0.2) == (
+        recordings.engine,
+        recordings.card.power.device,
+        recordings.others_part,
+    )
 
 
 def calibration() -> list[MeasuredRequest]:
@@ -134,10 +140,10 @@ def calibration() -> list[MeasuredRequest]:
 
 def test_the_recording_of_the_repository_is_facts_without_text() -> None:
     """A real engine's loads are at hand, with more requests than are left out, and only numbers."""
-    found = recorded_engines.read_recordings()
+    recordings = recorded_engines.read_recordings()
 
-    assert ["llama.cpp"] == [one.engine for one in found]
-    assert sum(len(sent) for one in found for _, sent in one.loads) > 300
+    assert ["llama.cpp"] == [engine.engine for engine in recordings]
+    assert sum(len(sent) for engine in recordings for _, sent in engine.loads) > 300
     for path in sorted(recorded_engines.DATA.rglob("*.json")):
         if path.name != "settings.json":
             assert not texts(msgspec.json.decode(path.read_bytes())), path
@@ -146,7 +152,7 @@ def test_the_recording_of_the_repository_is_facts_without_text() -> None:
 def texts(value: object) -> list[str]:
     """Returns the strings in a decoded document, names of fields aside."""
     if isinstance(value, dict):
-        return [text for one in value.values() for text in texts(one)]
+        return [text for item in value.values() for text in texts(item)]
     if isinstance(value, list):
-        return [text for one in value for text in texts(one)]
+        return [text for item in value for text in texts(item)]
     return [value] if isinstance(value, str) else []

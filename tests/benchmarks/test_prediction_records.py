@@ -53,11 +53,13 @@ def followed(arrivals: list[Arrival]) -> PredictionRecorder:
 
 def test_an_idle_node_is_what_its_card_says() -> None:
     """Of a request alone the card tells the first token and the pace to the microsecond."""
-    (one,) = followed([Arrival(1.0, "", 500, 11)]).records
+    (record,) = followed([Arrival(1.0, "", 500, 11)]).records
 
-    assert "even" == one.device
-    assert (0.04 + 0.5, 0.025, 0.04) == pytest.approx((one.card_ttft_s, one.card_tpot_s, one.rtt_s))
-    assert (one.card_ttft_s, one.card_tpot_s) == pytest.approx((one.ttft_s, one.tpot_s))
+    assert "even" == record.device
+    assert (0.04 + 0.5, 0.025, 0.04) == pytest.approx(
+        (record.card_ttft_s, record.card_tpot_s, record.rtt_s)
+    )
+    assert (record.card_ttft_s, record.card_tpot_s) == pytest.approx((record.ttft_s, record.tpot_s))
 
 
 def test_what_waits_on_a_node_counts() -> None:
@@ -70,7 +72,7 @@ def test_what_waits_on_a_node_counts() -> None:
 
 def test_an_answer_of_one_token_has_no_pace() -> None:
     """A pace needs two tokens."""
-    (one,) = followed([Arrival(1.0, "", 100, 1)]).records
+    (record,) = followed([Arrival(1.0, "", 100, 1)]).records
 
-    assert 0.0 == one.tpot_s
-    assert 0.14 == pytest.approx(one.ttft_s)
+    assert 0.0 == record.tpot_s
+    assert 0.14 == pytest.approx(record.ttft_s)
