@@ -90,9 +90,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_surplus(name: str) -> None:
-    """The surplus is the load that could be added without the grid, with the node's jobs added
-    back.
-    """
+    """The surplus is the load that could be added without the grid."""
     told, added_w, expected = CASES[name]
 
     assert expected == compute_surplus(told, added_w=added_w)
