@@ -153,7 +153,9 @@ class Agent:
 
     def _end_runs(self, code: str, foreign_only: bool) -> None:
         """Ends the current runs because the owner needs the machine."""
-        self._log.info("node.given_back", code=code, running=len(self._runs.active_runs()))
+        self._log.info(
+            "node.runs_ended_for_owner", code=code, running=len(self._runs.active_runs())
+        )
         self._runs.stop_all(code=code, foreign_only=foreign_only)
         self._wake.set()
 

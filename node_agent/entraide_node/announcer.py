@@ -202,7 +202,7 @@ class Announcer:
         try:
             owner_files.write_status(self._folder, status)
         except OSError as problem:  # a full disk must not stop the node
-            self._log.warning("node.status_unwritten", problem=str(problem))
+            self._log.warning("node.status_write_failed", problem=str(problem))
 
 
 def _accepted_classes(

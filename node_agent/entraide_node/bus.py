@@ -155,7 +155,7 @@ class NodeBus:
                 async with asyncio.timeout(timeout_s):
                     await self._connection.flush()
             except (NatsError, TimeoutError):
-                self._log.warning("bus.unflushed")
+                self._log.warning("bus.flush_failed")
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -164,14 +164,14 @@ class NodeBus:
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):
                     await self._connection.close()
             except TimeoutError:
-                self._log.warning("bus.unclosed")
+                self._log.warning("bus.close_timeout")
 
     async def _publish(self, subject: str, message: msgspec.Struct) -> None:
         assert self._connection is not None, "opened before anything is sent"
         try:
             await self._connection.publish(subject, codec.encode(message))
         except NatsError as problem:  # closed, too long, or buffer full: the run's lease expires
-            self._log.warning("bus.unsent", subject=subject, problem=type(problem).__name__)
+            self._log.warning("bus.send_failed", subject=subject, problem=type(problem).__name__)
 
     async def _ctl(self, message: Msg) -> None:
         try:

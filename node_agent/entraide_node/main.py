@@ -161,7 +161,7 @@ class _AgentProcess:
             others = [engine for engine in fixed if not isinstance(engine, Attach)]
             if isinstance(machine, MachineSetup) or others or not fixed:
                 return machine
-            self._log.warning("node.engine_awaited", code=machine.code, wait_s=wait_s)
+            self._log.warning("node.engine_unreachable", code=machine.code, wait_s=wait_s)
             self._write_state("engine_down")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):

@@ -262,7 +262,7 @@ class RunManager:
         if not self._tasks:
             self.idle.set()
         if not task.cancelled() and task.exception() is not None:
-            self._log.error("run.untold", exc_info=task.exception())
+            self._log.error("run.end_unreported", exc_info=task.exception())
 
     async def _run_engine(self, active: _ActiveRun) -> EngineEnd | None:
         run = active.run

@@ -167,7 +167,7 @@ class PowerSampler:
                 self._energy.add_reading(reading.power_w, at)
                 return
             if health.fault != fault_before:
-                self._log.warning("node.meter_doubted", meter=meter.kind, fault=health.fault)
+                self._log.warning("node.meter_rejected", meter=meter.kind, fault=health.fault)
             if health.is_usable(at) and self._meter_in_use == meter.kind:
                 return  # after one bad reading, the window continues
         self._select_meter("", self._clock())

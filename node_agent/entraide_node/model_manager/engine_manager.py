@@ -238,7 +238,7 @@ class EngineManager:
                     await self._wake.wait()
 
     def _start_action(self, action: ModelAction) -> None:
-        self._log.info("node.model", do=action.do, model=action.model)
+        self._log.info("node.model", action=action.do, model=action.model)
         handlers = {
             ModelActionKind.FETCH: self._fetch,
             ModelActionKind.LOAD: self._load,
@@ -312,7 +312,7 @@ class EngineManager:
             await self._refuse(Refusal(model, problem.code, problem.values))
         else:
             self._manager.apply_event(model, event, at=now_s)
-            self._log.info("node.model_came", model=model, came=event)
+            self._log.info("node.model_action_done", model=model, result=event)
 
     async def _refuse(self, refusal: Refusal) -> None:
         self._log.warning("node.model_refused", model=refusal.model, code=refusal.code)
@@ -391,7 +391,7 @@ class EngineManager:
             return
 
     async def _remeasure(self, model: str, instance: EngineInstance) -> None:
-        self._log.info("node.measured_again", model=model)
+        self._log.info("node.remeasuring", model=model)
         self.is_measuring = True
         self._changed()
         try:

@@ -210,5 +210,5 @@ class DeclaredSurplus:
 
     def _log_unreadable(self, problem: str) -> None:
         if problem != self._problem:
-            self._log.warning("node.energy_unreadable", file=str(self._path), problem=problem)
+            self._log.warning("node.declaration_unreadable", file=str(self._path), problem=problem)
         self._problem = problem
