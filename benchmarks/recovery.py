@@ -68,13 +68,13 @@ class Placements:
     def __init__(self) -> None:
         self.placed: deque[m.JobPlaced] = deque()
 
-    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Keeps a placement."""
         del gateway
         if isinstance(message, m.JobPlaced):
             self.placed.append(message)
 
-    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+    def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Discards a command to a node."""
 
 

@@ -122,7 +122,7 @@ async def pool(
         if config["kind"] == "llama.cpp":
             engine = twin_engines.llama_processes(running.pids["node-1"])
             twin_engines.pin_processes(engine, core)
-        name = (await local.nodes())[0].models[0]
+        name = (await local.list_nodes())[0].models[0]
         yield LoadTarget(running.http, running.keys[COOP], name, end_tokens), engine
 
 

@@ -64,7 +64,7 @@ async def subscribe_answers(connection: Client, gateway: str, sink: GatewaySink)
 
     async def on_message(message: Msg) -> None:
         node = subjects.sender(message.subject)
-        why = check.size_fault(message.data, ANSWER_BYTES)
+        why = check.find_size_fault(message.data, ANSWER_BYTES)
         if why:
             log.warning("bus.dropped", node=node, why=why, size=len(message.data))
             return
@@ -131,7 +131,7 @@ class NatsSchedulerAdapter:
         """Reports that a placement cannot be used."""
         self._send(m.AbandonPlacement(job, epoch, code))
 
-    def exceeded(self, message: m.LeaseExceeded) -> None:
+    def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
         self._send(message)
 
@@ -143,7 +143,7 @@ class NatsSchedulerAdapter:
         """
         return codec.explanation_reply.decode(await self._ask(m.ExplanationRequest(job, coop)))
 
-    async def models(self) -> tuple[m.ModelCard, ...]:
+    async def list_models(self) -> tuple[m.ModelCard, ...]:
         """Returns the models that clients may name, and the model that each size alias means now.
 
         Raises:

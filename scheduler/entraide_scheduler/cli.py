@@ -46,7 +46,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
         raise typer.Exit(
             run_command(
                 lambda: export_journal(
-                    config_of(state, config), out, hours=hours, lang=lang, as_json=json
+                    find_config(state, config), out, hours=hours, lang=lang, as_json=json
                 ),
                 lang,
             )
@@ -78,7 +78,7 @@ def run_gateway(path: Path) -> int:
     return 0
 
 
-def config_of(state: Path | None, config: Path | None) -> Path:
+def find_config(state: Path | None, config: Path | None) -> Path:
     """Returns the path of the scheduler's config: ``config``, else that of ``entraide up``."""
     from entraide_scheduler.up import poolfile
     from entraide_scheduler.up.settings import SCHEDULER_CONFIG_NAME

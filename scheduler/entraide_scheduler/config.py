@@ -247,7 +247,7 @@ def load_config(path: Path) -> SchedulerConfig:
             raise _config_error(path, f"[grid.electricity_maps] {maps_fault}")
     if config.lang not in ("fr", "en"):
         raise _config_error(path, "lang must be fr or en")
-    for fault in find_faults(first_policy(config)):
+    for fault in find_faults(load_first_policy(config)):
         raise _policy_error(Path(config.policy_file or path), fault)
     return config
 
@@ -269,7 +269,7 @@ def read_toml(path: Path, kind: type[T]) -> T:
         raise _config_error(path, str(problem)) from problem
 
 
-def first_policy(config: SchedulerConfig) -> Policy:
+def load_first_policy(config: SchedulerConfig) -> Policy:
     """Returns the policy's first version from the config.
 
     Raises:

@@ -34,10 +34,10 @@ _encode = msgspec.msgpack.Encoder().encode
 class Outbound(Protocol):
     """Sends the core's messages to gateways and nodes."""
 
-    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Sends a message to a gateway; must not raise."""
 
-    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+    def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Sends a message to a node; must not raise."""
 
 
@@ -98,7 +98,7 @@ class Executor:
 
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Sends a gateway a message that does not come from the core."""
-        self._outbound.to_gateway(gateway, message)
+        self._outbound.send_to_gateway(gateway, message)
 
     def _note_failure(self, command: c.Command, problem: Exception) -> None:
         kind = type(command).__name__
@@ -109,7 +109,7 @@ class Executor:
     def _carry_out(self, command: c.Command, event: Event) -> None:
         match command:
             case c.Place():
-                self._outbound.to_gateway(
+                self._outbound.send_to_gateway(
                     command.gateway,
                     m.JobPlaced(
                         command.job,
@@ -122,21 +122,21 @@ class Executor:
                 )
                 self._keep_explanation(command.explanation, command.terms.borrower)
             case c.Refuse():
-                self._outbound.to_gateway(
+                self._outbound.send_to_gateway(
                     command.gateway,
                     m.JobRefused(command.job, command.code, command.values, command.retry_after_s),
                 )
                 if isinstance(event, JobRequested):
                     self._keep_explanation(command.explanation, event.facts.coop)
             case c.EndJob():
-                self._outbound.to_gateway(
+                self._outbound.send_to_gateway(
                     command.gateway,
                     m.JobEnded(
                         command.job, command.state, command.code, command.epoch, command.values
                     ),
                 )
             case c.CancelRun():
-                self._outbound.to_node(command.node, m.StopRun(command.job, command.epoch))
+                self._outbound.send_to_node(command.node, m.StopRun(command.job, command.epoch))
             case c.Settle() | c.PostCorrection():
                 self._post(command, event.at)
             case c.AckUsage():
@@ -145,10 +145,10 @@ class Executor:
                 self._report_node(command)
             case c.LoadModel():
                 self._log.info("model.load", node=command.node, model=command.model)
-                self._outbound.to_node(command.node, m.LoadModel(command.model))
+                self._outbound.send_to_node(command.node, m.LoadModel(command.model))
             case c.UnloadModel():
                 self._log.info("model.unload", node=command.node, model=command.model)
-                self._outbound.to_node(command.node, m.UnloadModel(command.model))
+                self._outbound.send_to_node(command.node, m.UnloadModel(command.model))
             case c.Dropped():
                 self._counts[f"dropped.{command.what}"] += 1
 
@@ -205,7 +205,7 @@ class Executor:
             if future.cancelled() or future.exception() is not None:
                 return
             for ack in acks:
-                self._outbound.to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
+                self._outbound.send_to_node(ack.node, m.UsageAck(ack.job, ack.epoch))
 
         if not self._journal.failed.done():
             self._journal.committed().add_done_callback(send)

@@ -56,7 +56,7 @@ def write_recording(url: str, file: Path, *, since: float = 0.0) -> ExportSummar
     """
     parsed = database_url(url)
     if parsed.drivername == "sqlite" and not Path(parsed.database or "").is_file():
-        raise _absent(str(parsed.database))
+        raise _absent_error(str(parsed.database))
     engines = make_engines(parsed)
     try:
         return _write_recording(engines[1], file, since)
@@ -96,7 +96,7 @@ def _first_snapshot(connection: Connection, since: float) -> tuple[DriverSnapsho
     undigested = journal.last_undigested_seq(connection)
     rows = [row for row in journal.list_snapshots(connection) if row.seq >= undigested]
     if not rows:
-        raise _absent("")
+        raise _absent_error("")
     newest = _read_snapshot(connection, rows[-1])
     earlier = [number for number, row in enumerate(rows) if row.at <= since]
     for row in rows[earlier[-1] if earlier else 0 : -1]:
@@ -123,7 +123,7 @@ class _CountingRows:
             yield RecordedEvent(row.event, row.digest)
 
 
-def _absent(path: str) -> PoolError:
+def _absent_error(path: str) -> PoolError:
     return PoolError(
         "journal_absent",
         f"There is no journal to export {path}",

@@ -102,7 +102,7 @@ class Feeder:
             if self._retry_question_at is None:
                 self._retry_question_at = self.now() + POLL_S
             return self._retry_question_at
-        paused_until = self._backoff.paused_until(_name(e.Woke))
+        paused_until = self._backoff.paused_until(_event_name(e.Woke))
         return due if due is None else max(due, paused_until)
 
     def note_failed_question(self, question: str, problem: Exception) -> None:
@@ -121,8 +121,8 @@ class Feeder:
             RecoveryFailed: the core could not be rebuilt, or raises too often.
         """
         self._retry_question_at = None
-        if self._backoff.paused_until(_name(kind)) > self.now():
-            self._counts[f"event_paused.{_name(kind)}"] += 1
+        if self._backoff.paused_until(_event_name(kind)) > self.now():
+            self._counts[f"event_paused.{_event_name(kind)}"] += 1
             self._answer_client(kind, fields)
             return False
         if self._try_event(kind, fields):
@@ -228,14 +228,14 @@ class Feeder:
         self._new_checkpoint()
         took_s = round(time.perf_counter() - began, 3)
         self._counts["recoveries"] += 1
-        fields = {"kind": _name(kind), "deadline": at_work, "took_s": took_s}
+        fields = {"kind": _event_name(kind), "deadline": at_work, "took_s": took_s}
         self._log.error("live.recovered", **fields, traceback=format_traceback(problem))
 
     def _drop_event(
         self, kind: type[e.Event], fields: dict[str, Any], sender: Sender | None
     ) -> None:
         """Drops an event and quarantines its sender."""
-        name = _name(kind)
+        name = _event_name(kind)
         if kind is e.SchedulerStarted:
             raise RecoveryFailed("the core cannot start: no new lease epochs could be issued")
         self._log.error("live.event_dropped", kind=name, sender=sender and str(sender.kind))
@@ -318,6 +318,6 @@ class Feeder:
         self._executor.send_to_gateway(gateway, ended)
 
 
-def _name(kind: type[e.Event]) -> str:
+def _event_name(kind: type[e.Event]) -> str:
     """Returns the stable name of a kind of event: its tag."""
     return str(kind.__struct_config__.tag)

@@ -107,7 +107,7 @@ class LiveDriver:
         """Returns the time of an event that would be fed now."""
         return self._feeder.now()
 
-    def period_ends_at(self, period: Period) -> float:
+    def get_period_end(self, period: Period) -> float:
         """Returns when the present period ends, seconds since the epoch; 0 before the first."""
         return self._feeder.periods.get(period, 0.0)
 
@@ -154,7 +154,7 @@ class LiveDriver:
 
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Sends a gateway a message that does not come from the core."""
-        self._outbound.to_gateway(gateway, message)
+        self._outbound.send_to_gateway(gateway, message)
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all events fed so far are on disk."""

@@ -117,7 +117,7 @@ class NodeListener:
             self._seen_nodes.clear()
             self._driver.feed(e.NodesSeen, nodes=nodes)
 
-    def forget(self, node: str) -> None:
+    def remove_session(self, node: str) -> None:
         """Removes a node's session; its next heartbeat is answered with ``HelloRequest``."""
         self._sessions.pop(node, None)
         self._seen_nodes.discard(node)
@@ -202,7 +202,7 @@ class NodeListener:
                 if answer is not None:
                     self._send(row.node, answer)
             case m.Goodbye():
-                self.forget(row.node)
+                self.remove_session(row.node)
                 self._driver.feed(e.NodeLeft, node=row.node, reason="goodbye")
                 if message.reason == m.LEFT:
                     await self._revoke_node(row)
@@ -214,7 +214,7 @@ class NodeListener:
             self._ignore("old", node)
             return
         now = self._driver.now()
-        card = clocks.card_as_known(hello.card, row, behind_s=now - hello.sent_at, now=now)
+        card = clocks.apply_pool_record(hello.card, row, behind_s=now - hello.sent_at, now=now)
         device = await self._registry.pin_device(row, card.power.device)
         if device != card.power.device:
             self._driver.counts["node.device_changed"] += 1
@@ -236,7 +236,7 @@ class NodeListener:
             held=hello.running,
             peak_w=peak_w(device),
         ):
-            self.forget(node)  # its next heartbeat is answered with HelloRequest
+            self.remove_session(node)  # its next heartbeat is answered with HelloRequest
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
@@ -279,7 +279,7 @@ class NodeListener:
             return
         peer.seq = beat.seq
         now = self._driver.now()
-        energy = clocks.energy_on_scheduler_clock(beat.energy, behind_s=now - beat.sent_at, now=now)
+        energy = clocks.convert_energy_times(beat.energy, behind_s=now - beat.sent_at, now=now)
         state = beat.accepting, beat.reason, beat.lending
         same = (peer.accepting, peer.reason, peer.lending) == state
         if same and not clocks.has_energy_changed(peer.energy, energy, now):
@@ -296,7 +296,7 @@ class NodeListener:
             energy=energy,
             lending=beat.lending,
         ):
-            self.forget(node)
+            self.remove_session(node)
 
     async def _revoke_node(self, row: NodeRow) -> None:
         """Revokes the identity of a node that has left the pool."""

@@ -55,7 +55,7 @@ class PeriodicTasks:
 
     def start(self) -> None:
         """Starts the periodic tasks."""
-        self._task = asyncio.create_task(self._tick_for_ever(), name="periodic-tasks")
+        self._task = asyncio.create_task(self._run(), name="periodic-tasks")
 
     async def stop(self) -> None:
         """Stops the periodic tasks."""
@@ -64,15 +64,15 @@ class PeriodicTasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _tick_for_ever(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                await self._tick()
+                await self._run_once()
             except Exception:  # noqa: BLE001  (an error must not stop the next tick)
                 self._log.exception("periodic.failed")
 
-    async def _tick(self) -> None:
+    async def _run_once(self) -> None:
         self._nodes.report_seen_nodes()
         self._gateways.report_lost_gateways()
         self._feed_periods()
@@ -88,7 +88,7 @@ class PeriodicTasks:
     def _feed_periods(self) -> None:
         now = self._driver.now()
         for period in PERIODS:
-            if now >= self._driver.period_ends_at(period):
+            if now >= self._driver.get_period_end(period):
                 ends_at = period_end(period, now, self._zone)
                 self._driver.feed(e.PeriodBegan, period=period, ends_at=ends_at)
 

@@ -21,7 +21,7 @@ CARBON_UG_MAX = 2**53
 HASH_MAX = 128
 
 
-def facts_fault(facts: RequestFacts, *, now: float) -> str:
+def find_facts_fault(facts: RequestFacts, *, now: float) -> str:
     """Returns the name of the first field that is out of bounds, or "".
 
     Args:

@@ -20,7 +20,7 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.views import ModelView
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.publisher import Publisher
-from entraide_scheduler.request_bounds import facts_fault
+from entraide_scheduler.request_bounds import find_facts_fault
 from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.store import Store
 
@@ -41,7 +41,7 @@ class MessageRouter:
         """Registers a gateway of this process."""
         self._sinks[gateway] = sink
 
-    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         """Sends a message to a gateway, directly or over the bus."""
         sink = self._sinks.get(gateway)
         if sink is None:
@@ -52,7 +52,7 @@ class MessageRouter:
         except Exception:  # noqa: BLE001  (an error in one gateway must not stop the pool)
             self._log.exception("gateway.sink_failed", message_kind=type(message).__name__)
 
-    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+    def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         """Sends a message to a node."""
         self._publisher.publish(subjects.node_ctl_down(node), codec.encode(message))
 
@@ -83,7 +83,7 @@ class LocalSchedulerAdapter:
         """Reports that a placement cannot be used."""
         self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code=code)
 
-    def exceeded(self, message: m.LeaseExceeded) -> None:
+    def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
         feed_exceeded(self._driver, message)
 
@@ -91,9 +91,9 @@ class LocalSchedulerAdapter:
         """Returns the explanation of a job of this co-op, and its settled receipt if any."""
         return await explain_job(self._driver, self._store, job, coop)
 
-    async def models(self) -> tuple[m.ModelCard, ...]:
+    async def list_models(self) -> tuple[m.ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
-        return model_cards(self._driver.core)
+        return list_model_cards(self._driver.core)
 
 
 class GatewayListener:
@@ -120,7 +120,7 @@ class GatewayListener:
     def broadcast(self, message: m.Revocation) -> None:
         """Sends a message to every connected gateway, the local one first."""
         for gateway in (self._local, *sorted(self._last_message_at)):
-            self._router.to_gateway(gateway, message)
+            self._router.send_to_gateway(gateway, message)
 
     def report_lost_gateways(self) -> None:
         """Feeds ``GatewayLost`` for silent gateways; called once a second."""
@@ -157,7 +157,7 @@ class GatewayListener:
                 answer = await explain_job(self._driver, self._store, message.job, message.coop)
                 await raw.respond(codec.encode(answer))
             case m.ModelsRequest():
-                await raw.respond(codec.encode(m.ModelsReply(model_cards(self._driver.core))))
+                await raw.respond(codec.encode(m.ModelsReply(list_model_cards(self._driver.core))))
             case m.GatewayHeartbeat():
                 pass
 
@@ -172,7 +172,7 @@ class GatewayListener:
 
 def _refuse_out_of_bounds(driver: LiveDriver, facts: RequestFacts) -> bool:
     """Refuses a request whose facts are out of bounds; returns whether it did."""
-    fault = facts_fault(facts, now=driver.now())
+    fault = find_facts_fault(facts, now=driver.now())
     if fault:
         driver.counts["gateway.unsound"] += 1
         values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
@@ -211,7 +211,7 @@ async def explain_job(driver: LiveDriver, store: Store, job: str, coop: str) -> 
     return m.ExplanationReply(explanation, settlement[1] if settlement and is_own else None)
 
 
-def model_cards(core: Core) -> tuple[m.ModelCard, ...]:
+def list_model_cards(core: Core) -> tuple[m.ModelCard, ...]:
     """Returns served models, then loadable models, then size aliases."""
     cards = [_model_card(view) for view in core.models()]
     cards += [_model_card(view) for view in core.loadable_models()]

@@ -45,13 +45,13 @@ class SchedulerPort(Protocol):
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """Reports that a placement cannot be used."""
 
-    def exceeded(self, message: LeaseExceeded) -> None:
+    def report_excess(self, message: LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
 
     async def explain(self, job: str, coop: str) -> ExplanationReply:
         """Returns the explanation of a job of this co-op, and its settled receipt if any."""
 
-    async def models(self) -> tuple[ModelCard, ...]:
+    async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
 
 

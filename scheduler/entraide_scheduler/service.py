@@ -23,22 +23,28 @@ from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.clock import Clock
-from entraide_scheduler.config import SchedulerConfig, first_policy
+from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
+from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.poller import GridPoller
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
-from entraide_scheduler.nats.keyfiles import private_home, read_private, write_private
-from entraide_scheduler.nats.tls import TlsFiles, ensure_files, fingerprint, server_context
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
+from entraide_scheduler.nats.keyfiles import make_private_home, read_private, write_private
+from entraide_scheduler.nats.tls import (
+    TlsFiles,
+    compute_fingerprint,
+    ensure_files,
+    make_server_context,
+)
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
@@ -96,7 +102,7 @@ class Service:
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
         router = MessageRouter(publisher)
-        signer = ReceiptSigner(key := signing_key(self._home))
+        signer = ReceiptSigner(key := load_signing_key(self._home))
         driver = self.driver = self._make_driver(recovered, store, router)
         self._cleanup.push_async_callback(driver.stop)
         registry = self.registry = NodeRegistry(store, await store.list_nodes())
@@ -165,7 +171,7 @@ class Service:
     async def _load_policy(self, store: Store) -> Policy:
         policy = await store.get_policy()
         if policy is None:
-            policy = first_policy(self._config)
+            policy = load_first_policy(self._config)
             await store.put_policy(policy)
         return policy
 
@@ -201,7 +207,7 @@ class Service:
             scheduler=LocalSchedulerAdapter(driver, store, config.gateway),
             nodes=NatsNodeChannel(publisher),
             store=store,
-            sealing_key=sealing_key(self._home),
+            sealing_key=load_sealing_key(self._home),
             signer=signer,
             settings=Settings(
                 host=config.http.host,
@@ -213,7 +219,7 @@ class Service:
                 trusted_proxies=config.http.trusted_proxies,
                 limits=config.http.limits,
             ),
-            status=lambda: pool_status(driver),
+            status=lambda: build_pool_status(driver),
             health=driver.health,
             tls=self._http_context(),
         )
@@ -259,7 +265,7 @@ class Service:
             ca_pem=nats_ca or ca_pem,
             pool=config.pool,
             lang=config.lang,
-            signing_key=ReceiptSigner(signing_key(self._home)).public_base64,
+            signing_key=ReceiptSigner(load_signing_key(self._home)).public_base64,
         )
         admin = AdminService(
             store=store,
@@ -271,26 +277,29 @@ class Service:
             admin_key=config.admin_key or _admin_key(self._home),
             revoke_bus_key=revoke_bus_key,
             node_listener=node_listener,
-            on_keys_changed=gateway.forget_keys,
+            on_keys_changed=gateway.clear_key_cache,
             broadcast_revocation=gateway_listener.broadcast,
-            ca_fingerprint=fingerprint(ca_pem) if ca_pem else "",
+            ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
             lang=config.lang,
             timezone=config.timezone,
         )
         gateway.serve_weights(self._make_weight_server(driver, registry, catalogue))
-        for name, register in (
-            (
-                "Enrolment",
-                lambda s: enrolment_pb2_grpc.add_EnrolmentServicer_to_server(enrolment, s),
-            ),
-            ("Admin", lambda s: admin_pb2_grpc.add_AdminServicer_to_server(admin, s)),
-            ("Pool", lambda s: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service(), s)),
-        ):
-            self.grpc.add_service(f"entraide.v1.{name}", register)
+        self._add_services(enrolment, admin, gateway.get_pool_service())
         certificate = Certificate(files.cert, files.key) if files else None
         await self.grpc.start(config.grpc.host, config.grpc.port, certificate)
         self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
         await self._open_gateway(gateway, tls=files is not None, ca_pem=ca_pem)
+
+    def _add_services(
+        self, enrolment: EnrolmentService, admin: AdminService, pool: PoolService
+    ) -> None:
+        add = self.grpc.add_service
+        add_enrolment = enrolment_pb2_grpc.add_EnrolmentServicer_to_server
+        add("entraide.v1.Enrolment", lambda server: add_enrolment(enrolment, server))
+        add_admin = admin_pb2_grpc.add_AdminServicer_to_server
+        add("entraide.v1.Admin", lambda server: add_admin(admin, server))
+        add_pool = pool_pb2_grpc.add_PoolServicer_to_server
+        add("entraide.v1.Pool", lambda server: add_pool(pool, server))
 
     async def _open_gateway(self, gateway: Gateway, *, tls: bool, ca_pem: str) -> None:
         grpc = self._config.grpc
@@ -312,7 +321,7 @@ class Service:
 
     def _http_context(self) -> ssl.SSLContext | None:
         files = self._tls_files()
-        return server_context(files) if files else None
+        return make_server_context(files) if files else None
 
 
 def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
@@ -326,7 +335,7 @@ def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
     catalogue.add_listener(feed_if_changed)
 
 
-def pool_status(driver: LiveDriver) -> PoolStatus:
+def build_pool_status(driver: LiveDriver) -> PoolStatus:
     """Returns the pool's state for the status page."""
     core = driver.core
     nodes = tuple(
@@ -360,7 +369,7 @@ def _lock_state_directory(home: Path) -> IO[bytes]:
     Raises:
         PoolError: ``already_running``: another scheduler holds the lock.
     """
-    private_home(home)
+    make_private_home(home)
     lock = (home / "scheduler.lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

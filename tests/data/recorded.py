@@ -42,7 +42,7 @@ from entraide_scheduler.core.recording import event_of, next_digest
 from entraide_scheduler.gateway.kept_jobs import Sealer
 from entraide_scheduler.gateway.receipts import is_genuine
 from entraide_scheduler.journal import recover
-from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 from entraide_sim.replay.recording import read_head, read_lines, replay_exactly
@@ -186,7 +186,7 @@ async def state_facts(state: Path) -> StateFacts:
         policy = await store.get_policy()
         assert policy is not None
         catalogue = recovered.core.catalogue()
-        assert catalogue == PoolCatalogue(state, signing_key(state), now=float).catalogue
+        assert catalogue == PoolCatalogue(state, load_signing_key(state), now=float).catalogue
         rows = {coop.coop: await store.list_kept(coop.coop, KEPT_MAX) for coop in policy.coops}
         kept = sorted((row for found in rows.values() for row in found), key=lambda row: row.job)
         return StateFacts(
@@ -202,7 +202,7 @@ async def state_facts(state: Path) -> StateFacts:
             jobs=counted(str(job.state) for job in recovered.core.jobs()),
             waiting=recovered.core.queue_lengths(),
             kept=counted(row.state for row in kept),
-            results_sha256=_results_sha256(kept, Sealer(sealing_key(state))),
+            results_sha256=_results_sha256(kept, Sealer(load_sealing_key(state))),
             receipts=_genuine(kept, state),
             balances=await store.get_balances(),
         )
@@ -225,7 +225,7 @@ def _results_sha256(rows: list[KeptJobRow], seal: Sealer) -> str:
 
 
 def _genuine(rows: list[KeptJobRow], state: Path) -> int:
-    public = signing_key(state).public_key()
+    public = load_signing_key(state).public_key()
     receipts = [
         msgspec.json.decode(row.receipt_json, type=Receipt) for row in rows if row.receipt_json
     ]

@@ -24,7 +24,7 @@ from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 from entraide_scheduler.gateway.schema_bounds import COUNTS, LIMITS, check_schema
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
-from entraide_scheduler.request_bounds import facts_fault
+from entraide_scheduler.request_bounds import find_facts_fault
 
 CODES = {"invalid_json", "invalid_request", "deadline_passed"}
 SCALARS = (
@@ -81,7 +81,7 @@ def answer(path: str, body: bytes) -> None:
     given = msgspec.json.decode(openai.encode_for_engine(ask, 9, model="m", stream=ask.stream))
 
     assert given.keys() <= set(REQUESTS[path].__struct_fields__)
-    assert "" == facts_fault(facts, now=0.0)
+    assert "" == find_facts_fault(facts, now=0.0)
 
 
 @pytest.mark.fuzz

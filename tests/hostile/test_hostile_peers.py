@@ -141,7 +141,7 @@ async def trickling_reader_ends_the_connection(pool: Pool, address: Address) -> 
             run.raw(b"data: %s\n\n" % chunk("x" * 1_000_000))
         peer.settimeout(0.01)
         async with asyncio.timeout(WAIT_S):
-            while pool.gateway._running.get(run.run.job) is not None:
+            while pool.gateway._running_jobs.get(run.run.job) is not None:
                 with contextlib.suppress(TimeoutError, ConnectionError):
                     await asyncio.to_thread(peer.recv, 1)
     await pool.cancelled()

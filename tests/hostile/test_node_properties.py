@@ -49,7 +49,7 @@ def read(data: bytes) -> m.NodeUp | RejectedMessage:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """No bytes make the reading of a control message or of an answer raise."""
     read(data)
-    if not check.size_fault(data, ANSWER_BYTES):
+    if not check.find_size_fault(data, ANSWER_BYTES):
         with contextlib.suppress(msgspec.DecodeError):
             check.find_fault(codec.node_out.decode(data))
 
@@ -70,7 +70,7 @@ def test_any_message_is_read_or_refused(message: Any) -> None:
 def test_any_answer_is_judged(message: Any) -> None:
     """An answer's fields are judged without raising, its usage clipped first."""
     if isinstance(message, m.RunEnded):
-        message = check.with_clipped_usage(message)
+        message = check.clip_message_usage(message)
 
         assert not check.find_fault(message).startswith("usage")
     check.find_fault(message)
@@ -81,7 +81,7 @@ def test_any_answer_is_judged(message: Any) -> None:
 @given(valid(Usage))
 def test_usage_within_bounds_is_not_touched(usage: Usage) -> None:
     """Clipping changes nothing that is within the bounds, but for cached tokens beyond input."""
-    clipped = check.clipped_usage(usage)
+    clipped = check.clip_usage(usage)
 
     assert clipped is usage or usage.cached_tokens > usage.input_tokens
 
@@ -115,15 +115,13 @@ def feed(pool: Pool, message: Any, place: Any) -> None:
     match message:
         case m.Hello():
             behind_s = pool.now - message.sent_at
-            own = clocks.card_as_known(message.card, ROW, behind_s=behind_s, now=pool.now)
+            own = clocks.apply_pool_record(message.card, ROW, behind_s=behind_s, now=pool.now)
             pool.tell(events.NodeJoined, own, message.accepting, message.reason, message.lending)
             for number, replica in enumerate(own.replicas):
                 live_through(pool, f"on-it-{number}", replica.model)
         case m.Heartbeat():
             behind_s = pool.now - message.sent_at
-            energy = clocks.energy_on_scheduler_clock(
-                message.energy, behind_s=behind_s, now=pool.now
-            )
+            energy = clocks.convert_energy_times(message.energy, behind_s=behind_s, now=pool.now)
             pool.tell(events.NodeChanged, "n1", message.accepting, message.reason, energy)
         case m.Decline():
             pool.tell(events.RunDeclined, *run, message.code, message.values)
@@ -150,7 +148,7 @@ def live_through(pool: Pool, job: str, model: str) -> None:
 def test_clipping_keeps_the_kind_of_a_number(value: float) -> None:
     """A count stays an integer and a time stays a float."""
     usage = Usage(2**60, 5, -1, "measured", 2**60, 0, "measured", value, 1.0)  # type: ignore[arg-type]
-    clipped = check.clipped_usage(usage)
+    clipped = check.clip_usage(usage)
 
     assert (int, int, float) == tuple(
         map(type, (clipped.input_tokens, clipped.output_tokens, clipped.ttft_s))

@@ -18,8 +18,8 @@ from entraide_scheduler.nats.identity import (
     NODE_LIFE_S,
     PoolIdentity,
     ServerClaims,
-    sealing_key,
-    signing_key,
+    load_sealing_key,
+    load_signing_key,
 )
 
 NOWHERE = "nats://127.0.0.1:9"  # the port of a service that nobody runs any more
@@ -378,11 +378,11 @@ def test_identity_is_made_once(tmp_path: Path) -> None:
 
     assert names(first) == names(second)
     assert not set(names(first)) & set(names(other))
-    signed = signing_key(tmp_path / "a").sign(b"receipt")
-    signing_key(tmp_path / "a").public_key().verify(signed, b"receipt")
-    assert sealing_key(tmp_path / "a") == sealing_key(tmp_path / "a")
-    assert 32 == len(sealing_key(tmp_path / "a"))
-    assert sealing_key(tmp_path / "a") != sealing_key(tmp_path / "b")
+    signed = load_signing_key(tmp_path / "a").sign(b"receipt")
+    load_signing_key(tmp_path / "a").public_key().verify(signed, b"receipt")
+    assert load_sealing_key(tmp_path / "a") == load_sealing_key(tmp_path / "a")
+    assert 32 == len(load_sealing_key(tmp_path / "a"))
+    assert load_sealing_key(tmp_path / "a") != load_sealing_key(tmp_path / "b")
 
 
 def test_identity_is_private(tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ def test_harmed_identity_is_refused(tmp_path: Path, name: str, harm: str) -> Non
     code = {"open": "identity_file_open", "missing": "identity_incomplete",
             "damaged": "identity_unreadable"}[harm]  # fmt: skip
 
-    readers = {"receipts.pem": signing_key, "sealing.key": sealing_key}
+    readers = {"receipts.pem": load_signing_key, "sealing.key": load_sealing_key}
     with pytest.raises(PoolError) as refused:
         readers.get(name, PoolIdentity)(tmp_path)
 

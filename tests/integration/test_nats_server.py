@@ -321,7 +321,7 @@ def test_missing_binary_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setattr(config.sysconfig, "get_path", lambda _name: str(tmp_path))
     with pytest.raises(PoolError) as refused:
-        server.server_binary()
+        server.find_server_binary()
 
     assert "nats_binary_missing" == refused.value.code
     assert str(tmp_path) == refused.value.values["path"]
@@ -378,7 +378,7 @@ async def test_server_of_a_dead_owner_is_ended(tmp_path: Path) -> None:
     """Where a parent's death leaves the server behind, the next start ends it and goes on."""
     pool = NatsPool(tmp_path)
     written = write_config(NatsSettings(state=tmp_path), pool.identity)
-    orphan = start(*server.server_command(written))
+    orphan = start(*server.build_server_command(written))
     try:
         pid_file = tmp_path / "nats/nats-server.pid"
         await eventually(lambda: pid_file.exists() and pid_file.read_text().strip())

@@ -17,10 +17,10 @@ from entraide.wire.nats import client_context, connect
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.tls import (
     TlsFiles,
+    compute_fingerprint,
     ensure_files,
-    fingerprint,
+    make_server_context,
     requires_tls,
-    server_context,
 )
 
 DAY_S = 86_400
@@ -101,7 +101,7 @@ async def test_another_name_is_refused(tmp_path: Path) -> None:
     """A certificate counts for the names in it only."""
     files = ensure_files(tmp_path, ["bus.example.coop"])
     server = await asyncio.start_server(
-        lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=server_context(files)
+        lambda _reader, writer: writer.close(), "127.0.0.1", 0, ssl=make_server_context(files)
     )
     port = server.sockets[0].getsockname()[1]
     context = client_context(files.ca.read_text())
@@ -208,7 +208,7 @@ def test_certificate_is_renewed_when_due(
 
     assert renewed == (before != again.cert.read_bytes())
     assert ca == again.ca.read_bytes()
-    server_context(again)
+    make_server_context(again)
 
 
 def test_pair_that_does_not_match_is_made_again(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_pair_that_does_not_match_is_made_again(tmp_path: Path) -> None:
     files = ensure_files(tmp_path / "a", ["a.example"])
     other = ensure_files(tmp_path / "b", ["a.example"])
     files.key.write_bytes(other.key.read_bytes())
-    server_context(ensure_files(tmp_path / "a", ["a.example"]))
+    make_server_context(ensure_files(tmp_path / "a", ["a.example"]))
     files.cert.write_bytes(other.cert.read_bytes())
     files.key.write_bytes(other.key.read_bytes())
     again = ensure_files(tmp_path / "a", ["a.example"])
@@ -241,8 +241,8 @@ def test_fingerprint_is_of_the_certificate(tmp_path: Path) -> None:
     pem = ensure_files(tmp_path, ["a.example"]).ca.read_text()
     der = ssl.PEM_cert_to_DER_cert(pem)
 
-    assert hashlib.sha256(der).hexdigest() == fingerprint(pem)
-    assert fingerprint(pem) == fingerprint(f"\n{pem}\n".encode())
+    assert hashlib.sha256(der).hexdigest() == compute_fingerprint(pem)
+    assert compute_fingerprint(pem) == compute_fingerprint(f"\n{pem}\n".encode())
 
 
 @pytest.mark.parametrize(("host", "required"), [

@@ -17,7 +17,7 @@ from entraide_node.config import EnergyConfig, dump_config, load_config
 from entraide_node.engine_config import NoEngine, OwnerEngine
 from entraide_node.join import JoinOptions, PoolPage, _choose_authority, fingerprint_of, join_pool
 from entraide_node.models.model_files import demo_path
-from entraide_scheduler.nats.tls import ensure_files, fingerprint
+from entraide_scheduler.nats.tls import compute_fingerprint, ensure_files
 
 TOKEN = "one-time"
 
@@ -136,7 +136,7 @@ def test_fingerprints_agree(tmp_path: Path) -> None:
     """The node computes the fingerprint that the pool puts into its tokens."""
     ca_pem = ensure_files(tmp_path, ["localhost"]).ca.read_text("ascii")
 
-    assert fingerprint(ca_pem) == fingerprint_of(ca_pem)
+    assert compute_fingerprint(ca_pem) == fingerprint_of(ca_pem)
 
 
 TRUST = {

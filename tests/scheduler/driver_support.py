@@ -30,11 +30,11 @@ class SentMessages:
         self.gateways: list[tuple[str, GatewayDown]] = []
         self.nodes: list[tuple[str, NodeDownCtl]] = []
 
-    def to_gateway(self, gateway: str, message: GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: GatewayDown) -> None:
         """Records a message to a gateway."""
         self.gateways.append((gateway, message))
 
-    def to_node(self, node: str, message: NodeDownCtl) -> None:
+    def send_to_node(self, node: str, message: NodeDownCtl) -> None:
         """Records a message to a node."""
         self.nodes.append((node, message))
 

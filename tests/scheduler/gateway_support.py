@@ -26,12 +26,12 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
-from entraide_scheduler.gateway.auth import key_hash
+from entraide_scheduler.gateway.auth import hash_key
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
 from entraide_scheduler.scheduler_port import GatewaySink
-from entraide_scheduler.service import pool_status
+from entraide_scheduler.service import build_pool_status
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
 
@@ -107,11 +107,11 @@ class LocalOutbound:
         self.sink: GatewaySink | None = None
         self.to_nodes: list[tuple[str, m.NodeDownCtl]] = []
 
-    def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
         assert self.sink is not None
         self.sink.on_scheduler_message(message)
 
-    def to_node(self, node: str, message: m.NodeDownCtl) -> None:
+    def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
         self.to_nodes.append((node, message))
 
 
@@ -127,7 +127,7 @@ class NodeRun:
         self.pool.gateway.sink.on_node_message(self.node, message)
 
     def accept(self) -> None:
-        self.pool.live.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
+        self.pool.driver.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
 
     def tokens(self, *texts: str, first: int | None = None) -> None:
         start = self.sent if first is None else first
@@ -149,7 +149,7 @@ class NodeRun:
     def report(
         self, outcome: Outcome = Outcome.COMPLETED, code: str = "", *, delivered: bool = False
     ) -> None:
-        self.pool.live.feed(
+        self.pool.driver.feed(
             e.RunReported,
             job=self.run.job,
             epoch=self.run.epoch,
@@ -171,7 +171,7 @@ class NodeRun:
         self.report()
 
     def decline(self, code: str, **values: str | float) -> None:
-        self.pool.live.feed(
+        self.pool.driver.feed(
             e.RunDeclined,
             job=self.run.job,
             epoch=self.run.epoch,
@@ -187,7 +187,7 @@ class Pool:
     def __init__(
         self, store: Store, driver: LiveDriver, gateway: Gateway, nodes: RecordingNodeChannel
     ) -> None:
-        self.store, self.live, self.gateway, self.nodes = store, driver, gateway, nodes
+        self.store, self.driver, self.gateway, self.nodes = store, driver, gateway, nodes
         self.session = aiohttp.ClientSession(gateway.url)
 
     async def placed(self) -> NodeRun:
@@ -233,7 +233,7 @@ async def open_pool(
     coops = (CoopTerms("alpha", quotas=quotas), CoopTerms("beta"), CoopTerms("gamma"))
     if not recovered.event_id:
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
-            await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), key_hash(secret))
+            await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), hash_key(secret))
     nodes = RecordingNodeChannel()
     gateway = Gateway(
         scheduler=LocalSchedulerAdapter(driver, store, "main"),
@@ -242,7 +242,7 @@ async def open_pool(
         sealing_key=bytes(32),
         signer=SIGNER,
         settings=settings or Settings(drain_s=drain_s),
-        status=lambda: pool_status(driver),
+        status=lambda: build_pool_status(driver),
     )
     outside.sink = gateway.sink
     await driver.start("main")

@@ -10,9 +10,9 @@ import pytest
 from entraide.errors import PoolError
 from entraide.types import Basis
 from entraide_scheduler.calendar import period_end
-from entraide_scheduler.config import SeriesConfig, first_policy, load_config
+from entraide_scheduler.config import SeriesConfig, load_config, load_first_policy
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.grid.annual import annual_averages
+from entraide_scheduler.grid.annual import load_annual_averages
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.series import read_series
 
@@ -40,7 +40,7 @@ def test_config_reads_paths_beside_itself_and_the_first_policy(tmp_path: Path) -
     assert str(tmp_path / "state") == config.dir
     assert f"sqlite:///{tmp_path / 'state' / 'store.db'}" == config.url_of_store
     assert (SeriesConfig("CA-QC", str(tmp_path / "qc.csv")),) == config.grid.series
-    assert (Quota(QuotaKind.TOKENS, 5, Period.DAY),) == first_policy(config).coops[0].quotas
+    assert (Quota(QuotaKind.TOKENS, 5, Period.DAY),) == load_first_policy(config).coops[0].quotas
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_periods_end_by_the_wall_clock_of_the_pool(period: Period, moment: str, 
 def test_every_province_and_territory_has_a_sourced_average() -> None:
     """The shipped averages cover Canada, each with its year and source."""
     zones = ["AB", "BC", "MB", "NB", "NL", "NS", "NT", "NU", "ON", "PE", "QC", "SK", "YT"]
-    averages = annual_averages()
+    averages = load_annual_averages()
 
     assert [f"CA-{zone}" for zone in zones] == sorted(averages)
     assert all(average.source and average.year >= 2023 for average in averages.values())

@@ -358,8 +358,8 @@ async def test_without_a_token_the_feed_falls_back(tmp_path: Path) -> None:
     assert Basis.DEFAULT is feed.readings_at(NOON)[0].basis
 
 
-class Told:
-    """What an upkeep feeds its scheduler."""
+class RecordingDriver:
+    """Records the events that periodic tasks feed."""
 
     def __init__(self, now: float) -> None:
         self.now_s = now
@@ -379,7 +379,7 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     """A new hour reaches the core in the middle of an hour, and only what changed is told."""
     other = "CA-QC"
     feed = IntensityFeed([], YEAR | {other: AnnualAverage(other, 2024, 1.0, 30.0, "test")})
-    driver: Any = Told(NOON + 400.0)
+    driver: Any = RecordingDriver(NOON + 400.0)
     nothing: Any = None
     upkeep = PeriodicTasks(
         driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"

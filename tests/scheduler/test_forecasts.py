@@ -101,8 +101,8 @@ def test_a_forecast_that_cannot_be_trusted_is_refused(
     assert named in str(refused.value.values["detail"])
 
 
-class Told:
-    """What upkeep needs of the driver: a time, and somewhere to feed events."""
+class RecordingDriver:
+    """The driver interface that periodic tasks use; records the events fed."""
 
     def __init__(self) -> None:
         self.at = BEGIN
@@ -111,7 +111,7 @@ class Told:
     def now(self) -> float:
         return self.at
 
-    def period_ends_at(self, _: Any) -> float:
+    def get_period_end(self, _: Any) -> float:
         return 0.0
 
     def feed(self, kind: type, **fields: Any) -> bool:
@@ -130,7 +130,7 @@ def test_each_issue_is_told_once(tmp_path: Path) -> None:
             'dir = "x"\n[[grid.forecasts]]\nzone = "CA-ON"\nfile = "forecast.csv"\n',
         )
     )
-    fed: Any = Told()
+    fed: Any = RecordingDriver()
     parts: dict[str, Any] = {"store": None, "nodes": None, "gateways": None}
     upkeep = PeriodicTasks(
         fed, feed=IntensityFeed.from_config(config.grid), timezone="America/Toronto", **parts

@@ -57,8 +57,8 @@ async def test_waiting_client_that_leaves_is_forgotten(pool: Pool) -> None:
     await asyncio.gather(pending, return_exceptions=True)
     await pool.cancelled()
 
-    assert pool.gateway._running.get(run.run.job) is None
-    assert "cancelled" == pool.live.core.job(run.run.job).state
+    assert pool.gateway._running_jobs.get(run.run.job) is None
+    assert "cancelled" == pool.driver.core.job(run.run.job).state
 
 
 async def test_lost_node_is_replaced_before_the_first_byte(pool: Pool) -> None:
@@ -67,7 +67,7 @@ async def test_lost_node_is_replaced_before_the_first_byte(pool: Pool) -> None:
     pending = asyncio.ensure_future(pool.send(ask(stream=True)))
     first = await pool.placed()
     first.accept()
-    pool.live.feed(e.NodeLeft, node=first.node, reason="goodbye")
+    pool.driver.feed(e.NodeLeft, node=first.node, reason="goodbye")
     second = await pool.placed()
     first.tokens("Trop", " tard")
     second.finish("Oui")
@@ -88,14 +88,14 @@ async def test_lost_node_breaks_a_stream_that_has_begun(pool: Pool) -> None:
     run.accept()
     run.tokens("Il", " était")
     answer = await pending
-    pool.live.feed(e.NodeLeft, node=run.node, reason="goodbye")
+    pool.driver.feed(e.NodeLeft, node=run.node, reason="goodbye")
     text = await answer.text()
     answer.release()
     got = events(text)
 
     assert "stream_broken" == got[-1]["error"]["code"]
     assert "[DONE]" not in text
-    assert "failed" == pool.live.core.job(run.run.job).state
+    assert "failed" == pool.driver.core.job(run.run.job).state
 
 
 async def test_gap_in_the_tokens_breaks_the_stream(pool: Pool) -> None:
@@ -159,10 +159,10 @@ async def test_slow_client_is_cut_off(pool: Pool) -> None:
     )
     run = await pool.placed()
     run.accept()
-    run_limits = pool.gateway._running.get(run.run.job).limits
+    run_limits = pool.gateway._running_jobs.get(run.run.job).limits
     run_limits.bytes_max = 64 * 1024 * 1024  # more than what a gateway keeps for a slow client
     sent = 0
-    while pool.gateway._running.get(run.run.job) is not None and sent < 64:
+    while pool.gateway._running_jobs.get(run.run.job) is not None and sent < 64:
         run.raw(b"data: %s\n\n" % chunk("x" * 1_000_000))
         sent += 1
         await asyncio.sleep(0)

@@ -35,7 +35,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def stub(pool: Pool) -> AsyncIterator[Stub]:
     server = grpc.aio.server()
-    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.pool_service(), server)
+    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.get_pool_service(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -168,7 +168,7 @@ async def test_both_dialects_count_alike(pool: Pool, stub: Stub) -> None:
     body = {"model": MODEL, "messages": [{"role": "user", "content": "é" * 50}], "max_tokens": 9}
     other = asyncio.ensure_future(pool.send(body | {"stream": True}))
     by_http = await pool.placed()
-    facts = [pool.gateway._running.get(run.run.job).facts for run in (by_grpc, by_http)]
+    facts = [pool.gateway._running_jobs.get(run.run.job).facts for run in (by_grpc, by_http)]
     by_grpc.finish()
     by_http.finish()
     await pending

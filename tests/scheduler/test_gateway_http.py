@@ -141,7 +141,7 @@ async def test_options_become_facts(pool: Pool) -> None:
     }
     pending = asyncio.ensure_future(pool.send(ask(), **headers))
     run = await pool.placed()
-    facts = pool.gateway._running.get(run.run.job).facts
+    facts = pool.gateway._running_jobs.get(run.run.job).facts
     run.finish()
     (await pending).release()
 
@@ -211,7 +211,7 @@ async def test_revoked_key_is_refused_at_once(pool: Pool) -> None:
     """A key that was just used is refused as soon as it is revoked."""
     before = (await pool.call("GET", "/v1/models"))[0]
     await pool.store.revoke_key("key-alpha")
-    pool.gateway.forget_keys()
+    pool.gateway.clear_key_cache()
     after = (await pool.call("GET", "/v1/models"))[0]
 
     assert (200, 401) == (before, after)
@@ -221,7 +221,7 @@ async def test_spent_quota_says_when_it_opens(tmp_path: Path) -> None:
     """A quota that is spent gives 429, a Retry-After and a sentence."""
     quota = Quota(QuotaKind.TOKENS, 700, Period.DAY)
     async with open_pool(tmp_path, quotas=(quota,)) as pool:
-        pool.live.feed(e.PeriodBegan, period=Period.DAY, ends_at=time.time() + 3_600)
+        pool.driver.feed(e.PeriodBegan, period=Period.DAY, ends_at=time.time() + 3_600)
         pending = asyncio.ensure_future(pool.send(ask(max_tokens=500)))
         (await pool.placed()).accept()
         async with pool.send(ask(max_tokens=500)) as answer:
@@ -346,7 +346,7 @@ async def test_completions_take_a_prompt(pool: Pool) -> None:
     body = {"model": MODEL, "prompt": ["Un", "Deux"], "max_tokens": 4}
     pending = asyncio.ensure_future(pool.send(body, path="/v1/completions"))
     run = await pool.placed()
-    choices = pool.gateway._running.get(run.run.job).facts.choices
+    choices = pool.gateway._running_jobs.get(run.run.job).facts.choices
     run.finish()
     (await pending).release()
 
@@ -357,7 +357,7 @@ async def test_completions_take_a_prompt(pool: Pool) -> None:
 async def test_no_node_means_a_503(tmp_path: Path) -> None:
     """A pool whose only node left says so, and that trying again may help."""
     async with open_pool(tmp_path, joined=(card("n1"),)) as pool:
-        pool.live.feed(e.NodeLeft, node="n1", reason="goodbye")
+        pool.driver.feed(e.NodeLeft, node="n1", reason="goodbye")
         async with pool.send(ask()) as answer:
             body = await answer.json()
 

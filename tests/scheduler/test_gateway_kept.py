@@ -149,7 +149,7 @@ async def test_lost_node_does_not_lose_a_kept_job(tmp_path: Path) -> None:
         _, job = await submit(pool)
         first = await pool.placed()
         first.accept()
-        pool.live.feed(e.NodeLeft, node=first.node, reason="goodbye")
+        pool.driver.feed(e.NodeLeft, node=first.node, reason="goodbye")
         second = await pool.placed()
         second.finish("Oui")
         view = await ended(pool, job["id"])

@@ -79,8 +79,8 @@ async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> 
     committed_rows: list[int] = []
 
     class Watching(SentMessages):
-        def to_node(self, node: str, message: m.NodeDownCtl) -> None:
-            super().to_node(node, message)
+        def send_to_node(self, node: str, message: m.NodeDownCtl) -> None:
+            super().send_to_node(node, message)
             rows = store._reading.connect().exec_driver_sql("SELECT count(*) FROM settled")
             committed_rows.append(rows.scalar_one())
 
@@ -118,7 +118,7 @@ async def test_restart_without_warning_finds_the_same_core(tmp_path: Path) -> No
 
         assert expected == from_events.core.snapshot()
         assert driver.core.snapshot() == from_both.core.snapshot()
-        assert driver.period_ends_at(Period.DAY) == from_both.periods[Period.DAY]
+        assert driver.get_period_end(Period.DAY) == from_both.periods[Period.DAY]
         assert (1, from_both.at) == (from_both.incarnation, driver._feeder.at)
 
 
@@ -278,8 +278,8 @@ async def test_what_an_answer_leads_to_is_fed_after_it(tmp_path: Path) -> None:
     """A gateway that answers a placement from within does not disturb the event at hand."""
 
     class Leaving(SentMessages):
-        def to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-            super().to_gateway(gateway, message)
+        def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
+            super().send_to_gateway(gateway, message)
             if isinstance(message, m.JobPlaced):
                 driver.feed(e.JobCancelled, job=message.job, reason="client_gone")
 

@@ -9,7 +9,7 @@ from tests.scheduler.test_config import written
 
 from entraide import i18n
 from entraide.errors import PoolError
-from entraide_scheduler.config import first_policy, load_config, read_policy
+from entraide_scheduler.config import load_config, load_first_policy, read_policy
 from entraide_scheduler.core import policy as p
 from entraide_scheduler.core.policy_validation import RANGES, find_faults
 
@@ -81,7 +81,7 @@ def config(folder: Path, policy: str, name: str = "policy.toml") -> Path:
 
 def test_every_section_is_read(tmp_path: Path) -> None:
     """A document with all sections becomes the first policy; what is left out is the default."""
-    policy = first_policy(load_config(config(tmp_path, WHOLE)))
+    policy = load_first_policy(load_config(config(tmp_path, WHOLE)))
     (boreale,) = policy.coops
     sections = (policy.charge, policy.timing, policy.limits, policy.fair_share, policy.carbon,
                 policy.evidence, policy.deferral, policy.weights)  # fmt: skip

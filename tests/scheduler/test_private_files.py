@@ -10,7 +10,7 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, write_config
 
-from entraide_scheduler.nats.keyfiles import private_home
+from entraide_scheduler.nats.keyfiles import make_private_home
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -28,14 +28,14 @@ def test_folder_that_others_may_enter_is_closed(tmp_path: Path) -> None:
     home.mkdir(mode=0o755)
     home.chmod(0o755)
 
-    assert 0o700 == stat.S_IMODE(private_home(home).stat().st_mode)
+    assert 0o700 == stat.S_IMODE(make_private_home(home).stat().st_mode)
 
 
 def test_missing_folder_is_made_private_under_any_umask(tmp_path: Path) -> None:
     """The folder is closed from its first moment."""
     before = os.umask(0)
     try:
-        home = private_home(tmp_path / "a" / "pool")
+        home = make_private_home(tmp_path / "a" / "pool")
     finally:
         os.umask(before)
 

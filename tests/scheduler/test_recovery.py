@@ -70,9 +70,9 @@ class Driver:
     def __init__(
         self, driver: LiveDriver, store: Store, sent: SentMessages, moment: list[float]
     ) -> None:
-        self.live = driver
+        self.live_driver = driver
         self.store = store
-        self.told = sent
+        self.sent = sent
         self._moment = moment
 
     def wait_until(self, at: float) -> None:
@@ -82,18 +82,20 @@ class Driver:
     def feed(self, kind: type, *values: Any) -> bool:
         """Feeds an event by its fields in order."""
         names = kind.__struct_fields__[2:]
-        return self.live.feed(kind, **dict(zip(names, values, strict=False)))
+        return self.live_driver.feed(kind, **dict(zip(names, values, strict=False)))
 
     def state(self) -> bytes:
         """Returns the core as bytes."""
-        return self.live.core.snapshot()
+        return self.live_driver.core.snapshot()
 
     async def replayed(self) -> bytes:
         """Returns the core that a start would bring back, as bytes."""
-        await self.live.committed()
-        quarantine = await recover(self.store)
-        assert quarantine.digest == self.live._journal._digest  # the same commands, event by event
-        return quarantine.core.snapshot()
+        await self.live_driver.committed()
+        recovered = await recover(self.store)
+        assert (
+            recovered.digest == self.live_driver._journal._digest
+        )  # the same commands, event by event
+        return recovered.core.snapshot()
 
 
 def busy_core(deadline: str = "") -> Core:
@@ -168,23 +170,23 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
 ) -> None:
     """The core is as that of a driver which was told of the quarantine alone, byte for byte."""
-    quarantine = sender(kind)
+    accountable = sender(kind)
     name = kind.__struct_config__.tag
     async with driver(tmp_path / "a", busy_core()) as bad, driver(tmp_path / "b", busy_core()) as b:
-        if quarantine is not None:
-            b.feed(events.SenderQuarantined, *quarantine, EVENT_RAISED, name)
-        break_handler(monkeypatch, kind, bad.live.event_id + 1)
+        if accountable is not None:
+            b.feed(events.SenderQuarantined, *accountable, EVENT_RAISED, name)
+        break_handler(monkeypatch, kind, bad.live_driver.event_id + 1)
         taken = bad.feed(kind, *VALUES[kind])
 
         assert not taken
         assert b.state() == bad.state() == await bad.replayed()
-        assert not bad.live.failed.done()
-        assert 1 == bad.live.counts[f"event_dropped.{name}"]
-        assert (1 if quarantine else 2) == bad.live.counts["recoveries"]
-        assert "event_dropped" in {trouble.code for trouble in bad.live.health.incidents()}
-        assert b.live._journal._digest == bad.live._journal._digest
-        assert b.told.nodes == bad.told.nodes
-        assert len(b.told.gateways) + (kind in BY_KEY) == len(bad.told.gateways)
+        assert not bad.live_driver.failed.done()
+        assert 1 == bad.live_driver.counts[f"event_dropped.{name}"]
+        assert (1 if accountable else 2) == bad.live_driver.counts["recoveries"]
+        assert "event_dropped" in {trouble.code for trouble in bad.live_driver.health.incidents()}
+        assert b.live_driver._journal._digest == bad.live_driver._journal._digest
+        assert b.sent.nodes == bad.sent.nodes
+        assert len(b.sent.gateways) + (kind in BY_KEY) == len(bad.sent.gateways)
 
 
 @pytest.mark.parametrize("deadline", DUE)
@@ -206,10 +208,10 @@ async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
             message.wait_until(LATER)
         taken = bad.feed(events.Woke)
         dropped = []
-        while name := due(good.live.core, deadline):
+        while name := due(good.live_driver.core, deadline):
             dropped.append(name[0])
             good.feed(events.DeadlineDropped, deadline, name[0])
-            view = good.live.core.job(name[0])
+            view = good.live_driver.core.job(name[0])
             if view is not None and not view.ended_at:
                 good.feed(events.JobCancelled, name[0], "internal")
         good.feed(events.Woke)
@@ -217,20 +219,20 @@ async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
         assert taken
         assert dropped
         assert good.state() == bad.state() == await bad.replayed()
-        assert [] == bad.live.core.quarantines()
-        assert len(dropped) == bad.live.counts[f"deadline_dropped.{deadline}"]
-        assert good.told.gateways == bad.told.gateways
+        assert [] == bad.live_driver.core.quarantines()
+        assert len(dropped) == bad.live_driver.counts[f"deadline_dropped.{deadline}"]
+        assert good.sent.gateways == bad.sent.gateways
         assert ("deadline_dropped", deadline) in troubles(bad)
 
 
 def due(core: Core, kind: str) -> list[str]:
     """The names of the deadlines of a kind that are due, the earliest first."""
-    quarantine = sorted((at, name) for k, name, at in core._state.deadlines.listed() if k == kind)
-    return [name for at, name in quarantine if at <= LATER]
+    deadlines = sorted((at, name) for k, name, at in core._state.deadlines.listed() if k == kind)
+    return [name for at, name in deadlines if at <= LATER]
 
 
 def troubles(driver: Driver) -> set[tuple[str, str]]:
-    return {(trouble.code, trouble.what) for trouble in driver.live.health.incidents()}
+    return {(trouble.code, trouble.what) for trouble in driver.live_driver.health.incidents()}
 
 
 async def test_a_deadline_that_raises_once_is_done_the_second_time(
@@ -255,9 +257,12 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
         bad.feed(events.Woke)
 
         assert good.state() == bad.state() == await bad.replayed()
-        assert good.told.gateways == bad.told.gateways
-        assert good.told.nodes == bad.told.nodes
-        assert (1, 0) == (bad.live.counts["recoveries"], bad.live.counts["deadline_dropped.node"])
+        assert good.sent.gateways == bad.sent.gateways
+        assert good.sent.nodes == bad.sent.nodes
+        assert (1, 0) == (
+            bad.live_driver.counts["recoveries"],
+            bad.live_driver.counts["deadline_dropped.node"],
+        )
 
 
 async def test_an_event_without_a_sender_that_raises_once_is_taken(
@@ -268,11 +273,11 @@ async def test_an_event_without_a_sender_that_raises_once_is_taken(
     async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
         kind = events.PeriodBegan
         good.feed(kind, *VALUES[kind])
-        break_handler(monkeypatch, kind, bad.live.event_id + 1, times=1)
+        break_handler(monkeypatch, kind, bad.live_driver.event_id + 1, times=1)
 
         assert bad.feed(kind, *VALUES[kind])
         assert good.state() == bad.state() == await bad.replayed()
-        assert START + 3_600.0 == bad.live.period_ends_at(Period.DAY)
+        assert START + 3_600.0 == bad.live_driver.get_period_end(Period.DAY)
 
 
 async def test_events_of_a_kind_that_keeps_raising_pause(
@@ -281,9 +286,9 @@ async def test_events_of_a_kind_that_keeps_raising_pause(
     """They are dropped without a recovery, for longer each time, and then tried again."""
     async with driver(tmp_path / "a", busy_core()) as bad:
         kind = events.PeriodBegan
-        break_handler(monkeypatch, kind, bad.live.event_id + 1, times=4)
+        break_handler(monkeypatch, kind, bad.live_driver.event_id + 1, times=4)
         taken = [bad.feed(kind, *VALUES[kind]) for _ in range(50)]
-        recoveries = bad.live.counts["recoveries"]
+        recoveries = bad.live_driver.counts["recoveries"]
         bad.wait_until(START + 4.0)
         bad.feed(kind, *VALUES[kind])
         bad.wait_until(START + 6.0)
@@ -292,7 +297,7 @@ async def test_events_of_a_kind_that_keeps_raising_pause(
 
         assert not any(taken)
         assert 2 == recoveries
-        assert 4 == bad.live.counts["recoveries"]
+        assert 4 == bad.live_driver.counts["recoveries"]
         assert not paused
         assert bad.feed(kind, *VALUES[kind])
 
@@ -310,19 +315,21 @@ async def test_a_waiting_job_that_cannot_be_placed_costs_its_key_and_not_the_nod
         return want(state, job, at)
 
     async with driver(tmp_path / "a", busy_core()) as bad:
-        view = bad.live.core.job(RUNS)
+        view = bad.live_driver.core.job(RUNS)
         assert view is not None
         monkeypatch.setattr(dispatch.evaluation, "make_request", broken)
         fields = (RUNS, view.epoch, "n1", Outcome.COMPLETED, "", True, usage())
         taken = bad.feed(events.RunReported, *fields)
         monkeypatch.undo()
-        ended = [message for _, message in bad.told.gateways if isinstance(message, m.JobEnded)]
+        ended = [message for _, message in bad.sent.gateways if isinstance(message, m.JobEnded)]
         placed = [
-            message.job for _, message in bad.told.gateways if isinstance(message, m.JobPlaced)
+            message.job for _, message in bad.sent.gateways if isinstance(message, m.JobPlaced)
         ]
 
         assert taken
-        assert ["key-alpha"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
+        assert ["key-alpha"] == [
+            quarantine.name for quarantine in bad.live_driver.core.quarantines()
+        ]
         assert {(WAITS, "key_quarantined"), (RUNS, "")} == {
             (message.job, message.code) for message in ended
         }
@@ -335,16 +342,16 @@ async def test_a_quarantine_whose_consequences_raise_is_kept_without_them(
 ) -> None:
     """The node is in quarantine all the same; its leases end when it has been silent."""
     async with driver(tmp_path / "a", busy_core()) as bad:
-        first = bad.live.event_id + 1
+        first = bad.live_driver.event_id + 1
         break_handler(monkeypatch, events.NodeChanged, first)
         handlers = dict(machine.HANDLERS)
         break_handler(monkeypatch, events.SenderQuarantined, first, times=1)
         both = {**handlers, events.SenderQuarantined: machine.HANDLERS[events.SenderQuarantined]}
         monkeypatch.setattr(machine, "HANDLERS", both)
         bad.feed(events.NodeChanged, *VALUES[events.NodeChanged])
-        view = bad.live.core.job(RUNS)
+        view = bad.live_driver.core.job(RUNS)
 
-        assert ["n1"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
+        assert ["n1"] == [quarantine.name for quarantine in bad.live_driver.core.quarantines()]
         assert view is not None
         assert JobState.OFFERED is view.state
         assert bad.state() == await bad.replayed()
@@ -362,7 +369,7 @@ async def test_a_core_that_cannot_be_brought_back_stops_the_driver(
         await bad.store.committed()
 
         assert not taken
-        assert isinstance(bad.live.failed.exception(), ZeroDivisionError)
+        assert isinstance(bad.live_driver.failed.exception(), ZeroDivisionError)
         assert before == (await recover(bad.store)).core.snapshot()
 
 
@@ -377,7 +384,7 @@ async def test_a_start_that_raises_stops_the_driver(
     core = busy_core()
     monkeypatch.setattr(machine.node_lifecycle, "handle_started", broken)
     async with driver(tmp_path / "a", core) as bad:
-        assert isinstance(bad.live.failed.exception(), RecoveryFailed)
+        assert isinstance(bad.live_driver.failed.exception(), RecoveryFailed)
         assert not bad.feed(events.NodesSeen, ("n1",))
 
 
@@ -390,11 +397,11 @@ async def test_recoveries_that_do_not_help_stop_the_driver(
         for _ in range(RECOVERIES_PER_MINUTE_MAX):
             for kind in kinds:
                 monkeypatch.undo()
-                break_handler(monkeypatch, kind, bad.live.event_id + 1)
+                break_handler(monkeypatch, kind, bad.live_driver.event_id + 1)
                 bad.feed(kind, *VALUES[kind])
-            bad.wait_until(bad.live.now() + 2.0)
+            bad.wait_until(bad.live_driver.now() + 2.0)
 
-        assert isinstance(bad.live.failed.exception(), RecoveryFailed)
+        assert isinstance(bad.live_driver.failed.exception(), RecoveryFailed)
 
 
 async def test_a_snapshot_that_fails_leaves_the_journal(
@@ -407,20 +414,20 @@ async def test_a_snapshot_that_fails_leaves_the_journal(
             raise OverflowError("spoilt")
 
         monkeypatch.setattr(machine.snapshot, "write", broken)
-        await bad.live.write_snapshot()
+        await bad.live_driver.write_snapshot()
         bad.feed(events.JobRequested, facts("j-more", key="key-more"))
-        break_handler(monkeypatch, events.NodeLeft, bad.live.event_id + 1)
+        break_handler(monkeypatch, events.NodeLeft, bad.live_driver.event_id + 1)
         bad.feed(events.NodeLeft, "n1", "goodbye")
         failing = troubles(bad)
         monkeypatch.undo()
         state, replayed = bad.state(), await bad.replayed()
-        await bad.live.write_snapshot()
+        await bad.live_driver.write_snapshot()
 
         assert ("snapshot_failed", "") in failing
         assert ("snapshot_failed", "") not in troubles(bad)
         assert state == replayed
-        assert not bad.live.failed.done()
-        assert bad.live.core.job("j-more") is not None
+        assert not bad.live_driver.failed.done()
+        assert bad.live_driver.core.job("j-more") is not None
 
 
 async def test_questions_that_raise_stop_nothing(
@@ -439,12 +446,12 @@ async def test_questions_that_raise_stop_nothing(
         bad.feed(events.NodesSeen, ())
 
         assert taken
-        assert bad.live.explain(WAITS) is None
+        assert bad.live_driver.explain(WAITS) is None
         assert {("question_failed", "next_deadline"), ("question_failed", "explain")} <= troubles(
             bad
         )
-        assert "live" not in {view.state.value for view in bad.live.core.nodes()}
-        assert not bad.live.failed.done()
+        assert "live" not in {view.state.value for view in bad.live_driver.core.nodes()}
+        assert not bad.live_driver.failed.done()
 
 
 async def test_a_command_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
@@ -454,11 +461,11 @@ async def test_a_command_that_fails_takes_no_other_with_it(tmp_path: Path) -> No
         def broken(gateway: str, message: Any) -> None:
             raise ZeroDivisionError(gateway, message)
 
-        bad.told.to_gateway = broken  # type: ignore[method-assign]
+        bad.sent.send_to_gateway = broken  # type: ignore[method-assign]
         taken = bad.feed(events.JobCancelled, RUNS, "client_gone")
 
         assert taken
-        assert [m.StopRun] == [type(message) for _, message in bad.told.nodes]
+        assert [m.StopRun] == [type(message) for _, message in bad.sent.nodes]
         assert ("command_failed", "EndJob") in troubles(bad)
 
 
@@ -470,7 +477,7 @@ async def test_an_event_that_cannot_be_written_never_reaches_the_core(tmp_path: 
         fields = (RUNS, 1, "n1", Outcome.COMPLETED, "", True, report)
 
         assert not bad.feed(events.RunReported, *fields)
-        assert ["n1"] == [quarantine.name for quarantine in bad.live.core.quarantines()]
+        assert ["n1"] == [quarantine.name for quarantine in bad.live_driver.core.quarantines()]
         assert bad.state() == await bad.replayed()
 
 
@@ -479,12 +486,12 @@ async def test_the_client_of_a_dropped_request_is_answered_at_once(
 ) -> None:
     """Its gateway is told ``internal``; the key's next request is refused by the quarantine."""
     async with driver(tmp_path / "a", busy_core()) as bad:
-        break_handler(monkeypatch, events.JobRequested, bad.live.event_id + 1, times=1)
+        break_handler(monkeypatch, events.JobRequested, bad.live_driver.event_id + 1, times=1)
         bad.feed(events.JobRequested, facts("j-new"))
         bad.feed(events.JobRequested, facts("j-next"))
         codes = {
             message.job: message.code
-            for _, message in bad.told.gateways
+            for _, message in bad.sent.gateways
             if isinstance(message, m.JobRefused)
         }
 

@@ -15,7 +15,7 @@ from entraide_scheduler.gateway import openai, options, refusals
 from entraide_scheduler.gateway.options import Caller, FactsBuilder
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
-from entraide_scheduler.request_bounds import TOKENS_MAX, facts_fault
+from entraide_scheduler.request_bounds import TOKENS_MAX, find_facts_fault
 from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
 
 
@@ -54,7 +54,7 @@ def test_an_estimate_lies_within_the_bound_of_the_prompt(
     """What is expected of a prompt is never more than what it can be at most."""
     request_facts = facts("j1", input_tokens_est=estimate, input_tokens_max=bound)
 
-    assert fault == facts_fault(request_facts, now=0.0)
+    assert fault == find_facts_fault(request_facts, now=0.0)
 
 
 def test_a_request_whose_estimate_is_above_its_bound_is_refused() -> None:

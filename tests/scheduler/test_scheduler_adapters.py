@@ -75,7 +75,7 @@ async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     assert ("placed", True) == (explained.explanation.decision, explained.receipt.settled)
     assert m.ExplanationReply(None) == await adapter.explain("job-1", "beta")
     assert m.ExplanationReply(None) == await adapter.explain("job-2", "alpha")
-    listed = {card.model: card.means for card in await adapter.models()}
+    listed = {card.model: card.means for card in await adapter.list_models()}
     assert {"petit": "", "auto": "petit"} == listed
 
 
@@ -110,7 +110,7 @@ async def test_same_request_twice_is_one_job(
     adapter.submit(facts("job-1", gateway="second"))
     await eventually(lambda: sink.down)
     adapter.submit(facts("job-1", gateway="second"))
-    await adapter.models()
+    await adapter.list_models()
 
     assert 1 == len([message for message in sink.down if isinstance(message, m.JobPlaced)])
     assert 0 == pool.driver.counts["dropped.duplicate"]
@@ -170,7 +170,7 @@ async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
     """Questions that no scheduler answers end as unreachable."""
     adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second", RecordingSink())
     with pytest.raises(PoolUnreachable) as refused:
-        await adapter.models()
+        await adapter.list_models()
     await adapter.publisher.close()
 
     assert "pool_unreachable" == refused.value.code
@@ -187,4 +187,4 @@ async def test_message_that_cannot_be_read_is_dropped(
     await connection.flush()
     await eventually(lambda: pool.driver.counts["gateway.undecodable"] == 2)
 
-    assert () == await adapter.models()
+    assert () == await adapter.list_models()

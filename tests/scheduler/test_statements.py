@@ -67,13 +67,13 @@ async def test_over_all_coops_what_was_given_was_received(store: Store) -> None:
         used = {"output_tokens": luck.randint(0, 999), "energy_decode_uwh": luck.randint(0, 10**6)}
         store.write_settlement(settle_row(f"j{number}", borrower=borrower, lender=lender, **used))
     await store.write_correction(correction("c1"))
-    statement = [await store.get_statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
+    statements = [await store.get_statement(coop, start_at=0.0, end_at=1e9) for coop in COOPS]
 
     for unit in JobTotals.__struct_fields__:
-        given = sum(getattr(item.given, unit) for item in statement)
-        assert given == sum(getattr(item.received, unit) for item in statement) > 0
-    assert 200 == sum(item.given.jobs + item.own.jobs for item in statement)
-    assert 0 == sum(line.tokens for item in statement for line in item.corrections)
+        given = sum(getattr(item.given, unit) for item in statements)
+        assert given == sum(getattr(item.received, unit) for item in statements) > 0
+    assert 200 == sum(item.given.jobs + item.own.jobs for item in statements)
+    assert 0 == sum(line.tokens for item in statements for line in item.corrections)
 
 
 async def test_a_month_has_its_own_jobs_and_corrections(store: Store) -> None:
@@ -154,10 +154,10 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
 )
 def test_a_month_lasts_from_midnight_to_midnight(month: str, begin: str, end: str) -> None:
     """On the wall of the pool's zone, also when the clocks change within it."""
-    statement = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
+    span = tuple(dt.datetime.fromtimestamp(at, TORONTO).isoformat()[:19]
                   for at in month_span(month, TORONTO))  # fmt: skip
 
-    assert (begin, end) == statement
+    assert (begin, end) == span
 
 
 @pytest.mark.parametrize("month", ["", "November", "2026-13", "2026"])

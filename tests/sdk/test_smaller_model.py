@@ -8,7 +8,7 @@ from entraide import i18n
 from entraide.client import _convert
 from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
 from entraide_scheduler.gateway.pool_messages import receipt_message as as_message
-from entraide_scheduler.gateway.receipts import ReceiptSigner, canonical_bytes, is_genuine
+from entraide_scheduler.gateway.receipts import ReceiptSigner, encode_canonical, is_genuine
 
 NB = "\u00a0"
 RECEIPT = Receipt(
@@ -68,7 +68,7 @@ def test_it_is_signed_with_the_rest() -> None:
 
     assert is_genuine(signed, key.public_key())
     assert not is_genuine(forged, key.public_key())
-    assert b"smaller" not in canonical_bytes(receipt(None))
+    assert b"smaller" not in encode_canonical(receipt(None))
 
 
 @pytest.mark.parametrize("energy_wh", [None, 0.06])

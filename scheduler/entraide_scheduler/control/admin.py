@@ -26,7 +26,7 @@ from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.control.enrolment import token_hash
+from entraide_scheduler.control.enrolment import hash_token
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.model_planner import PlanStep
@@ -115,7 +115,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         changed = await self._registry.set_approval(row.node, APPROVED)
         assert changed is not None
         if await self._clear_quarantine(SenderKind.NODE, row.node, context):
-            self._listener.forget(row.node)
+            self._listener.remove_session(row.node)
         return self._describe_node(changed)
 
     async def RevokeNode(  # noqa: N802
@@ -126,7 +126,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         row = await self._find_node(request.node, context)
         changed = await self._registry.set_approval(row.node, REVOKED)
         assert changed is not None
-        self._listener.forget(row.node)
+        self._listener.remove_session(row.node)
         taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
         self._broadcast_revocation(m.NodeRevoked(row.node))
         if taken:  # a later node may get the same name
@@ -153,7 +153,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             )
         secret = f"join_{secrets.token_urlsafe(24)}"
         expires_at = self._driver.now() + valid_s
-        await self._store.put_token(token_hash(secret), request.coop, expires_at)
+        await self._store.put_token(hash_token(secret), request.coop, expires_at)
         token = f"{secret}.{self._fingerprint}" if self._fingerprint else secret
         return admin_pb2.JoinToken(token=token, expires_at=expires_at)
 

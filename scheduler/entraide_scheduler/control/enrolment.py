@@ -25,7 +25,7 @@ SITE_MAX = 80
 NAME_MAX = 200
 
 
-def token_hash(token: str) -> str:
+def hash_token(token: str) -> str:
     """Returns the SHA-256 of a token's secret part, hexadecimal, by which the store knows it.
 
     A token may end with ``.`` and the fingerprint of the pool's CA, which the node checks.
@@ -73,7 +73,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
             await abort(
                 context, "invalid_request", default_lang=self._lang, param=fault, fault="unusable"
             )
-        coop = await self._store.use_token(token_hash(request.token), self._now())
+        coop = await self._store.use_token(hash_token(request.token), self._now())
         row = self._find_node_by_key(request.node_public_key)
         if coop is None or (row is not None and row.coop != coop):
             self._log.warning("join.refused", peer=context.peer())

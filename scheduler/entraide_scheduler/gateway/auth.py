@@ -24,7 +24,7 @@ class KeyStore(Protocol):
         """Returns the key whose secret has this SHA-256, or None."""
 
 
-def key_hash(secret: str) -> str:
+def hash_key(secret: str) -> str:
     """Returns the SHA-256 of a secret, hexadecimal, by which the store knows it."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -45,7 +45,7 @@ class Authenticator:
 
     def cached_caller(self, authorization: str) -> Caller | None:
         """Returns the cached caller of an ``Authorization`` header, or None."""
-        entry = self._cache.get(key_hash(_bearer_secret(authorization)))
+        entry = self._cache.get(hash_key(_bearer_secret(authorization)))
         return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
     async def authenticate(self, authorization: str) -> Caller:
@@ -57,7 +57,7 @@ class Authenticator:
         secret = _bearer_secret(authorization)
         if not secret:
             raise refused("unauthorised")
-        hashed = key_hash(secret)
+        hashed = hash_key(secret)
         entry = self._cache.get(hashed)
         now = time.monotonic()
         if entry is None or entry[0] <= now:

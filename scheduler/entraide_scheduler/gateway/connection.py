@@ -63,7 +63,7 @@ class Server(Protocol):
     def set_idle(self, connection: "Connection", *, idle: bool) -> None:
         """Records whether a connection is between two requests."""
 
-    def peer_of(self, connection: "Connection", headers: dict[str, str]) -> str:
+    def get_client_address(self, connection: "Connection", headers: dict[str, str]) -> str:
         """Returns the client's address."""
 
     def check_head(
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             method=self._parser.get_method().decode("ascii"),
             version=self._parser.get_http_version(),
             keep_alive=self._parser.should_keep_alive(),
-            peer=self._server.peer_of(self, incoming.headers),
+            peer=self._server.get_client_address(self, incoming.headers),
         )
         if len(self._queue) > PIPELINED_MAX:
             self._server.count("pipelined")

@@ -106,9 +106,9 @@ def check_history(messages: Sequence[Message]) -> None:
                 _check_arguments(call.function, f"{param}.function.arguments")
 
 
-def for_engine(messages: Sequence[Message]) -> list[Message]:
+def normalize_messages(messages: Sequence[Message]) -> list[Message]:
     """Returns messages in the form that every engine accepts."""
-    return [_for_engine(message) for message in messages]
+    return [_normalize_message(message) for message in messages]
 
 
 def check_images(messages: Sequence[Message]) -> int:
@@ -141,17 +141,17 @@ def _check_arguments(function: CalledFunction, param: str) -> None:
     check_free_json(arguments, param)
 
 
-def _for_engine(message: Message) -> Message:
+def _normalize_message(message: Message) -> Message:
     match message:
         case DeveloperMessage():
             return SystemMessage(content=message.content, name=message.name)
         case AssistantMessage():
-            return _answer_for_engine(message)
+            return _normalize_answer(message)
         case _:
             return message
 
 
-def _answer_for_engine(message: AssistantMessage) -> AssistantMessage:
+def _normalize_answer(message: AssistantMessage) -> AssistantMessage:
     content = message.content
     if content is not None and not isinstance(content, str):
         content = "".join(part.text for part in content if isinstance(part, TextPart))

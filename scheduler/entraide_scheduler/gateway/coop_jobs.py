@@ -50,8 +50,8 @@ class CoopJobs:
     ) -> None:
         self._store = store
         self._scheduler = scheduler
-        self._running = running_jobs
-        self._kept = kept_jobs
+        self._running_jobs = running_jobs
+        self._kept_jobs = kept_jobs
         self._signer = signer
 
     async def find_job(self, caller: Caller, job: str, lang: str) -> JobDetails:
@@ -61,16 +61,16 @@ class CoopJobs:
             Refused: ``unknown_job``.
         """
         _check_job_id(job)
-        running = self._running.get(job)
+        running = self._running_jobs.get(job)
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
             if row is not None and row.coop == caller.coop:
-                result = self._kept.unseal_result(row)
+                result = self._kept_jobs.unseal_result(row)
                 return JobDetails(kept_job_status(row, running, lang, result), row, result)
         elif running is not None and running.facts.coop == caller.coop:
             return JobDetails(running_job_status(running))
         else:
-            ended = self._running.recent.get(job)
+            ended = self._running_jobs.recent.get(job)
             if ended is not None and ended.facts.coop == caller.coop:
                 return JobDetails(
                     ended_job_status(ended, lang, await self._settled_receipt(caller, job))
@@ -82,12 +82,13 @@ class CoopJobs:
         limit_jobs = min(limit or LIST_DEFAULT, LIST_MAX)
         rows = await self._store.list_kept(caller.coop, limit_jobs)
         live_jobs = [
-            job for job in self._running.list_of_coop(caller.coop) if job.facts.kind == "live"
+            job for job in self._running_jobs.list_of_coop(caller.coop) if job.facts.kind == "live"
         ]
         views = [running_job_status(job) for job in live_jobs[:limit_jobs]]
-        views += [kept_job_status(row, self._running.get(row.job), lang) for row in rows]
+        views += [kept_job_status(row, self._running_jobs.get(row.job), lang) for row in rows]
         views += [
-            ended_job_status(job, lang) for job in self._running.recent.list_of_coop(caller.coop)
+            ended_job_status(job, lang)
+            for job in self._running_jobs.recent.list_of_coop(caller.coop)
         ]
         views.sort(key=lambda view: view.id.partition("-")[2], reverse=True)
         return views[:limit_jobs]
@@ -102,9 +103,9 @@ class CoopJobs:
         if details.view.ended_at:
             raise refused("job_ended", job=job)
         if details.row is not None:
-            await self._kept.cancel(details.row)
+            await self._kept_jobs.cancel(details.row)
         else:
-            self._running.cancel(job, "cancelled")
+            self._running_jobs.cancel(job, "cancelled")
         return (await self.find_job(caller, job, lang)).view
 
     async def get_explanation(self, caller: Caller, job: str) -> Explanation:

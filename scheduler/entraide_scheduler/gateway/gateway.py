@@ -104,11 +104,11 @@ class Gateway:
         self._settings = settings
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
-        self._keys = Authenticator(store)
+        self._authenticator = Authenticator(store)
         self.metrics = Metrics(health.counts if health is not None else {})
         token_estimator = TokenEstimator()
         receipt_signer = signer if isinstance(signer, ReceiptSigner) else ReceiptSigner(signer)
-        self._running = RunningJobs(
+        self._running_jobs = RunningJobs(
             scheduler=scheduler,
             nodes=nodes,
             signer=receipt_signer,
@@ -116,16 +116,18 @@ class Gateway:
             counters=self.metrics,
         )
         self._keeps_jobs_elsewhere = settings.kept_gateway not in ("", scheduler.gateway)
-        facts_builder = _facts_maker(scheduler.gateway, settings, sealing_key, token_estimator)
-        self._kept = KeptJobs(
+        facts_builder = _make_facts_builder(
+            scheduler.gateway, settings, sealing_key, token_estimator
+        )
+        self._kept_jobs = KeptJobs(
             store=store,
             scheduler=scheduler,
-            running_jobs=self._running,
+            running_jobs=self._running_jobs,
             facts_builder=facts_builder,
             sealer=Sealer(sealing_key),
         )
         if not self._keeps_jobs_elsewhere:
-            self._running.set_kept_job_handler(self._kept)
+            self._running_jobs.set_kept_job_handler(self._kept_jobs)
         self._pages = Pages(
             scheduler=scheduler,
             signer=receipt_signer,
@@ -136,8 +138,8 @@ class Gateway:
         coop_jobs = CoopJobs(
             store=store,
             scheduler=scheduler,
-            running_jobs=self._running,
-            kept_jobs=self._kept,
+            running_jobs=self._running_jobs,
+            kept_jobs=self._kept_jobs,
             signer=receipt_signer,
         )
         self._routes = self._make_api(Routes, facts_builder, coop_jobs)
@@ -147,10 +149,10 @@ class Gateway:
 
     def _make_api(self, kind: type[Api], facts_builder: FactsBuilder, coop_jobs: CoopJobs) -> Api:
         return kind(
-            authenticator=self._keys,
+            authenticator=self._authenticator,
             facts_builder=facts_builder,
-            running_jobs=self._running,
-            kept_jobs=self._kept,
+            running_jobs=self._running_jobs,
+            kept_jobs=self._kept_jobs,
             coop_jobs=coop_jobs,
             pages=self._pages,
             metrics=self.metrics,
@@ -183,7 +185,7 @@ class Gateway:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
-    def pool_service(self) -> PoolService:
+    def get_pool_service(self) -> PoolService:
         """Returns the gRPC ``Pool`` servicer of this gateway."""
         return self._pool_service
 
@@ -197,22 +199,22 @@ class Gateway:
 
     def is_answer_pending(self, job: str, epoch: int) -> bool:
         """Whether the answer of this run is still outstanding."""
-        running = self._running.get(job)
+        running = self._running_jobs.get(job)
         return running is not None and running.epoch == epoch
 
-    def forget_keys(self) -> None:
+    def clear_key_cache(self) -> None:
         """Clears the cache of API keys."""
-        self._keys.clear_cache()
+        self._authenticator.clear_cache()
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
         if isinstance(message, KeyRevoked):
-            self._keys.clear_cache()
-        self._running.on_scheduler_message(message)
+            self._authenticator.clear_cache()
+        self._running_jobs.on_scheduler_message(message)
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
         """Handles a part or the end of an answer."""
-        self._running.on_node_message(node, message)
+        self._running_jobs.on_node_message(node, message)
 
     async def start(self) -> None:
         """Starts to listen, and submits unfinished kept jobs again.
@@ -224,16 +226,16 @@ class Gateway:
         self._http = HttpServer(
             self._routes,
             self._routes.refuse,
-            check=KeyCheck(self._keys, settings.limits, count),
+            check=KeyCheck(self._authenticator, settings.limits, count),
             limits=settings.limits,
             proxies=parse_networks(settings.trusted_proxies),
             count=count,
         )
         await self._http.start(self._settings.host, self._settings.port, self._tls)
         if not self._keeps_jobs_elsewhere:
-            resumed = await self._kept.resubmit_pending()
+            resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
-            self._spawn(self._kept.run_expiry())
+            self._spawn(self._kept_jobs.run_expiry())
         self._log.info("gateway.listening", url=self.url)
 
     async def stop(self) -> None:
@@ -241,13 +243,13 @@ class Gateway:
         self._routes.stopping = self._pool_service.stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                await self._running.wait_until_drained()
-        self._running.end_all("shutting_down")
+                await self._running_jobs.wait_until_drained()
+        self._running_jobs.end_all("shutting_down")
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         self._background.clear()
-        await self._kept.stop()
+        await self._kept_jobs.stop()
         if self._http is not None:
             await self._http.stop()
         self._log.info("gateway.stopped")
@@ -256,7 +258,7 @@ class Gateway:
         self._background.append(asyncio.get_running_loop().create_task(work))
 
 
-def _facts_maker(
+def _make_facts_builder(
     gateway: str, settings: Settings, sealing_key: bytes, token_estimator: TokenEstimator
 ) -> FactsBuilder:
     return FactsBuilder(

@@ -28,7 +28,7 @@ class KeyCheck:
     def __init__(
         self, keys: Authenticator, limits: HttpLimits, count: Callable[[str], None]
     ) -> None:
-        self._keys = keys
+        self._authenticator = keys
         self._limits = limits
         self._count = count
         self._wrong = WrongKeys(most=limits.wrong_keys, window_s=limits.wrong_keys_window_s)
@@ -42,10 +42,10 @@ class KeyCheck:
         if not authorization:
             self._count("no_key")
             return ErrorReply("unauthorised")
-        caller = self._keys.cached_caller(authorization)
+        caller = self._authenticator.cached_caller(authorization)
         if caller is None:
-            return self._ask(head, authorization)
-        return self._admit(head, caller.key)
+            return self._authenticate(head, authorization)
+        return self._grant(head, caller.key)
 
     def release(self, admission: Permit) -> None:
         """Decrements the concurrent requests of a key."""
@@ -54,7 +54,7 @@ class KeyCheck:
             if not self._under_way[admission.key]:
                 del self._under_way[admission.key]
 
-    def _admit(self, head: HttpRequest, key: str) -> HeadDecision:
+    def _grant(self, head: HttpRequest, key: str) -> HeadDecision:
         if self._under_way[key] >= self._limits.requests_per_key:
             self._count("requests_per_key")
             limit = self._limits.requests_per_key
@@ -62,12 +62,12 @@ class KeyCheck:
         self._under_way[key] += 1
         return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES, key)
 
-    async def _ask(self, head: HttpRequest, authorization: str) -> HeadDecision:
+    async def _authenticate(self, head: HttpRequest, authorization: str) -> HeadDecision:
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
         except Refused:
             return await self._refuse_key(head.peer)
-        return self._admit(head, caller.key)
+        return self._grant(head, caller.key)
 
     async def _refuse_key(self, peer: str) -> ErrorReply:
         wait_s = self._wrong.count(peer, time.monotonic())

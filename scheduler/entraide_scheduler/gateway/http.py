@@ -22,7 +22,7 @@ from entraide_scheduler.gateway.incoming import IncomingRequest
 from entraide_scheduler.gateway.peers import (
     KeylessConnections,
     Network,
-    client_address,
+    find_client_address,
     is_in_networks,
 )
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -167,10 +167,10 @@ class HttpServer:
         else:
             self._idle.pop(connection, None)
 
-    def peer_of(self, connection: Connection, headers: dict[str, str]) -> str:
+    def get_client_address(self, connection: Connection, headers: dict[str, str]) -> str:
         """Returns the client's address: the peer's, or the one that a trusted proxy names."""
         if connection.proxied:
-            return client_address(connection.address, headers, self._proxies)
+            return find_client_address(connection.address, headers, self._proxies)
         return connection.address
 
     def check_head(

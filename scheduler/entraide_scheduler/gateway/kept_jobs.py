@@ -92,7 +92,7 @@ class KeptJobs:
     ) -> None:
         self._store = store
         self._scheduler = scheduler
-        self._running = running_jobs
+        self._running_jobs = running_jobs
         self._facts_builder = facts_builder
         self._sealer = sealer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -111,13 +111,13 @@ class KeptJobs:
                 "invalid_request", param=options.names["keep_s"], fault="between", low=0,
                 high=round(KEEP_MAX_S), found=show_value(keep_s),
             )  # fmt: skip
-        ask = openai.parse_request(path, body)
-        facts = self._facts_builder.build_facts(ask, caller, options, JobKind.KEPT)
+        parsed = openai.parse_request(path, body)
+        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.KEPT)
         row = KeptJobRow(
             job=facts.job,
             coop=caller.coop,
             key=caller.key,
-            model=ask.model,
+            model=parsed.model,
             job_class=facts.job_class,
             facts=facts,
             sealed_body=self._sealer.seal(facts.job, "request", body),
@@ -147,7 +147,7 @@ class KeptJobs:
 
     async def cancel(self, row: KeptJobRow) -> None:
         """Cancels a kept job."""
-        if not self._running.cancel(row.job, "cancelled"):
+        if not self._running_jobs.cancel(row.job, "cancelled"):
             self._scheduler.cancel(row.job, "cancelled")
         await self._end_job(row.job, JobState.CANCELLED, "cancelled")
 
@@ -246,7 +246,7 @@ class KeptJobs:
             return
         try:
             body = self.unseal_request(row)
-            ask = openai.parse_request(row.path, body)
+            parsed = openai.parse_request(row.path, body)
         except InvalidTag:
             self._log.error("gateway.seal_broken", job=row.job)
             self._scheduler.cancel(row.job, "cancelled")
@@ -257,5 +257,5 @@ class KeptJobs:
             await self._end_job(row.job, JobState.FAILED, problem.refusal.code)
             return
         listener = KeptJobListener(self, row.job)
-        if not self._running.start_placed(row.facts, ask, listener, placed):
+        if not self._running_jobs.start_placed(row.facts, parsed, listener, placed):
             self._scheduler.abandon(row.job, placed.epoch, "gateway_lost")

@@ -112,11 +112,11 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
 
 
 def encode_for_engine(
-    ask: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
+    parsed: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
 ) -> bytes:
     """Returns the body for the node, with the granted limit and the chosen model."""
-    stream_field = stream if stream or ask.stream else None
-    fields = replace(ask.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
+    stream_field = stream if stream or parsed.stream else None
+    fields = replace(parsed.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
     return msgspec.json.encode(fields)
 
 
@@ -179,7 +179,7 @@ def _measure_chat(request: ChatRequest) -> tuple[ChatRequest, int, int, list[str
     conversation.check_tools(request)
     conversation.check_history(request.messages)
     images = conversation.check_images(request.messages)
-    messages = conversation.for_engine(request.messages)
+    messages = conversation.normalize_messages(request.messages)
     size = sum(map(_message_bytes, messages))
     size += len(msgspec.json.encode(request.tools)) if request.tools else 0
     features = ["tools"] if request.tools or any(map(_uses_tools, messages)) else []

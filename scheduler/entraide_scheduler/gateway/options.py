@@ -202,11 +202,11 @@ class JobIdGenerator:
         return f"{prefix}{int(now * 1_000):012x}{self._boot}{next(self._count):08x}"
 
 
-def created_at(job: str) -> float:
+def parse_creation_time(job: str) -> float:
     """Returns the creation time in a job identifier, seconds since the epoch; 0 if malformed.
 
     >>> job = JobIdGenerator().next_id(JobKind.LIVE, 1_795_612_841.25)
-    >>> created_at(job), created_at("job-x")
+    >>> parse_creation_time(job), parse_creation_time("job-x")
     (1795612841.25, 0.0)
     """
     try:
@@ -233,7 +233,7 @@ class FactsBuilder:
         self._token_estimator = token_estimator
         self._ids = JobIdGenerator()
 
-    def keyed_hash(self, coop: str, text: str) -> str:
+    def hash_text(self, coop: str, text: str) -> str:
         """Returns a keyed hash of a client's text, or "" for none."""
         if not text:
             return ""
@@ -241,7 +241,7 @@ class FactsBuilder:
         return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
 
     def build_facts(
-        self, ask: ParsedRequest, caller: Caller, options: Options, kind: JobKind
+        self, parsed: ParsedRequest, caller: Caller, options: Options, kind: JobKind
     ) -> RequestFacts:
         """Returns the facts of a request for the core.
 
@@ -261,15 +261,15 @@ class FactsBuilder:
             job_class=JobClass(options.job_class or JobClass.INTERACTIVE),
             data_class=DataClass(options.data_class or DataClass.INTERNAL),
             jurisdiction=options.jurisdiction or self._jurisdiction,
-            model=ask.model,
-            input_tokens_est=self._token_estimator.estimate_input_tokens(ask),
-            input_tokens_max=ask.input_tokens_max,
-            output_tokens_max=ask.output_tokens_max,
-            choices=ask.choices,
-            features=ask.features,
-            stream=ask.stream and kind is JobKind.LIVE,
-            session=self.keyed_hash(caller.coop, options.session),
+            model=parsed.model,
+            input_tokens_est=self._token_estimator.estimate_input_tokens(parsed),
+            input_tokens_max=parsed.input_tokens_max,
+            output_tokens_max=parsed.output_tokens_max,
+            choices=parsed.choices,
+            features=parsed.features,
+            stream=parsed.stream and kind is JobKind.LIVE,
+            session=self.hash_text(caller.coop, options.session),
             deadline_at=options.deadline_at,
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
-            idempotency=self.keyed_hash(caller.coop, options.idempotency),
+            idempotency=self.hash_text(caller.coop, options.idempotency),
         )

@@ -74,16 +74,16 @@ class Pages:
         self.endpoints = PoolEndpoints()
         self.ready = False
 
-    async def model_cards(self) -> tuple[ModelCard, ...]:
+    async def get_model_cards(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
         now = time.monotonic()
         if now >= self._models[0]:
-            self._models = (now + FRESH_S, await self._scheduler.models())
+            self._models = (now + FRESH_S, await self._scheduler.list_models())
         return self._models[1]
 
     async def list_models(self) -> bytes:
         """Returns the list of models in OpenAI's format."""
-        return models_json(await self.model_cards(), self._pool)
+        return models_json(await self.get_model_cards(), self._pool)
 
     async def get_model(self, name: str) -> bytes | None:
         """Returns one model of the list, or None."""
@@ -95,7 +95,9 @@ class Pages:
         now = time.monotonic()
         if now >= self._status[0]:
             status = self._source() if self._source is not None else None
-            body = status_json(status, await self.model_cards(), pool=self._pool, at=time.time())
+            body = status_json(
+                status, await self.get_model_cards(), pool=self._pool, at=time.time()
+            )
             self._status = (now + FRESH_S, body)
         return self._status[1]
 

@@ -54,7 +54,7 @@ def address_group(address: str) -> str:
     return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
 
 
-def client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
+def find_client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
     """Returns the client's address from the headers of trusted proxies.
 
     ``X-Forwarded-For`` takes precedence over ``Forwarded`` (RFC 7239). In either, the last address
@@ -66,9 +66,11 @@ def client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network
         proxies: trusted proxies.
 
     >>> trusted = parse_networks(["127.0.0.1", "10.0.0.0/8"])
-    >>> client_address("127.0.0.1", {"x-forwarded-for": "6.6.6.6, 203.0.113.9, 10.0.0.2"}, trusted)
+    >>> headers = {"x-forwarded-for": "6.6.6.6, 203.0.113.9, 10.0.0.2"}
+    >>> find_client_address("127.0.0.1", headers, trusted)
     '203.0.113.9'
-    >>> client_address("127.0.0.1", {"forwarded": 'for="[2001:db8::1]:4711";proto=https'}, trusted)
+    >>> headers = {"forwarded": 'for="[2001:db8::1]:4711";proto=https'}
+    >>> find_client_address("127.0.0.1", headers, trusted)
     '2001:db8::1'
     """
     if "x-forwarded-for" in headers:

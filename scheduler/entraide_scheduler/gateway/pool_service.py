@@ -118,10 +118,10 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         metrics: Metrics,
         lang: i18n.Lang,
     ) -> None:
-        self._keys = authenticator
+        self._authenticator = authenticator
         self._facts_builder = facts_builder
-        self._running = running_jobs
-        self._kept = kept_jobs
+        self._running_jobs = running_jobs
+        self._kept_jobs = kept_jobs
         self._coop_jobs = coop_jobs
         self._pages = pages
         self._metrics = metrics
@@ -160,7 +160,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         began_at = time.monotonic()
         events = _EventBuffer()
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             job = self._start_job(request, caller, events)
         except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, "Stream", problem, lang)
@@ -185,7 +185,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
                 )
                 yield pool_pb2.StreamEvent(done=done)
         finally:
-            self._running.cancel(job, "client_gone")
+            self._running_jobs.cancel(job, "client_gone")
         if isinstance(end, ErrorReply):
             await self._refuse(context, "Stream", Refused(end), lang)
         self._metrics.count_request("Pool/Stream", 200)
@@ -197,13 +197,15 @@ class PoolService(pool_pb2_grpc.PoolServicer):
             raise refused("shutting_down")
         path, body = pool_messages.build_request_body(request, stream=True)
         options = pool_messages.read_options(request.options, time.time())
-        ask = openai.parse_request(path, body)
-        facts = self._facts_builder.build_facts(ask, caller, options, JobKind.LIVE)
-        if facts.idempotency and self._running.has_idempotency_key(facts.coop, facts.idempotency):
+        parsed = openai.parse_request(path, body)
+        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
+        if facts.idempotency and self._running_jobs.has_idempotency_key(
+            facts.coop, facts.idempotency
+        ):
             raise refused("already_exists", name="idempotency_key")
-        if not self._running.has_room:
+        if not self._running_jobs.has_room:
             raise Refused(ErrorReply("queue_full", retry_after_s=1.0))
-        self._running.start(facts, ask, events)
+        self._running_jobs.start(facts, parsed, events)
         return facts.job
 
     async def Submit(  # noqa: N802
@@ -212,12 +214,12 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Submits a kept job."""
         authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             if self.stopping:
                 raise refused("shutting_down")
             path, body = pool_messages.build_request_body(request.request, stream=False)
             options = pool_messages.read_options(request.request.options, time.time())
-            row = await self._kept.submit(caller, path, body, options, request.keep_s)
+            row = await self._kept_jobs.submit(caller, path, body, options, request.keep_s)
             details = await self._coop_jobs.find_job(caller, row.job, lang)
             self._metrics.count_request("Pool/Submit", 200)
             return pool_messages.job_message(details.view, details.result)
@@ -230,7 +232,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Returns a job, with its result if it is completed."""
         authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             details = await self._coop_jobs.find_job(caller, request.job, lang)
             self._metrics.count_request("Pool/Get", 200)
             return pool_messages.job_message(details.view, details.result)
@@ -243,7 +245,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Cancels a job."""
         authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             view = await self._coop_jobs.cancel_job(caller, request.job, lang)
             self._metrics.count_request("Pool/Cancel", 200)
             return pool_messages.job_message(view)
@@ -256,7 +258,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Lists the caller's jobs, newest first."""
         authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             views = await self._coop_jobs.list_jobs(caller, request.limit, lang)
             self._metrics.count_request("Pool/ListJobs", 200)
             return pool_pb2.ListJobsResponse(
@@ -271,7 +273,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Returns the explanation of a job."""
         authorization, lang = self._read_credentials(context)
         try:
-            caller = await self._keys.authenticate(authorization)
+            caller = await self._authenticator.authenticate(authorization)
             explanation = await self._coop_jobs.get_explanation(caller, request.job)
             self._metrics.count_request("Pool/Explain", 200)
             return pool_messages.explanation_message(explanation, lang)
@@ -286,8 +288,8 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         """Lists the models that clients may name."""
         authorization, lang = self._read_credentials(context)
         try:
-            await self._keys.authenticate(authorization)
-            cards = await self._pages.model_cards()
+            await self._authenticator.authenticate(authorization)
+            cards = await self._pages.get_model_cards()
             self._metrics.count_request("Pool/ListModels", 200)
             return pool_pb2.ListModelsResponse(
                 models=[pool_messages.model_message(card) for card in cards]

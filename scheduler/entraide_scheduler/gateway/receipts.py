@@ -23,7 +23,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 KEY_ID_DIGITS = 16
 
 
-def canonical_bytes(receipt: Receipt) -> bytes:
+def encode_canonical(receipt: Receipt) -> bytes:
     """Returns the bytes that are signed."""
     facts = msgspec.to_builtins(receipt)
     del facts["key"], facts["signature"]
@@ -32,7 +32,7 @@ def canonical_bytes(receipt: Receipt) -> bytes:
     return _ENCODER.encode(facts)
 
 
-def key_id(public: Ed25519PublicKey) -> str:
+def compute_key_id(public: Ed25519PublicKey) -> str:
     """Returns the identifier of a public key."""
     return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:KEY_ID_DIGITS]
 
@@ -43,19 +43,19 @@ class ReceiptSigner:
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
         public = key.public_key()
-        self.key_id = key_id(public)
+        self.key_id = compute_key_id(public)
         self.public_base64 = base64.b64encode(public.public_bytes_raw()).decode("ascii")
 
     def sign(self, receipt: Receipt) -> Receipt:
         """Returns a receipt with its signature and key identifier."""
-        signature = base64.b64encode(self._key.sign(canonical_bytes(receipt))).decode("ascii")
+        signature = base64.b64encode(self._key.sign(encode_canonical(receipt))).decode("ascii")
         return msgspec.structs.replace(receipt, key=self.key_id, signature=signature)
 
 
 def is_genuine(receipt: Receipt, public: Ed25519PublicKey) -> bool:
     """Whether a receipt's signature is valid for a public key."""
     try:
-        public.verify(base64.b64decode(receipt.signature, validate=True), canonical_bytes(receipt))
+        public.verify(base64.b64decode(receipt.signature, validate=True), encode_canonical(receipt))
     except (InvalidSignature, binascii.Error):
         return False
-    return receipt.key == key_id(public)
+    return receipt.key == compute_key_id(public)

@@ -141,11 +141,11 @@ class Routes:
         metrics: Metrics,
         lang: i18n.Lang,
     ) -> None:
-        self._keys = authenticator
+        self._authenticator = authenticator
         self.pool_weights: weights.WeightServer | None = None
         self._facts_builder = facts_builder
-        self._running = running_jobs
-        self._kept = kept_jobs
+        self._running_jobs = running_jobs
+        self._kept_jobs = kept_jobs
         self._coop_jobs = coop_jobs
         self._pages = pages
         self._metrics = metrics
@@ -153,16 +153,16 @@ class Routes:
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
         self.stopping = False
         self._handlers: dict[str, RouteHandler] = {
-            "page": self._page,
-            "status": self._status,
-            "well_known": self._well_known,
-            "openapi": self._openapi,
-            "health": self._health,
-            "readiness": self._readiness,
-            "metrics": self._metrics_page,
-            "models": self._models,
-            "model": self._model,
-            "weights": self._pool_weights,
+            "page": self._send_page,
+            "status": self._send_status,
+            "well_known": self._send_well_known,
+            "openapi": self._send_openapi,
+            "health": self._send_health,
+            "readiness": self._send_readiness,
+            "metrics": self._send_metrics,
+            "models": self._list_models,
+            "model": self._get_model,
+            "weights": self._send_weights,
             "chat": partial(self._run_inference, openai.CHAT),
             "completion": partial(self._run_inference, openai.COMPLETION),
             "list_jobs": self._list_jobs,
@@ -170,10 +170,10 @@ class Routes:
             "get_job": self._get_job,
             "cancel_job": self._cancel_job,
             "explain_job": self._explain_job,
-            "job_receipt": self._job_receipt,
+            "job_receipt": self._get_receipt,
         }
 
-    def lang_of(self, exchange: Exchange) -> str:
+    def choose_language(self, exchange: Exchange) -> str:
         """Returns the language of the response."""
         return i18n.lang_of_header(exchange.request.headers.get("accept-language"), self._lang)
 
@@ -182,12 +182,12 @@ class Routes:
         exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
             refusal = ErrorReply(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
-        send_refusal(exchange, refusal, self.lang_of(exchange))
+        send_refusal(exchange, refusal, self.choose_language(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
         """Handles a request."""
         request = exchange.request
-        lang = self.lang_of(exchange)
+        lang = self.choose_language(exchange)
         route = route_of(request.path)
         pattern = route.pattern if route else UNKNOWN
         exchange.on_ended = partial(self._metrics.count_request, pattern)
@@ -206,7 +206,9 @@ class Routes:
             send_refusal(exchange, refusal, lang)
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._keys.authenticate(call.exchange.request.headers.get("authorization", ""))
+        return await self._authenticator.authenticate(
+            call.exchange.request.headers.get("authorization", "")
+        )
 
     # Inference.
 
@@ -216,22 +218,24 @@ class Routes:
         caller = await self._authenticate(call)
         if self.stopping:
             raise refused("shutting_down")
-        ask = openai.parse_request(path, request.body)
+        parsed = openai.parse_request(path, request.body)
         options = options_from_headers(request.headers, time.time())
-        facts = self._facts_builder.build_facts(ask, caller, options, JobKind.LIVE)
+        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
         if exchange.is_over:
             return
-        if facts.idempotency and self._running.has_idempotency_key(facts.coop, facts.idempotency):
+        if facts.idempotency and self._running_jobs.has_idempotency_key(
+            facts.coop, facts.idempotency
+        ):
             raise refused("already_exists", name="Idempotency-Key")
-        if not self._running.has_room:
+        if not self._running_jobs.has_room:
             raise Refused(ErrorReply("queue_full", retry_after_s=1.0))
         listener: StreamedAnswerWriter | WholeAnswerWriter
-        if ask.stream:
+        if parsed.stream:
             listener = StreamedAnswerWriter(
                 exchange,
                 facts.job,
                 call.lang,
-                include_usage=ask.include_usage,
+                include_usage=parsed.include_usage,
                 on_first=lambda: self._metrics.observe_ttft(time.monotonic() - exchange.began_at),
             )
         else:
@@ -239,10 +243,10 @@ class Routes:
 
         def gone() -> None:
             listener.on_client_left()
-            self._running.cancel(facts.job, "client_gone")
+            self._running_jobs.cancel(facts.job, "client_gone")
 
         exchange.on_client_left = gone
-        self._running.start(facts, ask, listener)
+        self._running_jobs.start(facts, parsed, listener)
 
     # Jobs.
 
@@ -254,7 +258,9 @@ class Routes:
         submission = convert(read_object(request.body), JobRequest)
         body = _request_bytes(request.body)
         options = options_from_headers(request.headers, time.time())
-        row = await self._kept.submit(caller, submission.path, body, options, submission.keep_s)
+        row = await self._kept_jobs.submit(
+            caller, submission.path, body, options, submission.keep_s
+        )
         view = (await self._coop_jobs.find_job(caller, row.job, call.lang)).view
         if not call.exchange.is_over:
             headers = [("x-request-id", row.job), ("location", f"{JOBS}/{row.job}")]
@@ -282,15 +288,15 @@ class Routes:
         caller = await self._authenticate(call)
         call.respond(explanation_json(await self._coop_jobs.get_explanation(caller, call.name)))
 
-    async def _job_receipt(self, call: RouteCall) -> None:
+    async def _get_receipt(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         call.respond(receipt_json(await self._coop_jobs.get_receipt(caller, call.name, call.lang)))
 
-    async def _models(self, call: RouteCall) -> None:
+    async def _list_models(self, call: RouteCall) -> None:
         await self._authenticate(call)
         call.respond(await self._pages.list_models())
 
-    async def _model(self, call: RouteCall) -> None:
+    async def _get_model(self, call: RouteCall) -> None:
         await self._authenticate(call)
         model = await self._pages.get_model(call.name)
         if model is None:
@@ -299,36 +305,36 @@ class Routes:
 
     # Pages without a key.
 
-    async def _pool_weights(self, call: RouteCall) -> None:
+    async def _send_weights(self, call: RouteCall) -> None:
         if self.pool_weights is None:  # a gateway in a process of its own has no node registry
             raise refused("unknown_path", path=call.exchange.request.path)
         await self.pool_weights.send_part(call.exchange, call.name)
 
-    async def _page(self, call: RouteCall) -> None:
+    async def _send_page(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
             requested = _query_values(call.exchange.request.query).get("lang")
-            lang = i18n.lang_of(requested) if requested else self.lang_of(call.exchange)
+            lang = i18n.lang_of(requested) if requested else self.choose_language(call.exchange)
             self._pages.send_page(call.exchange, lang)
 
-    async def _status(self, call: RouteCall) -> None:
+    async def _send_status(self, call: RouteCall) -> None:
         call.respond(await self._pages.render_status())
 
-    async def _well_known(self, call: RouteCall) -> None:
+    async def _send_well_known(self, call: RouteCall) -> None:
         call.respond(self._pages.render_well_known())
 
-    async def _openapi(self, call: RouteCall) -> None:
+    async def _send_openapi(self, call: RouteCall) -> None:
         call.respond(self._document)
 
-    async def _health(self, call: RouteCall) -> None:
+    async def _send_health(self, call: RouteCall) -> None:
         call.respond(b'{"status":"ok"}')
 
-    async def _readiness(self, call: RouteCall) -> None:
+    async def _send_readiness(self, call: RouteCall) -> None:
         ready = self._pages.ready and not self.stopping
         call.respond(self._pages.render_readiness(ready=ready), 200 if ready else 503)
 
-    async def _metrics_page(self, call: RouteCall) -> None:
+    async def _send_metrics(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            page, kind = self._metrics.render(len(self._running)), self._metrics.CONTENT_TYPE
+            page, kind = self._metrics.render(len(self._running_jobs)), self._metrics.CONTENT_TYPE
             call.exchange.respond(200, page, kind=kind)
 
 

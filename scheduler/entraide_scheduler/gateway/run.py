@@ -23,8 +23,8 @@ from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscr
 from entraide_scheduler.config import HttpConfig, ListenConfig, NatsConfig, TlsConfig, read_toml
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.gateway.gateway import Gateway, Settings
-from entraide_scheduler.nats.identity import PoolIdentity, sealing_key, signing_key
-from entraide_scheduler.nats.tls import TlsFiles, ensure_files, server_context
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
+from entraide_scheduler.nats.tls import TlsFiles, ensure_files, make_server_context
 from entraide_scheduler.run import stop_event
 from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.store import Store
@@ -82,18 +82,18 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     try:
         checked(config.gateway)
     except ValueError as problem:
-        raise _refused(path, str(problem)) from problem
+        raise _config_error(path, str(problem)) from problem
     if config.gateway == config.kept_gateway:
-        raise _refused(path, "gateway must differ from kept_gateway")
+        raise _config_error(path, "gateway must differ from kept_gateway")
     if config.lang not in i18n.LANGUAGES:
-        raise _refused(path, "lang must be fr or en")
+        raise _config_error(path, "lang must be fr or en")
     has_tls = bool(config.tls.hosts or config.tls.cert_file)
     for listen in (config.http, config.grpc):
         if requires_tls(listen.host) and not has_tls:
             why = f"{listen.host} is reachable from other machines: [tls] is needed"
-            raise _refused(path, why)
+            raise _config_error(path, why)
     if config.http.fault:
-        raise _refused(path, config.http.fault)
+        raise _config_error(path, config.http.fault)
     home = path.absolute().parent
     absolute: dict[str, Any] = {"dir": str(home / config.dir)}
     if config.nats.ca_file:
@@ -102,7 +102,7 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     return msgspec.structs.replace(config, **absolute)
 
 
-def _refused(path: Path, why: str) -> PoolError:
+def _config_error(path: Path, why: str) -> PoolError:
     return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})
 
 
@@ -127,13 +127,13 @@ async def run_gateway(config: GatewayConfig) -> None:
     )
     sink = _DeferredSink()
     scheduler = NatsSchedulerAdapter(connection, config.gateway, sink)
-    files = _certificate(config)
+    files = _find_tls_files(config)
     gateway = Gateway(
         scheduler=scheduler,
         nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
-        sealing_key=sealing_key(state),
-        signer=signing_key(state),
+        sealing_key=load_sealing_key(state),
+        signer=load_signing_key(state),
         settings=Settings(
             host=config.http.host,
             port=config.http.port,
@@ -144,12 +144,12 @@ async def run_gateway(config: GatewayConfig) -> None:
             trusted_proxies=config.http.trusted_proxies,
             limits=config.http.limits,
         ),
-        tls=_context(files),
+        tls=_http_context(files),
     )
     sink.sink = gateway.sink
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
-    servicer = gateway.pool_service()
+    servicer = gateway.get_pool_service()
     grpc.add_service(
         pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(servicer, server)
     )
@@ -188,7 +188,7 @@ def _announce(
     )
 
 
-def _certificate(config: GatewayConfig) -> TlsFiles | None:
+def _find_tls_files(config: GatewayConfig) -> TlsFiles | None:
     if config.tls.cert_file:
         names = (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
         ca, cert, key = map(Path, names)
@@ -202,5 +202,5 @@ def _bus_context(ca_file: str) -> ssl.SSLContext | None:
     return client_context(Path(ca_file).read_text("ascii")) if ca_file else None
 
 
-def _context(files: TlsFiles | None) -> ssl.SSLContext | None:
-    return server_context(files) if files is not None else None
+def _http_context(files: TlsFiles | None) -> ssl.SSLContext | None:
+    return make_server_context(files) if files is not None else None

@@ -93,9 +93,11 @@ class RunningJob:
         "terms",
     )  # fmt: skip
 
-    def __init__(self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener) -> None:
+    def __init__(
+        self, facts: RequestFacts, parsed: ParsedRequest, listener: AnswerListener
+    ) -> None:
         self.facts = facts
-        self.request = ask
+        self.request = parsed
         self.listener = listener
         self.stream = facts.stream
         self.phase = JobPhase.WAITING
@@ -176,21 +178,25 @@ class RunningJobs:
         """Returns a co-op's jobs that have not ended, newest first."""
         return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
 
-    def start(self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener) -> bool:
+    def start(self, facts: RequestFacts, parsed: ParsedRequest, listener: AnswerListener) -> bool:
         """Submits a job; its listener receives the answer. Returns False if there are too many."""
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
-        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self._jobs[facts.job] = RunningJob(facts, parsed, listener)
         self._scheduler.submit(facts)
         return True
 
     def start_placed(
-        self, facts: RequestFacts, ask: ParsedRequest, listener: AnswerListener, placed: JobPlaced
+        self,
+        facts: RequestFacts,
+        parsed: ParsedRequest,
+        listener: AnswerListener,
+        placed: JobPlaced,
     ) -> bool:
         """Starts a kept job that was just placed. Returns False if there are too many."""
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
-        self._jobs[facts.job] = RunningJob(facts, ask, listener)
+        self._jobs[facts.job] = RunningJob(facts, parsed, listener)
         self.on_scheduler_message(placed)
         return True
 
@@ -355,7 +361,7 @@ class RunningJobs:
 
     def _report_excess(self, running: RunningJob, reason: str, output_tokens: int) -> None:
         run = running.facts.job, running.epoch, running.node
-        self._scheduler.exceeded(LeaseExceeded(*run, reason, output_tokens))
+        self._scheduler.report_excess(LeaseExceeded(*run, reason, output_tokens))
 
     def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
         """Passes a complete answer to the listener; returns False if the job has ended already."""
@@ -366,7 +372,7 @@ class RunningJobs:
         )
         self._close_job(running)
         self._notify_listener(running, partial(running.listener.on_answer, answer))
-        self._follow_up(running, "completed", answer)
+        self._record_end(running, "completed", answer)
         return True
 
     def _make_receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
@@ -415,7 +421,7 @@ class RunningJobs:
         if running.advance("failed"):
             self._close_job(running)
             self._notify_listener(running, partial(running.listener.on_error, refusal))
-            self._follow_up(running, refusal.code, None)
+            self._record_end(running, refusal.code, None)
 
     def _close_job(self, running: RunningJob) -> None:
         running.phase = JobPhase.CLOSED
@@ -433,7 +439,7 @@ class RunningJobs:
             with contextlib.suppress(Exception):
                 running.listener.on_error(ErrorReply("internal", job=running.facts.job))
 
-    def _follow_up(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
+    def _record_end(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
         """Counts and records an ended job, and updates the token estimator."""
         try:
             self._counters.count_end(state, answer)
@@ -476,4 +482,4 @@ class RunningJobs:
 
 
 def _clipped(message: NodeOut) -> NodeOut:
-    return check.with_clipped_usage(message) if isinstance(message, RunEnded) else message
+    return check.clip_message_usage(message) if isinstance(message, RunEnded) else message

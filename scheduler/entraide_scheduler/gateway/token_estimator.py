@@ -75,27 +75,27 @@ class TokenEstimator:
     def __init__(self) -> None:
         self._regressions: dict[tuple[str, str], TokenRegression] = {}
 
-    def estimate_input_tokens(self, ask: ParsedRequest) -> int:
+    def estimate_input_tokens(self, parsed: ParsedRequest) -> int:
         """Returns the expected prompt tokens, from 1 to ``input_tokens_max``."""
-        regression = self._regressions.get((ask.model, ask.path)) or TokenRegression()
-        template, per_byte = regression.fit(_template_prior(ask.path))
-        return max(1, min(ask.input_tokens_max, round(template + per_byte * ask.text_bytes)))
+        regression = self._regressions.get((parsed.model, parsed.path)) or TokenRegression()
+        template, per_byte = regression.fit(_template_prior(parsed.path))
+        return max(1, min(parsed.input_tokens_max, round(template + per_byte * parsed.text_bytes)))
 
-    def add_count(self, ask: ParsedRequest, model: str, input_tokens: int) -> None:
+    def add_count(self, parsed: ParsedRequest, model: str, input_tokens: int) -> None:
         """Adds an engine's count, for the model that ran and for the requested name.
 
         Requests with images are skipped, because image tokens do not depend on text bytes.
         """
-        if input_tokens <= 0 or ask.text_bytes <= 0 or "images" in ask.features:
+        if input_tokens <= 0 or parsed.text_bytes <= 0 or "images" in parsed.features:
             return
-        for name in {ask.model: None, model: None}:
-            key = (name, ask.path)
+        for name in {parsed.model: None, model: None}:
+            key = (name, parsed.path)
             regression = self._regressions.get(key)
             if regression is None:
                 if len(self._regressions) >= MODELS_MAX:
                     continue
                 regression = self._regressions[key] = TokenRegression()
-            regression.add_run(float(ask.text_bytes), float(input_tokens))
+            regression.add_run(float(parsed.text_bytes), float(input_tokens))
 
 
 def _template_prior(path: str) -> Prior:

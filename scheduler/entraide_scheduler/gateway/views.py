@@ -13,7 +13,7 @@ from entraide.types import Explanation, Receipt
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.kept_jobs import CANCELLED
-from entraide_scheduler.gateway.options import created_at
+from entraide_scheduler.gateway.options import parse_creation_time
 from entraide_scheduler.gateway.phases import JobPhase
 from entraide_scheduler.gateway.recent_jobs import EndedJob
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -74,7 +74,7 @@ def running_job_status(job: RunningJob) -> JobStatus:
         state="queued" if job.phase is JobPhase.WAITING else "active",
         model=job.facts.model,
         job_class=job.facts.job_class,
-        submitted_at=created_at(job.facts.job),
+        submitted_at=parse_creation_time(job.facts.job),
     )
 
 
@@ -87,7 +87,7 @@ def ended_job_status(job: EndedJob, lang: str, receipt: Receipt | None = None) -
         state=ended_state(job.code),
         model=job.facts.model,
         job_class=job.facts.job_class,
-        submitted_at=created_at(job.facts.job),
+        submitted_at=parse_creation_time(job.facts.job),
         ended_at=job.ended_at,
         code=job.code,
         message=refusals.error_sentence(ErrorReply(job.code), lang) if job.code else "",

@@ -21,7 +21,7 @@ class AnnualAverage(Struct, frozen=True):
     source: str
 
 
-def annual_averages() -> dict[str, AnnualAverage]:
+def load_annual_averages() -> dict[str, AnnualAverage]:
     """Returns the shipped averages by zone."""
     text = files("entraide_scheduler.grid").joinpath("annual.csv").read_text("utf-8")
     return {

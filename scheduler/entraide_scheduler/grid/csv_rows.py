@@ -10,7 +10,7 @@ from entraide.errors import PoolError
 ROWS_MAX = 1_000_000
 
 
-def numbered_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yields the rows of a file with their line numbers.
 
     Raises:

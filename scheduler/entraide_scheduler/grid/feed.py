@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from entraide.types import Basis
 from entraide_scheduler.config import GridConfig
-from entraide_scheduler.grid.annual import AnnualAverage, annual_averages
+from entraide_scheduler.grid.annual import AnnualAverage, load_annual_averages
 from entraide_scheduler.grid.forecasts import ForecastSeries, ZoneForecast, read_forecasts
 from entraide_scheduler.grid.series import HOUR_S, IntensitySeries, read_series
 
@@ -67,7 +67,7 @@ class IntensityFeed:
     ) -> None:
         self._series = {item.zone: item for item in series}
         self._forecast_series = {item.zone: item for item in forecasts}
-        self._annual = annual_averages() if annual is None else annual
+        self._annual = load_annual_averages() if annual is None else annual
         self._hours: dict[str, HourlyIntensity] = {}
         self._received_forecasts: dict[str, ZoneForecast] = {}
         self.revision = 0  # incremented by each changed hour

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from entraide_scheduler.grid.csv_rows import numbered_rows, parse_time, series_error
+from entraide_scheduler.grid.csv_rows import parse_time, read_rows, series_error
 from entraide_scheduler.grid.series import HOUR_S
 
 HOURS_MAX = 24 * 31  # of one forecast
@@ -63,7 +63,7 @@ def read_forecasts(
     """
     values = (column, lifecycle_column) if lifecycle_column else (column,)
     cells: dict[float, dict[int, tuple[float, ...]]] = {}
-    for number, row in numbered_rows(path, ("issued_utc", "utc", *values)):
+    for number, row in read_rows(path, ("issued_utc", "utc", *values)):
         if not all(row[name] for name in values):
             continue
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide.types import Basis
-from entraide_scheduler.grid.csv_rows import numbered_rows, parse_time, series_error
+from entraide_scheduler.grid.csv_rows import parse_time, read_rows, series_error
 
 HOUR_S = 3_600
 
@@ -41,7 +41,7 @@ def read_series(
         PoolError: ``series_refused``: the file or a column is missing, or a cell is no number.
     """
     hours: dict[int, tuple[float, float]] = {}
-    for number, row in numbered_rows(path, ("utc", column, lifecycle_column)):
+    for number, row in read_rows(path, ("utc", column, lifecycle_column)):
         if not (row[column] and row[lifecycle_column]):
             continue
         try:

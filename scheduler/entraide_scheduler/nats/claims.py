@@ -118,7 +118,7 @@ def system_permissions() -> SubjectPermissions:
     )
 
 
-def operator_jwt(operator: nkeys.KeyPair, *, system: str) -> str:
+def make_operator_jwt(operator: nkeys.KeyPair, *, system: str) -> str:
     """Makes the JWT of the pool's operator, which names the system account.
 
     Its issue time is constant, because a running server refuses a changed operator JWT.
@@ -127,7 +127,7 @@ def operator_jwt(operator: nkeys.KeyPair, *, system: str) -> str:
     return _sign(operator, public_key(operator), "entraide", nats, issued_at=1)
 
 
-def account_jwt(operator: nkeys.KeyPair, account: Account, *, issued_at: int) -> str:
+def make_account_jwt(operator: nkeys.KeyPair, account: Account, *, issued_at: int) -> str:
     """Makes an account's JWT, with its revoked user keys."""
     nats = {
         "type": "account",
@@ -137,7 +137,7 @@ def account_jwt(operator: nkeys.KeyPair, account: Account, *, issued_at: int) ->
     return _sign(operator, account.public, account.label, nats, issued_at=issued_at)
 
 
-def user_jwt(
+def make_user_jwt(
     account: nkeys.KeyPair,
     public: str,
     *,

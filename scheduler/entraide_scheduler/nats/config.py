@@ -63,7 +63,7 @@ class NatsServerConfig(Struct, frozen=True):
     ca: Path | None
 
 
-def config_text(
+def format_config(
     settings: NatsSettings, trust: ServerClaims, *, monitor_port: int, tls: TlsFiles | None
 ) -> str:
     """Returns the configuration of a server, as JSON.
@@ -129,7 +129,9 @@ def write_config(
     tls = None
     if settings.tls_hosts:
         tls = ensure_files(settings.state, (*LOOPBACK, settings.host, *settings.tls_hosts))
-    text = config_text(settings, identity.build_server_claims(), monitor_port=monitor_port, tls=tls)
+    text = format_config(
+        settings, identity.build_server_claims(), monitor_port=monitor_port, tls=tls
+    )
     path = settings.state / "nats" / "nats-server.conf"
     path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     write_private(path, text.encode())
@@ -144,7 +146,7 @@ def write_config(
     )
 
 
-def server_binary() -> Path:
+def find_server_binary() -> Path:
     """Returns the path of the nats-server that was installed with Entraide.
 
     Raises:
@@ -162,9 +164,9 @@ def server_binary() -> Path:
     )
 
 
-def server_command(config: NatsServerConfig) -> list[str]:
+def build_server_command(config: NatsServerConfig) -> list[str]:
     """Returns the command line that starts a server with this configuration."""
-    return [str(server_binary()), "-c", str(config.path)]
+    return [str(find_server_binary()), "-c", str(config.path)]
 
 
 def free_port(host: str) -> int:

@@ -33,7 +33,7 @@ from entraide_scheduler.nats import claims
 from entraide_scheduler.nats.keyfiles import (
     make_private_directory,
     read_private,
-    unreadable,
+    unreadable_error,
     write_private,
 )
 
@@ -73,7 +73,7 @@ class ServerClaims(Struct, frozen=True):
     system_jwt: str
 
 
-def signing_key(state: Path) -> Ed25519PrivateKey:
+def load_signing_key(state: Path) -> Ed25519PrivateKey:
     """Returns the key that signs receipts; creates the pool's identity if there is none.
 
     Raises:
@@ -83,13 +83,13 @@ def signing_key(state: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(read_private(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
-        raise unreadable(path, "not a private key") from problem
+        raise unreadable_error(path, "not a private key") from problem
     if not isinstance(key, Ed25519PrivateKey):
-        raise unreadable(path, "not an Ed25519 key")
+        raise unreadable_error(path, "not an Ed25519 key")
     return key
 
 
-def sealing_key(state: Path) -> bytes:
+def load_sealing_key(state: Path) -> bytes:
     """Returns the 32-byte key that encrypts kept jobs; creates the identity if there is none.
 
     Raises:
@@ -99,9 +99,9 @@ def sealing_key(state: Path) -> bytes:
     try:
         key = base64.b64decode(read_private(path).strip(), validate=True)
     except binascii.Error as problem:
-        raise unreadable(path, "not base64") from problem
+        raise unreadable_error(path, "not base64") from problem
     if len(key) != 32:
-        raise unreadable(path, "not 32 bytes")
+        raise unreadable_error(path, "not 32 bytes")
     return key
 
 
@@ -170,11 +170,11 @@ class PoolIdentity:
         now = int(self._now())
         system = claims.Account(public=claims.public_key(self._system), label="system")
         return ServerClaims(
-            operator_jwt=claims.operator_jwt(self._operator, system=system.public),
+            operator_jwt=claims.make_operator_jwt(self._operator, system=system.public),
             account=claims.public_key(self._account),
             account_jwt=self._account_jwt(),
             system=system.public,
-            system_jwt=claims.account_jwt(self._operator, system, issued_at=now),
+            system_jwt=claims.make_account_jwt(self._operator, system, issued_at=now),
         )
 
     def is_revoked(self, public_key: str) -> bool:
@@ -254,7 +254,7 @@ class PoolIdentity:
         if self.is_revoked(public_key):
             return None
         now = self._now()
-        return claims.user_jwt(
+        return claims.make_user_jwt(
             self._account,
             public_key,
             label=label,
@@ -266,7 +266,7 @@ class PoolIdentity:
     def _make_identity(self, label: str, grant: claims.SubjectPermissions, life_s: int) -> Identity:
         seed, public_key = new_user_key()
         now = int(self._now())
-        jwt = claims.user_jwt(
+        jwt = claims.make_user_jwt(
             self._system if label == "system" else self._account,
             public_key,
             label=label,
@@ -282,7 +282,7 @@ class PoolIdentity:
             label="pool",
             revoked=tuple(sorted(self._read_revocations())),
         )
-        return claims.account_jwt(self._operator, account, issued_at=int(self._now()))
+        return claims.make_account_jwt(self._operator, account, issued_at=int(self._now()))
 
     def _read_key_pair(self, name: str, prefix: int) -> nkeys.KeyPair:
         path = self._home / name
@@ -293,9 +293,9 @@ class PoolIdentity:
                 nkeys.encode_seed(raw, kind) == seed
             )  # decode_seed does not check the checksum
         except (nkeys.NkeysError, ValueError) as problem:
-            raise unreadable(path, "not a seed") from problem
+            raise unreadable_error(path, "not a seed") from problem
         if not is_intact or kind != prefix:
-            raise unreadable(path, "damaged, or a seed of another kind")
+            raise unreadable_error(path, "damaged, or a seed of another kind")
         return nkeys.from_seed(seed)
 
     def _read_revocations(self) -> dict[str, float]:
@@ -304,7 +304,7 @@ class PoolIdentity:
         try:
             return decode_json(read_private(path), type=dict[str, float])
         except msgspec.MsgspecError as problem:
-            raise unreadable(path, "not a list of revocations") from problem
+            raise unreadable_error(path, "not a list of revocations") from problem
 
     def _record_revocation(self, public_key: str) -> None:
         if not claims.is_user_key(public_key):

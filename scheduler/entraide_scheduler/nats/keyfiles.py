@@ -44,13 +44,13 @@ def read_private(path: Path) -> bytes:
             values={"path": str(path)},
         ) from None
     except OSError as problem:
-        raise unreadable(path, problem.strerror or str(problem)) from problem
+        raise unreadable_error(path, problem.strerror or str(problem)) from problem
     if len(data) > SECRET_FILE_MAX_BYTES:
-        raise unreadable(path, "too large")
+        raise unreadable_error(path, "too large")
     return data
 
 
-def unreadable(path: Path, why: str) -> PoolError:
+def unreadable_error(path: Path, why: str) -> PoolError:
     """Returns the error for a secret file that exists but cannot be used."""
     return PoolError(
         "identity_unreadable",
@@ -75,7 +75,7 @@ def write_private(path: Path, data: bytes) -> None:
     _sync_directory(path.parent)
 
 
-def private_home(path: Path) -> Path:
+def make_private_home(path: Path) -> Path:
     """Creates a state directory with mode 0700, or sets that mode on an existing one; returns it.
 
     Raises:

@@ -32,7 +32,7 @@ class OwnerProcess(Struct, frozen=True):
     created_at: float
 
 
-def die_with_parent() -> Callable[[], None] | None:
+def make_death_signal_hook() -> Callable[[], None] | None:
     """Returns a ``preexec_fn`` that makes the kernel end the child with its parent.
 
     The kernel watches the thread that starts the child: start the child from a thread that lives

@@ -19,22 +19,22 @@ from entraide.errors import PoolError
 from entraide_scheduler.nats.config import (
     NatsServerConfig,
     NatsSettings,
-    config_text,
-    server_binary,
-    server_command,
+    build_server_command,
+    find_server_binary,
+    format_config,
     write_config,
 )
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.parent_watch import claim_directory, die_with_parent
+from entraide_scheduler.nats.parent_watch import claim_directory, make_death_signal_hook
 
 __all__ = [
     "NatsServer",
     "NatsServerConfig",
     "NatsSettings",
-    "config_text",
+    "build_server_command",
+    "find_server_binary",
+    "format_config",
     "is_healthy",
-    "server_binary",
-    "server_command",
     "write_config",
 ]
 
@@ -162,11 +162,11 @@ class NatsServer:
         config = write_config(self._settings, self._identity)
         with config.path.with_name(_STDERR_FILE).open("wb") as stderr:
             self._process = await asyncio.create_subprocess_exec(
-                *server_command(config),
+                *build_server_command(config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
-                preexec_fn=die_with_parent(),
+                preexec_fn=make_death_signal_hook(),
                 start_new_session=True,  # Ctrl-C reaches the parent only, which ends its children
             )
         deadline = time.monotonic() + READY_TIMEOUT_S

@@ -30,17 +30,17 @@ from entraide.wire.nats import client_context, requires_tls
 from entraide_scheduler.nats.keyfiles import (
     make_private_directory,
     read_private,
-    unreadable,
+    unreadable_error,
     write_private,
 )
 
 __all__ = [
     "TlsFiles",
     "client_context",
+    "compute_fingerprint",
     "ensure_files",
-    "fingerprint",
+    "make_server_context",
     "requires_tls",
-    "server_context",
 ]
 
 CA_LIFE = dt.timedelta(days=3_650)
@@ -83,7 +83,7 @@ def ensure_files(
         make_private_directory(home, _new_ca(moment))
     files = TlsFiles(ca=home / "ca.pem", cert=home / "server.pem", key=home / "server.key")
     ca, ca_key = _certificate(files.ca), _key(home / "ca.key")
-    if not _still_good(files, ca, hosts, moment):
+    if not _is_still_valid(files, ca, hosts, moment):
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, moment=moment)
         # The certificate is written last: a crash in between leaves a pair that does not match,
@@ -93,13 +93,13 @@ def ensure_files(
     return files
 
 
-def fingerprint(ca_pem: str | bytes) -> str:
+def compute_fingerprint(ca_pem: str | bytes) -> str:
     """Returns the SHA-256 of a certificate's DER form, as 64 hexadecimal digits."""
     text = ca_pem.decode("ascii") if isinstance(ca_pem, bytes) else ca_pem
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text.strip())).hexdigest()
 
 
-def server_context(files: TlsFiles) -> ssl.SSLContext:
+def make_server_context(files: TlsFiles) -> ssl.SSLContext:
     """Returns the TLS context of a server of the pool: TLS 1.3 only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -107,7 +107,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def _still_good(
+def _is_still_valid(
     files: TlsFiles, ca: x509.Certificate, hosts: Sequence[str], moment: dt.datetime
 ) -> bool:
     if not files.cert.exists() or not files.key.exists():
@@ -117,12 +117,12 @@ def _still_good(
     return (
         leaf.not_valid_after_utc - moment >= RENEW_WHEN_LEFT
         and set(names) == set(_names(hosts))
-        and _signed_by(leaf, ca)
+        and _is_signed_by(leaf, ca)
         and _key(files.key).public_key() == leaf.public_key()
     )
 
 
-def _signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
+def _is_signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
     try:
         leaf.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):
@@ -219,14 +219,14 @@ def _certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(read_private(path))
     except ValueError as problem:
-        raise unreadable(path, "not a certificate") from problem
+        raise unreadable_error(path, "not a certificate") from problem
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(read_private(path), password=None)
     except (ValueError, TypeError) as problem:
-        raise unreadable(path, "not a private key") from problem
+        raise unreadable_error(path, "not a private key") from problem
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise unreadable(path, "not a key on an elliptic curve")
+        raise unreadable_error(path, "not a key on an elliptic curve")
     return key

@@ -30,7 +30,7 @@ from entraide_scheduler.node_validation.bounds import (
 WithUsage = TypeVar("WithUsage", m.UsageReport, m.RunEnded)
 
 
-def message_tag(data: bytes) -> str:
+def read_tag(data: bytes) -> str:
     """Returns the tag of an encoded message without decoding the rest; "" if it has none.
 
     A message is a MessagePack array whose first item is a short string.
@@ -40,14 +40,14 @@ def message_tag(data: bytes) -> str:
     return data[2 : 2 + (data[1] & 0x1F)].decode("ascii", "replace")
 
 
-def size_fault(data: bytes, limits: Mapping[str, int]) -> str:
+def find_size_fault(data: bytes, limits: Mapping[str, int]) -> str:
     """Returns the reason to drop an encoded message before decoding it, or "".
 
     Args:
         data: the message.
         limits: maximum bytes by tag, for the messages of its subject.
     """
-    limit = limits.get(message_tag(data))
+    limit = limits.get(read_tag(data))
     if limit is None:
         return "undecodable"
     return "too_large" if len(data) > limit else ""
@@ -62,27 +62,27 @@ def find_fault(message: Struct) -> str:
     return _struct_fault(message)
 
 
-def with_clipped_usage(message: WithUsage) -> WithUsage:
+def clip_message_usage(message: WithUsage) -> WithUsage:
     """Returns a message with its usage clipped to the bounds."""
-    clipped = clipped_usage(message.usage)
+    clipped = clip_usage(message.usage)
     return message if clipped is message.usage else msgspec.structs.replace(message, usage=clipped)
 
 
-def clipped_usage(usage: Usage) -> Usage:
+def clip_usage(usage: Usage) -> Usage:
     """Returns a usage with each number clipped to its bounds; the same object if all fit."""
     changed: dict[str, float] = {}
     for name, bound in BOUNDS[Usage].items():
         if isinstance(bound, NumberBound):
             value = getattr(usage, name)
             if not bound.low <= value <= bound.high:
-                changed[name] = _clipped(value, bound)
+                changed[name] = _clip(value, bound)
     cached = changed.get("cached_tokens", usage.cached_tokens)
     if cached > changed.get("input_tokens", usage.input_tokens):
         changed["cached_tokens"] = 0
     return msgspec.structs.replace(usage, **changed) if changed else usage
 
 
-def _clipped(value: float, bound: NumberBound) -> float:
+def _clip(value: float, bound: NumberBound) -> float:
     """Returns the nearer bound, of the value's type; the lower bound for NaN."""
     return type(value)(bound.high if value > bound.high else bound.low)
 

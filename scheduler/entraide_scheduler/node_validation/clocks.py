@@ -11,7 +11,7 @@ from entraide_scheduler.store.rows import NodeRow
 ENERGY_LIFE_MAX_S = 86_400.0  # maximum validity of a declared surplus
 
 
-def card_as_known(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
+def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
     """Returns a node's card with identity, co-op, site and zone from the pool's record.
 
     Args:
@@ -26,11 +26,11 @@ def card_as_known(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) 
         coop=row.coop,
         site=row.site,
         zone=row.zone,
-        energy=energy_on_scheduler_clock(card.energy, behind_s=behind_s, now=now),
+        energy=convert_energy_times(card.energy, behind_s=behind_s, now=now),
     )
 
 
-def energy_on_scheduler_clock(
+def convert_energy_times(
     energy: EnergyStatus | None, *, behind_s: float, now: float
 ) -> EnergyStatus | None:
     """Returns a site's renewable status with its times on the scheduler's clock."""

@@ -36,11 +36,11 @@ class MessageReader:
 
     def read_message(self, node: str, data: bytes, at: float) -> m.NodeUp | RejectedMessage:
         """Returns a node's decoded message, or the reason of its rejection."""
-        why = check.size_fault(data, CONTROL_BYTES)
+        why = check.find_size_fault(data, CONTROL_BYTES)
         if why:
             self._rate_limits.take_control(node, len(data), at)
             return RejectedMessage(why)
-        of_run = check.message_tag(data) in RUN_TAGS
+        of_run = check.read_tag(data) in RUN_TAGS
         if not of_run and not self._rate_limits.take_control(node, len(data), at):
             return RejectedMessage("too_many")
         try:
@@ -51,7 +51,7 @@ class MessageReader:
         if of_run and not self._run_may_send(node, message, len(data), at):
             return RejectedMessage("too_many")
         if isinstance(message, m.UsageReport):
-            message = check.with_clipped_usage(message)
+            message = check.clip_message_usage(message)
         field = check.find_fault(message)
         return RejectedMessage("out_of_bounds", field) if field else message
 

@@ -48,7 +48,7 @@ def make_engines(url: URL) -> tuple[Engine, Engine]:
     reader = create_engine(url, pool_size=READERS_MAX, connect_args={"check_same_thread": False})
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _beginner(begin))
+        event.listen(engine, "begin", _begin_with(begin))
     return writer, reader
 
 
@@ -111,7 +111,7 @@ def _prepare_sqlite(raw: sqlite3.Connection, _record: Any) -> None:
         raw.execute(f"PRAGMA {pragma}")
 
 
-def _beginner(statement: str) -> Any:
+def _begin_with(statement: str) -> Any:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 

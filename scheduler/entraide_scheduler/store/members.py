@@ -12,7 +12,7 @@ _policy = JsonDecoder[Policy](Policy)
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
 
 
-def key_by_hash(connection: Connection, digest: str) -> KeyRow | None:
+def find_key(connection: Connection, digest: str) -> KeyRow | None:
     """Returns the key whose secret has this SHA-256."""
     row = connection.execute(select(*_KEY_COLUMNS).where(keys.c.hash == digest)).first()
     return KeyRow(*row) if row else None
@@ -38,7 +38,7 @@ def revoke_key(connection: Connection, key: str) -> KeyRow | None:
     return KeyRow(*row) if row else None
 
 
-def newest_policy(connection: Connection) -> Policy | None:
+def get_newest_policy(connection: Connection) -> Policy | None:
     """Returns the policy in force."""
     query = select(policies.c.document).order_by(policies.c.number.desc()).limit(1)
     document = connection.execute(query).scalar()

@@ -68,7 +68,7 @@ class Store:
 
     async def find_key(self, digest: str) -> KeyRow | None:
         """Returns the key whose secret has this SHA-256 (hexadecimal), even if revoked."""
-        return await self._read(lambda c: members.key_by_hash(c, digest))
+        return await self._read(lambda c: members.find_key(c, digest))
 
     async def list_keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
         """Returns the keys of a co-op, or all."""
@@ -84,7 +84,7 @@ class Store:
 
     async def get_policy(self) -> Policy | None:
         """Returns the policy in force."""
-        return await self._read(members.newest_policy)
+        return await self._read(members.get_newest_policy)
 
     def put_policy(self, policy: Policy) -> Future[None]:
         """Adds a policy that is in force from now on."""

@@ -113,7 +113,7 @@ class Child:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
 
-    def tail(self, lines: int = 15) -> str:
+    def read_log_tail(self, lines: int = 15) -> str:
         """Returns the last lines of its log."""
         if not self.spec.log.exists():
             return ""

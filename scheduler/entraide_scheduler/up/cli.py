@@ -81,11 +81,11 @@ def _home(state: Path | None) -> Path:
 
 
 def _foreground(options: "PoolOptions") -> int:
-    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
+    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
     from entraide_scheduler.up.logs import log_to_file
 
     os.umask(PRIVATE_UMASK)
-    log_to_file(private_home(options.state) / "logs" / "up.log")
+    log_to_file(make_private_home(options.state) / "logs" / "up.log")
     try:
         asyncio.run(_serve(options))
     except EntraideError as problem:
@@ -112,8 +112,10 @@ async def _serve(options: "PoolOptions") -> None:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             running = await starting
-            served = [model for node in await pool.nodes() for model in node.models]
-            typer.echo(how_to_use(running, [*served, AUTO][0], options.state, options.lang))
+            served = [model for node in await pool.list_nodes() for model in node.models]
+            typer.echo(
+                format_instructions(running, [*served, AUTO][0], options.state, options.lang)
+            )
             await stop.wait()
     finally:
         starting.cancel()
@@ -123,7 +125,7 @@ async def _serve(options: "PoolOptions") -> None:
         await pool.stop()
 
 
-def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
+def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
     """Returns instructions: a curl command, a program for the ``openai`` client, the page."""
     from entraide_scheduler.up import poolfile
 
@@ -149,7 +151,7 @@ def how_to_use(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
 
 
 def _detach(options: "PoolOptions") -> int:
-    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
+    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
     from entraide_scheduler.up import poolfile
     from entraide_scheduler.up.pool import READY_TIMEOUT_S
 
@@ -157,13 +159,13 @@ def _detach(options: "PoolOptions") -> int:
     argv += ["--state", str(options.state), "--http", str(options.http_port)]
     argv += ["--nodes", str(options.nodes)]
     argv += ["--model", options.model] if options.model else []
-    if poolfile.running(options.state):
+    if poolfile.read_running(options.state):
         path = str(options.state)
         typer.echo(i18n.error("already_running", options.lang, {"path": path}), err=True)
         return 1
     poolfile.remove(options.state)
     os.umask(PRIVATE_UMASK)
-    output = private_home(options.state) / "logs" / "up.out"
+    output = make_private_home(options.state) / "logs" / "up.out"
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -172,7 +174,7 @@ def _detach(options: "PoolOptions") -> int:
     # The pool ends by itself if a part is late; this deadline covers a process that hangs.
     deadline = time.monotonic() + 2 * READY_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
-        if pool := poolfile.running(options.state):
+        if pool := poolfile.read_running(options.state):
             keys = str(options.state / poolfile.NAME)
             typer.echo(i18n.text("up-detached", options.lang, page=pool.http, keys=keys))
             return 0
@@ -188,7 +190,7 @@ def _down(state: Path, lang: str) -> int:
 
     from entraide_scheduler.up import poolfile
 
-    pool = poolfile.running(state)
+    pool = poolfile.read_running(state)
     if pool is None:
         typer.echo(i18n.text("down-none", lang, path=str(state)))
         return 0
@@ -207,7 +209,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
 
     from entraide_scheduler.up import poolfile
 
-    pool = poolfile.running(state)
+    pool = poolfile.read_running(state)
     if pool is None:
         stopped = msgspec.json.encode({"running": False, "state": str(state)}).decode()
         typer.echo(stopped if as_json else i18n.text("down-none", lang, path=str(state)))

@@ -18,7 +18,7 @@ from entraide import i18n
 from entraide.client import AsyncClient
 from entraide.errors import EntraideError
 from entraide_scheduler.core.snapshot import VERSION
-from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, private_home
+from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
 from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile
@@ -79,7 +79,7 @@ async def ask_question(pool: PoolFile, console: Console, lang: str) -> None:
 
 async def _until_sun_gone(pool: LocalPool) -> None:
     deadline = time.monotonic() + SUN_GONE_TIMEOUT_S
-    while any(node.surplus_w > 0 for node in await pool.nodes()):
+    while any(node.surplus_w > 0 for node in await pool.list_nodes()):
         if time.monotonic() > deadline:
             raise TimeoutError("the scheduler did not receive the surplus of 0 W")
         await asyncio.sleep(0.1)
@@ -98,7 +98,7 @@ def main() -> int:
     default_state = Path(platformdirs.user_cache_dir("entraide")) / f"demo-{VERSION}"
     state = options_given.state or default_state
     os.umask(PRIVATE_UMASK)
-    log_to_file(private_home(state) / "logs" / "up.log")
+    log_to_file(make_private_home(state) / "logs" / "up.log")
     console = Console()
     options = PoolOptions(state=state, model=options_given.model, lang=options_given.lang)
     try:

@@ -23,7 +23,7 @@ from entraide.errors import PoolError
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.keyfiles import private_home
+from entraide_scheduler.nats.keyfiles import make_private_home
 from entraide_scheduler.nats.server import NatsServer
 from entraide_scheduler.up import poolfile, ports, settings
 from entraide_scheduler.up.children import Child, ChildSpec
@@ -163,16 +163,18 @@ class LocalPool:
         home = settings.node_dir(self._options.state, number)
         settings.write_energy(home, surplus_w, site_of(number).evidence)
 
-    async def nodes(self) -> list[admin_pb2.Node]:
+    async def list_nodes(self) -> list[admin_pb2.Node]:
         """Returns the nodes, from the Admin service."""
-        answer = await self._admin().ListNodes(admin_pb2.ListNodesRequest(), metadata=self._auth)
+        answer = await self._get_admin_stub().ListNodes(
+            admin_pb2.ListNodesRequest(), metadata=self._auth
+        )
         return list(answer.nodes)
 
     @property
     def _auth(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._secrets.admin_key}"),)
 
-    def _admin(self) -> "admin_pb2_grpc.AdminAsyncStub":
+    def _get_admin_stub(self) -> "admin_pb2_grpc.AdminAsyncStub":
         if self._channel is None:
             address = f"127.0.0.1:{self._ports.grpc}"
             if self.ca is None:
@@ -202,7 +204,7 @@ class LocalPool:
                 request = admin_pb2.CreateKeyRequest(
                     coop=site.coop, project="demo", label="entraide up"
                 )
-                key = await self._admin().CreateKey(request, metadata=self._auth)
+                key = await self._get_admin_stub().CreateKey(request, metadata=self._auth)
                 self._secrets = settings.add_key(
                     self._options.state, self._secrets, site.coop, key.secret
                 )
@@ -214,7 +216,7 @@ class LocalPool:
         await self._start_node(number)
 
     async def _join_node(self, number: int) -> None:
-        token = await self._admin().CreateJoinToken(
+        token = await self._get_admin_stub().CreateJoinToken(
             admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
             metadata=self._auth,
         )
@@ -264,7 +266,7 @@ class LocalPool:
 
     async def _find_late_scheduler(self) -> list[str]:
         try:
-            await self._admin().GetStatus(
+            await self._get_admin_stub().GetStatus(
                 admin_pb2.GetStatusRequest(), metadata=self._auth, timeout=1.0
             )
         except grpc.aio.AioRpcError:
@@ -278,7 +280,7 @@ class LocalPool:
 
     async def _excluded_nodes(self) -> set[str]:
         """Returns the names of revoked nodes, which are not started."""
-        return {node.node for node in await self.nodes() if node.approval == "revoked"}
+        return {node.node for node in await self.list_nodes() if node.approval == "revoked"}
 
     async def _wait_for_nodes(self, numbers: Sequence[int]) -> None:
         """Waits until each of these nodes is live with its model, or revoked."""
@@ -286,7 +288,7 @@ class LocalPool:
         empty = {n for n, home in homes.items() if settings.has_no_own_engine(home)}
 
         async def late() -> list[str]:
-            nodes = {node.node: node for node in await self.nodes()}
+            nodes = {node.node: node for node in await self.list_nodes()}
             late_nodes = []
             for number in numbers:
                 node = nodes.get(self._node_name(number))
@@ -310,7 +312,7 @@ class LocalPool:
             for name in names:
                 overdue = time.monotonic() > deadline
                 if overdue or self._children[name].starts >= STARTS_MAX:
-                    raise _up_error(name, self._children[name].tail())
+                    raise _up_error(name, self._children[name].read_log_tail())
             await asyncio.sleep(POLL_S)
 
     async def _update_pool_file(self) -> None:
@@ -329,7 +331,7 @@ def _lock_state_directory(state: Path) -> IO[bytes]:
     Raises:
         PoolError: ``already_running``: another ``entraide up`` holds the lock.
     """
-    lock = (private_home(state) / "up.lock").open("ab")
+    lock = (make_private_home(state) / "up.lock").open("ab")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as problem:

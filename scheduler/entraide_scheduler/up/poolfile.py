@@ -59,7 +59,7 @@ def read(state: Path) -> PoolFile | None:
         return None
 
 
-def running(state: Path) -> PoolFile | None:
+def read_running(state: Path) -> PoolFile | None:
     """Returns the pool file of this directory if its supervisor is alive, or None."""
     pool = read(state)
     if pool is None:

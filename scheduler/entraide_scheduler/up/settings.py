@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from entraide.catalogue import demonstration
 from entraide.decoding import decode_json, decode_toml
-from entraide_scheduler.nats.keyfiles import private_home
+from entraide_scheduler.nats.keyfiles import make_private_home
 from entraide_scheduler.up.sites import SITES
 
 SECRETS_NAME = "secrets.json"
@@ -33,7 +33,7 @@ class Secrets(Struct, frozen=True):
 
 def load_or_make_secrets(state: Path) -> Secrets:
     """Returns the pool's keys; makes the operator's at the first start."""
-    path = private_home(state) / SECRETS_NAME
+    path = make_private_home(state) / SECRETS_NAME
     if path.exists():
         return decode_json(path.read_bytes(), type=Secrets)
     new_secrets = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")

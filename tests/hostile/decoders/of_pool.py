@@ -47,7 +47,7 @@ from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.node_validation.message_reader import MessageReader
-from entraide_scheduler.request_bounds import facts_fault
+from entraide_scheduler.request_bounds import find_facts_fault
 
 NOW = 1_700_000_000.0
 CALLER = Caller("key-1", "alpha", "")
@@ -99,7 +99,7 @@ def read_request(path: str) -> Callable[[bytes, Path], object]:
         ask = openai.parse_request(path, data)
         facts = MAKER.build_facts(ask, CALLER, Options(), JobKind.LIVE)
 
-        assert not facts_fault(facts, now=time.time())
+        assert not find_facts_fault(facts, now=time.time())
         codec.encode(m.SubmitJob(facts))
         json.loads(openai.encode_for_engine(ask, 9, model="m", stream=ask.stream))
 
@@ -119,7 +119,7 @@ def read_options(data: bytes, _: Path) -> None:
     ask = openai.parse_request(openai.COMPLETION, FULL_COMPLETION)
     facts = MAKER.build_facts(ask, CALLER, options, JobKind.LIVE)
 
-    assert not facts_fault(facts, now=time.time())
+    assert not find_facts_fault(facts, now=time.time())
 
 
 def read_call(data: bytes, _: Path) -> None:
@@ -149,11 +149,11 @@ def read_control(data: bytes, _: Path) -> object:
 
 def read_answer(data: bytes, _: Path) -> None:
     """Reads what a node streams, to what a client is given."""
-    if check.size_fault(data, ANSWER_BYTES):
+    if check.find_size_fault(data, ANSWER_BYTES):
         return
     message = codec.node_out.decode(data)
     if isinstance(message, m.RunEnded):
-        message = check.with_clipped_usage(message)
+        message = check.clip_message_usage(message)
         answer_validation.is_valid_answer(message, 1 << 20, stream=True)
         if answer_validation.is_valid_answer(message, 1 << 20, stream=False):
             answer_validation.replace_usage(message.body, message.usage)
@@ -174,7 +174,7 @@ def read_gateway(data: bytes, _: Path) -> None:
     """Reads what a gateway in a process of its own asks."""
     message = codec.gateway_up.decode(data)
     if isinstance(message, m.SubmitJob):
-        facts_fault(message.facts, now=NOW)
+        find_facts_fault(message.facts, now=NOW)
 
 
 def decoded(door: Any) -> Callable[[bytes, Path], object]:
@@ -259,7 +259,7 @@ CASES: dict[str, Case] = {
         for door, sites in {
             "gateway_down": ("entraide_scheduler.bus:NatsSchedulerAdapter._on_message",),
             "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
-            "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.models",),
+            "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._ctl",
                 "entraide_node.doctor.inspection:_count_hello_requests.heard",
@@ -341,7 +341,7 @@ CASES: dict[str, Case] = {
         from_file("series.csv", lambda path: read_series(
             path, zone="CA-QC", column="d", lifecycle_column="l", year_shift=1)),
         text_like(SERIES), FILE,
-        ("entraide_scheduler.grid.csv_rows:numbered_rows",
+        ("entraide_scheduler.grid.csv_rows:read_rows",
          "entraide_scheduler.grid.csv_rows:parse_time"),
     ),
     "a file of forecasts": Case(
