@@ -60,7 +60,7 @@ OURS = {
     "entraide_node.owner.files:read_stopped": WRITTEN_BY_US,
     "entraide_node.owner.files:DeclaredSurplus._read": "the owner's file; every error is caught",
     "entraide_node.page.form:fields_to_terms": "made from checked fields; tests/node/test_page.py",
-    "entraide_node.idle_detection.wayland:WaylandClient._greet": OWN_SYSTEM,
+    "entraide_node.idle_detection.wayland:WaylandClient._bind_globals": OWN_SYSTEM,
     "entraide_node.idle_detection.wayland:_string": OWN_SYSTEM,
     "entraide_node.idle_detection.wayland:_message": OWN_SYSTEM,
     "entraide_node.idle_detection.x11:X11Client.idle_s": OWN_SYSTEM,

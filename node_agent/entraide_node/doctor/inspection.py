@@ -128,7 +128,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
     """Connects with the node's identity, and counts the requests for its hello."""
     folder, hello_requests = Path(config.dir), 0
 
-    async def heard(message: Msg) -> None:
+    async def on_message(message: Msg) -> None:
         nonlocal hello_requests
         try:
             hello_requests += isinstance(codec.node_down_ctl.decode(message.data), HelloRequest)
@@ -149,7 +149,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
     except (OSError, ValueError):  # an invalid authority file
         return node_checks.failure("bus", "authority"), 0
     try:
-        await connection.subscribe(subjects.node_ctl_down(config.node), cb=heard)
+        await connection.subscribe(subjects.node_ctl_down(config.node), cb=on_message)
         await asyncio.sleep(listen_s)
     finally:
         await connection.close()

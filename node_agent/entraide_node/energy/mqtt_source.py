@@ -73,15 +73,17 @@ class MqttSource:
                 await self._listen()
             except aiomqtt.MqttCodeError as problem:
                 refused = getattr(problem.rc, "value", problem.rc) in REFUSALS
-                self._missed(MissingValue(REFUSED if refused else UNREACHABLE, str(problem)[:100]))
+                self._note_fault(
+                    MissingValue(REFUSED if refused else UNREACHABLE, str(problem)[:100])
+                )
             except (aiomqtt.MqttError, OSError, ValueError) as problem:
-                self._missed(MissingValue(UNREACHABLE, type(problem).__name__))
+                self._note_fault(MissingValue(UNREACHABLE, type(problem).__name__))
             if time.monotonic() - began_s > RETRY_MAX_S:
                 wait_s = RETRY_MIN_S
             await asyncio.sleep(wait_s)
             wait_s = min(RETRY_MAX_S, 2 * wait_s)
 
-    def _missed(self, missing: MissingValue) -> None:
+    def _note_fault(self, missing: MissingValue) -> None:
         """Notes a fault unless there is a value; a value stays until it is stale."""
         if isinstance(self._last, MissingValue):
             self._last = missing
@@ -94,7 +96,7 @@ class MqttSource:
         if config.password_file or config.password_env:
             password = read_secret(self._folder, file=config.password_file, env=config.password_env)
             if password is None:
-                self._missed(MissingValue(NO_SECRET))
+                self._note_fault(MissingValue(NO_SECRET))
                 return
         async with aiomqtt.Client(
             config.host,
@@ -109,9 +111,9 @@ class MqttSource:
             await client.subscribe(config.topic)
             async for message in client.messages:
                 if not message.retain:
-                    self._heard(message.payload)
+                    self._on_message(message.payload)
 
-    def _heard(self, payload: object) -> None:
+    def _on_message(self, payload: object) -> None:
         raw = payload if isinstance(payload, bytes | bytearray | str) else str(payload)
         number = None
         if len(raw) <= BODY_BYTES_MAX:
@@ -120,4 +122,4 @@ class MqttSource:
         if number is not None:
             self._last = SourceValue(number * self._config.scale, time.time())
         else:
-            self._missed(MissingValue(UNREADABLE, "no number there"))
+            self._note_fault(MissingValue(UNREADABLE, "no number there"))

@@ -75,7 +75,7 @@ class ProcessSupervisor:
     @property
     def pid(self) -> int | None:
         """Process id of the process that serves now."""
-        ready = self._is(ProcessState.READY) and self._process is not None
+        ready = self._has_state(ProcessState.READY) and self._process is not None
         return self._process.pid if ready and self._process is not None else None
 
     async def start(self) -> bool:
@@ -84,24 +84,24 @@ class ProcessSupervisor:
         self._apply(ProcessEvent.START)
         self._loop = asyncio.create_task(self._run_loop())
         undecided = (ProcessState.STARTING, ProcessState.ENDING)
-        while self._is(*undecided) and not self._loop.done():
+        while self._has_state(*undecided) and not self._loop.done():
             await self._next_change()
-        return self._is(ProcessState.READY)
+        return self._has_state(ProcessState.READY)
 
     async def stop(self) -> None:
         """Ends the process, by force if needed, and starts no other; may be called again."""
         if self._loop is None:
             return
-        if not self._is(ProcessState.STOPPED):
+        if not self._has_state(ProcessState.STOPPED):
             self._apply(ProcessEvent.STOP)
             await asyncio.wait([self._loop], timeout=TERMINATE_TIMEOUT_S)
-            if self._is(ProcessState.STOPPING):
+            if self._has_state(ProcessState.STOPPING):
                 self._apply(ProcessEvent.LATE)
         await self._loop
 
     def mark_hung(self) -> None:
         """Kills a process that does not respond, and starts the next one."""
-        if not self._is(ProcessState.STARTING, ProcessState.STOPPED):
+        if not self._has_state(ProcessState.STARTING, ProcessState.STOPPED):
             self._apply(ProcessEvent.HUNG)
 
     async def has_exited(self, pid: int, *, timeout_s: float) -> bool:
@@ -115,7 +115,7 @@ class ProcessSupervisor:
         done, _ = await asyncio.wait([self._end[1]], timeout=timeout_s)
         return bool(done) and self._end[1].result()
 
-    def _is(self, *states: ProcessState) -> bool:
+    def _has_state(self, *states: ProcessState) -> bool:
         return self._supervision.state in states
 
     def _apply(self, event: ProcessEvent) -> None:
@@ -132,7 +132,7 @@ class ProcessSupervisor:
 
     async def _run_loop(self) -> None:
         try:
-            while self._is(ProcessState.STARTING):
+            while self._has_state(ProcessState.STARTING):
                 await self._run_process()
                 self._apply(ProcessEvent.GONE)
                 await self._back_off()
@@ -147,32 +147,32 @@ class ProcessSupervisor:
         """Runs one process from its start to its end."""
         process = await self._hooks.spawn()
         if process is None:
-            await self._hooks.on_exit(None, None, is_stop=self._is(ProcessState.STOPPING))
+            await self._hooks.on_exit(None, None, is_stop=self._has_state(ProcessState.STOPPING))
             return
         self._process = process
         end = asyncio.get_running_loop().create_future()
         self._end = process.pid, end
-        if self._is(ProcessState.STOPPING):
+        if self._has_state(ProcessState.STOPPING):
             process.terminate()
         line = await process.read_ready_line(timeout_s=self._ready_timeout_s)
         is_late = line is None
-        if is_late and self._is(ProcessState.STARTING):
+        if is_late and self._has_state(ProcessState.STARTING):
             self._apply(ProcessEvent.LATE)
-        if line and self._is(ProcessState.STARTING):
+        if line and self._has_state(ProcessState.STARTING):
             serves = await self._hooks.on_ready(line)
             if not serves:
                 process.kill()
-            elif self._is(ProcessState.STARTING):
+            elif self._has_state(ProcessState.STARTING):
                 self._apply(ProcessEvent.UP)
         exit_code = await process.wait_exit()
         self._process = None
-        end.set_result(self._is(ProcessState.READY) and exit_code not in STOPPED_CODES)
-        is_stop = self._is(ProcessState.STOPPING)
+        end.set_result(self._has_state(ProcessState.READY) and exit_code not in STOPPED_CODES)
+        is_stop = self._has_state(ProcessState.STOPPING)
         await self._hooks.on_exit(process, None if is_late else exit_code, is_stop=is_stop)
 
     async def _back_off(self) -> None:
         until = self._clock() + restart_backoff_s(self._supervision.failures)
-        while self._is(ProcessState.RESTING):
+        while self._has_state(ProcessState.RESTING):
             left_s = until - self._clock()
             if left_s <= 0:
                 self._apply(ProcessEvent.RESTED)

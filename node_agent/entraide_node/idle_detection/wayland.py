@@ -86,7 +86,7 @@ class WaylandClient:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
                     self._streams = streams = await asyncio.open_unix_connection(str(path))
-                    if await self._greet(*streams):
+                    if await self._bind_globals(*streams):
                         self.listening = asyncio.create_task(self._listen(streams[0]))
                         return True
             except (OSError, EOFError, TimeoutError, struct.error):
@@ -95,7 +95,9 @@ class WaylandClient:
             await self.close()
         return False
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _bind_globals(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         """Binds the seat and the notifier; returns whether the compositor has both."""
         writer.write(_request(DISPLAY, 1, _uint(REGISTRY)) + _request(DISPLAY, 0, _uint(CALLBACK)))
         known: dict[str, int] = {}

@@ -261,7 +261,7 @@ class EngineManager:
         await self._report_result(model, ModelEvent.FETCHED, problem)
 
     async def _load(self, model: str, _: asyncio.Task[None] | None) -> None:
-        instance = await self._run_guarded(self._open(model), model)
+        instance = await self._run_guarded(self._start_and_measure(model), model)
         if isinstance(instance, EngineInstance):
             self._instances[model] = instance
             self._drift.pop(model, None)
@@ -269,7 +269,7 @@ class EngineManager:
         else:
             await self._report_result(model, ModelEvent.UP, instance)
 
-    async def _open(self, model: str) -> EngineInstance | EngineProblem:
+    async def _start_and_measure(self, model: str) -> EngineInstance | EngineProblem:
         engine = await start_engine(await self._source.make_engine(model))
         if isinstance(engine, EngineProblem):
             return engine

@@ -239,7 +239,7 @@ CASES: dict[str, Case] = {
         (
             "entraide_node.energy.http_source:_parse_state",
             "entraide_node.energy.http_source:JsonClient.json",
-            "entraide_node.energy.mqtt_source:MqttSource._heard",
+            "entraide_node.energy.mqtt_source:MqttSource._on_message",
         ),
     ),
     "a growing CSV file": Case(

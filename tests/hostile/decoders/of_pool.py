@@ -262,7 +262,7 @@ CASES: dict[str, Case] = {
             "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._ctl",
-                "entraide_node.doctor.inspection:_count_hello_requests.heard",
+                "entraide_node.doctor.inspection:_count_hello_requests.on_message",
             ),
             "node_in": ("entraide_node.bus:NodeBus._in",),
         }.items()
