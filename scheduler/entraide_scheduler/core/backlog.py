@@ -1,7 +1,8 @@
-"""Waiting: jobs in line by shape, co-op, project and class, and which shapes are blocked.
+"""Backlog: the waiting jobs as queues of shape, co-op, project and class.
 
-Inside a row lost runs go first, then the earlier deadline, then the earlier arrival. It refuses to
-know who is served what; ``lazy_heap`` orders the lines.
+Inside a class queue jobs of lost runs go first, then the earlier deadline, then the earlier
+arrival. The levels above are lazy heaps (``lazy_heap``) ordered by service counters. A blocked
+shape has a queue, but takes no part in the order.
 """
 
 from bisect import bisect_left, insort
@@ -28,28 +29,28 @@ QueueHead: TypeAlias = tuple[float, int, str, float, int, bool, float, int, Job]
 
 
 def reserved_tokens(job: Job) -> int:
-    """Returns what a job holds of its co-op's cap: prompt and longest answers, tokens."""
+    """Returns a job's prompt and longest answers, which count against its co-op's cap, tokens."""
     facts = job.facts
     return facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
 
 
 def job_key(job: Job) -> JobKey:
-    """Returns a job's place among those of its row."""
+    """Returns the key that orders jobs in a class queue."""
     deadline_at = job.facts.deadline_at
     return not job.front, inf if deadline_at is None else deadline_at, job.serial, job
 
 
 def kind_of(job: Job) -> BacklogKind:
-    """Returns what a co-op must have waiting not to count as away: model, class, data class."""
+    """Returns the kind of a job; a co-op without a waiting job of a kind is lifted for it."""
     return job.shape.model, job.facts.job_class, job.shape.data_class
 
 
 class ClassQueue:
-    """The waiting jobs of one shape, project and class, in their order.
+    """The waiting jobs of one shape, project and class, in order of service.
 
     Attributes:
-        coop_queue: where it stands.
-        coop, project, job_class: the lines it counts for.
+        coop_queue: the queue that contains this one.
+        coop, project, job_class: counters that its jobs are charged to.
         kind, shape: of its jobs.
     """
 
@@ -77,11 +78,11 @@ class ClassQueue:
         return (key[3] for key in self._keys)
 
     def first(self) -> Job:
-        """Returns its first job; there must be one."""
+        """Returns the first job; the queue must not be empty."""
         return self._keys[0][3]
 
     def add(self, job: Job) -> None:
-        """Puts a job in its place: behind all others, as most come, or between them."""
+        """Inserts a job in order; most jobs are appended."""
         key, keys = job_key(job), self._keys
         if not keys or keys[-1] < key:
             keys.append(key)
@@ -89,7 +90,7 @@ class ClassQueue:
             insort(keys, key)
 
     def remove(self, job: Job) -> None:
-        """Takes a job out: the first, as most leave, or another."""
+        """Removes a job; most are the first."""
         keys = self._keys
         if keys[0][3] is job:
             keys.popleft()
@@ -97,15 +98,15 @@ class ClassQueue:
             del keys[bisect_left(keys, job_key(job))]
 
     def count_before(self, job: Job) -> int:
-        """Returns how many of its jobs go before a job of the same class."""
+        """Returns the number of its jobs that are ahead of a job of the same class."""
         return bisect_left(self._keys, job_key(job))
 
 
 class ProjectQueue(HeapItem):
-    """The waiting jobs of one shape and project: the project's place in a stand.
+    """The waiting jobs of one shape and project; item of its co-op queue's heap.
 
     Attributes:
-        counter: the project's.
+        counter: the project's counter.
         entry: see ``lazy_heap.HeapItem``.
         class_queues: by class.
     """
@@ -118,11 +119,11 @@ class ProjectQueue(HeapItem):
         self.class_queues: dict[str, ClassQueue] = {}
 
     def first_queue(self) -> ClassQueue:
-        """Returns the row of the class whose turn it is."""
+        """Returns the queue of the class that is served next."""
         return min(self.class_queues.values(), key=_class_key)
 
     def key(self) -> "HeapKey[ProjectQueue]":
-        """Returns what decides the project's turn."""
+        """Returns the key that orders projects."""
         project = self.counter
         return 0, project.committed, project.running, project.name, self
 
@@ -132,15 +133,15 @@ def _class_key(queue: ClassQueue) -> tuple[float, int]:
 
 
 class CoopQueue(HeapItem):
-    """The waiting jobs of one shape and co-op: the co-op's place among those of the shape.
+    """The waiting jobs of one shape and co-op; item of its shape queue's heap.
 
     Attributes:
-        coop: the co-op's.
+        coop: the co-op's counter.
         entry: see ``lazy_heap.HeapItem``.
-        shape_queue: the jobs of that shape.
-        heap: the projects that have such jobs.
+        shape_queue: the queue that contains this one.
+        heap: the project queues, by project counter.
         project_queues: by project.
-        only_queue: the row, when there is but one.
+        only_queue: the class queue, if there is exactly one.
     """
 
     __slots__ = (
@@ -165,7 +166,7 @@ class CoopQueue(HeapItem):
         self.only_queue: ClassQueue | None = None
 
     def is_owed(self) -> bool:
-        """Tells whether its jobs are owed a turn: own replicas that could run them are free."""
+        """Tells whether its jobs are owed a turn: an own replica that could run them has a slot."""
         shape = self.shape_queue.shape
         own = self.coop.own.get(shape.model)
         if own is None:
@@ -176,7 +177,7 @@ class CoopQueue(HeapItem):
         return any(count.is_free(orphans, batch=batch) for _, count in self._own_kinds)
 
     def first(self) -> ClassQueue:
-        """Returns the row whose turn it is: of the first project, the first class."""
+        """Returns the class queue that is served next: the first class of the first project."""
         return self.only_queue or self.heap.peek()[4].first_queue()
 
     def head(self) -> QueueHead:
@@ -192,7 +193,7 @@ class CoopQueue(HeapItem):
         )
 
     def add(self, queue: ClassQueue) -> None:
-        """Puts a row in its place."""
+        """Adds a class queue."""
         name = queue.project.name
         project_queue = self.project_queues.get(name)
         if project_queue is None:
@@ -202,7 +203,7 @@ class CoopQueue(HeapItem):
         self._count()
 
     def drop(self, queue: ClassQueue) -> None:
-        """Takes a row out."""
+        """Removes a class queue."""
         name = queue.project.name
         queues = self.project_queues[name].class_queues
         del queues[queue.job_class.name]
@@ -221,7 +222,7 @@ class CoopQueue(HeapItem):
 
 
 def open_coop_queues(coop: CoopCounter) -> list[CoopQueue]:
-    """Returns where a co-op's jobs stand that are of a shape which is not blocked."""
+    """Returns a co-op's queues of shapes that are not blocked."""
     return [
         item
         for item in coop.heap_items.values()
@@ -230,14 +231,14 @@ def open_coop_queues(coop: CoopCounter) -> list[CoopQueue]:
 
 
 class ShapeQueue(HeapItem):
-    """The waiting jobs of one shape: the shape's place among those that are not blocked.
+    """The waiting jobs of one shape; item of the heap of open shapes.
 
     Attributes:
         entry: see ``lazy_heap.HeapItem``; None while it is blocked.
-        shape: what decides which nodes may run them.
-        jobs: how many there are.
-        first_coop_queue: of the co-op whose turn it was when its key was last asked for.
-        heap: the co-ops that have such jobs.
+        shape: the properties of its jobs that decide which nodes may run them.
+        jobs: number of jobs.
+        first_coop_queue: first item of ``heap`` when ``key`` was last called.
+        heap: the co-op queues, by co-op counter.
         coop_queues: by co-op.
         class_queues: by co-op, project and class.
     """
@@ -269,7 +270,7 @@ class ShapeQueue(HeapItem):
         self._open_shapes = open_shapes
 
     def key(self) -> "HeapKey[ShapeQueue]":
-        """Returns the key of the co-op whose turn it is."""
+        """Returns the key of the co-op that is served next."""
         tier, counter, running, name, self.first_coop_queue = self.heap.peek()
         return tier, counter, running, name, self
 
@@ -279,9 +280,9 @@ class ShapeQueue(HeapItem):
 
 
 def lift_project_and_class(coop_queue: CoopQueue | None, path: CounterPath) -> None:
-    """Lifts a project and a class that were away to the least that wait beside them.
+    """Lifts a project and a class without waiting jobs to the lowest waiting counter.
 
-    Where none waits, to where turns are taken.
+    Without a waiting sibling, lifts them to the virtual time of their parent.
     """
     coop, project, job_class = path
     if not project.queue_count:
@@ -295,7 +296,7 @@ def lift_project_and_class(coop_queue: CoopQueue | None, path: CounterPath) -> N
 
 
 class BacklogEntry(HeapItem):
-    """A co-op's place in a crowd."""
+    """A co-op's item in a model backlog."""
 
     __slots__ = ("coop", "entry")
 
@@ -305,13 +306,13 @@ class BacklogEntry(HeapItem):
 
 
 class ModelBacklog:
-    """The co-ops that wait for one model; it lasts as long as one does.
+    """The co-ops that wait for one model; it exists while there are any.
 
     Attributes:
-        virtual_time: the highest counter at which a turn was taken in it; one that comes back is
-            lifted to it. Not to the least that waits: a co-op whose jobs fit no node for days must
-            not hold down all that come meanwhile.
-        heap: the co-ops by their counters alone.
+        virtual_time: the highest counter at which a job of the model was served. A returning co-op
+            is lifted to this value and not to the lowest waiting counter, because a co-op whose
+            jobs fit no node for days would keep that value low for all others.
+        heap: the waiting co-ops, by counter alone.
     """
 
     __slots__ = ("_model", "heap", "virtual_time")
@@ -326,19 +327,18 @@ class ModelBacklog:
         return 0, coop.counter(self._model), coop.running, coop.name, entry
 
     def add_coop(self, coop: CoopCounter) -> None:
-        """Puts a co-op among those that wait, unless it does already."""
+        """Adds a co-op, unless it is in the backlog already."""
         if self.heap not in coop.heap_items:
             coop.enter_heap(self.heap, BacklogEntry(coop))
 
 
 class Backlog:
-    """All rows, and the shapes that are passed over.
+    """All waiting jobs that take turns, and the blocked shapes.
 
     Attributes:
-        open_shapes: the jobs of the shapes that are not blocked, by whose turn it is there.
-        blocked_shapes: the others' shapes, in the order in which they were set aside; and whether
-            only for want of time to look at them.
-        by_model: the jobs of all shapes, by model and shape.
+        open_shapes: queues of the shapes that are not blocked, by their first co-op's key.
+        blocked_shapes: blocked shapes in the order of blocking; True if no search was made.
+        by_model: queues of all shapes, by model and shape.
     """
 
     def __init__(self, key: Callable[[CoopQueue], HeapKey[CoopQueue]]) -> None:
@@ -349,7 +349,7 @@ class Backlog:
         self._key = key
 
     def shapes(self) -> dict[Shape, int]:
-        """Returns how many jobs of each shape wait."""
+        """Returns the number of waiting jobs of each shape."""
         return {shape: shape_queue.jobs for shape, shape_queue in self._shape_queues.items()}
 
     def jobs(self) -> list[Job]:
@@ -362,7 +362,7 @@ class Backlog:
         return sorted([job for queue in queues for job in queue], key=lambda job: job.serial)
 
     def heads(self) -> list[tuple[Job, int]]:
-        """Returns the first job of each row, by arrival, and how many jobs the row has."""
+        """Returns each class queue's first job and number of jobs, by arrival."""
         queues = [
             queue
             for shape_queue in self._shape_queues.values()
@@ -373,26 +373,26 @@ class Backlog:
         )
 
     def find_queue(self, job: Job) -> ClassQueue | None:
-        """Returns the row for a job, if any of its equals waits."""
+        """Returns the class queue for a job; None if no such job waits."""
         shape_queue, facts = self._shape_queues.get(job.shape), job.facts
         if shape_queue is None:
             return None
         return shape_queue.class_queues.get((facts.coop, facts.project, facts.job_class))
 
     def coop_queue(self, shape: Shape, coop: str) -> CoopQueue | None:
-        """Returns where jobs of a shape and a co-op stand, if any waits."""
+        """Returns the queue of a shape and a co-op; None if no such job waits."""
         shape_queue = self._shape_queues.get(shape)
         return None if shape_queue is None else shape_queue.coop_queues.get(coop)
 
     def add(self, queue: ClassQueue, job: Job) -> None:
-        """Puts a job in a row that is there."""
+        """Adds a job to an existing class queue."""
         queue.add(job)
         queue.coop_queue.shape_queue.jobs += 1
 
     def add_first(
         self, job: Job, *, coop: CoopCounter, project: ServiceCounter, job_class: ServiceCounter
     ) -> ClassQueue:
-        """Puts a job in a row of its own, the first of its kind there."""
+        """Adds a job to a new class queue."""
         shape_queue = self._shape_queues.get(job.shape) or self._new_shape_queue(job.shape)
         coop_queue = shape_queue.coop_queues.get(coop.name) or CoopQueue(shape_queue, coop)
         queue = ClassQueue(coop_queue, project, job_class, kind_of(job))
@@ -413,7 +413,7 @@ class Backlog:
         return shape_queue
 
     def remove(self, queue: ClassQueue, job: Job) -> None:
-        """Takes a job out of its row, which goes when it is empty."""
+        """Removes a job from its class queue; drops an empty queue."""
         queue.remove(job)
         queue.coop_queue.shape_queue.jobs -= 1
         if not len(queue):
@@ -441,20 +441,20 @@ class Backlog:
             del self.by_model[shape.model]
 
     def block(self, shape: Shape, *, late: bool = False) -> None:
-        """Passes over a shape that fits no node for now, or that there is no time to look at."""
+        """Blocks a shape that fits no node now; ``late`` means that no search was made."""
         shape_queue = self._shape_queues.get(shape)
         if shape_queue is not None and shape_queue.entry is not None:
             self.open_shapes.remove(shape_queue)
             self.blocked_shapes[shape] = late
 
     def unblock_unexamined(self) -> None:
-        """Looks at the shapes again that there was no time for."""
+        """Unblocks the shapes for which no search was made."""
         for shape in [shape for shape, late in self.blocked_shapes.items() if late]:
             del self.blocked_shapes[shape]
             self.open_shapes.add(self._shape_queues[shape])
 
     def unblock(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
-        """Looks at a model's blocked shapes again, after something opened for it."""
+        """Unblocks those shapes of a model that may fit a replica now."""
         for shape, shape_queue in self.by_model.get(model, {}).items():
             if shape_queue.entry is None and may_fit(shape):
                 del self.blocked_shapes[shape]

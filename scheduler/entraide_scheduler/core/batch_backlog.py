@@ -1,8 +1,8 @@
-"""Backlog: how much batch work waits, by model and by the hour of its latest start.
+"""Batch backlog: run time of waiting batch jobs, by model and by hour of latest start.
 
-Counts only, in whole milliseconds, one small map of hours per model, however many jobs wait. It
-refuses to know what a job is and why it waits. What it answers is the same whatever the order in
-which jobs came and went, so it is made again from the waiting jobs and never kept.
+Sums whole milliseconds in one map of hours per model, so its size does not depend on the number of
+jobs. The sums do not depend on the order of additions and removals; a restored core computes them
+anew from the waiting jobs.
 """
 
 from math import ceil
@@ -13,11 +13,11 @@ from entraide_scheduler.core.intensity_forecast import HOUR_S
 
 
 class BatchWork(Struct, frozen=True, array_like=True, gc=False):
-    """What one job adds to the waiting work; the caller keeps it with the job.
+    """The work that one job adds to the backlog; the caller stores it with the job.
 
     Attributes:
-        hour: the absolute hour in which it must start at the latest, surprises aside.
-        work_ms: how long it is expected to hold a slot, milliseconds.
+        hour: latest hour of start, in hours since the epoch, for a run time of ``upper_s``.
+        work_ms: expected time in a slot, milliseconds.
     """
 
     hour: int
@@ -25,21 +25,21 @@ class BatchWork(Struct, frozen=True, array_like=True, gc=False):
 
 
 def batch_work_of(deadline_at: float, *, upper_s: float, run_s: float) -> BatchWork:
-    """Returns what a job adds to the waiting work.
+    """Returns the work that a job adds to the backlog.
 
     Args:
-        deadline_at: end of the last acceptable completion, seconds since the epoch.
-        upper_s: a run time that is seldom exceeded.
-        run_s: the expected run time.
+        deadline_at: latest acceptable completion, seconds since the epoch.
+        upper_s: upper quantile of the run time, seconds.
+        run_s: expected run time, seconds.
     """
     return BatchWork(int(deadline_at - upper_s) // HOUR_S, max(1, ceil(run_s * 1_000.0)))
 
 
 class BatchBacklog:
-    """Waiting work by model and by the hour of its latest start.
+    """Waiting batch work by model and by hour of latest start.
 
     Attributes:
-        version: changes whenever an answer does.
+        version: increases with each change.
     """
 
     def __init__(self) -> None:
@@ -48,15 +48,15 @@ class BatchBacklog:
         self._jobs: dict[str, int] = {}
 
     def add(self, model: str, coop: str, work: BatchWork) -> None:
-        """Counts a job that waits."""
+        """Adds a waiting job's work."""
         self._count(model, coop, work.hour, work.work_ms, 1)
 
     def remove(self, model: str, coop: str, work: BatchWork) -> None:
-        """Counts a job that waits no longer; ``wait`` is what was added for it."""
+        """Removes the work that was added for a job."""
         self._count(model, coop, work.hour, -work.work_ms, -1)
 
     def jobs(self, coop: str) -> int:
-        """Returns how many jobs of a co-op wait so."""
+        """Returns the number of a co-op's jobs in the backlog."""
         return self._jobs.get(coop, 0)
 
     def work(self, model: str) -> list[tuple[int, float]]:

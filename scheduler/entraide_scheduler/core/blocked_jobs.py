@@ -1,11 +1,10 @@
-"""Blocked jobs: those that a limit of their own keeps from every node that could take them now.
+"""Blocked jobs: waiting jobs that a limit of their own excludes from every open node.
 
-A limit is the job's carbon cap, what is left of its co-op's, project's or key's quota of energy or
-carbon, or what is left of the energy that another co-op lends today. Blocked jobs wait, but take no
-turns, so a job behind them that fits does not wait for them. Decides in which order they are looked
-at again: one co-op after the other, and inside a co-op those first that were looked at longest ago;
-a caller that looks at a few each time comes to all of them. It refuses to know nodes, limits and
-counters.
+Such a limit is the job's carbon cap, the rest of an energy or carbon quota of its co-op, project
+or key, or the rest of the energy that another co-op lends today. Blocked jobs take no turns, so
+they do not delay the jobs behind them. This module decides in which order they are checked again:
+round-robin over co-ops, and inside a co-op the job whose last check is longest ago. A caller that
+checks a few jobs each time therefore reaches all of them.
 """
 
 from collections import OrderedDict, deque
@@ -21,11 +20,11 @@ BlockedKey: TypeAlias = tuple[Shape, str, str, str]  # shape, co-op, project, cl
 
 
 class BlockedState(Struct, frozen=True, array_like=True):
-    """The blocked jobs as a snapshot holds them, each list in its order.
+    """The blocked jobs in a snapshot, in order.
 
     Attributes:
-        lists: model, co-op, the names of its jobs that are due, and of the others.
-        due: model and co-op of the lists that have jobs that are due.
+        lists: model, co-op, names of due jobs and names of checked jobs.
+        due: model and co-op of the lists with due jobs.
     """
 
     lists: list[tuple[str, str, list[str], list[str]]]
@@ -33,12 +32,12 @@ class BlockedState(Struct, frozen=True, array_like=True):
 
 
 class BlockedQueue:
-    """The blocked jobs of one shape, co-op, project and class, as a number.
+    """Number of blocked jobs of one shape, co-op, project and class.
 
     Attributes:
-        coop, project, job_class: the lines that they count for.
+        coop, project, job_class: the counters of these jobs.
         kind, shape: of these jobs.
-        jobs: how many.
+        jobs: number of jobs.
     """
 
     __slots__ = ("coop", "job_class", "jobs", "kind", "project", "shape")
@@ -57,11 +56,11 @@ class BlockedQueue:
 
 
 class BlockedList:
-    """One co-op's blocked jobs of one model, by order of arrival's number.
+    """One co-op's blocked jobs of one model, by serial number.
 
     Attributes:
-        due: to be looked at again over all nodes, the first one first.
-        checked: looked at so; only a node that became cheaper or opened may change it for them.
+        due: jobs to check against all nodes, next one first.
+        checked: jobs that failed this check; only a node that opens or becomes cheaper matters.
     """
 
     __slots__ = ("checked", "due")
@@ -78,7 +77,7 @@ class BlockedJobs:
     """All blocked jobs.
 
     Attributes:
-        models: by model, then co-op; in the order in which co-ops are looked at.
+        models: by model, then co-op, in the order in which co-ops are checked.
     """
 
     def __init__(self) -> None:
@@ -96,18 +95,18 @@ class BlockedJobs:
             job.serial in coop_jobs.due or job.serial in coop_jobs.checked
         )
 
-    # What comes and goes.
+    # Additions and removals.
 
     def queue_of(self, job: Job) -> BlockedQueue | None:
-        """Returns the row for a job, if any of its equals is blocked."""
+        """Returns the queue for a job; None if no such job is blocked."""
         return self._queues.get(_queue_key(job))
 
     def add_queue(self, job: Job, queue: BlockedQueue) -> None:
-        """Takes a row for a job, the first of its kind."""
+        """Adds the queue for a job that is the first of its kind."""
         self._queues[_queue_key(job)] = queue
 
     def add(self, job: Job, *, due: bool) -> None:
-        """Blocks a job whose row is there."""
+        """Adds a job whose queue exists."""
         self._queues[_queue_key(job)].jobs += 1
         model, coop = job.shape.model, job.facts.coop
         coops = self.models.setdefault(model, OrderedDict())
@@ -121,7 +120,7 @@ class BlockedJobs:
             coop_jobs.checked[job.serial] = job
 
     def remove(self, job: Job) -> BlockedQueue:
-        """Blocks a job no more; returns its row, which has gone when it is empty."""
+        """Removes a job; returns its queue, which is dropped when empty."""
         model, coop = job.shape.model, job.facts.coop
         coops = self.models[model]
         coop_jobs = coops[coop]
@@ -140,13 +139,13 @@ class BlockedJobs:
         return queue
 
     def clear(self) -> None:
-        """Forgets all blocked jobs."""
+        """Removes all blocked jobs."""
         self.models.clear()
         self._due.clear()
         self._queues.clear()
 
     def jobs(self) -> list[Job]:
-        """Returns all blocked jobs, in no order that matters."""
+        """Returns all blocked jobs, in no particular order."""
         return [
             job
             for coops in self.models.values()
@@ -156,7 +155,7 @@ class BlockedJobs:
         ]
 
     def heads(self) -> list[tuple[Job, int]]:
-        """Returns the first job of each row, by arrival, and how many jobs the row has."""
+        """Returns each queue's first job by arrival, and its number of jobs."""
         first: dict[BlockedKey, Job] = {}
         for job in self.jobs():
             key = _queue_key(job)
@@ -166,29 +165,29 @@ class BlockedJobs:
         return [(job, self._queues[key].jobs) for key, job in first.items()]
 
     def queues(self) -> list[BlockedQueue]:
-        """Returns the rows."""
+        """Returns the queues."""
         return list(self._queues.values())
 
-    # What is looked at again.
+    # Checks.
 
     @property
     def has_due(self) -> bool:
-        """Whether any job is due to be looked at over all nodes."""
+        """Whether any job is due for a check against all nodes."""
         return bool(self._due)
 
     def is_due(self, job: Job) -> bool:
-        """Tells whether a job is due to be looked at over all nodes."""
+        """Tells whether a job is due for a check against all nodes."""
         coop_jobs = self._due.get((job.shape.model, job.facts.coop))
         return coop_jobs is not None and job.serial in coop_jobs.due
 
     def mark_coop_due(self, coop: str) -> None:
-        """Makes a co-op's jobs due: its quotas, or what its answers are expected to be, changed."""
+        """Makes a co-op's jobs due, after its quotas or its expected answer lengths changed."""
         for model, coops in self.models.items():
             if coop in coops:
                 self._mark_due(model, coop, coops[coop])
 
     def mark_model_due(self, model: str) -> None:
-        """Makes the jobs of a model due: many of its nodes changed."""
+        """Makes a model's jobs due, after many of its nodes changed."""
         coops = self.models.get(model)
         if coops is not None:
             for coop, coop_jobs in coops.items():
@@ -208,9 +207,9 @@ class BlockedJobs:
         self._due.setdefault((model, coop), coop_jobs)
 
     def next_due(self) -> Job | None:
-        """Returns the job to look at next over all nodes; None when none is due.
+        """Returns the next job to check against all nodes; None when none is due.
 
-        The caller takes it out.
+        The caller removes the job.
         """
         if not self._due:
             return None
@@ -219,7 +218,7 @@ class BlockedJobs:
         return next(iter(coop_jobs.due.values()))
 
     def take_jobs(self, model: str, count_max: int) -> list[Job]:
-        """Returns a few jobs of a model, to be held against one node; each goes to the back.
+        """Returns some jobs of a model to check against one node; each moves to the back.
 
         Args:
             model: of the node.
@@ -250,7 +249,7 @@ class BlockedJobs:
         return taken
 
     def dump(self) -> BlockedState:
-        """Returns the blocked jobs by name, to be written down."""
+        """Returns the blocked jobs by name, for a snapshot."""
         lists = [
             (
                 model,
@@ -264,7 +263,7 @@ class BlockedJobs:
         return BlockedState(lists, list(self._due))
 
     def order(self, state: BlockedState) -> None:
-        """Puts the lists that have due jobs in the order that was written down."""
+        """Restores the order of the lists with due jobs from a snapshot."""
         for name in state.due:
             self._due.move_to_end(name)
 

@@ -1,7 +1,7 @@
-"""Bills: what one run is charged in the fair share, from its dispatch to its end.
+"""Charges: the virtual tokens that one run is charged in the fair share, from dispatch to end.
 
-A bill is reckoned to the end in the terms under which it began: a change of shares, credit or
-prices counts for later runs, and what is given back is what was taken. It refuses to know lines.
+A charge keeps the weights and prices under which the run began: a change of shares, credit or
+prices applies to later runs only, and a refund equals the charge.
 """
 
 from msgspec import Struct
@@ -10,20 +10,18 @@ from entraide_scheduler.core.own_kinds import OwnKind
 
 
 class RunCharge(Struct, eq=False, gc=False):
-    """What the fair queue knows of one run; a lease keeps it.
+    """Charge of one run; its lease stores it.
 
     Attributes:
-        coop, project, job_class: who is charged.
-        input_weight, output_weight: virtual tokens per token.
-        coop_weight, class_weight: by which the charge is divided on these two levels; projects of
-            a co-op weigh alike.
+        coop, project, job_class: the counters that are charged.
+        input_weight, output_weight: virtual tokens per prompt token and per answer token.
+        coop_weight, class_weight: divisors of the charge on these levels; projects have weight 1.
         input_tokens: prompt tokens charged.
-        expected_tokens: of the answer, committed at dispatch; 0 once the run is over.
-        reserved_tokens: prompt and longest answer, which counted in flight at dispatch; 0 once the
-            run is over.
-        output_tokens: produced so far, and charged.
-        own: the kind of its co-op's own replicas on which it is booked; None while none could run
-            it, and when it is over.
+        expected_tokens: expected answer tokens, committed at dispatch; 0 after the run.
+        reserved_tokens: prompt and longest answer, in flight at dispatch; 0 after the run.
+        output_tokens: tokens produced and charged.
+        own: kind of the co-op's own replicas on which the run is booked; None if no kind can run
+            it, and after the run.
     """
 
     coop: str
@@ -40,14 +38,14 @@ class RunCharge(Struct, eq=False, gc=False):
     own: OwnKind | None = None
 
     def in_flight_tokens(self) -> int:
-        """Returns what the run may still hold of its co-op's cap."""
+        """Returns the tokens that the run counts against its co-op's cap."""
         return max(0, self.reserved_tokens - self.output_tokens)
 
     def committed(self) -> float:
-        """Returns what is charged and expected, virtual tokens."""
+        """Returns the charged and expected virtual tokens."""
         output_tokens = max(self.output_tokens, self.expected_tokens)
         return self.input_weight * self.input_tokens + self.output_weight * output_tokens
 
     def charged(self) -> float:
-        """Returns what is charged by now, virtual tokens."""
+        """Returns the virtual tokens charged so far."""
         return self.input_weight * self.input_tokens + self.output_weight * self.output_tokens

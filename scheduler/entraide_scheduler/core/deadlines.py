@@ -1,7 +1,6 @@
-"""Deadlines: what falls due when, and the next moment the core wants to be woken.
+"""Deadlines: a priority queue of times at which the core must act, by kind and name.
 
-A deadline is set by kind and name, and setting it again moves it. It refuses to know what
-happens when one falls due.
+Setting a deadline again moves it. ``next`` gives the time at which the driver must wake the core.
 """
 
 from heapq import heappop, heappush
@@ -9,10 +8,10 @@ from math import inf
 
 
 class Deadlines:
-    """Moments by ``(kind, name)``, taken out in order of time, kind and name.
+    """Times by ``(kind, name)``, popped in order of time, kind and name.
 
-    Moving a deadline later costs one dictionary write: its entry in the heap is corrected when it
-    comes to the top. So a lease that is renewed a hundred times has one entry.
+    Moving a deadline later costs one dictionary write, since its heap entry is corrected when it
+    reaches the top. A lease that is renewed a hundred times therefore has one entry.
     """
 
     def __init__(self) -> None:
@@ -30,12 +29,12 @@ class Deadlines:
             heappush(self._heap, (at, kind, name))
 
     def set_no_later(self, kind: str, name: str, at: float) -> None:
-        """Sets a deadline, or moves a later one to an earlier moment."""
+        """Sets a deadline unless an earlier one is set."""
         if at < self._due.get((kind, name), inf):
             self.set(kind, name, at)
 
     def clear(self, kind: str, name: str) -> None:
-        """Forgets a deadline, if it is set."""
+        """Removes a deadline, if it is set."""
         self._due.pop((kind, name), None)
 
     def is_set(self, kind: str, name: str) -> bool:
@@ -48,7 +47,7 @@ class Deadlines:
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: float) -> tuple[str, str] | None:
-        """Takes out and returns the earliest deadline that is due at ``now``, if any."""
+        """Removes and returns the earliest deadline due at ``now``; None when none is due."""
         self._correct_top()
         if not self._heap or self._heap[0][0] > now:
             return None
@@ -58,7 +57,7 @@ class Deadlines:
         return kind, name
 
     def listed(self) -> list[tuple[str, str, float]]:
-        """Returns all deadlines as kind, name and moment, for a snapshot."""
+        """Returns all deadlines as kind, name and time, for a snapshot."""
         return [(kind, name, at) for (kind, name), at in self._due.items()]
 
     def _correct_top(self) -> None:
@@ -70,7 +69,7 @@ class Deadlines:
                 return
             heappop(self._heap)
             if self._entry_at.get(key) != entry:
-                continue  # a later setting to an earlier moment has its own entry
+                continue  # the deadline was moved earlier and has a newer entry
             if due is None:
                 del self._entry_at[key]
             else:

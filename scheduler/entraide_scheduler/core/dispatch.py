@@ -1,15 +1,12 @@
-"""Dispatch: places what fits, in the order of the fair queue, until nothing more does.
+"""Dispatch: places waiting jobs in the order of the fair queue until no more fit.
 
-Work-conserving: a job that fits no node now holds up no job of another shape, and a shape that
-fits no node is not looked at again before something opened. So a job that few nodes can run
-neither blocks those behind it nor starves: it is offered the first slot that opens on one of its
-nodes whenever its turn is first, and others are served elsewhere meanwhile. A job that a carbon
-cap or a quota keeps from an open node holds up nobody at all: it is blocked by itself, and held
-again against the nodes that open or become cheaper, and against all when its quota or the grids
-change.
+Work-conserving: a job that fits no node delays no job of another shape. Its shape is blocked until
+a replica opens, and the job gets the first slot that opens on one of its nodes when it is next; so
+a job that few nodes can run neither blocks others nor starves. A job that a carbon cap or a quota
+excludes from an open node is blocked alone. It is checked again when a node opens or becomes
+cheaper, and against all nodes when its quota or the grid intensity changes.
 
-What one event may cost is bounded by the constants below, whatever waits: what there was no time
-for is looked at a moment later.
+The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S`` later.
 """
 
 from entraide_scheduler.core import carbon_shifting, evaluation, exclusive_retry, leases
@@ -25,20 +22,20 @@ from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import ReplicaView, may_admit
 from entraide_scheduler.core.state import State
 
-SEARCHES_PER_EVENT = 64  # searches of all nodes that find none
-RECHECKS_PER_EVENT = 16  # blocked jobs that take turns again because quotas or grids changed
-VIEWS_PER_EVENT = 8  # replicas that opened or became cheaper, against which blocked jobs are held
-JOBS_PER_VIEW = 32  # blocked jobs that are held against each of them
-SKIPPED_RETRY_S = 0.05  # at most so long after an event what it had no time for is looked at
-RECHECK_ALL_S = 60.0  # at most so long apart all blocked jobs are looked at, whatever happens
+SEARCHES_PER_EVENT = 64  # searches over all nodes that find no node
+RECHECKS_PER_EVENT = 16  # due blocked jobs that are unblocked for a check
+VIEWS_PER_EVENT = 8  # opened or cheaper replicas that blocked jobs are checked against
+JOBS_PER_VIEW = 32  # blocked jobs that are checked against each of these replicas
+SKIPPED_RETRY_S = 0.05  # latest start of the work that an event has left
+RECHECK_ALL_S = 60.0  # period after which all blocked jobs are due
 
 LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:
-    """Places a job that has just been admitted, or puts it in line.
+    """Places a job that has just been admitted, or enqueues it.
 
-    Where nobody waits for its model its turn is now, so it need not stand in line first.
+    If the queue is idle for the job's model, the job is next and need not be enqueued first.
     """
     queue = state.queue
     update_own_slots(state)
@@ -54,7 +51,7 @@ def place_or_enqueue(state: State, job: Job) -> None:
 
 
 def dispatch(state: State) -> None:
-    """Places waiting jobs; each round places one, or sets one job or one shape aside."""
+    """Places waiting jobs; each round places a job, or blocks a job or a shape."""
     queue, eased = state.queue, state.fleet.replica_index.eased
     searches = 0
     update_own_slots(state)
@@ -91,7 +88,7 @@ def dispatch(state: State) -> None:
 
 
 def update_own_slots(state: State) -> None:
-    """Tells the fair queue how many slots co-ops' own nodes have, where that changed."""
+    """Passes changes of the slots of co-ops' own nodes to the fair queue."""
     deltas = state.fleet.replica_index.own_deltas
     if deltas:
         state.queue.add_own_slots(*deltas)
@@ -99,7 +96,7 @@ def update_own_slots(state: State) -> None:
 
 
 def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
-    """Takes a job out of the turns that a limit of its own holds back; else all of its shape."""
+    """Blocks a job that a limit of its own excludes from a node; otherwise blocks its shape."""
     if job.alone:
         exclusive_retry.reserve_replica(state, job)
     if job.shape.limited and not LIMIT_CODES.isdisjoint(result.counts):
@@ -110,21 +107,21 @@ def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
         carbon_shifting.schedule_retry(state)
 
 
-# Blocked jobs, and what there was no time for.
+# Blocked jobs and skipped shapes.
 
 
 def retry_skipped_shapes(state: State, _: str) -> None:
-    """A moment has passed: searches at the shapes for which there was no time."""
+    """Unblocks the shapes that an earlier event skipped."""
     state.queue.unblock_unexamined()
 
 
 def recheck_blocked(state: State, _: str) -> None:
-    """A minute has passed: lets all blocked jobs be looked at again."""
+    """Makes all blocked jobs due, each minute."""
     state.queue.blocked.mark_all_due()
 
 
 def _schedule_rechecks(state: State) -> None:
-    """Sets when the rest is looked at; neither moment is put off by what happens meanwhile."""
+    """Sets the deadlines of the remaining checks; an earlier deadline stays."""
     queue = state.queue
     if queue.unexamined_shapes or queue.blocked.has_due:
         state.deadlines.set_no_later("looks", "", state.now + SKIPPED_RETRY_S)
@@ -133,7 +130,7 @@ def _schedule_rechecks(state: State) -> None:
 
 
 def _recheck_due(state: State) -> None:
-    """Lets a few of the blocked jobs that are due take turns; those still limited come back."""
+    """Unblocks a few due jobs; dispatch blocks those again that are still limited."""
     queue = state.queue
     for _ in range(RECHECKS_PER_EVENT):
         job = queue.blocked.next_due()
@@ -143,7 +140,7 @@ def _recheck_due(state: State) -> None:
 
 
 def _recheck_eased(state: State) -> None:
-    """Lets blocked jobs take turns again that fit a replica which opened or became cheaper."""
+    """Unblocks the jobs that fit a replica which opened or became cheaper."""
     views, queue = state.fleet.replica_index, state.queue
     eased = list(views.eased.values())
     views.eased.clear()
@@ -159,7 +156,7 @@ def _recheck_eased(state: State) -> None:
 
 
 def _fits_replica(state: State, job: Job, view: ReplicaView) -> bool:
-    """Tells whether a blocked job may run on a replica as it stands now."""
+    """Tells whether a blocked job may run on a replica now."""
     shape, state.placing = job.shape, job.facts.job
     if not (may_admit(view, shape) and carbon_shifting.may_start(state, shape, view)):
         return False

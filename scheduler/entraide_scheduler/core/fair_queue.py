@@ -1,11 +1,17 @@
-"""Fair queue: whose turn it is, by virtual tokens on three levels: co-op, project, class.
+"""Fair queue: decides which waiting job is served next, by weighted virtual token counters.
 
-Weighted virtual token counters (VTC, Sheng et al., OSDI 2024): a line's counter grows by what it
-is served over its weight, and the waiting line with the least goes first. Ours commit the answer
-that is expected at dispatch and correct it as it comes; a job that its co-op's own nodes could
-run now goes first (``own_capacity``), and a co-op at its cap goes last.
-``docs/concepts/fairness.md`` proves what follows. It refuses to know nodes, and asks its caller
-which shapes are blocked.
+Method: Sheng et al., "Fairness in serving large language models" (VTC), OSDI 2024. A counter grows
+by the virtual tokens served, divided by its weight; the waiting co-op with the lowest counter is
+next, inside it the lowest project, inside that the lowest class. Additions to VTC:
+
+- *Expected lengths*: dispatch charges the expected answer; the run's progress corrects it.
+- *Owed*: a job that a free slot of its co-op's own nodes could run goes first (``own_capacity``).
+- *Cap*: a co-op whose tokens in flight would exceed the cap goes last.
+- *Head start*: as in VTC, a returning counter is lifted to the virtual time, so that idle time
+  earns no service; a co-op's may start below it by a bounded head start.
+
+``docs/concepts/fairness.md`` proves the bound. Input: jobs, charges, and shapes that the caller
+blocks because no node fits them. Output: the next job.
 """
 
 from collections.abc import Callable
@@ -36,18 +42,18 @@ from entraide_scheduler.core.service_counters import (
     ServiceCounters,
 )
 
-OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops: each goes before the next, whatever it had
+OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops; a lower tier is served first
 
 ENTRIES_FOR_ONE_SHAPE = 2  # heap items of a co-op that waits for one shape: shape and model
 
 
 class FairQueue:
-    """All jobs that wait, and what each co-op, project and class was served.
+    """All waiting jobs, and the service counters of co-ops, projects and classes.
 
     Attributes:
-        counters: what each was served.
-        backlogs: the co-ops that wait, by model.
-        blocked: the waiting jobs that take no turns, for a limit of their own.
+        counters: service of each co-op, project and class.
+        backlogs: the waiting co-ops, by model.
+        blocked: waiting jobs that take no turns because a limit of their own excludes every node.
     """
 
     def __init__(self) -> None:
@@ -58,19 +64,19 @@ class FairQueue:
         self._next_turn: tuple[Job, ClassQueue, int] | None = None
         self._largest_tokens = 0
 
-    # What the members agreed.
+    # Terms and weights.
 
     def apply_policy(self, policy: Policy) -> None:
-        """Takes the members' terms; every shape is looked at again."""
+        """Applies a policy and unblocks every shape."""
         self.counters.apply_policy(policy)
         self.unblock_all_shapes(lambda _: True)
 
     def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
-        """Takes in that co-ops' own nodes have more or fewer slots of some kinds."""
+        """Changes the number of slots that co-ops' own nodes have, by kind."""
         self.counters.add_own_slots(deltas)
 
     def set_credit(self, coop: str, factor: float) -> None:
-        """Says what a co-op's gifts add to its weight: shares x (1 + factor)."""
+        """Sets a co-op's credit factor; its weight becomes shares x (1 + factor)."""
         counter = self.counters.coop_counter(coop)
         counter.credit = factor
         self.counters.update_weight(counter)
@@ -78,11 +84,11 @@ class FairQueue:
     # Waiting.
 
     def add(self, job: Job) -> None:
-        """Puts a job in line; lines that had none of its kind waiting are lifted."""
+        """Enqueues a job; lifts the counters of its path that had no such job waiting."""
         self._enqueue(job, lift=True)
 
     def restore(self, job: Job) -> None:
-        """Puts a job in line that waited already: a restored or reshaped one lifts nobody."""
+        """Enqueues a job that waited before, restored or reshaped; lifts no counter."""
         self._enqueue(job, lift=False)
 
     def _enqueue(self, job: Job, *, lift: bool) -> None:
@@ -102,7 +108,7 @@ class FairQueue:
             self.counters.mark_coop_lower(coop)
 
     def _add_queue(self, job: Job, path: CounterPath, *, lift: bool) -> None:
-        """Notes one more row of these lines; those that were away are lifted."""
+        """Counts one more queue on a path; lifts those of its counters that had none."""
         coop, project, job_class = path
         kind, model = kind_of(job), job.shape.model
         model_backlog = self.backlogs.get(model)
@@ -119,7 +125,7 @@ class FairQueue:
         model_backlog.add_coop(coop)
 
     def remove(self, job: Job) -> None:
-        """Takes a job out of the line."""
+        """Removes a waiting job."""
         self._next_turn = None
         if job in self.blocked:
             self._remove_blocked(job)
@@ -151,14 +157,14 @@ class FairQueue:
                 del self.backlogs[model]
 
     def block_job(self, job: Job) -> None:
-        """Takes a waiting job out of the turns: a limit of its own keeps it from the nodes."""
+        """Blocks a waiting job that a limit of its own keeps from every open node."""
         self._next_turn = None
         queue = self._queue_of(job)
         self._add_blocked(job, due=False)
         self._dequeue(queue, job)
 
     def restore_blocked(self, job: Job, *, due: bool) -> None:
-        """Puts a job in line that waited already, and was blocked."""
+        """Adds a job that was blocked before, when a snapshot is restored."""
         self._next_turn = None
         self._add_blocked(job, due=due)
 
@@ -172,7 +178,7 @@ class FairQueue:
         path[0].queued += 1
 
     def unblock_job(self, job: Job) -> None:
-        """Lets a blocked job take its turn again, in the place that it has in its row."""
+        """Unblocks a job; it returns to its former position in its class queue."""
         self.restore(job)
         self._remove_blocked(job)
 
@@ -183,12 +189,10 @@ class FairQueue:
             self._remove_queue(queue)
 
     def reorder(self, shape_of: Callable[[Job], Shape]) -> None:
-        """Puts every waiting job in place again, after a change of shapes.
-
-        None is blocked or blocked then.
+        """Rebuilds the queue after a change of shapes; unblocks all jobs and shapes.
 
         Args:
-            shape_of: a job's shape from now on; of the same model.
+            shape_of: returns a job's new shape, which must have the same model.
         """
         jobs = self.jobs()
         self._backlog = Backlog(self._coop_key)
@@ -220,13 +224,13 @@ class FairQueue:
         return 0 if counter is None else counter.queued
 
     def shape_count(self, coop: str) -> int:
-        """Returns of how many shapes a co-op's waiting jobs are."""
+        """Returns the number of different shapes of a co-op's waiting jobs."""
         counter = self.counters.coops.get(coop)
         return 0 if counter is None else len(counter.queues_by_shape)
 
     @property
     def shapes(self) -> dict[Shape, int]:
-        """How many jobs of each shape wait."""
+        """The number of waiting jobs of each shape."""
         shapes = self._backlog.shapes()
         for queue in self.blocked.queues():
             shapes[queue.shape] = shapes.get(queue.shape, 0) + queue.jobs
@@ -234,35 +238,35 @@ class FairQueue:
 
     @property
     def blocked_shapes(self) -> tuple[Shape, ...]:
-        """The shapes that are passed over, in the order in which they were set aside."""
+        """The blocked shapes, in the order in which they were blocked."""
         return tuple(self._backlog.blocked_shapes)
 
     @property
     def unexamined_shapes(self) -> tuple[Shape, ...]:
-        """Those of them that there was no time to look at."""
+        """The blocked shapes for which no search was made, to bound the work of an event."""
         return tuple(shape for shape, late in self._backlog.blocked_shapes.items() if late)
 
     def block_shape(self, shape: Shape, *, late: bool = False) -> None:
-        """Passes over a shape that fits no node for now, or that there is no time to look at."""
+        """Blocks a shape that fits no node now; ``late`` means that no search was made."""
         self._backlog.block(shape, late=late)
 
     def unblock_unexamined(self) -> None:
-        """Looks at the shapes again that there was no time for."""
+        """Unblocks the shapes for which no search was made."""
         self._backlog.unblock_unexamined()
 
     def unblock_shapes(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
-        """Looks at a model's blocked shapes again, after something opened for it."""
+        """Unblocks those shapes of a model that may fit a replica now."""
         self._backlog.unblock(model, may_fit)
 
     def unblock_all_shapes(self, may_fit: Callable[[Shape], bool]) -> None:
-        """Looks at all blocked shapes again."""
+        """Unblocks those shapes of all models that may fit a replica now."""
         for model in self._backlog.by_model:
             self._backlog.unblock(model, may_fit)
 
     # Turns.
 
     def next_job(self) -> Job | None:
-        """Returns the job whose turn it is among those whose shape is not blocked."""
+        """Returns the next job among those whose shape is not blocked; None when there is none."""
         if not len(self._backlog.open_shapes):
             return None
         self.counters.update_heaps()
@@ -273,7 +277,7 @@ class FairQueue:
             job = queue.first()
             if key[0] != NORMAL or self._fits_cap(queue.coop, job):
                 break
-            # A smaller job of another shape stands here, behind one that must wait for the cap.
+            # The head of the co-op's queues is another shape's job, which exceeds the cap.
             queue.coop.held_back_at += (key[1],)
             capped.append(queue.coop)
         for coop in capped:
@@ -283,9 +287,9 @@ class FairQueue:
         return job
 
     def _first_queue(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
-        """Returns a co-op's first row over all open shapes of which its turn is the same.
+        """Returns the co-op's first class queue over all its open shapes with this turn.
 
-        The same is its counter, and whether the turn is owed to it.
+        Two shapes have the same turn if the co-op's counter and its being owed are equal for both.
         """
         coop_queue = key[4].first_coop_queue
         assert coop_queue is not None
@@ -301,15 +305,15 @@ class FairQueue:
         return min(coop_queues, key=CoopQueue.head).first()
 
     def first_owed_on(self, coop: str, kind: OwnKind, *, before: Job) -> Job | None:
-        """Returns a co-op's first job that is owed a slot of a kind of its own replicas.
+        """Returns a co-op's first job that is owed a slot of one of its own kinds of replica.
 
-        Such a job goes before one of another co-op on a replica of that kind: else what is owed
-        to both could be given to the other one there, again and again.
+        On the co-op's own replica this job goes before another co-op's job. Otherwise, where both
+        are owed a slot, the other co-op could take this replica again and again.
 
         Args:
-            coop: whose replica it is.
-            kind: of the replica.
-            before: the job that would be placed there, of another co-op.
+            coop: owner of the replica.
+            kind: kind of the replica.
+            before: the job that would be placed on the replica.
         """
         counter = self.counters.coops.get(coop)
         if counter is None or not counter.queued or coop == before.facts.coop:
@@ -329,7 +333,7 @@ class FairQueue:
         return queue.first()
 
     def _coop_key(self, coop_queue: CoopQueue) -> HeapKey[CoopQueue]:
-        """Returns what decides a co-op's turn for jobs of a shape."""
+        """Returns the key that orders co-ops for jobs of one shape."""
         coop = coop_queue.coop
         counter = coop.counter(coop_queue.shape_queue.shape.model)
         if coop.own and self.counters.terms.own_nodes and coop_queue.is_owed():
@@ -352,7 +356,7 @@ class FairQueue:
         return not in_flight_tokens or in_flight_tokens + reserved_tokens(job) <= cap_tokens
 
     def cap_reached(self, job: Job) -> CapReached | None:
-        """Returns what holds a waiting job back while other co-ops wait, if its cap does."""
+        """Returns the co-op's cap if it holds a job back while other co-ops wait; else None."""
         coop, terms = self.counters.coop_counter(job.facts.coop), self.counters.terms
         own = coop.own.get(job.shape.model) if terms.own_nodes else None
         if (own is not None and own.is_owed(job.shape)) or self._fits_cap(coop, job):
@@ -360,11 +364,11 @@ class FairQueue:
         return CapReached(coop.in_flight_tokens, terms.cap_tokens)
 
     def count_ahead(self, job: Job) -> tuple[int, int]:
-        """Returns what goes before a waiting job, as things stand.
+        """Counts what is ahead of a waiting job at present.
 
         Returns:
-            Jobs of its project and class, and other co-ops that wait for its model; none of a
-            blocked job, which waits for no turn.
+            The number of jobs of the same project and class, and of other co-ops that wait for the
+            model; both are 0 for a blocked job, which takes no turns.
         """
         if job in self.blocked:
             return 0, 0
@@ -387,18 +391,18 @@ class FairQueue:
         )
         return own_jobs, len(coops_ahead - {queue.coop.name})
 
-    # What is served.
+    # Service.
 
     def start_run(
         self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
     ) -> RunCharge:
-        """Takes a job out of the line because a node was found for it, and begins its bill.
+        """Dequeues a job that has been placed, and begins its charge.
 
         Args:
-            job: one that waits; ``next`` need not have named it.
-            input_tokens: of its prompt, those that no cache holds.
-            expected_tokens: of its answers, at most the longest.
-            reserved_tokens: prompt and longest answers; they count in flight.
+            job: a waiting job, not necessarily the one that ``next_job`` returned.
+            input_tokens: prompt tokens that no cache holds.
+            expected_tokens: expected tokens of the answers.
+            reserved_tokens: prompt and longest answers, which count as in flight.
         """
         turn = self._next_turn
         if turn is not None and turn[0] is job:
@@ -418,14 +422,13 @@ class FairQueue:
         )
 
     def _advance_virtual_time(self, queue: ClassQueue, tier: int | None) -> None:
-        """Notes where turns are taken: those who come back will be lifted there.
+        """Raises the virtual times to the counter of the turn that is taken.
 
-        The counter of a co-op that goes before its turn says nothing of that; then the least of
-        those that wait does.
+        When a co-op is served out of order, use the lowest counter among the waiting co-ops.
 
         Args:
             queue: the queue whose first job is served.
-            tier: in which it was its turn, if it was.
+            tier: tier of the turn; None when the job is served out of order.
         """
         model, counters = queue.kind[0], self.counters
         model_backlog = self.backlogs[model]
@@ -442,16 +445,16 @@ class FairQueue:
             project.virtual_time = max(project.virtual_time, queue.job_class.committed)
 
     def is_idle_for(self, model: str) -> bool:
-        """Tells whether a job of a model that comes now would be the only one to look at."""
+        """Tells whether a job of a model that arrives now would be the only candidate."""
         return model not in self.backlogs and not len(self._backlog.open_shapes)
 
     def start_run_at_once(
         self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
     ) -> RunCharge:
-        """Begins the bill of a job that never waited, where nobody waits for its model.
+        """Begins the charge of a job that never waited, while ``is_idle_for`` holds for its model.
 
-        The same as ``add``, ``next`` and ``serve`` come to then: its lines are lifted to where
-        turns are taken, and turns are taken there.
+        Equivalent to ``add``, ``next_job`` and ``start_run``: lifts the counters of its path to
+        the virtual times and advances these.
         """
         path = self.counters.counters_for(job.facts)
         coop, project, job_class = path
@@ -472,19 +475,19 @@ class FairQueue:
         )
 
     def add_output(self, charge: RunCharge, tokens_more: int) -> None:
-        """Notes tokens that a run has produced; what was expected is committed already."""
+        """Counts output tokens of a run; expected tokens are committed already."""
         self.counters.add_output(charge, tokens_more)
 
     def end_run(self, charge: RunCharge) -> None:
-        """Notes that a run is over: nothing of it is expected or in flight any more."""
+        """Ends a run: none of its tokens are expected or in flight any more."""
         self.counters.end_run(charge)
 
     def correct_charge(self, charge: RunCharge, *, input_tokens: int, output_tokens: int) -> None:
-        """Sets what a run that is over is charged to what the engine counted."""
+        """Sets the charge of an ended run to the tokens that the engine counted."""
         self.counters.correct_charge(charge, input_tokens=input_tokens, output_tokens=output_tokens)
 
     def refund(self, charge: RunCharge) -> None:
-        """Gives back what was charged for a run that is over and came to nothing."""
+        """Refunds the charge of an ended run that produced no usable answer."""
         self.counters.correct_charge(charge, input_tokens=0, output_tokens=0)
 
 

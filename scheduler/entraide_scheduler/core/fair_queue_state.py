@@ -1,7 +1,7 @@
-"""Fair state: the fair queue as plain data for a snapshot, and back.
+"""Fair queue state: the fair queue as plain data for a snapshot, and back.
 
-Only what cannot be made again from the waiting jobs and the running bills is written. The order of
-turns depends on the counters alone, so a queue that was read goes on as the written one would.
+Only what cannot be derived from the waiting jobs and the running charges is written. The order of
+service depends on the counters alone, so a restored queue continues like the original.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from entraide_scheduler.core.service_counters import CoopCounter, ServiceCounter
 
 
 class CounterState(Struct, frozen=True, array_like=True):
-    """A project's or a class's line and those below it; see ``lazy_heap.ServiceCounter``."""
+    """A project's or class's counter and its children; see ``service_counters.ServiceCounter``."""
 
     name: str
     committed: float
@@ -26,9 +26,9 @@ class CounterState(Struct, frozen=True, array_like=True):
 
 
 class CoopCounterState(Struct, frozen=True, array_like=True):
-    """A co-op's line and those below it; see ``lazy_heap.CoopCounter``.
+    """A co-op's counter and its children; see ``service_counters.CoopCounter``.
 
-    Slots of its own nodes are counted anew from the nodes; ``own_slots`` says nothing any more.
+    ``own_slots`` is unused and 0: the slots of own nodes are counted anew from the nodes.
     """
 
     name: str
@@ -42,16 +42,15 @@ class CoopCounterState(Struct, frozen=True, array_like=True):
 
 
 class QueueState(Struct, frozen=True, array_like=True):
-    """The fair queue, without the jobs and the bills.
+    """The fair queue, without the jobs and the charges.
 
     Attributes:
-        coops: their lines, in the order in which they came.
-        height: see ``service_counters.ServiceCounters``.
-        floors: the highest counter at which a turn was taken, by model for which somebody waits.
-        blocked: the shapes that are passed over.
-        late: those of them that there was no time to look at.
-        blocked: the jobs that take no turns; None in a snapshot of before there were any, whose
-            shapes are not those of today.
+        coops: counters of co-ops, in order of creation.
+        height: ``ServiceCounters.virtual_time``.
+        floors: ``ModelBacklog.virtual_time`` of each model with waiting jobs.
+        stuck: blocked shapes.
+        late: blocked shapes for which no search was made.
+        blocked: blocked jobs; None in a snapshot from before jobs could be blocked.
     """
 
     coops: list[CoopCounterState]
@@ -100,14 +99,13 @@ def load(
     jobs: Iterable[Job],
     runs: Iterable[tuple[RunCharge, Shape | None]],
 ) -> None:
-    """Fills a new queue, to which the policy was told, with what was written.
+    """Restores a new queue, to which the policy has been applied.
 
     Args:
-        queue: without lines.
-        state: as ``dump`` gave it.
-        jobs: those that wait.
-        runs: those that are not over, in the order in which they began: the charge, and the shape
-            where the run is not booked.
+        queue: a queue without counters.
+        state: result of ``dump``.
+        jobs: the waiting jobs.
+        runs: charge of each run in order of start, with its shape where the run is not booked.
     """
     assert not queue.counters.coops
     queue.counters.coops = {coop.name: _load_coop(coop) for coop in state.coops}

@@ -1,22 +1,22 @@
 """Lazy heap: the items that compete on one level of the fair share, least key first.
 
 An item's key rises while the item is in the heap, so an entry that has become too low is corrected
-when the entry reaches the top (lazy update). Only a key that falls must be reported, by
-``decrease_key``. The order depends on the keys alone, never on the heap's history.
+when it reaches the top (lazy update). Only a key that falls must be reported, by ``decrease_key``.
+The order depends on the keys alone, never on the heap's history.
 """
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
-DEAD_ENTRIES_MIN = 16  # dead entries that a heap may hold beyond as many as it has items
+DEAD_ENTRIES_MIN = 16  # a heap of n items is rebuilt beyond n + 16 dead entries
 
 
 class HeapItem(Protocol):
-    """A place in some turns.
+    """An item of a heap.
 
     Attributes:
-        entry: its living entry in the heap; None when it has left.
+        entry: the item's live entry in the heap; None when the item is not in the heap.
     """
 
     __slots__ = ()
@@ -24,24 +24,22 @@ class HeapItem(Protocol):
     entry: "HeapKey[Any] | None"
 
     def __lt__(self, _: object) -> bool:
-        """Says that it has no order: keys that are equal up to here are of the same line."""
+        """Returns False: items have no order, and keys that differ only here are of one counter."""
         return False
 
 
 P = TypeVar("P", bound=HeapItem)
-HeapKey: TypeAlias = tuple[int, float, int, str, P]  # tier, counter, running jobs, name, place
+HeapKey: TypeAlias = tuple[int, float, int, str, P]  # tier, counter, running jobs, name, item
 
 
 class LazyHeap(Generic[P]):
-    """Places of lines that wait, least key first; a heap that is corrected lazily.
+    """Priority queue with lazy key updates.
 
-    Each place has one living entry, which is never above its true key: a key that rises needs
-    nothing, a key that falls must be told by ``fell``. So the order depends on the keys alone,
-    and never on what happened to the heap before.
+    Invariant: each item has one live entry, which is never above the item's present key.
 
     Attributes:
-        key: tells a place's key; no two places have the same name.
-        on_push: called when the least key may have fallen, for those who order turns by it.
+        key: returns an item's key; no two items of a heap have the same name.
+        on_push: called when the least key may have fallen, for a heap that is ordered by it.
     """
 
     __slots__ = ("_heap", "_size", "key", "on_push")
@@ -58,16 +56,16 @@ class LazyHeap(Generic[P]):
         return self._size
 
     def items(self) -> list[P]:
-        """Returns the places of those that wait, in no order."""
+        """Returns the items, in no order."""
         return [entry[4] for entry in self._heap if entry[4].entry is entry]
 
     def add(self, item: P) -> None:
-        """Puts a place among those that wait."""
+        """Adds an item."""
         self._size += 1
         self._push(item, self.key(item))
 
     def remove(self, item: P) -> None:
-        """Takes a place out; its entry dies where it is."""
+        """Removes an item; its dead entry stays until it reaches the top or a rebuild."""
         item.entry = None
         self._size -= 1
         if len(self._heap) > 2 * self._size + DEAD_ENTRIES_MIN:
@@ -75,14 +73,14 @@ class LazyHeap(Generic[P]):
             heapify(self._heap)
 
     def decrease_key(self, item: P) -> None:
-        """Notes that a key may have fallen."""
+        """Pushes a new entry if an item's key has fallen."""
         key = self.key(item)
         assert item.entry is not None
         if key < item.entry:
             self._push(item, key)
 
     def peek(self) -> HeapKey[P]:
-        """Returns the least key; at least one place must be taken."""
+        """Returns the least key; the heap must not be empty."""
         heap = self._heap
         while True:
             entry = heap[0]

@@ -1,11 +1,12 @@
-"""Owed: what a co-op's own nodes could give it, and which of its runs stand for that.
+"""Own capacity: the slots that a co-op's own nodes have, and the runs booked on them.
 
-The replicas of a co-op's own nodes are counted in slots by kind: all that decides which jobs they
-may ever run. Each run of the co-op that a kind could run is booked on one, wherever in the pool it
-runs and whenever it began: on the first kind that has a slot free, else on the least overbooked. A
-job is *owed* a turn while a kind that could run it has a slot free. Batch runs beyond a kind's
-batch share count against that share and take no slot from other work: the nodes alone would not
-have run them. So what is owed is what the co-op's nodes would hold if they worked for it alone.
+Slots are counted by kind of replica (``own_kinds``), which determines the jobs that a replica may
+ever run. Each run of the co-op that a kind could run is booked on one kind, wherever in the pool
+the run takes place: on the first kind with a free slot, else on the least overbooked one. A job is
+*owed* a turn while a kind that could run it has a free slot. So a co-op is owed what its own nodes
+would hold if they served it alone. Batch runs beyond a kind's batch share are booked on that share
+and take no slot from other work, since own nodes alone would not have run them.
+Proof: ``docs/concepts/fairness.md``.
 """
 
 from bisect import bisect_left, insort
@@ -16,17 +17,17 @@ from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.records import Shape
 from entraide_scheduler.core.rules import lies_in
 
-KINDS_PER_MODEL = 16  # of one co-op's replicas of one model; slots of further kinds owe nothing
+KINDS_PER_MODEL = 16  # per co-op; slots of further kinds give no owed turn
 
-SHAPES_KEPT = 64  # of which it is remembered which kinds could run them
+SHAPES_KEPT = 64  # shapes whose kinds are cached
 
 
 class OwnSlotsChange(NamedTuple):
-    """A change of the slots that a co-op's own nodes have of a kind.
+    """A change of the number of slots of one kind of a co-op's own nodes.
 
     Attributes:
-        coop, kind: whose, and of which kind.
-        slots, batch_slots: how many more; negative when fewer.
+        coop, kind: the owner and the kind of replica.
+        slots, batch_slots: increase, negative for a decrease.
     """
 
     coop: str
@@ -38,8 +39,8 @@ class OwnSlotsChange(NamedTuple):
 def could_run(kind: OwnKind, shape: Shape) -> bool:
     """Tells whether own replicas of a kind may ever run a co-op's jobs of a shape.
 
-    The same as ``rules.LASTING`` for a replica that is there. A job with a carbon cap is not owed:
-    whether an own node keeps the cap depends on the moment.
+    Equivalent to ``rules.LASTING`` for an existing replica. A job with a carbon cap is never owed a
+    turn, since whether an own node keeps the cap depends on the time.
     """
     return (
         kind.model == shape.model
@@ -55,8 +56,8 @@ class OwnSlots:
     """The slots of one kind, and the runs of the co-op that are booked on them.
 
     Attributes:
-        slots, batch_slots: how many there are, and how many of them batch work may hold.
-        batch_runs, other_runs: booked runs of batch work, and of other work.
+        slots, batch_slots: number of slots, and of those that batch work may hold.
+        batch_runs, other_runs: number of booked runs of batch work and of other work.
     """
 
     __slots__ = ("batch_runs", "batch_slots", "other_runs", "slots")
@@ -78,17 +79,17 @@ class OwnSlots:
         return other_runs + min(batch_runs, self.batch_slots) < self.slots
 
     def overbooked(self, *, batch: bool) -> int:
-        """Returns by how many runs a kind without a free slot is beyond its slots."""
+        """Returns by how many runs a kind without a free slot exceeds its slots."""
         beyond = self.other_runs + min(self.batch_runs, self.batch_slots) - self.slots
         return max(beyond, self.batch_runs - self.batch_slots) if batch else beyond
 
     def add_runs(self, runs: "OwnSlots", times: int = 1) -> None:
-        """Adds the runs of another count, or takes them off."""
+        """Adds the runs of another kind ``times`` times; subtracts them if negative."""
         self.batch_runs += times * runs.batch_runs
         self.other_runs += times * runs.other_runs
 
     def book(self, *, batch: bool, times: int = 1) -> None:
-        """Books a run, or takes it off."""
+        """Books a run ``times`` times; releases it if negative."""
         if batch:
             self.batch_runs += times
         else:
@@ -96,7 +97,7 @@ class OwnSlots:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to remember."""
+        """Whether there are no slots and no runs."""
         return not (self.slots or self.batch_slots or self.batch_runs or self.other_runs)
 
 
@@ -104,9 +105,9 @@ class OwnModelSlots:
     """A co-op's own slots of one model.
 
     Attributes:
-        orphans: the runs that are booked on kinds of which no slot is left. They count against
-            every kind: a node that changes its kind again and again is owed no more for that.
-        version: changes whenever other kinds count.
+        orphans: runs booked on kinds that have no slot any more. They count against every kind, so
+            a node that changes its kind repeatedly gains nothing.
+        version: changes whenever the set of counted kinds does.
     """
 
     __slots__ = ("_counts", "_kinds", "_kinds_by_shape", "orphans", "version")
@@ -114,12 +115,12 @@ class OwnModelSlots:
     def __init__(self) -> None:
         self.orphans = OwnSlots()
         self.version = 0
-        self._kinds: list[OwnKind] = []  # those that have slots, in order
+        self._kinds: list[OwnKind] = []  # kinds with slots, sorted
         self._counts: dict[OwnKind, OwnSlots] = {}
         self._kinds_by_shape: dict[Shape, tuple[tuple[OwnKind, OwnSlots], ...]] = {}
 
     def add(self, delta: OwnSlotsChange) -> None:
-        """Takes in more or fewer slots of a kind."""
+        """Changes the number of slots of a kind."""
         kind = delta.kind
         count = self._counts.setdefault(kind, OwnSlots())
         had_slots = count.slots > 0
@@ -140,12 +141,12 @@ class OwnModelSlots:
             del self._counts[kind]
 
     def is_owed(self, shape: Shape) -> bool:
-        """Tells whether a kind that could run a shape has a slot free."""
+        """Tells whether a kind that could run a shape has a free slot."""
         orphans, batch = self.orphans, shape.batch
         return any(count.is_free(orphans, batch=batch) for _, count in self.kinds_for(shape))
 
     def has_free(self, kind: OwnKind, shape: Shape) -> bool:
-        """Tells whether a kind could run a shape and has a slot free."""
+        """Tells whether a kind could run a shape and has a free slot."""
         return any(
             eligible == kind and count.is_free(self.orphans, batch=shape.batch)
             for eligible, count in self.kinds_for(shape)
@@ -183,7 +184,7 @@ class OwnModelSlots:
             self.orphans.book(batch=batch)
 
     def release(self, kind: OwnKind, *, batch: bool) -> None:
-        """Notes that a run which was booked on a kind is over."""
+        """Releases a run that was booked on a kind."""
         count = self._counts[kind]
         count.book(batch=batch, times=-1)
         if not count.slots:
@@ -192,5 +193,5 @@ class OwnModelSlots:
             del self._counts[kind]
 
     def counts(self) -> Iterator[tuple[OwnKind, OwnSlots]]:
-        """Yields all kinds that are remembered."""
+        """Yields all kinds with slots or runs."""
         yield from self._counts.items()

@@ -1,4 +1,4 @@
-"""Own kinds: what decides which jobs a replica of a co-op's own may ever run."""
+"""Own kinds: the properties of a replica that determine which of its owner's jobs it may run."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from entraide.types import DataClass, NodeCard, Replica
 
 
 class OwnKind(NamedTuple):
-    """A kind of replica; its fields are compared in this order where kinds are."""
+    """A kind of replica; kinds are ordered by these fields, in this order."""
 
     model: str
     zone: str

@@ -1,8 +1,10 @@
-"""Shares: what each co-op, project and class was served, as counters that decide turns.
+"""Service counters: weighted service of each co-op, project and class, in virtual tokens.
 
-A run's bill commits what is expected at dispatch, follows what is produced, and ends with what the
-engine counted. It refuses to know which jobs wait; it tells the turns in which a line stands when
-its counter falls.
+For each run a counter c of weight w commits c += (a*n_in + b*max(n_out, n_expected)) / w, where
+n_in are uncached prompt tokens, n_out produced and n_expected expected answer tokens, and a and b
+are the policy's charge per token. The end of the run corrects the charge to the engine's count
+(``charges``). Keys that may have decreased are reported to the heaps (``lazy_heap``). Theory:
+Sheng et al., OSDI 2024, and ``docs/concepts/fairness.md``.
 """
 
 from collections.abc import Iterable
@@ -19,25 +21,25 @@ from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import ChargeWeights, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.records import Shape
 
-NEVER = 2**62  # more tokens than there are
+NEVER = 2**62  # tokens; larger than any job
 
 BacklogKind: TypeAlias = tuple[str, str, str]  # model, job class, data class
 
 
 class ServiceCounter:
-    """One co-op's, project's or class's place in the fair share.
+    """Weighted service of one co-op, project or class.
 
     Attributes:
         name: of the co-op, the project or the class.
-        rank: of two classes with equal counters the one with the lower rank goes first.
-        weight: its counter grows by what it is served, divided by this.
-        committed: virtual tokens charged, and those still expected of its runs, over the weight.
-        running: jobs of it that hold a lease.
-        queue_count: in how many rows its jobs wait.
-        heap_items: where it stands, by the turns.
-        children: the lines of the level below, by name; each stays when it is empty.
-        virtual_time: the highest counter at which a turn was taken on the level below.
-        is_lower: whether a fall of its counter waits to be reckoned with.
+        rank: tie-break between classes with equal counters; the lower rank goes first.
+        weight: divisor of the virtual tokens served.
+        committed: virtual tokens charged or expected of its runs, divided by the weight.
+        running: number of its jobs that hold a lease.
+        queue_count: number of class queues in which its jobs wait.
+        heap_items: its item in each heap.
+        children: counters of the level below, by name; kept when no job waits.
+        virtual_time: the highest counter at which a child was served.
+        is_lower: whether a decrease of its counter is still to be applied to the heaps.
     """
 
     __slots__ = (
@@ -66,37 +68,37 @@ class ServiceCounter:
         self.is_lower = False
 
     def enter_heap(self, heap: "LazyHeap[Any]", item: Any) -> None:
-        """Puts it among those that wait."""
+        """Adds an item of this counter to a heap."""
         heap.add(item)
         self.heap_items[heap] = item
 
     def leave_heap(self, heap: "LazyHeap[Any]") -> None:
-        """Takes it out of those that wait."""
+        """Removes the item of this counter from a heap."""
         heap.remove(self.heap_items.pop(heap))
 
     def clear_waiting(self) -> None:
-        """Takes out all that wait, of it and below; counters stay."""
+        """Forgets the waiting jobs of this counter and its children; service stays."""
         self.queue_count, self.heap_items = 0, {}
         for child in self.children.values():
             child.clear_waiting()
 
 
 class CoopCounter(ServiceCounter):
-    """A co-op's line.
+    """A co-op's service counter.
 
     Attributes:
-        queues_by_kind: in how many rows jobs of each kind wait.
-        queues_by_shape: in how many rows jobs of each shape wait.
-        lifts: by model, what is added to the counter there for the time it was away.
-        queued: jobs that wait.
-        in_flight_tokens: prompts and longest answers of its runs, less what came.
+        queues_by_kind: number of class queues of each kind.
+        queues_by_shape: number of class queues of each shape.
+        lifts: by model, addition to the counter for the time without waiting jobs.
+        queued: number of waiting jobs.
+        in_flight_tokens: prompts and longest answers of its runs, less the tokens produced.
         own: slots of its own nodes, by model.
-        unbooked: by model, its runs that no kind of its own replicas could run yet, with the shape
-            of each, in the order in which they began.
-        answers: runs of it that ended with an answer, as far as that is counted.
-        credit: what is added to its weight for what it gave.
-        needs_tokens: the smallest job that its cap was found to hold back.
-        held_back_at: counters at which its first job was found to be held back.
+        unbooked: by model, runs that no kind of its own replicas can run, each with its shape, in
+            order of start.
+        answers: runs that ended with an answer; counted up to ``FEW``.
+        credit: factor added to its weight for service that it gave to other co-ops.
+        needs_tokens: size of the smallest job that its cap holds back.
+        held_back_at: counters at which ``next_job`` has found its first job above the cap.
     """
 
     __slots__ = (
@@ -128,32 +130,32 @@ class CoopCounter(ServiceCounter):
         self.held_back_at: tuple[float, ...] = ()
 
     def counter(self, model: str) -> float:
-        """Returns where it stands among those that wait for a model."""
+        """Returns the counter that orders this co-op among those that wait for a model."""
         lifts = self.lifts
         return self.committed + lifts[model] if model in lifts else self.committed
 
     def lift_to(self, model: str, counter: float) -> None:
-        """Lifts it to a mark at least.
+        """Raises the counter for a model to a value at least.
 
-        It counts for this model only: a co-op that waits long for a scarce model loses nothing
-        there by asking for another one too.
+        The lift applies to this model only: a co-op that has waited long for a scarce model keeps
+        its turn there when it requests another model.
         """
         if self.counter(model) < counter:
             self.lifts[model] = counter - self.committed
 
     def add_queue(self, kind: BacklogKind, shape: Shape) -> bool:
-        """Notes one more row in which it waits; returns whether it had none of that kind."""
+        """Counts one more class queue; returns whether it is the first of its kind."""
         queues = self.queues_by_kind.get(kind, 0)
         self.queues_by_kind[kind] = queues + 1
         self.queues_by_shape[shape] = self.queues_by_shape.get(shape, 0) + 1
         return not queues
 
     def waits_for(self, kind: BacklogKind) -> bool:
-        """Tells whether it has a job of a kind that waits."""
+        """Tells whether a job of a kind waits."""
         return kind in self.queues_by_kind
 
     def remove_queue(self, kind: BacklogKind, shape: Shape) -> bool:
-        """Notes one row less; returns whether it waits for that model no more."""
+        """Counts one class queue less; returns whether no job waits for the model now."""
         self.queues_by_kind[kind] -= 1
         self.queues_by_shape[shape] -= 1
         if not self.queues_by_shape[shape]:
@@ -163,7 +165,7 @@ class CoopCounter(ServiceCounter):
         return all(other[0] != kind[0] for other in self.queues_by_kind)
 
     def clear_waiting(self) -> None:
-        """Takes out all that wait; counters and lifts stay."""
+        """Forgets the waiting jobs; service and lifts stay."""
         super().clear_waiting()
         self.queues_by_kind, self.queues_by_shape, self.queued = {}, {}, 0
 
@@ -174,11 +176,11 @@ CounterPath: TypeAlias = tuple[
 
 
 class CapReached(Struct, frozen=True):
-    """Why a job of a co-op waits for that co-op's own runs.
+    """Why a job waits for its own co-op's runs: the co-op's tokens in flight are at the cap.
 
     Attributes:
-        in_flight_tokens: prompt and longest answer of its runs, less what was produced.
-        cap_tokens: the most it may have while another co-op waits for the same nodes.
+        in_flight_tokens: prompts and longest answers of the co-op's runs, less tokens produced.
+        cap_tokens: upper bound while another co-op waits for the same nodes.
     """
 
     in_flight_tokens: int
@@ -186,12 +188,12 @@ class CapReached(Struct, frozen=True):
 
 
 class ServiceCounters:
-    """The lines of all levels.
+    """The service counters of all levels.
 
     Attributes:
-        terms: how turns are taken.
-        coops: their lines by name; each holds its projects', and each project its classes'.
-        virtual_time: the highest counter at which a co-op's turn was taken.
+        terms: parameters of the fair queue.
+        coops: counters by name; each has its projects as children, and each project its classes.
+        virtual_time: the highest counter at which a co-op was served.
     """
 
     def __init__(self) -> None:
@@ -205,14 +207,14 @@ class ServiceCounters:
         self._lowered_coops: list[CoopCounter] = []
 
     def apply_policy(self, policy: Policy) -> None:
-        """Takes the members' terms."""
+        """Applies a policy's weights, charges and parameters."""
         self.terms, self._charge = policy.fair_share, policy.charge
         self._shares = {terms.coop: terms.shares for terms in policy.coops}
         self._classes = {terms.job_class: terms for terms in policy.classes}
         self.update_weights()
 
     def update_weights(self) -> None:
-        """Gives every line the weight and the rank that the terms say."""
+        """Sets the weight and the rank of every counter from the policy."""
         for coop in self.coops.values():
             self.update_weight(coop)
             for project in coop.children.values():
@@ -221,12 +223,12 @@ class ServiceCounters:
                     job_class.rank, job_class.weight = terms.rank, terms.share
 
     def update_weight(self, coop: CoopCounter) -> None:
-        """Gives a co-op its weight: shares x (1 + credit)."""
+        """Sets a co-op's weight: shares x (1 + credit)."""
         coop.weight = self._shares.get(coop.name, 1.0) * (1.0 + coop.credit)
         self.mark_coop_lower(coop)
 
     def coop_counter(self, name: str) -> CoopCounter:
-        """Returns a co-op's line, made when it is new."""
+        """Returns a co-op's counter; creates a missing one."""
         coop = self.coops.get(name)
         if coop is None:
             coop = self.coops[name] = CoopCounter(name)
@@ -234,7 +236,7 @@ class ServiceCounters:
         return coop
 
     def counters_for(self, facts: RequestFacts) -> CounterPath:
-        """Returns the lines of a job's co-op, project and class, made when they are new."""
+        """Returns the counters of a job's co-op, project and class; creates missing ones."""
         coop = self.coop_counter(facts.coop)
         project = coop.children.get(facts.project)
         if project is None:
@@ -247,17 +249,17 @@ class ServiceCounters:
         return coop, project, job_class
 
     def counters_of(self, charge: RunCharge) -> CounterPath:
-        """Returns the lines that a bill charges."""
+        """Returns the counters that a run is charged to."""
         coop = self.coops[charge.coop]
         project = coop.children[charge.project]
         return coop, project, project.children[charge.job_class]
 
     def head_start(self, coop: CoopCounter) -> float:
-        """Returns how far below the place of turns a co-op that comes back may stand.
+        """Returns how far below the virtual time the counter of a returning co-op may start.
 
-        No further than its cap leaves, priced and weighed: so the bound stays what it is. As far
-        as that, while it has runs and hardly an answer of its own has ended: what its runs will
-        cost is then a guess, and a co-op that is being served was not away.
+        At most the virtual tokens that the co-op's cap leaves, over its weight, so that the bound
+        of ``docs/concepts/fairness.md`` holds. A co-op with runs and fewer than ``FEW`` ended
+        answers gets this maximum: its charges are still guesses, and it is not idle.
         """
         terms = self.terms
         left_tokens = max(0, terms.cap_tokens - coop.in_flight_tokens)
@@ -266,7 +268,7 @@ class ServiceCounters:
             return virtual_tokens_max / coop.weight
         return min(float(terms.head_start_tokens), virtual_tokens_max) / coop.weight
 
-    # Bills.
+    # Charges.
 
     def begin_charge(
         self,
@@ -277,7 +279,7 @@ class ServiceCounters:
         expected_tokens: int,
         reserved_tokens: int,
     ) -> RunCharge:
-        """Begins a run's bill: charges its prompt and commits the answer that is expected."""
+        """Begins a run's charge: commits its prompt and its expected answer."""
         coop, project, job_class = path
         own = coop.own.get(shape.model)
         charge = RunCharge(
@@ -298,7 +300,7 @@ class ServiceCounters:
         return charge
 
     def count_run(self, charge: RunCharge, path: CounterPath, shape: Shape | None) -> None:
-        """Counts a run that begins, or that a snapshot held; its shape where it is not booked."""
+        """Counts a new or restored run; ``shape`` is needed where the run is not booked."""
         coop, project, _ = path
         coop.running += 1
         project.running += 1
@@ -310,11 +312,10 @@ class ServiceCounters:
             coop.unbooked.setdefault(shape.model, {})[charge] = shape
 
     def add_own_slots(self, deltas: Iterable[OwnSlotsChange]) -> None:
-        """Takes in more or fewer slots of some kinds of own replicas.
+        """Changes the number of slots of own replicas, by kind.
 
-        Runs that began before their co-op had a kind which could run them are booked then. The
-        work is bounded by the co-op's runs of the model that are not booked; a hello that changes
-        no kind does none.
+        When a co-op's kinds change, its unbooked runs of the model are booked if a kind can run
+        them now. The work is bounded by the number of these runs.
         """
         sums: dict[tuple[str, OwnKind], OwnSlotsChange] = {}
         for delta in deltas:
@@ -346,7 +347,7 @@ class ServiceCounters:
                 del earlier[charge]
 
     def add_output(self, charge: RunCharge, tokens_more: int) -> None:
-        """Notes tokens that a run has produced; what was expected is committed already."""
+        """Counts output tokens of a run; expected tokens are committed already."""
         coop = self.coops[charge.coop]
         held_tokens, committed = charge.in_flight_tokens(), charge.committed()
         charge.output_tokens += tokens_more
@@ -358,7 +359,7 @@ class ServiceCounters:
             self.mark_coop_lower(coop)
 
     def end_run(self, charge: RunCharge) -> None:
-        """Notes that a run is over: nothing of it is expected or in flight any more."""
+        """Ends a run: none of its tokens are expected or in flight any more."""
         path = coop, project, _ = self.counters_of(charge)
         coop.running -= 1
         project.running -= 1
@@ -375,7 +376,7 @@ class ServiceCounters:
         self._commit(charge, charge.committed() - committed, path)
 
     def correct_charge(self, charge: RunCharge, *, input_tokens: int, output_tokens: int) -> None:
-        """Sets what a run that is over is charged to what the engine counted."""
+        """Sets the charge of an ended run to the tokens that the engine counted."""
         path = coop, _, _ = self.counters_of(charge)
         if output_tokens and coop.answers < FEW:
             coop.answers += 1
@@ -396,16 +397,16 @@ class ServiceCounters:
         elif coop.needs_tokens != NEVER:
             self.mark_coop_lower(coop)
 
-    # Counters that fell.
+    # Counters that decreased.
 
     def mark_coop_lower(self, coop: CoopCounter) -> None:
-        """Notes that a co-op's turn may come sooner than its places say."""
+        """Notes that a co-op's keys may be lower than its entries in the heaps."""
         if not coop.is_lower and coop.heap_items:
             coop.is_lower = True
             self._lowered_coops.append(coop)
 
     def update_heaps(self) -> None:
-        """Reckons with what fell: co-ops last, whose tiers depend on the order below them."""
+        """Applies decreased keys to the heaps; co-ops last, as tiers depend on their projects."""
         for project in self._lowered_projects:
             project.is_lower = False
             for heap, item in project.heap_items.items():
