@@ -206,7 +206,7 @@ class Feeder:
                 self._handle_event(kind, fields)
                 return True
             except Exception as problem:  # noqa: BLE001  (any exception leaves the core inconsistent)
-                deadline, job = self.core.deadline_at_work, self.core.job_at_work
+                deadline, job = self.core.active_deadline, self.core.active_job
                 self._rebuild(problem, kind, at_work=deadline[0] if deadline else "")
             if deadline is not None:
                 if deadline == failed:

@@ -216,7 +216,7 @@ def list_model_cards(core: Core) -> tuple[m.ModelCard, ...]:
     cards = [_model_card(view) for view in core.models()]
     cards += [_model_card(view) for view in core.loadable_models()]
     by_name = {card.model: card for card in cards}
-    for meaning in core.meanings():
+    for meaning in core.alias_meanings():
         card = by_name.get(meaning.model)
         if card is not None:
             cards.append(msgspec.structs.replace(card, model=meaning.alias, means=meaning.model))

@@ -10,7 +10,7 @@ from tests.core.builders import Pool, of
 
 from entraide.types import JobState, NodeState
 from entraide_scheduler.core import commands, evaluation, events
-from entraide_scheduler.core.backoff import REST_MOST_S
+from entraide_scheduler.core.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.ledger import UNITS
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.own_kinds import kind_of_replica
@@ -259,7 +259,7 @@ def replicas_rest_until_a_moment_ahead(state: State) -> None:
         rests = [one for one in node.backoffs.values() if one.state is ReplicaState.RESTING]
         assert (name in due) == bool(rests)
         assert not rests or due[name] == min(one.until for one in rests)
-        assert all(one.until <= state.now + REST_MOST_S for one in rests)
+        assert all(one.until <= state.now + BACKOFF_MAX_S for one in rests)
 
 
 def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
@@ -303,7 +303,7 @@ def orders_stand_on_nodes_that_are_there(state: State) -> None:
     waits = any(job.facts.model in shelf.by_model for job in state.queue.jobs())
     watched = ("models", "") in {(kind, name) for kind, name, _ in state.deadlines.listed()}
     assert watched or not (waits or pending)
-    assert not state.demand.due
+    assert not state.demand.plan_due
 
 
 def snapshot_is_the_state(core: Core) -> None:

@@ -191,13 +191,13 @@ def ask(core: Core, at: float, jobs: int) -> None:
         for later_s in (0.0, 1_000.0):
             core.explain(f"j{number}", at + later_s)
         core.job(f"j{number}")
-    core.jobs(), core.nodes(), core.models(), core.loadable_models(), core.meanings()
-    core.queue_lengths(), core.balances(), core.plan(), core.orders(), core.catalogue()
+    core.jobs(), core.nodes(), core.models(), core.loadable_models(), core.alias_meanings()
+    core.queue_lengths(), core.balances(), core.plan(), core.model_loads(), core.catalogue()
     core.quarantines(), core.next_deadline(), core.snapshot()
     for coop in COOPS:
         core.quota_left(coop)
     for node in ("", "n1"):
-        core.placement(MODEL, node)
+        core.preview_load(MODEL, node)
 
 
 def packed(asked: list[commands.Command]) -> bytes:

@@ -6,7 +6,7 @@ from tests.core.builders import Pool, card, of, replica
 
 from entraide.types import JobState, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.backoff import FIRST_REST_S, REST_MOST_S
+from entraide_scheduler.core.backoff import BACKOFF_FIRST_S, BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Limits
 
@@ -68,7 +68,7 @@ def test_a_replica_whose_run_failed_rests(three: Pool) -> None:
 def test_after_the_rest_it_gets_one_run(three: Pool) -> None:
     """One run finds out whether it works; once that completed it takes as many as before."""
     finish(three, fail(three, placed(three, "j1")))
-    three.wait(FIRST_REST_S, seen=HEARD)
+    three.wait(BACKOFF_FIRST_S, seen=HEARD)
     probe, beside = placed(three, "j2"), placed(three, "j3")
     three.report(probe)
     after = [placed(three, f"j{number}").node for number in (4, 5)]
@@ -87,7 +87,7 @@ def test_rests_double_up_to_the_longest(three: Pool) -> None:
         rests.append(rest_s(three, "qc-1"))
 
     assert rests[:8] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0]
-    assert {REST_MOST_S} == set(rests[7:])
+    assert {BACKOFF_MAX_S} == set(rests[7:])
 
 
 def test_runs_that_fail_together_count_once(three: Pool) -> None:
@@ -97,7 +97,7 @@ def test_runs_that_fail_together_count_once(three: Pool) -> None:
     finish(three, again)
 
     assert {"qc-1"} == {place.node for place in together}
-    assert FIRST_REST_S == rest_s(three, "qc-1")
+    assert BACKOFF_FIRST_S == rest_s(three, "qc-1")
 
 
 def test_success_makes_up_for_failures_by_half(three: Pool) -> None:
@@ -154,7 +154,7 @@ class TestHello:
         finish(three, fail(three, probe))
 
         assert ("qc-1", "on-1") == (probe.node, beside.node)
-        assert 2 * FIRST_REST_S == rest_s(three, "qc-1")
+        assert 2 * BACKOFF_FIRST_S == rest_s(three, "qc-1")
 
     def test_restarts_in_a_loop_end_one_rest_only(self, three: Pool) -> None:
         """Until a run has completed, a second restart ends no rest any more."""
@@ -272,6 +272,6 @@ def test_a_restored_core_rests_the_same(three: Pool) -> None:
     finish(three, fail(three, placed(three, "j1")))
     before = three.core.snapshot()
     three.core = Core.restore(before)
-    three.wait(FIRST_REST_S, seen=HEARD)
+    three.wait(BACKOFF_FIRST_S, seen=HEARD)
 
     assert ["qc-1", "on-1"] == [placed(three, "j2").node, placed(three, "j3").node]

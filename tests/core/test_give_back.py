@@ -7,7 +7,7 @@ from entraide.types import Lending, Outcome
 from entraide_scheduler.core.commands import EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, NodeJoined
 from entraide_scheduler.core.policy import Limits
-from entraide_scheduler.core.run_events import OWNERS_ENDS_MAX
+from entraide_scheduler.core.run_events import OWNER_ENDS_MAX
 
 OWN_ONLY, OWN_FIRST = Lending.OWN_ONLY, Lending.OWN_FIRST
 
@@ -39,7 +39,7 @@ def test_a_node_that_never_stops_giving_back_is_not_asked_for_ever(pair: Pool) -
     """Beyond a great many such ends each one counts."""
     (place,) = of(pair.ask("j1"), Place)
     ends: list[EndJob] = []
-    for _ in range(OWNERS_ENDS_MAX + 4):
+    for _ in range(OWNER_ENDS_MAX + 4):
         asked = pair.report(place, Outcome.FAILED, code="owner_returned")
         ends = of(asked, EndJob)
         if ends:

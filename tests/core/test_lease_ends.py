@@ -43,7 +43,7 @@ class TestDemand:
     def test_only_a_busy_replica_misses_for_want_of_another(self, pool: Pool) -> None:
         """A prompt that is too long for the promise alone would be so on every replica."""
         pool.join(offering("able", MODEL), card("n1"))
-        wanted = pool.core._state.demand.of
+        wanted = pool.core._state.demand.by_model
         pool.now += 1.0
         idle = placed(pool, "idle", **LONG)
         after_idle = wanted[MODEL].missed_at
@@ -62,7 +62,7 @@ class TestDemand:
         kept = [placed(pool, f"j{number}").terms.at_risk for number in range(2)]
 
         assert kept == [False, False]
-        assert pool.core._state.demand.of[MODEL].missed_at == 0.0
+        assert pool.core._state.demand.by_model[MODEL].missed_at == 0.0
 
     def test_a_pool_that_can_load_nothing_counts_nothing(self, pool: Pool) -> None:
         """Where no node could load a model, its demand is of no use."""
@@ -72,7 +72,7 @@ class TestDemand:
         risks = [placed(pool, f"j{number}", **LONG).terms.at_risk for number in range(2)]
 
         assert risks == [True, True]
-        assert state.demand.of[MODEL].missed_at == 0.0
+        assert state.demand.by_model[MODEL].missed_at == 0.0
 
 
 class TestOffers:

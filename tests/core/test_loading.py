@@ -22,7 +22,7 @@ from tests.core.loading import (
 from entraide.types import DataClass, JobClass, JobKind
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.model_lifecycle import BEGIN_S, NOT_BEGUN
+from entraide_scheduler.core.model_lifecycle import LOAD_START_TIMEOUT_S, NOT_BEGUN
 from entraide_scheduler.core.model_planner import plan_models
 from entraide_scheduler.core.policy import ModelTerms
 
@@ -276,7 +276,7 @@ def test_a_node_that_says_nothing_has_failed(pool: Pool) -> None:
     """A command that was lost, or a node that ignores it, does not keep jobs waiting for ever."""
     pool.join(offering("n1", SMALL), offering("n2", SMALL))
     pool.ask("j1", model=SMALL)
-    pool.wait(BEGIN_S + 20.0, seen=("n1", "n2"))
+    pool.wait(LOAD_START_TIMEOUT_S + 20.0, seen=("n1", "n2"))
     rests = pool.core._state.fleet.nodes["n1"].rests
 
     assert [("n1", SMALL), ("n2", SMALL)] == loads(pool.asked)

@@ -172,7 +172,7 @@ def test_what_sizes_mean_is_listed(pool: Pool) -> None:
     """The list names each size that means something, in both languages."""
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     pool.join(served("tiny-1b", "dense-30b"))
-    found = {one.alias: one.model for one in pool.core.meanings()}
+    found = {one.alias: one.model for one in pool.core.alias_meanings()}
     could = [one.model for one in pool.core.loadable_models()]
 
     assert {

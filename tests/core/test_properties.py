@@ -276,7 +276,7 @@ class AnyOrder(RuleBasedStateMachine):
         for job in self.jobs[-5:]:
             core.explain(job, now)
         core.jobs(), core.nodes(), core.models(), core.queue_lengths(), core.quota_left("alpha")
-        core.plan(), core.orders(), core.meanings(), core.loadable_models()
+        core.plan(), core.model_loads(), core.alias_meanings(), core.loadable_models()
 
         assert core.snapshot() == before
 

@@ -124,7 +124,7 @@ async def test_a_model_comes_when_it_is_asked_for_and_goes_when_idle(
         await when(lambda: not loaded(pool))
         await when(lambda: not engines())
         again = await ask(client, "one")
-    orders = [order.state for order in pool.driver.core.orders()]
+    orders = [order.state for order in pool.driver.core.model_loads()]
 
     assert ([], []) == (before, running)
     assert (["one"], 1) == (served, len(working))

@@ -32,7 +32,7 @@ EMPTY_WORDS = frozenset({"found", "told", "seen", "one", "it"})
 CLASSES_LEFT: frozenset[str] = frozenset()
 MODULES_LEFT: frozenset[str] = frozenset()
 REPEATS_LEFT: frozenset[str] = frozenset()
-METAPHORS_LEFT = frozenset({"entraide_scheduler"})
+METAPHORS_LEFT: frozenset[str] = frozenset()
 LOCALS_LEFT = frozenset({"entraide_scheduler"})
 
 

@@ -151,7 +151,7 @@ async def test_operator_looks_places_and_unloads(pool: RunningScheduler) -> None
     placed = await pool.operator.ask("PlaceModel", pending)
     await eventually(lambda: node.received(m.LoadModel))
     await node.send_hello(**ROOM | {"replicas": (replica(SMALL),)})
-    await eventually(lambda: pool.driver.core.orders()[0].state == "loaded")
+    await eventually(lambda: pool.driver.core.model_loads()[0].state == "loaded")
     unloaded = await pool.operator.ask("UnloadModel", pending)
     await eventually(lambda: node.received(m.UnloadModel))
 

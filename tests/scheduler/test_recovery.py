@@ -20,7 +20,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.checkpoint import RecoveryFailed
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import dispatch, events, machine
-from entraide_scheduler.core.machine import DUE, HANDLERS, Core
+from entraide_scheduler.core.machine import DEADLINE_HANDLERS, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
 from entraide_scheduler.feeder import JOB_DEADLINES, RECOVERIES_PER_MINUTE_MAX
@@ -189,7 +189,7 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
         assert len(b.sent.gateways) + (kind in BY_KEY) == len(bad.sent.gateways)
 
 
-@pytest.mark.parametrize("deadline", DUE)
+@pytest.mark.parametrize("deadline", DEADLINE_HANDLERS)
 async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: str
 ) -> None:
@@ -200,10 +200,10 @@ async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
         spoil(state)
         raise ZeroDivisionError("spoilt")
 
-    quiet = dict.fromkeys(DUE, lambda *_: None)
+    quiet = dict.fromkeys(DEADLINE_HANDLERS, lambda *_: None)
     core = busy_core(deadline)
     async with driver(tmp_path / "a", core) as bad, driver(tmp_path / "b", core) as good:
-        monkeypatch.setattr(machine, "DUE", {**quiet, deadline: broken})
+        monkeypatch.setattr(machine, "DEADLINE_HANDLERS", {**quiet, deadline: broken})
         for message in (bad, good):
             message.wait_until(LATER)
         taken = bad.feed(events.Woke)
@@ -242,7 +242,7 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
     left = [1]
 
     def broken(state: Any, name: str) -> None:
-        DUE["node"](state, name)
+        DEADLINE_HANDLERS["node"](state, name)
         if left[0]:
             left[0] -= 1
             spoil(state)
@@ -253,7 +253,7 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
         for message in (bad, good):
             message.wait_until(LATER)
         good.feed(events.Woke)
-        monkeypatch.setattr(machine, "DUE", {**DUE, "node": broken})
+        monkeypatch.setattr(machine, "DEADLINE_HANDLERS", {**DEADLINE_HANDLERS, "node": broken})
         bad.feed(events.Woke)
 
         assert good.state() == bad.state() == await bad.replayed()

@@ -340,7 +340,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.ModelPlan:
         """Makes a node unload a model that the scheduler loaded."""
         await self._authenticate(context)
-        loaded = {(o.node, o.model) for o in self._driver.core.orders() if o.state == "loaded"}
+        loaded = {(o.node, o.model) for o in self._driver.core.model_loads() if o.state == "loaded"}
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}
             await self._abort(context, "placement_refused", **why)
@@ -348,7 +348,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
     async def _plan_placement(self, request: admin_pb2.ModelOnNode, context: Context) -> PlanStep:
-        step = self._driver.core.placement(request.model, request.node)
+        step = self._driver.core.preview_load(request.model, request.node)
         if isinstance(step, str):
             if step in ("not_loadable", "no_node"):
                 step = _why_not_offered(self._catalogue.catalogue, request.model) or step

@@ -31,7 +31,7 @@ def plan_message(core: Core, steps: Sequence[PlanStep], *, at: float) -> admin_p
             reason=step.reason,
             values=values,
         )
-    for order in core.orders():
+    for order in core.model_loads():
         plan.orders.add(
             node=order.node,
             coop=order.coop,

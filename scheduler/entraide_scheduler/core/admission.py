@@ -20,7 +20,7 @@ from entraide_scheduler.core import (
 )
 from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.intensity_forecast import HOUR_S
-from entraide_scheduler.core.model_aliases import REACHABLE, is_exhausted
+from entraide_scheduler.core.model_aliases import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.quarantine import Quarantine
 from entraide_scheduler.core.quotas import CODES, Shortage
@@ -179,7 +179,7 @@ def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
     backoffs = [
         node.rests[shape.model]
         for node in state.fleet.eligible_nodes(shape).could_load
-        if node.state in REACHABLE and is_exhausted(node, shape.model, state.now)
+        if node.state in REACHABLE and has_exhausted_loads(node, shape.model, state.now)
     ]
     if not backoffs:
         return "no_node_live", {"model": shape.model}, RETRY_NO_NODE_S
@@ -207,7 +207,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
     served = any(view.node.state in REACHABLE for view in eligible.views)
-    if not served and not model_planner.may_be_loaded(state, job.shape):
+    if not served and not model_planner.can_be_loaded(state, job.shape):
         return Refusal(*unreachable_reason(state, job.shape))
     job.context_tokens = context_tokens
     return None

@@ -1,11 +1,13 @@
-"""Back-off: a replica whose runs fail rests, longer each time, while others do the work.
+"""Back-off: a replica whose runs fail receives no work for a growing pause.
 
-Decides what a failed run says of the replica and what of the job. The replica rests at once, for
-``FIRST_REST_S`` and twice as long after each further failure; after its rest it gets one run at a
-time until one completes (a circuit breaker: Nygard, *Release It!*, 2007, chapter 5). A job that
-completes elsewhere confirms the failure; one that fails everywhere takes the blame, and the
-replicas are forgiven. So that no co-op can put a pool to rest by what it sends, the failures of one
-co-op's runs alone rest at most half of a model's live replicas. It refuses to know how leases end.
+A circuit breaker (Nygard, *Release It!*, 2007, chapter 5) for each replica. Input: the end of each
+run. Output: the replica's state (``state_machines.REPLICA``), and whether the run counts as an
+attempt of its job. A failure pauses the replica for ``BACKOFF_FIRST_S``, and for twice as long
+after each further failure, up to ``BACKOFF_MAX_S``. After the pause the replica receives one run at
+a time (a probe) until one completes. If a job completes on another replica, its earlier failures
+are confirmed as the replicas' fault. If a job fails on every replica, the job is at fault and the
+replicas are forgiven. The failures of a single co-op's runs pause at most half of a model's live
+replicas, so that no co-op can stop a pool by what it sends.
 """
 
 from entraide.types import NodeState
@@ -13,13 +15,13 @@ from entraide_scheduler.core.records import Backoff, Job, Lease, Node
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ReplicaState
 
-FIRST_REST_S = 5.0
-REST_MOST_S = 600.0
+BACKOFF_FIRST_S = 5.0
+BACKOFF_MAX_S = 600.0
 BACKOFFS_MAX = 64  # replicas of one node that are remembered
-UNTRIED_ENDS_MAX = 16  # ends of one job that do not count as attempts while others were not tried
+UNCOUNTED_FAILURES_MAX = 16  # of one job, while untried replicas are left
 
 NO_ANSWER = "no_answer"
-OWN_FAULTS = (NO_ANSWER, "stale")  # failures that no request can cause
+NODE_FAULT_CODES = (NO_ANSWER, "stale")  # failures that no request can cause
 
 
 def record_failure(state: State, lease: Lease, code: str) -> bool:
@@ -36,30 +38,30 @@ def record_failure(state: State, lease: Lease, code: str) -> bool:
     """
     terms = lease.terms
     node, job = state.fleet.nodes[terms.node], state.jobs[terms.job]
-    where = terms.node, terms.model
-    if where not in job.failed_on:  # as few as ``avoid`` names nodes
-        job.failed_on = (*job.failed_on, where)
+    replica_key = terms.node, terms.model
+    if replica_key not in job.failed_on:  # as few as ``avoid`` names nodes
+        job.failed_on = (*job.failed_on, replica_key)
     load = node.loads.get(terms.model)
     proven = load is not None and load.completed
     if load is not None:
         load.completed = False
-    backoff = _remembered(node, terms.model)
+    backoff = _get_or_add_backoff(node, terms.model)
     backoff.code = code
-    coop = "" if code in OWN_FAULTS else terms.borrower
+    coop = "" if code in NODE_FAULT_CODES else terms.borrower
     if coop not in backoff.coops and len(backoff.coops) < 2:
         backoff.coops = (*backoff.coops, coop)
     if backoff.state is ReplicaState.RESTING:
-        backoff.step("fail", _name(*where))  # it began before the rest: the same failure
-    elif _may_rest(state, terms.model, backoff):
-        _rest(state, node, terms.model, backoff)
-    return proven or len(job.avoid) >= UNTRIED_ENDS_MAX or not _has_untried(state, job)
+        backoff.step("fail", _describe_replica(*replica_key))  # the run began before the back-off
+    elif _may_back_off(state, terms.model, backoff):
+        _begin_backoff(state, node, terms.model, backoff)
+    return proven or len(job.avoid) >= UNCOUNTED_FAILURES_MAX or not _has_untried(state, job)
 
 
-def _name(node: str, model: str) -> str:
+def _describe_replica(node: str, model: str) -> str:
     return f"{model} on {node}"
 
 
-def _remembered(node: Node, model: str) -> Backoff:
+def _get_or_add_backoff(node: Node, model: str) -> Backoff:
     """Returns what is remembered of a replica; of too many the one that rested first is dropped."""
     known = node.backoffs.get(model)
     if known is None:
@@ -69,7 +71,7 @@ def _remembered(node: Node, model: str) -> Backoff:
     return known
 
 
-def _may_rest(state: State, model: str, backoff: Backoff) -> bool:
+def _may_back_off(state: State, model: str, backoff: Backoff) -> bool:
     """Tells whether a replica may rest; where one co-op's runs failed only, half of them may."""
     if backoff.state is ReplicaState.PROBING or len(backoff.coops) > 1 or "" in backoff.coops:
         return True
@@ -83,19 +85,19 @@ def _may_rest(state: State, model: str, backoff: Backoff) -> bool:
     return held < live // 2
 
 
-def _rest(state: State, node: Node, model: str, backoff: Backoff) -> None:
+def _begin_backoff(state: State, node: Node, model: str, backoff: Backoff) -> None:
     """Begins a rest; the only live replica of a model never rests longer than at first."""
-    backoff.step("fail", _name(node.card.node, model))
+    backoff.step("fail", _describe_replica(node.card.node, model))
     backoff.failures += 1
-    rest_s = FIRST_REST_S
+    rest_s = BACKOFF_FIRST_S
     views = state.fleet.replica_index.by_model.get(model, {}).values()
     if any(view.node is not node and view.node.state is NodeState.LIVE for view in views):
         for _ in range(1, backoff.failures):
-            rest_s = min(2.0 * rest_s, REST_MOST_S)
-            if rest_s == REST_MOST_S:
+            rest_s = min(2.0 * rest_s, BACKOFF_MAX_S)
+            if rest_s == BACKOFF_MAX_S:
                 break
     backoff.until = state.now + rest_s
-    _changed(state, node)
+    _refresh_node(state, node)
 
 
 def _has_untried(state: State, job: Job) -> bool:
@@ -106,12 +108,12 @@ def _has_untried(state: State, job: Job) -> bool:
         and view.name not in job.avoid
         and view.node.state is NodeState.LIVE
         and view.node.accepting
-        and _state(view.node, view.replica.model) is ReplicaState.SERVING
+        and _replica_state(view.node, view.replica.model) is ReplicaState.SERVING
         for view in state.fleet.eligible_nodes(job.shape).views
     )
 
 
-def _state(node: Node, model: str) -> ReplicaState:
+def _replica_state(node: Node, model: str) -> ReplicaState:
     backoff = node.backoffs.get(model)
     return ReplicaState.SERVING if backoff is None else backoff.state
 
@@ -125,22 +127,22 @@ def record_completion(state: State, job: Job, lease: Lease) -> None:
         load.completed = True
     for name, model in job.failed_on:
         other = state.fleet.nodes.get(name)
-        found = None if other is None else other.backoffs.get(model)
-        if found is not None and name != terms.node:
-            found.confirmed = True
+        failed = None if other is None else other.backoffs.get(model)
+        if failed is not None and name != terms.node:
+            failed.confirmed = True
     backoff = node.backoffs.get(terms.model)
     if backoff is None:
         return
-    backoff.step("complete", _name(terms.node, terms.model))
+    backoff.step("complete", _describe_replica(terms.node, terms.model))
     backoff.failures //= 2
     backoff.coops, backoff.confirmed, backoff.restarted = (), False, False
     if backoff.state is ReplicaState.SERVING:
         if not backoff.failures:
             del node.backoffs[terms.model]
-        _changed(state, node)
+        _refresh_node(state, node)
 
 
-def clear_failures(state: State, job: Job) -> list[Node]:
+def forgive_replicas(state: State, job: Job) -> list[Node]:
     """Forgives the replicas on which a job failed that failed everywhere.
 
     Not where other jobs failed too, or one that failed there completed elsewhere.
@@ -148,7 +150,7 @@ def clear_failures(state: State, job: Job) -> list[Node]:
     Returns:
         Those that rest no longer.
     """
-    found = []
+    forgiven = []
     for name, model in job.failed_on:
         node = state.fleet.nodes.get(name)
         backoff = None if node is None else node.backoffs.get(model)
@@ -156,36 +158,38 @@ def clear_failures(state: State, job: Job) -> list[Node]:
             continue
         if backoff.confirmed or backoff.coops != (job.facts.coop,):
             continue
-        backoff.step("forgive", _name(name, model))
+        backoff.step("forgive", _describe_replica(name, model))
         backoff.failures = max(0, backoff.failures - 1)
         backoff.coops = ()
         if not backoff.failures:
             del node.backoffs[model]
-        _changed(state, node)
-        found.append(node)
-    return found
+        _refresh_node(state, node)
+        forgiven.append(node)
+    return forgiven
 
 
 def allow_probe(state: State, node: Node) -> None:
     """Lets a node whose agent has started again be probed; once until a run completes there."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and not backoff.restarted:
-            backoff.step("restart", _name(node.card.node, model))
+            backoff.step("restart", _describe_replica(node.card.node, model))
             backoff.restarted = True
-    _changed(state, node)
+    _refresh_node(state, node)
 
 
-def end_rests(state: State, node: Node) -> None:
+def end_due_backoffs(state: State, node: Node) -> None:
     """Ends the rests of a node's replicas that are over."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and backoff.until <= state.now:
-            backoff.step("rested", _name(node.card.node, model))
-    _changed(state, node)
+            backoff.step("rested", _describe_replica(node.card.node, model))
+    _refresh_node(state, node)
 
 
-def _changed(state: State, node: Node) -> None:
+def _refresh_node(state: State, node: Node) -> None:
     """Has placement look again at a node, and sets when the next of its rests is over."""
-    rests = [one.until for one in node.backoffs.values() if one.state is ReplicaState.RESTING]
+    rests = [
+        backoff.until for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
+    ]
     if rests:
         state.deadlines.set("rest", node.card.node, min(rests))
     else:

@@ -9,13 +9,13 @@ from msgspec import Struct
 from entraide.types import Explanation, JobState, NodeState, Settlement, Terms, Usage
 
 
-class Asked(Struct, frozen=True, array_like=True, tag=True, gc=False):
+class BaseCommand(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """What every command carries (a common head, no behaviour)."""
 
     cause: int
 
 
-class Place(Asked, frozen=True, tag="place"):
+class Place(BaseCommand, frozen=True, tag="place"):
     """Offer a job to a node: its gateway sends the body there.
 
     Attributes:
@@ -34,7 +34,7 @@ class Place(Asked, frozen=True, tag="place"):
     explanation: Explanation
 
 
-class Refuse(Asked, frozen=True, tag="refuse"):
+class Refuse(BaseCommand, frozen=True, tag="refuse"):
     """A job was not admitted.
 
     Attributes:
@@ -51,7 +51,7 @@ class Refuse(Asked, frozen=True, tag="refuse"):
     explanation: Explanation
 
 
-class CancelRun(Asked, frozen=True, tag="cancel-run"):
+class CancelRun(BaseCommand, frozen=True, tag="cancel-run"):
     """Stop a run on a node; nothing of it will be used."""
 
     job: str
@@ -59,7 +59,7 @@ class CancelRun(Asked, frozen=True, tag="cancel-run"):
     node: str
 
 
-class EndJob(Asked, frozen=True, tag="end-job"):
+class EndJob(BaseCommand, frozen=True, tag="end-job"):
     """A job is over. Its gateway tells the client, unless the client knows already.
 
     Attributes:
@@ -91,7 +91,7 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     amount: int
 
 
-class Settle(Asked, frozen=True, tag="settle"):
+class Settle(BaseCommand, frozen=True, tag="settle"):
     """Write the books for one job, once.
 
     Attributes:
@@ -108,7 +108,7 @@ class Settle(Asked, frozen=True, tag="settle"):
     entries: tuple[Entry, ...]
 
 
-class PostCorrection(Asked, frozen=True, tag="post-correction"):
+class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
     """Write a correction into the books, once.
 
     Attributes:
@@ -121,7 +121,7 @@ class PostCorrection(Asked, frozen=True, tag="post-correction"):
     entries: tuple[Entry, ...]
 
 
-class AckUsage(Asked, frozen=True, tag="ack-usage"):
+class AckUsage(BaseCommand, frozen=True, tag="ack-usage"):
     """Tell a node that its usage report is in the books (or was not wanted)."""
 
     node: str
@@ -129,35 +129,35 @@ class AckUsage(Asked, frozen=True, tag="ack-usage"):
     epoch: int
 
 
-class NodeTurned(Asked, frozen=True, tag="node-turned"):
+class NodeTurned(BaseCommand, frozen=True, tag="node-turned"):
     """A node's state in the fleet view changed."""
 
     node: str
     state: NodeState
 
 
-class NodeMarked(Asked, frozen=True, tag="node-marked"):
+class NodeMarked(BaseCommand, frozen=True, tag="node-marked"):
     """A node did what no honest node does; counted and logged, and nothing more."""
 
     node: str
     reason: str
 
 
-class LoadModel(Asked, frozen=True, tag="load-model"):
+class LoadModel(BaseCommand, frozen=True, tag="load-model"):
     """Have a node load a model that it offered; its next card, or ``LoadFailed``, answers."""
 
     node: str
     model: str
 
 
-class UnloadModel(Asked, frozen=True, tag="unload-model"):
+class UnloadModel(BaseCommand, frozen=True, tag="unload-model"):
     """Have a node unload a model once its runs there have ended; its next card answers."""
 
     node: str
     model: str
 
 
-class Dropped(Asked, frozen=True, tag="dropped"):
+class Dropped(BaseCommand, frozen=True, tag="dropped"):
     """A message was not used: an old epoch, an unknown job. Counted, never fatal."""
 
     what: str

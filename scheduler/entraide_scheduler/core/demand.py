@@ -10,7 +10,7 @@ from entraide_scheduler.core.credit import STEPS, decayed
 from entraide_scheduler.core.records import Shape
 
 MODELS_KEPT = 512  # beyond, the one asked for longest ago is forgotten
-LULL_S = 20.0  # after so long without a miss the promise counts as kept again
+MISS_EXPIRY_S = 20.0  # after so long without a miss the promise counts as kept again
 LN2 = 0.6931471805599453
 
 
@@ -45,79 +45,79 @@ class Demand:
     """The demand for every model, while any node could load one.
 
     Attributes:
-        of: by model, the one asked for longest ago first.
+        by_model: demand, the one asked for longest ago first.
         considered: shapes that no node serves and that the plan has looked at; another one that
             comes is looked at once.
-        due: whether the plan must be looked at again before the event at hand is over.
+        plan_due: whether the plan must be looked at again before the event at hand is over.
     """
 
     def __init__(self) -> None:
-        self.of: dict[str, ModelDemand] = {}
+        self.by_model: dict[str, ModelDemand] = {}
         self.considered: dict[Shape, None] = {}
-        self.due = False
+        self.plan_due = False
 
     def record_request(self, model: str, tokens: float, at: float, half_life_s: float) -> None:
         """Counts a job that was admitted."""
-        wanted = self.of.pop(model, None) or ModelDemand(at=at)
-        self.of[model] = wanted
-        _fade(wanted, at, half_life_s)
-        wanted.tokens += tokens
-        wanted.asked_at = at
-        if len(self.of) > MODELS_KEPT:
-            del self.of[next(iter(self.of))]
+        demand = self.by_model.pop(model, None) or ModelDemand(at=at)
+        self.by_model[model] = demand
+        _decay(demand, at, half_life_s)
+        demand.tokens += tokens
+        demand.asked_at = at
+        if len(self.by_model) > MODELS_KEPT:
+            del self.by_model[next(iter(self.by_model))]
 
     def record_missed(self, shape: Shape, at: float) -> None:
         """Notes that a job is expected to miss its promise for want of replicas of its model."""
-        wanted = self.of.get(shape.model)
-        if wanted is None:
+        demand = self.by_model.get(shape.model)
+        if demand is None:
             return
-        if at - wanted.missed_at > LULL_S:
-            wanted.missing_since = at
-        wanted.missed_at, wanted.shape = at, shape
+        if at - demand.missed_at > MISS_EXPIRY_S:
+            demand.missing_since = at
+        demand.missed_at, demand.shape = at, shape
 
-    def record_help(self, model: str) -> None:
+    def clear_missed(self, model: str) -> None:
         """Notes that help is on its way for a model whose promise was missed."""
-        wanted = self.of.get(model)
-        if wanted is not None:
-            wanted.missing_since = wanted.missed_at = 0.0
+        demand = self.by_model.get(model)
+        if demand is not None:
+            demand.missing_since = demand.missed_at = 0.0
 
-    def missing_s(self, model: str, at: float) -> float:
+    def missed_for_s(self, model: str, at: float) -> float:
         """Returns for how long a model's promise has been missed, up to now; 0 when it is kept."""
-        wanted = self.of.get(model)
-        if wanted is None or not wanted.missed_at or at - wanted.missed_at > LULL_S:
+        demand = self.by_model.get(model)
+        if demand is None or not demand.missed_at or at - demand.missed_at > MISS_EXPIRY_S:
             return 0.0
-        return at - wanted.missing_since
+        return at - demand.missing_since
 
-    def asked_at(self, model: str) -> float:
+    def last_request_at(self, model: str) -> float:
         """Returns when a job for a model last came; 0 when that was forgotten."""
-        wanted = self.of.get(model)
-        return 0.0 if wanted is None else wanted.asked_at
+        demand = self.by_model.get(model)
+        return 0.0 if demand is None else demand.asked_at
 
     def tokens_per_s(self, model: str, at: float, half_life_s: float) -> float:
         """Returns the recent demand for a model, output tokens per second.
 
         A steady rate r comes to r * half life / ln 2 tokens.
         """
-        wanted = self.of.get(model)
-        if wanted is None:
+        demand = self.by_model.get(model)
+        if demand is None:
             return 0.0
-        return decayed(wanted.tokens, _steps(wanted, at, half_life_s)) * LN2 / half_life_s
+        return decayed(demand.tokens, _decay_steps(demand, at, half_life_s)) * LN2 / half_life_s
 
     def dump(self) -> DemandState:
         """Returns what is known, to be written down."""
-        return DemandState(list(self.of.items()), list(self.considered))
+        return DemandState(list(self.by_model.items()), list(self.considered))
 
-    def load(self, kept: DemandState) -> None:
+    def load(self, saved: DemandState) -> None:
         """Takes over what was written down."""
-        self.of = dict(kept.models)
-        self.considered = dict.fromkeys(kept.considered)
+        self.by_model = dict(saved.models)
+        self.considered = dict.fromkeys(saved.considered)
 
 
-def _steps(wanted: ModelDemand, at: float, half_life_s: float) -> int:
-    return max(0, int((at - wanted.at) / (half_life_s / STEPS)))
+def _decay_steps(demand: ModelDemand, at: float, half_life_s: float) -> int:
+    return max(0, int((at - demand.at) / (half_life_s / STEPS)))
 
 
-def _fade(wanted: ModelDemand, at: float, half_life_s: float) -> None:
-    steps = _steps(wanted, at, half_life_s)
-    wanted.tokens = decayed(wanted.tokens, steps)
-    wanted.at += steps * (half_life_s / STEPS)
+def _decay(demand: ModelDemand, at: float, half_life_s: float) -> None:
+    steps = _decay_steps(demand, at, half_life_s)
+    demand.tokens = decayed(demand.tokens, steps)
+    demand.at += steps * (half_life_s / STEPS)

@@ -13,7 +13,7 @@ from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.core.quarantine import SenderKind
 
 
-class Happened(Struct, frozen=True, array_like=True, tag=True, gc=False):
+class BaseEvent(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """What every event carries (a common head, no behaviour)."""
 
     id: int
@@ -23,7 +23,7 @@ class Happened(Struct, frozen=True, array_like=True, tag=True, gc=False):
 # Given.
 
 
-class SchedulerStarted(Happened, frozen=True, tag="started"):
+class SchedulerStarted(BaseEvent, frozen=True, tag="started"):
     """The scheduler (re)started. Jobs that lived with its own gateway are over.
 
     Attributes:
@@ -35,20 +35,20 @@ class SchedulerStarted(Happened, frozen=True, tag="started"):
     gateway: str
 
 
-class PolicyChanged(Happened, frozen=True, tag="policy"):
+class PolicyChanged(BaseEvent, frozen=True, tag="policy"):
     """A policy came into force."""
 
     policy: Policy
 
 
-class PeriodBegan(Happened, frozen=True, tag="period"):
+class PeriodBegan(BaseEvent, frozen=True, tag="period"):
     """A calendar period began: its quotas start again."""
 
     period: Period
     ends_at: float
 
 
-class IntensityChanged(Happened, frozen=True, tag="intensity"):
+class IntensityChanged(BaseEvent, frozen=True, tag="intensity"):
     """The grid's intensity in a zone, location-based hourly average, gCO2e/kWh.
 
     ``basis`` is ``default`` for an annual average. After ``valid_until`` the core asks the shell
@@ -62,7 +62,7 @@ class IntensityChanged(Happened, frozen=True, tag="intensity"):
     valid_until: float
 
 
-class ForecastIssued(Happened, frozen=True, tag="forecast"):
+class ForecastIssued(BaseEvent, frozen=True, tag="forecast"):
     """A forecast of a zone's intensity: a signal with an issue time, gCO2e/kWh.
 
     A later issue for the same zone replaces it.
@@ -82,7 +82,7 @@ class ForecastIssued(Happened, frozen=True, tag="forecast"):
     lifecycle_g_per_kwh: tuple[float, ...] = ()
 
 
-class LedgerCorrected(Happened, frozen=True, tag="corrected"):
+class LedgerCorrected(BaseEvent, frozen=True, tag="corrected"):
     """The members correct the books: a new entry, never a change of an old one.
 
     The same correction twice changes nothing. Amounts are what the lender gave the borrower;
@@ -98,27 +98,27 @@ class LedgerCorrected(Happened, frozen=True, tag="corrected"):
     reason: str
 
 
-class CatalogueChanged(Happened, frozen=True, tag="catalogue"):
+class CatalogueChanged(BaseEvent, frozen=True, tag="catalogue"):
     """The pool's catalogue of models, for the first time or another one."""
 
     catalogue: Catalogue
 
 
-class LoadAsked(Happened, frozen=True, tag="load-asked"):
+class LoadAsked(BaseEvent, frozen=True, tag="load-asked"):
     """The operator wants a node to load a model; what the node does not offer is not done."""
 
     node: str
     model: str
 
 
-class UnloadAsked(Happened, frozen=True, tag="unload-asked"):
+class UnloadAsked(BaseEvent, frozen=True, tag="unload-asked"):
     """The operator wants a model that was loaded at the pool's word to be unloaded."""
 
     node: str
     model: str
 
 
-class NodeJoined(Happened, frozen=True, tag="joined"):
+class NodeJoined(BaseEvent, frozen=True, tag="joined"):
     """An approved node said hello, for the first time, again, or with a new card.
 
     Attributes:
@@ -140,7 +140,7 @@ class NodeJoined(Happened, frozen=True, tag="joined"):
     held: tuple[tuple[str, int], ...] = ()
 
 
-class NodeChanged(Happened, frozen=True, tag="changed"):
+class NodeChanged(BaseEvent, frozen=True, tag="changed"):
     """A heartbeat that changed something."""
 
     node: str
@@ -150,43 +150,43 @@ class NodeChanged(Happened, frozen=True, tag="changed"):
     lending: Lending = Lending.ALL
 
 
-class NodesSeen(Happened, frozen=True, tag="seen"):
+class NodesSeen(BaseEvent, frozen=True, tag="seen"):
     """The nodes whose heartbeats of the last second changed nothing, sorted."""
 
     nodes: tuple[str, ...]
 
 
-class NodeLeft(Happened, frozen=True, tag="left"):
+class NodeLeft(BaseEvent, frozen=True, tag="left"):
     """A node said goodbye, or was revoked (``reason``: ``goodbye`` or ``revoked``)."""
 
     node: str
     reason: str
 
 
-class GatewayLost(Happened, frozen=True, tag="gateway-lost"):
+class GatewayLost(BaseEvent, frozen=True, tag="gateway-lost"):
     """A gateway is gone; its live jobs end, its kept jobs do not."""
 
     gateway: str
 
 
-class JobRequested(Happened, frozen=True, tag="requested"):
+class JobRequested(BaseEvent, frozen=True, tag="requested"):
     """A gateway asks for a job. The same job id twice changes nothing."""
 
     facts: RequestFacts
 
 
-class JobCancelled(Happened, frozen=True, tag="cancelled"):
+class JobCancelled(BaseEvent, frozen=True, tag="cancelled"):
     """Its owner cancelled the job, or the client went away (``reason`` is an error code)."""
 
     job: str
     reason: str
 
 
-class Woke(Happened, frozen=True, tag="woke"):
+class Woke(BaseEvent, frozen=True, tag="woke"):
     """A deadline that the core asked for has come."""
 
 
-class SenderQuarantined(Happened, frozen=True, tag="quarantined"):
+class SenderQuarantined(BaseEvent, frozen=True, tag="quarantined"):
     """A sender is put in quarantine: its messages do not count until the operator clears it.
 
     Attributes:
@@ -204,14 +204,14 @@ class SenderQuarantined(Happened, frozen=True, tag="quarantined"):
     ends_work: bool = True
 
 
-class QuarantineCleared(Happened, frozen=True, tag="quarantine-cleared"):
+class QuarantineCleared(BaseEvent, frozen=True, tag="quarantine-cleared"):
     """The operator takes a node or API key out of quarantine."""
 
     kind: SenderKind
     name: str
 
 
-class DeadlineDropped(Happened, frozen=True, tag="deadline-dropped"):
+class DeadlineDropped(BaseEvent, frozen=True, tag="deadline-dropped"):
     """The core failed on a deadline, repeatedly: it is not done any more.
 
     Attributes:
@@ -225,7 +225,7 @@ class DeadlineDropped(Happened, frozen=True, tag="deadline-dropped"):
 # Answers.
 
 
-class RunAccepted(Happened, frozen=True, tag="accepted"):
+class RunAccepted(BaseEvent, frozen=True, tag="accepted"):
     """The node took the run."""
 
     job: str
@@ -233,7 +233,7 @@ class RunAccepted(Happened, frozen=True, tag="accepted"):
     node: str
 
 
-class RunDeclined(Happened, frozen=True, tag="declined"):
+class RunDeclined(BaseEvent, frozen=True, tag="declined"):
     """The node did not take the run, or gave it back before its first token.
 
     Attributes:
@@ -249,7 +249,7 @@ class RunDeclined(Happened, frozen=True, tag="declined"):
     values: dict[str, str | int | float]
 
 
-class RunProgressed(Happened, frozen=True, tag="progressed"):
+class RunProgressed(BaseEvent, frozen=True, tag="progressed"):
     """A sign of life of a run: output tokens so far (also 0, while it prefills)."""
 
     job: str
@@ -258,7 +258,7 @@ class RunProgressed(Happened, frozen=True, tag="progressed"):
     output_tokens: int
 
 
-class RunReported(Happened, frozen=True, tag="reported"):
+class RunReported(BaseEvent, frozen=True, tag="reported"):
     """The node's usage report: the run is over. It may come again until it is acknowledged.
 
     Attributes:
@@ -278,7 +278,7 @@ class RunReported(Happened, frozen=True, tag="reported"):
     beside: int = 0
 
 
-class RunExceeded(Happened, frozen=True, tag="exceeded"):
+class RunExceeded(BaseEvent, frozen=True, tag="exceeded"):
     """A gateway got more of a run than its lease grants, and has ended the client's answer.
 
     Attributes:
@@ -293,7 +293,7 @@ class RunExceeded(Happened, frozen=True, tag="exceeded"):
     output_tokens: int
 
 
-class JobAbandoned(Happened, frozen=True, tag="abandoned"):
+class JobAbandoned(BaseEvent, frozen=True, tag="abandoned"):
     """The gateway cannot go on with a placement.
 
     ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
@@ -306,7 +306,7 @@ class JobAbandoned(Happened, frozen=True, tag="abandoned"):
     code: str
 
 
-class LoadFailed(Happened, frozen=True, tag="load-failed"):
+class LoadFailed(BaseEvent, frozen=True, tag="load-failed"):
     """A node could not load a model (``code`` is stable). It answers a ``LoadModel``."""
 
     node: str

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from entraide.types import EnergyStatus, Lending, Loadable, NodeCard, NodeState, Replica
-from entraide_scheduler.core.loadable_index import LoadableIndex, loadable_of
+from entraide_scheduler.core.loadable_index import LoadableIndex, find_loadable
 from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Load, Node, Shape
@@ -131,7 +131,7 @@ class Fleet:
             node = Node(
                 card, replicas, NodeState.LIVE, at, accepting, reason, card.energy, loads={}
             )
-            node.loadable = loadable_of(card, replicas)
+            node.loadable = find_loadable(card, replicas)
             node.lending = lending
             self.nodes[card.node] = node
             self._offer(node, 1)
@@ -144,7 +144,7 @@ class Fleet:
         changed = turned or _offered(node.card) != _offered(card)
         node.loads = _kept_loads(node, card, replicas)
         node.card, node.replicas, node.energy = card, replicas, card.energy
-        node.loadable = loadable_of(card, replicas)
+        node.loadable = find_loadable(card, replicas)
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
         node.lending = lending
         for load in node.loads.values():

@@ -59,9 +59,9 @@ def offer_lease(
     job.epoch = max(job.epoch, state.incarnation * EPOCHS_PER_INCARNATION) + 1
     job.attempts += 1
     job.explanation = explain.placed(state, job, result, pick, request)
-    expected = _expected(pick, request)
+    expected = _predict_run(pick, request)
     reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
-    bill = serve(
+    charge = serve(
         job,
         input_tokens=expected.input_tokens,
         expected_tokens=round_half_up(request.produced_tokens),
@@ -69,9 +69,9 @@ def offer_lease(
     )
     job.front = False
     lease = Lease(
-        _terms(state, job, pick),
+        _make_terms(state, job, pick),
         LeaseState.OFFERED,
-        bill,
+        charge,
         expected,
         facts.job_class is JobClass.BATCH,
         view.coop != facts.coop,
@@ -79,7 +79,7 @@ def offer_lease(
         facts.input_tokens_max,
         job.output_tokens_max * max(1, facts.choices),
         holds=_reserve_quotas(state, job, expected),
-        shape=job.shape if bill.own is None else None,
+        shape=job.shape if charge.own is None else None,
     )
     if lease.foreign:
         lease.lent_day = state.quotas.lent.reserve(view.coop, expected.energy_uwh)
@@ -113,7 +113,7 @@ def _reserve_quotas(state: State, job: Job, expected: ExpectedRun) -> tuple[Hold
     return state.quotas.reserve_at_placement(job.facts, energy_uwh, carbon_ug)
 
 
-def _expected(pick: Pick, request: PlacementRequest) -> ExpectedRun:
+def _predict_run(pick: Pick, request: PlacementRequest) -> ExpectedRun:
     best = pick.best
     cost, node = best.view.cost, best.view.name
     queue_s = max(0.0, cost.free_at - request.at)
@@ -133,9 +133,9 @@ def _expected(pick: Pick, request: PlacementRequest) -> ExpectedRun:
     )
 
 
-def _terms(state: State, job: Job, pick: Pick) -> Terms:
+def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
     facts, view = job.facts, pick.best.view
-    card, replica, seen = view.node.card, view.replica, view.effective
+    card, replica, intensity = view.node.card, view.replica, view.effective
     return Terms(
         facts.job,
         job.epoch,
@@ -149,10 +149,10 @@ def _terms(state: State, job: Job, pick: Pick) -> Terms:
         replica.revision,
         facts.job_class,
         state.classes[facts.job_class].ttft_s,
-        seen.direct_g_per_kwh,
-        seen.lifecycle_g_per_kwh,
-        seen.basis,
-        seen.surplus_basis,
+        intensity.direct_g_per_kwh,
+        intensity.lifecycle_g_per_kwh,
+        intensity.basis,
+        intensity.surplus_basis,
         job.requested_at,
         state.now,
         state.policy.version,
@@ -222,11 +222,11 @@ def end_pause(state: State, name: str) -> None:
         retry_node(state, node)
 
 
-def end_rest(state: State, name: str) -> None:
+def end_backoff(state: State, name: str) -> None:
     """The rest of a node's replicas whose runs failed is over."""
     node = state.fleet.nodes.get(name)
     if node is not None:
-        backoff.end_rests(state, node)
+        backoff.end_due_backoffs(state, node)
         retry_node(state, node)
 
 
@@ -267,13 +267,13 @@ def requeue_job(
         settlement.end_job(
             state, job, "fail", code="too_many_attempts", epoch=lease.terms.epoch, values=values
         )
-        for node in backoff.clear_failures(state, job):
+        for node in backoff.forgive_replicas(state, job):
             retry_node(state, node)
         return
     job.front = True
     carbon_shifting.add_waiting(state, job)
     state.queue.add(job)
-    model_planner.await_model(state, job)
+    model_planner.request_plan(state, job)
 
 
 def stop_job(state: State, lease: Lease, trigger: str, code: str) -> None:
@@ -295,14 +295,14 @@ def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
     """
     if usage is None and lease.output_tokens:
         usage = settlement.estimate_usage(state, lease)
-    if usage is not None and _used(usage):
+    if usage is not None and _has_usage(usage):
         release_lease(state, lease)
         settlement.settle(state, lease, usage, job_state=lease.job_state)
     else:
         void_lease(state, lease)
 
 
-def _used(usage: Usage) -> bool:
+def _has_usage(usage: Usage) -> bool:
     energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
     return usage.input_tokens + usage.output_tokens + energy_uwh > 0
 
@@ -352,7 +352,7 @@ def expire_lease(state: State, name: str) -> None:
     requeue_job(state, lease, "expire", avoid=True, counts=counts)
 
 
-def lose_leases(state: State, node: Node, *, but: Collection[tuple[str, int]] = ()) -> None:
+def end_node_leases(state: State, node: Node, *, but: Collection[tuple[str, int]] = ()) -> None:
     """Ends the leases of a node that is lost, has left, or has restarted.
 
     Args:

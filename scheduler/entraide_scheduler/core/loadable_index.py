@@ -12,27 +12,27 @@ from entraide_scheduler.core.state_machines import ModelLoadState
 NO_NODES: dict[str, Node] = {}
 
 
-def loadable_of(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loadable]:
+def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loadable]:
     """Returns what a node could load for the pool, by model: what fits and is not served."""
-    found: dict[str, Loadable] = {}
-    for one in card.loadable:
-        if one.model not in served and one.memory_bytes <= card.models_bytes:
-            found.setdefault(one.model, one)
-    return found
+    offers: dict[str, Loadable] = {}
+    for offer in card.loadable:
+        if offer.model not in served and offer.memory_bytes <= card.models_bytes:
+            offers.setdefault(offer.model, offer)
+    return offers
 
 
 def is_loading(node: Node, model: str) -> bool:
     """Tells whether a node loads a model that it does not serve yet, at whoever's word."""
-    order = node.orders.get(model)
-    if order is not None and order.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
+    load = node.orders.get(model)
+    if load is not None and load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
         return True
     return model in node.card.loading and model not in node.replicas
 
 
 def is_leaving(node: Node, model: str) -> bool:
     """Tells whether a node is about to unload a model."""
-    order = node.orders.get(model)
-    return order is not None and order.state is ModelLoadState.UNLOADING
+    load = node.orders.get(model)
+    return load is not None and load.state is ModelLoadState.UNLOADING
 
 
 class LoadableIndex:
@@ -56,23 +56,23 @@ class LoadableIndex:
             self.nodes[name] = node
         for model in node.loadable:
             self.by_model.setdefault(model, {})[name] = node
-            self._measure(model)
+            self._update_contexts(model)
 
     def remove_node(self, node: Node) -> None:
         """Takes out a node that leaves, or before its card changes."""
         name = node.card.node
         self.nodes.pop(name, None)
         for model in node.loadable:
-            there = self.by_model.get(model, NO_NODES)
-            if there.pop(name, None) is not None and not there:
+            nodes = self.by_model.get(model, NO_NODES)
+            if nodes.pop(name, None) is not None and not nodes:
                 del self.by_model[model]
-            self._measure(model)
+            self._update_contexts(model)
 
     def sorted_nodes(self) -> Iterator[Node]:
         """Returns its nodes in order of name."""
         return (self.nodes[name] for name in sorted(self.nodes))
 
-    def _measure(self, model: str) -> None:
+    def _update_contexts(self, model: str) -> None:
         lengths = {
             node.loadable[model].context_tokens: None
             for node in self.by_model.get(model, NO_NODES).values()

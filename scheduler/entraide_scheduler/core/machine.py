@@ -44,78 +44,74 @@ from entraide_scheduler.core.state import State
 Handler = Callable[[State, Any], None]
 
 
-BASES: Mapping[str, Basis] = MappingProxyType({basis.value: basis for basis in Basis})
+BASIS_BY_NAME: Mapping[str, Basis] = MappingProxyType({basis.value: basis for basis in Basis})
 
 
-def _policy(state: State, event: events.PolicyChanged) -> None:
+def _apply_policy(state: State, event: events.PolicyChanged) -> None:
     if find_faults(event.policy):
         state.drop("unsound_policy")
         return
     state.apply_policy(event.policy)
     settlement.refresh_credits(state)
-    node_lifecycle.reschedule_surpluses(state)
+    node_lifecycle.reschedule_surplus_expiries(state)
     admission.reshape_jobs(state)
     model_lifecycle.handle_node_change(state)
 
 
-def _period(state: State, event: events.PeriodBegan) -> None:
+def _begin_period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin_period(event.period, event.ends_at)
     settlement.refresh_credits(state)
     state.queue.unblock_all_shapes(lambda shape: shape.limited or event.period is Period.DAY)
     state.queue.blocked.mark_all_due()
 
 
-def _intensity(state: State, event: events.IntensityChanged) -> None:
-    found = ZoneIntensity(
+def _set_intensity(state: State, event: events.IntensityChanged) -> None:
+    intensity = ZoneIntensity(
         event.direct_g_per_kwh,
         event.lifecycle_g_per_kwh,
-        BASES.get(event.basis, Basis.DEFAULT),
+        BASIS_BY_NAME.get(event.basis, Basis.DEFAULT),
         event.valid_until,
     )
-    state.fleet.replica_index.set_intensity(event.zone, found, state.now)
+    state.fleet.replica_index.set_intensity(event.zone, intensity, state.now)
     carbon_shifting.handle_intensity(state, event)
     state.queue.unblock_all_shapes(lambda shape: shape.limited or bool(shape.green_h))
 
 
-def _forecast(state: State, event: events.ForecastIssued) -> None:
-    carbon_shifting.handle_forecast(state, event)
-
-
-def _corrected(state: State, event: events.LedgerCorrected) -> None:
-    lines = state.ledger.correct(event)
-    if lines is None:
+def _correct_ledger(state: State, event: events.LedgerCorrected) -> None:
+    entries = state.ledger.correct(event)
+    if entries is None:
         state.drop("corrected_before")
     else:
-        state.emit(PostCorrection(state.cause, event.correction, event.reason, lines))
+        state.emit(PostCorrection(state.cause, event.correction, event.reason, entries))
 
 
-def _requested(state: State, event: events.JobRequested) -> None:
+def _admit_job(state: State, event: events.JobRequested) -> None:
     job = admission.admit(state, event.facts)
     if job is not None:
         model_lifecycle.record_request(state, job)
         place_or_enqueue(state, job)
 
 
-def _load_failed(state: State, event: events.LoadFailed) -> None:
+def _fail_load(state: State, event: events.LoadFailed) -> None:
     model_lifecycle.handle_load_failed(state, event)
-    node_lifecycle.end_stranded_jobs(state)
+    node_lifecycle.end_unservable_jobs(state)
 
 
-def _woke(_: State, __: events.Woke) -> None:
+def _do_nothing(_: State, __: events.Woke) -> None:
     """What is due is done before any event; there is nothing more to do."""
 
 
-def _deadline_dropped(state: State, event: events.DeadlineDropped) -> None:
+def _drop_deadline(state: State, event: events.DeadlineDropped) -> None:
     state.deadlines.clear(event.kind, event.name)
 
 
 HANDLERS: Mapping[type, Handler] = MappingProxyType(
     {
-        events.PolicyChanged: _policy,
-        events.PeriodBegan: _period,
-        events.IntensityChanged: _intensity,
-        events.ForecastIssued: _forecast,
-        events.LedgerCorrected: _corrected,
+        events.PolicyChanged: _apply_policy,
+        events.PeriodBegan: _begin_period,
+        events.IntensityChanged: _set_intensity,
+        events.ForecastIssued: carbon_shifting.handle_forecast,
+        events.LedgerCorrected: _correct_ledger,
         events.CatalogueChanged: model_lifecycle.handle_catalogue,
         events.LoadAsked: model_lifecycle.handle_load_asked,
         events.UnloadAsked: model_lifecycle.handle_unload_asked,
@@ -124,25 +120,25 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.NodesSeen: node_lifecycle.handle_seen,
         events.NodeLeft: node_lifecycle.handle_left,
         events.GatewayLost: node_lifecycle.handle_gateway_lost,
-        events.JobRequested: _requested,
+        events.JobRequested: _admit_job,
         events.JobCancelled: run_events.handle_cancelled,
-        events.Woke: _woke,
+        events.Woke: _do_nothing,
         events.RunAccepted: run_events.handle_accepted,
         events.RunDeclined: run_events.handle_declined,
         events.RunProgressed: run_events.handle_progressed,
         events.RunReported: run_events.handle_reported,
         events.RunExceeded: run_events.handle_exceeded,
         events.JobAbandoned: run_events.handle_abandoned,
-        events.LoadFailed: _load_failed,
+        events.LoadFailed: _fail_load,
         events.SenderQuarantined: fault_isolation.quarantine_sender,
         events.QuarantineCleared: fault_isolation.clear_sender,
-        events.DeadlineDropped: _deadline_dropped,
+        events.DeadlineDropped: _drop_deadline,
     }
 )
-ALONE = (events.SenderQuarantined, events.DeadlineDropped)
+ISOLATED_EVENTS = (events.SenderQuarantined, events.DeadlineDropped)
 
 
-def _job_due(state: State, name: str) -> None:
+def _expire_job(state: State, name: str) -> None:
     """A job's deadline has passed: its completion is of no use any more."""
     job, lease = state.jobs[name], state.leases.get(name)
     if lease is not None:
@@ -153,18 +149,18 @@ def _job_due(state: State, name: str) -> None:
         settlement.end_job(state, job, "fail", code="deadline_exceeded")
 
 
-DUE: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
+DEADLINE_HANDLERS: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
     {
         "gone": node_lifecycle.forget_node,
         "green": carbon_shifting.handle_due,
-        "job": _job_due,
+        "job": _expire_job,
         "lease": leases.expire_lease,
         "looks": retry_skipped_shapes,
-        "models": model_lifecycle.run_plan,
+        "models": model_lifecycle.mark_plan_due,
         "node": node_lifecycle.handle_silence,
         "pause": leases.end_pause,
         "recalls": recheck_blocked,
-        "rest": leases.end_rest,
+        "rest": leases.end_backoff,
         "surplus": node_lifecycle.handle_surplus_expired,
     }
 )
@@ -191,37 +187,37 @@ class Core:
         state.cause = event.id
         state.commands = []
         state.deadline, state.placing = None, ""
-        if isinstance(event, ALONE):
+        if isinstance(event, ISOLATED_EVENTS):
             HANDLERS[type(event)](state, event)
             return state.commands
         if isinstance(event, events.SchedulerStarted):
             node_lifecycle.handle_started(state, event)
-            self._do_due()
+            self._run_due_deadlines()
         else:
-            self._do_due()
+            self._run_due_deadlines()
             if not (state.quarantines and fault_isolation.is_ignored(state, event)):
                 HANDLERS[type(event)](state, event)
-        if state.demand.due and model_lifecycle.apply_plan(state):
-            node_lifecycle.end_stranded_jobs(state)
+        if state.demand.plan_due and model_lifecycle.apply_plan(state):
+            node_lifecycle.end_unservable_jobs(state)
         dispatch(state)
         settlement.forget_old_jobs(state)
         return state.commands
 
-    def _do_due(self) -> None:
+    def _run_due_deadlines(self) -> None:
         state = self._state
         while (due := state.deadlines.pop(state.now)) is not None:
             state.deadline = due
             kind, name = due
-            DUE[kind](state, name)
+            DEADLINE_HANDLERS[kind](state, name)
         state.deadline = None
 
     @property
-    def deadline_at_work(self) -> tuple[str, str] | None:
+    def active_deadline(self) -> tuple[str, str] | None:
         """The deadline (kind, name) on which the last event raised, if it did so on one."""
         return self._state.deadline
 
     @property
-    def job_at_work(self) -> str:
+    def active_job(self) -> str:
         """The waiting job on whose placement the last event raised, if it did so on one."""
         return "" if self._state.deadline else self._state.placing
 
@@ -261,23 +257,23 @@ class Core:
             None when the job or its explanation is unknown or forgotten.
         """
         state = self._state
-        found = state.job(job)
-        if found is None or found.state is not JobState.QUEUED:
-            return None if found is None else found.explanation
-        moment = max(at, state.now)
-        wanted = evaluation.make_request(state, found, moment)
-        return explain.waiting(state, found, evaluation.evaluate(state, found, wanted), wanted)
+        record = state.job(job)
+        if record is None or record.state is not JobState.QUEUED:
+            return None if record is None else record.explanation
+        request = evaluation.make_request(state, record, max(at, state.now))
+        result = evaluation.evaluate(state, record, request)
+        return explain.waiting(state, record, result, request)
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, over or not; None when it is unknown or forgotten."""
-        found = self._state.job(job)
-        return None if found is None else views.job_view(self._state, found)
+        record = self._state.job(job)
+        return None if record is None else views.job_view(self._state, record)
 
     def jobs(self, coop: str = "") -> list[views.JobView]:
         """Returns a co-op's jobs (all co-ops' without one): those not over, then the ended."""
         state = self._state
-        found = [*state.jobs.values(), *state.ended.values()]
-        return [views.job_view(state, job) for job in found if coop in ("", job.facts.coop)]
+        jobs = [*state.jobs.values(), *state.ended.values()]
+        return [views.job_view(state, job) for job in jobs if coop in ("", job.facts.coop)]
 
     def holds_run(self, node: str, job: str, epoch: int) -> bool:
         """Whether a node holds the run of this job and epoch."""
@@ -286,8 +282,8 @@ class Core:
 
     def peak_w(self, node: str) -> float:
         """Returns the most that a node's device draws, watts; 0 where nobody knows."""
-        found = self._state.fleet.nodes.get(node)
-        return 0.0 if found is None else found.peak_w
+        record = self._state.fleet.nodes.get(node)
+        return 0.0 if record is None else record.peak_w
 
     def nodes(self) -> list[views.NodeView]:
         """Returns the fleet view, by node."""
@@ -310,7 +306,7 @@ class Core:
         """Returns the models that known nodes could load and do not serve, by name."""
         return views.loadable(self._state)
 
-    def meanings(self) -> list[AliasMeaning]:
+    def alias_meanings(self) -> list[AliasMeaning]:
         """Returns what each size means now to whoever asks for nothing special."""
         return views.meanings(self._state)
 
@@ -318,18 +314,18 @@ class Core:
         """Returns what would be loaded and unloaded now, in order; nothing is done."""
         return model_planner.plan_models(self._state)
 
-    def orders(self) -> list[views.ModelLoadView]:
+    def model_loads(self) -> list[views.ModelLoadView]:
         """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
         return views.model_loads(self._state)
 
-    def placement(self, model: str, node: str) -> model_planner.PlanStep | str:
+    def preview_load(self, model: str, node: str) -> model_planner.PlanStep | str:
         """Returns what loading a model at the operator's word comes to, or a code of why not.
 
         Args:
             model: public name.
             node: where; "" for the best node.
         """
-        return model_lifecycle.placement(self._state, model, node)
+        return model_lifecycle.preview_load(self._state, model, node)
 
     def catalogue(self) -> Catalogue:
         """Returns the pool's catalogue of models."""
@@ -337,8 +333,8 @@ class Core:
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns how many jobs of each co-op wait; co-ops with none are left out."""
-        lines = self._state.queue.counters.coops
-        return {name: lines[name].queued for name in sorted(lines) if lines[name].queued}
+        counters = self._state.queue.counters.coops
+        return {name: counters[name].queued for name in sorted(counters) if counters[name].queued}
 
     def balances(self) -> dict[str, dict[str, int]]:
         """Returns each co-op's balance in each unit; they sum to zero."""

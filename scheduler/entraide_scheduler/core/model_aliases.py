@@ -35,24 +35,24 @@ class ModelAliases:
     def set_catalogue(self, catalogue: Catalogue) -> None:
         """Takes another catalogue."""
         self.catalogue = catalogue
-        self.entries = {entry.name: entry for entry in sorted(catalogue.models, key=_size)}
+        self.entries = {entry.name: entry for entry in sorted(catalogue.models, key=_size_key)}
 
     def resolve(self, fleet: Fleet, facts: RequestFacts, at: float) -> str:
         """Returns the model that a request means; "" when no model does what it asks."""
         asked = facts.model
         if asked not in ALIASES or asked in fleet.contexts or asked in self.entries:
             return asked
-        best, found = UNREACHABLE, ""
-        for name in self._fitting(fleet, asked):
-            eligible = fleet.eligible_nodes(shape_for(fleet, facts, name))
+        best_rank, best_model = UNREACHABLE, ""
+        for name in self._list_candidates(fleet, asked):
+            eligible = fleet.eligible_nodes(minimal_shape(fleet, facts, name))
             rank = reach_rank(eligible, name, coop=facts.coop, at=at)
-            if rank < best:
-                best, found = rank, name
-            if not best:
+            if rank < best_rank:
+                best_rank, best_model = rank, name
+            if not best_rank:
                 break
-        return found
+        return best_model
 
-    def _fitting(self, fleet: Fleet, alias: str) -> list[str]:
+    def _list_candidates(self, fleet: Fleet, alias: str) -> list[str]:
         """Returns the models that an alias may mean, the preferred ones first."""
         sizes = ALIASES[alias]
         known = [entry for entry in self.entries.values() if fleet.offers(entry.name)]
@@ -64,7 +64,7 @@ class ModelAliases:
         return [*(entry.name for entry in entries), *others]
 
 
-def _size(entry: ModelEntry) -> tuple[int, int, str]:
+def _size_key(entry: ModelEntry) -> tuple[int, int, str]:
     return entry.active_parameters or entry.parameters, entry.parameters, entry.name
 
 
@@ -75,25 +75,25 @@ class AliasMeaning(Struct, frozen=True):
     model: str
 
 
-def meanings(
-    menu: ModelAliases, fleet: Fleet, facts: RequestFacts, at: float
+def find_meanings(
+    aliases: ModelAliases, fleet: Fleet, facts: RequestFacts, at: float
 ) -> list[AliasMeaning]:
     """Returns what each alias means now; those that mean nothing are left out.
 
     Args:
-        menu: with the catalogue.
+        aliases: with the catalogue.
         fleet: the nodes.
         facts: a request; its model is not looked at.
         at: now, seconds since the epoch.
     """
-    found = [
-        AliasMeaning(alias, menu.resolve(fleet, structs.replace(facts, model=alias), at))
+    meanings = [
+        AliasMeaning(alias, aliases.resolve(fleet, structs.replace(facts, model=alias), at))
         for alias in ALIASES
     ]
-    return [one for one in found if one.model not in ("", one.alias)]
+    return [meaning for meaning in meanings if meaning.model not in ("", meaning.alias)]
 
 
-def shape_for(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
+def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
     """Returns the least that a request needs of a node which serves a model."""
     return Shape(
         model=model,
@@ -111,25 +111,25 @@ def reach_rank(eligible: EligibleNodes, model: str, *, coop: str, at: float) -> 
     for view in eligible.views:
         node = view.node
         if node.state in REACHABLE and not is_leaving(node, model):
-            if _takes(node, coop):
+            if _accepts_coop(node, coop):
                 return 0
             best = 2
     for node in eligible.could_load:
-        if node.state in REACHABLE and not is_exhausted(node, model, at):
+        if node.state in REACHABLE and not has_exhausted_loads(node, model, at):
             rest = node.rests.get(model)
-            if _takes(node, coop) and (rest is None or rest.until <= at):
+            if _accepts_coop(node, coop) and (rest is None or rest.until <= at):
                 return 1
             best = min(best, 3)
     return best
 
 
-def _takes(node: Node, coop: str) -> bool:
+def _accepts_coop(node: Node, coop: str) -> bool:
     """Tells whether a node takes a co-op's work now, as far as its owner's own rules go."""
     lends = node.card.coop == coop or node.lending is not Lending.OWN_ONLY
     return node.state is NodeState.LIVE and node.accepting and lends
 
 
-def is_exhausted(node: Node, model: str, at: float) -> bool:
+def has_exhausted_loads(node: Node, model: str, at: float) -> bool:
     """Tells whether a node failed to load a model so often that nobody waits for it now."""
     rest = node.rests.get(model)
     return rest is not None and rest.failures >= FAILURES_MAX and rest.until > at

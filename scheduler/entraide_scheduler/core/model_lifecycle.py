@@ -17,24 +17,26 @@ from entraide_scheduler.core.model_planner import (
     OPERATOR,
     TICK_S,
     PlanStep,
-    await_model,
     best_loader,
-    expects_missed_promise,
+    make_load_step,
     plan_models,
-    step_for,
+    request_plan,
     used_bytes,
+    will_miss_promise,
 )
 from entraide_scheduler.core.records import Job, LoadBackoff, ModelLoad, Node
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
-BEGIN_S = 30.0  # a node that was told to load a model shows it by then, or has failed
-LATE = 2.0  # times what it was expected to take, where its card does not say that it loads
-ROOM_MOST_S = 900.0  # until room is made: what is unloaded finishes its runs first
-LOAD_MOST_S = 21_600.0  # a node that says it loads a model has so long: weights may be large
-AGAIN_S = 30.0  # a node that still serves what it should unload is told again
+LOAD_START_TIMEOUT_S = 30.0  # a node that was told to load a model shows it by then, or has failed
+LOAD_TIMEOUT_FACTOR = (
+    2.0  # times what it was expected to take, where its card does not say that it loads
+)
+ROOM_TIMEOUT_S = 900.0  # until room is made: what is unloaded finishes its runs first
+LOAD_TIMEOUT_S = 21_600.0  # a node that says it loads a model has so long: weights may be large
+UNLOAD_REPEAT_S = 30.0  # a node that still serves what it should unload is told again
 # What a node says that has not tried: nobody knows yet whether it would fail.
-NOT_TRIED = ("load_not_now", "load_resting", "load_too_many")
+NOT_TRIED_CODES = ("load_not_now", "load_resting", "load_too_many")
 NOT_BEGUN = "not_begun"  # the node neither loaded the model nor said why
 UNLOADING = "unloading"
 LATE_LOAD = "late"  # why a model is the pool's that came after it was given up
@@ -46,35 +48,35 @@ LATE_LOAD = "late"  # why a model is the pool's that came after it was given up
 def handle_catalogue(state: State, event: CatalogueChanged) -> None:
     """The pool has another catalogue."""
     state.model_aliases.set_catalogue(event.catalogue)
-    resolve_aliases_again(state)
+    refresh_aliases(state)
 
 
-def run_plan(state: State, _: str) -> None:
+def mark_plan_due(state: State, _: str) -> None:
     """It is time to look at the plan again."""
-    state.demand.due = True
+    state.demand.plan_due = True
 
 
 def handle_node_change(state: State) -> None:
     """A node came, went, or changed what it takes."""
     if state.fleet.loadable_index.nodes:
-        state.demand.due = True
+        state.demand.plan_due = True
 
 
 def handle_hello(state: State, node: Node) -> None:
     """A node said hello: holds its card against its orders."""
     card, had = node.card, bool(node.orders)
-    for model, order in list(node.orders.items()):
+    for model, load in list(node.orders.items()):
         if model in node.replicas:
-            if order.state is ModelLoadState.LOADING:
-                order.step("serve", state.now)
+            if load.state is ModelLoadState.LOADING:
+                load.step("serve", state.now)
                 node.rests.pop(model, None)
-            elif order.state is ModelLoadState.UNLOADING:
-                _shut(state, node, model)
-        elif order.state in (ModelLoadState.LOADED, ModelLoadState.UNLOADING):
-            _over(node, order, "gone", state.now)
+            elif load.state is ModelLoadState.UNLOADING:
+                _pause_replica(state, node, model)
+        elif load.state in (ModelLoadState.LOADED, ModelLoadState.UNLOADING):
+            _end_load(node, load, "gone", state.now)
     for model, rest in list(node.rests.items()):
         if model in node.replicas and rest.code == NOT_BEGUN:
-            _adopt(state, node, model)
+            _adopt_late_load(state, node, model)
         if rest.until + HOUR_S < state.now or model not in node.loadable:
             del node.rests[model]
     if had or node.orders or card.loadable:
@@ -82,9 +84,9 @@ def handle_hello(state: State, node: Node) -> None:
     handle_node_change(state)
 
 
-def _adopt(state: State, node: Node, model: str) -> None:
+def _adopt_late_load(state: State, node: Node, model: str) -> None:
     """Takes a model for the pool's that came after it was given up."""
-    offer = next((one for one in node.card.loadable if one.model == model), None)
+    offer = next((offer for offer in node.card.loadable if offer.model == model), None)
     if offer is not None:
         now = state.now
         node.orders[model] = ModelLoad(
@@ -95,40 +97,40 @@ def _adopt(state: State, node: Node, model: str) -> None:
 def handle_restart(state: State) -> None:
     """The scheduler started: what nodes were told to do has its full time again."""
     for node in state.fleet.loadable_index.nodes.values():
-        for order in node.orders.values():
-            order.told_at = state.now
-            if order.state is ModelLoadState.MAKING_ROOM:
-                order.since = state.now
+        for load in node.orders.values():
+            load.told_at = state.now
+            if load.state is ModelLoadState.MAKING_ROOM:
+                load.since = state.now
 
 
 def handle_node_left(state: State, node: Node) -> None:
     """A node is about to leave: its orders are over."""
-    for order in list(node.orders.values()):
-        _over(node, order, "gone", state.now)
+    for load in list(node.orders.values()):
+        _end_load(node, load, "gone", state.now)
     handle_node_change(state)
 
 
 def handle_load_failed(state: State, event: LoadFailed) -> None:
     """A node could not load a model: it rests, and others are looked at."""
     node = state.fleet.nodes.get(event.node)
-    order = None if node is None else node.orders.get(event.model)
-    if node is None or order is None or order.state is not ModelLoadState.LOADING:
+    load = None if node is None else node.orders.get(event.model)
+    if node is None or load is None or load.state is not ModelLoadState.LOADING:
         state.drop("load_failed", node=event.node)
         return
-    _fail(state, node, order, event.code)
-    resolve_aliases_again(state)
+    _fail_load(state, node, load, event.code)
+    refresh_aliases(state)
 
 
 def handle_load_asked(state: State, event: LoadAsked) -> None:
     """The operator wants a model on a node; memory and offers are looked at, reasons are not."""
     node = state.fleet.nodes.get(event.node)
-    if node is None or why_not(node, event.model):
+    if node is None or find_load_obstacle(node, event.model):
         state.drop("load_asked", node=event.node)
     else:
-        _load(state, node, event.model, OPERATOR)
+        _begin_load(state, node, event.model, OPERATOR)
 
 
-def placement(state: State, model: str, name: str) -> PlanStep | str:
+def preview_load(state: State, model: str, name: str) -> PlanStep | str:
     """Returns what loading a model at the operator's word comes to, or a code of why not.
 
     Args:
@@ -136,17 +138,21 @@ def placement(state: State, model: str, name: str) -> PlanStep | str:
         model: public name.
         name: of the node; "" for the best one that could.
     """
-    could = state.fleet.loadable_index.by_model.get(model, {})
+    loaders = state.fleet.loadable_index.by_model.get(model, {})
     node = state.fleet.nodes.get(name)
     if not name:
-        node = best_loader(state, [one for one in could.values() if not why_not(one, model)], model)
+        node = best_loader(
+            state,
+            [other for other in loaders.values() if not find_load_obstacle(other, model)],
+            model,
+        )
     if node is None:
         return "unknown_node" if name else "no_node"
-    why = why_not(node, model)
-    return why or step_for(state, node, model, OPERATOR)
+    why = find_load_obstacle(node, model)
+    return why or make_load_step(state, node, model, OPERATOR)
 
 
-def why_not(node: Node, model: str) -> str:
+def find_load_obstacle(node: Node, model: str) -> str:
     """Returns why a node cannot load a model at the operator's word now, a code; "" if it can."""
     offer = node.loadable.get(model)
     if model in node.replicas:
@@ -156,8 +162,8 @@ def why_not(node: Node, model: str) -> str:
     if node.state is not NodeState.LIVE:
         return "node_not_live"
     if node.card.loading or any(
-        order.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING)
-        for order in node.orders.values()
+        load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING)
+        for load in node.orders.values()
     ):
         return "node_loading"
     room_bytes = node.card.models_bytes - used_bytes(node)
@@ -167,17 +173,17 @@ def why_not(node: Node, model: str) -> str:
 def handle_unload_asked(state: State, event: UnloadAsked) -> None:
     """The operator wants a model gone that was loaded at the pool's word."""
     node = state.fleet.nodes.get(event.node)
-    order = None if node is None else node.orders.get(event.model)
-    if node is None or order is None or order.state is not ModelLoadState.LOADED:
+    load = None if node is None else node.orders.get(event.model)
+    if node is None or load is None or load.state is not ModelLoadState.LOADED:
         state.drop("unload_asked", node=event.node)
         return
-    _unload(state, node, order)
+    _begin_unload(state, node, load)
 
 
 def record_request(state: State, job: Job) -> None:
     """A job was admitted: counts it, and sees to it that the plan is looked at if it may help."""
-    shelf = state.fleet.loadable_index
-    if not shelf.nodes:
+    index = state.fleet.loadable_index
+    if not index.nodes:
         return
     facts, demand = job.facts, state.demand
     tokens = state.length_predictor.output_tokens(
@@ -185,7 +191,7 @@ def record_request(state: State, job: Job) -> None:
     )
     half_life_s = state.policy.models.half_life_s
     demand.record_request(facts.model, tokens * max(1, facts.choices), state.now, half_life_s)
-    await_model(state, job)
+    request_plan(state, job)
 
 
 # What is done.
@@ -194,90 +200,90 @@ def record_request(state: State, job: Job) -> None:
 def apply_plan(state: State) -> bool:
     """Looks at the plan and carries it out; returns whether a load has failed for good."""
     demand = state.demand
-    demand.due = False
-    some_failed = _give_up(state)
+    demand.plan_due = False
+    some_failed = _expire_loads(state)
     if some_failed:
-        resolve_aliases_again(state)
-    _watch_promises(state)
+        refresh_aliases(state)
+    _record_missed_promises(state)
     for node in list(state.fleet.loadable_index.sorted_nodes()):
-        _go_on(state, node)
+        _start_ready_loads(state, node)
     for step in plan_models(state):
-        _take(state, step)
-    demand.due = False
+        _apply_step(state, step)
+    demand.plan_due = False
     fleet = state.fleet
     demand.considered = {
         shape: None
         for shape in state.queue.shapes
         if shape.model in fleet.loadable_index.by_model and not fleet.eligible_nodes(shape).views
     }
-    _wake(state)
+    _schedule_plan(state)
     return some_failed
 
 
-def _watch_promises(state: State) -> None:
+def _record_missed_promises(state: State) -> None:
     """Notes the models whose waiting jobs are expected to miss their promise."""
     rows: dict[str, list[tuple[Job, int]]] = {}
     for job, count in state.queue.heads():
         if job.facts.model in state.fleet.loadable_index.by_model:
             rows.setdefault(job.facts.model, []).append((job, count))
     for model, waiting in rows.items():
-        if model in state.fleet.replica_index.by_model and expects_missed_promise(
-            state, model, waiting
-        ):
+        if model in state.fleet.replica_index.by_model and will_miss_promise(state, model, waiting):
             first = min(waiting, key=lambda row: row[0].serial)[0]
             state.demand.record_missed(first.shape, state.now)
 
 
-def _give_up(state: State) -> bool:
+def _expire_loads(state: State) -> bool:
     """Fails the orders that nothing came of in time; tells again what was not heard."""
     now, some = state.now, False
     for node in list(state.fleet.loadable_index.sorted_nodes()):
-        for order in list(node.orders.values()):
-            if order.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
-                if now >= _late_at(node, order):
-                    _fail(state, node, order, NOT_BEGUN)
+        for load in list(node.orders.values()):
+            if load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
+                if now >= _load_timeout_at(node, load):
+                    _fail_load(state, node, load, NOT_BEGUN)
                     some = True
-            elif order.state is ModelLoadState.UNLOADING and now >= order.told_at + AGAIN_S:
-                order.told_at = now
-                state.emit(UnloadModel(state.cause, node.card.node, order.model))
+            elif load.state is ModelLoadState.UNLOADING and now >= load.told_at + UNLOAD_REPEAT_S:
+                load.told_at = now
+                state.emit(UnloadModel(state.cause, node.card.node, load.model))
     return some
 
 
-def _late_at(node: Node, order: ModelLoad) -> float:
+def _load_timeout_at(node: Node, load: ModelLoad) -> float:
     """Returns when an order that has not come to anything has failed."""
-    if order.state is ModelLoadState.MAKING_ROOM:
-        return order.since + ROOM_MOST_S
-    if order.model in node.card.loading:
-        return order.told_at + LOAD_MOST_S
-    return order.told_at + max(BEGIN_S, LATE * (order.ready_at - order.told_at))
+    if load.state is ModelLoadState.MAKING_ROOM:
+        return load.since + ROOM_TIMEOUT_S
+    if load.model in node.card.loading:
+        return load.told_at + LOAD_TIMEOUT_S
+    return load.told_at + max(
+        LOAD_START_TIMEOUT_S, LOAD_TIMEOUT_FACTOR * (load.ready_at - load.told_at)
+    )
 
 
-def _go_on(state: State, node: Node) -> None:
+def _start_ready_loads(state: State, node: Node) -> None:
     """Tells a node to load what room was made for; or nothing, if nobody waits for it any more."""
-    for order in list(node.orders.values()):
-        if order.state is not ModelLoadState.MAKING_ROOM or node.state is not NodeState.LIVE:
+    for load in list(node.orders.values()):
+        if load.state is not ModelLoadState.MAKING_ROOM or node.state is not NodeState.LIVE:
             continue
-        waited = any(job.facts.model == order.model for job, _ in state.queue.heads())
-        if order.reason != OPERATOR and not waited:
-            _over(node, order, "gone", state.now)
+        waited = any(job.facts.model == load.model for job, _ in state.queue.heads())
+        if load.reason != OPERATOR and not waited:
+            _end_load(node, load, "gone", state.now)
             state.fleet.update_model_loads(node)
         elif used_bytes(node) <= node.card.models_bytes:
-            takes_s = order.ready_at - order.since
-            order.step("ask", state.now)
-            order.told_at, order.ready_at = state.now, state.now + takes_s
+            takes_s = load.ready_at - load.since
+            load.step("ask", state.now)
+            load.told_at, load.ready_at = state.now, state.now + takes_s
             state.fleet.update_model_loads(node)
-            state.emit(LoadModel(state.cause, node.card.node, order.model))
+            state.emit(LoadModel(state.cause, node.card.node, load.model))
 
 
-def _take(state: State, step: PlanStep) -> None:
+def _apply_step(state: State, step: PlanStep) -> None:
     node = state.fleet.nodes[step.node]
     if step.load:
-        _load(state, node, step.model, step.reason)
+        _begin_load(state, node, step.model, step.reason)
     else:
-        _unload(state, node, node.orders[step.model])
+        _begin_unload(state, node, node.orders[step.model])
 
 
-def _load(state: State, node: Node, model: str, reason: str) -> None:
+def _begin_load(state: State, node: Node, model: str, reason: str) -> None:
     now, offer = state.now, node.loadable[model]
     fits = used_bytes(node) + offer.memory_bytes <= node.card.models_bytes
     first = ModelLoadState.LOADING if fits else ModelLoadState.MAKING_ROOM
@@ -285,22 +291,22 @@ def _load(state: State, node: Node, model: str, reason: str) -> None:
     node.orders[model] = ModelLoad(model, first, now, ready_at, offer.memory_bytes, reason, now)
     node.asked_loads = (*[at for at in node.asked_loads if at > now - HOUR_S], now)
     state.fleet.update_model_loads(node)
-    state.demand.record_help(model)
+    state.demand.clear_missed(model)
     state.deadlines.set("models", "", now + TICK_S)
     if fits:
         state.emit(LoadModel(state.cause, node.card.node, model))
 
 
-def _unload(state: State, node: Node, order: ModelLoad) -> None:
-    order.step("unload", state.now)
-    order.told_at = state.now
-    _shut(state, node, order.model)
+def _begin_unload(state: State, node: Node, load: ModelLoad) -> None:
+    load.step("unload", state.now)
+    load.told_at = state.now
+    _pause_replica(state, node, load.model)
     state.fleet.update_model_loads(node)
     state.deadlines.set("models", "", state.now + TICK_S)
-    state.emit(UnloadModel(state.cause, node.card.node, order.model))
+    state.emit(UnloadModel(state.cause, node.card.node, load.model))
 
 
-def _shut(state: State, node: Node, model: str) -> None:
+def _pause_replica(state: State, node: Node, model: str) -> None:
     """Gives a replica that is to go no new work."""
     load = node.loads.get(model)
     if load is not None:
@@ -308,34 +314,34 @@ def _shut(state: State, node: Node, model: str) -> None:
         state.fleet.replica_index.update_node(node, state.now)
 
 
-def _fail(state: State, node: Node, order: ModelLoad, code: str) -> None:
-    terms, before = state.policy.models, node.rests.get(order.model)
+def _fail_load(state: State, node: Node, load: ModelLoad, code: str) -> None:
+    terms, before = state.policy.models, node.rests.get(load.model)
     failures = 1 if before is None else before.failures + 1
-    if before is not None and code in NOT_TRIED:
+    if before is not None and code in NOT_TRIED_CODES:
         failures, code = before.failures, before.code
     rest_s = terms.retry_s
     for _ in range(1, failures):
         rest_s = min(rest_s * 2.0, terms.retry_most_s)
         if rest_s >= terms.retry_most_s:
             break
-    node.rests[order.model] = LoadBackoff(failures, state.now + rest_s, code)
-    _over(node, order, "fail", state.now)
+    node.rests[load.model] = LoadBackoff(failures, state.now + rest_s, code)
+    _end_load(node, load, "fail", state.now)
     state.fleet.update_model_loads(node)
-    state.demand.due = True
+    state.demand.plan_due = True
 
 
-def _over(node: Node, order: ModelLoad, trigger: str, at: float) -> None:
-    order.step(trigger, at)
-    del node.orders[order.model]
+def _end_load(node: Node, load: ModelLoad, trigger: str, at: float) -> None:
+    load.step(trigger, at)
+    del node.orders[load.model]
 
 
-def _wake(state: State) -> None:
+def _schedule_plan(state: State) -> None:
     """Sets when the plan is looked at next: soon while there is something to wait for."""
     waited = {job.facts.model: None for job, _ in state.queue.heads()}
     waits = any(model in state.fleet.loadable_index.by_model for model in waited)
     nodes = state.fleet.loadable_index.nodes.values()
     pending = any(
-        order.state is not ModelLoadState.LOADED for node in nodes for order in node.orders.values()
+        load.state is not ModelLoadState.LOADED for node in nodes for load in node.orders.values()
     )
     if not waits and not pending:
         state.deadlines.clear("models", "")
@@ -351,18 +357,18 @@ def _wake(state: State) -> None:
 # Requests that named a size.
 
 
-def resolve_aliases_again(state: State) -> None:
+def refresh_aliases(state: State) -> None:
     """Gives jobs that wait, and named a size, the model that this means now."""
-    state.demand.due = state.demand.due or bool(state.fleet.loadable_index.nodes)
+    state.demand.plan_due = state.demand.plan_due or bool(state.fleet.loadable_index.nodes)
     for job in state.queue.jobs():
         if job.alias:
             asked_for = structs.replace(job.facts, model=job.alias)
             model = state.model_aliases.resolve(state.fleet, asked_for, state.now)
             if model not in ("", job.facts.model):
-                _change(state, job, model)
+                _change_model(state, job, model)
 
 
-def _change(state: State, job: Job, model: str) -> None:
+def _change_model(state: State, job: Job, model: str) -> None:
     carbon_shifting.remove_waiting(state, job)
     state.queue.remove(job)
     job.facts = structs.replace(job.facts, model=model)

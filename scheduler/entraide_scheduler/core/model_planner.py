@@ -16,13 +16,13 @@ from msgspec import Struct
 from entraide.types import Lending, NodeState
 from entraide_scheduler.core.fleet import EligibleNodes
 from entraide_scheduler.core.loadable_index import is_leaving, is_loading
-from entraide_scheduler.core.model_aliases import REACHABLE, is_exhausted
+from entraide_scheduler.core.model_aliases import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.records import Job, ModelLoad, Node, Shape
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
-SHAPES_MOST = 64  # looked at in one plan, those whose jobs wait longest
+SHAPES_MAX = 64  # looked at in one plan, those whose jobs wait longest
 HOUR_S = 3_600.0
 TICK_S = 5.0  # between two looks at the plan while jobs wait that it may help
 WAITING, PROMISE, OPERATOR = "waiting", "promise", "operator"  # why a model is loaded
@@ -68,11 +68,11 @@ class EvictionCandidate(Struct, frozen=True):
     in_use: bool
     tokens_per_s: float
     since: float
-    order: ModelLoad
+    load: ModelLoad
 
     def key(self) -> tuple[bool, float, float, str]:
         """Sort key."""
-        return self.in_use, self.tokens_per_s, self.since, self.order.model
+        return self.in_use, self.tokens_per_s, self.since, self.load.model
 
 
 def is_served(eligible: EligibleNodes, model: str) -> bool:
@@ -82,21 +82,21 @@ def is_served(eligible: EligibleNodes, model: str) -> bool:
     )
 
 
-def may_be_loaded(state: State, shape: Shape) -> bool:
+def can_be_loaded(state: State, shape: Shape) -> bool:
     """Tells whether a node that is there could load what a shape needs, and is worth the wait."""
-    comers = state.fleet.eligible_nodes(shape).could_load
+    loaders = state.fleet.eligible_nodes(shape).could_load
     return any(
-        node.state in REACHABLE and not is_exhausted(node, shape.model, state.now)
-        for node in comers
+        node.state in REACHABLE and not has_exhausted_loads(node, shape.model, state.now)
+        for node in loaders
     )
 
 
-def await_model(state: State, job: Job) -> None:
+def request_plan(state: State, job: Job) -> None:
     """Sees to it that the plan is looked at while a job waits: at once where nothing serves it."""
     if job.facts.model not in state.fleet.loadable_index.by_model:
         return
     if job.shape not in state.demand.considered and not state.fleet.eligible_nodes(job.shape).views:
-        state.demand.due = True
+        state.demand.plan_due = True
     elif not state.deadlines.is_set("models", ""):
         state.deadlines.set("models", "", state.now + TICK_S)
 
@@ -104,9 +104,9 @@ def await_model(state: State, job: Job) -> None:
 def used_bytes(node: Node, *, leaving: bool = True) -> int:
     """Returns the memory that the pool's models take on a node, those that leave too or not."""
     return sum(
-        order.memory_bytes
-        for order in node.orders.values()
-        if leaving or order.state is not ModelLoadState.UNLOADING
+        load.memory_bytes
+        for load in node.orders.values()
+        if leaving or load.state is not ModelLoadState.UNLOADING
     )
 
 
@@ -114,26 +114,28 @@ def plan_models(state: State) -> list[PlanStep]:
     """Returns what should be done now, in order; unloads stand before the load they are for."""
     steps: list[PlanStep] = []
     waited = {job.facts.model: None for job, _ in state.queue.heads()}
-    told: dict[str, None] = {}  # nodes that this plan gives something to do
-    coming: list[tuple[Node, str]] = []
+    assigned: dict[str, None] = {}  # nodes that this plan gives something to do
+    pending: list[tuple[Node, str]] = []
     for need in find_needs(state):
         shape = need.shape
-        comers = state.fleet.eligible_nodes(shape).could_load
-        if _comes(state, need, comers, coming):
+        loaders = state.fleet.eligible_nodes(shape).could_load
+        if _is_help_pending(state, need, loaders, pending):
             continue
         free = [
             node
-            for node in comers
-            if node.card.node not in told and _is_free(state, node) and _lends(state, node, shape)
+            for node in loaders
+            if node.card.node not in assigned
+            and _may_start_load(state, node)
+            and _lends_slot(state, node, shape)
         ]
-        found = _best(state, need, free, waited)
-        if found is None:
+        choice = _pick_loader(state, need, free, waited)
+        if choice is None:
             continue
-        node, victims = found
-        told[node.card.node] = None
-        coming.append((node, shape.model))
-        steps += [_unload(state, node, victim, shape.model) for victim in victims]
-        steps.append(_load(state, node, need))
+        node, evictions = choice
+        assigned[node.card.node] = None
+        pending.append((node, shape.model))
+        steps += [_make_unload_step(state, node, candidate, shape.model) for candidate in evictions]
+        steps.append(_make_need_step(state, node, need))
     return steps
 
 
@@ -149,7 +151,7 @@ def find_needs(state: State) -> list[ModelNeed]:
                 need = waiting[shape] = ModelNeed(shape, WAITING, serial=job.serial)
             need.jobs += count
             need.serial = min(need.serial, job.serial)
-    oldest = sorted(waiting.values(), key=lambda need: need.serial)[:SHAPES_MOST]
+    oldest = sorted(waiting.values(), key=lambda need: need.serial)[:SHAPES_MAX]
     starved = [
         need for need in oldest if not is_served(fleet.eligible_nodes(need.shape), need.shape.model)
     ]
@@ -159,33 +161,33 @@ def find_needs(state: State) -> list[ModelNeed]:
         jobs[need.shape.model] = jobs.get(need.shape.model, 0) + need.jobs
     patience_s = state.policy.models.scale_after_s
     late = [
-        ModelNeed(wanted.shape, PROMISE, jobs.get(model, 0))
-        for model, wanted in state.demand.of.items()
-        if wanted.shape is not None and state.demand.missing_s(model, state.now) >= patience_s
+        ModelNeed(demand.shape, PROMISE, jobs.get(model, 0))
+        for model, demand in state.demand.by_model.items()
+        if demand.shape is not None and state.demand.missed_for_s(model, state.now) >= patience_s
         if model in fleet.loadable_index.by_model
     ]
     return starved + late
 
 
-def _comes(
-    state: State, need: ModelNeed, comers: list[Node], coming: list[tuple[Node, str]]
+def _is_help_pending(
+    state: State, need: ModelNeed, loaders: list[Node], pending: list[tuple[Node, str]]
 ) -> bool:
     """Tells whether help for a need is on its way already."""
     model = need.shape.model
     if need.reason == PROMISE:
-        there = (
+        reachable = (
             node for node in state.fleet.loadable_index.nodes.values() if node.state in REACHABLE
         )
-        return any(is_loading(node, model) for node in there) or any(
-            name == model for _, name in coming
+        return any(is_loading(node, model) for node in reachable) or any(
+            name == model for _, name in pending
         )
-    planned = [node for node, name in coming if name == model]
+    planned = [node for node, name in pending if name == model]
     return any(
-        node in planned or (node.state in REACHABLE and is_loading(node, model)) for node in comers
+        node in planned or (node.state in REACHABLE and is_loading(node, model)) for node in loaders
     )
 
 
-def _is_free(state: State, node: Node) -> bool:
+def _may_start_load(state: State, node: Node) -> bool:
     """Tells whether a node may be told to load something now: one thing at a time."""
     if node.state is not NodeState.LIVE or not node.accepting or node.card.loading:
         return False
@@ -195,7 +197,7 @@ def _is_free(state: State, node: Node) -> bool:
     return len(recent) < state.policy.models.loads_per_hour
 
 
-def _lends(state: State, node: Node, shape: Shape) -> bool:
+def _lends_slot(state: State, node: Node, shape: Shape) -> bool:
     """Tells whether a node would give a shape a slot now: its own co-op's, or one it lends."""
     if node.card.coop == shape.coop:
         return True
@@ -205,27 +207,29 @@ def _lends(state: State, node: Node, shape: Shape) -> bool:
     return terms is None or int(terms.lend.part * node.loadable[shape.model].slots) >= 1
 
 
-def _best(
+def _pick_loader(
     state: State, need: ModelNeed, free: list[Node], waited: dict[str, None]
 ) -> tuple[Node, list[EvictionCandidate]] | None:
     """Returns the node to load on, and what makes room there; None when none can now."""
     model, in_use = need.shape.model, need.reason == WAITING
     best: tuple[bool, bool, float, float, str] | None = None
-    found: tuple[Node, list[EvictionCandidate]] | None = None
+    choice: tuple[Node, list[EvictionCandidate]] | None = None
     for node in free:
         rest, offer = node.rests.get(model), node.loadable[model]
         if rest is not None and rest.until > state.now:
             continue
-        victims = eviction_candidates(state, node, offer.memory_bytes, waited=waited, in_use=in_use)
-        if victims is None:
+        evictions = eviction_candidates(
+            state, node, offer.memory_bytes, waited=waited, in_use=in_use
+        )
+        if evictions is None:
             continue
-        key = (any(victim.in_use for victim in victims), *_preference(state, node, model))
+        key = (any(candidate.in_use for candidate in evictions), *_loader_key(state, node, model))
         if best is None or key < best:
-            best, found = key, (node, victims)
-    return found
+            best, choice = key, (node, evictions)
+    return choice
 
 
-def _preference(state: State, node: Node, model: str) -> tuple[bool, float, float, str]:
+def _loader_key(state: State, node: Node, model: str) -> tuple[bool, float, float, str]:
     """Sort key of nodes that could load a model: weights there, grams, time, name."""
     offer, g_per_kwh = node.loadable[model], state.fleet.replica_index.g_per_kwh(node, state.now)
     return offer.fetch_bytes > 0, g_per_kwh, offer.load_s, node.card.node
@@ -233,7 +237,7 @@ def _preference(state: State, node: Node, model: str) -> tuple[bool, float, floa
 
 def best_loader(state: State, nodes: list[Node], model: str) -> Node | None:
     """Returns the node on which a model is loaded best, of some that could; None of none."""
-    return min(nodes, key=lambda node: _preference(state, node, model), default=None)
+    return min(nodes, key=lambda node: _loader_key(state, node, model), default=None)
 
 
 def eviction_candidates(
@@ -251,29 +255,33 @@ def eviction_candidates(
     short_bytes = used_bytes(node, leaving=False) + memory_bytes - node.card.models_bytes
     if short_bytes <= 0:
         return []
-    could = [victim for order in node.orders.values() if (victim := _victim(state, node, order))]
-    victims: list[EvictionCandidate] = []
-    for victim in sorted(could, key=EvictionCandidate.key):
-        if short_bytes <= 0 or (victim.in_use and not in_use):
+    candidates = [
+        candidate
+        for load in node.orders.values()
+        if (candidate := _eviction_candidate(state, node, load))
+    ]
+    evictions: list[EvictionCandidate] = []
+    for candidate in sorted(candidates, key=EvictionCandidate.key):
+        if short_bytes <= 0 or (candidate.in_use and not in_use):
             break
-        model = victim.order.model
+        model = candidate.load.model
         if model in waited and not _served_elsewhere(state, node, model):
             continue
-        victims.append(victim)
-        short_bytes -= victim.order.memory_bytes
-    return victims if short_bytes <= 0 else None
+        evictions.append(candidate)
+        short_bytes -= candidate.load.memory_bytes
+    return evictions if short_bytes <= 0 else None
 
 
-def _victim(state: State, node: Node, order: ModelLoad) -> EvictionCandidate | None:
+def _eviction_candidate(state: State, node: Node, load: ModelLoad) -> EvictionCandidate | None:
     """Returns a model as one that may go; None while it must stay."""
     terms, now = state.policy.models, state.now
-    if order.state is not ModelLoadState.LOADED or now - order.since < terms.residence_s:
+    if load.state is not ModelLoadState.LOADED or now - load.since < terms.residence_s:
         return None
-    load = node.loads.get(order.model)
-    busy = load is not None and load.leases > 0
-    rests_s = now - max(order.since, state.demand.asked_at(order.model))
-    rate = state.demand.tokens_per_s(order.model, now, terms.half_life_s)
-    return EvictionCandidate(busy or rests_s < terms.unload_idle_s, rate, order.since, order)
+    replica_load = node.loads.get(load.model)
+    busy = replica_load is not None and replica_load.leases > 0
+    rests_s = now - max(load.since, state.demand.last_request_at(load.model))
+    rate = state.demand.tokens_per_s(load.model, now, terms.half_life_s)
+    return EvictionCandidate(busy or rests_s < terms.unload_idle_s, rate, load.since, load)
 
 
 def _served_elsewhere(state: State, node: Node, model: str) -> bool:
@@ -286,15 +294,15 @@ def _served_elsewhere(state: State, node: Node, model: str) -> bool:
     )
 
 
-def _load(state: State, node: Node, need: ModelNeed) -> PlanStep:
-    step = step_for(state, node, need.shape.model, need.reason)
+def _make_need_step(state: State, node: Node, need: ModelNeed) -> PlanStep:
+    step = make_load_step(state, node, need.shape.model, need.reason)
     step.values["jobs"] = need.jobs
     if need.reason == PROMISE:
-        step.values["missing_s"] = state.demand.missing_s(need.shape.model, state.now)
+        step.values["missing_s"] = state.demand.missed_for_s(need.shape.model, state.now)
     return step
 
 
-def step_for(state: State, node: Node, model: str, reason: str) -> PlanStep:
+def make_load_step(state: State, node: Node, model: str, reason: str) -> PlanStep:
     """Returns the step that loads a model on a node that could, with what it takes."""
     offer = node.loadable[model]
     values: Values = {
@@ -306,18 +314,20 @@ def step_for(state: State, node: Node, model: str, reason: str) -> PlanStep:
     return PlanStep(True, node.card.node, model, reason, values)
 
 
-def _unload(state: State, node: Node, victim: EvictionCandidate, wanted: str) -> PlanStep:
-    order = victim.order
+def _make_unload_step(
+    state: State, node: Node, candidate: EvictionCandidate, for_model: str
+) -> PlanStep:
+    load = candidate.load
     values: Values = {
-        "for_model": wanted,
-        "idle_s": state.now - max(order.since, state.demand.asked_at(order.model)),
-        "loaded_s": state.now - order.since,
-        "memory_bytes": order.memory_bytes,
+        "for_model": for_model,
+        "idle_s": state.now - max(load.since, state.demand.last_request_at(load.model)),
+        "loaded_s": state.now - load.since,
+        "memory_bytes": load.memory_bytes,
     }
-    return PlanStep(False, node.card.node, order.model, YIELDS if victim.in_use else IDLE, values)
+    return PlanStep(False, node.card.node, load.model, YIELDS if candidate.in_use else IDLE, values)
 
 
-def expects_missed_promise(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
+def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
     """Tells whether jobs that wait for a served model are expected to miss their promise.
 
     What is expected to be written for all of them, over what the replicas write in a second, is

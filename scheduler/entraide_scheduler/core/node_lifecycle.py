@@ -35,7 +35,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     if not is_sound_card(card):
         state.drop("unsound_card", node=card.node)
         return
-    contexts = _contexts(state)
+    inputs_before = _shape_inputs(state)
     turned, changed = state.fleet.add_or_update(
         card,
         accepting=event.accepting,
@@ -52,22 +52,22 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     node.peak_w = event.peak_w
     model_lifecycle.handle_hello(state, node)
     state.deadlines.clear("gone", card.node)
-    _watch(state, node)
+    _schedule_silence_check(state, node)
     if turned:
-        _turned(state, node)
-    _shine(state, node)
+        _announce_state_change(state, node)
+    _schedule_surplus_expiry(state, node)
     if changed:
-        model_lifecycle.resolve_aliases_again(state)
-    if _contexts(state) != contexts:
+        model_lifecycle.refresh_aliases(state)
+    if _shape_inputs(state) != inputs_before:
         admission.reshape_jobs(state)
     if restarted and was_known:
-        leases.lose_leases(state, node, but=event.held)
+        leases.end_node_leases(state, node, but=event.held)
     if changed:
-        end_stranded_jobs(state)
+        end_unservable_jobs(state)
     leases.retry_node(state, node)
 
 
-def _contexts(state: State) -> tuple[object, ...]:
+def _shape_inputs(state: State) -> tuple[object, ...]:
     """Returns what jobs' shapes rest on: contexts offered or to be had, who keeps a part."""
     fleet = state.fleet
     return (
@@ -77,7 +77,7 @@ def _contexts(state: State) -> tuple[object, ...]:
     )
 
 
-def _shine(state: State, node: Node) -> None:
+def _schedule_surplus_expiry(state: State, node: Node) -> None:
     """Sets when a node's surplus stops counting, for its quote to be made anew."""
     until = state.fleet.replica_index.valid_until(node)
     if until is None or until <= state.now:
@@ -86,12 +86,12 @@ def _shine(state: State, node: Node) -> None:
         state.deadlines.set("surplus", node.card.node, until)
 
 
-def reschedule_surpluses(state: State) -> None:
+def reschedule_surplus_expiries(state: State) -> None:
     """Sets again when surpluses stop counting, after the policy's terms for evidence changed."""
     for name in sorted(state.fleet.nodes):
         node = state.fleet.nodes[name]
         if node.state is not NodeState.LEFT:
-            _shine(state, node)
+            _schedule_surplus_expiry(state, node)
 
 
 def handle_surplus_expired(state: State, name: str) -> None:
@@ -104,9 +104,9 @@ def handle_surplus_expired(state: State, name: str) -> None:
 
 def handle_changed(state: State, event: NodeChanged) -> None:
     """A heartbeat that changed something."""
-    node = _known(state, event.node)
+    node = _find_known_node(state, event.node)
     if node is not None:
-        _hear(state, node)
+        _record_heartbeat(state, node)
         was_accepting, was_lending = node.accepting, node.lending
         state.fleet.update_node(
             node,
@@ -116,7 +116,7 @@ def handle_changed(state: State, event: NodeChanged) -> None:
             at=state.now,
             lending=event.lending,
         )
-        _shine(state, node)
+        _schedule_surplus_expiry(state, node)
         if was_lending is not node.lending:
             admission.reshape_jobs(state)
         if (was_accepting, was_lending) != (node.accepting, node.lending):
@@ -129,17 +129,17 @@ def handle_seen(state: State, event: NodesSeen) -> None:
     nodes, now = state.fleet.nodes, state.now
     silent_at = now + state.policy.timing.suspect_after_s
     for name in event.nodes:
-        found = nodes.get(name)
-        if found is not None and found.state is NodeState.LIVE and not found.quarantine:
-            found.last_seen = now
+        known = nodes.get(name)
+        if known is not None and known.state is NodeState.LIVE and not known.quarantine:
+            known.last_seen = now
             state.deadlines.set("node", name, silent_at)
             continue
-        node = _known(state, name)
-        if node is not None and _hear(state, node):
+        node = _find_known_node(state, name)
+        if node is not None and _record_heartbeat(state, node):
             leases.retry_node(state, node)
 
 
-def _known(state: State, name: str) -> Node | None:
+def _find_known_node(state: State, name: str) -> Node | None:
     node = state.fleet.nodes.get(name)
     if node is None or node.state is NodeState.LEFT:
         state.drop("unknown_node", node=name)
@@ -150,16 +150,16 @@ def _known(state: State, name: str) -> Node | None:
     return node
 
 
-def _hear(state: State, node: Node) -> bool:
+def _record_heartbeat(state: State, node: Node) -> bool:
     node.last_seen = state.now
     turned = node.step("heard")
-    _watch(state, node)
+    _schedule_silence_check(state, node)
     if turned:
-        _turned(state, node)
+        _announce_state_change(state, node)
     return turned
 
 
-def _watch(state: State, node: Node) -> None:
+def _schedule_silence_check(state: State, node: Node) -> None:
     """Sets when a node's silence counts next, after what it is now."""
     timing = state.policy.timing
     after_s = {NodeState.LIVE: timing.suspect_after_s, NodeState.SUSPECT: timing.lost_after_s}
@@ -169,7 +169,7 @@ def _watch(state: State, node: Node) -> None:
         state.deadlines.clear("node", node.card.node)
 
 
-def _turned(state: State, node: Node) -> None:
+def _announce_state_change(state: State, node: Node) -> None:
     """Tells that a node's state changed; what it asks for one more job changes with it."""
     if node.state is not NodeState.LEFT:
         state.fleet.replica_index.update_node(node, state.now)
@@ -181,37 +181,37 @@ def handle_silence(state: State, name: str) -> None:
     """A node was silent for as long as its state allows."""
     node = state.fleet.nodes[name]
     node.step("silent")
-    _watch(state, node)
-    _turned(state, node)
+    _schedule_silence_check(state, node)
+    _announce_state_change(state, node)
     if node.state is NodeState.LOST:
-        leases.lose_leases(state, node)
-        model_lifecycle.resolve_aliases_again(state)
-        end_stranded_jobs(state)
+        leases.end_node_leases(state, node)
+        model_lifecycle.refresh_aliases(state)
+        end_unservable_jobs(state)
 
 
 def handle_left(state: State, event: NodeLeft) -> None:
     """A node said goodbye or was revoked."""
-    node = _known(state, event.node)
+    node = _find_known_node(state, event.node)
     if node is not None:
         remove_node(state, node, event.reason)
 
 
 def remove_node(state: State, node: Node, reason: str) -> None:
     """Takes a node out of service and ends its leases; it is forgotten after a while."""
-    contexts, name = _contexts(state), node.card.node
+    inputs_before, name = _shape_inputs(state), node.card.node
     model_lifecycle.handle_node_left(state, node)
     state.fleet.remove_node(node, state.now)
     node.accepting, node.reason = False, reason
-    _watch(state, node)
+    _schedule_silence_check(state, node)
     state.deadlines.clear("surplus", name)
     state.deadlines.set("gone", name, state.now + state.policy.timing.job_kept_s)
     state.prefix_cache.forget_node(name)
-    _turned(state, node)
-    leases.lose_leases(state, node)
-    model_lifecycle.resolve_aliases_again(state)
-    if _contexts(state) != contexts:
+    _announce_state_change(state, node)
+    leases.end_node_leases(state, node)
+    model_lifecycle.refresh_aliases(state)
+    if _shape_inputs(state) != inputs_before:
         admission.reshape_jobs(state)
-    end_stranded_jobs(state)
+    end_unservable_jobs(state)
 
 
 def forget_node(state: State, name: str) -> None:
@@ -221,12 +221,12 @@ def forget_node(state: State, name: str) -> None:
     state.fleet.forget_node(name)
 
 
-def end_stranded_jobs(state: State) -> None:
+def end_unservable_jobs(state: State) -> None:
     """Ends the waiting live jobs for which no node is left that may be heard again soon.
 
     Admission would refuse them now. Kept jobs wait: they survive anything.
     """
-    served = {shape: _served(state, shape) for shape in state.queue.shapes}
+    served = {shape: _is_reachable(state, shape) for shape in state.queue.shapes}
     if all(served.values()):
         return
     for job in state.queue.jobs():
@@ -237,9 +237,9 @@ def end_stranded_jobs(state: State) -> None:
             settlement.end_job(state, job, "fail", code=code, epoch=job.epoch, values=values)
 
 
-def _served(state: State, shape: Shape) -> bool:
+def _is_reachable(state: State, shape: Shape) -> bool:
     views = state.fleet.eligible_nodes(shape).views
-    return any(view.node.state in REACHABLE for view in views) or model_planner.may_be_loaded(
+    return any(view.node.state in REACHABLE for view in views) or model_planner.can_be_loaded(
         state, shape
     )
 
@@ -255,31 +255,31 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
         if node.state in (NodeState.LIVE, NodeState.SUSPECT):
             node.last_seen = state.now
             if node.step("restart"):
-                _turned(state, node)
-            _watch(state, node)
+                _announce_state_change(state, node)
+            _schedule_silence_check(state, node)
     model_lifecycle.handle_restart(state)
-    _lose_gateway(state, event.gateway)
+    _end_gateway_jobs(state, event.gateway)
     for lease in state.leases.values():
         state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
 
 
 def handle_gateway_lost(state: State, event: GatewayLost) -> None:
     """A gateway is gone; its live jobs end, its kept jobs run again."""
-    _lose_gateway(state, event.gateway)
+    _end_gateway_jobs(state, event.gateway)
 
 
-def _lose_gateway(state: State, gateway: str) -> None:
+def _end_gateway_jobs(state: State, gateway: str) -> None:
     for job in state.jobs_of(gateway):
         lease = state.leases.get(job.facts.job)
         if job.facts.kind is JobKind.LIVE:
-            _end_orphan(state, job)
+            _end_live_job(state, job)
         elif lease is not None:
             terms = lease.terms
             state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
             leases.requeue_job(state, lease, "lose", avoid=False, counts=False)
 
 
-def _end_orphan(state: State, job: Job) -> None:
+def _end_live_job(state: State, job: Job) -> None:
     lease = state.leases.get(job.facts.job)
     if lease is not None:
         leases.stop_job(state, lease, "fail", "gateway_lost")

@@ -32,24 +32,24 @@ from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import LeaseState
 
 FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
-RACES = ("full", "not_loaded")  # what a node may say that works
+RACE_CODES = ("full", "not_loaded")  # what a node may say that works
 NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
 
 # An owner who comes back is nobody's failure: so many such ends do not count as attempts.
-OWNERS_CODES = ("owner_returned", "draining", "own_only")
-OWNERS_ENDS_MAX = 32
+OWNER_CODES = ("owner_returned", "draining", "own_only")
+OWNER_ENDS_MAX = 32
 
 
 def handle_accepted(state: State, event: RunAccepted) -> None:
     """The node took the run."""
-    lease = _living(state, event, "accepted")
+    lease = _find_running_lease(state, event, "accepted")
     if lease is not None:
         leases.renew_lease(state, lease)
 
 
 def handle_progressed(state: State, event: RunProgressed) -> None:
     """A sign of life: renews the lease and charges what was produced."""
-    lease = _living(state, event, "progressed")
+    lease = _find_running_lease(state, event, "progressed")
     if lease is None:
         return
     leases.renew_lease(state, lease)
@@ -61,9 +61,11 @@ def handle_progressed(state: State, event: RunProgressed) -> None:
         lease.output_tokens = produced
 
 
-def _living(state: State, event: RunAccepted | RunProgressed, what: str) -> Lease | None:
+def _find_running_lease(
+    state: State, event: RunAccepted | RunProgressed, what: str
+) -> Lease | None:
     """Returns the lease of a sign of life; a run that should not live any more is stopped."""
-    lease = _matching(state, event.job, event.epoch, event.node)
+    lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is not None and lease.state is not LeaseState.STOPPING:
         return lease
     if lease is None:
@@ -72,7 +74,7 @@ def _living(state: State, event: RunAccepted | RunProgressed, what: str) -> Leas
     return None
 
 
-def _matching(state: State, job: str, epoch: int, node: str) -> Lease | None:
+def _find_lease(state: State, job: str, epoch: int, node: str) -> Lease | None:
     lease = state.leases.get(job)
     if lease is None or lease.terms.epoch != epoch or lease.terms.node != node:
         return None
@@ -81,7 +83,7 @@ def _matching(state: State, job: str, epoch: int, node: str) -> Lease | None:
 
 def handle_declined(state: State, event: RunDeclined) -> None:
     """The node did not take the run, or gave it back before its first token."""
-    lease = _matching(state, event.job, event.epoch, event.node)
+    lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("declined", job=event.job, node=event.node)
         return
@@ -95,9 +97,9 @@ def handle_declined(state: State, event: RunDeclined) -> None:
         leases.pause_replica(state, node, model, reason=event.code, for_s=NOT_LOADED_PAUSE_S)
     if lease.state is LeaseState.STOPPING:
         leases.close_lease(state, lease, None)
-    elif _may_repeat(event.code):
-        if event.code in RACES or event.code in OWNERS_CODES:
-            counts = _counts(state, lease, event.code)
+    elif _is_retryable(event.code):
+        if event.code in RACE_CODES or event.code in OWNER_CODES:
+            counts = _counts_as_attempt(state, lease, event.code)
         else:
             counts = backoff.record_failure(state, lease, event.code)
         leases.requeue_job(state, lease, "decline", avoid=True, counts=counts)
@@ -105,32 +107,32 @@ def handle_declined(state: State, event: RunDeclined) -> None:
         leases.discard_run(state, lease, event.code, event.values)
 
 
-def _may_repeat(code: str) -> bool:
+def _is_retryable(code: str) -> bool:
     """Tells whether another run may go better; codes of ours that say no end the job."""
     return code not in CODES or CODES[code].retryable
 
 
-def _counts(state: State, lease: Lease, code: str) -> bool:
+def _counts_as_attempt(state: State, lease: Lease, code: str) -> bool:
     """Tells whether a lost run counts among the attempts that a job has."""
     ends = len(state.jobs[lease.terms.job].avoid)
-    return code not in OWNERS_CODES or ends >= OWNERS_ENDS_MAX
+    return code not in OWNER_CODES or ends >= OWNER_ENDS_MAX
 
 
 def handle_reported(state: State, event: RunReported) -> None:
     """The node's usage report: the run is over."""
-    lease = _matching(state, event.job, event.epoch, event.node)
+    lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("reported", job=event.job, node=event.node)
     elif lease.state is LeaseState.STOPPING:
         leases.close_lease(state, lease, settlement.bounded_usage(state, lease, event.usage)[0])
     elif event.outcome is Outcome.COMPLETED:
-        _completed(state, lease, event)
+        _complete_run(state, lease, event)
     else:
-        _failed(state, lease, event)
+        _fail_run(state, lease, event)
     state.emit(AckUsage(state.cause, event.node, event.job, event.epoch))
 
 
-def _completed(state: State, lease: Lease, event: RunReported) -> None:
+def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
     leases.renew_lease(state, lease)  # its acceptance may have been lost
     usage, teaches = settlement.bounded_usage(state, lease, event.usage)
     leases.finish_job(state, lease, usage, teaches=teaches)
@@ -138,7 +140,7 @@ def _completed(state: State, lease: Lease, event: RunReported) -> None:
 
 def handle_exceeded(state: State, event: RunExceeded) -> None:
     """A gateway got more of a run than was granted: its job ends well, by the pool's estimate."""
-    lease = _matching(state, event.job, event.epoch, event.node)
+    lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("exceeded", job=event.job, node=event.node)
         return
@@ -152,46 +154,46 @@ def handle_exceeded(state: State, event: RunExceeded) -> None:
         leases.finish_job(state, lease, settlement.estimate_usage(state, lease), teaches=False)
 
 
-def _failed(state: State, lease: Lease, event: RunReported) -> None:
+def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
     """A run that failed is placed again unless its client has seen some of it."""
     facts = state.jobs[event.job].facts
     code = event.code or "engine_failed"
     if code == engine_exits.ENGINE_EXITED:
-        _exited(state, lease, event)
+        _handle_engine_exit(state, lease, event)
         return
-    counts = _counts(state, lease, code)
-    if _may_repeat(code) and code not in OWNERS_CODES:
+    counts = _counts_as_attempt(state, lease, code)
+    if _is_retryable(code) and code not in OWNER_CODES:
         counts = backoff.record_failure(state, lease, code)
     if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
         usage, _ = settlement.bounded_usage(state, lease, event.usage)
         leases.finish_job(state, lease, usage, failed_with=code)
-    elif _may_repeat(code):
+    elif _is_retryable(code):
         leases.requeue_job(state, lease, "lose", avoid=True, counts=counts)
     else:
         leases.discard_run(state, lease, code, {})
 
 
-def _exited(state: State, lease: Lease, event: RunReported) -> None:
+def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
     """An engine exited during a run: its job is tried once more alone, or is refused.
 
     A run that had the engine to itself ended it; one of several may have been there by chance.
     """
     job, terms = state.jobs[event.job], lease.terms
-    handed_on = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
+    delivered = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
     code = engine_exits.ENGINE_EXITED
     if job.alone:
         code = engine_exits.ENDS_ENGINE
         engine_exits.record_refusal(state, job)
-        for node in backoff.clear_failures(state, job):
+        for node in backoff.forgive_replicas(state, job):
             leases.retry_node(state, node)
     else:
         before = job.failed_on
         backoff.record_failure(state, lease, code)
         if event.beside:
             job.failed_on = before  # it says nothing of the replica whether this job completes
-        if handed_on:
+        if delivered:
             engine_exits.record_broken_stream(state, job, terms.node, terms.lender)
-    if handed_on:
+    if delivered:
         leases.finish_job(
             state, lease, settlement.bounded_usage(state, lease, event.usage)[0], failed_with=code
         )

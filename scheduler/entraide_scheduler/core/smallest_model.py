@@ -10,7 +10,7 @@ from entraide.models import ModelEntry
 from entraide.types import Basis, NodeState, SmallerQuote
 from entraide_scheduler.core.fleet import EligibleNodes
 from entraide_scheduler.core.loadable_index import is_leaving
-from entraide_scheduler.core.model_aliases import REACHABLE, shape_for
+from entraide_scheduler.core.model_aliases import REACHABLE, minimal_shape
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.state import State
@@ -35,7 +35,7 @@ def smallest_model_terms(state: State, job: Job, view: ReplicaView) -> SmallerQu
             return None
         if not state.fleet.offers(entry.name):
             continue
-        eligible = state.fleet.eligible_nodes(shape_for(state.fleet, job.facts, entry.name))
+        eligible = state.fleet.eligible_nodes(minimal_shape(state.fleet, job.facts, entry.name))
         found = _quote(entry, own, eligible, view)
         if found is not None:
             return found

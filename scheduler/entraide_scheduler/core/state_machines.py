@@ -160,7 +160,7 @@ def step(
     Raises:
         InvalidTransition: the table holds no such step.
     """
-    reached = table.get((state, trigger))
-    if reached is None:
+    next_state = table.get((state, trigger))
+    if next_state is None:
         raise InvalidTransition(name, state=state, trigger=trigger, story=story)
-    return reached
+    return next_state

@@ -329,7 +329,7 @@ def meanings(state: State) -> list[AliasMeaning]:
         input_tokens_est=0,
         input_tokens_max=0,
     )
-    return model_aliases.meanings(state.model_aliases, state.fleet, plain, state.now)
+    return model_aliases.find_meanings(state.model_aliases, state.fleet, plain, state.now)
 
 
 def quotas(state: State, coop: str) -> list[QuotaView]:
