@@ -51,7 +51,7 @@ class Executor:
 
     Args:
         store, journal: hold settlements and explanations; the journal is written first.
-        outside: where messages go.
+        outbound: sends messages to gateways and nodes.
         health, counts: record failures and count events.
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.

@@ -182,20 +182,20 @@ async def test_larger_device_named_later_is_not_believed(
     pool: HostilePool, rogue: RogueNode
 ) -> None:
     """Reports are held to the device with which the node was approved, whatever it names later."""
-    live, roster = pool.running.driver, pool.running.registry
+    driver, registry = pool.running.driver, pool.running.registry
     await rogue.hello(power=power("mac-mini-m4"))
     await eventually(lambda: pool.running.state(rogue.name) == "live")
-    approved_w = live.core.peak_w(rogue.name)
-    changes = live.counts["node.device_changed"]
+    approved_w = driver.core.peak_w(rogue.name)
+    changes = driver.counts["node.device_changed"]
     await rogue.hello(power=power("default-nvidia"))
-    await eventually(lambda: live.counts["node.device_changed"] > changes)
-    believed_w = live.core.peak_w(rogue.name)
-    row = roster.get(rogue.name)
+    await eventually(lambda: driver.counts["node.device_changed"] > changes)
+    believed_w = driver.core.peak_w(rogue.name)
+    row = registry.get(rogue.name)
     assert row is not None
     renamed = row.device
-    await roster.set_approval(rogue.name, "approved")  # the operator approves the new machine
+    await registry.set_approval(rogue.name, "approved")  # the operator approves the new machine
     await rogue.hello(power=power("default-nvidia"))
-    await eventually(lambda: live.core.peak_w(rogue.name) > approved_w)
+    await eventually(lambda: driver.core.peak_w(rogue.name) > approved_w)
 
     assert ("mac-mini-m4", approved_w) == (renamed, believed_w)
     await rogue.withdraw(pool)

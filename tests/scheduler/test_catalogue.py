@@ -1,4 +1,4 @@
-"""The pool's catalogue of models: kept, signed, changed by one at a time, handed to nodes."""
+"""The pool's catalogue: stored, signed, changed with version checks, sent to nodes."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Config, calendar and grid: what is read, and what is refused with the place named."""
+"""Config, calendar and grid: valid inputs, and errors that name the file and the key."""
 
 import datetime as dt
 import re

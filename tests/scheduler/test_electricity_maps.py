@@ -1,4 +1,4 @@
-"""Electricity Maps' API, asked on the loopback: what is believed, what follows, what falls back."""
+"""Electricity Maps' API on the loopback: valid and invalid responses, intervals, fallbacks."""
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
@@ -381,13 +381,13 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     feed = IntensityFeed([], YEAR | {other: AnnualAverage(other, 2024, 1.0, 30.0, "test")})
     driver: Any = RecordingDriver(NOON + 400.0)
     nothing: Any = None
-    upkeep = PeriodicTasks(
+    periodic = PeriodicTasks(
         driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
     )
-    upkeep._feed_intensity()
+    periodic._feed_intensity()
     feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
-    upkeep._feed_intensity()
-    upkeep._feed_intensity()
+    periodic._feed_intensity()
+    periodic._feed_intensity()
 
     assert [(ZONE, "default"), (other, "default"), (ZONE, "measured")] == [
         (fields["zone"], fields["basis"])

@@ -1,4 +1,4 @@
-"""Every method of the gRPC contract is served: none is left to the generated refusal."""
+"""Every method of the gRPC contract is implemented."""
 
 import pytest
 

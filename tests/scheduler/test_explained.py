@@ -1,4 +1,4 @@
-"""Explanations cross the gRPC contract without losing a word."""
+"""Explanations over gRPC have every field that they have over HTTP."""
 
 import msgspec
 import pytest

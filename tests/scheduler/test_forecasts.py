@@ -1,4 +1,4 @@
-"""Forecasts: what was issued, known from its issue time on, told to the core once."""
+"""Forecasts: known from their issue time on, and fed to the core once."""
 
 import datetime as dt
 from pathlib import Path
@@ -132,11 +132,11 @@ def test_each_issue_is_told_once(tmp_path: Path) -> None:
     )
     fed: Any = RecordingDriver()
     parts: dict[str, Any] = {"store": None, "nodes": None, "gateways": None}
-    upkeep = PeriodicTasks(
+    periodic = PeriodicTasks(
         fed, feed=IntensityFeed.from_config(config.grid), timezone="America/Toronto", **parts
     )
-    upkeep.feed_current()
+    periodic.feed_current()
     for fed.at in (BEGIN + 1.0, BEGIN + 599.0, BEGIN + 600.0, BEGIN + 601.0):
-        upkeep._feed_forecasts()
+        periodic._feed_forecasts()
 
     assert [("CA-ON", BEGIN - HOUR), ("CA-ON", BEGIN + 600.0)] == fed.forecasts

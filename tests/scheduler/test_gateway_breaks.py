@@ -1,4 +1,4 @@
-"""The gateway when something breaks, and what it does with bytes, on both event loops."""
+"""The gateway during failures, and its HTTP parsing, on asyncio and uvloop."""
 
 import asyncio
 import json

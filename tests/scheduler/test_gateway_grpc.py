@@ -1,4 +1,4 @@
-"""The gRPC pool: the same jobs, the same refusals, in another dialect."""
+"""The gRPC service Pool: the same jobs and the same errors as over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The gateway by HTTP: answers, streams, refusals, and what happens when something breaks."""
+"""The gateway over HTTP: answers, streams, errors and failures."""
 
 import asyncio
 import json

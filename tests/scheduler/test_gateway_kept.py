@@ -1,4 +1,4 @@
-"""Kept jobs: sealed in the store before the reply, and alive after whatever happens."""
+"""Kept jobs: encrypted in the store before the reply, and completed after restarts."""
 
 import asyncio
 import json

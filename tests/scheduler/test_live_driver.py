@@ -1,4 +1,4 @@
-"""The driver: what it promises to the disk, to the clock, and after a restart."""
+"""The live driver: durability, time, and recovery after a restart."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Models that load at the pool's word, over a real bus: the node here does as the test says."""
+"""Models that the scheduler loads, over a real bus, with a scripted node."""
 
 import asyncio
 from collections.abc import AsyncIterator

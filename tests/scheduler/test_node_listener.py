@@ -1,4 +1,4 @@
-"""Nodes on the bus: who is heard, as whom, and on which clock."""
+"""Node listener: accepted messages, the identity of a node, and its clock."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The interface's own document: valid, complete, and as strict as the validators."""
+"""The OpenAPI document: valid, complete, and as strict as the validators."""
 
 import json
 from pathlib import Path

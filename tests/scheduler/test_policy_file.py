@@ -1,4 +1,4 @@
-"""The policy document: read whole, refused with file, key, value and what to do, in words."""
+"""The policy file: complete decoding, and errors with file, key, value and remedy."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The journal as a recording: what is kept, what is exported, and that it replays exactly."""
+"""The journal as a recording: retention, export, and exact replay."""
 
 import gzip
 from collections.abc import Sequence

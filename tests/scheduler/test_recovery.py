@@ -1,4 +1,4 @@
-"""An event that raises costs its sender, not the pool.
+"""Recovery: an event that raises affects its sender only.
 
 Each handler and each deadline is made to change the state and then to raise. What is left must be,
 byte for byte, what a driver has that never saw the event, but for what was decided about it.

@@ -1,4 +1,4 @@
-"""Request bounds: what a gateway says of a request is refused where the core cannot hold it."""
+"""Request bounds: facts beyond the core's bounds are refused before the core."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The scheduler as a process: how it is started, told to stop, and what it says when it cannot."""
+"""The scheduler as a process: start, stop, and error messages."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The scheduler as a whole: start, stop, start again, and what it refuses."""
+"""The scheduler service: start, stop, restart, and refusals."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Statements and corrections in the store: what was given equals what was received."""
+"""Statements and corrections: over all co-ops, the sum given equals the sum received."""
 
 import datetime as dt
 import sqlite3

@@ -1,4 +1,4 @@
-"""The store: what it acknowledged is there, whatever happens next."""
+"""The store: acknowledged writes survive failures."""
 
 import asyncio
 import os

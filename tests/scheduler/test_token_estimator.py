@@ -1,4 +1,4 @@
-"""Sizes: how many prompt tokens are expected, before and after engines have counted some."""
+"""Token estimator: expected prompt tokens, before and after counts of engines."""
 
 import random
 

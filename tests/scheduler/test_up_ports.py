@@ -1,4 +1,4 @@
-"""Ports of a local pool: kept from start to start, unless somebody else has taken one."""
+"""Ports of a local pool: the same at each start, unless one is in use."""
 
 import socket
 from pathlib import Path

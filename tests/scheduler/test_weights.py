@@ -1,4 +1,4 @@
-"""The pool serves the weights that it pinned, to its approved nodes and to nobody else."""
+"""Weights: pinned files are served to approved nodes only."""
 
 import hashlib
 import time

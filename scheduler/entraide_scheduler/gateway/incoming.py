@@ -20,7 +20,7 @@ class IncomingRequest:
     Attributes:
         head: the request without its body, once the head is complete.
         refusal: error code of the reply, or "".
-        expects: whether the client waits for ``100 Continue`` before it sends the body.
+        expects_continue: whether the client waits for ``100 Continue`` before it sends the body.
         keep_alive: whether the connection stays open after the answer.
         complete: whether its last byte was read.
         body_max: maximum bytes of the body.
