@@ -29,10 +29,10 @@ from entraide_sim import (
     ClientSpec,
     Driver,
     Grid,
-    IntensityForecast,
     IntensitySeries,
     JobRecords,
     NodeSpec,
+    PublishedForecast,
     RequestTemplate,
     World,
     fixed_length,
@@ -148,7 +148,7 @@ def yesterday_belief(actual: Sequence[float]) -> IntensityBelief:
 
 
 def forecast_belief(
-    actual: Sequence[float], begin_at: float, forecasts: Sequence[IntensityForecast]
+    actual: Sequence[float], begin_at: float, forecasts: Sequence[PublishedForecast]
 ) -> IntensityBelief:
     """Expects the newest forecast; knows the current hour.
 
@@ -160,7 +160,7 @@ def forecast_belief(
     issues = sorted(
         (int((forecast.issued_at - begin_at) // HOUR_S), forecast) for forecast in forecasts
     )
-    newest: dict[int, IntensityForecast] = {}
+    newest: dict[int, PublishedForecast] = {}
     for issued, forecast in issues:
         for hour in range(max(0, issued), len(actual)):
             newest[hour] = forecast
@@ -226,7 +226,7 @@ def make_policy() -> Policy:
 def simulate_shifting(
     series: IntensitySeries,
     jobs: Sequence[Arrival],
-    forecasts: Sequence[IntensityForecast],
+    forecasts: Sequence[PublishedForecast],
     *,
     slots: int,
 ) -> ShiftingResult:

@@ -10,7 +10,7 @@ from benchmarks.support.common import data_path
 from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, zone_label
 from msgspec import Struct
 
-from entraide_sim import Arrival, IntensityForecast, read_forecasts, read_series
+from entraide_sim import Arrival, PublishedForecast, read_forecasts, read_series
 
 DAY_H = 24
 BATCH_SLOTS = (4, 32)  # for jobs that keep one busy
@@ -76,7 +76,7 @@ def deferral_rows(case: DeferralCase, jobs: Sequence[Arrival]) -> Iterator[Defer
     series = read_series(data_path(f"carbon/{case.zone}_{case.year}_hourly.csv"), zone=zone)
     actual = series.direct
     oracle = batch_shifting.committed_saving(actual, jobs, batch_shifting.oracle_belief(actual))
-    none: list[IntensityForecast] = []
+    none: list[PublishedForecast] = []
     signals = {"yesterdays_profile": (batch_shifting.yesterday_belief(actual), none)}
     if case.forecast:
         path = data_path(f"carbon/{case.zone}_{case.year}_forecast_96h.csv")

@@ -29,7 +29,7 @@ from entraide_sim import (
 )
 from entraide_sim.driver import DecisionCore
 from entraide_sim.engine import Engine
-from entraide_sim.hardware import Hardware, Run
+from entraide_sim.hardware import EngineParameters, Run
 from entraide_sim.workload import Request
 
 START_AT = 1_750_000_000.0
@@ -88,7 +88,7 @@ def size_node(arrivals: Sequence[Arrival], pool_tokens: int) -> VtcNode:
     rates = SMALL if pool_tokens <= POOL_TOKENS else LARGE
     most = len(arrivals)
     free = (0.0,) * (most + 1)
-    engine = Engine(Hardware(rates, most, CHUNK_TOKENS, pool_tokens, 0.0, free), at=0.0)
+    engine = Engine(EngineParameters(rates, most, CHUNK_TOKENS, pool_tokens, 0.0, free), at=0.0)
     for number, arrival in enumerate(arrivals):
         tokens = arrival.input_tokens, 0, arrival.output_tokens, arrival.output_tokens
         engine.add_run(Run(str(number), 1, *tokens, 0.0), 0.0, 0.0)

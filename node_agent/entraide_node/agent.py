@@ -56,9 +56,9 @@ from entraide_node.model_manager.model_source import ModelSource, NoModelSource
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.policy_driver import (
     OWNER_RETURNED,
+    AgentLoad,
     PolicyDriver,
     UnrestrictedDriver,
-    Workload,
 )
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
@@ -159,11 +159,11 @@ class Agent:
         self._runs.stop_all(code=code, foreign_only=foreign_only)
         self._wake.set()
 
-    def _workload(self) -> Workload:
+    def _workload(self) -> AgentLoad:
         """The current load, for the owner policy."""
         now, power = time.time(), self._power_sampler.power()
         energy = self._announcer.energy_status(now)
-        return Workload(
+        return AgentLoad(
             running=len(self._runs.active_runs()),
             foreign=self._runs.foreign_count,
             slots=sum(replica.slots for replica in self._engines.replicas()),

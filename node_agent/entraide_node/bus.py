@@ -24,7 +24,7 @@ from entraide.wire.messages import (
     Progress,
     UsageReport,
 )
-from entraide.wire.nats import Connection, client_context, connect
+from entraide.wire.nats import BusConnection, client_context, connect
 from entraide_node.keys import Keyring
 from entraide_node.report_outbox import ReportOutbox
 
@@ -63,7 +63,7 @@ class NodeBus:
         self._on_ctl = on_ctl
         self._on_in = on_in
         self._on_change = on_change
-        self._connection: Connection | None = None
+        self._connection: BusConnection | None = None
         self._log = structlog.get_logger("entraide.node")
 
     @property

@@ -25,7 +25,7 @@ from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load_conf
 from entraide_node.logs import LOG_NAME
 from entraide_node.owner import files as owner_files
 from entraide_node.service.manager import ServiceManager, find_manager
-from entraide_node.service.units import STOP_MARGIN_S, Service, ServiceState, make_service
+from entraide_node.service.units import STOP_MARGIN_S, ServiceState, ServiceUnit, make_service
 
 GOODBYE_TIMEOUT_S = 5.0  # for connecting, and again until the bus refuses the identity
 POOL_NAME = "pool.json"
@@ -75,7 +75,7 @@ def read_pool_address(folder: Path) -> str:
         return ""
 
 
-def service_of_config(config: NodeConfig, manager: ServiceManager | None) -> Service:
+def service_of_config(config: NodeConfig, manager: ServiceManager | None) -> ServiceUnit:
     """Returns the service of a configured node."""
     return make_service(
         Path(config.dir), node=config.node, drain_s=config.drain_s, default=default_dir(),

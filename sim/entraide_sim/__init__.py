@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     from entraide_sim.environment import Fault
     from entraide_sim.grid import (
         Grid,
-        IntensityForecast,
         IntensitySeries,
+        PublishedForecast,
         constant_series,
         read_forecasts,
         read_series,
@@ -96,13 +96,13 @@ __all__ = [
     "Driver",
     "Fault",
     "Grid",
-    "IntensityForecast",
     "IntensitySeries",
     "Job",
     "JobRecords",
     "LengthDistribution",
     "NodeSpec",
     "PowerCurve",
+    "PublishedForecast",
     "RateWindow",
     "Request",
     "RequestTemplate",
@@ -143,7 +143,7 @@ _MODULES = {
     "energy": "FLAT LINEAR SERVER PowerCurve",
     "environment": "Fault",
     "grid": (
-        "Grid IntensityForecast IntensitySeries constant_series read_forecasts read_series "
+        "Grid PublishedForecast IntensitySeries constant_series read_forecasts read_series "
         "synthetic_forecasts synthetic_series"
     ),
     "job_records": "JobRecords summarize_run",

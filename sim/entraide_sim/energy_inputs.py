@@ -18,8 +18,8 @@ from entraide_sim.energy import J_PER_KWH
 from entraide_sim.grid import (
     HOUR_S,
     Grid,
-    IntensityForecast,
     IntensitySeries,
+    PublishedForecast,
     parse_moment,
     read_forecasts,
     read_series,
@@ -53,7 +53,7 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
         ValueError: a file is invalid; the message names file and line.
     """
     series: list[IntensitySeries] = []
-    forecasts: list[IntensityForecast] = []
+    forecasts: list[PublishedForecast] = []
     assumptions: list[Assumption] = []
     zones = {site.zone: site for site in reversed(scenario.sites)}
     hours = ceil(scenario.hours) + DRAIN_H

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
 
-from entraide_sim.hardware import Hardware, Run
+from entraide_sim.hardware import EngineParameters, Run
 from entraide_sim.thermal import RECOVERY_PART, ThermalModel
 
 RETRY_STEPS = 10
@@ -44,7 +44,7 @@ class Engine:
     """
 
     def __init__(
-        self, hardware: Hardware, *, at: float, noise: Callable[[], float] = _no_noise
+        self, hardware: EngineParameters, *, at: float, noise: Callable[[], float] = _no_noise
     ) -> None:
         self.hardware = hardware
         self._full_hardware = hardware  # as its owner allows, without throttling
@@ -180,7 +180,7 @@ class Engine:
         self._cut_phase(at)
         return False
 
-    def set_hardware(self, hardware: Hardware, at: float) -> None:
+    def set_hardware(self, hardware: EngineParameters, at: float) -> None:
         """Changes the hardware at the end of the current step."""
         self._full_hardware = hardware
         self._cut_phase(at)

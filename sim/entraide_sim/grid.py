@@ -51,7 +51,7 @@ class IntensitySeries(Struct, frozen=True):
         return index
 
 
-class IntensityForecast(Struct, frozen=True):
+class PublishedForecast(Struct, frozen=True):
     """A forecast of one zone: hourly values from ``start_at`` on, issued at ``issued_at``."""
 
     zone: str
@@ -69,7 +69,7 @@ class Grid:
     """
 
     def __init__(
-        self, series: Iterable[IntensitySeries], forecasts: Iterable[IntensityForecast] = ()
+        self, series: Iterable[IntensitySeries], forecasts: Iterable[PublishedForecast] = ()
     ) -> None:
         self._series = {zone_series.zone: zone_series for zone_series in series}
         self._forecasts = sorted(
@@ -125,7 +125,7 @@ class Grid:
         )
         self._schedule_forecast(driver, to_come)
 
-    def _schedule_forecast(self, driver: Driver, to_come: Iterator[IntensityForecast]) -> None:
+    def _schedule_forecast(self, driver: Driver, to_come: Iterator[PublishedForecast]) -> None:
         forecast = next(to_come, None)
         if forecast is not None:
             driver.schedule(
@@ -133,13 +133,13 @@ class Grid:
             )
 
     def _deliver_next_forecast(
-        self, scheduled: tuple[Driver, IntensityForecast, Iterator[IntensityForecast]]
+        self, scheduled: tuple[Driver, PublishedForecast, Iterator[PublishedForecast]]
     ) -> None:
         driver, forecast, to_come = scheduled
         self._deliver_forecast(driver, forecast)
         self._schedule_forecast(driver, to_come)
 
-    def _deliver_forecast(self, driver: Driver, forecast: IntensityForecast) -> None:
+    def _deliver_forecast(self, driver: Driver, forecast: PublishedForecast) -> None:
         driver.deliver(
             ForecastIssued,
             forecast.zone,
@@ -228,7 +228,7 @@ def read_series(
     )
 
 
-def read_forecasts(path: Path, *, zone: str) -> list[IntensityForecast]:
+def read_forecasts(path: Path, *, zone: str) -> list[PublishedForecast]:
     """Reads forecasts: ``issued_utc``, ``utc`` and ``forecast_ci_direct_g_per_kwh``, by issue.
 
     Negative values, which some forecast models produce near 0, count as 0.
@@ -245,14 +245,14 @@ def read_forecasts(path: Path, *, zone: str) -> list[IntensityForecast]:
             raise ValueError(f"{path}:{line}: the hour before is missing")
         values.append((moment, max(0.0, _parse_intensity(row[column], path, line, least=-inf))))
     return [
-        IntensityForecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
+        PublishedForecast(zone, issued_at, values[0][0], tuple(value for _, value in values))
         for issued_at, values in issues.items()
     ]
 
 
 def synthetic_forecasts(
     series: IntensitySeries, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
-) -> list[IntensityForecast]:
+) -> list[PublishedForecast]:
     """Returns synthetic forecasts of a series, issued daily at 0 h UTC.
 
     The relative error is normal and grows with the square root of the lead time: its standard
@@ -269,7 +269,7 @@ def synthetic_forecasts(
             for lead, value in enumerate(ahead)
         )
         at = series.start_at + begin * HOUR_S
-        issues.append(IntensityForecast(series.zone, at, at, values))
+        issues.append(PublishedForecast(series.zone, at, at, values))
     return issues
 
 

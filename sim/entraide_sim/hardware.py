@@ -46,7 +46,7 @@ class Run(Struct, gc=False, eq=False):
     joined_sum_g: float = 0.0
 
 
-class Hardware(Struct, frozen=True):
+class EngineParameters(Struct, frozen=True):
     """Parameters of an engine.
 
     Attributes:
@@ -83,7 +83,7 @@ class Hardware(Struct, frozen=True):
     settle_s: float = 0.0
     batches_prefill: bool = False
     thermal: ThermalModel | None = None
-    throttled: "Hardware | None" = None
+    throttled: "EngineParameters | None" = None
 
     def step_s(self, batch: int) -> float:
         """Returns the duration of a step without prefill, seconds."""

@@ -18,7 +18,7 @@ from entraide_sim.battery import Battery, SiteSupply
 from entraide_sim.energy import FLAT, J_PER_KWH, PowerCurve, decode_energy_j, prefill_energy_j
 from entraide_sim.engine import Engine
 from entraide_sim.grid import step_value
-from entraide_sim.hardware import Hardware, Run
+from entraide_sim.hardware import EngineParameters, Run
 from entraide_sim.prefix_cache import PrefixCache
 from entraide_sim.thermal import ThermalModel, allowed_power_part, speed_parts
 
@@ -267,7 +267,7 @@ def _ignore_moment(_: float) -> None:
     """Schedules nothing."""
 
 
-def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
+def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> EngineParameters:
     """Returns a machine's hardware under a power cap, watts."""
     power = spec.card.power
     extra_w = max(0.0, power.active_w - power.idle_w) if spec.extra_w is None else spec.extra_w
@@ -281,7 +281,7 @@ def make_hardware(spec: NodeSpec, *, power_cap_w: float) -> Hardware:
     return msgspec.structs.replace(hardware, thermal=thermal_model, throttled=throttled)
 
 
-def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
+def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> EngineParameters:
     """Returns the hardware of a machine that may add ``part`` of its full power."""
     card = spec.card
     replica = card.replicas[0]
@@ -294,7 +294,7 @@ def _scaled_hardware(spec: NodeSpec, extra_w: float, part: float) -> Hardware:
         free.basis,
     )
     steps_s = (spec.alone_s * answers / prompts, *spec.steps_s) if spec.steps_s else ()
-    return Hardware(
+    return EngineParameters(
         rates=rates,
         slots=replica.slots,
         chunk_tokens=spec.chunk_tokens,

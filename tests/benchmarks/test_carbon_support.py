@@ -29,8 +29,8 @@ from entraide.types import Basis, Rates
 from entraide_scheduler.core.policy import Carbon
 from entraide_sim import (
     Arrival,
-    IntensityForecast,
     LengthDistribution,
+    PublishedForecast,
     RateWindow,
     fixed_length,
     uniform_length,
@@ -196,8 +196,8 @@ def test_only_forecasts_that_are_issued_are_believed() -> None:
     """The newest issue speaks, from its own hour on; before the first one nothing is known."""
     actual = [9.0] * 48
     issues = [
-        IntensityForecast("CA-ON", BEGIN_AT + 3_600.0, BEGIN_AT + 3_600.0, (1.0,) * 30),
-        IntensityForecast("CA-ON", BEGIN_AT + 36_000.0, BEGIN_AT + 36_000.0, (2.0,) * 30),
+        PublishedForecast("CA-ON", BEGIN_AT + 3_600.0, BEGIN_AT + 3_600.0, (1.0,) * 30),
+        PublishedForecast("CA-ON", BEGIN_AT + 36_000.0, BEGIN_AT + 36_000.0, (2.0,) * 30),
     ]
     guess = batch_shifting.forecast_belief(actual, BEGIN_AT, issues)
 

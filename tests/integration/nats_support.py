@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nats.aio.msg import Msg
 
-from entraide.wire.nats import Connection, Identity, IdentitySource, connect, new_user_key
+from entraide.wire.nats import BusConnection, Identity, IdentitySource, connect, new_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer, NatsSettings
 
@@ -30,15 +30,15 @@ class NatsPool:
         self.state = state
         self.identity = PoolIdentity(state)
         self.server = NatsServer(NatsSettings(state=state, tls_hosts=tls_hosts), self.identity)
-        self._connections: list[Connection] = []
-        self._returns: dict[Connection, int] = {}
+        self._connections: list[BusConnection] = []
+        self._returns: dict[BusConnection, int] = {}
 
     @property
     def url(self) -> str:
         """Where processes of this machine connect."""
         return self.server.url
 
-    async def enter(self, identity: Identity | IdentitySource, **options: object) -> Connection:
+    async def enter(self, identity: Identity | IdentitySource, **options: object) -> BusConnection:
         """Connects with an identity, until the end of the test."""
 
         async def back() -> None:
@@ -49,15 +49,15 @@ class NatsPool:
         self._connections.append(connection)
         return connection
 
-    def returns(self, connection: Connection) -> int:
+    def returns(self, connection: BusConnection) -> int:
         """How often a connection came back, its subscriptions in force again."""
         return self._returns.get(connection, 0)
 
-    async def scheduler(self, **options: object) -> Connection:
+    async def scheduler(self, **options: object) -> BusConnection:
         """Connects as the scheduler."""
         return await self.enter(self.identity.make_scheduler_identity, **options)
 
-    async def gateway(self, gateway: str, **options: object) -> Connection:
+    async def gateway(self, gateway: str, **options: object) -> BusConnection:
         """Connects as a gateway."""
         return await self.enter(self.identity.make_gateway_identity(gateway), **options)
 
@@ -68,7 +68,7 @@ class NatsPool:
         assert jwt is not None
         return Identity(jwt=jwt, seed=seed, inbox_prefix=f"_INBOX.{node}"), public
 
-    async def node(self, node: str, **options: object) -> Connection:
+    async def node(self, node: str, **options: object) -> BusConnection:
         """Connects as a node that has just been admitted."""
         return await self.enter(self.new_node(node)[0], **options)
 
@@ -101,7 +101,7 @@ class Inbox:
         self.messages.append((message.subject, message.data))
 
 
-async def listen(connection: Connection, subject: str) -> Inbox:
+async def listen(connection: BusConnection, subject: str) -> Inbox:
     """Subscribes and returns where the messages come; in force when it returns."""
     inbox = Inbox()
 

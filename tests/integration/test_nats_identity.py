@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from tests.integration.nats_support import NatsPool, eventually, listen
 
 from entraide.errors import AuthenticationError, PoolError
-from entraide.wire.nats import Connection, Identity, connect, expires_at, new_user_key
+from entraide.wire.nats import BusConnection, Identity, connect, expires_at, new_user_key
 from entraide_scheduler.nats import claims
 from entraide_scheduler.nats.identity import (
     NODE_LIFE_S,
@@ -25,7 +25,9 @@ from entraide_scheduler.nats.identity import (
 NOWHERE = "nats://127.0.0.1:9"  # the port of a service that nobody runs any more
 
 
-async def refusals(connection: Connection, *, publish: str = "", subscribe: str = "") -> list[str]:
+async def refusals(
+    connection: BusConnection, *, publish: str = "", subscribe: str = ""
+) -> list[str]:
     """What the server says to one publication or subscription: nothing when it is allowed."""
 
     async def ignore(_message: object) -> None:

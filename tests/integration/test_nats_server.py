@@ -19,7 +19,7 @@ from entraide.errors import PoolError, PoolUnreachable
 from entraide.wire.nats import (
     RECONNECT_DELAY_MAX_S,
     RECONNECT_DELAY_MIN_S,
-    Connection,
+    BusConnection,
     connect,
     reconnect_delay_s,
 )
@@ -133,7 +133,7 @@ class Deaf:
 async def test_lost_cancellation_does_not_hang_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first connection ends at its deadline, also when the attempt loses its cancellation."""
     deaf = Deaf()
-    monkeypatch.setattr(Connection, "_connect_to_server", deaf)
+    monkeypatch.setattr(BusConnection, "_connect_to_server", deaf)
     with pytest.raises(PoolUnreachable):
         await connect("nats://127.0.0.1:9", identity=_no_identity(), name="t", deadline_s=0.05)
 
@@ -145,7 +145,7 @@ async def test_lost_cancellation_does_not_undo_a_close(
 ) -> None:
     """A connection that is closed while it reconnects stays closed."""
     node, deaf = await nats_pool.node("a"), Deaf()
-    monkeypatch.setattr(Connection, "_connect_to_server", deaf)
+    monkeypatch.setattr(BusConnection, "_connect_to_server", deaf)
     psutil.Process(nats_pool.server.pid).kill()
     await eventually(lambda: deaf.reached)
     await node.close()
@@ -458,4 +458,4 @@ def test_connection_is_a_client() -> None:
     """What connect returns is nats-py's client, so that its documentation holds."""
     from nats.aio.client import Client
 
-    assert issubclass(Connection, Client)
+    assert issubclass(BusConnection, Client)

@@ -20,8 +20,8 @@ from entraide_node.service.manager import (
     run_system_command,
 )
 from entraide_node.service.units import (
-    Service,
     ServiceState,
+    ServiceUnit,
     label_of,
     launchd_plist,
     launchd_state,
@@ -32,7 +32,7 @@ from entraide_node.service.units import (
 ODD = '/home/été/my "node" $HOME 100% \\'
 
 
-def service(folder: str = "/home/a/node", *, default: str = "/home/a/node") -> Service:
+def service(folder: str = "/home/a/node", *, default: str = "/home/a/node") -> ServiceUnit:
     """The service of a node."""
     return make_service(Path(folder), node="mini", drain_s=30.0, default=Path(default), logs=False)
 

@@ -17,7 +17,7 @@ from entraide.types import EnergyStatus, Outcome, Usage
 from entraide.v1 import admin_pb2, admin_pb2_grpc, enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
-from entraide.wire.nats import Connection, Identity, connect, new_user_key
+from entraide.wire.nats import BusConnection, Identity, connect, new_user_key
 from entraide_scheduler.config import SchedulerConfig, load_config
 from entraide_scheduler.service import Service
 
@@ -72,7 +72,7 @@ class Operator:
 class ScriptedNode:
     """A node on the bus without an engine; the test calls its methods."""
 
-    def __init__(self, name: str, identity: Identity, connection: Connection) -> None:
+    def __init__(self, name: str, identity: Identity, connection: BusConnection) -> None:
         self.name = name
         self.identity = identity
         self.connection = connection
@@ -153,7 +153,7 @@ class RunningScheduler:
         self.gateway = service.gateway
         self.registry = service.registry
         self.operator = Operator(service.grpc.port)
-        self._closing: list[Connection] = []
+        self._closing: list[BusConnection] = []
 
     async def join(self, name: str = "n1", coop: str = "beta", zone: str = "CA-QC") -> ScriptedNode:
         """Joins a node by token and connects it; it has not said hello yet."""

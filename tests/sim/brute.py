@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from entraide_sim.engine import RETRY_STEPS
-from entraide_sim.hardware import Hardware
+from entraide_sim.hardware import EngineParameters
 
 
 @dataclass
@@ -28,7 +28,7 @@ class StepRequest:
 class StepwiseEngine:
     """An engine that simulates every step."""
 
-    def __init__(self, hardware: Hardware, asked: list[StepRequest]) -> None:
+    def __init__(self, hardware: EngineParameters, asked: list[StepRequest]) -> None:
         self.hardware = hardware
         self.to_come = sorted(asked, key=lambda run: run.at)
         self.line: list[StepRequest] = []

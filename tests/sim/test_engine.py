@@ -11,13 +11,13 @@ from tests.sim.brute import StepRequest, StepwiseEngine
 from entraide.types import Basis, Rates
 from entraide_sim.energy import FLAT, LINEAR, SERVER, decode_energy_j, prefill_energy_j
 from entraide_sim.engine import Engine
-from entraide_sim.hardware import Hardware, Run
+from entraide_sim.hardware import EngineParameters, Run
 
 TICK_S = 0.001_37  # arrivals lie on it, the ends of steps do not
 EXTRA_W = 100.0
 
 
-def hardware(**changes: object) -> Hardware:
+def hardware(**changes: object) -> EngineParameters:
     """An engine with uneven times, so that no two moments coincide."""
     rates = changes.pop("rates", Rates(1_931.7, 0.020_113, 0.002_171, Basis.MEASURED))
     slots = changes.pop("slots", 4)
@@ -31,7 +31,7 @@ def hardware(**changes: object) -> Hardware:
         "prefill_j": prefill_energy_j(rates, EXTRA_W),
         "decode_j": decode_energy_j(rates, EXTRA_W, slots=slots, curve=curve),
     }
-    return Hardware(**{**values, **changes})
+    return EngineParameters(**{**values, **changes})
 
 
 def live(engine: Engine, asked: list[StepRequest], *, g_per_j: float = 1.0) -> list[Run]:

@@ -78,8 +78,8 @@ def test_forecasts_are_read_by_issue(tmp_path) -> None:
     )
 
     assert [
-        sim.IntensityForecast("CA-ON", START, START, (5.0, 0.0)),
-        sim.IntensityForecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
+        sim.PublishedForecast("CA-ON", START, START, (5.0, 0.0)),
+        sim.PublishedForecast("CA-ON", START + 86_400.0, START + 86_400.0, (7.0,)),
     ] == sim.read_forecasts(path, zone="CA-ON")
 
 

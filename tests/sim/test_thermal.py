@@ -10,7 +10,7 @@ from tests.sim.support import RATES, START, SimulatedWorld, even_arrivals, node
 import entraide_sim as sim
 from entraide_sim import fleet, owner_presence, thermal
 from entraide_sim.engine import Engine
-from entraide_sim.hardware import Hardware, Run
+from entraide_sim.hardware import EngineParameters, Run
 from entraide_sim.nodes import make_hardware
 
 EXTRA_W = 100.0
@@ -41,7 +41,7 @@ def long_answer(engine: Engine, tokens: int) -> list[tuple[float, float]]:
     return phases
 
 
-def hardware(spec: sim.NodeSpec, cap_w: float = inf) -> Hardware:
+def hardware(spec: sim.NodeSpec, cap_w: float = inf) -> EngineParameters:
     """Its hardware."""
     return make_hardware(spec, power_cap_w=cap_w)
 

@@ -284,8 +284,8 @@ def test_a_day_in_three_provinces() -> None:
 def test_decided_on_the_forecast_and_paid_on_the_actual() -> None:
     """The core hears forecasts with their issue; what is emitted follows the actual series."""
     actual = sim.IntensitySeries("CA-QC", START, (50.0,) * 2 + (400.0,) * 22)
-    wrong = sim.IntensityForecast("CA-QC", START - 60.0, START, (400.0,) * 2 + (50.0,) * 22)
-    later = sim.IntensityForecast("CA-QC", START + 30.0, START, (50.0,) * 24)
+    wrong = sim.PublishedForecast("CA-QC", START - 60.0, START, (400.0,) * 2 + (50.0,) * 22)
+    later = sim.PublishedForecast("CA-QC", START + 30.0, START, (50.0,) * 24)
     simulated = SimulatedWorld(
         [node("n1", slots=64)],
         even_arrivals(1.0, 60.0),

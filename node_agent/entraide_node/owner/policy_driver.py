@@ -15,7 +15,7 @@ from entraide_node.core.run_admission import LendingLimits
 OWNER_RETURNED = "owner_returned"  # end code of a run that is ended for the owner
 
 
-class Workload(Struct, frozen=True):
+class AgentLoad(Struct, frozen=True):
     """The agent's current load, input of the policy.
 
     Attributes:
@@ -65,7 +65,7 @@ class OwnerStatus(Struct, frozen=True, kw_only=True):
 
 NotifyChange = Callable[[], object]
 EndRunsCallback = Callable[[str, bool], object]
-ReadWorkload = Callable[[], Workload]
+ReadWorkload = Callable[[], AgentLoad]
 
 
 class PolicyDriver(Protocol):

@@ -15,8 +15,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from entraide_node.service.units import (
-    Service,
     ServiceState,
+    ServiceUnit,
     label_of,
     launchd_plist,
     launchd_state,
@@ -44,16 +44,16 @@ class ServiceManager(Protocol):
     def kind(self) -> str:
         """``systemd`` or ``launchd``."""
 
-    def install(self, service: Service) -> str:
+    def install(self, service: ServiceUnit) -> str:
         """Writes and (re)starts the unit; returns "" or the system's error text."""
 
-    def remove(self, service: Service) -> str:
+    def remove(self, service: ServiceUnit) -> str:
         """Stops and removes the unit; returns "" or the system's error text."""
 
-    def restart(self, service: Service) -> str:
+    def restart(self, service: ServiceUnit) -> str:
         """Restarts the unit; returns "" or the system's error text."""
 
-    def state(self, service: Service) -> ServiceState:
+    def state(self, service: ServiceUnit) -> ServiceState:
         """Returns the state of the service."""
 
     def needs_linger(self) -> bool:
@@ -75,7 +75,7 @@ class SystemdManager:
         self._run = run
         self._units = units
 
-    def install(self, service: Service) -> str:
+    def install(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         self._units.mkdir(parents=True, exist_ok=True)
         self._path(service).write_text(systemd_unit(service), "utf-8")
@@ -86,7 +86,7 @@ class SystemdManager:
             or self._systemctl("restart", unit)
         )
 
-    def remove(self, service: Service) -> str:
+    def remove(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         if self.state(service) is ServiceState.ABSENT:
             return ""
@@ -95,11 +95,11 @@ class SystemdManager:
         self._systemctl("reset-failed", f"{service.name}.service")  # may fail
         return problem or self._systemctl("daemon-reload")
 
-    def restart(self, service: Service) -> str:
+    def restart(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         return self._systemctl("restart", f"{service.name}.service")
 
-    def state(self, service: Service) -> ServiceState:
+    def state(self, service: ServiceUnit) -> ServiceState:
         """See ``ServiceManager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
@@ -117,7 +117,7 @@ class SystemdManager:
         result = self._run(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
         return result.status == 0 and result.text.strip() == "no"
 
-    def _path(self, service: Service) -> Path:
+    def _path(self, service: ServiceUnit) -> Path:
         return self._units / f"{service.name}.service"
 
     def _systemctl(self, *words: str) -> str:
@@ -142,7 +142,7 @@ class LaunchdManager:
         self._agents = agents
         self._domains = (f"gui/{uid}", f"user/{uid}")  # for a session without a screen
 
-    def install(self, service: Service) -> str:
+    def install(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         self._agents.mkdir(parents=True, exist_ok=True)
         path = self._path(service)
@@ -156,13 +156,13 @@ class LaunchdManager:
                 return ""
         return result.text.strip() or f"launchctl: {result.status}"
 
-    def remove(self, service: Service) -> str:
+    def remove(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         self._bootout(service)
         self._path(service).unlink(missing_ok=True)
         return ""
 
-    def restart(self, service: Service) -> str:
+    def restart(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         result = CommandResult(1, "")
         for domain in self._domains:
@@ -171,7 +171,7 @@ class LaunchdManager:
                 return ""
         return result.text.strip() or f"launchctl: {result.status}"
 
-    def state(self, service: Service) -> ServiceState:
+    def state(self, service: ServiceUnit) -> ServiceState:
         """See ``ServiceManager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
@@ -185,11 +185,11 @@ class LaunchdManager:
         """See ``ServiceManager``: an agent of a session ends with it, and nothing changes that."""
         return False
 
-    def _bootout(self, service: Service) -> None:
+    def _bootout(self, service: ServiceUnit) -> None:
         for domain in self._domains:  # an unloaded service is the desired result
             self._run(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
 
-    def _path(self, service: Service) -> Path:
+    def _path(self, service: ServiceUnit) -> Path:
         return self._agents / f"{label_of(service)}.plist"
 
 

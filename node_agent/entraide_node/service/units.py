@@ -20,7 +20,7 @@ RESTART_S, RESTART_MAX_S, RESTART_STEPS = 5, 300, 6
 NICE = 5
 
 
-class Service(Struct, frozen=True):
+class ServiceUnit(Struct, frozen=True):
     """An agent as a service.
 
     Attributes:
@@ -47,7 +47,9 @@ class ServiceState(StrEnum):
     FAILED = "failed"
 
 
-def make_service(folder: Path, *, node: str, drain_s: float, default: Path, logs: bool) -> Service:
+def make_service(
+    folder: Path, *, node: str, drain_s: float, default: Path, logs: bool
+) -> ServiceUnit:
     """Returns the service of a node's folder.
 
     Args:
@@ -60,7 +62,7 @@ def make_service(folder: Path, *, node: str, drain_s: float, default: Path, logs
     folder = folder.resolve()
     mark = "" if folder == default.resolve() else f"-{_folder_mark(folder)}"
     command = (sys.executable, "-P", "-m", "entraide_node", "run", "--dir", str(folder))
-    return Service(
+    return ServiceUnit(
         name=f"{UNIT}{mark}",
         node=node,
         command=(*command, "--log") if logs else command,
@@ -73,7 +75,7 @@ def _folder_mark(folder: Path) -> str:
     return hashlib.sha256(str(folder).encode("utf-8")).hexdigest()[:8]
 
 
-def systemd_unit(service: Service) -> str:
+def systemd_unit(service: ServiceUnit) -> str:
     """Returns the unit for systemd's user manager.
 
     The restart pause grows with systemd 254 or newer; an older version ignores that and restarts
@@ -108,12 +110,12 @@ def _quote(word: str) -> str:
     return f'"{escaped.replace("%", "%%").replace("$", "$$")}"'
 
 
-def label_of(service: Service) -> str:
+def label_of(service: ServiceUnit) -> str:
     """Returns launchd's label of a service."""
     return LABEL + service.name.removeprefix(UNIT).replace("-", ".")
 
 
-def launchd_plist(service: Service) -> bytes:
+def launchd_plist(service: ServiceUnit) -> bytes:
     """Returns the agent's property list for launchd.
 
     The process type is not ``Background``, because macOS runs those on the slow cores only; the

@@ -35,7 +35,7 @@ from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 from entraide_scheduler.core.state_machines import LeaseState
 
 
-class StartRun(Protocol):
+class StartCharge(Protocol):
     """How the fair queue begins a job's bill: out of the line, or at once."""
 
     def __call__(
@@ -51,7 +51,7 @@ def offer_lease(
     pick: Pick,
     request: PlacementRequest,
     *,
-    serve: StartRun,
+    serve: StartCharge,
 ) -> None:
     """Offers a job to the node picked for it."""
     facts, view = job.facts, pick.best.view

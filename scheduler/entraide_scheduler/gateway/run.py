@@ -17,7 +17,7 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide.wire.messages import GatewayDown, NodeOut
-from entraide.wire.nats import Connection, client_context, connect, requires_tls
+from entraide.wire.nats import BusConnection, client_context, connect, requires_tls
 from entraide.wire.subjects import checked
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
 from entraide_scheduler.config import HttpConfig, ListenConfig, NatsConfig, TlsConfig, read_toml
@@ -170,7 +170,7 @@ async def run_gateway(config: GatewayConfig) -> None:
 
 
 async def _stop(
-    gateway: Gateway, grpc: GrpcServer, scheduler: NatsSchedulerAdapter, connection: Connection
+    gateway: Gateway, grpc: GrpcServer, scheduler: NatsSchedulerAdapter, connection: BusConnection
 ) -> None:
     await gateway.stop()
     await grpc.stop(GRPC_GRACE_S)

@@ -134,7 +134,7 @@ def reconnect_delay_s(attempt: int, jitter: float) -> float:
     return min(RECONNECT_DELAY_MAX_S, doubled) * (0.5 + 0.5 * jitter)
 
 
-class Connection(Client):
+class BusConnection(Client):
     """nats-py's client, which reconnects after every failure of the server or the network."""
 
     async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
@@ -190,7 +190,7 @@ class _ConnectionState:
     def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
         self._source = identity
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
-        self.connection = Connection()
+        self.connection = BusConnection()
         self.identity = self._current_identity()
         self.attempt = 0
         self.problem = ""
@@ -281,7 +281,7 @@ async def connect(
     on_reconnected: Callback | None = None,
     on_disconnected: Callback | None = None,
     on_refused: Callback | None = None,
-) -> Connection:
+) -> BusConnection:
     """Connects to the bus; the connection then reconnects by itself for ever.
 
     Subscriptions survive a reconnection, and messages published during an outage are sent after it,
