@@ -17,6 +17,7 @@ PAGES = tuple(
     for name in ("architecture.md", "architecture.fr.md", "glossary.md", "glossary.fr.md")
 )
 COMPONENTS = tuple(PACKAGES)
+SHARED = "Names that several components share"
 VOCABULARY = ("entraide.types", "entraide.enums")
 
 # Words that no reader of the field would search for; each form that code could use.
@@ -96,7 +97,7 @@ def empty_locals(component: str) -> list[str]:
 
 
 def repeats(component: str) -> list[str]:
-    """The class names that a component has twice or shares with `entraide.types`, unexcused."""
+    """The class names that a component has twice or shares with `entraide.types`."""
     vocabulary = {node.name for module, _, node in classes("entraide") if module in VOCABULARY}
     every = [(module, place, node.name) for module, place, node in classes(component)]
     count = Counter(name for _, _, name in every)
@@ -165,6 +166,17 @@ def test_both_languages_have_the_same_terms() -> None:
 def test_class_names_are_unique(component: str) -> None:
     """A public class name is unique in its component and against the vocabulary."""
     held(repeats(component), component, REPEATS_LEFT)
+
+
+def test_names_that_components_share_are_listed() -> None:
+    """The glossary says the concept of each class name that several components use, and no more."""
+    count = Counter(
+        name
+        for component in COMPONENTS
+        for name in {node.name for _, _, node in classes(component)}
+    )
+
+    assert {name for name, uses in count.items() if uses > 1} == named(SHARED)
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
