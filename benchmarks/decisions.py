@@ -304,7 +304,7 @@ def scan_placements_per_s(bench: CoreBench, decision_s: float, secs: float) -> f
     wanted = evaluation.make_request(state, job, state.now)
     able = state.fleet.eligible_nodes(job.shape)
     scan_s = _mean_s(lambda: scan(able.views, able.excluded, wanted, state.policy), secs)
-    search_s = _mean_s(lambda: evaluation.evaluate(state, job, wanted), secs)
+    search_s = _mean_s(lambda: evaluation.evaluate_nodes(state, job, wanted), secs)
     return 1.0 / (decision_s - search_s + scan_s)
 
 

@@ -19,7 +19,7 @@ import structlog
 from entraide.types import Explanation, NodeState
 from entraide.wire import messages as m
 from entraide_scheduler.core import commands as c
-from entraide_scheduler.core.carbon import receipt
+from entraide_scheduler.core.carbon import make_receipt
 from entraide_scheduler.core.events import Event, JobRequested
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import Journal
@@ -167,7 +167,7 @@ class Executor:
 
     def _settle(self, command: c.Settle, at: float) -> None:
         # The receipt is signed when a client asks for it: signing costs more than the decision.
-        unsigned = receipt(
+        unsigned = make_receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
         )
         self._store.write_settlement(

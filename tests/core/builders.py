@@ -4,7 +4,7 @@ from itertools import count
 from typing import Any
 
 import msgspec
-from tests.core import placements
+from tests.core import placement_checks
 
 from entraide.models import Catalogue, ModelEntry, ModelSize, Openness
 from entraide.types import (
@@ -188,7 +188,7 @@ class Pool:
         self._check_slots(asked)
         self._check_memory(asked)
         self._check_owners(asked)
-        placements.check(self.core._state, of(asked, commands.Place))
+        placement_checks.check(self.core._state, of(asked, commands.Place))
         return asked
 
     def _check_memory(self, asked: list[commands.Command]) -> None:

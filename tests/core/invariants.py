@@ -156,7 +156,7 @@ def nothing_idles_that_fits(core: Core) -> None:
         elif job.shape.limited or job.shape not in known:
             known.add(job.shape)
             wanted = evaluation.make_request(state, job, state.now)
-            assert evaluation.evaluate(state, job, wanted).best is None
+            assert evaluation.evaluate_nodes(state, job, wanted).best is None
 
 
 def own_slots_are_what_own_nodes_give(state: State) -> None:

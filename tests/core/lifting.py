@@ -61,7 +61,7 @@ OF_SHAPE = {
     "data_class_refused": lambda node: {"data_class": node.card.data_classes[0]},
 }
 OF_WANT = {
-    "greener_later": {"most_g_per_kwh": None},
+    "greener_later": {"max_g_per_kwh": None},
     "over_carbon_cap": {"carbon_cap_ug": inf},
     "over_carbon_quota": {"carbon_left_ug": inf},
     "over_energy_quota": {"energy_left_uwh": inf},

@@ -163,13 +163,13 @@ class TestBounded:
     def searches(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Notes each search of all nodes."""
         done: list[str] = []
-        search = dispatch.evaluation.evaluate
+        search = dispatch.evaluation.evaluate_nodes
 
         def counted(state, job, wanted):
             done.append(job.facts.job)
             return search(state, job, wanted)
 
-        monkeypatch.setattr(dispatch.evaluation, "evaluate", counted)
+        monkeypatch.setattr(dispatch.evaluation, "evaluate_nodes", counted)
         return done
 
     def full(self, jobs: int) -> tuple[Pool, commands.Place]:
@@ -278,13 +278,13 @@ class TestMoments:
             pool.ask(feature, features=(feature,), max_carbon_ug=10**9)
         pool.ask("blocked", max_carbon_ug=1)
         searches: list[tuple[str, float]] = []
-        search = dispatch.evaluation.evaluate
+        search = dispatch.evaluation.evaluate_nodes
 
         def noted(state, job, wanted):
             searches.append((job.facts.job, state.now))
             return search(state, job, wanted)
 
-        monkeypatch.setattr(dispatch.evaluation, "evaluate", noted)
+        monkeypatch.setattr(dispatch.evaluation, "evaluate_nodes", noted)
         return pool, searches
 
     def grid(self, pool: Pool) -> None:

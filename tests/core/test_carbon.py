@@ -15,12 +15,12 @@ from entraide.types import (
 )
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.carbon import (
-    Effective,
+    EffectiveIntensity,
     ZoneIntensity,
-    effective,
-    holds_until,
-    receipt,
+    effective_intensity,
+    make_receipt,
     settle,
+    status_valid_until,
     surplus_w,
 )
 from entraide_scheduler.core.policy import Carbon, Evidence
@@ -43,7 +43,7 @@ CASES = {
 def test_own_surplus_counts_before_the_grid(case: str) -> None:
     """[max(0, P - S) I_grid + min(P, S) I_own] / P, once direct and once over the life cycle."""
     energy, power_w, used_w, expected = CASES[case]
-    found = effective(
+    found = effective_intensity(
         ONTARIO,
         energy,
         policy=Carbon(),
@@ -119,7 +119,7 @@ def test_a_promise_is_kept_or_missed(case: str) -> None:
 def test_the_receipt_says_it_all() -> None:
     """Watt-hours and grams, where, whose, how obtained, and whether the promise was kept."""
     used = usage()
-    made = receipt(terms(), used, settle(terms(), used), settled=True, issued_at=START + 5.0)
+    made = make_receipt(terms(), used, settle(terms(), used), settled=True, issued_at=START + 5.0)
 
     assert (made.coop, made.node_coop, made.province) == ("beta", "alpha", "CA-ON")
     assert (made.energy_wh, made.carbon_gco2e, made.carbon_lifecycle_gco2e) == (
@@ -159,13 +159,13 @@ def test_a_surplus_counts_as_far_as_it_is_trusted(case: str) -> None:
     basis, measured_at, expires_at, expected = EVIDENCE[case]
     energy = EnergyStatus(200.0, basis, "meter", measured_at, expires_at)
 
-    assert expected == (holds_until(energy, TRUST), surplus_w(energy, START, TRUST))
+    assert expected == (status_valid_until(energy, TRUST), surplus_w(energy, START, TRUST))
 
 
 def test_a_load_is_split_between_surplus_and_grid() -> None:
     """A quarter of a watt of declared half a watt: own generation's grams are added, not taken."""
     energy = EnergyStatus(0.5, Basis.DECLARED, "panels", START, START + 9.0)
-    found = effective(
+    found = effective_intensity(
         ONTARIO,
         energy,
         policy=Carbon(own_direct_g_per_kwh=8.0, own_lifecycle_g_per_kwh=44.0),
@@ -175,7 +175,7 @@ def test_a_load_is_split_between_surplus_and_grid() -> None:
         at=START,
     )
 
-    assert Effective(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == found
+    assert EffectiveIntensity(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == found
 
 
 def test_the_receipt_has_each_fact_in_its_place() -> None:
@@ -214,14 +214,14 @@ def test_the_receipt_has_each_fact_in_its_place() -> None:
         settled=True,
         issued_at=START + 5.0,
         smaller=SmallerModel("mini", 0.0206, 0.00206, Basis.ESTIMATED),
-    ) == receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START + 5.0)
+    ) == make_receipt(fixed, used, settle(fixed, used), settled=True, issued_at=START + 5.0)
 
 
 def test_a_smaller_model_reads_no_cached_prompt() -> None:
     """A prompt that was all in the cache would have cost its answer alone."""
     fixed = terms(smaller=SmallerQuote("mini", 1_000.0, 400.0, 100.0, Basis.DEFAULT))
     used = usage(cached_tokens=95, output_tokens=50)
-    made = receipt(fixed, used, settle(fixed, used), settled=False, issued_at=START)
+    made = make_receipt(fixed, used, settle(fixed, used), settled=False, issued_at=START)
 
     assert SmallerModel("mini", 0.02, 0.002, Basis.DEFAULT) == made.smaller
 

@@ -5,7 +5,7 @@ from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, repl
 
 from entraide.types import Basis, DataClass, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.rules import lies_in
+from entraide_scheduler.core.rules import is_in_jurisdiction
 
 
 def place_of(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:
@@ -103,7 +103,7 @@ def test_a_node_without_a_free_slot_is_excluded(pool: Pool) -> None:
 )
 def test_a_jurisdiction_is_a_prefix_up_to_a_hyphen(zone, jurisdiction, inside) -> None:
     """CA holds CA-QC; CA-Q holds nothing."""
-    assert lies_in(zone, jurisdiction) is inside
+    assert is_in_jurisdiction(zone, jurisdiction) is inside
 
 
 def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from tests.core.builders import facts, usage
 
 from entraide.types import Basis, JobClass, JobState, Terms
-from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.store.rows import KeptJobRow, SettlementRow
 
@@ -66,6 +66,6 @@ def settle_row(
         terms=fixed,
         usage=used,
         settlement=come_to,
-        receipt=receipt(fixed, used, come_to, settled=True, issued_at=at),
+        receipt=make_receipt(fixed, used, come_to, settled=True, issued_at=at),
         entries=(Entry(lender, "tokens", 7), Entry(borrower, "tokens", -7)),
     )

@@ -197,7 +197,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
             refusal = _feature_refusal(facts.model, missing, tuple(eligible.excluded))
             refusal.values.update(_nearest_node(state, job, eligible.excluded))
             return refusal
-        values = explain.commonest(eligible.excluded, eligible.counts, job.shape)
+        values = explain.most_common_rule(eligible.excluded, eligible.counts, job.shape)
         values |= _nearest_node(state, job, eligible.excluded)
         return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
@@ -248,7 +248,7 @@ def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> 
     if not few or job.shape.limited or carbon_shifting.batch_work_for(state, job) is not None:
         return {}
     facts, request = job.facts, evaluation.make_request(state, job, state.now)
-    for node, rule in counterfactuals.nearest(excluded):
+    for node, rule in counterfactuals.nearest_exclusions(excluded):
         if not counterfactuals.is_only_obstacle(state, request, node, rule):
             continue
         job.context_tokens = node.replicas[facts.model].context_tokens
@@ -332,7 +332,7 @@ def _retry_s(state: State, model: str) -> float:
 
 def _refuse_job(state: State, job: Job, refusal: Refusal) -> None:
     facts = job.facts
-    explanation = explain.refused(
+    explanation = explain.explain_refusal(
         job,
         code=refusal.code,
         values=refusal.values,

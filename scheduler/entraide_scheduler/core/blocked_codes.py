@@ -1,33 +1,35 @@
-"""Blocked codes: which passing rule a replica breaks, as small integers.
+"""Blocked codes: which temporary rule a replica breaks, as small integers.
 
-Computes the answers of ``rules.PASSING`` for the four kinds of requesters of a replica at once,
-whenever the replica changes, so that placement compares integers instead of calling functions.
+Evaluates ``rules.TEMPORARY_RULES`` for the four kinds of requesters of a replica at once, whenever
+the replica changes, so that placement compares integers instead of calling functions.
 Inputs: a node, one of its replicas and that replica's load. Output: a code for each requester.
 """
 
 from entraide.types import Lending, NodeState, Replica
 from entraide_scheduler.core.records import Load, Node
-from entraide_scheduler.core.rules import PASSING
+from entraide_scheduler.core.rules import TEMPORARY_RULES
 from entraide_scheduler.core.state_machines import ReplicaState
 
-# Which rule of ``PASSING`` a replica breaks, counted from 1, or 0 for none: for a job of the
-# replica's own co-op, for another co-op's, and for batch jobs of each.
+# Number of the rule of ``TEMPORARY_RULES`` that a replica breaks, from 1, or 0 for none, by
+# requester: own co-op, other co-op, own co-op's batch job, other co-op's batch job.
 BlockedBy = tuple[int, int, int, int]
 NOT_BLOCKED: BlockedBy = (0, 0, 0, 0)
 (
     SUSPECT_CODE, LOST_CODE, NOT_ACCEPTING_CODE, RESTING_CODE, PROBING_CODE, RESERVED_CODE,
     NO_FREE_SLOT_CODE, OWN_ONLY_CODE, LEND_LIMIT_CODE, BATCH_SHARE_CODE, NOT_EMPTY_CODE,
-) = range(1, len(PASSING) + 1)  # fmt: skip
+) = range(1, len(TEMPORARY_RULES) + 1)  # fmt: skip
 
 
 def blocked_codes(node: Node, replica: Replica, load: Load, *, reserved: bool = True) -> BlockedBy:
-    """Returns the passing rule that is broken, by view; the same as the rules' own tests.
+    """Returns the first temporary rule that a replica breaks, by requester.
+
+    The codes agree with the rules' own predicates.
 
     Args:
-        node: the replica's.
-        replica: the replica's.
-        load: the replica's.
-        reserved: whether it counts that a job has the replica to itself.
+        node: node of the replica.
+        replica: the replica.
+        load: load of the replica.
+        reserved: whether a reservation for one exclusive job counts.
     """
     code = _code_for_all(node, replica, load, reserved=reserved)
     if code:
@@ -45,7 +47,7 @@ def blocked_codes(node: Node, replica: Replica, load: Load, *, reserved: bool = 
 
 
 def _code_for_all(node: Node, replica: Replica, load: Load, *, reserved: bool) -> int:
-    """Returns the passing rule that is broken whoever asks; 0 for none."""
+    """Returns the temporary rule that excludes every requester; 0 for none."""
     if node.state is not NodeState.LIVE:
         return SUSPECT_CODE if node.state is NodeState.SUSPECT else LOST_CODE
     if not node.accepting or load.paused:

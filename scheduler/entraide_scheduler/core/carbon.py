@@ -41,7 +41,7 @@ UNKNOWN_ZONE = ZoneIntensity(
 )
 
 
-class Effective(Struct, frozen=True, gc=False):
+class EffectiveIntensity(Struct, frozen=True, gc=False):
     """The intensity of an extra load at a site.
 
     Attributes:
@@ -58,12 +58,14 @@ class Effective(Struct, frozen=True, gc=False):
     surplus_basis: Basis | None
 
 
-def on_grid(zone: ZoneIntensity) -> Effective:
+def grid_intensity(zone: ZoneIntensity) -> EffectiveIntensity:
     """Returns the intensity of a load that has no surplus to use."""
-    return Effective(zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None)
+    return EffectiveIntensity(
+        zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None
+    )
 
 
-def holds_until(energy: EnergyStatus, evidence: Evidence) -> float:
+def status_valid_until(energy: EnergyStatus, evidence: Evidence) -> float:
     """Returns until when a site's status counts: a declaration no longer than the policy says."""
     if energy.basis is Basis.DECLARED:
         return min(energy.expires_at, energy.measured_at + evidence.declared_valid_s)
@@ -72,7 +74,7 @@ def holds_until(energy: EnergyStatus, evidence: Evidence) -> float:
 
 def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> float:
     """Returns the part of a site's surplus that counts, watts; 0 when it has expired."""
-    if energy is None or holds_until(energy, evidence) <= at:
+    if energy is None or status_valid_until(energy, evidence) <= at:
         return 0.0
     trusted = 1.0
     if energy.basis is Basis.DECLARED:
@@ -82,7 +84,7 @@ def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> flo
     return max(0.0, energy.surplus_w) * trusted
 
 
-def effective(
+def effective_intensity(
     zone: ZoneIntensity,
     energy: EnergyStatus | None,
     *,
@@ -91,7 +93,7 @@ def effective(
     power_w: float,
     used_w: float,
     at: float,
-) -> Effective:
+) -> EffectiveIntensity:
     """Returns the effective intensity of an extra load.
 
     ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P``, with P the extra load and S the surplus
@@ -108,10 +110,10 @@ def effective(
     """
     left_w = max(0.0, surplus_w(energy, at, evidence) - used_w)
     if energy is None or left_w <= 0.0:
-        return on_grid(zone)
+        return grid_intensity(zone)
     own_part = 1.0 if power_w <= left_w else left_w / power_w
     grid_part = 1.0 - own_part
-    return Effective(
+    return EffectiveIntensity(
         grid_part * zone.direct_g_per_kwh + own_part * policy.own_direct_g_per_kwh,
         grid_part * zone.lifecycle_g_per_kwh + own_part * policy.own_lifecycle_g_per_kwh,
         zone.basis,
@@ -141,7 +143,7 @@ def _promise(objective_ttft_s: float | None, ttft_s: float, output_tokens: int) 
     return Promise.KEPT if ttft_s <= objective_ttft_s else Promise.MISSED
 
 
-def receipt(
+def make_receipt(
     terms: Terms, usage: Usage, settlement: Settlement, *, settled: bool, issued_at: float
 ) -> Receipt:
     """Returns the unsigned receipt of a run.

@@ -1,11 +1,12 @@
-"""Green hours: at what intensity a waiting batch job may start now, and what it waits for.
+"""Carbon shifting: the highest intensity at which a waiting batch job may start now.
 
-Decides what the pure plan of ``shift_planner`` is told: the work that waits for the same model, and
-by zone the slots that batch work may hold and what a token takes there. What an hour costs now is
-not
-a part of the plan: each node is held against it as it is for the very job, with what is left of
-its site's sun. It refuses to know turns and picks: a node where a job should not start yet is
-excluded by one more rule.
+Collects the inputs of ``shift_planner``: the waiting work of the same model and, by zone, the slots
+that batch work may hold and the energy of a token. The plan contains no current node intensities:
+placement compares each node's intensity, its site's remaining surplus included, with the limit and
+excludes a node above the limit by the rule ``greener_later``.
+
+Inputs: the state and a job or a shape. Output: a limit in gCO2e/kWh for each zone, and the values
+of the explanation.
 """
 
 from collections.abc import Iterable
@@ -53,7 +54,7 @@ def remove_waiting(state: State, job: Job) -> None:
         state.shift_planner.backlog.remove(job.shape.model, job.facts.coop, job.wait)
 
 
-def most_g_per_kwh(
+def max_g_per_kwh(
     state: State, job: Job, at: float, tokens: tuple[float, float]
 ) -> dict[str, float] | None:
     """Returns by zone the highest intensity at which a job may start now; None for any.
@@ -66,15 +67,15 @@ def most_g_per_kwh(
     """
     if job.wait is None:
         return None
-    return _verdict(state, job.shape, job.wait.hour, at, tokens).most_g_per_kwh
+    return _start_limit(state, job.shape, job.wait.hour, at, tokens).max_g_per_kwh
 
 
 def may_start(state: State, shape: Shape, view: ReplicaView) -> bool:
     """Tells whether a shape's jobs may start on a replica now, as far as green hours go."""
     if not shape.green_h:
         return True
-    verdict = _verdict(state, shape, shape.green_h, state.now, PER_TOKEN)
-    return verdict.allows(view.zone, view.cost.g_per_kwh)
+    limit = _start_limit(state, shape, shape.green_h, state.now, PER_TOKEN)
+    return limit.allows(view.zone, view.cost.g_per_kwh)
 
 
 def schedule_retry(state: State) -> None:
@@ -84,21 +85,21 @@ def schedule_retry(state: State) -> None:
 
 def handle_due(state: State, _: str) -> None:
     """A quarter of an hour has passed."""
-    _look_again(state)
+    _retry_deferred(state)
 
 
 def handle_intensity(state: State, event: IntensityChanged) -> None:
-    """A zone's intensity was told."""
+    """A zone's intensity was values."""
     state.shift_planner.forecast.record_intensity(event)
 
 
 def handle_forecast(state: State, event: ForecastIssued) -> None:
     """A zone's forecast was issued."""
     state.shift_planner.forecast.record_forecast(event)
-    _look_again(state)
+    _retry_deferred(state)
 
 
-def _look_again(state: State) -> None:
+def _retry_deferred(state: State) -> None:
     state.queue.unblock_all_shapes(lambda shape: bool(shape.green_h))
     state.queue.blocked.mark_all_due()
 
@@ -111,21 +112,21 @@ def explanation_values(
     Args:
         state: the core's.
         job: that waits.
-        views: where it could start now; the one with the least intensity is told.
+        views: where it could start now; the one with the least intensity is values.
         at: now, seconds since the epoch.
         tokens: of its prompt, and expected of its answers.
     """
     hour = job.shape.green_h if job.wait is None else job.wait.hour
-    told: Values = {"latest_start_at": float(hour * HOUR_S)}
-    view = min(views, key=lambda one: (one.cost.g_per_kwh, one.name), default=None)
+    values: Values = {"latest_start_at": float(hour * HOUR_S)}
+    view = min(views, key=lambda view: (view.cost.g_per_kwh, view.name), default=None)
     if view is not None:
-        told |= {"zone": view.zone, "now_g_per_kwh": view.cost.g_per_kwh}
-    later = _verdict(state, job.shape, hour, at, tokens).later
-    return told if later is None else told | _later(state, later)
+        values |= {"zone": view.zone, "now_g_per_kwh": view.cost.g_per_kwh}
+    later = _start_limit(state, job.shape, hour, at, tokens).later
+    return values if later is None else values | _greener_hour_values(state, later)
 
 
-def _later(state: State, later: GreenerHour) -> Values:
-    told: Values = {
+def _greener_hour_values(state: State, later: GreenerHour) -> Values:
+    values: Values = {
         "then_zone": later.zone,
         "then_g_per_kwh": later.g_per_kwh,
         "then_at": float(later.hour * HOUR_S),
@@ -133,11 +134,11 @@ def _later(state: State, later: GreenerHour) -> Values:
     }
     issued_at = state.shift_planner.forecast.issued_at(later.zone)
     if later.signal is Signal.FORECAST and issued_at is not None:
-        told["issued_at"] = issued_at
-    return told
+        values["issued_at"] = issued_at
+    return values
 
 
-def _verdict(
+def _start_limit(
     state: State, shape: Shape, hour: int, at: float, tokens: tuple[float, float]
 ) -> StartLimit:
     return state.shift_planner.start_limit(
@@ -147,11 +148,11 @@ def _verdict(
         terms=state.policy.deferral,
         tokens=tokens,
         version=state.fleet.replica_index.version,
-        supplies=lambda: _supplies(state, shape),
+        capacities=lambda: _zone_capacities(state, shape),
     )
 
 
-def _supplies(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
+def _zone_capacities(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
     """Returns the slots that a shape's work may hold, by zone.
 
     What a token takes is reckoned by the cards, at a full batch: what is learned changes with

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from entraide.types import Replica
 from entraide.units import uwh_from_joules
-from entraide_scheduler.core.carbon import Effective
+from entraide_scheduler.core.carbon import EffectiveIntensity
 from entraide_scheduler.core.policy import IntensityBasis
 from entraide_scheduler.core.records import Load, Node
 
@@ -47,7 +47,9 @@ class CostModel(Struct, frozen=True, gc=False):
     g_per_kwh: float
 
 
-def cost_model(node: Node, load: Load, effective: Effective, basis: IntensityBasis) -> CostModel:
+def make_cost_model(
+    node: Node, load: Load, effective: EffectiveIntensity, basis: IntensityBasis
+) -> CostModel:
     """Returns what a replica asks for one more job, as it is loaded now.
 
     The energy is marginal: what the machine uses more for having the job. A decode step costs

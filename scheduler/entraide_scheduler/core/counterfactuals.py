@@ -19,11 +19,11 @@ from msgspec import structs
 
 from entraide.types import DataClass
 from entraide_scheduler.core import carbon_shifting
-from entraide_scheduler.core.cost_model import cost_model
+from entraide_scheduler.core.cost_model import make_cost_model
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LEND_ENERGY_SPENT,
-    LIMITS,
+    LIMIT_RULES,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     OVER_ENERGY_QUOTA,
@@ -33,20 +33,20 @@ from entraide_scheduler.core.placement import (
     PlacementResult,
     Prediction,
     exceeded_limit,
-    grams,
     predict,
+    predict_carbon_ug,
 )
 from entraide_scheduler.core.placement_request import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.rules import (
-    ALL,
+    ALL_RULES,
     BATCH_SHARE_FULL,
-    COMING,
-    LASTING,
+    LOADABLE_RULES,
     NO_FREE_SLOT,
     NOT_EMPTY,
-    PASSING,
+    PERMANENT_RULES,
+    TEMPORARY_RULES,
     Rule,
     first_broken,
 )
@@ -67,11 +67,11 @@ _RANK = {
     rule.code: rank
     for rank, rule in enumerate(
         (
-            *(rule for rule in LASTING if rule not in COMING),
-            *reversed(COMING),
-            *PASSING,
+            *(rule for rule in PERMANENT_RULES if rule not in LOADABLE_RULES),
+            *reversed(LOADABLE_RULES),
+            *TEMPORARY_RULES,
             GREENER_LATER,
-            *LIMITS,
+            *LIMIT_RULES,
             TRIED_BEFORE,
         )
     )
@@ -79,17 +79,17 @@ _RANK = {
 }
 
 
-def nearest(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
+def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
     """Returns the few excluded nodes to check, those that pass most rules first."""
-    known = [pair for pair in excluded if pair[1].code in _RANK]
-    return nlargest(TRIES_MAX, known, key=lambda pair: _RANK[pair[1].code])
+    ranked = [pair for pair in excluded if pair[1].code in _RANK]
+    return nlargest(TRIES_MAX, ranked, key=lambda pair: _RANK[pair[1].code])
 
 
-def one_rule_away(
+def find_one_rule_away(
     state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
 ) -> tuple[Node, Rule] | None:
     """Returns an excluded node that could run the job but for one rule; None if none is sure."""
-    for node, rule in nearest(excluded):
+    for node, rule in nearest_exclusions(excluded):
         if is_only_obstacle(state, request, node, rule):
             return node, rule
     return None
@@ -98,24 +98,26 @@ def one_rule_away(
 def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
     """Tells whether nothing but a rule that a node breaks keeps a job from the node.
 
-    False where that cannot be known.
+    False where that cannot be ranked.
     """
     if rule.code not in _RANK:
         return False
-    if rule in COMING:
+    if rule in LOADABLE_RULES:
         return _could_run_once_loaded(state, request, node)
     view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
     if view is None:
         return False
     shapes = _shapes_without(rule, node, request.shape)
     if not shapes or any(
-        other is not rule and other.broken(node, shape) for shape in shapes for other in ALL
+        other is not rule and other.broken(node, shape) for shape in shapes for other in ALL_RULES
     ):
         return False
-    return not _is_kept_out(_freed(state, rule, view, request.at), without(state, rule, request))
+    return not _is_excluded_otherwise(
+        _with_freed_slots(state, rule, view, request.at), without_rule(state, rule, request)
+    )
 
 
-def _freed(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
+def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
     """Returns a replica as it would be with the room that a rule asks for.
 
     With fewer leases a job takes more energy, since fewer share a step, and may wake the machine.
@@ -142,11 +144,11 @@ def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> Rep
     intensity = view.effective
     if node.energy is not None:
         intensity = state.fleet.replica_index.effective_at_site(node, node.energy, leases + 1, at)
-    asked = cost_model(node, load, intensity, state.policy.carbon.basis)
-    return structs.replace(view, node=node, load=load, effective=intensity, cost=asked)
+    cost = make_cost_model(node, load, intensity, state.policy.carbon.basis)
+    return structs.replace(view, node=node, load=load, effective=intensity, cost=cost)
 
 
-def without(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
+def without_rule(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
     """Returns what the job would want if a rule of its own, or of its lender, were lifted.
 
     A deadline so close that no greener hour is left still leaves the longest run expected.
@@ -155,7 +157,7 @@ def without(state: State, rule: Rule, request: PlacementRequest) -> PlacementReq
         case GREENER_LATER.code:
             run_s = carbon_shifting.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
             left_s = min(request.completion_left_s, run_s)
-            return structs.replace(request, most_g_per_kwh=None, completion_left_s=left_s)
+            return structs.replace(request, max_g_per_kwh=None, completion_left_s=left_s)
         case OVER_CARBON_CAP.code:
             return structs.replace(request, carbon_cap_ug=inf)
         case OVER_CARBON_QUOTA.code:
@@ -179,11 +181,11 @@ def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
     return [structs.replace(shape, data_class=data_class) for data_class in classes]
 
 
-def _is_kept_out(view: ReplicaView, request: PlacementRequest) -> bool:
+def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool:
     """Tells whether anything but the rules of a node keeps a job from one of its replicas."""
     if view.name in request.barred or view.name in request.avoid:
         return True
-    most = request.most_g_per_kwh
+    most = request.max_g_per_kwh
     if most is not None and view.cost.g_per_kwh > most.get(view.zone, 0.0):
         return True
     return request.limited and exceeded_limit(predict(view, request), request) is not None
@@ -195,12 +197,12 @@ def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) 
     A replica that does not exist has no prediction, so limits cannot be checked.
     """
     shape, name = request.shape, node.card.node
-    if request.limited or request.most_g_per_kwh is not None or shape.model in node.loads:
+    if request.limited or request.max_g_per_kwh is not None or shape.model in node.loads:
         return False
     if (
         name in request.barred
         or name in request.avoid
-        or first_broken(node, shape, PASSING) is not None
+        or first_broken(node, shape, TEMPORARY_RULES) is not None
     ):
         return False
     slots = node.loadable[shape.model].slots
@@ -210,8 +212,8 @@ def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) 
 # Greener nodes.
 
 
-def greener(
-    state: State, survey: PlacementResult, pick: Pick, request: PlacementRequest
+def find_greener(
+    state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> tuple[Prediction, str] | None:
     """Returns a greener node than the one picked, with the only rule that kept it from the job.
 
@@ -226,20 +228,20 @@ def greener(
     most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
     candidates: list[tuple[float, ReplicaView, Rule | None]] = [
         (fit.carbon_ug, fit.view, None)
-        for fit in survey.fits
+        for fit in result.fits
         if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
     ]
-    for node, rule in survey.excluded:
+    for node, rule in result.excluded:
         view = views.get(node.card.node)
-        if view is not None and (carbon_ug := grams(view, request)) < most_ug:
+        if view is not None and (carbon_ug := predict_carbon_ug(view, request)) < most_ug:
             candidates.append((carbon_ug, view, rule))
     for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
         if broken is None:
             predicted = predict(view, request)
             code = _why_not_picked(predicted, request)
         else:
-            freed = _freed(state, broken, view, request.at)
-            predicted = predict(freed, without(state, broken, request))
+            freed = _with_freed_slots(state, broken, view, request.at)
+            predicted = predict(freed, without_rule(state, broken, request))
             greener_then = predicted.keeps and predicted.carbon_ug < most_ug
             sure = greener_then and is_only_obstacle(state, request, view.node, broken)
             code = broken.code if sure else ""
@@ -258,7 +260,7 @@ def _why_not_picked(predicted: Prediction, request: PlacementRequest) -> str:
     return PROMISE_AT_RISK if predict(view, structs.replace(request, **{part: inf})).keeps else ""
 
 
-def late_for(view: ReplicaView, request: PlacementRequest) -> str:
+def missed_part(view: ReplicaView, request: PlacementRequest) -> str:
     """Returns which part of the promise a node that does not keep it would miss.
 
     Returns:

@@ -12,7 +12,7 @@ The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S
 from entraide_scheduler.core import carbon_shifting, evaluation, exclusive_retry, leases
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
-    LIMITS,
+    LIMIT_RULES,
     PlacementResult,
     exceeded_limit,
     pick,
@@ -29,7 +29,7 @@ JOBS_PER_VIEW = 32  # blocked jobs that are checked against each of these replic
 SKIPPED_RETRY_S = 0.05  # latest start of the work that an event has left
 RECHECK_ALL_S = 60.0  # period after which all blocked jobs are due
 
-LIMIT_CODES = frozenset(rule.code for rule in LIMITS)
+LIMIT_CODES = frozenset(rule.code for rule in LIMIT_RULES)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:
@@ -41,7 +41,7 @@ def place_or_enqueue(state: State, job: Job) -> None:
     update_own_slots(state)
     if job.wait is None and queue.is_idle_for(job.facts.model):
         request = evaluation.make_request(state, job, state.now)
-        result = evaluation.evaluate(state, job, request)
+        result = evaluation.evaluate_nodes(state, job, request)
         chosen = pick(result, state.policy)
         if chosen is not None:
             leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run_at_once)
@@ -52,15 +52,15 @@ def place_or_enqueue(state: State, job: Job) -> None:
 
 def dispatch(state: State) -> None:
     """Places waiting jobs; each round places a job, or blocks a job or a shape."""
-    queue, eased = state.queue, state.fleet.replica_index.eased
+    queue, improved = state.queue, state.fleet.replica_index.improved
     searches = 0
     update_own_slots(state)
     if queue.blocked.has_due:
         _recheck_due(state)
     first: Job | None = None
     while True:
-        if eased:
-            _recheck_eased(state)
+        if improved:
+            _recheck_improved(state)
         job = first or queue.next_job()
         if job is None:
             break
@@ -70,7 +70,7 @@ def dispatch(state: State) -> None:
             continue
         state.placing = job.facts.job
         request = evaluation.make_request(state, job, state.now)
-        result = evaluation.evaluate(state, job, request)
+        result = evaluation.evaluate_nodes(state, job, request)
         chosen = pick(result, state.policy)
         if chosen is not None:
             view = chosen.best.view
@@ -139,16 +139,16 @@ def _recheck_due(state: State) -> None:
         queue.unblock_job(job)
 
 
-def _recheck_eased(state: State) -> None:
+def _recheck_improved(state: State) -> None:
     """Unblocks the jobs that fit a replica which opened or became cheaper."""
     views, queue = state.fleet.replica_index, state.queue
-    eased = list(views.eased.values())
-    views.eased.clear()
-    if len(eased) > VIEWS_PER_EVENT:
-        for model in dict.fromkeys(view.replica.model for view in eased):
+    improved = list(views.improved.values())
+    views.improved.clear()
+    if len(improved) > VIEWS_PER_EVENT:
+        for model in dict.fromkeys(view.replica.model for view in improved):
             queue.blocked.mark_model_due(model)
         return
-    for view in eased:
+    for view in improved:
         if 0 in view.blocked_by:
             for job in queue.blocked.take_jobs(view.replica.model, JOBS_PER_VIEW):
                 if _fits_replica(state, job, view):

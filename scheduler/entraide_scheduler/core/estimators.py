@@ -226,7 +226,7 @@ class Estimate(Struct, array_like=True):
         """Returns what to believe before anything is seen."""
         return cls(fit, 1.0, Spread(), Score())
 
-    def judge(self, ratio: float) -> None:
+    def record_ratio(self, ratio: float) -> None:
         """Takes in a ratio of what was seen to what had been predicted."""
         self.score.add(ratio, exceeded=self.spread.add(ratio))
 
@@ -254,8 +254,8 @@ class Estimate(Struct, array_like=True):
             y=ratio,
             weight=weight / (1.0 + off * off),
         )
-        told = fit.factor1 * x1 + fit.factor2 * x2 + fit.factor3 * x3
-        step = ratio / (told * correction) if told > 0.0 else most
+        fitted = fit.factor1 * x1 + fit.factor2 * x2 + fit.factor3 * x3
+        step = ratio / (fitted * correction) if fitted > 0.0 else most
         if step > most:
             step = most
         elif step * most < 1.0:

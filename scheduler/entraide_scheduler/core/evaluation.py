@@ -56,7 +56,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         carbon_left_ug=carbon_left_ug,
         energy_left_uwh=energy_left_uwh,
         lent_left_uwh=lent_left_uwh,
-        most_g_per_kwh=carbon_shifting.most_g_per_kwh(
+        max_g_per_kwh=carbon_shifting.max_g_per_kwh(
             state, job, at, (facts.input_tokens_est, produced)
         ),
         cached=state.prefix_cache.cached_tokens(facts),
@@ -67,12 +67,12 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
     )
 
 
-def evaluate(state: State, job: Job, wanted: PlacementRequest) -> PlacementResult:
+def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:
     """Looks at every node for one job."""
     eligible = state.fleet.eligible_nodes(job.shape)
     if job.shape.alone and not exclusive_retry.may_hold_replica(state, job):
         limited = [(view.node, ALONE_LIMIT) for view in eligible.views]
-        return scan([], [*eligible.excluded, *limited], wanted, state.policy)
+        return scan([], [*eligible.excluded, *limited], request, state.policy)
     if eligible.columns is not None and state.policy.picker is Picker.GREENEST:
-        return scan_columns(eligible, eligible.columns, wanted, state.policy)
-    return scan(eligible.views, eligible.excluded, wanted, state.policy)
+        return scan_columns(eligible, eligible.columns, request, state.policy)
+    return scan(eligible.views, eligible.excluded, request, state.policy)

@@ -17,7 +17,7 @@ from entraide_scheduler.core.model_planner import is_served
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LEND_ENERGY_SPENT,
-    LIMITS,
+    LIMIT_RULES,
     OVER_CARBON_CAP,
     OVER_CARBON_QUOTA,
     Pick,
@@ -33,10 +33,10 @@ from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
 Excluded = Sequence[tuple[Node, Rule]]
-Told = Callable[[Node, Rule], Values]
+ValuesGetter = Callable[[Node, Rule], Values]
 
 
-def placed(
+def explain_placement(
     state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> Explanation:
     """Returns why a job is placed where it is."""
@@ -45,7 +45,7 @@ def placed(
         result,
         request,
         policy=state.policy,
-        told=_teller(state, job, request),
+        values_of=_values_getter(state, job, request),
         decision="placed",
         reason=pick.reason,
         values=_pick_values(state, job, result, pick, request),
@@ -53,7 +53,7 @@ def placed(
     )
 
 
-def waiting(
+def explain_wait(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest
 ) -> Explanation:
     """Returns why a job waits, as things stand now; deferred is what waits for greener hours."""
@@ -61,7 +61,7 @@ def waiting(
     own, coops = state.queue.count_ahead(job)
     values: Values = {"ahead": own, "coops_ahead": coops}
     decision, reason = "waiting", ""
-    coming = _coming(state, job.shape, request.at)
+    coming = _model_load_wait(state, job.shape, request.at)
     held = state.queue.cap_reached(job)
     blocked = next((code for code in WAITS_FOR if code in counts), "")
     limit = next((code for code in LIMIT_REASONS if code in counts), "")
@@ -82,14 +82,14 @@ def waiting(
         values |= _blocked_values(job, result, blocked)
     elif not result.fitting:
         reason = "no_node_live"
-        values = commonest(result.excluded, counts, job.shape, only_waiting=True)
+        values = most_common_rule(result.excluded, counts, job.shape, only_waiting=True)
     if reason in ("", "no_free_slot") and coops:
         reason = "fair_share_turn"
     elif not reason:
         reason = "turn_is_next"
-    if reason in EXAMPLES and _is_told_node_by_node(state.policy, result):
+    if reason in EXAMPLES and _is_listed_per_node(state.policy, result):
         examples = [pair for pair in result.excluded if pair[1].code in EXAMPLES[reason]]
-        values |= _could(state, request, examples)
+        values |= _one_rule_away_values(state, request, examples)
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     return _explanation(
@@ -97,7 +97,7 @@ def waiting(
         result,
         request,
         policy=state.policy,
-        told=_teller(state, job, request),
+        values_of=_values_getter(state, job, request),
         decision=decision,
         reason=reason,
         values=values,
@@ -105,7 +105,7 @@ def waiting(
     )
 
 
-def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
+def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
     """Returns what a job waits for whose model no node serves, but could; None for any other."""
     eligible = state.fleet.eligible_nodes(shape)
     if not eligible.could_load or is_served(eligible, shape.model):
@@ -124,7 +124,7 @@ def _coming(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
             return "model_loading", values
     rests = [node.rests[model] for node in eligible.could_load if model in node.rests]
     if len(rests) == len(eligible.could_load) and all(rest.until > at for rest in rests):
-        rest = min(rests, key=lambda one: one.until)
+        rest = min(rests, key=lambda backoff: backoff.until)
         return "model_resting", {"model": model, "failure": rest.code, "again_at": rest.until}
     return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
 
@@ -161,7 +161,7 @@ EXAMPLES = {
 
 
 def _blocked_values(job: Job, result: PlacementResult, blocked: str) -> Values:
-    node, rule = next(found for found in result.excluded if found[1].code == blocked)
+    node, rule = next(pair for pair in result.excluded if pair[1].code == blocked)
     return rule.values(node, job.shape)
 
 
@@ -172,23 +172,23 @@ def _limit_values(
     views = state.fleet.replica_index
     if code == LEND_ENERGY_SPENT.code:
         node = next(node for node, rule in result.excluded if rule is LEND_ENERGY_SPENT)
-        return _teller(state, job, request)(node, LEND_ENERGY_SPENT)
-    found = [
+        return _values_getter(state, job, request)(node, LEND_ENERGY_SPENT)
+    predictions = [
         predict(view, request)
         for node, rule in result.excluded
         if rule.code == code
         and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
     if code == "over_carbon_cap":
-        least_ug = min(one.carbon_ug for one in found)
+        least_ug = min(each.carbon_ug for each in predictions)
         return {
             "carbon_g": g_from_ug(round_half_up(least_ug)),
             "max_carbon_ug": job.facts.max_carbon_ug or 0,
         }
     if code == "over_energy_quota":
-        amounts = {QuotaKind.ENERGY_WH: ceil(min(one.energy_uwh for one in found))}
+        amounts = {QuotaKind.ENERGY_WH: ceil(min(each.energy_uwh for each in predictions))}
     else:
-        amounts = {QuotaKind.CARBON_G: ceil(min(one.carbon_ug for one in found))}
+        amounts = {QuotaKind.CARBON_G: ceil(min(each.carbon_ug for each in predictions))}
     short = state.quotas.shortage(job.facts, amounts)
     assert short is not None, "a quota that suffices excluded a node"
     values: Values = {"left": short.left, "needed": short.needed}
@@ -203,7 +203,7 @@ def _limit_values(
     return values
 
 
-def _tokens(request: PlacementRequest) -> tuple[float, float]:
+def _token_counts(request: PlacementRequest) -> tuple[float, float]:
     return request.input_tokens, request.produced_tokens
 
 
@@ -212,49 +212,51 @@ def _greener_values(
 ) -> Values:
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
     dear = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
-    return carbon_shifting.explanation_values(state, job, dear, request.at, _tokens(request))
+    return carbon_shifting.explanation_values(state, job, dear, request.at, _token_counts(request))
 
 
-def _teller(state: State, job: Job, request: PlacementRequest) -> Told:
+def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
     """Returns what tells the numbers behind a rule, those that need the prediction too."""
 
-    def told(node: Node, rule: Rule) -> Values:
+    def values_of(node: Node, rule: Rule) -> Values:
         values = rule.values(node, request.shape)
         view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
         if rule is GREENER_LATER:
             there = () if view is None else (view,)
             return values | carbon_shifting.explanation_values(
-                state, job, there, request.at, _tokens(request)
+                state, job, there, request.at, _token_counts(request)
             )
-        if rule in LIMITS and view is not None:
-            return values | _short(state, rule, predict(view, request), request)
+        if rule in LIMIT_RULES and view is not None:
+            return values | _limit_shortage(state, rule, predict(view, request), request)
         return values
 
-    return told
+    return values_of
 
 
-def _short(state: State, rule: Rule, found: Prediction, request: PlacementRequest) -> Values:
+def _limit_shortage(
+    state: State, rule: Rule, prediction: Prediction, request: PlacementRequest
+) -> Values:
     """Returns what is left of a limit, and what the job would take of it."""
     if rule is OVER_CARBON_CAP:
         return {
-            "carbon_g": g_from_ug(round_half_up(found.carbon_ug)),
+            "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
             "max_carbon_ug": round_half_up(request.carbon_cap_ug),
         }
     if rule is OVER_CARBON_QUOTA:
         return {
             "left_g": g_from_ug(round_half_up(max(0.0, request.carbon_left_ug))),
-            "needed_g": g_from_ug(round_half_up(found.carbon_ug)),
+            "needed_g": g_from_ug(round_half_up(prediction.carbon_ug)),
         }
-    values: Values = {"needed_wh": wh_from_uwh(round_half_up(found.energy_uwh))}
+    values: Values = {"needed_wh": wh_from_uwh(round_half_up(prediction.energy_uwh))}
     left_uwh = request.energy_left_uwh
     if rule is LEND_ENERGY_SPENT:
-        lender = found.view.coop
+        lender = prediction.view.coop
         left_uwh = request.lent_left_uwh[lender]
         values["limit_wh"] = wh_from_uwh(state.quotas.lent.most_uwh[lender])
     return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
 
 
-def refused(
+def explain_refusal(
     job: Job,
     *,
     code: str,
@@ -280,13 +282,13 @@ def refused(
             policy.limits.explained_nodes,
             lambda node, rule: rule.values(node, job.shape),
         ),
-        excluded_counts=counted(excluded),
+        excluded_counts=count_by_rule(excluded),
         waiting_helps=waiting_helps,
         objective_ttft_s=None,
     )
 
 
-def counted(excluded: Excluded) -> dict[str, int]:
+def count_by_rule(excluded: Excluded) -> dict[str, int]:
     """Returns how many nodes each rule excluded, by its code."""
     counts: dict[str, int] = {}
     for _, rule in excluded:
@@ -294,15 +296,15 @@ def counted(excluded: Excluded) -> dict[str, int]:
     return counts
 
 
-def commonest(
+def most_common_rule(
     excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
 ) -> Values:
     """Returns the rule that excluded most nodes (the first of equals), with one node's values."""
-    looked_at = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
-    if not looked_at:
-        return {} if not only_waiting else commonest(excluded, counts, shape)
-    code = max((rule.code for _, rule in looked_at), key=lambda name: counts[name])
-    node, rule = next(found for found in looked_at if found[1].code == code)
+    candidates = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
+    if not candidates:
+        return {} if not only_waiting else most_common_rule(excluded, counts, shape)
+    code = max((rule.code for _, rule in candidates), key=lambda name: counts[name])
+    node, rule = next(pair for pair in candidates if pair[1].code == code)
     return {"rule": code, "nodes": counts[code], **rule.values(node, shape)}
 
 
@@ -312,13 +314,13 @@ def _explanation(
     request: PlacementRequest,
     *,
     policy: Policy,
-    told: Told,
+    values_of: ValuesGetter,
     decision: str,
     reason: str,
     values: Values,
     pick: Prediction | None,
 ) -> Explanation:
-    few = _is_told_node_by_node(policy, result)
+    few = _is_listed_per_node(policy, result)
     return Explanation(
         job=job.facts.job,
         at=request.at,
@@ -329,7 +331,9 @@ def _explanation(
         epoch=job.epoch if pick is not None else 0,
         node="" if pick is None else pick.view.name,
         candidates=result.listed,
-        excluded=_exclusions(result.excluded, policy.limits.explained_nodes if few else 0, told),
+        excluded=_exclusions(
+            result.excluded, policy.limits.explained_nodes if few else 0, values_of
+        ),
         excluded_counts=result.counts,
         waiting_helps=bool(result.fitting)
         or any(rule.waiting_helps for _, rule in result.excluded),
@@ -337,7 +341,7 @@ def _explanation(
     )
 
 
-def _exclusions(excluded: Excluded, most: int, told: Told) -> tuple[Exclusion, ...]:
+def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple[Exclusion, ...]:
     """Returns all exclusions up to ``most``; beyond it one example of each rule."""
     if len(excluded) > most:
         firsts: dict[str, tuple[Node, Rule]] = {}
@@ -351,7 +355,7 @@ def _exclusions(excluded: Excluded, most: int, told: Told) -> tuple[Exclusion, .
                 node.card.coop,
                 node.card.zone,
                 rule.code,
-                told(node, rule),
+                values_of(node, rule),
                 rule.waiting_helps,
             )
             for node, rule in excluded
@@ -363,32 +367,32 @@ def _pick_values(
     state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> Values:
     best = pick.best
-    card, seen = best.view.node.card, best.view.effective
+    card, intensity = best.view.node.card, best.view.effective
     values: Values = {
         "node": card.node,
         "coop": card.coop,
         "zone": card.zone,
         "carbon_g": g_from_ug(round_half_up(best.carbon_ug)),
         "energy_wh": wh_from_uwh(round_half_up(best.energy_uwh)),
-        "intensity_g_per_kwh": seen.direct_g_per_kwh,
+        "intensity_g_per_kwh": intensity.direct_g_per_kwh,
         "ttft_s": best.ttft_s,
         "ttft_upper_s": best.ttft_upper_s,
         "confidence": request.objective.confidence,
     }
-    if seen.surplus_basis is not None:
-        values["surplus_w"] = seen.surplus_w
+    if intensity.surplus_basis is not None:
+        values["surplus_w"] = intensity.surplus_w
     if request.cached.get(card.node):
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
         values["alias"], values["model"] = job.alias, job.facts.model
     if pick.reason == "fastest_at_risk":
-        values["late_for"] = counterfactuals.late_for(best.view, request)
+        values["late_for"] = counterfactuals.missed_part(best.view, request)
     listed = result.listed
     if len(listed) > 1:
         values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
         values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
         values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
-    greener = counterfactuals.greener(state, result, pick, request)
+    greener = counterfactuals.find_greener(state, result, pick, request)
     if greener is not None:
         predicted, code = greener
         view = predicted.view
@@ -396,16 +400,16 @@ def _pick_values(
         values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
         values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
         values["greener_rule"], values["could_node"] = code, view.name
-    elif len(listed) == 1 and _is_told_node_by_node(state.policy, result):
-        values |= _could(state, request, result.excluded)
+    elif len(listed) == 1 and _is_listed_per_node(state.policy, result):
+        values |= _one_rule_away_values(state, request, result.excluded)
     return values
 
 
-def _could(state: State, request: PlacementRequest, excluded: Excluded) -> Values:
+def _one_rule_away_values(state: State, request: PlacementRequest, excluded: Excluded) -> Values:
     """Returns the node that one rule alone keeps from a job, if a checked one is."""
-    checked = counterfactuals.one_rule_away(state, request, excluded)
+    checked = counterfactuals.find_one_rule_away(state, request, excluded)
     return {} if checked is None else {"could_node": checked[0].card.node}
 
 
-def _is_told_node_by_node(policy: Policy, result: PlacementResult) -> bool:
+def _is_listed_per_node(policy: Policy, result: PlacementResult) -> bool:
     return result.fitting + sum(result.counts.values()) <= policy.limits.explained_nodes

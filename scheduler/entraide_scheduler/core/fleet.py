@@ -16,7 +16,7 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Load, Node, Shape
 from entraide_scheduler.core.replica_index import ReplicaIndex, ReplicaView, added_power_w
 from entraide_scheduler.core.replica_table import Bools, ReplicaTable
-from entraide_scheduler.core.rules import COMING, LASTING, Rule, first_broken
+from entraide_scheduler.core.rules import LOADABLE_RULES, PERMANENT_RULES, Rule, first_broken
 
 ELIGIBLE_KEPT = 256  # shapes whose able nodes are remembered
 MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
@@ -31,15 +31,19 @@ def is_sound_card(card: NodeCard) -> bool:
     numbers = (power.idle_w, power.active_w, power.wake_j, power.wake_s, card.rtt_s)
     if not all(0.0 <= number < MOST for number in numbers):
         return False
-    return all(map(_sound_replica, card.replicas)) and all(map(_sound_loadable, card.loadable))
+    return all(map(_is_sound_replica, card.replicas)) and all(
+        map(_is_sound_loadable, card.loadable)
+    )
 
 
-def _sound_loadable(one: Loadable) -> bool:
-    sizes = one.memory_bytes >= 0 and one.fetch_bytes >= 0 and 0.0 <= one.load_s < MOST
-    return sizes and one.slots >= 1 and one.context_tokens >= 1
+def _is_sound_loadable(loadable: Loadable) -> bool:
+    sizes = (
+        loadable.memory_bytes >= 0 and loadable.fetch_bytes >= 0 and 0.0 <= loadable.load_s < MOST
+    )
+    return sizes and loadable.slots >= 1 and loadable.context_tokens >= 1
 
 
-def _sound_replica(replica: Replica) -> bool:
+def _is_sound_replica(replica: Replica) -> bool:
     rates = replica.rates
     return (
         1e-3 <= rates.prefill_tokens_per_s < MOST
@@ -105,13 +109,13 @@ class Fleet:
         self.replica_index = ReplicaIndex(self.nodes)
         self.loadable_index = LoadableIndex()
         self._offers: dict[str, dict[int, int]] = {}
-        self._able: dict[Shape, EligibleNodes] = {}
-        self._few = 0
+        self._eligible: dict[Shape, EligibleNodes] = {}
+        self._scanned_nodes_max = 0
 
     def apply_policy(self, policy: Policy, at: float) -> None:
         """Puts a policy in force."""
-        self._few = policy.limits.explained_nodes
-        self._able = {}
+        self._scanned_nodes_max = policy.limits.explained_nodes
+        self._eligible = {}
         self.replica_index.apply_policy(policy, at)
 
     def add_or_update(
@@ -134,22 +138,22 @@ class Fleet:
             node.loadable = find_loadable(card, replicas)
             node.lending = lending
             self.nodes[card.node] = node
-            self._offer(node, 1)
+            self._count_offer(node, 1)
             self.replica_index.add_node(node, at)
             return True, True
         if node.state is not NodeState.LEFT:
             self.replica_index.remove_node(node, at)
-            self._offer(node, -1)
+            self._count_offer(node, -1)
         turned = node.step("hello")
-        changed = turned or _offered(node.card) != _offered(card)
-        node.loads = _kept_loads(node, card, replicas)
+        changed = turned or _offer_of(node.card) != _offer_of(card)
+        node.loads = _carry_over_loads(node, card, replicas)
         node.card, node.replicas, node.energy = card, replicas, card.energy
         node.loadable = find_loadable(card, replicas)
         node.accepting, node.reason, node.last_seen, node.left_at = accepting, reason, at, 0.0
         node.lending = lending
         for load in node.loads.values():
             load.paused = ""
-        self._offer(node, 1)
+        self._count_offer(node, 1)
         self.replica_index.add_node(node, at)
         return turned, changed
 
@@ -166,7 +170,7 @@ class Fleet:
     def remove_node(self, node: Node, at: float) -> bool:
         """Takes a node that has not left out of service; returns whether its state changed."""
         self.replica_index.remove_node(node, at)
-        self._offer(node, -1)
+        self._count_offer(node, -1)
         turned = node.step("leave")
         node.left_at = at
         return turned
@@ -174,47 +178,47 @@ class Fleet:
     def set_quarantine(self, node: Node, reason: str) -> None:
         """Notes why a node is in quarantine; "" when it is not any more."""
         node.quarantine = reason
-        self._able = {}
+        self._eligible = {}
 
     def forget_node(self, name: str) -> None:
         """Forgets a node that left."""
         del self.nodes[name]
-        self._able = {}
+        self._eligible = {}
 
     def eligible_nodes(self, shape: Shape) -> EligibleNodes:
         """Returns the nodes that may ever serve a shape; remembered while no node changes."""
-        known = self._able.get(shape)
-        if known is not None:
-            return known
-        if len(self._able) >= ELIGIBLE_KEPT:
-            self._able = {}
-        found = self._able[shape] = self._look(shape)
-        return found
+        eligible = self._eligible.get(shape)
+        if eligible is not None:
+            return eligible
+        if len(self._eligible) >= ELIGIBLE_KEPT:
+            self._eligible = {}
+        eligible = self._eligible[shape] = self._find_eligible(shape)
+        return eligible
 
-    def _look(self, shape: Shape) -> EligibleNodes:
+    def _find_eligible(self, shape: Shape) -> EligibleNodes:
         views: list[ReplicaView] = []
-        comers: list[Node] = []
+        could_load: list[Node] = []
         excluded: list[tuple[Node, Rule]] = []
         counts: dict[str, int] = {}
         examples: dict[str, tuple[Node, Rule]] = {}
         serving = self.replica_index.by_model.get(shape.model, {})
         for name in sorted(self.nodes):
             node = self.nodes[name]
-            rule = first_broken(node, shape, LASTING)
+            rule = first_broken(node, shape, PERMANENT_RULES)
             if rule is None:
                 views.append(serving[name])
             else:
                 excluded.append((node, rule))
-                if rule in COMING:
-                    comers.append(node)
+                if rule in LOADABLE_RULES:
+                    could_load.append(node)
                 counts[rule.code] = counts.get(rule.code, 0) + 1
                 examples.setdefault(rule.code, (node, rule))
         contexts = [view.replica.context_tokens for view in views]
         context_tokens = max(contexts, default=0)
         eligible = EligibleNodes(
-            views, excluded, counts, list(examples.values()), context_tokens, comers
+            views, excluded, counts, list(examples.values()), context_tokens, could_load
         )
-        if len(self.nodes) > self._few and views:
+        if len(self.nodes) > self._scanned_nodes_max and views:
             eligible.columns = self._columns(views, shape)
         return eligible
 
@@ -234,7 +238,7 @@ class Fleet:
 
     def update_model_loads(self, node: Node) -> None:
         """Looks again at a node whose orders changed."""
-        self._able = {}
+        self._eligible = {}
         self.loadable_index.remove_node(node)
         self.loadable_index.add_node(node)
 
@@ -247,9 +251,9 @@ class Fleet:
         place = bisect_left(known, tokens)
         return known[place] if place < len(known) else tokens
 
-    def _offer(self, node: Node, times: int) -> None:
+    def _count_offer(self, node: Node, times: int) -> None:
         """Counts what a node serves, or could, in (1) or out (-1)."""
-        self._able = {}
+        self._eligible = {}
         if times > 0:
             self.loadable_index.add_node(node)
         else:
@@ -268,11 +272,11 @@ class Fleet:
         self.nodes.update(nodes)
         for node in nodes.values():
             if node.state is not NodeState.LEFT:
-                self._offer(node, 1)
+                self._count_offer(node, 1)
                 self.replica_index.add_node(node, at)
 
 
-def _offered(card: NodeCard) -> object:
+def _offer_of(card: NodeCard) -> object:
     return (
         card.coop,
         card.zone,
@@ -284,7 +288,7 @@ def _offered(card: NodeCard) -> object:
     )
 
 
-def _kept_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:
+def _carry_over_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:
     """Returns the loads that go on: what runs, and what was learned of replicas as they were.
 
     A replica that states other rates is another one; other power is the same one on other watts,

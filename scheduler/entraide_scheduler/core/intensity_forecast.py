@@ -34,7 +34,7 @@ LEAST_RATIO, MOST_RATIO = 0.2, 5.0  # a correction never goes beyond
 SKILL_MEMORY_HOURS = 72  # the weight of a new hour in a signal's skill never falls below 1 / 72
 SKILL_LEAST_HOURS = 24  # a forecast is believed until so many hours have judged it
 
-FADING = tuple(accumulate(repeat(LIKENESS, HORIZON_HOURS), mul, initial=1.0))
+ERROR_LEFT = tuple(accumulate(repeat(LIKENESS, HORIZON_HOURS), mul, initial=1.0))
 
 
 class Signal(StrEnum):
@@ -139,18 +139,18 @@ class ZoneSignals(Struct):
     def record_actual(self, hour: int, g_per_kwh: float, until: float) -> None:
         """Takes in an hourly value, and teaches it to the profile."""
         if hour != self.actual_hour:
-            self._judge(hour, g_per_kwh)
+            self._record_skill(hour, g_per_kwh)
         self.actual_g_per_kwh, self.actual_hour, self.actual_until = g_per_kwh, hour, until
-        kept = self.profile.get(hour % DAY_HOURS)
-        if kept is None:
+        profile_hour = self.profile.get(hour % DAY_HOURS)
+        if profile_hour is None:
             self.profile[hour % DAY_HOURS] = HourOfDay(hour, 1, g_per_kwh, g_per_kwh)
         else:
-            kept.add(hour, g_per_kwh)
+            profile_hour.add(hour, g_per_kwh)
 
-    def _judge(self, hour: int, g_per_kwh: float) -> None:
+    def _record_skill(self, hour: int, g_per_kwh: float) -> None:
         """Holds forecast and profile against what came, where both had spoken."""
         said = None if self.forecast is None else self.forecast.value(hour)
-        usual = self._usual(hour, hour)
+        usual = self._profile_mean(hour, hour)
         if said is not None and usual is not None:
             self.forecast_skill.add(said, g_per_kwh)
             self.profile_skill.add(usual, g_per_kwh)
@@ -165,45 +165,49 @@ class ZoneSignals(Struct):
         forecast = self.forecast
         if forecast is not None and forecast.issued_at + valid_s <= hour * HOUR_S:
             forecast = None
-        by_forecast = self._ratio(None if forecast is None else forecast.value)
-        by_profile = self._ratio(self._foreseen)
+        by_forecast = self._correction(None if forecast is None else forecast.value)
+        by_profile = self._correction(self._profile_before)
         believed = self._is_believed()
         flat = None
-        if self.default_g_per_kwh is not None and forecast is None and not self._recent(hour):
+        if (
+            self.default_g_per_kwh is not None
+            and forecast is None
+            and not self._has_recent_actual(hour)
+        ):
             flat = ExpectedIntensity(self.default_g_per_kwh, Signal.DEFAULT)
         seen_hour = hour if self.actual_hour is None else self.actual_hour
-        found: list[ExpectedIntensity | None] = []
+        curve: list[ExpectedIntensity | None] = []
         for ahead in range(hour, hour + HORIZON_HOURS):
-            fade = FADING[min(max(0, ahead - seen_hour), HORIZON_HOURS)]
-            told = None if forecast is None else forecast.value(ahead)
-            usual = self._usual(ahead, hour)
-            if told is not None and (usual is None or believed):
-                g_per_kwh = told * (1.0 + (by_forecast - 1.0) * fade)
-                found.append(ExpectedIntensity(g_per_kwh, Signal.FORECAST))
+            fade = ERROR_LEFT[min(max(0, ahead - seen_hour), HORIZON_HOURS)]
+            predicted = None if forecast is None else forecast.value(ahead)
+            usual = self._profile_mean(ahead, hour)
+            if predicted is not None and (usual is None or believed):
+                g_per_kwh = predicted * (1.0 + (by_forecast - 1.0) * fade)
+                curve.append(ExpectedIntensity(g_per_kwh, Signal.FORECAST))
                 continue
             if usual is not None:
                 g_per_kwh = usual * (1.0 + (by_profile - 1.0) * fade)
-                found.append(ExpectedIntensity(g_per_kwh, Signal.PROFILE))
+                curve.append(ExpectedIntensity(g_per_kwh, Signal.PROFILE))
                 continue
-            found.append(flat)
+            curve.append(flat)
         if self.actual_hour is not None and self.actual_until > hour * HOUR_S:
-            found[0] = ExpectedIntensity(self.actual_g_per_kwh, Signal.ACTUAL)
-        return found
+            curve[0] = ExpectedIntensity(self.actual_g_per_kwh, Signal.ACTUAL)
+        return curve
 
-    def _recent(self, hour: int) -> bool:
+    def _has_recent_actual(self, hour: int) -> bool:
         return self.actual_hour is not None and hour - self.actual_hour <= PROFILE_VALID_HOURS
 
-    def _usual(self, ahead: int, hour: int) -> float | None:
-        kept = self.profile.get(ahead % DAY_HOURS)
-        if kept is None or hour - kept.hour > PROFILE_VALID_HOURS:
+    def _profile_mean(self, ahead: int, hour: int) -> float | None:
+        profile_hour = self.profile.get(ahead % DAY_HOURS)
+        if profile_hour is None or hour - profile_hour.hour > PROFILE_VALID_HOURS:
             return None
-        return kept.mean
+        return profile_hour.mean
 
-    def _foreseen(self, hour: int) -> float | None:
-        kept = self.profile[hour % DAY_HOURS]
-        return kept.before if kept.seen > 1 else None
+    def _profile_before(self, hour: int) -> float | None:
+        profile_hour = self.profile[hour % DAY_HOURS]
+        return profile_hour.before if profile_hour.seen > 1 else None
 
-    def _ratio(self, said: Callable[[int], float | None] | None) -> float:
+    def _correction(self, said: Callable[[int], float | None] | None) -> float:
         """Returns seen / said for the last hour seen, within bounds; 1 where it is not known."""
         if said is None or self.actual_hour is None:
             return 1.0
@@ -232,7 +236,7 @@ class IntensityForecast:
     def apply_policy(self, basis: IntensityBasis, deferral: Deferral) -> None:
         """Takes the members' terms: the basis that is asked about, and how forecasts age."""
         self._basis, self._valid_s = basis, deferral.forecast_valid_s
-        self._changed()
+        self._invalidate()
 
     def record_intensity(self, event: IntensityChanged) -> None:
         """Takes in a zone's present intensity; an annual average teaches no profile."""
@@ -244,20 +248,20 @@ class IntensityForecast:
                 signals.default_g_per_kwh = g_per_kwh
             else:
                 signals.record_actual(hour, g_per_kwh, event.valid_until)
-        self._changed()
+        self._invalidate()
 
     def record_forecast(self, event: ForecastIssued) -> None:
-        """Takes in a forecast; an issue that is older than the one held changes nothing."""
+        """Takes in a forecast; an issue that is older than the current one changes nothing."""
         series = (event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
         for basis, values in zip(IntensityBasis, series, strict=True):
             signals = self._signals(basis, event.zone)
-            held = signals.forecast
-            if values and (held is None or held.issued_at <= event.issued_at):
+            current = signals.forecast
+            if values and (current is None or current.issued_at <= event.issued_at):
                 start_hour = int(event.start_at) // HOUR_S
                 signals.forecast = PublishedForecast(
                     event.issued_at, start_hour, values[:HORIZON_HOURS]
                 )
-        self._changed()
+        self._invalidate()
 
     def expected(self, zone: str, hour: int, *, at: float) -> ExpectedIntensity | None:
         """Returns what is expected of a zone in an hour, as known at a moment.
@@ -275,11 +279,11 @@ class IntensityForecast:
     def curve(self, zone: str, *, at: float) -> Sequence[ExpectedIntensity | None]:
         """Returns what is expected of a zone, hour by hour from the present one on."""
         hour = int(at) // HOUR_S
-        kept = self._curves.get(zone)
-        if kept is None or kept[0] != hour:
+        cached = self._curves.get(zone)
+        if cached is None or cached[0] != hour:
             signals = self._zones[self._basis].get(zone, ZoneSignals())
-            kept = self._curves[zone] = (hour, signals.curve(hour, self._valid_s))
-        return kept[1]
+            cached = self._curves[zone] = (hour, signals.curve(hour, self._valid_s))
+        return cached[1]
 
     def dump(self) -> dict[IntensityBasis, dict[str, ZoneSignals]]:
         """Returns all that must be kept; the policy's terms are given again by ``obey``."""
@@ -288,11 +292,11 @@ class IntensityForecast:
     def load(self, zones: dict[IntensityBasis, dict[str, ZoneSignals]]) -> None:
         """Takes what ``dump`` returned."""
         self._zones = {basis: zones.get(basis, {}) for basis in IntensityBasis}
-        self._changed()
+        self._invalidate()
 
     def _signals(self, basis: IntensityBasis, zone: str) -> ZoneSignals:
         return self._zones[basis].setdefault(zone, ZoneSignals())
 
-    def _changed(self) -> None:
+    def _invalidate(self) -> None:
         self.version += 1
         self._curves.clear()

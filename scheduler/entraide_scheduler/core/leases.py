@@ -58,7 +58,7 @@ def offer_lease(
     job.step("place")
     job.epoch = max(job.epoch, state.incarnation * EPOCHS_PER_INCARNATION) + 1
     job.attempts += 1
-    job.explanation = explain.placed(state, job, result, pick, request)
+    job.explanation = explain.explain_placement(state, job, result, pick, request)
     expected = _predict_run(pick, request)
     reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
     charge = serve(

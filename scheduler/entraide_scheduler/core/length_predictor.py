@@ -13,17 +13,19 @@ FIRST_OUTPUT_TOKENS = 128.0  # before anything is known
 FIRST_UPPER_TOKENS = 295.0  # likewise: nine in ten of exponential lengths with that mean
 FIRST_RUN_S = 5.0
 MEMORY = 32  # runs: the weight of a new one in a mean never falls below 1 / MEMORY
-FEW = 4  # answers: a co-op with fewer is taken for the average co-op
+MIN_ANSWERS = 4  # answers: a co-op with fewer is taken for the average co-op
 
 PAIRS_KEPT = 4_096  # of co-op and model; beyond, the one that learned longest ago is forgotten
 MODELS_KEPT = 512
 QUANTILES_KEPT = 8  # confidences remembered for one histogram until it learns again
 
-EXACT = 8  # lengths below have a bucket each
+EXACT_BUCKETS = 8  # lengths below have a bucket each
 LONGEST = 1 << 17  # tokens; longer ones count as this
-BUCKETS = EXACT + 4 * (LONGEST.bit_length() - EXACT.bit_length()) + 1
-ONE = 64  # what a new length counts, so that it can be halved six times before it is forgotten
-FULL = 256 * ONE  # a histogram is halved when it counts so much
+BUCKETS = EXACT_BUCKETS + 4 * (LONGEST.bit_length() - EXACT_BUCKETS.bit_length()) + 1
+COUNT_PER_LENGTH = (
+    64  # what a new length counts, so that it can be halved six times before it is forgotten
+)
+COUNT_MOST = 256 * COUNT_PER_LENGTH  # a histogram is halved when it counts so much
 
 
 class RunningMean(Struct, array_like=True):
@@ -58,20 +60,22 @@ class LengthPredictorState(Struct, frozen=True, array_like=True):
     runs: list[tuple[str, RunningMean]]
 
 
-def bucket(tokens: int) -> int:
+def bucket_index(tokens: int) -> int:
     """Returns the bucket of a length: exact below 8, then four to an octave."""
     tokens = max(0, min(LONGEST, tokens))
-    if tokens < EXACT:
+    if tokens < EXACT_BUCKETS:
         return tokens
     octave = tokens.bit_length()
-    return EXACT + 4 * (octave - EXACT.bit_length()) + ((tokens >> (octave - 3)) & 3)
+    return (
+        EXACT_BUCKETS + 4 * (octave - EXACT_BUCKETS.bit_length()) + ((tokens >> (octave - 3)) & 3)
+    )
 
 
-def bucket_begins(index: int) -> int:
+def bucket_start(index: int) -> int:
     """Returns the least length in a bucket, tokens."""
-    if index < EXACT:
+    if index < EXACT_BUCKETS:
         return index
-    octave, quarter = divmod(index - EXACT, 4)
+    octave, quarter = divmod(index - EXACT_BUCKETS, 4)
     return (4 + quarter) << (octave + 1)
 
 
@@ -80,7 +84,7 @@ class LengthHistogram:
 
     Attributes:
         mean: the running mean, tokens.
-        counts: by bucket; each new length counts ``ONE``.
+        counts: by bucket; each new length counts ``COUNT_PER_LENGTH``.
     """
 
     __slots__ = ("_quantiles", "_total", "counts", "mean")
@@ -94,9 +98,9 @@ class LengthHistogram:
     def add(self, tokens: float) -> None:
         """Takes in the length of an answer."""
         self.mean.add(tokens)
-        self.counts[bucket(int(min(tokens, LONGEST)))] += ONE
-        self._total += ONE
-        if self._total >= FULL:
+        self.counts[bucket_index(int(min(tokens, LONGEST)))] += COUNT_PER_LENGTH
+        self._total += COUNT_PER_LENGTH
+        if self._total >= COUNT_MOST:
             self.counts = [count >> 1 for count in self.counts]
             self._total = sum(self.counts)
         if self._quantiles:
@@ -107,21 +111,21 @@ class LengthHistogram:
 
         Within a bucket lengths are taken to be spread evenly.
         """
-        found = self._quantiles.get(confidence)
-        if found is None:
-            found = self._look_up(confidence)
+        tokens = self._quantiles.get(confidence)
+        if tokens is None:
+            tokens = self._compute_quantile(confidence)
             if len(self._quantiles) < QUANTILES_KEPT:
-                self._quantiles[confidence] = found
-        return found
+                self._quantiles[confidence] = tokens
+        return tokens
 
-    def _look_up(self, confidence: float) -> float:
-        wanted = confidence * self._total
+    def _compute_quantile(self, confidence: float) -> float:
+        target = confidence * self._total
         below = 0
         for index, count in enumerate(self.counts):
-            if count and below + count >= wanted:
-                begins = bucket_begins(index)
-                width = bucket_begins(index + 1) - begins - 1
-                return begins + width * max(0.0, wanted - below) / count
+            if count and below + count >= target:
+                begins = bucket_start(index)
+                width = bucket_start(index + 1) - begins - 1
+                return begins + width * max(0.0, target - below) / count
             below += count
         return float(LONGEST)
 
@@ -140,12 +144,12 @@ class LengthPredictor:
             return
         tokens = min(output_tokens, float(LONGEST))
         name = (coop, model)
-        pair = self._pairs.pop(name, None) or _nothing()
+        pair = self._pairs.pop(name, None) or _empty_histogram()
         pair.add(tokens)
         self._pairs[name] = pair
         if len(self._pairs) > PAIRS_KEPT:
             del self._pairs[next(iter(self._pairs))]
-        whole = self._models.pop(model, None) or _nothing()
+        whole = self._models.pop(model, None) or _empty_histogram()
         whole.add(tokens)
         self._models[model] = whole
         run = self._runs.pop(model, None) or RunningMean(0.0)
@@ -187,23 +191,23 @@ class LengthPredictor:
             list(self._runs.items()),
         )
 
-    def load(self, kept: LengthPredictorState) -> None:
+    def load(self, state: LengthPredictorState) -> None:
         """Takes over what was written down."""
         self._pairs = {
-            (written.coop, written.model): LengthHistogram(written.mean, written.counts)
-            for written in kept.pairs
+            (lengths.coop, lengths.model): LengthHistogram(lengths.mean, lengths.counts)
+            for lengths in state.pairs
         }
         self._models = {
-            written.model: LengthHistogram(written.mean, written.counts) for written in kept.models
+            lengths.model: LengthHistogram(lengths.mean, lengths.counts) for lengths in state.models
         }
-        self._runs = dict(kept.runs)
+        self._runs = dict(state.runs)
 
     def _lengths(self, coop: str, model: str) -> LengthHistogram | None:
         pair = self._pairs.get((coop, model))
-        if pair is not None and pair.mean.seen >= FEW:
+        if pair is not None and pair.mean.seen >= MIN_ANSWERS:
             return pair
         return self._models.get(model)
 
 
-def _nothing() -> LengthHistogram:
+def _empty_histogram() -> LengthHistogram:
     return LengthHistogram(RunningMean(0.0), [0] * BUCKETS)

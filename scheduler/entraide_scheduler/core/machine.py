@@ -261,8 +261,8 @@ class Core:
         if record is None or record.state is not JobState.QUEUED:
             return None if record is None else record.explanation
         request = evaluation.make_request(state, record, max(at, state.now))
-        result = evaluation.evaluate(state, record, request)
-        return explain.waiting(state, record, result, request)
+        result = evaluation.evaluate_nodes(state, record, request)
+        return explain.explain_wait(state, record, result, request)
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, over or not; None when it is unknown or forgotten."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.records import Shape
-from entraide_scheduler.core.rules import lies_in
+from entraide_scheduler.core.rules import is_in_jurisdiction
 
 KINDS_PER_MODEL = 16  # per co-op; slots of further kinds give no owed turn
 
@@ -39,7 +39,7 @@ class OwnSlotsChange(NamedTuple):
 def could_run(kind: OwnKind, shape: Shape) -> bool:
     """Tells whether own replicas of a kind may ever run a co-op's jobs of a shape.
 
-    Equivalent to ``rules.LASTING`` for an existing replica. A job with a carbon cap is never owed a
+    Equivalent to ``rules.PERMANENT_RULES`` for an existing replica. A job with a carbon cap is never owed a
     turn, since whether an own node keeps the cap depends on the time.
     """
     return (
@@ -47,7 +47,7 @@ def could_run(kind: OwnKind, shape: Shape) -> bool:
         and not shape.capped
         and kind.context_tokens >= shape.context_tokens
         and shape.data_class in kind.data_classes
-        and lies_in(kind.zone, shape.jurisdiction)
+        and is_in_jurisdiction(kind.zone, shape.jurisdiction)
         and all(feature in kind.features for feature in shape.features)
     )
 

@@ -27,11 +27,11 @@ UWH_PER_J = 1e6 / 3_600.0
 MEASURED_WORTH = 10.0  # observations that an enrolment benchmark is worth
 DEFAULT_WORTH = 2.0  # and the figures of a device
 LOOSE_HOLD = 1 / 256  # of what no card tells: time to start, steps to read a token
-LINE_HOLD = 1 / 64  # of what a benchmark of a second tells badly: TPOT's growth with the batch
+SLOPE_HOLD = 1 / 64  # of what a benchmark of a second tells badly: TPOT's growth with the batch
 STEPS = 1 / 512  # of a batch, to read a prompt token beside it, before that is seen
 
 TIME_LEAST_S = 1e-6  # of a card's coefficients, in a fit
-LINE_LEAST = 1 / 64  # of TPOT's growth with the batch, in a fit, as a part of its base
+SLOPE_LEAST = 1 / 64  # of TPOT's growth with the batch, in a fit, as a part of its base
 START_LEAST_S = 1e-3  # of the time to start, in a fit
 START_MOST_S = 30.0
 FASTEST = 1 / 16  # of the card's time that a node can come to be believed
@@ -98,7 +98,7 @@ class Calibration(Struct, frozen=True):
 
     Attributes:
         predictions_ttft, predictions_tpot: how many, faded.
-        mape_ttft, mape_tpot: mean absolute error as a part of what was seen.
+        mape_ttft, mape_tpot: mean absolute error as a part of what was run.
         exceeded_ttft, exceeded_tpot: part that lay beyond the p90; a tenth is right.
     """
 
@@ -164,7 +164,7 @@ class PerformanceModel(Struct, array_like=True):
         prefill_s = 1.0 / rates.prefill_tokens_per_s
         extra_uwh_per_s = extra_w * UWH_PER_J
         ttft = Estimate.prior(Fit(worth, LOOSE_HOLD, 1.0, LOOSE_HOLD))
-        tpot = Estimate.prior(Fit(worth, 1.0, LINE_HOLD, 1.0))
+        tpot = Estimate.prior(Fit(worth, 1.0, SLOPE_HOLD, 1.0))
         return cls(
             rates=rates,
             extra_w=extra_w,
@@ -182,23 +182,23 @@ class PerformanceModel(Struct, array_like=True):
             queued_p90=ttft.spread.p90,
             ttft=ttft,
             tpot=tpot,
-            decode_power=Fit(worth, 1.0, LINE_HOLD, 1.0),
+            decode_power=Fit(worth, 1.0, SLOPE_HOLD, 1.0),
             queued=Spread(),
         )
 
-    def record_run(self, seen: RunMeasurement) -> None:
+    def record_run(self, run: RunMeasurement) -> None:
         """Takes in a run; what cannot be true is left out, what is beyond belief is clipped."""
-        counted = seen.counted is Basis.MEASURED
+        counted = run.counted is Basis.MEASURED
         weight = 1.0 if counted else ESTIMATED_WEIGHT
-        if TIME_LEAST_S <= seen.ttft_s < TIME_MOST_S:
-            self._learn_ttft(seen, weight)
-        steps = seen.output_tokens / max(1, seen.choices) - 1.0
-        if 1.0 <= steps < TOKENS_MOST and steps * TIME_LEAST_S <= seen.decode_s < TIME_MOST_S:
+        if TIME_LEAST_S <= run.ttft_s < TIME_MOST_S:
+            self._learn_ttft(run, weight)
+        steps = run.output_tokens / max(1, run.choices) - 1.0
+        if 1.0 <= steps < TOKENS_MOST and steps * TIME_LEAST_S <= run.decode_s < TIME_MOST_S:
             part = steps / SHORT_STEPS
-            self._learn_tpot(seen, seen.decode_s / steps, weight * (part if part < 1.0 else 1.0))
-        if counted and seen.energy_basis is Basis.MEASURED:
-            self._learn_power(seen)
-        self._energy_follows_time()
+            self._learn_tpot(run, run.decode_s / steps, weight * (part if part < 1.0 else 1.0))
+        if counted and run.energy_basis is Basis.MEASURED:
+            self._learn_power(run)
+        self._update_energy()
 
     def step_s(self, batch: float) -> float:
         """Returns how long a step of a batch takes; without a sequence there is none."""
@@ -207,7 +207,7 @@ class PerformanceModel(Struct, array_like=True):
     def set_power(self, extra_w: float) -> None:
         """Takes in that the card states another power, watts."""
         self.extra_w = extra_w
-        self._energy_follows_time()
+        self._update_energy()
 
     def calibration(self) -> Calibration:
         """Returns how good the predictions have been."""
@@ -217,24 +217,24 @@ class PerformanceModel(Struct, array_like=True):
             tpot.predictions, tpot.mape, tpot.exceeded_share,
         )  # fmt: skip
 
-    def _learn_ttft(self, seen: RunMeasurement, weight: float) -> None:
-        ahead = _bounded(seen.queue_tokens, TOKENS_MOST)
-        queue_s = 0.0 if ahead > 0.0 else _bounded(seen.queue_s, TIME_MOST_S)
-        tokens = _bounded(seen.uncached_tokens, TOKENS_MOST) + ahead
-        batch = _bounded(seen.batch_at_start, self.slots)
-        prompts = 1.0 + (_bounded(seen.queue_prompts, TOKENS_MOST) if ahead > 0.0 else 0.0)
+    def _learn_ttft(self, run: RunMeasurement, weight: float) -> None:
+        ahead = _clip(run.queue_tokens, TOKENS_MOST)
+        queue_s = 0.0 if ahead > 0.0 else _clip(run.queue_s, TIME_MOST_S)
+        tokens = _clip(run.uncached_tokens, TOKENS_MOST) + ahead
+        batch = _clip(run.batch_at_start, self.slots)
+        prompts = 1.0 + (_clip(run.queue_prompts, TOKENS_MOST) if ahead > 0.0 else 0.0)
         step_s = self.step_s(batch)
         read_s = self.prefill_s_per_token + self.steps_per_token * step_s
         own_s = prompts * self.start_s + tokens * read_s + TIME_LEAST_S
         expected_s = queue_s + own_s
-        predicted_s = seen.predicted_ttft_s
+        predicted_s = run.predicted_ttft_s
         ttft = self.ttft
-        ratio = seen.ttft_s / _known(predicted_s, expected_s)
+        ratio = run.ttft_s / _prediction_or(predicted_s, expected_s)
         if ahead > 0.0 or queue_s > 0.0:
             ttft.score.add(ratio, exceeded=self.queued.add(ratio))
             self.queued_p90 = self.queued.p90
         else:
-            ttft.judge(ratio)
+            ttft.record_ratio(ratio)
             self.ttft_p90 = ttft.spread.p90
         start_s = max(self.rates.tpot_base_s, START_LEAST_S)
         prefill_s = 1.0 / self.rates.prefill_tokens_per_s
@@ -247,7 +247,7 @@ class PerformanceModel(Struct, array_like=True):
                 tokens * prefill_s / own_s,
                 tokens * STEPS * step_s / own_s,
             ),
-            ratio=seen.ttft_s / expected_s,
+            ratio=run.ttft_s / expected_s,
             weight=weight * own_s / expected_s,
         )
         fit, correction = ttft.fit, ttft.correction
@@ -256,49 +256,49 @@ class PerformanceModel(Struct, array_like=True):
         self.prefill_s_per_token = prefill_s * factor
         self.steps_per_token = STEPS * min(SLOWEST, fit.factor3 * correction)
 
-    def _learn_tpot(self, seen: RunMeasurement, tpot_s: float, weight: float) -> None:
-        batch = max(1.0, _bounded(seen.mean_batch, self.slots))
+    def _learn_tpot(self, run: RunMeasurement, tpot_s: float, weight: float) -> None:
+        batch = max(1.0, _clip(run.mean_batch, self.slots))
         expected_s = self.tpot_base_s + self.tpot_per_sequence_s * batch + TIME_LEAST_S
-        predicted_s = seen.predicted_tpot_s
+        predicted_s = run.predicted_tpot_s
         tpot = self.tpot
-        tpot.judge(tpot_s / _known(predicted_s, expected_s))
+        tpot.record_ratio(tpot_s / _prediction_or(predicted_s, expected_s))
         self.tpot_p90 = tpot.spread.p90
         base_s = max(self.rates.tpot_base_s, TIME_LEAST_S)
-        line_s = max(self.rates.tpot_per_sequence_s, base_s * LINE_LEAST)
+        slope_s = max(self.rates.tpot_per_sequence_s, base_s * SLOPE_LEAST)
         tpot.learn(
-            (base_s / expected_s, line_s * batch / expected_s, 0.0),
+            (base_s / expected_s, slope_s * batch / expected_s, 0.0),
             ratio=tpot_s / expected_s,
             weight=weight,
         )
         fit, correction = tpot.fit, tpot.correction
         factor = min(SLOWEST, fit.factor2 * correction)
-        self.tpot_per_sequence_s = line_s * factor
-        least_s = FASTEST * (base_s + line_s) - self.tpot_per_sequence_s
+        self.tpot_per_sequence_s = slope_s * factor
+        least_s = FASTEST * (base_s + slope_s) - self.tpot_per_sequence_s
         factor = min(SLOWEST, fit.factor1 * correction)
         self.tpot_base_s = max(least_s, base_s * factor)
 
-    def _learn_power(self, seen: RunMeasurement) -> None:
+    def _learn_power(self, run: RunMeasurement) -> None:
         """Fits the power that a meter shows to the card's; times are taken as believed."""
         extra_uwh_per_s = max(self.extra_w, POWER_LEAST_W) * UWH_PER_J
-        tokens, energy_uwh = seen.uncached_tokens, seen.energy_prefill_uwh
+        tokens, energy_uwh = run.uncached_tokens, run.energy_prefill_uwh
         if METER_TOKENS_LEAST <= tokens < TOKENS_MOST and 0 < energy_uwh < ENERGY_MOST_UWH:
             expected_uwh = tokens * extra_uwh_per_s * self.prefill_s_per_token
-            ratio = _clipped(energy_uwh / (expected_uwh * self.prefill_power))
+            ratio = _clip_ratio(energy_uwh / (expected_uwh * self.prefill_power))
             power = self.prefill_power * (1.0 + METER_STEP * (ratio - 1.0))
             self.prefill_power = min(MOST_POWER, max(LEAST_POWER, power))
             self.metered = True
-        tokens, energy_uwh = seen.output_tokens, seen.energy_decode_uwh
+        tokens, energy_uwh = run.output_tokens, run.energy_decode_uwh
         if METER_TOKENS_LEAST <= tokens < TOKENS_MOST and 0 < energy_uwh < ENERGY_MOST_UWH:
-            batch = max(1.0, _bounded(seen.mean_batch, self.slots))
+            batch = max(1.0, _clip(run.mean_batch, self.slots))
             step_uwh = extra_uwh_per_s * max(self.tpot_base_s, TIME_LEAST_S) / batch
-            token_uwh = extra_uwh_per_s * self._line_s()
+            token_uwh = extra_uwh_per_s * self._slope_s()
             fit = self.decode_power
             expected_uwh = step_uwh * fit.factor1 + token_uwh * fit.factor2 + LEAST_POWER * step_uwh
-            ratio = _clipped(energy_uwh / (tokens * expected_uwh))
+            ratio = _clip_ratio(energy_uwh / (tokens * expected_uwh))
             fit.add(step_uwh / expected_uwh, token_uwh / expected_uwh, 0.0, y=ratio, weight=1.0)
             self.metered = True
 
-    def _energy_follows_time(self) -> None:
+    def _update_energy(self) -> None:
         extra_uwh_per_s = self.extra_w * UWH_PER_J
         if not self.metered:
             self.prefill_uwh_per_token = extra_uwh_per_s * self.prefill_s_per_token
@@ -309,26 +309,26 @@ class PerformanceModel(Struct, array_like=True):
         fit = self.decode_power
         self.prefill_uwh_per_token = extra_uwh_per_s * self.prefill_s_per_token * self.prefill_power
         step_uwh = extra_uwh_per_s * self.tpot_base_s
-        token_uwh = extra_uwh_per_s * self._line_s()
+        token_uwh = extra_uwh_per_s * self._slope_s()
         self.token_uwh = token_uwh * min(MOST_POWER, fit.factor2)
         least_uwh = LEAST_POWER * (step_uwh + token_uwh) - self.token_uwh
         self.step_uwh = max(least_uwh, step_uwh * min(MOST_POWER, fit.factor1))
 
-    def _line_s(self) -> float:
-        return max(self.tpot_per_sequence_s, self.tpot_base_s * LINE_LEAST, TIME_LEAST_S)
+    def _slope_s(self) -> float:
+        return max(self.tpot_per_sequence_s, self.tpot_base_s * SLOPE_LEAST, TIME_LEAST_S)
 
 
-def _bounded(value: float, most: float) -> float:
+def _clip(value: float, most: float) -> float:
     """The value in [0, most]; 0 for what is no number."""
     if 0.0 <= value <= most:
         return value
     return most if value > most else 0.0
 
 
-def _known(predicted_s: float, expected_s: float) -> float:
+def _prediction_or(predicted_s: float, expected_s: float) -> float:
     """What was predicted, or what is expected now where no prediction is known."""
     return predicted_s if TIME_LEAST_S <= predicted_s < TIME_MOST_S else expected_s
 
 
-def _clipped(ratio: float) -> float:
+def _clip_ratio(ratio: float) -> float:
     return min(METER_SURPRISE_MOST, max(1.0 / METER_SURPRISE_MOST, ratio))

@@ -18,7 +18,7 @@ from entraide_scheduler.core.placement_request import PlacementRequest
 from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.replica_index import ReplicaView, blocked_code
-from entraide_scheduler.core.rules import PASSING, Rule
+from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
 
 # Rules that need the prediction, or what happened to this very job.
 OVER_CARBON_CAP = Rule(
@@ -44,7 +44,7 @@ TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_hel
 
 # What keeps a job from a node by a limit of its own, or of its lender's; another job of its shape
 # may fit there.
-LIMITS = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
+LIMIT_RULES = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
 TIME_WEIGHT = 2.0  # of the time that is taken up, beside the slots, where little room is left
 
@@ -129,7 +129,7 @@ def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
     )
 
 
-def grams(view: ReplicaView, request: PlacementRequest) -> float:
+def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
     """Returns the grams that ``predict`` expects, and nothing else, micrograms."""
     cost = view.cost
     tokens = request.input_tokens
@@ -155,27 +155,27 @@ def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | N
 
 def scan(
     views: Collection[ReplicaView],
-    lasting: list[tuple[Node, Rule]],
+    permanent: list[tuple[Node, Rule]],
     request: PlacementRequest,
     policy: Policy,
 ) -> PlacementResult:
     """Looks at every replica that may ever serve a job: the definition of what is picked.
 
     Args:
-        views: of the nodes that pass the lasting rules, in order of name.
-        lasting: the other nodes, and the rule that each breaks.
+        views: of the nodes that pass the permanent rules, in order of name.
+        permanent: the other nodes, and the rule that each breaks.
         request: the job.
         policy: how one of them is picked.
     """
     fits: list[Prediction] = []
-    excluded = list(lasting)
-    green, coop, batch = request.most_g_per_kwh, request.shape.coop, 2 * request.shape.batch
+    excluded = list(permanent)
+    green, coop, batch = request.max_g_per_kwh, request.shape.coop, 2 * request.shape.batch
     for view in views:
         if request.shape.alone:
             code = blocked_code(view, request.shape)
         else:
             code = view.blocked_by[batch if view.coop == coop else batch + 1]
-        rule = PASSING[code - 1] if code else None
+        rule = TEMPORARY_RULES[code - 1] if code else None
         if rule is None and green is not None and view.cost.g_per_kwh > green.get(view.zone, 0.0):
             rule = GREENER_LATER
         if rule is None and view.name in request.barred:
@@ -188,7 +188,7 @@ def scan(
                 continue
         excluded.append((view.node, rule))
     if request.avoid:
-        fits = _others_first(fits, request.avoid, excluded)
+        fits = _prefer_untried(fits, request.avoid, excluded)
     counts: dict[str, int] = {}
     for _, rule in excluded:
         counts[rule.code] = counts.get(rule.code, 0) + 1
@@ -197,7 +197,7 @@ def scan(
     best = best_of(fits, request, policy)
     listed = (
         fits
-        if len(views) + len(lasting) <= policy.limits.explained_nodes
+        if len(views) + len(permanent) <= policy.limits.explained_nodes
         else shortlist(fits, request, policy.limits.explained_best)
     )
     least_ug = fits[0].carbon_ug if fits and fits[0].keeps else inf
@@ -214,54 +214,61 @@ def shortlist(fits: list[Prediction], request: PlacementRequest, most: int) -> l
         request: the job.
         most: so many of each at most.
     """
-    found = fits[:most]
-    known = {one.view.name for one in found}
+    greenest = fits[:most]
+    listed = {prediction.view.name for prediction in greenest}
     fastest = nsmallest(
-        most, fits, key=lambda one: (promised_time_s(one, request.objective), one.view.name)
+        most,
+        fits,
+        key=lambda prediction: (
+            promised_time_s(prediction, request.objective),
+            prediction.view.name,
+        ),
     )
-    return found + [one for one in fastest if one.view.name not in known]
+    return greenest + [prediction for prediction in fastest if prediction.view.name not in listed]
 
 
 def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidates:
     """Returns predictions as they are kept, the one to take first."""
     if best is not None and listed and listed[0] is not best:
-        listed = [best, *[one for one in listed if one is not best]]
-    views = [one.view for one in listed]
+        listed = [best, *[prediction for prediction in listed if prediction is not best]]
+    views = [prediction.view for prediction in listed]
     return Candidates(
         [view.name for view in views],
         [view.coop for view in views],
         [view.zone for view in views],
-        [one.ttft_s for one in listed],
+        [prediction.ttft_s for prediction in listed],
         [view.cost.token_s for view in views],
-        [int(one.energy_uwh + 0.5) for one in listed],
-        [int(one.carbon_ug + 0.5) for one in listed],
+        [int(prediction.energy_uwh + 0.5) for prediction in listed],
+        [int(prediction.carbon_ug + 0.5) for prediction in listed],
         [view.effective.direct_g_per_kwh for view in views],
         [view.effective.basis for view in views],
         [view.effective.surplus_w for view in views],
-        [one.keeps for one in listed],
-        [one.ttft_upper_s for one in listed],
+        [prediction.keeps for prediction in listed],
+        [prediction.ttft_upper_s for prediction in listed],
     )
 
 
-def _others_first(
+def _prefer_untried(
     fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Rule]]
 ) -> list[Prediction]:
-    others = [found for found in fits if found.view.name not in avoid]
+    others = [prediction for prediction in fits if prediction.view.name not in avoid]
     if not others or len(others) == len(fits):
         return fits
-    excluded.extend((found.view.node, TRIED_BEFORE) for found in fits if found.view.name in avoid)
+    excluded.extend(
+        (prediction.view.node, TRIED_BEFORE) for prediction in fits if prediction.view.name in avoid
+    )
     return others
 
 
 # The pick.
 
-Key = Callable[[Prediction], tuple[float | int | str, ...]]
+SortKey = Callable[[Prediction], tuple[float | int | str, ...]]
 
 
 def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -> Prediction | None:
     """Returns the one to take; None when there is none.
 
-    Among those that keep the promise the least grams, weighed by the room that is left there;
+    Among those that keep the promise the least grams, weighted by the room that is left there;
     within the policy's tolerance of the least, which count as equal, the least energy, then the
     first token soonest, then the node's name.
     When none keeps it, the fastest. The other pickers are there to be compared with.
@@ -270,17 +277,17 @@ def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -
         return None
     if policy.picker is not Picker.GREENEST:
         return min(fits, key=PICKERS[policy.picker](policy))
-    keeping = [found for found in fits if found.keeps]
+    keeping = [prediction for prediction in fits if prediction.keeps]
     if not keeping:
         return min(fits, key=fastest_first(request.objective))
     headroom = policy.carbon.headroom
-    weighed = [weighed_ug(found, request, headroom) for found in keeping]
-    most_ug = min(weighed) * (1.0 + policy.carbon.tolerance)
-    equal = [found for found, ug in zip(keeping, weighed, strict=True) if ug <= most_ug]
+    weighted = [weighted_ug(prediction, request, headroom) for prediction in keeping]
+    most_ug = min(weighted) * (1.0 + policy.carbon.tolerance)
+    equal = [prediction for prediction, ug in zip(keeping, weighted, strict=True) if ug <= most_ug]
     return equal[0] if len(equal) == 1 else min(equal, key=least_energy_first)
 
 
-def weighed_ug(found: Prediction, request: PlacementRequest, headroom: float) -> float:
+def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: float) -> float:
     """Returns the grams of one that keeps the promise, dearer the less room it leaves there.
 
     With r the part of the time left to the first token that is taken up, and s the part of the
@@ -289,60 +296,68 @@ def weighed_ug(found: Prediction, request: PlacementRequest, headroom: float) ->
     more than that is still filled to the promise. Time counts twice: while prompts stand in line
     at one machine, others read none, and that is not made up for when all are full.
     """
-    late = found.ttft_upper_s / request.ttft_left_s
-    full = found.view.cost.full_part
-    return found.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * late * late + full * full))
+    late = prediction.ttft_upper_s / request.ttft_left_s
+    full = prediction.view.cost.full_part
+    return prediction.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * late * late + full * full))
 
 
-def least_energy_first(found: Prediction) -> tuple[float, float, str]:
+def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
     """Sort key among equal grams: energy, first token, name."""
-    return found.energy_uwh, found.ttft_s, found.view.name
+    return prediction.energy_uwh, prediction.ttft_s, prediction.view.name
 
 
-def promised_time_s(found: Prediction, objective: ClassTerms) -> float:
+def promised_time_s(prediction: Prediction, objective: ClassTerms) -> float:
     """Returns the time that a class promises: to the first token, or else to the end."""
     promised_end = objective.ttft_s is None and objective.completion_s is not None
-    return found.completion_s if promised_end else found.ttft_s
+    return prediction.completion_s if promised_end else prediction.ttft_s
 
 
-def fastest_first(objective: ClassTerms) -> Key:
+def fastest_first(objective: ClassTerms) -> SortKey:
     """Returns the sort key by what the class promises, then grams, then name."""
-    return lambda found: (promised_time_s(found, objective), found.carbon_ug, found.view.name)
+    return lambda prediction: (
+        promised_time_s(prediction, objective),
+        prediction.carbon_ug,
+        prediction.view.name,
+    )
 
 
-def greenest_first(found: Prediction) -> tuple[bool, float, str]:
+def greenest_first(prediction: Prediction) -> tuple[bool, float, str]:
     """Sort key of candidates: promise kept, grams, name."""
-    return not found.keeps, found.carbon_ug, found.view.name
+    return not prediction.keeps, prediction.carbon_ug, prediction.view.name
 
 
-def _weighted(policy: Policy) -> Key:
+def _weighted(policy: Policy) -> SortKey:
     weights = policy.weights
 
-    def key(found: Prediction) -> tuple[float, str]:
-        grams, hours = found.carbon_ug / 1e6, found.energy_uwh / 1e6
-        total = weights.per_g * grams + weights.per_s * found.completion_s + weights.per_wh * hours
-        return total, found.view.name
+    def key(prediction: Prediction) -> tuple[float, str]:
+        grams, hours = prediction.carbon_ug / 1e6, prediction.energy_uwh / 1e6
+        total = (
+            weights.per_g * grams + weights.per_s * prediction.completion_s + weights.per_wh * hours
+        )
+        return total, prediction.view.name
 
     return key
 
 
-PICKERS: Mapping[Picker, Callable[[Policy], Key]] = MappingProxyType(
+PICKERS: Mapping[Picker, Callable[[Policy], SortKey]] = MappingProxyType(
     {
         Picker.WEIGHTED: _weighted,
-        Picker.FASTEST: lambda _: lambda found: (found.ttft_s, found.view.name),
+        Picker.FASTEST: lambda _: lambda prediction: (prediction.ttft_s, prediction.view.name),
         Picker.LEAST_LOADED: lambda _: (
-            lambda found: (
-                found.view.load.leases / found.view.replica.slots,
-                found.view.load.turn,
-                found.view.name,
+            lambda prediction: (
+                prediction.view.load.leases / prediction.view.replica.slots,
+                prediction.view.load.turn,
+                prediction.view.name,
             )
         ),
-        Picker.ROUND_ROBIN: lambda _: lambda found: (found.view.load.turn, found.view.name),
+        Picker.ROUND_ROBIN: lambda _: (
+            lambda prediction: (prediction.view.load.turn, prediction.view.name)
+        ),
         Picker.GREEDY_GREEN: lambda _: (
-            lambda found: (
-                found.view.effective.direct_g_per_kwh,
-                found.view.load.leases / found.view.replica.slots,
-                found.view.name,
+            lambda prediction: (
+                prediction.view.effective.direct_g_per_kwh,
+                prediction.view.load.leases / prediction.view.replica.slots,
+                prediction.view.name,
             )
         ),
     }

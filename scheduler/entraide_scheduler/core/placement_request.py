@@ -34,7 +34,7 @@ class PlacementRequest(Struct, frozen=True, gc=False):
         limited: whether anything below limits it.
         carbon_cap_ug, carbon_left_ug, energy_left_uwh: its own cap, and what its quotas leave.
         lent_left_uwh: what the co-ops that limit it still lend others today.
-        most_g_per_kwh: by zone, the highest intensity at which it may start now; None for any.
+        max_g_per_kwh: by zone, the highest intensity at which it may start now; None for any.
         cached: by node, prompt tokens that its cache is expected to hold.
         avoid: nodes that declined or lost it; others go first.
         barred: nodes whose engines are not another one, for a job that must run alone.
@@ -56,7 +56,7 @@ class PlacementRequest(Struct, frozen=True, gc=False):
     carbon_left_ug: float = inf
     energy_left_uwh: float = inf
     lent_left_uwh: Mapping[str, int] = NO_TOKENS
-    most_g_per_kwh: Mapping[str, float] | None = None
+    max_g_per_kwh: Mapping[str, float] | None = None
     cached: Mapping[str, int] = NO_TOKENS
     avoid: tuple[str, ...] = ()
     barred: frozenset[str] = frozenset()

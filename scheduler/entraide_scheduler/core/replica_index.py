@@ -20,20 +20,25 @@ from entraide_scheduler.core.blocked_codes import (
 )
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
-    Effective,
+    EffectiveIntensity,
     ZoneIntensity,
-    effective,
-    holds_until,
-    on_grid,
+    effective_intensity,
+    grid_intensity,
+    status_valid_until,
 )
-from entraide_scheduler.core.cost_model import CostModel, cost_model, is_cheaper, typical_token_uwh
+from entraide_scheduler.core.cost_model import (
+    CostModel,
+    is_cheaper,
+    make_cost_model,
+    typical_token_uwh,
+)
 from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.own_kinds import OwnKind, kind_of_replica
 from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
 from entraide_scheduler.core.records import Lease, Load, Node, Shape
 from entraide_scheduler.core.replica_table import ReplicaTable
-from entraide_scheduler.core.rules import LASTING, first_broken
+from entraide_scheduler.core.rules import PERMANENT_RULES, first_broken
 
 NO_SLOTS = (0, 0)
 
@@ -60,7 +65,7 @@ class ReplicaView(Struct, eq=False):
     zone: str
     replica: Replica
     load: Load
-    effective: Effective
+    effective: EffectiveIntensity
     cost: CostModel
     blocked_by: BlockedBy
     typical_input_uwh: float
@@ -92,13 +97,13 @@ def site_of(node: Node) -> tuple[str, str]:
 
 
 def blocked_code(view: ReplicaView, shape: Shape) -> int:
-    """Returns which of ``PASSING`` a replica breaks for a shape, counted from 1; 0 for none."""
-    seen = requester_index(view.node, shape)
-    code = view.blocked_by[seen]
+    """Returns the number of the temporary rule that a replica breaks, from 1; 0 for none."""
+    requester = requester_index(view.node, shape)
+    code = view.blocked_by[requester]
     if not shape.alone:
         return code
     if code == RESERVED_CODE and view.load.reserved == shape.alone:
-        code = blocked_codes(view.node, view.replica, view.load, reserved=False)[seen]
+        code = blocked_codes(view.node, view.replica, view.load, reserved=False)[requester]
     return code or (NOT_EMPTY_CODE if view.load.leases else 0)
 
 
@@ -111,7 +116,7 @@ def may_admit(view: ReplicaView, shape: Shape) -> bool:
     """Tells whether a shape that fitted nowhere may fit a replica as it stands now."""
     if shape.data_class is DataClass.RESTRICTED and shape.coop != view.node.card.coop:
         return False
-    return not blocked_code(view, shape) and first_broken(view.node, shape, LASTING) is None
+    return not blocked_code(view, shape) and first_broken(view.node, shape, PERMANENT_RULES) is None
 
 
 class ReplicaIndex:
@@ -124,7 +129,7 @@ class ReplicaIndex:
         grid: intensity by zone.
         restricted_nodes: by co-op, how many of its nodes put it first, by their owners' word.
         watched: models whose replicas are noted when they open or become cheaper.
-        eased: those replicas, by model and node; whoever looks at them takes them out.
+        improved: those replicas, by model and node; whoever looks at them takes them out.
         own_deltas: changes of the slots that co-ops' own nodes have; taken out likewise.
     """
 
@@ -137,13 +142,13 @@ class ReplicaIndex:
         self._policy = Policy(version="none")
         self._lend: dict[str, Lend] = {}
         self._sites: dict[tuple[str, str], dict[str, Node]] = {}
-        self._drawn: dict[tuple[str, str], float] = {}
+        self._site_draw_w: dict[tuple[str, str], float] = {}
         self._zones: dict[str, dict[str, Node]] = {}
         self._owned: dict[str, dict[str, Node]] = {}
-        self._on_grid: dict[str, Effective] = {}
+        self._grid_intensities: dict[str, EffectiveIntensity] = {}
         self.restricted_nodes: dict[str, int] = {}
         self.watched: Container[str] = ()
-        self.eased: dict[tuple[str, str], ReplicaView] = {}
+        self.improved: dict[tuple[str, str], ReplicaView] = {}
         self.own_deltas: list[OwnSlotsChange] = []
 
     # Nodes.
@@ -163,8 +168,8 @@ class ReplicaIndex:
                     replica.rates, extra_w=extra_w(node), slots=replica.slots
                 )
                 load = node.loads[model] = Load(pace)
-            self._limit(node, replica, load)
-            seen = self._effective(node, load, at)
+            self._set_slot_limits(node, replica, load)
+            intensity = self._intensity_of(node, load, at)
             view = ReplicaView(
                 node,
                 name,
@@ -172,8 +177,8 @@ class ReplicaIndex:
                 node.card.zone,
                 replica,
                 load,
-                seen,
-                cost_model(node, load, seen, self._policy.carbon.basis),
+                intensity,
+                make_cost_model(node, load, intensity, self._policy.carbon.basis),
                 blocked_codes(node, replica, load),
                 *typical_token_uwh(replica, extra_w=extra_w(node)),
                 kind_of_replica(node.card, replica),
@@ -182,7 +187,7 @@ class ReplicaIndex:
             self._count_own(view)
             self.tables.pop(model, None)
             if model in self.watched:
-                self.eased[model, name] = view
+                self.improved[model, name] = view
         self._update_site_draw(site, at)
 
     def remove_node(self, node: Node, at: float) -> None:
@@ -194,10 +199,10 @@ class ReplicaIndex:
         self._count_restricted(node, -1)
         if not self._sites[site]:
             del self._sites[site]
-            self._drawn.pop(site, None)
+            self._site_draw_w.pop(site, None)
         del self._zones[node.card.zone][name], self._owned[node.card.coop][name]
         for model in node.replicas:
-            self._count_own(self.by_model[model].pop(name), there=False)
+            self._count_own(self.by_model[model].pop(name), present=False)
             if not self.by_model[model]:
                 del self.by_model[model]
             self.tables.pop(model, None)
@@ -224,7 +229,7 @@ class ReplicaIndex:
         self._lend = {terms.coop: terms.lend for terms in policy.coops}
         for views in self.by_model.values():
             for view in views.values():
-                self._limit(view.node, view.replica, view.load)
+                self._set_slot_limits(view.node, view.replica, view.load)
                 self.refresh(view, at)
                 self._count_own(view)
 
@@ -240,36 +245,38 @@ class ReplicaIndex:
         self.version += 1
         self._update_site_draw(site_of(node), at)
         for view in self._views_of(node):
-            self._limit(node, view.replica, view.load)
+            self._set_slot_limits(node, view.replica, view.load)
         self._refresh_nodes((node,), at)
 
     def set_intensity(self, zone: str, intensity: ZoneIntensity, at: float) -> None:
         """Looks again at the nodes of a zone whose intensity changed."""
         self.grid[zone] = intensity
-        self._on_grid.pop(zone, None)
+        self._grid_intensities.pop(zone, None)
         self._refresh_nodes(self._zones.get(zone, {}).values(), at)
 
     def valid_until(self, node: Node) -> float | None:
         """Returns when a node's renewable status stops counting; None without one."""
-        return None if node.energy is None else holds_until(node.energy, self._policy.evidence)
+        return (
+            None if node.energy is None else status_valid_until(node.energy, self._policy.evidence)
+        )
 
     def g_per_kwh(self, node: Node, at: float) -> float:
         """Returns the intensity of one more job's load on a node, as decisions compare it."""
         if node.energy is None:
-            seen = on_grid(self.grid.get(node.card.zone, UNKNOWN_ZONE))
+            intensity = grid_intensity(self.grid.get(node.card.zone, UNKNOWN_ZONE))
         else:
-            seen = self.effective_at_site(node, node.energy, 1, at)
+            intensity = self.effective_at_site(node, node.energy, 1, at)
         direct = self._policy.carbon.basis is IntensityBasis.DIRECT
-        return seen.direct_g_per_kwh if direct else seen.lifecycle_g_per_kwh
+        return intensity.direct_g_per_kwh if direct else intensity.lifecycle_g_per_kwh
 
-    def _count_own(self, view: ReplicaView, *, there: bool = True) -> None:
+    def _count_own(self, view: ReplicaView, *, present: bool = True) -> None:
         """Counts the slots that a replica gives its own co-op; only what changed is told."""
-        now = NO_SLOTS
-        if there and not 0 < view.blocked_by[0] <= RESTING_CODE:
-            now = view.replica.slots, view.load.batch_slots
-        if now != view.counted_slots:
-            more, more_batch = now[0] - view.counted_slots[0], now[1] - view.counted_slots[1]
-            view.counted_slots = now
+        slots = NO_SLOTS
+        if present and not 0 < view.blocked_by[0] <= RESTING_CODE:
+            slots = view.replica.slots, view.load.batch_slots
+        if slots != view.counted_slots:
+            more, more_batch = slots[0] - view.counted_slots[0], slots[1] - view.counted_slots[1]
+            view.counted_slots = slots
             self.own_deltas.append(OwnSlotsChange(view.coop, view.own_kind, more, more_batch))
 
     # Leases.
@@ -278,7 +285,7 @@ class ReplicaIndex:
         """Counts a lease on its node."""
         node, load = self._load_of(lease)
         was_idle = not node.leases
-        self._pass_time(load, at)
+        self._accrue_time(load, at)
         node.leases += 1
         load.leases += 1
         load.batch += lease.batch
@@ -287,30 +294,30 @@ class ReplicaIndex:
         load.reading_tokens += lease.expected.input_tokens
         load.reading_s += lease.prefill_s
         load.free_at = max(load.free_at, at) + lease.prefill_s
-        self._after_load_change(node, lease.terms.model, at, toggled=was_idle)
+        self._refresh_after_load_change(node, lease.terms.model, at, toggled=was_idle)
 
     def record_first_token(self, lease: Lease, at: float) -> None:
         """Notes a lease's first token: its prompt has been read."""
         node, load = self._load_of(lease)
         lease.first_at = at
-        self._pass_time(load, at)
+        self._accrue_time(load, at)
         lease.sequences_s = load.sequences_s
-        _read(load, lease)
+        _end_prefill(load, lease)
         load.free_at = at - node.card.rtt_s + load.reading_s
-        self._after_load_change(node, lease.terms.model, at, toggled=False)
+        self._refresh_after_load_change(node, lease.terms.model, at, toggled=False)
 
     def remove_lease(self, lease: Lease, at: float) -> None:
         """Takes a lease off its node."""
         node, load = self._load_of(lease)
-        self._pass_time(load, at)
+        self._accrue_time(load, at)
         node.leases -= 1
         load.leases -= 1
         load.batch -= lease.batch
         load.foreign -= lease.foreign
         if not lease.first_at:
-            _read(load, lease)
+            _end_prefill(load, lease)
             load.free_at = min(load.free_at, at + load.reading_s)
-        self._after_load_change(node, lease.terms.model, at, toggled=not node.leases)
+        self._refresh_after_load_change(node, lease.terms.model, at, toggled=not node.leases)
 
     def mean_batch(self, lease: Lease, at: float) -> float:
         """Returns how many sequences ran on average since a lease's first token."""
@@ -326,11 +333,13 @@ class ReplicaIndex:
         return node, node.loads[lease.terms.model]
 
     @staticmethod
-    def _pass_time(load: Load, at: float) -> None:
+    def _accrue_time(load: Load, at: float) -> None:
         load.sequences_s += load.leases * (at - load.since)
         load.since = at
 
-    def _after_load_change(self, node: Node, model: str, at: float, *, toggled: bool) -> None:
+    def _refresh_after_load_change(
+        self, node: Node, model: str, at: float, *, toggled: bool
+    ) -> None:
         if toggled:
             self._update_site_draw(site_of(node), at)
             self._refresh_nodes((node,), at)
@@ -346,8 +355,8 @@ class ReplicaIndex:
 
     def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
         """Returns a model's replicas as columns, and by row, in order of the nodes' names."""
-        known = self.tables.get(model)
-        if known is None:
+        table_and_rows = self.tables.get(model)
+        if table_and_rows is None:
             views = self.by_model[model]
             rows = [views[name] for name in sorted(views)]
             for row, view in enumerate(rows):
@@ -355,27 +364,27 @@ class ReplicaIndex:
             table = ReplicaTable(
                 [(view.cost, view.blocked_by, view.zone, view.coop) for view in rows]
             )
-            known = self.tables[model] = (table, rows)
-        return known
+            table_and_rows = self.tables[model] = (table, rows)
+        return table_and_rows
 
     # Quotes.
 
     def refresh(self, view: ReplicaView, at: float) -> None:
         """Makes a replica's quote anew."""
         node, load = view.node, view.load
-        before, shut = view.cost, view.blocked_by
-        view.effective = self._effective(node, load, at)
-        view.cost = cost_model(node, load, view.effective, self._policy.carbon.basis)
+        before, codes = view.cost, view.blocked_by
+        view.effective = self._intensity_of(node, load, at)
+        view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
         view.blocked_by = blocked_codes(node, view.replica, load)
-        if view.blocked_by[0] != shut[0]:
+        if view.blocked_by[0] != codes[0]:
             self._count_own(view)
         model = view.replica.model
-        if model in self.watched and (view.blocked_by != shut or is_cheaper(view.cost, before)):
-            self.eased[model, view.name] = view
+        if model in self.watched and (view.blocked_by != codes or is_cheaper(view.cost, before)):
+            self.improved[model, view.name] = view
         if view.row >= 0:
-            known = self.tables.get(model)
-            if known is not None:
-                known[0].write(view.row, view.cost, view.blocked_by)
+            table_and_rows = self.tables.get(model)
+            if table_and_rows is not None:
+                table_and_rows[0].write_row(view.row, view.cost, view.blocked_by)
 
     def _refresh_nodes(self, nodes: Iterable[Node], at: float) -> None:
         for node in nodes:
@@ -389,7 +398,7 @@ class ReplicaIndex:
             if view is not None:
                 yield view
 
-    def _limit(self, node: Node, replica: Replica, load: Load) -> None:
+    def _set_slot_limits(self, node: Node, replica: Replica, load: Load) -> None:
         """Fixes how many slots others, and batch work, may hold; one at least for batch work."""
         slots = replica.slots
         load.lend_slots = self.lend_slots(node, slots)
@@ -410,39 +419,40 @@ class ReplicaIndex:
 
         A machine draws its active power from its first job on. Only sites with a surplus count.
         """
-        there = self._sites.get(site)
-        if there is None:
+        nodes = self._sites.get(site)
+        if nodes is None:
             return
-        sunny = any(node.energy is not None for node in there.values())
-        if not sunny:
-            self._drawn.pop(site, None)
+        if all(node.energy is None for node in nodes.values()):
+            self._site_draw_w.pop(site, None)
             return
-        drawn = 0.0
-        for name in sorted(there):
-            if there[name].leases:
-                drawn += extra_w(there[name])
-        if self._drawn.get(site) != drawn:
-            self._drawn[site] = drawn
-            self._refresh_nodes(there.values(), at)
+        draw_w = 0.0
+        for name in sorted(nodes):
+            if nodes[name].leases:
+                draw_w += extra_w(nodes[name])
+        if self._site_draw_w.get(site) != draw_w:
+            self._site_draw_w[site] = draw_w
+            self._refresh_nodes(nodes.values(), at)
 
-    def _effective(self, node: Node, load: Load, at: float) -> Effective:
+    def _intensity_of(self, node: Node, load: Load, at: float) -> EffectiveIntensity:
         zone, energy = node.card.zone, node.energy
         if energy is None:
-            found = self._on_grid.get(zone)
-            if found is None:
-                found = self._on_grid[zone] = on_grid(self.grid.get(zone, UNKNOWN_ZONE))
-            return found
+            intensity = self._grid_intensities.get(zone)
+            if intensity is None:
+                intensity = self._grid_intensities[zone] = grid_intensity(
+                    self.grid.get(zone, UNKNOWN_ZONE)
+                )
+            return intensity
         return self.effective_at_site(node, energy, load.leases + 1, at)
 
     def effective_at_site(
         self, node: Node, energy: EnergyStatus, batch: int, at: float
-    ) -> Effective:
+    ) -> EffectiveIntensity:
         """Returns the intensity of one more job's load: its machine's, shared by the batch."""
         extra = extra_w(node)
-        drawn = self._drawn.get(site_of(node), 0.0)
+        draw_w = self._site_draw_w.get(site_of(node), 0.0)
         # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
-        used_w = drawn - extra / batch if node.leases else drawn
-        return effective(
+        used_w = draw_w - extra / batch if node.leases else draw_w
+        return effective_intensity(
             self.grid.get(node.card.zone, UNKNOWN_ZONE),
             energy,
             policy=self._policy.carbon,
@@ -453,7 +463,7 @@ class ReplicaIndex:
         )
 
 
-def _read(load: Load, lease: Lease) -> None:
+def _end_prefill(load: Load, lease: Lease) -> None:
     """A prompt is read, or will not be."""
     load.reading -= 1
     load.reading_tokens -= lease.expected.input_tokens

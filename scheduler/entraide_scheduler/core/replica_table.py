@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from entraide_scheduler.core.cost_model import CostModel
 from entraide_scheduler.core.placement_request import PlacementRequest
-from entraide_scheduler.core.rules import PASSING
+from entraide_scheduler.core.rules import TEMPORARY_RULES
 
 BLOCK = 32  # rows of which the least is taken when the least of all are looked for
 
@@ -44,7 +44,7 @@ Rows = NDArray[np.intp]
 SCALES_KEPT = 4  # confidences for which factors are kept: those of the classes
 
 
-def _uppers(cells: Floats, scale: float) -> Floats:
+def _upper_bounds(cells: Floats, scale: float) -> Floats:
     """Returns what holds with a confidence, of one row or of all.
 
     Factors on the time to the first token, alone and behind other prompts; seconds a token.
@@ -54,7 +54,7 @@ def _uppers(cells: Floats, scale: float) -> Floats:
     return uppers
 
 
-def _numbered(names: list[str]) -> tuple[list[str], Rows]:
+def _index_names(names: list[str]) -> tuple[list[str], Rows]:
     """Returns the distinct names, sorted, and by row where its name stands among them."""
     distinct = sorted(set(names))
     order = {name: number for number, name in enumerate(distinct)}
@@ -80,20 +80,20 @@ class ReplicaTable:
         self.cells: Floats = np.array([astuple(cost) for cost, *_ in rows], np.float64).T.copy()
         self.column: list[Floats] = list(self.cells)
         self.blocked_by = np.array([codes for _, codes, *_ in rows], np.int8).T.copy()
-        self.zone_names, self.zones = _numbered([zone for _, _, zone, _ in rows])
-        self.coop_names, self.coops = _numbered([coop for *_, coop in rows])
+        self.zone_names, self.zones = _index_names([zone for _, _, zone, _ in rows])
+        self.coop_names, self.coops = _index_names([coop for *_, coop in rows])
         self._work: list[Floats] = list(np.empty((4, len(rows)), np.float64))
         self._uppers: dict[float, Floats] = {}
         self._codes = [codes for _, codes, *_ in rows]
-        self.counts = [[0] * (len(PASSING) + 1) for _ in range(self.blocked_by.shape[0])]
+        self.counts = [[0] * (len(TEMPORARY_RULES) + 1) for _ in range(self.blocked_by.shape[0])]
         for codes in self._codes:
             self._count(codes, 1)
 
-    def write(self, row: int, cost: CostModel, codes: tuple[int, ...]) -> None:
+    def write_row(self, row: int, cost: CostModel, codes: tuple[int, ...]) -> None:
         """Puts what a replica asks now in its place."""
         self.cells[:, row] = astuple(cost)
         for scale, uppers in self._uppers.items():
-            uppers[:, row] = _uppers(self.cells[:, row], scale)
+            uppers[:, row] = _upper_bounds(self.cells[:, row], scale)
         before = self._codes[row]
         if codes != before:
             self._count(before, -1)
@@ -109,17 +109,17 @@ class ReplicaTable:
         """Returns the first row that breaks a rule; there must be one."""
         return int((self.blocked_by[requester] == code).argmax())
 
-    def above_intensity(self, most_g_per_kwh: Mapping[str, float]) -> Bools:
+    def above_intensity(self, max_g_per_kwh: Mapping[str, float]) -> Bools:
         """Returns which rows cost more now than is allowed in their zone."""
-        most = np.array([most_g_per_kwh.get(zone, 0.0) for zone in self.zone_names], np.float64)
+        most = np.array([max_g_per_kwh.get(zone, 0.0) for zone in self.zone_names], np.float64)
         dearer: Bools = self.column[G_PER_KWH] > most[self.zones]
         return dearer
 
     def lent_left_uwh(self, left_uwh: Mapping[str, int]) -> Floats:
         """Returns by row what its co-op still lends; infinite for those without a limit."""
         by_coop = np.array([left_uwh.get(coop, inf) for coop in self.coop_names], np.float64)
-        found: Floats = by_coop[self.coops]
-        return found
+        by_row: Floats = by_coop[self.coops]
+        return by_row
 
     def predict(self, request: PlacementRequest) -> tuple[Bools, Floats, Floats, Floats]:
         """Predicts one job on all rows; see ``placement.predict`` for what each line means.
@@ -129,7 +129,7 @@ class ReplicaTable:
             and with the asked confidence; grams. They stand until the next look.
         """
         column, (ttft_s, upper_s, carbon_ug, spare) = self.column, self._work
-        ttft_factor, queued_factor, tpot_upper_s = self._upper(request.scale)
+        ttft_factor, queued_factor, tpot_upper_s = self._bounds_at(request.scale)
         np.subtract(column[FREE_AT], request.at, out=ttft_s)
         queued = ttft_s > 0.0
         np.maximum(ttft_s, 0.0, out=ttft_s)
@@ -148,14 +148,14 @@ class ReplicaTable:
         np.add(carbon_ug, spare, out=carbon_ug)
         return keeps, ttft_s, upper_s, carbon_ug
 
-    def _upper(self, scale: float) -> Floats:
+    def _bounds_at(self, scale: float) -> Floats:
         """Returns what ``_uppers`` says of every row, kept for the scales that are asked for."""
-        known = self._uppers.get(scale)
-        if known is None:
+        bounds = self._uppers.get(scale)
+        if bounds is None:
             if len(self._uppers) == SCALES_KEPT:
                 self._uppers.clear()
-            known = self._uppers[scale] = _uppers(self.cells, scale)
-        return known
+            bounds = self._uppers[scale] = _upper_bounds(self.cells, scale)
+        return bounds
 
     def energy_uwh(self, request: PlacementRequest, rows: Rows) -> Floats:
         """Returns the energy of one job on some rows."""
@@ -166,12 +166,12 @@ class ReplicaTable:
         return energy_uwh
 
 
-def lowest(values: Floats) -> float:
+def min_value(values: Floats) -> float:
     """Returns the least value; quicker than ``values.min()``, which goes through Python."""
     return float(np.minimum.reduce(values))
 
 
-def least(values: Floats, most: int) -> Rows:
+def smallest_rows(values: Floats, most: int) -> Rows:
     """Returns the rows of the least values, the least first.
 
     Infinite ones do not count; of equal ones the first row goes first.
@@ -180,13 +180,13 @@ def least(values: Floats, most: int) -> Rows:
         values: of all rows.
         most: so many rows at most.
     """
-    bound = _bound(values, most)
+    bound = _selection_bound(values, most)
     few = (values <= bound if bound < inf else values < inf).nonzero()[0]
-    found: Rows = few.take(values.take(few).argsort(kind="stable")[:most])
-    return found
+    smallest: Rows = few.take(values.take(few).argsort(kind="stable")[:most])
+    return smallest
 
 
-def _bound(values: Floats, most: int) -> float:
+def _selection_bound(values: Floats, most: int) -> float:
     """Returns a value that at least ``most`` rows do not exceed: the last of the least of blocks.
 
     Each block has a least one, so the least of many blocks are as many rows.

@@ -33,22 +33,22 @@ class Rule(Struct, frozen=True):
     waiting_helps: bool
 
 
-def lies_in(zone: str, jurisdiction: str) -> bool:
+def is_in_jurisdiction(zone: str, jurisdiction: str) -> bool:
     """Tells whether a zone lies in a jurisdiction: ``CA-QC`` lies in ``CA`` and in ``CA-QC``."""
     return zone == jurisdiction or zone.startswith(jurisdiction + "-")
 
 
-def _paused(node: Node, shape: Shape) -> str:
+def _pause_reason(node: Node, shape: Shape) -> str:
     load = node.loads.get(shape.model)
     return "" if load is None else load.paused
 
 
-def _not_accepting(node: Node, shape: Shape) -> bool:
-    return not node.accepting or _paused(node, shape) != ""
+def _is_not_accepting(node: Node, shape: Shape) -> bool:
+    return not node.accepting or _pause_reason(node, shape) != ""
 
 
-def _why_not_accepting(node: Node, shape: Shape) -> Values:
-    return {"reason": _paused(node, shape) if node.accepting else node.reason}
+def _not_accepting_values(node: Node, shape: Shape) -> Values:
+    return {"reason": _pause_reason(node, shape) if node.accepting else node.reason}
 
 
 def _replica_state(node: Node, shape: Shape) -> ReplicaState:
@@ -63,70 +63,70 @@ def _is_probed(node: Node, shape: Shape) -> bool:
     return busy and _replica_state(node, shape) is ReplicaState.PROBING
 
 
-def _reserved(node: Node, shape: Shape) -> bool:
+def _is_reserved(node: Node, shape: Shape) -> bool:
     load = node.loads.get(shape.model)
     return load is not None and load.reserved not in ("", shape.alone)
 
 
-def _not_empty(node: Node, shape: Shape) -> bool:
+def _is_not_empty(node: Node, shape: Shape) -> bool:
     load = node.loads.get(shape.model)
     return shape.alone != "" and load is not None and load.leases > 0
 
 
-def _why_resting(node: Node, shape: Shape) -> Values:
+def _resting_values(node: Node, shape: Shape) -> Values:
     backoff = node.backoffs[shape.model]
     return {"failure": backoff.code, "failures": backoff.failures, "again_at": backoff.until}
 
 
-def _why_probing(node: Node, shape: Shape) -> Values:
+def _probing_values(node: Node, shape: Shape) -> Values:
     backoff = node.backoffs[shape.model]
     return {"failure": backoff.code, "failures": backoff.failures}
 
 
-def _feature_missing(node: Node, shape: Shape) -> bool:
+def _lacks_feature(node: Node, shape: Shape) -> bool:
     has = node.replicas[shape.model].features
     return any(feature not in has for feature in shape.features)
 
 
-def _missing_features(node: Node, shape: Shape) -> Values:
+def _missing_feature_values(node: Node, shape: Shape) -> Values:
     has = node.replicas[shape.model].features
     return {"features": ", ".join(feature for feature in shape.features if feature not in has)}
 
 
-def _others_data(node: Node, shape: Shape) -> bool:
+def _is_foreign_restricted(node: Node, shape: Shape) -> bool:
     return shape.data_class is DataClass.RESTRICTED and node.card.coop != shape.coop
 
 
-def _contexts(node: Node, shape: Shape) -> Values:
+def _context_values(node: Node, shape: Shape) -> Values:
     offered = node.replicas[shape.model].context_tokens
     return {"context_tokens": offered, "needed_tokens": shape.context_tokens}
 
 
-def _no_free_slot(node: Node, shape: Shape) -> bool:
+def _has_no_free_slot(node: Node, shape: Shape) -> bool:
     load = node.loads.get(shape.model)
     return load is not None and load.leases >= node.replicas[shape.model].slots
 
 
-def _slots(node: Node, shape: Shape) -> Values:
+def _slot_values(node: Node, shape: Shape) -> Values:
     return {"slots": node.replicas[shape.model].slots}
 
 
-def _beyond_lent(node: Node, shape: Shape) -> bool:
+def _exceeds_lent_slots(node: Node, shape: Shape) -> bool:
     load = node.loads.get(shape.model)
     return load is not None and node.card.coop != shape.coop and load.foreign >= load.lend_slots
 
 
-def _lent(node: Node, shape: Shape) -> Values:
+def _lent_values(node: Node, shape: Shape) -> Values:
     load = node.loads[shape.model]
     return {"coop": node.card.coop, "lent": load.foreign, "limit": load.lend_slots}
 
 
-def _beyond_batch(node: Node, shape: Shape) -> bool:
+def _exceeds_batch_slots(node: Node, shape: Shape) -> bool:
     load = node.loads.get(shape.model)
     return shape.batch and load is not None and load.batch >= load.batch_slots
 
 
-def _last_seen(node: Node, _: Shape) -> Values:
+def _last_seen_values(node: Node, _: Shape) -> Values:
     return {"last_seen_at": node.last_seen}
 
 
@@ -136,14 +136,14 @@ def could_load(node: Node, shape: Shape) -> bool:
     return (
         offer is not None
         and all(feature in offer.features for feature in shape.features)
-        and lies_in(node.card.zone, shape.jurisdiction)
-        and not _others_data(node, shape)
+        and is_in_jurisdiction(node.card.zone, shape.jurisdiction)
+        and not _is_foreign_restricted(node, shape)
         and shape.data_class in node.card.data_classes
         and offer.context_tokens >= shape.context_tokens
     )
 
 
-def _loading(node: Node, shape: Shape) -> Values:
+def _loading_values(node: Node, shape: Shape) -> Values:
     order = node.orders.get(shape.model)
     values: Values = {"model": shape.model}
     return values if order is None else {**values, "ready_at": order.ready_at}
@@ -152,7 +152,7 @@ def _loading(node: Node, shape: Shape) -> Values:
 MODEL_LOADING = Rule(
     "model_loading",
     lambda node, shape: could_load(node, shape) and is_loading(node, shape.model),
-    _loading,
+    _loading_values,
     waiting_helps=True,
 )
 MODEL_LOADABLE = Rule(
@@ -161,11 +161,14 @@ MODEL_LOADABLE = Rule(
     lambda node, shape: {"model": shape.model, "load_s": node.loadable[shape.model].load_s},
     waiting_helps=True,
 )
-COMING = (MODEL_LOADING, MODEL_LOADABLE)  # the node could serve the job, once the model is there
+LOADABLE_RULES = (
+    MODEL_LOADING,
+    MODEL_LOADABLE,
+)  # the node could serve the job, once the model is there
 
 # What a node is: only its owner or the members can change it. These come first, since waiting
 # does not help where they exclude.
-LASTING = (
+PERMANENT_RULES = (
     Rule(
         "node_quarantined",
         lambda node, _: node.quarantine != "",
@@ -178,23 +181,23 @@ LASTING = (
         lambda node, _: {"reason": node.reason},
         waiting_helps=False,
     ),
-    *COMING,
+    *LOADABLE_RULES,
     Rule(
         "model_not_loaded",
         lambda node, shape: shape.model not in node.replicas,
         lambda _, shape: {"model": shape.model},
         waiting_helps=False,
     ),
-    Rule("feature_missing", _feature_missing, _missing_features, waiting_helps=False),
+    Rule("feature_missing", _lacks_feature, _missing_feature_values, waiting_helps=False),
     Rule(
         "wrong_jurisdiction",
-        lambda node, shape: not lies_in(node.card.zone, shape.jurisdiction),
+        lambda node, shape: not is_in_jurisdiction(node.card.zone, shape.jurisdiction),
         lambda node, shape: {"zone": node.card.zone, "jurisdiction": shape.jurisdiction},
         waiting_helps=False,
     ),
     Rule(
         "data_class_own_coop",
-        _others_data,
+        _is_foreign_restricted,
         lambda _, shape: {"coop": shape.coop, "data_class": shape.data_class.value},
         waiting_helps=False,
     ),
@@ -207,7 +210,7 @@ LASTING = (
     Rule(
         "context_too_small",
         lambda node, shape: node.replicas[shape.model].context_tokens < shape.context_tokens,
-        _contexts,
+        _context_values,
         waiting_helps=False,
     ),
 )
@@ -216,42 +219,42 @@ LASTING = (
 SUSPECT = Rule(
     "node_suspect",
     lambda node, _: node.state is NodeState.SUSPECT,
-    _last_seen,
+    _last_seen_values,
     waiting_helps=True,
 )
 LOST = Rule(
-    "node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen, waiting_helps=True
+    "node_lost", lambda node, _: node.state is NodeState.LOST, _last_seen_values, waiting_helps=True
 )
-NOT_ACCEPTING = Rule("not_accepting", _not_accepting, _why_not_accepting, waiting_helps=True)
+NOT_ACCEPTING = Rule("not_accepting", _is_not_accepting, _not_accepting_values, waiting_helps=True)
 RESTING = Rule(
     "resting",
     lambda node, shape: _replica_state(node, shape) is ReplicaState.RESTING,
-    _why_resting,
+    _resting_values,
     waiting_helps=True,
 )
-PROBING = Rule("probing", _is_probed, _why_probing, waiting_helps=True)
-RESERVED = Rule("reserved", _reserved, lambda *_: {}, waiting_helps=True)
-NO_FREE_SLOT = Rule("no_free_slot", _no_free_slot, _slots, waiting_helps=True)
+PROBING = Rule("probing", _is_probed, _probing_values, waiting_helps=True)
+RESERVED = Rule("reserved", _is_reserved, lambda *_: {}, waiting_helps=True)
+NO_FREE_SLOT = Rule("no_free_slot", _has_no_free_slot, _slot_values, waiting_helps=True)
 OWN_ONLY = Rule(
     "own_only",
     lambda node, shape: node.lending is Lending.OWN_ONLY and node.card.coop != shape.coop,
     lambda node, _: {"coop": node.card.coop},
     waiting_helps=True,
 )
-LEND_LIMIT = Rule("lend_limit", _beyond_lent, _lent, waiting_helps=True)
+LEND_LIMIT = Rule("lend_limit", _exceeds_lent_slots, _lent_values, waiting_helps=True)
 BATCH_SHARE_FULL = Rule(
     "batch_share_full",
-    _beyond_batch,
+    _exceeds_batch_slots,
     lambda node, shape: {"slots": node.loads[shape.model].batch_slots},
     waiting_helps=True,
 )
 NOT_EMPTY = Rule(
     "not_empty",
-    _not_empty,
+    _is_not_empty,
     lambda node, shape: {"running": node.loads[shape.model].leases},
     waiting_helps=True,
 )
-PASSING = (
+TEMPORARY_RULES = (
     SUSPECT,
     LOST,
     NOT_ACCEPTING,
@@ -265,10 +268,10 @@ PASSING = (
     NOT_EMPTY,
 )
 
-ALL = (*LASTING, *PASSING)
+ALL_RULES = (*PERMANENT_RULES, *TEMPORARY_RULES)
 
 
-def first_broken(node: Node, shape: Shape, rules: tuple[Rule, ...] = ALL) -> Rule | None:
+def first_broken(node: Node, shape: Shape, rules: tuple[Rule, ...] = ALL_RULES) -> Rule | None:
     """Returns the first rule that a node breaks; None when it may run the job."""
     for rule in rules:
         if rule.broken(node, shape):

@@ -15,7 +15,7 @@ from msgspec import Struct
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.lazy_heap import LazyHeap
-from entraide_scheduler.core.length_predictor import FEW
+from entraide_scheduler.core.length_predictor import MIN_ANSWERS
 from entraide_scheduler.core.own_capacity import OwnModelSlots, OwnSlotsChange
 from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import ChargeWeights, ClassTerms, FairShare, Policy
@@ -264,7 +264,7 @@ class ServiceCounters:
         terms = self.terms
         left_tokens = max(0, terms.cap_tokens - coop.in_flight_tokens)
         virtual_tokens_max = self._charge.output_weight * left_tokens
-        if terms.expected_lengths and coop.running and coop.answers < FEW:
+        if terms.expected_lengths and coop.running and coop.answers < MIN_ANSWERS:
             return virtual_tokens_max / coop.weight
         return min(float(terms.head_start_tokens), virtual_tokens_max) / coop.weight
 
@@ -378,7 +378,7 @@ class ServiceCounters:
     def correct_charge(self, charge: RunCharge, *, input_tokens: int, output_tokens: int) -> None:
         """Sets the charge of an ended run to the tokens that the engine counted."""
         path = coop, _, _ = self.counters_of(charge)
-        if output_tokens and coop.answers < FEW:
+        if output_tokens and coop.answers < MIN_ANSWERS:
             coop.answers += 1
         committed = charge.committed()
         charge.input_tokens, charge.output_tokens = input_tokens, output_tokens

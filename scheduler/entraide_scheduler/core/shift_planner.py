@@ -8,8 +8,8 @@ work nothing waits, and where nothing is known of later hours nothing waits. It 
 nodes and turns: the caller says what waits, which slots batch work may hold in which zone, what a
 token takes there, and what an hour costs at the node it looks at.
 
-All is a plain function of the waiting work, the supplies, the outlook and the quarter of an hour:
-nothing here is kept in a snapshot, and nobody changes it by asking.
+All is a plain function of the waiting work, the capacities, the forecast and the quarter of an
+hour: nothing here is kept in a snapshot, and nobody changes it by asking.
 """
 
 from bisect import bisect_left, insort
@@ -72,20 +72,20 @@ class StartLimit(Struct, frozen=True):
 
     Attributes:
         reason: why.
-        most_g_per_kwh: by zone, the highest intensity at which it may start there; None when it
+        max_g_per_kwh: by zone, the highest intensity at which it may start there; None when it
             starts at any.
         later: the cheapest hour after this one; None when none is known.
         wake_at: the answer stands until then at the most, seconds since the epoch.
     """
 
     reason: ShiftReason
-    most_g_per_kwh: dict[str, float] | None
+    max_g_per_kwh: dict[str, float] | None
     later: GreenerHour | None
     wake_at: float
 
     def allows(self, zone: str, g_per_kwh: float) -> bool:
         """Tells whether work may start now where a kilowatt-hour costs so much."""
-        most = self.most_g_per_kwh
+        most = self.max_g_per_kwh
         return most is None or g_per_kwh <= most.get(zone, 0.0)
 
 
@@ -108,8 +108,8 @@ def latest_hour(hour: int, *, at: float, margin: float) -> int:
 
 def plan_starts(
     work: Sequence[tuple[int, float]],
-    supplies: Sequence[ZoneCapacity],
-    outlook: IntensityForecast,
+    capacities: Sequence[ZoneCapacity],
+    forecast: IntensityForecast,
     *,
     at: float,
     terms: Deferral,
@@ -119,31 +119,31 @@ def plan_starts(
 
     Args:
         work: seconds of slot time that wait, by hour of latest start, earliest first.
-        supplies: where it may run, one for each zone.
-        outlook: what to expect of their zones.
+        capacities: where it may run, one for each zone.
+        forecast: what to expect of their zones.
         at: now; only its quarter of an hour counts.
         terms: the policy's.
         tokens: of the job's prompt and answers; they weigh what zones take against each other.
     """
-    hours = CheapestHours(supplies, outlook, at=at, terms=terms, tokens=tokens)
-    total_s, found = 0.0, []
+    hours = CheapestHours(capacities, forecast, at=at, terms=terms, tokens=tokens)
+    total_s, needs = 0.0, []
     for hour, work_s in work:
         total_s += work_s
-        found.append((hour, *hours.needed(hour, total_s)))
-    verdicts, needed = {}, 0.0
-    for hour, reason, cost, later in reversed(found):
-        needed = max(needed, cost)
-        verdicts[hour] = hours.start_limit(reason, needed, later)
-    return verdicts
+        needs.append((hour, *hours.cost_needed(hour, total_s)))
+    limits, cost_needed = {}, 0.0
+    for hour, reason, cost, later in reversed(needs):
+        cost_needed = max(cost_needed, cost)
+        limits[hour] = hours.start_limit(reason, cost_needed, later)
+    return limits
 
 
 class CheapestHours:
-    """The hours of all supplies, the cheapest first, opened one after the other."""
+    """The hours of all capacities, the cheapest first, opened one after the other."""
 
     def __init__(
         self,
-        supplies: Sequence[ZoneCapacity],
-        outlook: IntensityForecast,
+        capacities: Sequence[ZoneCapacity],
+        forecast: IntensityForecast,
         *,
         at: float,
         terms: Deferral,
@@ -152,24 +152,28 @@ class CheapestHours:
         self._at = float(int(at) // STEP_S * STEP_S)
         self._hour = int(at) // HOUR_S
         self._worth, self._margin = 1.0 + terms.worth, terms.margin
-        self._supplies = [one for one in supplies if one.slots > 0.0]
+        self._capacities = [capacity for capacity in capacities if capacity.slots > 0.0]
         self._unit_uwh = {
-            one.zone: one.input_uwh * tokens[0] + one.output_uwh * tokens[1]
-            for one in self._supplies
+            capacity.zone: capacity.input_uwh * tokens[0] + capacity.output_uwh * tokens[1]
+            for capacity in self._capacities
         }
-        self._curves = {one.zone: outlook.curve(one.zone, at=at) for one in self._supplies}
-        self._cells: list[tuple[float, float]] = []  # cost and room, the cheapest first
+        self._curves = {
+            capacity.zone: forecast.curve(capacity.zone, at=at) for capacity in self._capacities
+        }
+        self._hour_costs: list[tuple[float, float]] = []  # cost and room, the cheapest first
         self._later: tuple[float, int, str] | None = None
-        self._opened = self._hour + 1
+        self._added_until = self._hour + 1
         rest_s = (self._hour + 1) * HOUR_S - self._at
-        for one in self._supplies:
-            now = self._curves[one.zone][0]
+        for capacity in self._capacities:
+            now = self._curves[capacity.zone][0]
             g_per_kwh = UNKNOWN_DIRECT_G_PER_KWH if now is None else now.g_per_kwh
             # A present hour counts as cheaper by ``worth``.
-            cost = g_per_kwh * self._unit_uwh[one.zone] / self._worth
-            insort(self._cells, (cost, one.slots * rest_s))
+            cost = g_per_kwh * self._unit_uwh[capacity.zone] / self._worth
+            insort(self._hour_costs, (cost, capacity.slots * rest_s))
 
-    def needed(self, hour: int, work_s: float) -> tuple[ShiftReason, float, GreenerHour | None]:
+    def cost_needed(
+        self, hour: int, work_s: float
+    ) -> tuple[ShiftReason, float, GreenerHour | None]:
         """Returns the cost of the dearest hour that work needs, with why, and the cheapest later.
 
         Args:
@@ -177,46 +181,46 @@ class CheapestHours:
             work_s: seconds of slot time that must start until then.
         """
         latest = latest_hour(hour, at=self._at, margin=self._margin)
-        self._open(latest)
+        self._add_hours_before(latest)
         later = None
         if self._later is not None:
             _, then, zone = self._later
-            known = self._curves[zone][then - self._hour]
-            assert known is not None
-            later = GreenerHour(zone, then, known.g_per_kwh, known.signal)
+            expected = self._curves[zone][then - self._hour]
+            assert expected is not None
+            later = GreenerHour(zone, then, expected.g_per_kwh, expected.signal)
         if latest <= self._hour:
             return ShiftReason.DUE, 0.0, later
         if later is None:
             return ShiftReason.UNKNOWN, 0.0, later
-        for cost, room_s in self._cells:
+        for cost, room_s in self._hour_costs:
             work_s -= room_s
             if work_s <= 0.0:
                 return ShiftReason.LATER, cost, later
         return ShiftReason.SHORT, inf, later
 
     def start_limit(
-        self, reason: ShiftReason, needed: float, later: GreenerHour | None
+        self, reason: ShiftReason, cost_needed: float, later: GreenerHour | None
     ) -> StartLimit:
         """Returns the verdict for work that needs hours up to a cost."""
         most = None
-        if reason is ShiftReason.LATER and needed == inf:
+        if reason is ShiftReason.LATER and cost_needed == inf:
             reason = ShiftReason.SHORT
         if reason is ShiftReason.LATER:
-            cost = needed * self._worth * SLACK
+            cost = cost_needed * self._worth * SLACK
             most = {zone: cost / unit if unit else inf for zone, unit in self._unit_uwh.items()}
         return StartLimit(reason, most, later, self._at + STEP_S)
 
-    def _open(self, latest: int) -> None:
+    def _add_hours_before(self, latest: int) -> None:
         """Lets work use the hours before its latest start."""
-        for hour in range(self._opened, min(latest, self._hour + HORIZON_HOURS)):
-            for one in self._supplies:
-                known = self._curves[one.zone][hour - self._hour]
-                if known is not None:
-                    cost = known.g_per_kwh * self._unit_uwh[one.zone]
-                    insort(self._cells, (cost, one.slots * HOUR_S))
-                    cell = cost, hour, one.zone
-                    self._later = cell if self._later is None else min(self._later, cell)
-        self._opened = max(self._opened, latest)
+        for hour in range(self._added_until, min(latest, self._hour + HORIZON_HOURS)):
+            for capacity in self._capacities:
+                expected = self._curves[capacity.zone][hour - self._hour]
+                if expected is not None:
+                    cost = expected.g_per_kwh * self._unit_uwh[capacity.zone]
+                    insort(self._hour_costs, (cost, capacity.slots * HOUR_S))
+                    hour_cost = cost, hour, capacity.zone
+                    self._later = hour_cost if self._later is None else min(self._later, hour_cost)
+        self._added_until = max(self._added_until, latest)
 
 
 class ShiftPlanner:
@@ -232,8 +236,8 @@ class ShiftPlanner:
     def __init__(self) -> None:
         self.forecast = IntensityForecast()
         self.backlog = BatchBacklog()
-        self._made_from: tuple[object, ...] = ()
-        self._supplies: dict[Shape, tuple[ZoneCapacity, ...]] = {}
+        self._inputs: tuple[object, ...] = ()
+        self._capacities: dict[Shape, tuple[ZoneCapacity, ...]] = {}
         self._plans: dict[tuple[object, ...], list[tuple[int, StartLimit]]] = {}
 
     def start_limit(
@@ -245,7 +249,7 @@ class ShiftPlanner:
         terms: Deferral,
         tokens: tuple[float, float],
         version: int,
-        supplies: Callable[[], tuple[ZoneCapacity, ...]],
+        capacities: Callable[[], tuple[ZoneCapacity, ...]],
     ) -> StartLimit:
         """Returns the verdict for a job that must start before an hour.
 
@@ -255,22 +259,22 @@ class ShiftPlanner:
             at: now, seconds since the epoch.
             terms: the policy's.
             tokens: of the job's prompt and answers.
-            version: changes whenever ``supplies`` may give another answer.
-            supplies: where the shape's work may run; asked only when a plan is made.
+            version: changes whenever ``capacities`` may give another answer.
+            capacities: where the shape's work may run; asked only when a plan is made.
         """
-        made_from = int(at) // STEP_S, version, terms, self.forecast.version, self.backlog.version
-        if made_from != self._made_from:
-            if self._made_from[1:2] != (version,):
-                self._supplies = {}
-            self._made_from, self._plans = made_from, {}
-        known = self._supplies.get(shape)
+        inputs = int(at) // STEP_S, version, terms, self.forecast.version, self.backlog.version
+        if inputs != self._inputs:
+            if self._inputs[1:2] != (version,):
+                self._capacities = {}
+            self._inputs, self._plans = inputs, {}
+        known = self._capacities.get(shape)
         if known is None:
-            known = self._supplies[shape] = supplies()
+            known = self._capacities[shape] = capacities()
         key = shape.model, known, tokens
-        verdicts = self._plans.get(key)
-        if verdicts is None:
+        limits = self._plans.get(key)
+        if limits is None:
             work = self.backlog.work(shape.model)
             made = plan_starts(work, known, self.forecast, at=at, terms=terms, tokens=tokens)
-            verdicts = self._plans[key] = sorted(made.items())
-        place = bisect_left(verdicts, hour, key=lambda found: found[0])
-        return verdicts[place][1] if place < len(verdicts) else AT_ONCE
+            limits = self._plans[key] = sorted(made.items())
+        place = bisect_left(limits, hour, key=lambda entry: entry[0])
+        return limits[place][1] if place < len(limits) else AT_ONCE

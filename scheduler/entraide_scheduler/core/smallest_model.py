@@ -36,9 +36,9 @@ def smallest_model_terms(state: State, job: Job, view: ReplicaView) -> SmallerQu
         if not state.fleet.offers(entry.name):
             continue
         eligible = state.fleet.eligible_nodes(minimal_shape(state.fleet, job.facts, entry.name))
-        found = _quote(entry, own, eligible, view)
-        if found is not None:
-            return found
+        quote = _quote(entry, own, eligible, view)
+        if quote is not None:
+            return quote
     return None
 
 
@@ -47,21 +47,25 @@ def _quote(
 ) -> SmallerQuote | None:
     name = entry.name
     served = [
-        one
-        for one in eligible.views[:VIEWS_MOST]
-        if one.node.state is NodeState.LIVE and not is_leaving(one.node, name)
+        candidate
+        for candidate in eligible.views[:VIEWS_MOST]
+        if candidate.node.state is NodeState.LIVE and not is_leaving(candidate.node, name)
     ]
     if served:
-        best = min(served, key=lambda one: (one.cost.output_ug, one.name))
-        cost, seen = best.cost, best.effective
+        best = min(served, key=lambda candidate: (candidate.cost.output_ug, candidate.name))
+        cost, intensity = best.cost, best.effective
         return SmallerQuote(
-            name, cost.input_uwh, cost.output_uwh, seen.direct_g_per_kwh, Basis.ESTIMATED
+            name, cost.input_uwh, cost.output_uwh, intensity.direct_g_per_kwh, Basis.ESTIMATED
         )
-    there = any(node.state in REACHABLE for node in eligible.could_load)
-    if not there or not entry.energy_wh_per_1k_tokens or not own.energy_wh_per_1k_tokens:
+    is_reachable = any(node.state in REACHABLE for node in eligible.could_load)
+    if not is_reachable or not entry.energy_wh_per_1k_tokens or not own.energy_wh_per_1k_tokens:
         return None
     part = entry.energy_wh_per_1k_tokens / own.energy_wh_per_1k_tokens
-    cost, seen = view.cost, view.effective
+    cost, intensity = view.cost, view.effective
     return SmallerQuote(
-        name, cost.input_uwh * part, cost.output_uwh * part, seen.direct_g_per_kwh, Basis.DEFAULT
+        name,
+        cost.input_uwh * part,
+        cost.output_uwh * part,
+        intensity.direct_g_per_kwh,
+        Basis.DEFAULT,
     )

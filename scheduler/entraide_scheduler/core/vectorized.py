@@ -40,10 +40,10 @@ from entraide_scheduler.core.replica_table import (
     Codes,
     Floats,
     Rows,
-    least,
-    lowest,
+    min_value,
+    smallest_rows,
 )
-from entraide_scheduler.core.rules import PASSING, Rule
+from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
 
 
 def scan_columns(
@@ -57,17 +57,17 @@ def scan_columns(
         request: the job.
         policy: how one of them is picked.
     """
-    seen = ColumnScan(eligible, columns, request)
-    seen.evaluate()
+    scan = ColumnScan(eligible, columns, request)
+    scan.evaluate()
     most = policy.limits.explained_best
-    best = seen.best(policy.carbon, most)
+    best = scan.best(policy.carbon, most)
     if best is None:
-        return PlacementResult(None, 0, [], Candidates(), seen.examples, seen.counts, inf)
-    candidates = seen.candidates([best, *[row for row in seen.shortlist(most) if row != best]])
-    fitting = int(np.count_nonzero(seen.fits))
-    found = predict(columns.views[best], request)
+        return PlacementResult(None, 0, [], Candidates(), scan.examples, scan.counts, inf)
+    candidates = scan.candidates([best, *[row for row in scan.shortlist(most) if row != best]])
+    fitting = int(np.count_nonzero(scan.fits))
+    prediction = predict(columns.views[best], request)
     return PlacementResult(
-        found, fitting, [], candidates, seen.examples, seen.counts, seen.least_ug
+        prediction, fitting, [], candidates, scan.examples, scan.counts, scan.least_ug
     )
 
 
@@ -90,82 +90,84 @@ class ColumnScan:
     ) -> None:
         self._columns = columns
         self._table = columns.table
-        self._lanes: list[ReplicaView] = columns.views
-        self._want = request
+        self._views: list[ReplicaView] = columns.views
+        self._request = request
         self.counts: dict[str, int] = dict(eligible.counts)
         self.examples: list[tuple[Node, Rule]] = list(eligible.examples)
 
     def evaluate(self) -> None:
         """Filters and predicts, in the order of the plain scan."""
-        request, known = self._want, self._columns.row_of
-        self._open()
-        if request.most_g_per_kwh is not None:
-            self._exclude(self._table.above_intensity(request.most_g_per_kwh), GREENER_LATER)
+        request, row_of = self._request, self._columns.row_of
+        self._exclude_blocked()
+        if request.max_g_per_kwh is not None:
+            self._exclude(self._table.above_intensity(request.max_g_per_kwh), GREENER_LATER)
         if request.barred:
-            self._exclude(self._named(request.barred), SAME_ENGINE)
+            self._exclude(self._rows_of(request.barred), SAME_ENGINE)
         self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.predict(request)
-        self._cached = [known[name] for name in request.cached if name in known]
+        self._cached = [row_of[name] for name in request.cached if name in row_of]
         for row in self._cached:
-            found = predict(self._lanes[row], request)
-            self.ttft_s[row], self.carbon_ug[row] = found.ttft_s, found.carbon_ug
-            self.upper_s[row] = found.ttft_upper_s
-            self.keeps[row] = found.keeps
+            prediction = predict(self._views[row], request)
+            self.ttft_s[row], self.carbon_ug[row] = prediction.ttft_s, prediction.carbon_ug
+            self.upper_s[row] = prediction.ttft_upper_s
+            self.keeps[row] = prediction.keeps
         if request.lent_left_uwh:
-            self._exclude(self._beyond_lent(), LEND_ENERGY_SPENT)
+            self._exclude(self._exceeds_lent(), LEND_ENERGY_SPENT)
         if request.limited:
             self._exclude(self.carbon_ug > request.carbon_cap_ug, OVER_CARBON_CAP)
             self._exclude(self.carbon_ug > request.carbon_left_ug, OVER_CARBON_QUOTA)
             if request.energy_left_uwh < inf:
-                self._exclude(self._energies_uwh() > request.energy_left_uwh, OVER_ENERGY_QUOTA)
+                self._exclude(self._all_energies_uwh() > request.energy_left_uwh, OVER_ENERGY_QUOTA)
         if request.avoid:
-            tried = self._named(request.avoid)
+            tried = self._rows_of(request.avoid)
             if (self.fits & ~tried).any():
                 self._exclude(tried, TRIED_BEFORE)
         self.keeps &= self.fits
         self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
 
-    def _open(self) -> None:
+    def _exclude_blocked(self) -> None:
         """Finds the rows that break no passing rule, and tells of the others."""
         columns, table = self._columns, self._table
-        requester = 3 if self._want.shape.batch else 1
+        requester = 3 if self._request.shape.batch else 1
         codes, mask = table.blocked_by[requester], columns.mask
         if columns.own:
             codes = codes.copy()
             codes[columns.own] = table.blocked_by[requester - 1][columns.own]
-        alone = self._want.shape.alone != ""
+        alone = self._request.shape.alone != ""
         if alone:
-            codes = self._alone(codes)
+            codes = self._codes_when_alone(codes)
         self.fits: Bools = codes == 0
         if mask is not None:
             self.fits &= mask
         if mask is None and not columns.own and not alone:
-            self._count(table.counts[requester], lambda code: table.first_blocked(requester, code))
+            self._record_blocked(
+                table.counts[requester], lambda code: table.first_blocked(requester, code)
+            )
             return
-        there = codes if mask is None else np.where(mask, codes, 0)
-        broken = np.bincount(there, minlength=len(PASSING) + 1).tolist()
-        self._count(broken, lambda code: int((there == code).argmax()))
+        masked_codes = codes if mask is None else np.where(mask, codes, 0)
+        broken = np.bincount(masked_codes, minlength=len(TEMPORARY_RULES) + 1).tolist()
+        self._record_blocked(broken, lambda code: int((masked_codes == code).argmax()))
 
-    def _named(self, names: Collection[str]) -> Bools:
+    def _rows_of(self, names: Collection[str]) -> Bools:
         """Returns which rows are of some nodes."""
-        known = self._columns.row_of
-        named = np.zeros(len(self._lanes), np.bool_)
-        named[[known[name] for name in names if name in known]] = True
+        row_of = self._columns.row_of
+        named = np.zeros(len(self._views), np.bool_)
+        named[[row_of[name] for name in names if name in row_of]] = True
         return named
 
-    def _alone(self, codes: Codes) -> Codes:
+    def _codes_when_alone(self, codes: Codes) -> Codes:
         """Returns which passing rules the rows break for a job that must run alone."""
-        codes, alone = codes.copy(), self._want.shape.alone
+        codes, alone = codes.copy(), self._request.shape.alone
         for row in (codes == RESERVED_CODE).nonzero()[0].tolist():
-            if self._lanes[row].load.reserved == alone:
-                codes[row] = blocked_code(self._lanes[row], self._want.shape)
+            if self._views[row].load.reserved == alone:
+                codes[row] = blocked_code(self._views[row], self._request.shape)
         codes[(codes == 0) & (self._table.column[FULL_PART] > 0.0)] = NOT_EMPTY_CODE
         return codes
 
-    def _count(self, broken: list[int], example: Callable[[int], int]) -> None:
-        for code, rule in enumerate(PASSING, 1):
+    def _record_blocked(self, broken: list[int], example: Callable[[int], int]) -> None:
+        for code, rule in enumerate(TEMPORARY_RULES, 1):
             if broken[code]:
                 self.counts[rule.code] = broken[code]
-                self.examples.append((self._lanes[example(code)].node, rule))
+                self.examples.append((self._views[example(code)].node, rule))
 
     def _exclude(self, which: Bools, rule: Rule) -> None:
         """Takes those of some rows out that fit so far."""
@@ -173,70 +175,70 @@ class ColumnScan:
         number = int(np.count_nonzero(out))
         if number:
             self.counts[rule.code] = number
-            self.examples.append((self._lanes[int(out.argmax())].node, rule))
+            self.examples.append((self._views[int(out.argmax())].node, rule))
             self.fits &= ~which
 
-    def _beyond_lent(self) -> Bools:
+    def _exceeds_lent(self) -> Bools:
         """Returns the rows whose co-op lends others less energy today than the job would take."""
-        left_uwh = self._table.lent_left_uwh(self._want.lent_left_uwh)
+        left_uwh = self._table.lent_left_uwh(self._request.lent_left_uwh)
         left_uwh[self._columns.own] = inf
-        beyond: Bools = (left_uwh <= 0.0) | (self._energies_uwh() > left_uwh)
+        beyond: Bools = (left_uwh <= 0.0) | (self._all_energies_uwh() > left_uwh)
         return beyond
 
-    def _energies_uwh(self) -> Floats:
-        return self._energy_uwh(np.arange(len(self._lanes)))
+    def _all_energies_uwh(self) -> Floats:
+        return self._energies_uwh(np.arange(len(self._views)))
 
-    def _energy_uwh(self, rows: Rows) -> Floats:
+    def _energies_uwh(self, rows: Rows) -> Floats:
         """Returns the energy of the job on some rows, caches counted."""
-        energy_uwh = self._table.energy_uwh(self._want, rows)
+        energy_uwh = self._table.energy_uwh(self._request, rows)
         for row in self._cached:
-            energy_uwh[rows == row] = predict(self._lanes[row], self._want).energy_uwh
+            energy_uwh[rows == row] = predict(self._views[row], self._request).energy_uwh
         return energy_uwh
 
     def best(self, terms: Carbon, most: int) -> int | None:
         """Returns the row that ``placement.best_of`` takes; finds the greenest on the way.
 
-        What is weighed is never less than the grams themselves, so only rows whose grams are within
-        the tolerance of what one of the greenest weighs can weigh as little.
+        A row's weighted grams are at least its grams. So only rows whose grams are within the
+        tolerance of the least weighted grams among the greenest rows can have the least.
         """
         kept_ug = self.kept_ug
-        self.greenest = least(kept_ug, most)
+        self.greenest = smallest_rows(kept_ug, most)
         if not len(self.greenest):
             self.least_ug = inf
             return self._fastest()
         self.least_ug = float(kept_ug[self.greenest[0]])
         within = 1.0 + terms.tolerance
-        most_ug = lowest(self._weighed_ug(self.greenest, terms.headroom)) * within
+        most_ug = min_value(self._weighted_ug(self.greenest, terms.headroom)) * within
         near = (kept_ug <= most_ug).nonzero()[0]
-        weighed = self._weighed_ug(near, terms.headroom)
-        equal = near[weighed <= lowest(weighed) * within]
+        weighted = self._weighted_ug(near, terms.headroom)
+        equal = near[weighted <= min_value(weighted) * within]
         if len(equal) > 1:
-            energy_uwh = self._energy_uwh(equal)
-            equal = equal[energy_uwh == lowest(energy_uwh)]
+            energy_uwh = self._energies_uwh(equal)
+            equal = equal[energy_uwh == min_value(energy_uwh)]
         return int(equal[self.ttft_s.take(equal).argmin()])
 
-    def _weighed_ug(self, rows: Rows, headroom: float) -> Floats:
-        """Returns what ``placement.weighed_ug`` says of some rows."""
-        late = self.upper_s.take(rows) / self._want.ttft_left_s
+    def _weighted_ug(self, rows: Rows, headroom: float) -> Floats:
+        """Returns what ``placement.weighted_ug`` says of some rows."""
+        late = self.upper_s.take(rows) / self._request.ttft_left_s
         full = self._table.column[FULL_PART].take(rows)
         taken = TIME_WEIGHT * late * late + full * full
-        weighed: Floats = self.kept_ug.take(rows) * (1.0 + headroom * taken)
-        return weighed
+        weighted: Floats = self.kept_ug.take(rows) * (1.0 + headroom * taken)
+        return weighted
 
     def _fastest(self) -> int | None:
-        took_s = self._took_s()
-        shortest_s = lowest(took_s)
+        promised_s = self._promised_times_s()
+        shortest_s = min_value(promised_s)
         if shortest_s == inf:
             return None
-        equal = (took_s == shortest_s).nonzero()[0]
+        equal = (promised_s == shortest_s).nonzero()[0]
         return int(equal[self.carbon_ug.take(equal).argmin()])
 
-    def _took_s(self) -> Floats:
+    def _promised_times_s(self) -> Floats:
         """Returns the promised time for the rows that fit, infinite for the others."""
-        objective, took_s = self._want.objective, self.ttft_s
+        objective, promised_s = self._request.objective, self.ttft_s
         if objective.ttft_s is None and objective.completion_s is not None:
-            took_s = took_s + self._want.output_tokens * self._table.column[TOKEN_S]
-        return np.where(self.fits, took_s, inf)
+            promised_s = promised_s + self._request.output_tokens * self._table.column[TOKEN_S]
+        return np.where(self.fits, promised_s, inf)
 
     def shortlist(self, most: int) -> list[int]:
         """Returns the rows told one by one: the greenest, those that keep first; the fastest."""
@@ -244,17 +246,17 @@ class ColumnScan:
         if len(greenest) < most:
             late = self.fits & ~self.keeps
             late_ug = np.where(late, self.carbon_ug, inf)
-            greenest += least(late_ug, most - len(greenest)).tolist()
-        fastest: list[int] = least(self._took_s(), most).tolist()
-        known = set(greenest)
-        return greenest + [row for row in fastest if row not in known]
+            greenest += smallest_rows(late_ug, most - len(greenest)).tolist()
+        fastest: list[int] = smallest_rows(self._promised_times_s(), most).tolist()
+        listed = set(greenest)
+        return greenest + [row for row in fastest if row not in listed]
 
     def candidates(self, listed: list[int]) -> Candidates:
         """Returns some rows as ``placement.told`` does."""
-        views, request = [self._lanes[row] for row in listed], self._want
+        views, request = [self._views[row] for row in listed], self._request
         if self._cached:
             return as_candidates([predict(view, request) for view in views], None)
-        rows, effective = np.array(listed), [view.effective for view in views]
+        rows, intensities = np.array(listed), [view.effective for view in views]
         return Candidates(
             [view.name for view in views],
             [view.coop for view in views],
@@ -263,9 +265,9 @@ class ColumnScan:
             self._table.column[TOKEN_S].take(rows).tolist(),
             (self._table.energy_uwh(request, rows) + 0.5).astype(np.int64).tolist(),
             (self.carbon_ug.take(rows) + 0.5).astype(np.int64).tolist(),
-            [one.direct_g_per_kwh for one in effective],
-            [one.basis for one in effective],
-            [one.surplus_w for one in effective],
+            [intensity.direct_g_per_kwh for intensity in intensities],
+            [intensity.basis for intensity in intensities],
+            [intensity.surplus_w for intensity in intensities],
             self.keeps.take(rows).tolist(),
             self.upper_s.take(rows).tolist(),
         )

@@ -33,7 +33,7 @@ from entraide.wire.messages import (
     StartRun,
     Tokens,
 )
-from entraide_scheduler.core.carbon import receipt, settle
+from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.core.usage_limits import TOKEN_CODES
 from entraide_scheduler.gateway.answer_listener import AnswerListener, CompleteAnswer
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
@@ -379,7 +379,9 @@ class RunningJobs:
         """Returns the receipt of an answer, or None if it cannot be made."""
         try:
             settlement = settle(terms, usage)
-            unsigned = receipt(terms, usage, settlement, settled=False, issued_at=self._clock())
+            unsigned = make_receipt(
+                terms, usage, settlement, settled=False, issued_at=self._clock()
+            )
             return self._signer.sign(unsigned)
         except Exception:  # noqa: BLE001  (the client gets its answer without a receipt)
             self._log.exception("gateway.no_receipt", job=running.facts.job)

@@ -11,8 +11,8 @@ from entraide_scheduler.core import length_predictor
 from entraide_scheduler.core.length_predictor import (
     LengthPredictor,
     LengthPredictorState,
-    bucket,
-    bucket_begins,
+    bucket_index,
+    bucket_start,
 )
 
 
@@ -27,7 +27,7 @@ def taught(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> Le
 @given(tokens=st.integers(0, length_predictor.LONGEST - 1))
 def test_a_bucket_holds_its_length(tokens: int) -> None:
     """A length lies in its bucket, which is exact below 8 and at most a quarter wide above."""
-    begins, ends = bucket_begins(bucket(tokens)), bucket_begins(bucket(tokens) + 1)
+    begins, ends = bucket_start(bucket_index(tokens)), bucket_start(bucket_index(tokens) + 1)
 
     assert begins <= tokens < ends
     assert ends - begins <= max(1, begins // 4)
@@ -37,8 +37,8 @@ def test_what_is_longest_fits_the_last_bucket() -> None:
     """Lengths beyond the longest count as the longest."""
     assert (
         length_predictor.BUCKETS - 1
-        == bucket(length_predictor.LONGEST)
-        == bucket(10 * length_predictor.LONGEST)
+        == bucket_index(length_predictor.LONGEST)
+        == bucket_index(10 * length_predictor.LONGEST)
     )
 
 
@@ -58,7 +58,7 @@ def test_a_new_coop_is_taken_for_the_average_one() -> None:
     made = taught([100.0] * 20, coop="alpha")
     made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
     early = made.output_tokens("beta", "m", at_most=4_096)
-    for _ in range(length_predictor.FEW):
+    for _ in range(length_predictor.MIN_ANSWERS):
         made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
 
     assert early < 200.0

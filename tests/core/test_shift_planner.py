@@ -383,7 +383,7 @@ def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
             [
                 one.start_limit(
                     shape, wait.hour, at=at, terms=Deferral(), tokens=(9.0, 1.0), version=0,
-                    supplies=lambda: ONE,
+                    capacities=lambda: ONE,
                 )
                 for wait in waits
             ]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.replicas import (
+from tests.core.simulated_replicas import (
     EXTRA_W,
     SLOTS,
     Machine,

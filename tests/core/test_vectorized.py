@@ -8,14 +8,14 @@ from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica,
 
 from entraide.types import Basis, JobClass, JobState, Outcome, Power
 from entraide_scheduler.core import evaluation, events
-from entraide_scheduler.core.cost_model import cost_model
+from entraide_scheduler.core.cost_model import make_cost_model
 from entraide_scheduler.core.exclusive_retry import may_hold_replica
 from entraide_scheduler.core.fleet import EligibleNodes
 from entraide_scheduler.core.placement import PlacementResult, scan
 from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
 from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import blocked_code
-from entraide_scheduler.core.rules import PASSING, first_broken
+from entraide_scheduler.core.rules import TEMPORARY_RULES, first_broken
 
 COOPS = ("alpha", "beta", "gamma")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
@@ -122,7 +122,7 @@ def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, Eligib
     wanted = evaluation.make_request(state, job, state.now)
     able = state.fleet.eligible_nodes(job.shape)
     plain = scan(able.views, able.excluded, wanted, state.policy)
-    return plain, evaluation.evaluate(state, job, wanted), able
+    return plain, evaluation.evaluate_nodes(state, job, wanted), able
 
 
 def waiting_alone(pool: Pool) -> Job | None:
@@ -172,8 +172,8 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
         live(pool, draw, 2_000 + number)
         lanes = state.fleet.replica_index
         for view in lanes.by_model[MODEL].values():
-            seen = lanes._effective(view.node, view.load, state.now)
-            afresh = cost_model(view.node, view.load, seen, state.policy.carbon.basis)
+            seen = lanes._intensity_of(view.node, view.load, state.now)
+            afresh = make_cost_model(view.node, view.load, seen, state.policy.carbon.basis)
 
             assert afresh == view.cost
             for batch in (False, True):
@@ -181,9 +181,9 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
                     shape = replace(job.shape, coop=coop, batch=batch)
 
                     code = blocked_code(view, shape)
-                    rule = PASSING[code - 1] if code else None
+                    rule = TEMPORARY_RULES[code - 1] if code else None
 
-                    assert rule is first_broken(view.node, shape, PASSING)
+                    assert rule is first_broken(view.node, shape, TEMPORARY_RULES)
         known = lanes.tables.get(MODEL)
         if known is not None:
             table, rows = known
