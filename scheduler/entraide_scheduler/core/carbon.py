@@ -1,8 +1,11 @@
-"""Carbon: what a kilowatt-hour costs in grams at a site now, and what a run comes to.
+"""Carbon: effective intensity of an extra load, settlement of a run, and receipt.
 
-Decides the effective intensity of an extra load (own surplus first, then the grid), settles a run
-from its terms and its usage, and writes its receipt. It refuses to know where intensities come
-from and who signs.
+The effective intensity counts a site's own renewable surplus first and the grid for the rest
+(formula: ``effective_intensity``). A settlement is the energy, the emissions and the latency of a
+run, computed from its terms and its usage. A receipt states the settlement, without a signature.
+
+Inputs: zone intensities, renewable statuses, terms, usage. Outputs: gCO2e/kWh, settlements,
+receipts.
 """
 
 from msgspec import Struct
@@ -20,15 +23,14 @@ from entraide.types import (
 from entraide.units import carbon_ug, g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core.policy import Carbon, Evidence
 
-# For a zone that nobody has told us of: the worst grid there is, a coal plant alone
-# (IPCC AR5 WG III annex III, table A.III.2, medians: 760 direct, 820 life cycle), so that not
-# knowing never makes a node look green.
+# Default for a zone without any signal: coal power alone (IPCC AR5 WG III annex III, table
+# A.III.2, medians: 760 direct, 820 life cycle), so that a node never looks green for lack of data.
 UNKNOWN_DIRECT_G_PER_KWH = 760.0
 UNKNOWN_LIFECYCLE_G_PER_KWH = 820.0
 
 
 class ZoneIntensity(Struct, frozen=True):
-    """A grid zone's intensity, location-based, gCO2e/kWh, and how it was obtained."""
+    """Location-based intensity of a grid zone, gCO2e/kWh, its basis and its end of validity."""
 
     direct_g_per_kwh: float
     lifecycle_g_per_kwh: float
@@ -45,10 +47,10 @@ class EffectiveIntensity(Struct, frozen=True, gc=False):
     """The intensity of an extra load at a site.
 
     Attributes:
-        direct_g_per_kwh, lifecycle_g_per_kwh: own surplus counted.
-        basis: how the grid's part was obtained.
-        surplus_w: own surplus that no other job of ours uses, watts.
-        surplus_basis: how the surplus was obtained; None when the load uses none of it.
+        direct_g_per_kwh, lifecycle_g_per_kwh: intensity of grid and own surplus together.
+        basis: how the grid's intensity was obtained.
+        surplus_w: own surplus that no other job of the pool uses, watts.
+        surplus_basis: how the surplus was obtained; None when the load uses no surplus.
     """
 
     direct_g_per_kwh: float
@@ -59,21 +61,21 @@ class EffectiveIntensity(Struct, frozen=True, gc=False):
 
 
 def grid_intensity(zone: ZoneIntensity) -> EffectiveIntensity:
-    """Returns the intensity of a load that has no surplus to use."""
+    """Returns the intensity of a load that uses no surplus."""
     return EffectiveIntensity(
         zone.direct_g_per_kwh, zone.lifecycle_g_per_kwh, zone.basis, 0.0, None
     )
 
 
 def status_valid_until(energy: EnergyStatus, evidence: Evidence) -> float:
-    """Returns until when a site's status counts: a declaration no longer than the policy says."""
+    """Returns when a site's status expires; the policy bounds the life of a declared one."""
     if energy.basis is Basis.DECLARED:
         return min(energy.expires_at, energy.measured_at + evidence.declared_valid_s)
     return energy.expires_at
 
 
 def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> float:
-    """Returns the part of a site's surplus that counts, watts; 0 when it has expired."""
+    """Returns the trusted part of a site's surplus, watts; 0 once the status has expired."""
     if energy is None or status_valid_until(energy, evidence) <= at:
         return 0.0
     trusted = 1.0
@@ -96,17 +98,17 @@ def effective_intensity(
 ) -> EffectiveIntensity:
     """Returns the effective intensity of an extra load.
 
-    ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P``, with P the extra load and S the surplus
-    that is left, once for direct and once for life-cycle emissions.
+    ``[max(0, P - S) * I_grid + min(P, S) * I_own] / P``, with P the extra load, S the surplus that
+    is left, and I the intensities; once for direct and once for life-cycle emissions.
 
     Args:
         zone: the grid's intensity.
         energy: the site's renewable status, if any.
         policy: the intensities of own generation.
-        evidence: how the status is trusted.
+        evidence: how far the policy trusts each kind of status.
         power_w: the extra load P.
-        used_w: surplus that other jobs of ours at this site use already.
-        at: now; a status that has expired counts as none.
+        used_w: surplus that the pool's other jobs use at this site, watts.
+        at: now, seconds since the epoch.
     """
     left_w = max(0.0, surplus_w(energy, at, evidence) - used_w)
     if energy is None or left_w <= 0.0:
@@ -123,7 +125,7 @@ def effective_intensity(
 
 
 def settle(terms: Terms, usage: Usage) -> Settlement:
-    """Returns what a run comes to; the same for the receipt on the answer and for the books."""
+    """Returns energy, emissions and latency of a run, for the receipt and for the ledger alike."""
     energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
     queue_s = max(0.0, terms.placed_at - terms.requested_at)
     ttft_s = queue_s + usage.ttft_s
@@ -133,11 +135,11 @@ def settle(terms: Terms, usage: Usage) -> Settlement:
         carbon_lifecycle_ug=carbon_ug(energy_uwh, terms.intensity_lifecycle_g_per_kwh),
         queue_s=queue_s,
         ttft_s=ttft_s,
-        promise=_promise(terms.objective_ttft_s, ttft_s, usage.output_tokens),
+        promise=_promise_outcome(terms.objective_ttft_s, ttft_s, usage.output_tokens),
     )
 
 
-def _promise(objective_ttft_s: float | None, ttft_s: float, output_tokens: int) -> Promise:
+def _promise_outcome(objective_ttft_s: float | None, ttft_s: float, output_tokens: int) -> Promise:
     if objective_ttft_s is None or output_tokens == 0:
         return Promise.NONE
     return Promise.KEPT if ttft_s <= objective_ttft_s else Promise.MISSED
@@ -149,10 +151,10 @@ def make_receipt(
     """Returns the unsigned receipt of a run.
 
     Args:
-        terms: what was fixed when the job was placed.
-        usage: what the run used.
-        settlement: what ``settle`` made of the two.
-        settled: whether the books hold it.
+        terms: fixed when the job was placed.
+        usage: tokens, times and energy of the run.
+        settlement: result of ``settle`` for both.
+        settled: whether the settlement is in the ledger.
         issued_at: now, seconds since the epoch.
     """
     return Receipt(
@@ -184,12 +186,12 @@ def make_receipt(
         policy_version=terms.policy_version,
         settled=settled,
         issued_at=issued_at,
-        smaller=_on_smaller(terms, usage),
+        smaller=_smaller_model_cost(terms, usage),
     )
 
 
-def _on_smaller(terms: Terms, usage: Usage) -> SmallerModel | None:
-    """Returns what the same tokens would have cost on the smaller model of the terms, if any."""
+def _smaller_model_cost(terms: Terms, usage: Usage) -> SmallerModel | None:
+    """Returns energy and carbon of the same tokens on the smaller model of the terms, if any."""
     cost = terms.smaller
     if cost is None:
         return None

@@ -21,12 +21,12 @@ from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.shift_planner import STEP_S, GreenerHour, StartLimit, ZoneCapacity
 from entraide_scheduler.core.state import State
 
-UPPER_RUNS = 3.0  # a run seldom takes so many times what it takes on average
-PER_TOKEN = (0.0, 1.0)  # of a shape: what its jobs are is not known there
+UPPER_RUNS = 3.0  # a run's upper time, as a multiple of the mean
+PER_TOKEN = (0.0, 1.0)  # prompt and answer tokens of a shape, whose jobs are not known here
 
 
 def batch_work_for(state: State, job: Job) -> BatchWork | None:
-    """Returns what a job adds to the waiting work; None when it may not, or need not, wait."""
+    """Returns what a job adds to the waiting work; None if its class or its deadline forbids it."""
     facts = job.facts
     terms = state.classes[facts.job_class]
     if not terms.green_hours:
@@ -43,13 +43,13 @@ def batch_work_for(state: State, job: Job) -> BatchWork | None:
 
 
 def add_waiting(state: State, job: Job) -> None:
-    """Counts a job that begins to wait."""
+    """Adds a job to the waiting work, if the job may wait."""
     if job.wait is not None:
         state.shift_planner.backlog.add(job.shape.model, job.facts.coop, job.wait)
 
 
 def remove_waiting(state: State, job: Job) -> None:
-    """Counts a job that waits no longer."""
+    """Removes a job from the waiting work, if the job was part of it."""
     if job.wait is not None:
         state.shift_planner.backlog.remove(job.shape.model, job.facts.coop, job.wait)
 
@@ -57,11 +57,11 @@ def remove_waiting(state: State, job: Job) -> None:
 def max_g_per_kwh(
     state: State, job: Job, at: float, tokens: tuple[float, float]
 ) -> dict[str, float] | None:
-    """Returns by zone the highest intensity at which a job may start now; None for any.
+    """Returns by zone the highest intensity at which a job may start now; None for no limit.
 
     Args:
         state: the core's.
-        job: that waits.
+        job: the waiting job.
         at: now, seconds since the epoch.
         tokens: of its prompt, and expected of its answers.
     """
@@ -71,7 +71,7 @@ def max_g_per_kwh(
 
 
 def may_start(state: State, shape: Shape, view: ReplicaView) -> bool:
-    """Tells whether a shape's jobs may start on a replica now, as far as green hours go."""
+    """Tells whether the shift plan lets a shape's jobs start on a replica now."""
     if not shape.green_h:
         return True
     limit = _start_limit(state, shape, shape.green_h, state.now, PER_TOKEN)
@@ -79,22 +79,22 @@ def may_start(state: State, shape: Shape, view: ReplicaView) -> bool:
 
 
 def schedule_retry(state: State) -> None:
-    """Sees to it that what waits for greener hours is looked at again."""
+    """Schedules the next placement attempt of deferred jobs, at the next quarter of an hour."""
     state.deadlines.set("green", "", float((int(state.now) // STEP_S + 1) * STEP_S))
 
 
 def handle_due(state: State, _: str) -> None:
-    """A quarter of an hour has passed."""
+    """Handles the end of a quarter of an hour: deferred jobs are tried again."""
     _retry_deferred(state)
 
 
 def handle_intensity(state: State, event: IntensityChanged) -> None:
-    """A zone's intensity was values."""
+    """Handles a new intensity of a zone."""
     state.shift_planner.forecast.record_intensity(event)
 
 
 def handle_forecast(state: State, event: ForecastIssued) -> None:
-    """A zone's forecast was issued."""
+    """Handles a new forecast of a zone: deferred jobs are tried again."""
     state.shift_planner.forecast.record_forecast(event)
     _retry_deferred(state)
 
@@ -107,12 +107,12 @@ def _retry_deferred(state: State) -> None:
 def explanation_values(
     state: State, job: Job, views: Iterable[ReplicaView], at: float, tokens: tuple[float, float]
 ) -> Values:
-    """Returns the numbers behind waiting for a greener hour.
+    """Returns the values of the explanation ``greener_later``.
 
     Args:
         state: the core's.
-        job: that waits.
-        views: where it could start now; the one with the least intensity is values.
+        job: the waiting job.
+        views: replicas where it could start now; the values name the one of least intensity.
         at: now, seconds since the epoch.
         tokens: of its prompt, and expected of its answers.
     """
@@ -155,8 +155,8 @@ def _start_limit(
 def _zone_capacities(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
     """Returns the slots that a shape's work may hold, by zone.
 
-    What a token takes is reckoned by the cards, at a full batch: what is learned changes with
-    every run, and a plan must not.
+    The energy of a token comes from the nodes' cards, at a full batch: the learned energy changes
+    with every run, and would change the plan each time.
     """
     slots: dict[str, int] = {}
     input_uwh: dict[str, float] = {}

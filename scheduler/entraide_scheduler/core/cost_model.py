@@ -1,9 +1,11 @@
-"""Quotes: what one more job would cost on a replica, as a few numbers.
+"""Cost model: cost of one more job on a replica, linear in its tokens.
 
-Decides how a replica's learned pace, its load and its site's intensity come together: seconds to
-the first token, seconds for each token, energy and grams, linear in the job's prompt and answer.
-A quote is made anew whenever one of these changes, so that looking at a job costs a few products.
-It refuses to know jobs.
+Combines a replica's performance model, its load and its site's effective intensity into 15 numbers:
+time to first token, time per token, energy and emissions as functions of the job's prompt and
+answer. The model is computed whenever an input changes, so that a prediction for a job is a few
+products.
+
+Inputs: node, load, effective intensity. Output: ``CostModel``; ``placement.predict`` evaluates it.
 """
 
 from msgspec import Struct
@@ -16,18 +18,18 @@ from entraide_scheduler.core.records import Load, Node
 
 
 class CostModel(Struct, frozen=True, gc=False):
-    """What a replica asks for one more job.
+    """Cost of one more job on a replica.
 
-    With n prompt tokens not in its cache and m tokens of answer, at a moment:
+    With n prompt tokens that are not in the replica's cache, m answer tokens, and t the time:
 
-    - TTFT = max(0, ``free_at`` - moment) + ``start_s`` + n ``input_s``
-    - TPOT = ``token_s``, with the job in the batch
+    - TTFT = max(0, ``free_at`` - t) + ``start_s`` + n ``input_s``, seconds
+    - TPOT = ``token_s``, the job itself in the batch, seconds
     - energy = ``wake_uwh`` + n ``input_uwh`` + m ``output_uwh``, microwatt-hours
-    - grams = ``wake_ug`` + n ``input_ug`` + m ``output_ug``, micrograms of CO2 equivalent
+    - emissions = ``wake_ug`` + n ``input_ug`` + m ``output_ug``, micrograms of CO2 equivalent
 
-    ``ttft_excess`` (``queued_excess`` behind other prompts) and ``tpot_excess`` are what nine runs
-    of ten stay below, as a part of the mean above it. ``full_part`` is the part of its slots that
-    is taken, ``g_per_kwh`` the intensity of one more job's load.
+    ``ttft_excess`` (``queued_excess`` behind other prompts) and ``tpot_excess`` are the margins of
+    the p90 above the mean, as fractions of the mean. ``full_part`` is the occupied fraction of the
+    slots, ``g_per_kwh`` the effective intensity of one more job.
     """
 
     free_at: float
@@ -50,13 +52,13 @@ class CostModel(Struct, frozen=True, gc=False):
 def make_cost_model(
     node: Node, load: Load, effective: EffectiveIntensity, basis: IntensityBasis
 ) -> CostModel:
-    """Returns what a replica asks for one more job, as it is loaded now.
+    """Returns the cost of one more job on a replica under its present load.
 
-    The energy is marginal: what the machine uses more for having the job. A decode step costs
-    ``step_uwh`` whatever the batch, and ``token_uwh`` for each sequence. The new job pays the step
-    only while it runs alone; among b jobs whose lengths are alike and have no memory that is one
-    b-th of its time, so a token costs ``step_uwh / b + token_uwh``. A machine that sleeps while it
-    has nothing to do is woken by the first job, which pays for that.
+    The energy is marginal: the energy that the machine uses only because it runs the job. A decode
+    step takes ``step_uwh`` at any batch size, and ``token_uwh`` more for each sequence. A job adds
+    the step only while it runs alone. Among b jobs with exponential lengths of one mean, that is
+    1/b of its time, so a token takes ``step_uwh / b + token_uwh``. The first job on a sleeping
+    machine is also charged the energy and the time of waking it.
     """
     pace = load.pace
     batch = load.leases + 1
@@ -92,7 +94,7 @@ def make_cost_model(
 
 
 def is_cheaper(now: CostModel, before: CostModel) -> bool:
-    """Tells whether any job may take less energy, or emit less, than by the quote before."""
+    """Tells whether some job would take less energy or emit less than by an earlier model."""
     return (
         now.wake_uwh < before.wake_uwh
         or now.input_uwh < before.input_uwh
@@ -104,7 +106,7 @@ def is_cheaper(now: CostModel, before: CostModel) -> bool:
 
 
 def typical_token_uwh(replica: Replica, *, extra_w: float) -> tuple[float, float]:
-    """Returns what a token of a prompt takes, and one of an answer at a full batch, by the card."""
+    """Returns a card's energy of a prompt token, and of an answer token at a full batch."""
     rates = replica.rates
     each_s = rates.tpot_base_s / replica.slots + rates.tpot_per_sequence_s
     return (

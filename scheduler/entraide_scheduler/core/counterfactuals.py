@@ -1,14 +1,14 @@
-"""Counterfactuals: the node that one condition alone kept from a job.
+"""Counterfactuals: nodes that exactly one condition keeps from a job.
 
 An explanation names a node and a condition: "It could have gone to X if that machine had had a free
 slot." The filter stops at the first rule that a node breaks. This module checks that the node
-breaks no other one: rules, green hours, barred engines, nodes tried before, energy and carbon.
+breaks no second one: filter rules, green hours, barred engines, nodes tried before, energy and
+carbon limits. To lift a limit, the check evaluates ``placement.exceeded_limit`` for a request
+without that limit.
 
-Inputs: the state, a job as a ``PlacementRequest``, and the excluded nodes, each with the first rule
-    that it
-breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds how many nodes
-are checked for one explanation. To lift a limit, the check repeats ``placement.beyond`` on a want
-without it.
+Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first rule that it
+breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes that
+are checked for one explanation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,12 +57,12 @@ TRIES_MAX = 3  # nodes that are checked for one explanation
 PROMISE_AT_RISK = "promise_at_risk"
 LITTLE_ROOM = "little_room"
 
-# What an absent model offers, and what a node that left would do, is unknown.
+# Rules behind which nothing can be checked: an absent model, a node that left.
 _UNKNOWN = ("model_not_loaded", "node_left")
 
-# The rules that may be told, in the order of the filter: a node that a later rule excludes passes
-# more rules, so it is checked first. ``same_engine`` and ``alone_limit`` are not among them:
-# without an engine's exit the job would have ended where it first ran.
+# The rules that an explanation may name, in the order of the filter. A node that a later rule
+# excludes passes more rules, so it is checked first. ``same_engine`` and ``alone_limit`` are left
+# out: if the engine had not exited, the job would have ended where it first ran.
 _RANK = {
     rule.code: rank
     for rank, rule in enumerate(
@@ -80,7 +80,7 @@ _RANK = {
 
 
 def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
-    """Returns the few excluded nodes to check, those that pass most rules first."""
+    """Returns the at most ``TRIES_MAX`` excluded nodes to check, the most rules passed first."""
     ranked = [pair for pair in excluded if pair[1].code in _RANK]
     return nlargest(TRIES_MAX, ranked, key=lambda pair: _RANK[pair[1].code])
 
@@ -88,7 +88,7 @@ def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node
 def find_one_rule_away(
     state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
 ) -> tuple[Node, Rule] | None:
-    """Returns an excluded node that could run the job but for one rule; None if none is sure."""
+    """Returns an excluded node and the only rule that it breaks; None if no check succeeds."""
     for node, rule in nearest_exclusions(excluded):
         if is_only_obstacle(state, request, node, rule):
             return node, rule
@@ -96,10 +96,7 @@ def find_one_rule_away(
 
 
 def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
-    """Tells whether nothing but a rule that a node breaks keeps a job from the node.
-
-    False where that cannot be ranked.
-    """
+    """Tells whether a rule alone excludes a node; False where that cannot be known."""
     if rule.code not in _RANK:
         return False
     if rule in LOADABLE_RULES:
@@ -118,9 +115,10 @@ def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: 
 
 
 def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
-    """Returns a replica as it would be with the room that a rule asks for.
+    """Returns a replica as it would be with the free slots that a rule requires.
 
-    With fewer leases a job takes more energy, since fewer share a step, and may wake the machine.
+    With fewer leases a job takes more energy: fewer sequences share a decode step, and the job may
+    have to wake the machine.
     """
     load = view.load
     leases = load.leases
@@ -135,9 +133,9 @@ def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) ->
 
 
 def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> ReplicaView:
-    """Returns a replica as it would be with another number of leases; changes nothing.
+    """Returns a copy of a replica with another number of leases.
 
-    What the other machines of its site draw stays as it is.
+    The power of the site's other machines stays the same.
     """
     load = structs.replace(view.load, leases=leases)
     node = structs.replace(view.node, leases=view.node.leases + leases - view.load.leases)
@@ -149,9 +147,10 @@ def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> Rep
 
 
 def without_rule(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
-    """Returns what the job would want if a rule of its own, or of its lender, were lifted.
+    """Returns a job's request without the limit behind a rule.
 
-    A deadline so close that no greener hour is left still leaves the longest run expected.
+    Without ``greener_later``, the time left is at most the run's expected upper time, so that the
+    node must keep the deadline even where the job could have started later.
     """
     match rule.code:
         case GREENER_LATER.code:
@@ -172,7 +171,7 @@ def without_rule(state: State, rule: Rule, request: PlacementRequest) -> Placeme
 
 
 def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
-    """Returns the shapes that a job may have once a rule about its data no longer excludes it."""
+    """Returns the shapes with the data classes that a rule about data would have allowed."""
     classes: Sequence[DataClass] = (shape.data_class,)
     if rule.code == "data_class_own_coop":
         classes = (DataClass.INTERNAL, DataClass.PUBLIC)
@@ -182,7 +181,7 @@ def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
 
 
 def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool:
-    """Tells whether anything but the rules of a node keeps a job from one of its replicas."""
+    """Tells whether the request itself excludes a replica: barred, tried, too dear, or a limit."""
     if view.name in request.barred or view.name in request.avoid:
         return True
     most = request.max_g_per_kwh
@@ -192,9 +191,9 @@ def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool
 
 
 def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) -> bool:
-    """Tells whether a node that could load the model would take the job now, with the model.
+    """Tells whether a node would accept the job now if it had loaded the model.
 
-    A replica that does not exist has no prediction, so limits cannot be checked.
+    A replica that does not exist has no prediction. So the result is False for a job with limits.
     """
     shape, name = request.shape, node.card.node
     if request.limited or request.max_g_per_kwh is not None or shape.model in node.loads:
@@ -215,12 +214,12 @@ def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) 
 def find_greener(
     state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> tuple[Prediction, str] | None:
-    """Returns a greener node than the one picked, with the only rule that kept it from the job.
+    """Returns the greenest node with less carbon than the one picked, and what excluded it.
 
-    The greenest whose rule is the only obstacle, and which would then keep the promise as it is
-    predicted. A node that fits, but would not keep the promised first word, has the rule
-    ``promise_at_risk``; the greenest that keeps it, but weighs more for being full, has
-    ``little_room``. Only fleets that are explained node by node are looked at.
+    The node must have one obstacle only, and must be predicted to meet the objectives without it.
+    The obstacle is a rule's code, ``promise_at_risk`` for a node that fits but would miss the
+    promised first token (or end), or ``little_room`` for a node that lost by its occupancy. None
+    in fleets that are too large to be explained node by node.
     """
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
     if len(views) > state.policy.limits.explained_nodes:
@@ -251,21 +250,21 @@ def find_greener(
 
 
 def _why_not_picked(predicted: Prediction, request: PlacementRequest) -> str:
-    """Returns the code of all that kept a job from a greener node that fits; "" if more did."""
+    """Returns why a greener node that fits was not picked; "" for more than one reason."""
     if predicted.keeps:
         return LITTLE_ROOM
-    # The condition names the first word where the class promises one, else the end.
+    # The condition names the first token where the class promises one, else the end.
     part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
     view = predicted.view
     return PROMISE_AT_RISK if predict(view, structs.replace(request, **{part: inf})).keeps else ""
 
 
 def missed_part(view: ReplicaView, request: PlacementRequest) -> str:
-    """Returns which part of the promise a node that does not keep it would miss.
+    """Returns which objective a node is predicted to miss.
 
     Returns:
-        ``passed`` if the promised moment is over, ``first_word`` or ``end`` if that part alone is
-        missed, else ``several``.
+        ``passed`` if the promised time is over, ``first_word`` or ``end`` if only that objective
+        is missed, else ``several``.
     """
     if min(request.ttft_left_s, request.completion_left_s) <= 0.0:
         return "passed"

@@ -1,32 +1,35 @@
-"""Estimators: the small statistics by which ``performance_model`` learns, of bounded size.
+"""Estimators: small statistics of bounded size, from which ``performance_model`` learns.
 
-Decides how a few non-negative factors are fitted to what is seen, how far what is seen strays from
-what was predicted, and how good predictions have been. It refuses to know what the numbers mean.
-Everything forgets, so that what changed long ago does not weigh for ever.
+- ``Fit``: non-negative recursive least squares of three factors, with forgetting and a prior;
+- ``Spread``: online estimate of the p90 of observed / predicted (adaptive conformal inference);
+- ``Score``: mean absolute percentage error and share above the p90, with forgetting;
+- ``Estimate``: the three together, with an exponential correction for drift.
+
+Inputs: ratios of observed to predicted values. Outputs: factors, corrections, upper bounds.
 """
 
 from bisect import bisect_left
 
 from msgspec import Struct
 
-FORGET = 63 / 64  # of a fit's sums at each observation: it remembers some 64
-FORGET_SCORES = 255 / 256  # of calibration counters
-PRIOR_LEAST = 1.0  # observations that a prior is always worth, so that a fit never runs away
+FORGET = 63 / 64  # factor on a fit's sums at each observation: a memory of 64 observations
+FORGET_SCORES = 255 / 256  # factor on a score's sums at each prediction
+PRIOR_LEAST = 1.0  # least weight of a prior, in observations, which keeps a fit stable
 FACTOR_MOST = 1_024.0
 
-CORRECT = 1 / 6  # part of a new ratio that goes into the correction
-CORRECTION_MOST = 16.0  # and its inverse: the least
+CORRECT = 1 / 6  # weight of a new ratio in the correction
+CORRECTION_MOST = 16.0  # greatest correction; the least is its inverse
 
-SURPRISE_LEAST = 2.0  # ratios within this, and its inverse, are never clipped
-ERROR_MOST = 8.0  # of what was seen: an error beyond is scored as this
-DEVIATIONS = 5.0  # so many mean deviations away, a ratio counts no further
-FIRST_WORTH = 5.0  # ratios that the first spread is worth
+SURPRISE_LEAST = 2.0  # ratios between this and its inverse are never clipped
+ERROR_MOST = 8.0  # greatest relative error that a score counts
+DEVIATIONS = 5.0  # mean absolute deviations at which a ratio is clipped
+FIRST_WORTH = 5.0  # weight of the initial spread, in ratios
 WORTH_MOST = 32.0
 FIRST_REACH = 1.6  # mean absolute deviations from mean to p90: 1.2816 / 0.7979 if normal
 FIRST_DEVIATION = 0.1875  # so that the first p90 is 1.3 times the mean
 REACH_STEP = 0.25
 REACH_MOST = 8.0
-EXCEED = 0.1  # part of what is seen that is to lie beyond the p90
+EXCEED = 0.1  # target share of observations above the p90
 
 # Quantiles of the normal distribution at these confidences, divided by that at 0.9 (1.281552).
 CONFIDENCES = (
@@ -40,10 +43,10 @@ SCALES = (
 
 
 def excess_scale(confidence: float) -> float:
-    """Returns how far a quantile lies from the mean, as a part of how far p90 does.
+    """Returns the ratio of a normal quantile to the p90, both measured from the mean.
 
-    Linear between the rows of a table of normal quantiles; 0 below a half, and the table's last
-    row beyond it.
+    Linear between the rows of ``SCALES``; 0 up to a confidence of 0.5, and the last row's value
+    from 0.999 on.
     """
     if not confidence > CONFIDENCES[0]:
         return 0.0
@@ -56,22 +59,22 @@ def excess_scale(confidence: float) -> float:
 
 
 class Fit(Struct, array_like=True):
-    """Three factors that are not negative, fitted to parts of what was predicted.
+    """Non-negative least-squares fit of three factors to the terms of a prediction.
 
-    An observation says that parts ``x`` of a whole, each made by a coefficient's prior, came to
-    ``y``; if the priors were right, ``y = x1 + x2 + x3``. The factors minimise the weighted squares
-    of ``y - factor1 x1 - factor2 x2 - factor3 x3`` (recursive least squares by normal equations,
-    with forgetting) plus the prior's: ``prior`` observations' worth for one common level near 1,
-    and for each factor near that level, held as fast as ``hold`` says. A machine that is slow
-    throughout is thus known after a few runs, and what the runs do not tell apart stays as the
-    prior had it.
+    An observation is ``(x1, x2, x3, y)``: the three terms of a prediction, each by the prior's
+    coefficient, and the observed value ``y``. If the prior is right, ``y = x1 + x2 + x3``. The
+    factors minimise the weighted squares of ``y - factor1 x1 - factor2 x2 - factor3 x3``
+    (recursive least squares by normal equations, with exponential forgetting) plus a ridge
+    penalty: each factor is drawn to a common level, and the level to 1. So a uniformly slow
+    machine is recognised after a few runs, and factors that the runs do not distinguish keep their
+    proportions.
 
     Attributes:
-        prior: observations that the prior is worth now.
-        hold1, hold2, hold3: parts of ``prior`` that hold each factor near the common level.
+        prior: weight of the prior now, in observations.
+        hold1, hold2, hold3: ridge weight of each factor, as a fraction of ``prior``.
         factor1, factor2, factor3: the fitted factors.
-        s11 to s33: weighted sums of the products of the parts.
-        y1, y2, y3: weighted sums of the parts' products with what was seen.
+        s11 to s33: weighted sums of products of terms.
+        y1, y2, y3: weighted sums of products of a term and the observed value.
     """
 
     prior: float
@@ -92,7 +95,7 @@ class Fit(Struct, array_like=True):
     y3: float = 0.0
 
     def add(self, x1: float, x2: float, x3: float, *, y: float, weight: float) -> None:
-        """Takes in one observation and fits again."""
+        """Adds one observation and updates the factors."""
         forget = FORGET
         prior = self.prior * forget
         self.prior = prior if prior > PRIOR_LEAST else PRIOR_LEAST
@@ -109,7 +112,7 @@ class Fit(Struct, array_like=True):
         self._solve()
 
     def _solve(self) -> None:
-        """Solves the normal equations (L D L'), then bends them to factors in bounds."""
+        """Solves the normal equations (L D L'), then projects the factors into their bounds."""
         prior, s12, s13, s23 = self.prior, self.s12, self.s13, self.s23
         whole = self.s11 + self.s22 + self.s33 + 2.0 * (s12 + s13 + s23)
         level = (prior + self.y1 + self.y2 + self.y3) / (prior + whole)
@@ -127,7 +130,7 @@ class Fit(Struct, array_like=True):
         f1 = (b1 - s12 * f2 - s13 * f3) / a11
         if f1 < 0.0 or f2 < 0.0 or f3 < 0.0:
             f1, f2, f3 = max(f1, 0.0), max(f2, 0.0), max(f3, 0.0)
-            for _ in range(4):  # projected Gauss-Seidel: each step lessens the squares
+            for _ in range(4):  # projected Gauss-Seidel: no step increases the squares
                 f1 = max(0.0, (b1 - s12 * f2 - s13 * f3) / a11)
                 f2 = max(0.0, (b2 - s12 * f1 - s23 * f3) / a22)
                 f3 = max(0.0, (b3 - s13 * f1 - s23 * f2) / a33)
@@ -137,17 +140,17 @@ class Fit(Struct, array_like=True):
 
 
 class Spread(Struct, array_like=True):
-    """How far what is seen strays from what was predicted, as ratios seen / predicted.
+    """Online p90 of the ratio observed / predicted, for any distribution.
 
-    The p90 is ``1 + reach * deviation``. ``reach`` moves so that a tenth of what is seen lies
-    beyond, whatever its distribution: up by much when it does, down by little when it does not
-    (adaptive conformal inference, Gibbs and Candes, NeurIPS 2021).
+    The p90 is ``1 + reach * deviation``. After each ratio, ``reach`` rises by ``0.9 * REACH_STEP``
+    if the ratio exceeded the p90 and falls by ``0.1 * REACH_STEP`` if not, so that a tenth of the
+    ratios exceed it in the long run (adaptive conformal inference, Gibbs and Candes, NeurIPS 2021).
 
     Attributes:
         deviation: running mean of |ratio - 1|.
-        reach: deviations from the prediction to the p90.
-        worth: ratios that the deviation rests on.
-        p90: upper factor on a prediction, at least 1.
+        reach: distance from the prediction to the p90, in deviations.
+        worth: number of ratios in the running mean, at most ``WORTH_MOST``.
+        p90: factor on a prediction, at least 1.
     """
 
     deviation: float = FIRST_DEVIATION
@@ -156,7 +159,7 @@ class Spread(Struct, array_like=True):
     p90: float = 1.0 + FIRST_REACH * FIRST_DEVIATION
 
     def add(self, ratio: float) -> bool:
-        """Takes in a ratio; returns whether it lay beyond the p90 before it was known."""
+        """Adds a ratio; returns whether it exceeded the p90 that held before."""
         deviation = self.deviation
         exceeded = ratio > self.p90
         if self.worth < WORTH_MOST:
@@ -171,17 +174,17 @@ class Spread(Struct, array_like=True):
         return exceeded
 
     def upper(self, confidence: float) -> float:
-        """Returns the factor on a prediction that holds with a confidence, at least 1."""
+        """Returns the factor from a prediction to its bound at a confidence, at least 1."""
         return 1.0 + (self.p90 - 1.0) * excess_scale(confidence)
 
 
 class Score(Struct, array_like=True):
-    """How good predictions of one quantity have been, the old ones fading.
+    """Accuracy of the predictions of one quantity, with exponential forgetting.
 
     Attributes:
-        predictions: how many, faded.
-        errors: faded sum of |seen - predicted| / seen.
-        exceeded: faded count of what lay beyond the p90.
+        predictions: discounted number of predictions.
+        errors: discounted sum of |observed - predicted| / observed.
+        exceeded: discounted number of observations above the p90.
     """
 
     predictions: float = 0.0
@@ -189,7 +192,7 @@ class Score(Struct, array_like=True):
     exceeded: float = 0.0
 
     def add(self, ratio: float, *, exceeded: bool) -> None:
-        """Takes in a ratio of seen to predicted, positive, and whether it lay beyond the p90."""
+        """Adds a positive ratio observed / predicted, and whether it exceeded the p90."""
         error = (ratio - 1.0 if ratio > 1.0 else 1.0 - ratio) / ratio
         error = min(error, ERROR_MOST)
         self.predictions = self.predictions * FORGET_SCORES + 1.0
@@ -198,22 +201,22 @@ class Score(Struct, array_like=True):
 
     @property
     def mape(self) -> float:
-        """Mean absolute error as a part of what was seen; 0 before anything was."""
+        """Mean absolute error relative to the observed value; 0 without a prediction."""
         return self.errors / self.predictions if self.predictions else 0.0
 
     @property
     def exceeded_share(self) -> float:
-        """Part of what was seen that lay beyond the p90; 0 before anything was seen."""
+        """Share of observations above the p90; 0 without a prediction."""
         return self.exceeded / self.predictions if self.predictions else 0.0
 
 
 class Estimate(Struct, array_like=True):
-    """A fitted line, the correction that follows a drift, the spread, and the score.
+    """Estimator of one quantity: a fit, a correction for drift, the spread and the score.
 
     Attributes:
-        fit: the factors of the line's parts.
-        correction: exponentially weighted ratio of what is seen to what the fit tells.
-        spread, score: of what was predicted.
+        fit: factors on the terms of the prediction.
+        correction: exponentially weighted ratio of observed values to those of the fit.
+        spread, score: of the predictions that were made.
     """
 
     fit: Fit
@@ -223,21 +226,22 @@ class Estimate(Struct, array_like=True):
 
     @classmethod
     def prior(cls, fit: Fit) -> "Estimate":
-        """Returns what to believe before anything is seen."""
+        """Returns the estimator without any observation."""
         return cls(fit, 1.0, Spread(), Score())
 
     def record_ratio(self, ratio: float) -> None:
-        """Takes in a ratio of what was seen to what had been predicted."""
+        """Adds a ratio observed / predicted to the spread and the score."""
         self.score.add(ratio, exceeded=self.spread.add(ratio))
 
     def learn(self, parts: tuple[float, float, float], *, ratio: float, weight: float) -> None:
-        """Takes in what was seen.
+        """Updates the fit and the correction by one observation.
 
         Args:
-            parts: of the line, each made by its coefficient's prior, as parts of what is expected
-                now, correction included.
-            ratio: of what was seen to what is expected now. The further it is from 1, the less it
-                weighs in the fit; far beyond the usual spread it moves the correction no further.
+            parts: terms of the prediction by the prior's coefficients, each divided by the value
+                that is expected now, the correction included.
+            ratio: observed value divided by the value that is expected now. Its weight in the fit
+                falls with its distance from 1; in the correction it is clipped to ``DEVIATIONS``
+                of the spread.
             weight: of the observation, from 0 to 1.
         """
         most = 1.0 + DEVIATIONS * self.spread.deviation
@@ -245,8 +249,8 @@ class Estimate(Struct, array_like=True):
         off = ratio - 1.0 if ratio > 1.0 else 1.0 / ratio - 1.0
         x1, x2, x3 = parts
         fit, correction = self.fit, self.correction
-        # Each run is fitted beside the correction of its time: what slowed the whole machine does
-        # not bend the line.
+        # Each run is fitted together with the correction of its time, so that a slowdown of the
+        # whole machine does not distort the fit.
         fit.add(
             x1 * correction,
             x2 * correction,

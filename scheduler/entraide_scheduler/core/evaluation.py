@@ -1,8 +1,8 @@
-"""Survey: what one job wants now, and how the nodes look to it.
+"""Evaluation: makes a job's placement request and evaluates all nodes for it.
 
-Decides which numbers a job is compared by and which way of looking is taken: replica by replica in
-    small
-fleets, over columns in large ones. It changes nothing.
+Inputs: the state, a job and the time. Outputs: a ``PlacementRequest`` and a ``PlacementResult``.
+Small fleets are scanned replica by replica (``placement``), large ones over columns
+(``vectorized``). The module changes no state.
 """
 
 from math import inf
@@ -17,7 +17,7 @@ from entraide_scheduler.core.vectorized import scan_columns
 
 
 def make_request(state: State, job: Job, at: float) -> PlacementRequest:
-    """Returns what a job wants at a moment."""
+    """Returns the requirements and limits of a job at a time, seconds since the epoch."""
     facts, shape = job.facts, job.shape
     objective = state.classes[facts.job_class]
     waited_s = at - job.requested_at
@@ -68,7 +68,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
 
 
 def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:
-    """Looks at every node for one job."""
+    """Returns which nodes can run a job, the one to pick, and why the others are excluded."""
     eligible = state.fleet.eligible_nodes(job.shape)
     if job.shape.alone and not exclusive_retry.may_hold_replica(state, job):
         limited = [(view.node, ALONE_LIMIT) for view in eligible.views]

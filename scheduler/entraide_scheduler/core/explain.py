@@ -1,8 +1,9 @@
-"""Explain: builds the explanation of a decision from what was looked at.
+"""Explain: builds the explanation of a decision.
 
-Decides what is worth keeping: every node up to the policy's limit, above it the best by grams and
-by latency, and for each rule a count and an example. Codes and numbers only; the sentences live
-in the message catalogue.
+Inputs: a job's ``PlacementResult`` and ``PlacementRequest``, and the state. Output: an
+``Explanation`` of codes and numbers; the message catalogue has the sentences. Up to the policy's
+``explained_nodes`` it lists every node; above that, the best nodes by carbon and by latency, and a
+count and one example for each rule.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ ValuesGetter = Callable[[Node, Rule], Values]
 def explain_placement(
     state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
 ) -> Explanation:
-    """Returns why a job is placed where it is."""
+    """Returns why a job is placed on the picked node."""
     return _explanation(
         job,
         result,
@@ -56,7 +57,7 @@ def explain_placement(
 def explain_wait(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest
 ) -> Explanation:
-    """Returns why a job waits, as things stand now; deferred is what waits for greener hours."""
+    """Returns why a job waits now; a job that waits for a greener hour is ``deferred``."""
     counts = result.counts
     own, coops = state.queue.count_ahead(job)
     values: Values = {"ahead": own, "coops_ahead": coops}
@@ -106,7 +107,7 @@ def explain_wait(
 
 
 def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
-    """Returns what a job waits for whose model no node serves, but could; None for any other."""
+    """Returns why a job waits for its model to be loaded; None where its model is served."""
     eligible = state.fleet.eligible_nodes(shape)
     if not eligible.could_load or is_served(eligible, shape.model):
         return None
@@ -129,7 +130,7 @@ def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values
     return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
 
 
-# What a waiting job waits for, by the rule that keeps it from a node; the first counts.
+# Reason of waiting, by the rule that excludes a node; the first rule in this order counts.
 WAITS_FOR = {
     "no_free_slot": "no_free_slot",
     "resting": "resting",
@@ -143,7 +144,7 @@ WAITS_FOR = {
     "lend_limit": "lend_limit",
 }
 
-# The same where an open node is kept from the job by a limit on this very job.
+# Reason of waiting where a node with a free slot is excluded by a limit of the job.
 LIMIT_REASONS = {
     "over_carbon_cap": "carbon_cap",
     "over_energy_quota": "quota_energy",
@@ -152,7 +153,7 @@ LIMIT_REASONS = {
 }
 
 
-# The rules by which a node may be the example of where a waiting job can start.
+# Rules whose excluded nodes may be named as the node where a waiting job could start.
 EXAMPLES = {
     "no_free_slot": ("no_free_slot",),
     "batch_share_full": ("batch_share_full",),
@@ -168,7 +169,7 @@ def _blocked_values(job: Job, result: PlacementResult, blocked: str) -> Values:
 def _limit_values(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest, code: str
 ) -> Values:
-    """Returns the least that the job would take on a node that the limit keeps from it."""
+    """Returns the least amount that the job needs on a node that a limit excludes."""
     views = state.fleet.replica_index
     if code == LEND_ENERGY_SPENT.code:
         node = next(node for node, rule in result.excluded if rule is LEND_ENERGY_SPENT)
@@ -216,7 +217,7 @@ def _greener_values(
 
 
 def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
-    """Returns what tells the numbers behind a rule, those that need the prediction too."""
+    """Returns a function that gives the values of a rule's sentence, predictions included."""
 
     def values_of(node: Node, rule: Rule) -> Values:
         values = rule.values(node, request.shape)
@@ -236,7 +237,7 @@ def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesG
 def _limit_shortage(
     state: State, rule: Rule, prediction: Prediction, request: PlacementRequest
 ) -> Values:
-    """Returns what is left of a limit, and what the job would take of it."""
+    """Returns the rest of a limit and the amount that the job needs."""
     if rule is OVER_CARBON_CAP:
         return {
             "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
@@ -299,7 +300,7 @@ def count_by_rule(excluded: Excluded) -> dict[str, int]:
 def most_common_rule(
     excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
 ) -> Values:
-    """Returns the rule that excluded most nodes (the first of equals), with one node's values."""
+    """Returns the rule that excludes most nodes (the first of equals) and one node's values."""
     candidates = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
     if not candidates:
         return {} if not only_waiting else most_common_rule(excluded, counts, shape)
@@ -342,7 +343,7 @@ def _explanation(
 
 
 def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple[Exclusion, ...]:
-    """Returns all exclusions up to ``most``; beyond it one example of each rule."""
+    """Returns all exclusions if they are at most ``most``, else one example of each rule."""
     if len(excluded) > most:
         firsts: dict[str, tuple[Node, Rule]] = {}
         for node, rule in excluded:
@@ -406,7 +407,7 @@ def _pick_values(
 
 
 def _one_rule_away_values(state: State, request: PlacementRequest, excluded: Excluded) -> Values:
-    """Returns the node that one rule alone keeps from a job, if a checked one is."""
+    """Returns the node that exactly one rule excludes, if a check finds one."""
     checked = counterfactuals.find_one_rule_away(state, request, excluded)
     return {} if checked is None else {"could_node": checked[0].card.node}
 

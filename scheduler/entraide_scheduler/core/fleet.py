@@ -1,7 +1,10 @@
-"""Fleet view: the nodes the pool knows, what they serve and what our leases put on them.
+"""Fleet: the nodes of the pool, their replicas and the pool's leases on them.
 
-Decides who is heard, silent or gone, by the steps of ``state_machines.NODE``. It refuses to know
-what becomes of the jobs on a node that turned; ``node_lifecycle`` and ``leases`` do.
+Adds, updates and removes nodes and keeps the indexes of their replicas, of loadable models and of
+offered context lengths. Answers which nodes are eligible for a shape; the answer is cached until a
+node changes. ``state_machines.NODE`` defines the node states.
+
+Inputs: node cards, heartbeats, shapes. Outputs: ``EligibleNodes`` and the indexes.
 """
 
 from bisect import bisect_left
@@ -18,14 +21,14 @@ from entraide_scheduler.core.replica_index import ReplicaIndex, ReplicaView, add
 from entraide_scheduler.core.replica_table import Bools, ReplicaTable
 from entraide_scheduler.core.rules import LOADABLE_RULES, PERMANENT_RULES, Rule, first_broken
 
-ELIGIBLE_KEPT = 256  # shapes whose able nodes are remembered
-MOST = 1e9  # no rate, power or time of a node is beyond this; a card that says so is refused
+ELIGIBLE_KEPT = 256  # shapes whose eligible nodes are cached
+MOST = 1e9  # upper bound on each rate, power and time of a card
 
 
 def is_sound_card(card: NodeCard) -> bool:
-    """Tells whether a card's numbers can be reckoned with; one that is not sound is refused.
+    """Tells whether all numbers of a card lie within their bounds.
 
-    Anything else would let a single node's NaN into every comparison.
+    Callers refuse any other card: one NaN would make comparisons between nodes meaningless.
     """
     power = card.power
     numbers = (power.idle_w, power.active_w, power.wake_j, power.wake_s, card.rtt_s)
@@ -55,14 +58,14 @@ def _is_sound_replica(replica: Replica) -> bool:
 
 
 class Columns(Struct, eq=False):
-    """A model's replicas as columns, as one shape sees them.
+    """A model's replicas as columns, filtered for one shape.
 
     Attributes:
         table: the columns.
-        views: by row.
-        row_of: a node's row.
-        mask: which rows may ever serve the shape; None when all may.
-        own: rows of the shape's own co-op, where that matters.
+        views: the replicas, by row.
+        row_of: row by node name.
+        mask: rows that pass the permanent rules; None when all do.
+        own: rows of the shape's own co-op.
     """
 
     table: ReplicaTable
@@ -73,15 +76,15 @@ class Columns(Struct, eq=False):
 
 
 class EligibleNodes(Struct, eq=False):
-    """The nodes that may ever serve a shape, and what excludes each of the others.
+    """The nodes that pass the permanent rules for a shape, and the others' first broken rules.
 
     Attributes:
-        views: of those nodes, whatever they do now, by name.
-        excluded: the others, with the first lasting rule that each breaks.
-        counts, examples: how many break each lasting rule, and one node for each.
-        context_tokens: the longest context that one of them offers; 0 without any.
-        could_load: of the others those that could load the model and would then serve it, by name.
-        columns: the same where very many nodes serve the model; else None.
+        views: replicas of the eligible nodes, in order of node name.
+        excluded: the other nodes, each with the first permanent rule that it breaks.
+        counts, examples: nodes excluded by each permanent rule, and one example node for each.
+        context_tokens: longest context that an eligible node offers; 0 without one.
+        could_load: excluded nodes that would be eligible with the model loaded, by name.
+        columns: the replicas as columns, in fleets too large to be explained node by node.
     """
 
     views: list[ReplicaView]
@@ -97,10 +100,10 @@ class Fleet:
     """Nodes by identifier, in the order in which they first joined.
 
     Attributes:
-        nodes: all that are known, those that left for a while too.
-        contexts: by model, the distinct context lengths that nodes not gone offer, ascending.
-        replica_index: the replicas of nodes not gone, as placement sees them.
-        loadable_index: what nodes not gone could load.
+        nodes: all known nodes; one that left is kept for a while.
+        contexts: by model, the distinct context lengths that nodes of the pool offer, ascending.
+        replica_index: replicas of the nodes that have not left, with their costs.
+        loadable_index: models that the nodes that have not left could load.
     """
 
     def __init__(self) -> None:
@@ -122,10 +125,10 @@ class Fleet:
         self, card: NodeCard, *, accepting: bool, reason: str, at: float,
         lending: Lending = Lending.ALL,
     ) -> tuple[bool, bool]:  # fmt: skip
-        """Takes in a hello, sound already: the same identifier is the same node.
+        """Adds a node, or updates the node of the same identifier, by a card that is sound.
 
         Returns:
-            Whether its state changed, and whether what it serves changed.
+            Whether the node's state changed, and whether what the node offers changed.
         """
         replicas: dict[str, Replica] = {}
         for replica in card.replicas:
@@ -161,14 +164,14 @@ class Fleet:
         self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float,
         lending: Lending = Lending.ALL,
     ) -> None:  # fmt: skip
-        """Takes in a heartbeat that changed something."""
+        """Applies a heartbeat that changed something."""
         node.accepting, node.reason, node.energy = accepting, reason, energy
         if node.lending is not lending:
             self.replica_index.set_lending(node, lending)
         self.replica_index.update_node(node, at)
 
     def remove_node(self, node: Node, at: float) -> bool:
-        """Takes a node that has not left out of service; returns whether its state changed."""
+        """Removes a node that leaves; returns whether its state changed."""
         self.replica_index.remove_node(node, at)
         self._count_offer(node, -1)
         turned = node.step("leave")
@@ -176,17 +179,17 @@ class Fleet:
         return turned
 
     def set_quarantine(self, node: Node, reason: str) -> None:
-        """Notes why a node is in quarantine; "" when it is not any more."""
+        """Sets the reason of a node's quarantine; "" ends the quarantine."""
         node.quarantine = reason
         self._eligible = {}
 
     def forget_node(self, name: str) -> None:
-        """Forgets a node that left."""
+        """Deletes a node that left."""
         del self.nodes[name]
         self._eligible = {}
 
     def eligible_nodes(self, shape: Shape) -> EligibleNodes:
-        """Returns the nodes that may ever serve a shape; remembered while no node changes."""
+        """Returns the nodes that may ever serve a shape, cached until a node changes."""
         eligible = self._eligible.get(shape)
         if eligible is not None:
             return eligible
@@ -233,17 +236,17 @@ class Fleet:
         return Columns(table, views, row_of, mask, own)
 
     def offers(self, model: str) -> bool:
-        """Tells whether any node not gone serves a model, or could load it."""
+        """Tells whether a node that has not left serves a model or could load it."""
         return model in self.contexts or model in self.loadable_index.by_model
 
     def update_model_loads(self, node: Node) -> None:
-        """Looks again at a node whose orders changed."""
+        """Updates the index of loadable models for a node whose model loads changed."""
         self._eligible = {}
         self.loadable_index.remove_node(node)
         self.loadable_index.add_node(node)
 
     def round_context(self, model: str, tokens: int) -> int:
-        """Returns the next context length that is offered, or could be; the same without one."""
+        """Returns the least offered or loadable context length of at least ``tokens``, if any."""
         known = self.contexts.get(model, ())
         could = self.loadable_index.contexts.get(model)
         if could is not None:
@@ -252,7 +255,7 @@ class Fleet:
         return known[place] if place < len(known) else tokens
 
     def _count_offer(self, node: Node, times: int) -> None:
-        """Counts what a node serves, or could, in (1) or out (-1)."""
+        """Adds (1) or removes (-1) a node's offers in the indexes."""
         self._eligible = {}
         if times > 0:
             self.loadable_index.add_node(node)
@@ -268,7 +271,7 @@ class Fleet:
                 del self._offers[model], self.contexts[model]
 
     def restore(self, nodes: dict[str, Node], at: float) -> None:
-        """Takes the nodes of a snapshot."""
+        """Adds the nodes of a snapshot."""
         self.nodes.update(nodes)
         for node in nodes.values():
             if node.state is not NodeState.LEFT:
@@ -289,10 +292,10 @@ def _offer_of(card: NodeCard) -> object:
 
 
 def _carry_over_loads(node: Node, card: NodeCard, replicas: dict[str, Replica]) -> dict[str, Load]:
-    """Returns the loads that go on: what runs, and what was learned of replicas as they were.
+    """Returns the loads that survive a new card: running leases and learned performance.
 
-    A replica that states other rates is another one; other power is the same one on other watts,
-    and other slots are the same one of which its owner lends more or less.
+    A replica with other rates gets a new performance model. A replica with another power or other
+    slots keeps its model, with the new value in it.
     """
     kept: dict[str, Load] = {}
     for model, load in node.loads.items():

@@ -1,11 +1,12 @@
-"""Outlook: what each zone's intensity is expected to be in the hours to come.
+"""Intensity forecast: expected intensity of each zone, hour by hour.
 
-Decides which signal speaks for an hour (the actual, a published forecast, the zone's recent daily
-profile, its annual average) and corrects it by what is seen now. It refuses to know where the
-signals come from, and what anyone does with them. Where nothing is known it says so: nobody waits
-on nothing.
+For each hour it takes the first signal that exists: the actual value, a published forecast or the
+zone's recent daily profile (the one of the two with the lower recent error), the annual average. A
+forecast and a profile are multiplied by the present ratio actual / expected, which decays by
+``LIKENESS`` per hour. Without a signal the expectation is None, and work does not wait.
 
-Hours are absolute: whole hours since the epoch, ``int(at) // 3600``.
+Inputs: ``IntensityChanged`` and ``ForecastIssued``. Output: gCO2e/kWh by zone and absolute hour,
+``int(at) // 3600``. Method and parameters: docs/concepts/green-hours.md.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,46 +23,46 @@ from entraide_scheduler.core.policy import Deferral, IntensityBasis
 
 HOUR_S = 3_600
 DAY_HOURS = 24
-HORIZON_HOURS = 168  # nothing is expected of what lies further ahead
-PROFILE_VALID_HOURS = 168  # an hour of the day that was not seen for so long is forgotten
+HORIZON_HOURS = 168  # length of the forecast
+PROFILE_VALID_HOURS = 168  # an hour of the day expires so long after its last value
 
 # The three were chosen on hourly series of 2021 to 2023 from seven grids; see
 # docs/concepts/green-hours.md. Savings hardly change from half to twice these values.
 MEMORY_DAYS = 8  # the weight of a new day in the profile never falls below 1 / MEMORY_DAYS
-LIKENESS = 0.95  # how much of the present error is left one hour later
-LEAST_RATIO, MOST_RATIO = 0.2, 5.0  # a correction never goes beyond
+LIKENESS = 0.95  # part of the present error that is left one hour later
+LEAST_RATIO, MOST_RATIO = 0.2, 5.0  # bounds of a correction
 
 SKILL_MEMORY_HOURS = 72  # the weight of a new hour in a signal's skill never falls below 1 / 72
-SKILL_LEAST_HOURS = 24  # a forecast is believed until so many hours have judged it
+SKILL_LEAST_HOURS = 24  # hours before a forecast's error is compared with the profile's
 
 ERROR_LEFT = tuple(accumulate(repeat(LIKENESS, HORIZON_HOURS), mul, initial=1.0))
 
 
 class Signal(StrEnum):
-    """What an expected intensity rests on."""
+    """Source of an expected intensity."""
 
-    ACTUAL = "actual"  # the present hour's, as the feed told it
+    ACTUAL = "actual"  # present hour's value from the feed
     FORECAST = "forecast"
-    PROFILE = "profile"  # what this hour of the day was like lately
-    DEFAULT = "default"  # the annual average, the same in every hour
+    PROFILE = "profile"  # recent mean of this hour of the day
+    DEFAULT = "default"  # annual average
 
 
 class ExpectedIntensity(Struct, frozen=True, gc=False):
-    """A zone's expected intensity in one hour, gCO2e/kWh, and what it rests on."""
+    """Expected intensity of a zone in one hour, gCO2e/kWh, and its source."""
 
     g_per_kwh: float
     signal: Signal
 
 
 class PublishedForecast(Struct, frozen=True):
-    """A published forecast: when it was made, and hourly values from ``start_hour`` on."""
+    """A published forecast: time of issue, and hourly values from ``start_hour`` on."""
 
     issued_at: float
     start_hour: int
     g_per_kwh: tuple[float, ...]
 
     def value(self, hour: int) -> float | None:
-        """Returns what it says of an hour; None when it does not cover it."""
+        """Returns the forecast of an hour; None outside the forecast."""
         place = hour - self.start_hour
         return self.g_per_kwh[place] if 0 <= place < len(self.g_per_kwh) else None
 
@@ -70,10 +71,10 @@ class HourOfDay(Struct):
     """One hour of the day in a zone's profile.
 
     Attributes:
-        hour: when it was last seen, an absolute hour.
-        seen: on how many days, up to ``MEMORY_DAYS``.
-        before: its mean before that hour, g/kWh.
-        mean: its mean with that hour, g/kWh.
+        hour: absolute hour of the last value.
+        seen: number of days with a value, up to ``MEMORY_DAYS``.
+        before: mean without the last value, g/kWh.
+        mean: mean with the last value, g/kWh.
     """
 
     hour: int
@@ -82,7 +83,7 @@ class HourOfDay(Struct):
     mean: float
 
     def add(self, hour: int, g_per_kwh: float) -> None:
-        """Takes in what was seen; a second value for the same hour replaces the first."""
+        """Adds a value; a second value for the same hour replaces the first."""
         if hour != self.hour:
             self.hour, self.before = hour, self.mean
             self.seen = min(self.seen + 1, MEMORY_DAYS)
@@ -90,15 +91,15 @@ class HourOfDay(Struct):
 
 
 class ForecastSkill(Struct):
-    """How well a signal foretold the hours that came, old ones fading.
+    """Mean absolute error of a signal, with exponential forgetting.
 
-    What counts is which hours are greener than others, so a signal that is too high or too low
-    throughout is not blamed for that: its values are scaled to the mean of what came.
+    Shifting work needs to know which hours are greener than others. So a constant bias does not
+    count: the signal is first scaled to the mean of the actual values.
 
     Attributes:
-        hours: how many, up to ``SKILL_MEMORY_HOURS``.
-        said, seen: running means of what it said and of what came, g/kWh.
-        error: running mean of how far apart the two were, the signal scaled, g/kWh.
+        hours: number of hours, up to ``SKILL_MEMORY_HOURS``.
+        said, seen: running means of the signal and of the actual values, g/kWh.
+        error: running mean of |scaled signal - actual|, g/kWh.
     """
 
     hours: int = 0
@@ -107,7 +108,7 @@ class ForecastSkill(Struct):
     error: float = 0.0
 
     def add(self, said: float, seen: float) -> None:
-        """Takes in what was said of an hour, and what came."""
+        """Adds the signal's value and the actual value of an hour."""
         self.hours = min(self.hours + 1, SKILL_MEMORY_HOURS)
         self.said += (said - self.said) / self.hours
         self.seen += (seen - self.seen) / self.hours
@@ -116,15 +117,15 @@ class ForecastSkill(Struct):
 
 
 class ZoneSignals(Struct):
-    """All that is known of one zone on one basis.
+    """All signals of one zone on one basis.
 
     Attributes:
-        actual_g_per_kwh, actual_hour: the last hourly value, and the hour it was told in.
-        actual_until: it holds until then, seconds since the epoch.
-        default_g_per_kwh: the annual average, when the feed ever had nothing better.
-        profile: by hour of the day, UTC.
-        forecast: the newest issue.
-        forecast_skill, profile_skill: how well the two foretold the hours that both spoke of.
+        actual_g_per_kwh, actual_hour: the last hourly value, and the hour of its arrival.
+        actual_until: end of its validity, seconds since the epoch.
+        default_g_per_kwh: the annual average, if the feed ever sent one.
+        profile: recent means by hour of the day, UTC.
+        forecast: the newest forecast.
+        forecast_skill, profile_skill: errors of both, over the hours for which both had a value.
     """
 
     actual_g_per_kwh: float = 0.0
@@ -137,7 +138,7 @@ class ZoneSignals(Struct):
     profile_skill: ForecastSkill = msgspec.field(default_factory=ForecastSkill)
 
     def record_actual(self, hour: int, g_per_kwh: float, until: float) -> None:
-        """Takes in an hourly value, and teaches it to the profile."""
+        """Records an hourly value, and adds the value to the profile."""
         if hour != self.actual_hour:
             self._record_skill(hour, g_per_kwh)
         self.actual_g_per_kwh, self.actual_hour, self.actual_until = g_per_kwh, hour, until
@@ -148,7 +149,7 @@ class ZoneSignals(Struct):
             profile_hour.add(hour, g_per_kwh)
 
     def _record_skill(self, hour: int, g_per_kwh: float) -> None:
-        """Holds forecast and profile against what came, where both had spoken."""
+        """Scores forecast and profile by an actual value, if both had a value for its hour."""
         said = None if self.forecast is None else self.forecast.value(hour)
         usual = self._profile_mean(hour, hour)
         if said is not None and usual is not None:
@@ -156,12 +157,12 @@ class ZoneSignals(Struct):
             self.profile_skill.add(usual, g_per_kwh)
 
     def _is_believed(self) -> bool:
-        """Tells whether the forecast has foretold no worse than the profile lately."""
+        """Tells whether the forecast's recent error is at most the profile's."""
         skill = self.forecast_skill
         return skill.hours < SKILL_LEAST_HOURS or skill.error <= self.profile_skill.error
 
     def curve(self, hour: int, valid_s: float) -> list[ExpectedIntensity | None]:
-        """Returns what is expected from an hour on, for ``HORIZON_HOURS``."""
+        """Returns the expected intensities of ``HORIZON_HOURS`` hours from an hour on."""
         forecast = self.forecast
         if forecast is not None and forecast.issued_at + valid_s <= hour * HOUR_S:
             forecast = None
@@ -208,7 +209,7 @@ class ZoneSignals(Struct):
         return profile_hour.before if profile_hour.seen > 1 else None
 
     def _correction(self, said: Callable[[int], float | None] | None) -> float:
-        """Returns seen / said for the last hour seen, within bounds; 1 where it is not known."""
+        """Returns actual / signal for the last actual hour, within bounds; 1 where unknown."""
         if said is None or self.actual_hour is None:
             return 1.0
         value = said(self.actual_hour)
@@ -218,10 +219,10 @@ class ZoneSignals(Struct):
 
 
 class IntensityForecast:
-    """What every zone's intensity is expected to be.
+    """Expected intensities of all zones.
 
     Attributes:
-        version: changes whenever an answer may have.
+        version: changes whenever an expected value may have changed.
     """
 
     def __init__(self) -> None:
@@ -234,12 +235,12 @@ class IntensityForecast:
         self._curves: dict[str, tuple[int, list[ExpectedIntensity | None]]] = {}
 
     def apply_policy(self, basis: IntensityBasis, deferral: Deferral) -> None:
-        """Takes the members' terms: the basis that is asked about, and how forecasts age."""
+        """Sets the basis of the values and the validity of forecasts by the policy."""
         self._basis, self._valid_s = basis, deferral.forecast_valid_s
         self._invalidate()
 
     def record_intensity(self, event: IntensityChanged) -> None:
-        """Takes in a zone's present intensity; an annual average teaches no profile."""
+        """Records a zone's present intensity; an annual average does not enter the profile."""
         hour = int(event.at) // HOUR_S
         values = (event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
         for basis, g_per_kwh in zip(IntensityBasis, values, strict=True):
@@ -251,7 +252,7 @@ class IntensityForecast:
         self._invalidate()
 
     def record_forecast(self, event: ForecastIssued) -> None:
-        """Takes in a forecast; an issue that is older than the current one changes nothing."""
+        """Records a forecast; one that is older than the current forecast is ignored."""
         series = (event.direct_g_per_kwh, event.lifecycle_g_per_kwh)
         for basis, values in zip(IntensityBasis, series, strict=True):
             signals = self._signals(basis, event.zone)
@@ -264,20 +265,20 @@ class IntensityForecast:
         self._invalidate()
 
     def expected(self, zone: str, hour: int, *, at: float) -> ExpectedIntensity | None:
-        """Returns what is expected of a zone in an hour, as known at a moment.
+        """Returns a zone's expected intensity in an absolute hour, as known at a time.
 
-        None when nothing is known of it, when it is over, or when it lies beyond the horizon.
+        None for an hour without a signal, before ``at``, or beyond the horizon.
         """
         ahead = hour - int(at) // HOUR_S
         return self.curve(zone, at=at)[ahead] if 0 <= ahead < HORIZON_HOURS else None
 
     def issued_at(self, zone: str) -> float | None:
-        """Returns when a zone's newest forecast was made, seconds since the epoch."""
+        """Returns the time of issue of a zone's newest forecast, seconds since the epoch."""
         signals = self._zones[self._basis].get(zone)
         return None if signals is None or signals.forecast is None else signals.forecast.issued_at
 
     def curve(self, zone: str, *, at: float) -> Sequence[ExpectedIntensity | None]:
-        """Returns what is expected of a zone, hour by hour from the present one on."""
+        """Returns a zone's expected intensities, hour by hour from the present hour on."""
         hour = int(at) // HOUR_S
         cached = self._curves.get(zone)
         if cached is None or cached[0] != hour:
@@ -286,11 +287,11 @@ class IntensityForecast:
         return cached[1]
 
     def dump(self) -> dict[IntensityBasis, dict[str, ZoneSignals]]:
-        """Returns all that must be kept; the policy's terms are given again by ``obey``."""
+        """Returns the state for a snapshot; ``apply_policy`` restores the policy's terms."""
         return self._zones
 
     def load(self, zones: dict[IntensityBasis, dict[str, ZoneSignals]]) -> None:
-        """Takes what ``dump`` returned."""
+        """Restores the state that ``dump`` returned."""
         self._zones = {basis: zones.get(basis, {}) for basis in IntensityBasis}
         self._invalidate()
 

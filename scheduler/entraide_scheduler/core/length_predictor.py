@@ -1,35 +1,34 @@
-"""Habits: how long answers and runs are, learned from those that have ended.
+"""Length predictor: lengths of answers and of runs, learned from completed runs.
 
-Decides what length to expect of the next answer, on average and with a confidence, by co-op and
-model; where a co-op has asked too little of a model, by the model alone. Lengths stand in a
-histogram of integer buckets, four to an octave, so that a bucket is never wider than a quarter of
-its lengths (HdrHistogram's layout, Tene); old ones fade by exact halvings. It refuses to know how
-fast a node is; ``performance_model`` does.
+Predicts the length of the next answer, its mean and its quantiles, by co-op and model; for a co-op
+with fewer than ``MIN_ANSWERS`` answers of a model, by model. Lengths are counted in a histogram of
+integer buckets, four to an octave, so that a bucket is at most a quarter of its lengths wide
+(HdrHistogram's layout, Tene). Old lengths decay by exact halving of all counts.
+
+Inputs: output tokens and run time of completed runs. Outputs: tokens and seconds.
 """
 
 from msgspec import Struct
 
-FIRST_OUTPUT_TOKENS = 128.0  # before anything is known
-FIRST_UPPER_TOKENS = 295.0  # likewise: nine in ten of exponential lengths with that mean
+FIRST_OUTPUT_TOKENS = 128.0  # before the first run
+FIRST_UPPER_TOKENS = 295.0  # p90 of exponential lengths with that mean
 FIRST_RUN_S = 5.0
-MEMORY = 32  # runs: the weight of a new one in a mean never falls below 1 / MEMORY
-MIN_ANSWERS = 4  # answers: a co-op with fewer is taken for the average co-op
+MEMORY = 32  # runs: a new value weighs at least 1 / MEMORY in a mean
+MIN_ANSWERS = 4  # a co-op with fewer answers of a model gets the model's lengths
 
-PAIRS_KEPT = 4_096  # of co-op and model; beyond, the one that learned longest ago is forgotten
+PAIRS_KEPT = 4_096  # pairs of co-op and model; the least recently updated is dropped
 MODELS_KEPT = 512
-QUANTILES_KEPT = 8  # confidences remembered for one histogram until it learns again
+QUANTILES_KEPT = 8  # cached quantiles of one histogram
 
-EXACT_BUCKETS = 8  # lengths below have a bucket each
-LONGEST = 1 << 17  # tokens; longer ones count as this
+EXACT_BUCKETS = 8  # each length below has a bucket of its own
+LONGEST = 1 << 17  # tokens; a longer answer counts as this
 BUCKETS = EXACT_BUCKETS + 4 * (LONGEST.bit_length() - EXACT_BUCKETS.bit_length()) + 1
-COUNT_PER_LENGTH = (
-    64  # what a new length counts, so that it can be halved six times before it is forgotten
-)
-COUNT_MOST = 256 * COUNT_PER_LENGTH  # a histogram is halved when it counts so much
+COUNT_PER_LENGTH = 64  # count of a new length, which can be halved six times before it is 0
+COUNT_MOST = 256 * COUNT_PER_LENGTH  # total count at which all counts are halved
 
 
 class RunningMean(Struct, array_like=True):
-    """A running mean, and how many values it has seen (up to ``MEMORY``)."""
+    """A running mean and its number of values, up to ``MEMORY``."""
 
     value: float
     seen: int = 0
@@ -41,7 +40,7 @@ class RunningMean(Struct, array_like=True):
 
 
 class LengthHistogramState(Struct, frozen=True, array_like=True):
-    """Lengths as they are written down."""
+    """One histogram as a snapshot stores it."""
 
     coop: str
     model: str
@@ -50,9 +49,9 @@ class LengthHistogramState(Struct, frozen=True, array_like=True):
 
 
 class LengthPredictorState(Struct, frozen=True, array_like=True):
-    """Habits as they are written down; each list begins with what learned longest ago.
+    """The predictor as a snapshot stores it; each list begins with the least recently updated.
 
-    ``model_lifecycle`` are lengths over all co-ops; their ``coop`` is "".
+    The entries of ``models`` are lengths over all co-ops; their ``coop`` is "".
     """
 
     pairs: list[LengthHistogramState]
@@ -80,11 +79,11 @@ def bucket_start(index: int) -> int:
 
 
 class LengthHistogram:
-    """Lengths of answers: a running mean, and a histogram that forgets.
+    """Lengths of answers: a running mean and a histogram, with forgetting.
 
     Attributes:
         mean: the running mean, tokens.
-        counts: by bucket; each new length counts ``COUNT_PER_LENGTH``.
+        counts: by bucket; each new length adds ``COUNT_PER_LENGTH``.
     """
 
     __slots__ = ("_quantiles", "_total", "counts", "mean")
@@ -96,7 +95,7 @@ class LengthHistogram:
         self._quantiles: dict[float, float] = {}
 
     def add(self, tokens: float) -> None:
-        """Takes in the length of an answer."""
+        """Adds the length of an answer."""
         self.mean.add(tokens)
         self.counts[bucket_index(int(min(tokens, LONGEST)))] += COUNT_PER_LENGTH
         self._total += COUNT_PER_LENGTH
@@ -107,9 +106,9 @@ class LengthHistogram:
             self._quantiles = {}
 
     def quantile(self, confidence: float) -> float:
-        """Returns the length that an answer stays within with that probability, tokens.
+        """Returns the length that an answer does not exceed with a probability, tokens.
 
-        Within a bucket lengths are taken to be spread evenly.
+        Lengths are assumed to be uniform within a bucket.
         """
         tokens = self._quantiles.get(confidence)
         if tokens is None:
@@ -131,7 +130,7 @@ class LengthHistogram:
 
 
 class LengthPredictor:
-    """What is known of lengths by co-op and model, of lengths by model, and of runs by model."""
+    """Lengths of answers by co-op and model and by model, and run times by model."""
 
     def __init__(self) -> None:
         self._pairs: dict[tuple[str, str], LengthHistogram] = {}
@@ -139,7 +138,7 @@ class LengthPredictor:
         self._runs: dict[str, RunningMean] = {}
 
     def learn(self, coop: str, model: str, *, output_tokens: float, run_s: float) -> None:
-        """Takes in a completed run: tokens of one answer, and seconds on the node."""
+        """Adds a completed run: tokens of one answer, and seconds on the node."""
         if not (output_tokens >= 0.0 and 0.0 <= run_s < float("inf")):
             return
         tokens = min(output_tokens, float(LONGEST))
@@ -167,18 +166,18 @@ class LengthPredictor:
     def output_tokens_upper(
         self, coop: str, model: str, confidence: float, *, at_most: int
     ) -> float:
-        """Returns the length that one answer stays within with that probability, tokens."""
+        """Returns the length that one answer does not exceed with a probability, tokens."""
         lengths = self._lengths(coop, model)
         upper = FIRST_UPPER_TOKENS if lengths is None else lengths.quantile(confidence)
         return min(float(at_most), upper)
 
     def run_s(self, model: str) -> float:
-        """Returns how long a run of a model is expected to take, seconds."""
+        """Returns the expected run time of a model, seconds."""
         mean = self._runs.get(model)
         return FIRST_RUN_S if mean is None else mean.value
 
     def dump(self) -> LengthPredictorState:
-        """Returns what is known, to be written down."""
+        """Returns the state for a snapshot."""
         return LengthPredictorState(
             [
                 LengthHistogramState(coop, model, lengths.mean, lengths.counts)
@@ -192,7 +191,7 @@ class LengthPredictor:
         )
 
     def load(self, state: LengthPredictorState) -> None:
-        """Takes over what was written down."""
+        """Restores the state that ``dump`` returned."""
         self._pairs = {
             (lengths.coop, lengths.model): LengthHistogram(lengths.mean, lengths.counts)
             for lengths in state.pairs

@@ -1,20 +1,17 @@
-"""Pace: how fast one replica is believed to work, and on how much energy.
+"""Performance model: learned speed and energy of one replica.
 
-Decides what to believe of a (node, model): it begins with the node's card (the enrolment benchmark,
-or the device's figures) and learns from every run, the mean and the spread. It refuses to know
-what a prediction is used for, and who is to be believed at all.
+Starts from the node's card (an enrolment benchmark or the device's figures) and learns means and
+p90s from every run. With b sequences in the batch:
 
     TTFT on the node = (queued prompts + 1) * start + (queued + own uncached tokens) * read(b)
     read(b)          = prefill + steps per token * TPOT(b); prefill alone while b = 0
     TPOT(b)          = base + per sequence * b
     energy           = uncached tokens * prefill energy + output tokens * (step / b + token)
 
-with b sequences in the batch. A step that reads a part of a prompt decodes a token of each of them,
-too, and takes that time beside the part. And each prompt waits for the step that is under way, and
-leaves its last one partly empty: its start. The lines were checked on an H100 (ML.ENERGY: TPOT
-within 2 % from 8 to 256 sequences). On top of each fit a correction follows the ratio of seen to
-predicted within some ten runs. Energy follows time at the card's power until a meter says
-otherwise: an estimate made from the card can teach nothing about the card.
+A step with prompt tokens also decodes one token of each running sequence (chunked prefill): hence
+``steps per token``. ``start`` is the wait for the running step and for the last, partly filled one.
+TPOT(b) was within 2 % on an H100 from 8 to 256 sequences (ML.ENERGY). Energy is time multiplied by
+the card's power until a meter reports. Inputs: card, ``RunMeasurement``. Output: coefficients.
 """
 
 from msgspec import Struct
@@ -24,27 +21,27 @@ from entraide_scheduler.core.estimators import Estimate, Fit, Spread
 
 UWH_PER_J = 1e6 / 3_600.0
 
-MEASURED_WORTH = 10.0  # observations that an enrolment benchmark is worth
-DEFAULT_WORTH = 2.0  # and the figures of a device
-LOOSE_HOLD = 1 / 256  # of what no card tells: time to start, steps to read a token
-SLOPE_HOLD = 1 / 64  # of what a benchmark of a second tells badly: TPOT's growth with the batch
-STEPS = 1 / 512  # of a batch, to read a prompt token beside it, before that is seen
+MEASURED_WORTH = 10.0  # weight of an enrolment benchmark, in observations
+DEFAULT_WORTH = 2.0  # weight of a device's figures, in observations
+LOOSE_HOLD = 1 / 256  # ridge weight of what no card states: start, steps per prompt token
+SLOPE_HOLD = 1 / 64  # ridge weight of TPOT's slope, which a short benchmark measures badly
+STEPS = 1 / 512  # initial steps of the batch per prompt token
 
-TIME_LEAST_S = 1e-6  # of a card's coefficients, in a fit
-SLOPE_LEAST = 1 / 64  # of TPOT's growth with the batch, in a fit, as a part of its base
-START_LEAST_S = 1e-3  # of the time to start, in a fit
+TIME_LEAST_S = 1e-6  # least coefficient of a card in a fit
+SLOPE_LEAST = 1 / 64  # least slope of TPOT in a fit, as a fraction of its base
+START_LEAST_S = 1e-3  # least start in a fit
 START_MOST_S = 30.0
-FASTEST = 1 / 16  # of the card's time that a node can come to be believed
+FASTEST = 1 / 16  # bounds of a learned time, as multiples of the card's
 SLOWEST = 256.0
 
-POWER_LEAST_W = 1.0  # of a card's active less idle power, once a meter speaks
-LEAST_POWER = 1 / 4  # of the card's power that a meter can come to be believed
+POWER_LEAST_W = 1.0  # least active minus idle power of a card, once a meter reports
+LEAST_POWER = 1 / 4  # bounds of a metered power, as multiples of the card's
 MOST_POWER = 16.0
-METER_STEP = 1 / 16  # part of a new ratio that goes into the power of prefill
-METER_SURPRISE_MOST = 3.0  # a ratio of metered to expected energy beyond counts no further
-METER_TOKENS_LEAST = 16  # fewer prompt tokens say nothing of energy
+METER_STEP = 1 / 16  # weight of a new ratio in the power of prefill
+METER_SURPRISE_MOST = 3.0  # ratios of metered to expected energy are clipped to this
+METER_TOKENS_LEAST = 16  # least number of tokens from which energy is learned
 
-SHORT_STEPS = 16.0  # output tokens: a run with fewer weighs less
+SHORT_STEPS = 16.0  # decode steps: a run with fewer weighs less
 ESTIMATED_WEIGHT = 0.25  # of a run whose tokens were not counted by its engine
 TIME_MOST_S = 1e6
 TOKENS_MOST = 1 << 24
@@ -52,27 +49,27 @@ ENERGY_MOST_UWH = 1e15
 
 
 class RunMeasurement(Struct, frozen=True):
-    """What one run showed, and what was predicted for it.
+    """Measurements of one run, and the predictions that were made for it.
 
-    Times are on the node: without the round trip. What is 0 is unknown and teaches nothing.
+    Times are on the node, without the round trip. A value of 0 is unknown and is not learned from.
 
     Attributes:
-        predicted_ttft_s: mean that was predicted when the run was placed, queue included.
-        queue_s: the part of it that was work before this run; not looked at with ``queue_tokens``.
+        predicted_ttft_s: mean predicted at placement, queue included.
+        queue_s: queued part of that prediction; used only without ``queue_tokens``.
         uncached_tokens: prompt tokens that were not in the cache.
-        batch_at_start: sequences that were decoding when it began, itself not among them.
+        batch_at_start: sequences that were decoding at its start, without its own.
         ttft_s: from the node's receipt to the first token.
         output_tokens: of all answers.
         decode_s: from the first token to the end.
-        mean_batch: time mean of the sequences in the batch during that, all its own among them.
+        mean_batch: time-averaged batch size during decode, its own sequences included.
         energy_prefill_uwh, energy_decode_uwh: the run's share of the machine's energy.
-        energy_basis: how they were obtained; only ``measured`` ones teach.
-        counted: how the tokens were; estimated ones teach less.
-        choices: answers asked for.
-        predicted_tpot_s: mean that was predicted when the run was placed.
-        queue_tokens: uncached prompt tokens that were before this run. They teach more than
-            seconds, which were predicted with what was believed then.
-        queue_prompts: how many prompts those were, in parts where some is behind us.
+        energy_basis: basis of the energy; only ``measured`` energy is learned from.
+        counted: basis of the token counts; estimated ones weigh less.
+        choices: number of answers requested.
+        predicted_tpot_s: mean predicted at placement.
+        queue_tokens: uncached prompt tokens queued before this run. Preferred to ``queue_s``,
+            which depends on the coefficients at placement.
+        queue_prompts: number of those prompts; fractional if one was partly read.
     """
 
     predicted_ttft_s: float
@@ -111,23 +108,23 @@ class Calibration(Struct, frozen=True):
 
 
 class PerformanceModel(Struct, array_like=True):
-    """What is believed of one replica now. The coefficients are plain numbers, read as they are.
+    """Coefficients of one replica, and the estimators behind them.
 
     Attributes:
-        rates, extra_w, slots: what the card said: speed, active less idle watts, sequences.
-        start_s: what each prompt takes, however short.
-        prefill_s_per_token: of an uncached prompt token, alone on the machine.
-        steps_per_token: steps of the batch that reading one takes, beside that.
+        rates, extra_w, slots: the card's speed, active minus idle power in watts, and slots.
+        start_s: time of each prompt that does not depend on its length.
+        prefill_s_per_token: time of an uncached prompt token without a running batch.
+        steps_per_token: additional decode steps per prompt token beside a running batch.
         tpot_base_s, tpot_per_sequence_s: time per output token, TPOT(b) = base + per sequence * b.
         prefill_uwh_per_token: energy of an uncached prompt token.
-        step_uwh: energy of one decode step, which the batch shares.
-        token_uwh: energy of each output token on top of that.
-        ttft_p90, tpot_p90: upper factors on the mean, at least 1, that hold nine times in ten.
-        queued_p90: the same for a first token that waits for other prompts: these stray otherwise,
-            and together, so that they are learned apart.
-        ttft, tpot, queued, decode_power: what stands behind them.
-        prefill_power: metered power of prefill as a part of the card's.
-        metered: whether a meter has taught anything.
+        step_uwh: energy of one decode step, shared by the batch.
+        token_uwh: additional energy of each output token.
+        ttft_p90, tpot_p90: factors from the mean to the p90, at least 1.
+        queued_p90: the same for a first token behind other prompts. These errors are larger and
+            correlated, so they have an estimator of their own.
+        ttft, tpot, queued, decode_power: the estimators.
+        prefill_power: metered power of prefill, as a multiple of the card's.
+        metered: whether any metered energy was learned.
     """
 
     rates: Rates
@@ -153,12 +150,12 @@ class PerformanceModel(Struct, array_like=True):
 
     @classmethod
     def prior(cls, rates: Rates, *, extra_w: float, slots: int) -> "PerformanceModel":
-        """Returns what to believe of a replica before any run.
+        """Returns the model of a replica before any run.
 
         Args:
-            rates: of its card, sound.
-            extra_w: active less idle power of the machine, watts.
-            slots: sequences it runs at once.
+            rates: speed by its card, within bounds.
+            extra_w: active minus idle power of the machine, watts.
+            slots: greatest batch.
         """
         worth = DEFAULT_WORTH if rates.basis is Basis.DEFAULT else MEASURED_WORTH
         prefill_s = 1.0 / rates.prefill_tokens_per_s
@@ -169,7 +166,7 @@ class PerformanceModel(Struct, array_like=True):
             rates=rates,
             extra_w=extra_w,
             slots=slots,
-            start_s=rates.tpot_base_s,  # of a running step, which a new one waits for
+            start_s=rates.tpot_base_s,  # a new prompt waits for the running step
             prefill_s_per_token=prefill_s,
             steps_per_token=STEPS,
             tpot_base_s=rates.tpot_base_s,
@@ -187,7 +184,7 @@ class PerformanceModel(Struct, array_like=True):
         )
 
     def record_run(self, run: RunMeasurement) -> None:
-        """Takes in a run; what cannot be true is left out, what is beyond belief is clipped."""
+        """Learns from a run; impossible values are skipped, extreme values clipped."""
         counted = run.counted is Basis.MEASURED
         weight = 1.0 if counted else ESTIMATED_WEIGHT
         if TIME_LEAST_S <= run.ttft_s < TIME_MOST_S:
@@ -201,16 +198,16 @@ class PerformanceModel(Struct, array_like=True):
         self._update_energy()
 
     def step_s(self, batch: float) -> float:
-        """Returns how long a step of a batch takes; without a sequence there is none."""
+        """Returns the time of a decode step, seconds; 0 for an empty batch."""
         return self.tpot_base_s + self.tpot_per_sequence_s * batch if batch > 0.0 else 0.0
 
     def set_power(self, extra_w: float) -> None:
-        """Takes in that the card states another power, watts."""
+        """Sets the card's active minus idle power, watts."""
         self.extra_w = extra_w
         self._update_energy()
 
     def calibration(self) -> Calibration:
-        """Returns how good the predictions have been."""
+        """Returns the accuracy of the predictions."""
         ttft, tpot = self.ttft.score, self.tpot.score
         return Calibration(
             ttft.predictions, ttft.mape, ttft.exceeded_share,
@@ -238,9 +235,9 @@ class PerformanceModel(Struct, array_like=True):
             self.ttft_p90 = ttft.spread.p90
         start_s = max(self.rates.tpot_base_s, START_LEAST_S)
         prefill_s = 1.0 / self.rates.prefill_tokens_per_s
-        # A queue known in seconds only was predicted with coefficients that may be old by now: the
-        # surprise is shared in proportion, and counts the less the longer the queue was. Else the
-        # correction would answer to its own past, and swing.
+        # A queue known in seconds only was predicted with coefficients that may be outdated. So the
+        # error is split in proportion, and weighs less the longer the queue was. Otherwise the
+        # correction would feed back into itself and oscillate.
         ttft.learn(
             (
                 prompts * start_s / own_s,
@@ -278,7 +275,7 @@ class PerformanceModel(Struct, array_like=True):
         self.tpot_base_s = max(least_s, base_s * factor)
 
     def _learn_power(self, run: RunMeasurement) -> None:
-        """Fits the power that a meter shows to the card's; times are taken as believed."""
+        """Fits the metered power as a multiple of the card's, by the learned times."""
         extra_uwh_per_s = max(self.extra_w, POWER_LEAST_W) * UWH_PER_J
         tokens, energy_uwh = run.uncached_tokens, run.energy_prefill_uwh
         if METER_TOKENS_LEAST <= tokens < TOKENS_MOST and 0 < energy_uwh < ENERGY_MOST_UWH:
@@ -319,14 +316,14 @@ class PerformanceModel(Struct, array_like=True):
 
 
 def _clip(value: float, most: float) -> float:
-    """The value in [0, most]; 0 for what is no number."""
+    """Returns the value clipped to [0, most]; 0 for NaN."""
     if 0.0 <= value <= most:
         return value
     return most if value > most else 0.0
 
 
 def _prediction_or(predicted_s: float, expected_s: float) -> float:
-    """What was predicted, or what is expected now where no prediction is known."""
+    """Returns the prediction at placement, or the present one if there was none."""
     return predicted_s if TIME_LEAST_S <= predicted_s < TIME_MOST_S else expected_s
 
 

@@ -1,9 +1,14 @@
-"""Placement: the greenest node that keeps the promise. Filter, predict, pick.
+"""Placement: selects the replica for one job by filter, prediction and pick.
 
-Decides where one job would run best now. What is compared is in physical units: seconds, then
-micrograms, then microwatt-hours, then the node's name. ``scan`` is the definition, a plain look at
-every replica; ``vectorized`` gives the same for models that very many nodes serve. It changes
-nothing and refuses to know whose turn it is.
+1. Filter: the permanent and temporary rules of ``rules``, then the limits of the job.
+2. Predict: time to first token, completion, energy and carbon, by the replica's ``CostModel``.
+3. Pick: among the replicas predicted to meet the latency objectives with the class's confidence,
+   the least carbon, weighted by occupancy (``weighted_ug``); if none is, the fastest. Ties go to
+   the least energy, then the earliest first token, then the first node name.
+
+Quantities compared are physical: seconds, micrograms, microwatt-hours. ``scan`` evaluates every
+replica and defines the result; ``vectorized`` computes the same result over columns for large
+fleets. Inputs: replica views, a ``PlacementRequest``, the policy. Output: ``PlacementResult``.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -20,7 +25,7 @@ from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.replica_index import ReplicaView, blocked_code
 from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
 
-# Rules that need the prediction, or what happened to this very job.
+# Rules that need the prediction or the job's own history.
 OVER_CARBON_CAP = Rule(
     "over_carbon_cap",
     lambda *_: False,
@@ -42,24 +47,23 @@ SAME_ENGINE = Rule("same_engine", lambda *_: False, lambda *_: {}, waiting_helps
 ALONE_LIMIT = Rule("alone_limit", lambda *_: False, lambda *_: {}, waiting_helps=True)
 TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
 
-# What keeps a job from a node by a limit of its own, or of its lender's; another job of its shape
-# may fit there.
+# Limits of the job or of the lender: another job of the same shape may pass them.
 LIMIT_RULES = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
-TIME_WEIGHT = 2.0  # of the time that is taken up, beside the slots, where little room is left
+TIME_WEIGHT = 2.0  # weight of the used time beside the used slots, in ``weighted_ug``
 
-WITH_ROOM = "greenest_with_room"  # the reason of a pick that a fuller node loses by its fullness
+WITH_ROOM = "greenest_with_room"  # reason of a pick where a greener node lost by occupancy
 
 
 class Prediction(Struct, gc=False):
-    """What is expected of one job on one replica.
+    """Prediction for one job on one replica.
 
     Attributes:
-        view: which.
-        ttft_s, ttft_upper_s: from now to the first token, on average and with the asked confidence.
-        completion_s: from now to the end, on average.
-        energy_uwh, carbon_ug: what the job makes the machine use and emit more.
-        keeps: whether the promise, counted from the request, is expected to be kept.
+        view: the replica.
+        ttft_s, ttft_upper_s: time to the first token: mean, and bound at the class's confidence.
+        completion_s: mean time to the end.
+        energy_uwh, carbon_ug: marginal energy and emissions of the job.
+        keeps: whether all latency objectives, counted from the request, are predicted to be met.
     """
 
     view: ReplicaView
@@ -72,17 +76,17 @@ class Prediction(Struct, gc=False):
 
 
 class PlacementResult(Struct, gc=False):
-    """The nodes as seen for one job.
+    """All nodes, evaluated for one job.
 
     Attributes:
-        best: the one to take; None when none fits.
-        fitting: how many nodes may run it.
-        fits: those nodes, greenest first; of very many none.
-        listed: those told one by one: all of them, or of very many the best by grams and the
-            fastest; the one to take stands first.
-        excluded: the others, each with the rule that excludes it; of very many one per rule.
-        counts: how many nodes each rule excludes, by its code.
-        least_ug: the least grams of those that keep the promise; infinite when none does.
+        best: the replica to pick; None when none fits.
+        fitting: number of nodes that can run the job.
+        fits: their predictions, greenest first; empty in large fleets.
+        listed: candidates for the explanation, the pick first: all, or in large fleets the best
+            by carbon and the fastest.
+        excluded: the other nodes, each with its rule; in large fleets one node per rule.
+        counts: number of nodes that each rule excludes, by its code.
+        least_ug: least emissions among the replicas that meet the objectives; else infinite.
     """
 
     best: Prediction | None
@@ -95,14 +99,14 @@ class PlacementResult(Struct, gc=False):
 
 
 class Pick(Struct, frozen=True, gc=False):
-    """The node picked, and why."""
+    """The picked replica and the reason's code."""
 
     best: Prediction
     reason: str
 
 
 def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
-    """Returns what is expected of a job on a replica, by the formulas of ``CostModel``."""
+    """Returns the prediction for a job on a replica, by the formulas of ``CostModel``."""
     cost = view.cost
     tokens = request.input_tokens
     if request.cached:
@@ -130,7 +134,7 @@ def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
 
 
 def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
-    """Returns the grams that ``predict`` expects, and nothing else, micrograms."""
+    """Returns ``predict``'s emissions alone, micrograms."""
     cost = view.cost
     tokens = request.input_tokens
     if request.cached:
@@ -139,7 +143,7 @@ def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
 
 
 def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | None:
-    """Returns the rule that a prediction breaks: a lender's limit, a cap, a quota; None if none."""
+    """Returns the limit that a prediction exceeds: lender's, cap or quota; None if none."""
     if request.lent_left_uwh and predicted.view.coop != request.shape.coop:
         left_uwh = request.lent_left_uwh.get(predicted.view.coop, inf)
         if left_uwh <= 0 or predicted.energy_uwh > left_uwh:
@@ -159,13 +163,13 @@ def scan(
     request: PlacementRequest,
     policy: Policy,
 ) -> PlacementResult:
-    """Looks at every replica that may ever serve a job: the definition of what is picked.
+    """Evaluates every eligible replica for a job: the definition of the pick.
 
     Args:
-        views: of the nodes that pass the permanent rules, in order of name.
-        permanent: the other nodes, and the rule that each breaks.
-        request: the job.
-        policy: how one of them is picked.
+        views: replicas of the nodes that pass the permanent rules, in order of node name.
+        permanent: the other nodes, each with the permanent rule that it breaks.
+        request: the job's requirements.
+        policy: picker, headroom and tolerance.
     """
     fits: list[Prediction] = []
     excluded = list(permanent)
@@ -207,12 +211,12 @@ def scan(
 
 
 def shortlist(fits: list[Prediction], request: PlacementRequest, most: int) -> list[Prediction]:
-    """Returns the best by grams, then the fastest not among them.
+    """Returns the best by carbon, then the fastest of the others.
 
     Args:
-        fits: greenest first.
-        request: the job.
-        most: so many of each at most.
+        fits: predictions, greenest first.
+        request: the job's requirements.
+        most: greatest number of each.
     """
     greenest = fits[:most]
     listed = {prediction.view.name for prediction in greenest}
@@ -228,7 +232,7 @@ def shortlist(fits: list[Prediction], request: PlacementRequest, most: int) -> l
 
 
 def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidates:
-    """Returns predictions as they are kept, the one to take first."""
+    """Returns predictions as an explanation stores them, the pick first."""
     if best is not None and listed and listed[0] is not best:
         listed = [best, *[prediction for prediction in listed if prediction is not best]]
     views = [prediction.view for prediction in listed]
@@ -266,12 +270,12 @@ SortKey = Callable[[Prediction], tuple[float | int | str, ...]]
 
 
 def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -> Prediction | None:
-    """Returns the one to take; None when there is none.
+    """Returns the prediction to pick; None when there is none.
 
-    Among those that keep the promise the least grams, weighted by the room that is left there;
-    within the policy's tolerance of the least, which count as equal, the least energy, then the
-    first token soonest, then the node's name.
-    When none keeps it, the fastest. The other pickers are there to be compared with.
+    By the default picker: among the predictions that meet the objectives, those within the
+    policy's tolerance of the least weighted emissions; of these the least energy, then the
+    earliest first token, then the first name. If none meets the objectives, the fastest. The other
+    pickers are baselines for comparisons.
     """
     if not fits:
         return None
@@ -288,13 +292,13 @@ def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -
 
 
 def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: float) -> float:
-    """Returns the grams of one that keeps the promise, dearer the less room it leaves there.
+    """Returns a prediction's emissions, weighted by the replica's occupancy, micrograms.
 
-    With r the part of the time left to the first token that is taken up, and s the part of the
-    slots that is taken, grams count ``1 + headroom (2 r^2 + s^2)`` times. So what is alike in grams
-    is spread before it is full, and a burst finds room on green machines; a grid that is cleaner by
-    more than that is still filled to the promise. Time counts twice: while prompts stand in line
-    at one machine, others read none, and that is not made up for when all are full.
+    ``carbon_ug * (1 + headroom * (2 r^2 + s^2))``, with r the upper time to the first token as a
+    fraction of the time left for it, and s the occupied fraction of the slots. So load spreads over
+    replicas of similar emissions before one is full, and a burst finds slots on green machines. A
+    replica that is cleaner by more than the weight is still filled up to the objective. Time has
+    the greater weight: prefill capacity that stays idle while prompts queue elsewhere is lost.
     """
     late = prediction.ttft_upper_s / request.ttft_left_s
     full = prediction.view.cost.full_part
@@ -302,18 +306,18 @@ def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: flo
 
 
 def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
-    """Sort key among equal grams: energy, first token, name."""
+    """Returns the sort key among equal emissions: energy, first token, name."""
     return prediction.energy_uwh, prediction.ttft_s, prediction.view.name
 
 
 def promised_time_s(prediction: Prediction, objective: ClassTerms) -> float:
-    """Returns the time that a class promises: to the first token, or else to the end."""
+    """Returns the time that a class promises: to the first token, else to the end, seconds."""
     promised_end = objective.ttft_s is None and objective.completion_s is not None
     return prediction.completion_s if promised_end else prediction.ttft_s
 
 
 def fastest_first(objective: ClassTerms) -> SortKey:
-    """Returns the sort key by what the class promises, then grams, then name."""
+    """Returns the sort key function: promised time, carbon, name."""
     return lambda prediction: (
         promised_time_s(prediction, objective),
         prediction.carbon_ug,
@@ -322,7 +326,7 @@ def fastest_first(objective: ClassTerms) -> SortKey:
 
 
 def greenest_first(prediction: Prediction) -> tuple[bool, float, str]:
-    """Sort key of candidates: promise kept, grams, name."""
+    """Returns the sort key of candidates: objectives met first, carbon, name."""
     return not prediction.keeps, prediction.carbon_ug, prediction.view.name
 
 
@@ -365,7 +369,7 @@ PICKERS: Mapping[Picker, Callable[[Policy], SortKey]] = MappingProxyType(
 
 
 def pick(result: PlacementResult, policy: Policy) -> Pick | None:
-    """Returns the node to take, and why; None when none fits."""
+    """Returns the pick and its reason; None when no node fits."""
     best = result.best
     if best is None:
         return None

@@ -1,7 +1,7 @@
-"""Want: a job as placement looks at it, at one moment.
+"""Placement request: the requirements and limits of one job, as numbers at one time.
 
-Decides how a job's facts, its class's promise and what is expected of its answer become the
-numbers that replicas are compared by. It refuses to know nodes.
+``evaluation.make_request`` computes it from the job's facts, its class's objectives and the
+predicted length of its answer; ``placement`` and ``vectorized`` compare replicas by it.
 """
 
 from collections.abc import Mapping
@@ -16,28 +16,28 @@ NO_TOKENS: Mapping[str, int] = {}
 
 
 class PlacementRequest(Struct, frozen=True, gc=False):
-    """What one job wants.
+    """Requirements and limits of one job.
 
     Attributes:
-        at: the moment, seconds since the epoch.
-        shape: what decides which nodes may run it.
-        objective: its class's promise.
+        at: now, seconds since the epoch.
+        shape: properties that decide which nodes are eligible.
+        objective: terms of its class.
         input_tokens: expected prompt tokens.
         output_tokens: expected length of one answer.
-        output_upper: length that it is expected not to exceed, with the asked confidence; where no
-            end is promised, the expected length.
+        output_upper: upper bound of that length at the class's confidence; without a completion
+            objective, the expected length.
         produced_tokens: expected tokens of all answers.
-        scale: factor on the excess of nine in ten for the asked confidence.
-        ttft_left_s: what is left of the promised time to the first token; infinite without one.
+        scale: factor from the p90's margin to the margin at the class's confidence.
+        ttft_left_s: rest of the promised time to the first token; infinite without one.
         tpot_s: promised time per token; infinite without one.
-        completion_left_s: what is left until it must have ended; infinite without a limit.
-        limited: whether anything below limits it.
-        carbon_cap_ug, carbon_left_ug, energy_left_uwh: its own cap, and what its quotas leave.
-        lent_left_uwh: what the co-ops that limit it still lend others today.
-        max_g_per_kwh: by zone, the highest intensity at which it may start now; None for any.
-        cached: by node, prompt tokens that its cache is expected to hold.
-        avoid: nodes that declined or lost it; others go first.
-        barred: nodes whose engines are not another one, for a job that must run alone.
+        completion_left_s: time until it must have ended; infinite without a limit.
+        limited: whether one of the next four limits applies.
+        carbon_cap_ug, carbon_left_ug, energy_left_uwh: its own cap, and the rest of its quotas.
+        lent_left_uwh: by co-op with a lending limit, the energy it still lends others today.
+        max_g_per_kwh: by zone, the highest intensity at which it may start now; None for no limit.
+        cached: by node, prompt tokens expected in the node's cache.
+        avoid: nodes that declined or lost the job; picked only if no other node fits.
+        barred: nodes with an engine that already failed at the job, if it must run alone.
     """
 
     at: float
