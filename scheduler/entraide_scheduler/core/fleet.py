@@ -246,7 +246,7 @@ class Fleet:
         self.loadable_index.add_node(node)
 
     def round_context(self, model: str, tokens: int) -> int:
-        """Returns the least offered or loadable context length of at least ``tokens``, if any."""
+        """Returns the least offered or loadable context that holds ``tokens``, else ``tokens``."""
         known = self.contexts.get(model, ())
         could = self.loadable_index.contexts.get(model)
         if could is not None:

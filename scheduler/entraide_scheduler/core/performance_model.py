@@ -1,17 +1,16 @@
 """Performance model: learned speed and energy of one replica.
 
-Starts from the node's card (an enrolment benchmark or the device's figures) and learns means and
-p90s from every run. With b sequences in the batch:
+Starts from the node's card and learns means and p90s from every run. With b sequences in the batch:
 
     TTFT on the node = (queued prompts + 1) * start + (queued + own uncached tokens) * read(b)
     read(b)          = prefill + steps per token * TPOT(b); prefill alone while b = 0
     TPOT(b)          = base + per sequence * b
     energy           = uncached tokens * prefill energy + output tokens * (step / b + token)
 
-A step with prompt tokens also decodes one token of each running sequence (chunked prefill): hence
-``steps per token``. ``start`` is the wait for the running step and for the last, partly filled one.
-TPOT(b) was within 2 % on an H100 from 8 to 256 sequences (ML.ENERGY). Energy is time multiplied by
-the card's power until a meter reports. Inputs: card, ``RunMeasurement``. Output: coefficients.
+A step that reads prompt tokens also decodes one token of each sequence: hence ``steps per token``.
+``start`` is the wait for the running step and for the last, partly filled one. TPOT(b) was within
+2 % on an H100 from 8 to 256 sequences (ML.ENERGY). Energy is time multiplied by the card's power
+until a meter reports. Inputs: the card, a ``RunMeasurement`` per run. Outputs: coefficients.
 """
 
 from msgspec import Struct
@@ -91,12 +90,12 @@ class RunMeasurement(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """How good predictions have been, old ones fading.
+    """Accuracy of the predictions, with exponential forgetting.
 
     Attributes:
-        predictions_ttft, predictions_tpot: how many, faded.
-        mape_ttft, mape_tpot: mean absolute error as a part of what was run.
-        exceeded_ttft, exceeded_tpot: part that lay beyond the p90; a tenth is right.
+        predictions_ttft, predictions_tpot: discounted number of predictions.
+        mape_ttft, mape_tpot: mean absolute error relative to the observed value.
+        exceeded_ttft, exceeded_tpot: share of observations above the p90; the target is 0.1.
     """
 
     predictions_ttft: float

@@ -37,7 +37,8 @@ class PlacementRequest(Struct, frozen=True, gc=False):
         max_g_per_kwh: by zone, the highest intensity at which it may start now; None for no limit.
         cached: by node, prompt tokens expected in the node's cache.
         avoid: nodes that declined or lost the job; picked only if no other node fits.
-        barred: nodes with an engine that already failed at the job, if it must run alone.
+        barred: nodes excluded for a job that must run alone: an engine of theirs, or of their
+            co-op, exited during the job.
     """
 
     at: float

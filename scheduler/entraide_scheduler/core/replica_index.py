@@ -1,8 +1,11 @@
-"""Replicas: the replicas as placement sees them, each with what it would ask for one more job.
+"""Replica index: all replicas by model and node, each with its current cost model.
 
-Decides when a quote is made anew: when a lease comes or goes, a first token is heard, a run has
-taught something, the grid or a surplus changes. So a decision reads what is there and computes
-nothing twice. It refuses to know jobs, and which of the replicas is taken.
+Keeps the cost model and the blocked codes of each replica up to date, so that a placement decision
+only reads them. They are computed again when a lease begins or ends, a first token arrives, a run
+has been learned from, or the intensity, the surplus, the policy or the node changes.
+
+Inputs: nodes, leases, zone intensities, the policy. Outputs: ``ReplicaView`` objects, the same as
+columns (``replica_table``), and lists of replicas that became open or cheaper.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -44,19 +47,19 @@ NO_SLOTS = (0, 0)
 
 
 class ReplicaView(Struct, eq=False):
-    """One replica of a model on one node.
+    """One replica, with its cost and its blocked codes.
 
     Attributes:
-        node, replica, load: what it is and what our leases put on it.
+        node, replica, load: the node, the replica, and the leases on it.
         name, coop, zone: of the node.
-        effective: intensity of an extra load there.
-        cost: what it asks for one more job.
-        blocked_by: the passing rule that it breaks, by view.
-        typical_input_uwh, typical_output_uwh: energy of a token of a prompt, and of an answer at a
-            full batch, by its card.
-        own_kind: which jobs of its own co-op it may ever run.
-        row: its place in the model's table, once there is one.
-        counted_slots: slots, and slots for batch work, that are counted as its co-op's own.
+        effective: effective intensity of an extra load.
+        cost: cost of one more job.
+        blocked_by: number of the temporary rule that it breaks, by requester.
+        typical_input_uwh, typical_output_uwh: energy of a prompt token, and of an answer token at
+            a full batch, by the card.
+        own_kind: properties that decide which jobs of its own co-op it may run.
+        row: row in the model's table; -1 without a table.
+        counted_slots: slots, and slots for batch work, counted as its co-op's own.
     """
 
     node: Node
@@ -76,23 +79,23 @@ class ReplicaView(Struct, eq=False):
 
 
 def requester_index(node: Node, shape: Shape) -> int:
-    """Returns which entry of ``ReplicaView.shut`` holds for a shape."""
+    """Returns the index in ``ReplicaView.blocked_by`` for a shape."""
     foreign = 0 if node.card.coop == shape.coop else 1
     return foreign + 2 if shape.batch else foreign
 
 
 def added_power_w(card: NodeCard) -> float:
-    """Returns the power that work adds to a machine, watts."""
+    """Returns a machine's active minus idle power, watts."""
     return max(0.0, card.power.active_w - card.power.idle_w)
 
 
 def extra_w(node: Node) -> float:
-    """Returns the power that work adds to a node, watts."""
+    """Returns a node's active minus idle power, watts."""
     return added_power_w(node.card)
 
 
 def site_of(node: Node) -> tuple[str, str]:
-    """Returns a site's key: two co-ops may give their places the same name."""
+    """Returns a site's key: co-op and name, since two co-ops may use the same name."""
     return node.card.coop, node.card.site
 
 
@@ -108,29 +111,29 @@ def blocked_code(view: ReplicaView, shape: Shape) -> int:
 
 
 def is_only_occupied(code: int) -> bool:
-    """Tells whether nothing but the runs that a replica has keeps a job from it."""
+    """Tells whether a code is 0 or only says that the replica is occupied by runs."""
     return code in (0, NO_FREE_SLOT_CODE, NOT_EMPTY_CODE)
 
 
 def may_admit(view: ReplicaView, shape: Shape) -> bool:
-    """Tells whether a shape that fitted nowhere may fit a replica as it stands now."""
+    """Tells whether a replica passes all rules for a shape now."""
     if shape.data_class is DataClass.RESTRICTED and shape.coop != view.node.card.coop:
         return False
     return not blocked_code(view, shape) and first_broken(view.node, shape, PERMANENT_RULES) is None
 
 
 class ReplicaIndex:
-    """All replicas of nodes that have not left, by model and node.
+    """All replicas of nodes that have not left.
 
     Attributes:
-        by_model: by model, then node, in the order in which they came.
-        version: changes whenever a node comes, goes, or changes what it takes.
-        tables: the same as columns, for models that many nodes serve, with the replicas by row.
+        by_model: replicas by model and node, in order of arrival.
+        version: changes when a node is added, removed, or changes what it accepts.
+        tables: cached columns by model, with the replicas by row.
         grid: intensity by zone.
-        restricted_nodes: by co-op, how many of its nodes put it first, by their owners' word.
-        watched: models whose replicas are noted when they open or become cheaper.
-        improved: those replicas, by model and node; whoever looks at them takes them out.
-        own_deltas: changes of the slots that co-ops' own nodes have; taken out likewise.
+        restricted_nodes: by co-op, number of its nodes whose owners restrict lending.
+        watched: models for which ``improved`` is recorded.
+        improved: replicas that opened or became cheaper, by model and node; the reader clears it.
+        own_deltas: changes of the slots on co-ops' own nodes; the reader clears it.
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
@@ -154,7 +157,7 @@ class ReplicaIndex:
     # Nodes.
 
     def add_node(self, node: Node, at: float) -> None:
-        """Takes in a node that has come, or come back."""
+        """Adds a node that joined or returned."""
         self.version += 1
         name, site = node.card.node, site_of(node)
         self._sites.setdefault(site, {})[name] = node
@@ -191,7 +194,7 @@ class ReplicaIndex:
         self._update_site_draw(site, at)
 
     def remove_node(self, node: Node, at: float) -> None:
-        """Takes out a node that leaves, or before its card changes."""
+        """Removes a node that leaves or whose card is about to change."""
         name, site = node.card.node, site_of(node)
         if self._sites.get(site, {}).pop(name, None) is None:
             return
@@ -210,7 +213,7 @@ class ReplicaIndex:
             self._update_site_draw(site, at)
 
     def set_lending(self, node: Node, lending: Lending) -> None:
-        """Takes an owner's word on whose work a node takes; ``changed`` comes after it."""
+        """Sets whose work a node's owner accepts; the caller then calls ``update_node``."""
         self._count_restricted(node, -1)
         node.lending = lending
         self._count_restricted(node, 1)
@@ -223,7 +226,7 @@ class ReplicaIndex:
                 del self.restricted_nodes[coop]
 
     def apply_policy(self, policy: Policy, at: float) -> None:
-        """Puts a policy in force."""
+        """Applies a policy and refreshes all replicas."""
         self.version += 1
         self._policy = policy
         self._lend = {terms.coop: terms.lend for terms in policy.coops}
@@ -234,14 +237,14 @@ class ReplicaIndex:
                 self._count_own(view)
 
     def lends_in_part(self, coop: str) -> bool:
-        """Tells whether a co-op lends less than all of its nodes, by its word or an owner's."""
+        """Tells whether the policy or an owner restricts what a co-op's nodes lend."""
         lend = self._lend.get(coop)
         if coop in self.restricted_nodes:
             return True
         return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
 
     def update_node(self, node: Node, at: float) -> None:
-        """Looks again at a node whose state, readiness or surplus changed."""
+        """Refreshes a node whose state, readiness or surplus changed."""
         self.version += 1
         self._update_site_draw(site_of(node), at)
         for view in self._views_of(node):
@@ -249,19 +252,19 @@ class ReplicaIndex:
         self._refresh_nodes((node,), at)
 
     def set_intensity(self, zone: str, intensity: ZoneIntensity, at: float) -> None:
-        """Looks again at the nodes of a zone whose intensity changed."""
+        """Sets a zone's intensity and refreshes the zone's nodes."""
         self.grid[zone] = intensity
         self._grid_intensities.pop(zone, None)
         self._refresh_nodes(self._zones.get(zone, {}).values(), at)
 
     def valid_until(self, node: Node) -> float | None:
-        """Returns when a node's renewable status stops counting; None without one."""
+        """Returns when a node's renewable status expires; None without one."""
         return (
             None if node.energy is None else status_valid_until(node.energy, self._policy.evidence)
         )
 
     def g_per_kwh(self, node: Node, at: float) -> float:
-        """Returns the intensity of one more job's load on a node, as decisions compare it."""
+        """Returns the effective intensity of one more job on a node, on the policy's basis."""
         if node.energy is None:
             intensity = grid_intensity(self.grid.get(node.card.zone, UNKNOWN_ZONE))
         else:
@@ -270,7 +273,7 @@ class ReplicaIndex:
         return intensity.direct_g_per_kwh if direct else intensity.lifecycle_g_per_kwh
 
     def _count_own(self, view: ReplicaView, *, present: bool = True) -> None:
-        """Counts the slots that a replica gives its own co-op; only what changed is told."""
+        """Records the change of the slots that a replica offers its own co-op, if any."""
         slots = NO_SLOTS
         if present and not 0 < view.blocked_by[0] <= RESTING_CODE:
             slots = view.replica.slots, view.load.batch_slots
@@ -282,7 +285,7 @@ class ReplicaIndex:
     # Leases.
 
     def add_lease(self, lease: Lease, at: float) -> None:
-        """Counts a lease on its node."""
+        """Adds a lease to its replica's load."""
         node, load = self._load_of(lease)
         was_idle = not node.leases
         self._accrue_time(load, at)
@@ -297,7 +300,7 @@ class ReplicaIndex:
         self._refresh_after_load_change(node, lease.terms.model, at, toggled=was_idle)
 
     def record_first_token(self, lease: Lease, at: float) -> None:
-        """Notes a lease's first token: its prompt has been read."""
+        """Records a lease's first token: its prompt no longer queues."""
         node, load = self._load_of(lease)
         lease.first_at = at
         self._accrue_time(load, at)
@@ -307,7 +310,7 @@ class ReplicaIndex:
         self._refresh_after_load_change(node, lease.terms.model, at, toggled=False)
 
     def remove_lease(self, lease: Lease, at: float) -> None:
-        """Takes a lease off its node."""
+        """Removes a lease from its replica's load."""
         node, load = self._load_of(lease)
         self._accrue_time(load, at)
         node.leases -= 1
@@ -320,7 +323,7 @@ class ReplicaIndex:
         self._refresh_after_load_change(node, lease.terms.model, at, toggled=not node.leases)
 
     def mean_batch(self, lease: Lease, at: float) -> float:
-        """Returns how many sequences ran on average since a lease's first token."""
+        """Returns the time-averaged batch size since a lease's first token."""
         _, load = self._load_of(lease)
         took_s = at - lease.first_at
         if not lease.first_at or took_s <= 0.0:
@@ -349,12 +352,12 @@ class ReplicaIndex:
             self.refresh(view, at)
 
     def view_of(self, model: str, node: str) -> ReplicaView | None:
-        """Returns a replica; None when the node does not serve the model."""
+        """Returns a node's replica of a model; None without one."""
         views = self.by_model.get(model)
         return None if views is None else views.get(node)
 
     def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
-        """Returns a model's replicas as columns, and by row, in order of the nodes' names."""
+        """Returns a model's replicas as columns and as rows, in order of node name; cached."""
         table_and_rows = self.tables.get(model)
         if table_and_rows is None:
             views = self.by_model[model]
@@ -367,10 +370,10 @@ class ReplicaIndex:
             table_and_rows = self.tables[model] = (table, rows)
         return table_and_rows
 
-    # Quotes.
+    # Cost models.
 
     def refresh(self, view: ReplicaView, at: float) -> None:
-        """Makes a replica's quote anew."""
+        """Computes a replica's intensity, cost model and blocked codes again."""
         node, load = view.node, view.load
         before, codes = view.cost, view.blocked_by
         view.effective = self._intensity_of(node, load, at)
@@ -399,14 +402,14 @@ class ReplicaIndex:
                 yield view
 
     def _set_slot_limits(self, node: Node, replica: Replica, load: Load) -> None:
-        """Fixes how many slots others, and batch work, may hold; one at least for batch work."""
+        """Sets the slots that other co-ops and batch work may hold; at least 1 for batch work."""
         slots = replica.slots
         load.lend_slots = self.lend_slots(node, slots)
         batch = int(self._policy.deferral.slots_part * slots)
         load.batch_slots = max(1, min(batch, slots - 1))
 
     def lend_slots(self, node: Node, slots: int) -> int:
-        """Returns how many of a replica's slots other co-ops may hold on a node."""
+        """Returns how many of a replica's slots other co-ops may hold."""
         lent = int(self._lend.get(node.card.coop, Lend()).part * slots)
         if node.lending is Lending.OWN_FIRST and slots > 1:
             return min(lent, slots - 1)
@@ -415,9 +418,10 @@ class ReplicaIndex:
     # Sites.
 
     def _update_site_draw(self, site: tuple[str, str], at: float) -> None:
-        """Reckons what our jobs draw at a site; its other nodes have more or less surplus then.
+        """Computes the power that the pool's jobs draw at a site, and refreshes the site's nodes.
 
-        A machine draws its active power from its first job on. Only sites with a surplus count.
+        A machine draws its active power from its first job on. Sites without a renewable status
+        are skipped.
         """
         nodes = self._sites.get(site)
         if nodes is None:
@@ -447,10 +451,10 @@ class ReplicaIndex:
     def effective_at_site(
         self, node: Node, energy: EnergyStatus, batch: int, at: float
     ) -> EffectiveIntensity:
-        """Returns the intensity of one more job's load: its machine's, shared by the batch."""
+        """Returns the effective intensity of a job that is one of ``batch`` on its machine."""
         extra = extra_w(node)
         draw_w = self._site_draw_w.get(site_of(node), 0.0)
-        # The job takes a batch-th of its machine's draw; the rest is the other jobs'.
+        # The job accounts for 1 / batch of its machine's power; other jobs for the rest.
         used_w = draw_w - extra / batch if node.leases else draw_w
         return effective_intensity(
             self.grid.get(node.card.zone, UNKNOWN_ZONE),
@@ -464,7 +468,7 @@ class ReplicaIndex:
 
 
 def _end_prefill(load: Load, lease: Lease) -> None:
-    """A prompt is read, or will not be."""
+    """Removes a lease's prompt from the prefill queue of a load."""
     load.reading -= 1
     load.reading_tokens -= lease.expected.input_tokens
     load.reading_s = load.reading_s - lease.prefill_s if load.reading else 0.0

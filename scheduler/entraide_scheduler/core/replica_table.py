@@ -1,9 +1,11 @@
-"""Tables: the replicas of one model as columns, so that thousands are looked at together.
+"""Replica table: the replicas of one model as numpy columns.
 
-Decides nothing that ``placement`` does not define: the same products and comparisons, in the same
-order, over all rows at once, with the same result to the last bit (IEEE 754: + - x and comparisons
-are exact everywhere). Rows stand in the order of the nodes' names, so the first of equals is the
-one whose name comes first.
+Computes ``placement.predict`` for all rows at once, with the same operations in the same order, so
+that the results agree bit for bit (IEEE 754 defines +, -, * and comparisons exactly). Rows are in
+order of node name, so the first of equal rows has the first name.
+
+Inputs: cost models, blocked codes, zones and co-ops. Outputs: predictions as columns, and the rows
+of the least values.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +19,7 @@ from entraide_scheduler.core.cost_model import CostModel
 from entraide_scheduler.core.placement_request import PlacementRequest
 from entraide_scheduler.core.rules import TEMPORARY_RULES
 
-BLOCK = 32  # rows of which the least is taken when the least of all are looked for
+BLOCK = 32  # rows per block minimum, in ``_selection_bound``
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -41,13 +43,13 @@ Rows = NDArray[np.intp]
     FULL_PART,
     G_PER_KWH,
 ) = range(15)
-SCALES_KEPT = 4  # confidences for which factors are kept: those of the classes
+SCALES_KEPT = 4  # cached bounds: one per confidence of a class
 
 
 def _upper_bounds(cells: Floats, scale: float) -> Floats:
-    """Returns what holds with a confidence, of one row or of all.
+    """Returns three upper bounds at a confidence, for one row or all rows.
 
-    Factors on the time to the first token, alone and behind other prompts; seconds a token.
+    Factors on the time to the first token, alone and behind other prompts; seconds per token.
     """
     uppers: Floats = 1.0 + cells[TTFT_EXCESS : TPOT_EXCESS + 1] * scale
     uppers[-1] *= cells[TOKEN_S]
@@ -55,7 +57,7 @@ def _upper_bounds(cells: Floats, scale: float) -> Floats:
 
 
 def _index_names(names: list[str]) -> tuple[list[str], Rows]:
-    """Returns the distinct names, sorted, and by row where its name stands among them."""
+    """Returns the sorted distinct names and, by row, the index of its name."""
     distinct = sorted(set(names))
     order = {name: number for number, name in enumerate(distinct)}
     return distinct, np.array([order[name] for name in names], np.intp)
@@ -68,12 +70,12 @@ class ReplicaTable:
     """One model's replicas as columns.
 
     Attributes:
-        cells: a column of numbers for each row, as the names above count them.
-        column: the same, each by itself.
-        blocked_by: by view, the passing rule that a row breaks, or 0.
-        zones: by row, where its zone stands in ``zone_names``.
-        coops: by row, where its co-op stands in ``coop_names``.
-        counts: by view, how many rows break each rule; 0 counts the open ones.
+        cells: cost models, shape (15, rows); the constants above are the indices of its columns.
+        column: the rows of ``cells``, one array per quantity.
+        blocked_by: blocked codes, shape (4 requesters, rows).
+        zones: by row, index in ``zone_names``.
+        coops: by row, index in ``coop_names``.
+        counts: by requester, number of rows with each code.
     """
 
     def __init__(self, rows: Sequence[TableRow]) -> None:
@@ -90,7 +92,7 @@ class ReplicaTable:
             self._count(codes, 1)
 
     def write_row(self, row: int, cost: CostModel, codes: tuple[int, ...]) -> None:
-        """Puts what a replica asks now in its place."""
+        """Updates the row of a replica."""
         self.cells[:, row] = astuple(cost)
         for scale, uppers in self._uppers.items():
             uppers[:, row] = _upper_bounds(self.cells[:, row], scale)
@@ -106,27 +108,27 @@ class ReplicaTable:
             counts[code] += times
 
     def first_blocked(self, requester: int, code: int) -> int:
-        """Returns the first row that breaks a rule; there must be one."""
+        """Returns the first row with a code; one must exist."""
         return int((self.blocked_by[requester] == code).argmax())
 
     def above_intensity(self, max_g_per_kwh: Mapping[str, float]) -> Bools:
-        """Returns which rows cost more now than is allowed in their zone."""
+        """Returns which rows have an intensity above the limit of their zone."""
         most = np.array([max_g_per_kwh.get(zone, 0.0) for zone in self.zone_names], np.float64)
         dearer: Bools = self.column[G_PER_KWH] > most[self.zones]
         return dearer
 
     def lent_left_uwh(self, left_uwh: Mapping[str, int]) -> Floats:
-        """Returns by row what its co-op still lends; infinite for those without a limit."""
+        """Returns by row the energy that its co-op still lends; infinite without a limit."""
         by_coop = np.array([left_uwh.get(coop, inf) for coop in self.coop_names], np.float64)
         by_row: Floats = by_coop[self.coops]
         return by_row
 
     def predict(self, request: PlacementRequest) -> tuple[Bools, Floats, Floats, Floats]:
-        """Predicts one job on all rows; see ``placement.predict`` for what each line means.
+        """Predicts one job on all rows; ``placement.predict`` is the definition.
 
         Returns:
-            Whether each row is expected to keep the promise; seconds to the first token, on average
-            and with the asked confidence; grams. They stand until the next look.
+            Whether each row meets the objectives; mean and upper seconds to the first token;
+            micrograms. The arrays are reused by the next call.
         """
         column, (ttft_s, upper_s, carbon_ug, spare) = self.column, self._work
         ttft_factor, queued_factor, tpot_upper_s = self._bounds_at(request.scale)
@@ -149,7 +151,7 @@ class ReplicaTable:
         return keeps, ttft_s, upper_s, carbon_ug
 
     def _bounds_at(self, scale: float) -> Floats:
-        """Returns what ``_uppers`` says of every row, kept for the scales that are asked for."""
+        """Returns ``_upper_bounds`` of all rows, cached by scale."""
         bounds = self._uppers.get(scale)
         if bounds is None:
             if len(self._uppers) == SCALES_KEPT:
@@ -158,7 +160,7 @@ class ReplicaTable:
         return bounds
 
     def energy_uwh(self, request: PlacementRequest, rows: Rows) -> Floats:
-        """Returns the energy of one job on some rows."""
+        """Returns the energy of one job on some rows, microwatt-hours."""
         column = self.column
         energy_uwh: Floats = column[INPUT_UWH].take(rows) * request.input_tokens
         energy_uwh += column[WAKE_UWH].take(rows)
@@ -167,18 +169,16 @@ class ReplicaTable:
 
 
 def min_value(values: Floats) -> float:
-    """Returns the least value; quicker than ``values.min()``, which goes through Python."""
+    """Returns the least value; faster than ``values.min()``, which calls through Python."""
     return float(np.minimum.reduce(values))
 
 
 def smallest_rows(values: Floats, most: int) -> Rows:
-    """Returns the rows of the least values, the least first.
-
-    Infinite ones do not count; of equal ones the first row goes first.
+    """Returns the rows of the least finite values in ascending order, the first of equals first.
 
     Args:
-        values: of all rows.
-        most: so many rows at most.
+        values: one for each row.
+        most: greatest number of rows.
     """
     bound = _selection_bound(values, most)
     few = (values <= bound if bound < inf else values < inf).nonzero()[0]
@@ -187,9 +187,9 @@ def smallest_rows(values: Floats, most: int) -> Rows:
 
 
 def _selection_bound(values: Floats, most: int) -> float:
-    """Returns a value that at least ``most`` rows do not exceed: the last of the least of blocks.
+    """Returns a value that at least ``most`` rows do not exceed.
 
-    Each block has a least one, so the least of many blocks are as many rows.
+    The value is the ``most``-th least of the minima of disjoint blocks: each minimum is one row.
     """
     rows = len(values)
     if rows <= most:

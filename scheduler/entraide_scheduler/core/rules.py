@@ -1,8 +1,8 @@
-"""Rules: the hard filter of placement, an ordered list of plain functions.
+"""Rules: the hard filter of placement, an ordered list of pure functions.
 
-Each looks at one node and at what a job wants, and tells whether the node is ruled out, with the
-numbers a person would ask for. The first rule that a node breaks is the one it is told by. Rules
-know nothing of speed, energy or grams.
+Each rule is a predicate on a node and a shape, with a stable code and the values of its sentence.
+The first rule that a node breaks is the one that explanations name. Permanent rules depend on what
+a node is, temporary rules on its present state. No rule reads speed, energy or carbon.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class Rule(Struct, frozen=True):
     """One rule.
 
     Attributes:
-        code: stable code; the catalogue has its sentence.
-        broken: whether a node breaks it.
-        values: the numbers and names in its sentence.
-        waiting_helps: whether the node may pass it later without being changed by its owner.
+        code: stable code, the key of its sentence in the message catalogue.
+        broken: whether a node breaks the rule for a shape.
+        values: numbers and names of its sentence.
+        waiting_helps: whether the node may pass later without a change by its owner.
     """
 
     code: str
@@ -57,7 +57,7 @@ def _replica_state(node: Node, shape: Shape) -> ReplicaState:
 
 
 def _is_probed(node: Node, shape: Shape) -> bool:
-    """Tells whether the one run that a replica gets after its rest is under way."""
+    """Tells whether the probing run after a replica's backoff is in progress."""
     load = node.loads.get(shape.model)
     busy = load is not None and load.leases > 0
     return busy and _replica_state(node, shape) is ReplicaState.PROBING
@@ -131,7 +131,7 @@ def _last_seen_values(node: Node, _: Shape) -> Values:
 
 
 def could_load(node: Node, shape: Shape) -> bool:
-    """Tells whether a node could load a job's model, and would be one that may run it then."""
+    """Tells whether a node could load a shape's model and would then be eligible."""
     offer = node.loadable.get(shape.model)
     return (
         offer is not None
@@ -166,8 +166,8 @@ LOADABLE_RULES = (
     MODEL_LOADABLE,
 )  # the node could serve the job, once the model is there
 
-# What a node is: only its owner or the members can change it. These come first, since waiting
-# does not help where they exclude.
+# Rules on what a node is, which only its owner or the members can change. They come first, since
+# waiting does not help against them.
 PERMANENT_RULES = (
     Rule(
         "node_quarantined",
@@ -215,7 +215,7 @@ PERMANENT_RULES = (
     ),
 )
 
-# How a node is now.
+# Rules on a node's present state.
 SUSPECT = Rule(
     "node_suspect",
     lambda node, _: node.state is NodeState.SUSPECT,

@@ -1,15 +1,14 @@
-"""Deferral: at what intensity may a batch job start now, or does a greener hour leave it time?
+"""Shift planner: the highest intensity at which a batch job may start now (carbon shifting).
 
-Decides by taking the cheapest hours first. All work of a model that must start as early as a job,
-or earlier, is held against the hours that the job may still use, the cheapest first; the dearest
-that it needs is the job's threshold, and what is dearer now must wait. Where work that may wait
-longer needs a dearer hour, a job may take that hour in its place. Where the hours cannot hold the
-work nothing waits, and where nothing is known of later hours nothing waits. It refuses to know
-nodes and turns: the caller says what waits, which slots batch work may hold in which zone, what a
-token takes there, and what an hour costs at the node it looks at.
+Greedy over the cheapest hours: all work of a model with a latest start at or before a job's is
+assigned to the hours that the job may still use, in order of cost. The dearest hour that the work
+needs sets the job's limit; in a dearer hour the job waits. A job may take a dearer hour that later
+work needs. Work starts at once if the hours cannot hold it, or if no later hour is known.
 
-All is a plain function of the waiting work, the capacities, the forecast and the quarter of an
-hour: nothing here is kept in a snapshot, and nobody changes it by asking.
+Cost of an hour: intensity times the energy of the job's tokens in the zone. Inputs: the backlog by
+latest start, slots by zone, the intensity forecast, the quarter of an hour. Output: ``StartLimit``.
+The result is a pure function of these inputs, so snapshots hold no plan. Evaluation:
+docs/concepts/green-hours.md.
 """
 
 from bisect import bisect_left, insort
@@ -30,17 +29,17 @@ from entraide_scheduler.core.intensity_forecast import (
 from entraide_scheduler.core.policy import Deferral
 from entraide_scheduler.core.records import Shape
 
-STEP_S = 900  # the present hour shrinks by such steps; between two of them answers stand
-SLACK = 1.0 + 1e-9  # so that an hour is never dearer than itself by rounding
+STEP_S = 900  # plans are made for the start of a quarter of an hour
+SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
 
 
 class ShiftReason(StrEnum):
-    """Why work may start now, or waits."""
+    """Reason of a start limit."""
 
-    LATER = "later"  # what costs more now than the dearest hour that the work needs waits
-    DUE = "due"  # the latest start has come
-    SHORT = "short"  # the hours that are left cannot hold the waiting work
-    UNKNOWN = "unknown"  # nothing is known of later hours
+    LATER = "later"  # starts above the cost of the dearest needed hour are deferred
+    DUE = "due"  # the latest start is in the present hour or past
+    SHORT = "short"  # the remaining hours cannot hold the waiting work
+    UNKNOWN = "unknown"  # no later hour has an expected intensity
 
 
 class ZoneCapacity(Struct, frozen=True):
@@ -48,8 +47,8 @@ class ZoneCapacity(Struct, frozen=True):
 
     Attributes:
         zone: the grid zone.
-        slots: how many jobs may run there at once.
-        input_uwh, output_uwh: what a token of a prompt and of an answer typically takes there.
+        slots: number of concurrent jobs.
+        input_uwh, output_uwh: typical energy of a prompt token and of an answer token.
     """
 
     zone: str
@@ -59,7 +58,7 @@ class ZoneCapacity(Struct, frozen=True):
 
 
 class GreenerHour(Struct, frozen=True):
-    """The cheapest hour after the present one: where, when, at what intensity, by which signal."""
+    """The cheapest hour after the present one: zone, absolute hour, intensity and its source."""
 
     zone: str
     hour: int
@@ -68,14 +67,13 @@ class GreenerHour(Struct, frozen=True):
 
 
 class StartLimit(Struct, frozen=True):
-    """At what intensity work may start now.
+    """Highest intensity at which work may start now.
 
     Attributes:
-        reason: why.
-        max_g_per_kwh: by zone, the highest intensity at which it may start there; None when it
-            starts at any.
+        reason: reason of the limit.
+        max_g_per_kwh: limit by zone; None for no limit.
         later: the cheapest hour after this one; None when none is known.
-        wake_at: the answer stands until then at the most, seconds since the epoch.
+        wake_at: end of validity, seconds since the epoch.
     """
 
     reason: ShiftReason
@@ -84,7 +82,7 @@ class StartLimit(Struct, frozen=True):
     wake_at: float
 
     def allows(self, zone: str, g_per_kwh: float) -> bool:
-        """Tells whether work may start now where a kilowatt-hour costs so much."""
+        """Tells whether work may start now in a zone at an intensity."""
         most = self.max_g_per_kwh
         return most is None or g_per_kwh <= most.get(zone, 0.0)
 
@@ -93,14 +91,14 @@ AT_ONCE = StartLimit(ShiftReason.DUE, None, None, inf)
 
 
 def latest_hour(hour: int, *, at: float, margin: float) -> int:
-    """Returns the hour before whose beginning work must have started, surprises counted.
+    """Returns the hour before which work must start, with a margin for errors.
 
-    The margin is a part of the time that is left, so it shrinks as the hour comes nearer.
+    The margin is a fraction of the time left, so it shrinks as the hour approaches.
 
     Args:
-        hour: as in ``BatchWork``.
-        at: now.
-        margin: part of the time that is left which is kept for surprises.
+        hour: latest start, as in ``BatchWork``.
+        at: now, seconds since the epoch.
+        margin: fraction of the time left.
     """
     latest_at = float(hour * HOUR_S)
     return int(latest_at - margin * max(0.0, latest_at - at)) // HOUR_S
@@ -115,15 +113,15 @@ def plan_starts(
     terms: Deferral,
     tokens: tuple[float, float] = (0.0, 1.0),
 ) -> dict[int, StartLimit]:
-    """Returns the verdict for each hour of latest start that has work.
+    """Returns the start limit for each hour of latest start that has work.
 
     Args:
-        work: seconds of slot time that wait, by hour of latest start, earliest first.
-        capacities: where it may run, one for each zone.
-        forecast: what to expect of their zones.
-        at: now; only its quarter of an hour counts.
-        terms: the policy's.
-        tokens: of the job's prompt and answers; they weigh what zones take against each other.
+        work: waiting slot time by hour of latest start, seconds, earliest first.
+        capacities: slots, one entry for each zone.
+        forecast: expected intensities.
+        at: now, rounded down to a quarter of an hour.
+        terms: the policy's section.
+        tokens: prompt and answer tokens of the job, which weight the zones' energies.
     """
     hours = CheapestHours(capacities, forecast, at=at, terms=terms, tokens=tokens)
     total_s, needs = 0.0, []
@@ -138,7 +136,7 @@ def plan_starts(
 
 
 class CheapestHours:
-    """The hours of all capacities, the cheapest first, opened one after the other."""
+    """The hours of all zones in order of cost, added as the latest start advances."""
 
     def __init__(
         self,
@@ -160,25 +158,25 @@ class CheapestHours:
         self._curves = {
             capacity.zone: forecast.curve(capacity.zone, at=at) for capacity in self._capacities
         }
-        self._hour_costs: list[tuple[float, float]] = []  # cost and room, the cheapest first
+        self._hour_costs: list[tuple[float, float]] = []  # cost, free slot time in s; ascending
         self._later: tuple[float, int, str] | None = None
         self._added_until = self._hour + 1
         rest_s = (self._hour + 1) * HOUR_S - self._at
         for capacity in self._capacities:
             now = self._curves[capacity.zone][0]
             g_per_kwh = UNKNOWN_DIRECT_G_PER_KWH if now is None else now.g_per_kwh
-            # A present hour counts as cheaper by ``worth``.
+            # The present hour is preferred by the policy's factor ``worth``.
             cost = g_per_kwh * self._unit_uwh[capacity.zone] / self._worth
             insort(self._hour_costs, (cost, capacity.slots * rest_s))
 
     def cost_needed(
         self, hour: int, work_s: float
     ) -> tuple[ShiftReason, float, GreenerHour | None]:
-        """Returns the cost of the dearest hour that work needs, with why, and the cheapest later.
+        """Returns the reason, the cost of the dearest hour needed, and the cheapest later hour.
 
         Args:
-            hour: of its latest start, not below that of an earlier call.
-            work_s: seconds of slot time that must start until then.
+            hour: latest start, not below that of an earlier call.
+            work_s: slot time with that latest start or an earlier one, seconds.
         """
         latest = latest_hour(hour, at=self._at, margin=self._margin)
         self._add_hours_before(latest)
@@ -201,7 +199,7 @@ class CheapestHours:
     def start_limit(
         self, reason: ShiftReason, cost_needed: float, later: GreenerHour | None
     ) -> StartLimit:
-        """Returns the verdict for work that needs hours up to a cost."""
+        """Returns the start limit of work that needs hours up to a cost."""
         most = None
         if reason is ShiftReason.LATER and cost_needed == inf:
             reason = ShiftReason.SHORT
@@ -211,7 +209,7 @@ class CheapestHours:
         return StartLimit(reason, most, later, self._at + STEP_S)
 
     def _add_hours_before(self, latest: int) -> None:
-        """Lets work use the hours before its latest start."""
+        """Adds the hours before a latest start."""
         for hour in range(self._added_until, min(latest, self._hour + HORIZON_HOURS)):
             for capacity in self._capacities:
                 expected = self._curves[capacity.zone][hour - self._hour]
@@ -224,13 +222,13 @@ class CheapestHours:
 
 
 class ShiftPlanner:
-    """Verdicts for the work that waits, planned again only when something that counts changed.
+    """Start limits of the waiting work, cached until an input changes.
 
-    What is kept is what a fresh plan would say, so nobody changes it by asking.
+    A cached plan equals a new one, so queries do not influence each other.
 
     Attributes:
-        forecast: what to expect of the zones.
-        backlog: the work that waits.
+        forecast: expected intensities of the zones.
+        backlog: the waiting batch work.
     """
 
     def __init__(self) -> None:
@@ -251,16 +249,16 @@ class ShiftPlanner:
         version: int,
         capacities: Callable[[], tuple[ZoneCapacity, ...]],
     ) -> StartLimit:
-        """Returns the verdict for a job that must start before an hour.
+        """Returns the start limit of a job that must start before an hour.
 
         Args:
             shape: of the job.
-            hour: of its latest start; of one without waiting work the next one's verdict holds.
+            hour: latest start; for an hour without waiting work, the next hour's limit holds.
             at: now, seconds since the epoch.
-            terms: the policy's.
+            terms: the policy's section.
             tokens: of the job's prompt and answers.
-            version: changes whenever ``capacities`` may give another answer.
-            capacities: where the shape's work may run; asked only when a plan is made.
+            version: changes whenever the result of ``capacities`` may change.
+            capacities: returns the slots for the shape by zone; called once per version.
         """
         inputs = int(at) // STEP_S, version, terms, self.forecast.version, self.backlog.version
         if inputs != self._inputs:

@@ -1,9 +1,11 @@
-"""Smaller: what a job's tokens would have cost on the smallest model that does the same.
+"""Smallest model: cost of a job's tokens on the smallest model with the same features.
 
-Decides which model that is (of the catalogue, served or loadable where the job may run, with what
-the request needs; the smallest by active parameters, then by parameters) and what it takes for each
-token: by the learned pace of a replica of it, or else in proportion to the catalogue's own figures.
-It refuses to know how good its answer would have been.
+The smallest model is the catalogue's first by active parameters, then parameters, that is served
+or loadable where the job may run and has what the request needs. Energy per token comes from the
+learned cost model of its greenest replica, else from the catalogue's energies in proportion. The
+quality of its answer is not compared.
+
+Inputs: the state, a job and its replica. Output: a ``SmallerQuote`` for the receipt, or None.
 """
 
 from entraide.models import ModelEntry
@@ -15,16 +17,16 @@ from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.state import State
 
-VIEWS_MOST = 16  # replicas of the smaller model that are compared
+VIEWS_MOST = 16  # greatest number of replicas compared
 
 
 def smallest_model_terms(state: State, job: Job, view: ReplicaView) -> SmallerQuote | None:
-    """Returns what a token would take on the smallest model; None where this is the smallest.
+    """Returns the cost of a token on the smallest model; None if the job's is the smallest.
 
     Args:
         state: the core's.
-        job: about to be placed.
-        view: where.
+        job: a job that is about to be placed.
+        view: the replica picked for it.
     """
     entries = state.model_aliases.entries
     own = entries.get(job.facts.model)

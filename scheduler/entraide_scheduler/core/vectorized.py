@@ -1,8 +1,8 @@
-"""Search: what ``placement.scan`` says of a job, for models that very many nodes serve.
+"""Vectorized placement: computes the result of ``placement.scan`` over columns, for large fleets.
 
-The same filter, prediction and pick over columns instead of one replica after the other. Of the
-nodes that fit only the best by grams and the fastest are told one by one, and one example for each
-rule; the counts are those of all. A property test holds the two against each other.
+Filter, prediction and pick are array operations on a ``ReplicaTable``. The explanation lists only
+the best nodes by carbon, the fastest nodes, and one example for each rule; the counts cover all
+nodes. A property test compares both implementations.
 """
 
 from collections.abc import Callable, Collection
@@ -49,13 +49,13 @@ from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
 def scan_columns(
     eligible: EligibleNodes, columns: Columns, request: PlacementRequest, policy: Policy
 ) -> PlacementResult:
-    """Looks at all rows of a table; the result is that of ``placement.scan``, shortened.
+    """Evaluates all rows of a table; the result is that of ``placement.scan``, abridged.
 
     Args:
-        eligible: the nodes that may ever serve the job, and what excludes the others.
-        columns: the same as columns.
-        request: the job.
-        policy: how one of them is picked.
+        eligible: the eligible nodes, and the rules that exclude the others.
+        columns: the eligible nodes as columns.
+        request: the job's requirements.
+        policy: headroom, tolerance and the length of the list of candidates.
     """
     scan = ColumnScan(eligible, columns, request)
     scan.evaluate()
@@ -72,17 +72,17 @@ def scan_columns(
 
 
 class ColumnScan:
-    """The rows of a table as one job sees them.
+    """The rows of a table, evaluated for one job.
 
     Attributes:
-        fits: which rows no rule has excluded so far.
-        keeps: which of them are expected to keep the promise.
-        ttft_s, upper_s, carbon_ug: predictions for every row.
-        kept_ug: the grams of those that keep it, infinite for the others.
-        greenest: rows of the least of these, the least first.
-        least_ug: the least of these.
-        counts: how many nodes each rule excluded, by its code.
-        examples: one node for each rule.
+        fits: rows that no rule has excluded so far.
+        keeps: rows that fit and are predicted to meet the objectives.
+        ttft_s, upper_s, carbon_ug: predictions by row.
+        kept_ug: emissions of the rows in ``keeps``; infinite for the others.
+        greenest: rows of the least ``kept_ug``, in ascending order.
+        least_ug: the least ``kept_ug``.
+        counts: number of nodes that each rule excludes, by its code.
+        examples: one excluded node for each rule.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class ColumnScan:
         self.examples: list[tuple[Node, Rule]] = list(eligible.examples)
 
     def evaluate(self) -> None:
-        """Filters and predicts, in the order of the plain scan."""
+        """Filters and predicts, in the order of ``placement.scan``."""
         request, row_of = self._request, self._columns.row_of
         self._exclude_blocked()
         if request.max_g_per_kwh is not None:
@@ -125,7 +125,7 @@ class ColumnScan:
         self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
 
     def _exclude_blocked(self) -> None:
-        """Finds the rows that break no passing rule, and tells of the others."""
+        """Sets ``fits`` by the temporary rules, and counts the rows that break one."""
         columns, table = self._columns, self._table
         requester = 3 if self._request.shape.batch else 1
         codes, mask = table.blocked_by[requester], columns.mask
@@ -148,14 +148,14 @@ class ColumnScan:
         self._record_blocked(broken, lambda code: int((masked_codes == code).argmax()))
 
     def _rows_of(self, names: Collection[str]) -> Bools:
-        """Returns which rows are of some nodes."""
+        """Returns a mask of the rows of some nodes."""
         row_of = self._columns.row_of
         named = np.zeros(len(self._views), np.bool_)
         named[[row_of[name] for name in names if name in row_of]] = True
         return named
 
     def _codes_when_alone(self, codes: Codes) -> Codes:
-        """Returns which passing rules the rows break for a job that must run alone."""
+        """Returns the codes of the rows for a job that must run alone."""
         codes, alone = codes.copy(), self._request.shape.alone
         for row in (codes == RESERVED_CODE).nonzero()[0].tolist():
             if self._views[row].load.reserved == alone:
@@ -170,7 +170,7 @@ class ColumnScan:
                 self.examples.append((self._views[example(code)].node, rule))
 
     def _exclude(self, which: Bools, rule: Rule) -> None:
-        """Takes those of some rows out that fit so far."""
+        """Excludes the masked rows that fit so far, and counts them under a rule."""
         out = self.fits & which
         number = int(np.count_nonzero(out))
         if number:
@@ -179,7 +179,7 @@ class ColumnScan:
             self.fits &= ~which
 
     def _exceeds_lent(self) -> Bools:
-        """Returns the rows whose co-op lends others less energy today than the job would take."""
+        """Returns the rows whose co-op lends less energy today than the job needs."""
         left_uwh = self._table.lent_left_uwh(self._request.lent_left_uwh)
         left_uwh[self._columns.own] = inf
         beyond: Bools = (left_uwh <= 0.0) | (self._all_energies_uwh() > left_uwh)
@@ -189,14 +189,14 @@ class ColumnScan:
         return self._energies_uwh(np.arange(len(self._views)))
 
     def _energies_uwh(self, rows: Rows) -> Floats:
-        """Returns the energy of the job on some rows, caches counted."""
+        """Returns the energy of the job on some rows, cached prompt tokens subtracted."""
         energy_uwh = self._table.energy_uwh(self._request, rows)
         for row in self._cached:
             energy_uwh[rows == row] = predict(self._views[row], self._request).energy_uwh
         return energy_uwh
 
     def best(self, terms: Carbon, most: int) -> int | None:
-        """Returns the row that ``placement.best_of`` takes; finds the greenest on the way.
+        """Returns the row that ``placement.best_of`` picks, and sets ``greenest``.
 
         A row's weighted grams are at least its grams. So only rows whose grams are within the
         tolerance of the least weighted grams among the greenest rows can have the least.
@@ -218,7 +218,7 @@ class ColumnScan:
         return int(equal[self.ttft_s.take(equal).argmin()])
 
     def _weighted_ug(self, rows: Rows, headroom: float) -> Floats:
-        """Returns what ``placement.weighted_ug`` says of some rows."""
+        """Returns ``placement.weighted_ug`` of some rows."""
         late = self.upper_s.take(rows) / self._request.ttft_left_s
         full = self._table.column[FULL_PART].take(rows)
         taken = TIME_WEIGHT * late * late + full * full
@@ -234,14 +234,14 @@ class ColumnScan:
         return int(equal[self.carbon_ug.take(equal).argmin()])
 
     def _promised_times_s(self) -> Floats:
-        """Returns the promised time for the rows that fit, infinite for the others."""
+        """Returns ``placement.promised_time_s`` of the rows that fit, infinite for the others."""
         objective, promised_s = self._request.objective, self.ttft_s
         if objective.ttft_s is None and objective.completion_s is not None:
             promised_s = promised_s + self._request.output_tokens * self._table.column[TOKEN_S]
         return np.where(self.fits, promised_s, inf)
 
     def shortlist(self, most: int) -> list[int]:
-        """Returns the rows told one by one: the greenest, those that keep first; the fastest."""
+        """Returns the rows to list: the greenest (objectives met first), then the fastest."""
         greenest: list[int] = self.greenest.tolist()
         if len(greenest) < most:
             late = self.fits & ~self.keeps
@@ -252,7 +252,7 @@ class ColumnScan:
         return greenest + [row for row in fastest if row not in listed]
 
     def candidates(self, listed: list[int]) -> Candidates:
-        """Returns some rows as ``placement.told`` does."""
+        """Returns rows as ``placement.as_candidates`` does."""
         views, request = [self._views[row] for row in listed], self._request
         if self._cached:
             return as_candidates([predict(view, request) for view in views], None)
