@@ -161,10 +161,7 @@ MODEL_LOADABLE = Rule(
     lambda node, shape: {"model": shape.model, "load_s": node.loadable[shape.model].load_s},
     waiting_helps=True,
 )
-LOADABLE_RULES = (
-    MODEL_LOADING,
-    MODEL_LOADABLE,
-)  # the node could serve the job, once the model is there
+LOADABLE_RULES = (MODEL_LOADING, MODEL_LOADABLE)  # the node is eligible once it has the model
 
 # Rules on what a node is, which only its owner or the members can change. They come first, since
 # waiting does not help against them.
