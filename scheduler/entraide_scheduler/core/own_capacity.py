@@ -39,8 +39,8 @@ class OwnSlotsChange(NamedTuple):
 def could_run(kind: OwnKind, shape: Shape) -> bool:
     """Tells whether own replicas of a kind may ever run a co-op's jobs of a shape.
 
-    Equivalent to ``rules.PERMANENT_RULES`` for an existing replica. A job with a carbon cap is never owed a
-    turn, since whether an own node keeps the cap depends on the time.
+    Equivalent to ``rules.PERMANENT_RULES`` for an existing replica. A job with a carbon cap is
+    never owed a turn, since whether an own node keeps the cap depends on the time.
     """
     return (
         kind.model == shape.model
