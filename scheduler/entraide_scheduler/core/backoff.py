@@ -17,7 +17,7 @@ from entraide_scheduler.core.state_machines import ReplicaState
 
 BACKOFF_FIRST_S = 5.0
 BACKOFF_MAX_S = 600.0
-BACKOFFS_MAX = 64  # replicas of one node that are remembered
+BACKOFFS_MAX = 64  # per node
 UNCOUNTED_FAILURES_MAX = 16  # of one job, while untried replicas are left
 
 NO_ANSWER = "no_answer"
@@ -25,21 +25,21 @@ NODE_FAULT_CODES = (NO_ANSWER, "stale")  # failures that no request can cause
 
 
 def record_failure(state: State, lease: Lease, code: str) -> bool:
-    """Notes that a run failed, and has its replica rest; the lease still stands.
+    """Records a failed run and pauses its replica; the lease is still held.
 
     Args:
         state: the core's.
-        lease: of a job that is not over.
-        code: stable code of why the run failed.
+        lease: of a job that has not ended.
+        code: stable code of the failure.
 
     Returns:
-        Whether the run counts among the attempts that its job has: not where a replica that has
-        completed nothing since its last failure took it, and others were not tried yet.
+        Whether the run counts as an attempt of its job. It does not if its replica has completed no
+        run since the replica's last failure and other replicas were not tried yet.
     """
     terms = lease.terms
     node, job = state.fleet.nodes[terms.node], state.jobs[terms.job]
     replica_key = terms.node, terms.model
-    if replica_key not in job.failed_on:  # as few as ``avoid`` names nodes
+    if replica_key not in job.failed_on:  # bounded as ``avoid`` is
         job.failed_on = (*job.failed_on, replica_key)
     load = node.loads.get(terms.model)
     proven = load is not None and load.completed
@@ -62,7 +62,7 @@ def _describe_replica(node: str, model: str) -> str:
 
 
 def _get_or_add_backoff(node: Node, model: str) -> Backoff:
-    """Returns what is remembered of a replica; of too many the one that rested first is dropped."""
+    """Returns a replica's failure history; over the cap, drops the oldest pause."""
     known = node.backoffs.get(model)
     if known is None:
         if len(node.backoffs) >= BACKOFFS_MAX:
@@ -72,36 +72,36 @@ def _get_or_add_backoff(node: Node, model: str) -> Backoff:
 
 
 def _may_back_off(state: State, model: str, backoff: Backoff) -> bool:
-    """Tells whether a replica may rest; where one co-op's runs failed only, half of them may."""
+    """Tells whether a replica may pause: half of them at most for one co-op's failures alone."""
     if backoff.state is ReplicaState.PROBING or len(backoff.coops) > 1 or "" in backoff.coops:
         return True
     views = state.fleet.replica_index.by_model.get(model, {}).values()
     live = sum(view.node.state is NodeState.LIVE for view in views)
-    held = 0
+    paused = 0
     for view in views:
         other = view.node.backoffs.get(model)
         if other is not None and other.state is not ReplicaState.SERVING:
-            held += other.coops == backoff.coops
-    return held < live // 2
+            paused += other.coops == backoff.coops
+    return paused < live // 2
 
 
 def _begin_backoff(state: State, node: Node, model: str, backoff: Backoff) -> None:
-    """Begins a rest; the only live replica of a model never rests longer than at first."""
+    """Begins a pause; a model's only live replica pauses for ``BACKOFF_FIRST_S`` at most."""
     backoff.step("fail", _describe_replica(node.card.node, model))
     backoff.failures += 1
-    rest_s = BACKOFF_FIRST_S
+    pause_s = BACKOFF_FIRST_S
     views = state.fleet.replica_index.by_model.get(model, {}).values()
     if any(view.node is not node and view.node.state is NodeState.LIVE for view in views):
         for _ in range(1, backoff.failures):
-            rest_s = min(2.0 * rest_s, BACKOFF_MAX_S)
-            if rest_s == BACKOFF_MAX_S:
+            pause_s = min(2.0 * pause_s, BACKOFF_MAX_S)
+            if pause_s == BACKOFF_MAX_S:
                 break
-    backoff.until = state.now + rest_s
+    backoff.until = state.now + pause_s
     _refresh_node(state, node)
 
 
 def _has_untried(state: State, job: Job) -> bool:
-    """Tells whether a node may run a job, works now, and was not tried yet."""
+    """Tells whether an eligible node works now and did not run the job yet."""
     tried = {name for name, _ in job.failed_on}
     return any(
         view.name not in tried
@@ -119,7 +119,7 @@ def _replica_state(node: Node, model: str) -> ReplicaState:
 
 
 def record_completion(state: State, job: Job, lease: Lease) -> None:
-    """Notes that a run completed: its replica works, and those that failed the job do not."""
+    """Records a completed run: its replica works, and replicas that failed the job do not."""
     terms = lease.terms
     node = state.fleet.nodes[terms.node]
     load = node.loads.get(terms.model)
@@ -143,12 +143,13 @@ def record_completion(state: State, job: Job, lease: Lease) -> None:
 
 
 def forgive_replicas(state: State, job: Job) -> list[Node]:
-    """Forgives the replicas on which a job failed that failed everywhere.
+    """Ends the pauses of the replicas on which a job failed, since the job is at fault.
 
-    Not where other jobs failed too, or one that failed there completed elsewhere.
+    A replica is not forgiven if other co-ops' jobs failed there, or if a job that failed there
+    completed on another replica.
 
     Returns:
-        Those that rest no longer.
+        The nodes of the forgiven replicas.
     """
     forgiven = []
     for name, model in job.failed_on:
@@ -169,7 +170,7 @@ def forgive_replicas(state: State, job: Job) -> list[Node]:
 
 
 def allow_probe(state: State, node: Node) -> None:
-    """Lets a node whose agent has started again be probed; once until a run completes there."""
+    """Probes the replicas of a restarted agent, once for each replica until a run completes."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and not backoff.restarted:
             backoff.step("restart", _describe_replica(node.card.node, model))
@@ -178,7 +179,7 @@ def allow_probe(state: State, node: Node) -> None:
 
 
 def end_due_backoffs(state: State, node: Node) -> None:
-    """Ends the rests of a node's replicas that are over."""
+    """Ends the pauses of a node's replicas that are due."""
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and backoff.until <= state.now:
             backoff.step("rested", _describe_replica(node.card.node, model))
@@ -186,12 +187,12 @@ def end_due_backoffs(state: State, node: Node) -> None:
 
 
 def _refresh_node(state: State, node: Node) -> None:
-    """Has placement look again at a node, and sets when the next of its rests is over."""
-    rests = [
+    """Updates a node in the replica index, and the deadline of its next pause to end."""
+    ends = [
         backoff.until for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
     ]
-    if rests:
-        state.deadlines.set("rest", node.card.node, min(rests))
+    if ends:
+        state.deadlines.set("rest", node.card.node, min(ends))
     else:
         state.deadlines.clear("rest", node.card.node)
     if node.state is not NodeState.LEFT:

@@ -1,7 +1,7 @@
-"""Commands: all that the core ever asks for.
+"""Commands: all outputs of the core.
 
-Each carries ``cause``, the id of the event that led to it. The live driver carries them out over
-NATS, gRPC and HTTP; a simulator carries them out in its own world.
+``cause`` is the id of the event that led to a command. The live driver executes commands over NATS,
+gRPC and HTTP; the simulator executes them in its model of the world.
 """
 
 from msgspec import Struct
@@ -10,19 +10,20 @@ from entraide.types import Explanation, JobState, NodeState, Settlement, Terms, 
 
 
 class BaseCommand(Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """What every command carries (a common head, no behaviour)."""
+    """Fields of every command."""
 
     cause: int
 
 
 class Place(BaseCommand, frozen=True, tag="place"):
-    """Offer a job to a node: its gateway sends the body there.
+    """Offer a job to a node: the job's gateway sends the body there.
 
     Attributes:
-        job, epoch, node, gateway: the lease, and who holds the body.
+        job, epoch, node: the lease.
+        gateway: holds the body.
         output_tokens_max: limit to write into the forwarded request.
-        terms: what was fixed.
-        explanation: why there.
+        terms: of the lease.
+        explanation: of the choice of the node.
     """
 
     job: str
@@ -39,8 +40,8 @@ class Refuse(BaseCommand, frozen=True, tag="refuse"):
 
     Attributes:
         code: stable error code.
-        values: the numbers in its sentence.
-        retry_after_s: when the same request may be admitted; None when never.
+        values: numbers of the code's sentence.
+        retry_after_s: after how long the same request may be admitted; None for never.
     """
 
     job: str
@@ -52,7 +53,7 @@ class Refuse(BaseCommand, frozen=True, tag="refuse"):
 
 
 class CancelRun(BaseCommand, frozen=True, tag="cancel-run"):
-    """Stop a run on a node; nothing of it will be used."""
+    """Stop a run on a node; its output is not used."""
 
     job: str
     epoch: int
@@ -60,13 +61,13 @@ class CancelRun(BaseCommand, frozen=True, tag="cancel-run"):
 
 
 class EndJob(BaseCommand, frozen=True, tag="end-job"):
-    """A job is over. Its gateway tells the client, unless the client knows already.
+    """A job has ended. Its gateway tells the client, unless the client knows already.
 
     Attributes:
         state: completed, cancelled or failed.
         code: stable error code, or "".
-        epoch: of the run that ended it; 0 when it never ran.
-        values: the numbers in the code's sentence.
+        epoch: of the run that ended it; 0 if it never ran.
+        values: numbers of the code's sentence.
     """
 
     job: str
@@ -78,12 +79,12 @@ class EndJob(BaseCommand, frozen=True, tag="end-job"):
 
 
 class Entry(Struct, frozen=True, array_like=True, gc=False):
-    """One line of the double-entry ledger.
+    """One entry of the double-entry ledger.
 
     Attributes:
         account: a co-op.
         unit: ``tokens``, ``energy_uwh`` or ``carbon_ug``.
-        amount: positive for what the account gave, negative for what it received.
+        amount: positive if the account gave, negative if it received.
     """
 
     account: str
@@ -92,11 +93,11 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Settle(BaseCommand, frozen=True, tag="settle"):
-    """Write the books for one job, once.
+    """Write the settlement of one job to the ledger, once.
 
     Attributes:
-        terms, usage, settlement: the facts.
-        state: how the job ended.
+        terms, usage, settlement: of the run.
+        state: the job's final state.
         entries: their sum is zero in each unit.
     """
 
@@ -109,10 +110,10 @@ class Settle(BaseCommand, frozen=True, tag="settle"):
 
 
 class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
-    """Write a correction into the books, once.
+    """Write a correction to the ledger, once.
 
     Attributes:
-        correction, reason: what the members call it, and why.
+        correction, reason: its identifier and its reason.
         entries: their sum is zero in each unit.
     """
 
@@ -122,7 +123,7 @@ class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
 
 
 class AckUsage(BaseCommand, frozen=True, tag="ack-usage"):
-    """Tell a node that its usage report is in the books (or was not wanted)."""
+    """Acknowledge a node's usage report, whether settled or dropped."""
 
     node: str
     job: str
@@ -137,28 +138,28 @@ class NodeTurned(BaseCommand, frozen=True, tag="node-turned"):
 
 
 class NodeMarked(BaseCommand, frozen=True, tag="node-marked"):
-    """A node did what no honest node does; counted and logged, and nothing more."""
+    """A node violated the protocol; the violation is only counted and logged."""
 
     node: str
     reason: str
 
 
 class LoadModel(BaseCommand, frozen=True, tag="load-model"):
-    """Have a node load a model that it offered; its next card, or ``LoadFailed``, answers."""
+    """Have a node load a model that it offers; its next card or ``LoadFailed`` answers."""
 
     node: str
     model: str
 
 
 class UnloadModel(BaseCommand, frozen=True, tag="unload-model"):
-    """Have a node unload a model once its runs there have ended; its next card answers."""
+    """Have a node unload a model after its runs have ended; its next card answers."""
 
     node: str
     model: str
 
 
 class Dropped(BaseCommand, frozen=True, tag="dropped"):
-    """A message was not used: an old epoch, an unknown job. Counted, never fatal."""
+    """A message was not used, such as one of an old epoch or an unknown job; it is counted."""
 
     what: str
     job: str

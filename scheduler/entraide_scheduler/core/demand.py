@@ -1,7 +1,9 @@
-"""Demand: how much each model was asked for lately, and since when its promise is missed.
+"""Demand: the recent demand for each model, and since when its latency objective is missed.
 
-Decides how old demand fades (half of it in ``half_life_s``, by the table of ``credit``) and what
-counts as missing the promise for a while. It refuses to know nodes, and what follows from demand.
+Input: admitted jobs and jobs whose latency objective is expected to be missed. Output, for
+``model_planner``: tokens per second of each model, and for how long its objective has been missed.
+Demand is an exponentially decayed sum with the policy's half-life H: a steady rate of r tokens per
+second converges to r * H / ln 2 tokens. The decay factor comes from the table of ``credit``.
 """
 
 from msgspec import Struct
@@ -9,21 +11,21 @@ from msgspec import Struct
 from entraide_scheduler.core.credit import STEPS, decayed
 from entraide_scheduler.core.records import Shape
 
-MODELS_KEPT = 512  # beyond, the one asked for longest ago is forgotten
-MISS_EXPIRY_S = 20.0  # after so long without a miss the promise counts as kept again
+MODELS_KEPT = 512  # beyond, the model with the oldest last request is dropped
+MISS_EXPIRY_S = 20.0  # without a miss for so long, the objective counts as met again
 LN2 = 0.6931471805599453
 
 
 class ModelDemand(Struct):
-    """What was asked of one model.
+    """Decayed demand for one model.
 
     Attributes:
-        tokens: expected output tokens of the jobs admitted, faded to ``at``.
-        at: a moment on the grid of fading, seconds since the epoch.
-        asked_at: when a job for it last came.
-        missing_since, missed_at: from when and until when its promise was expected to be missed;
-            0 while it is not.
-        shape: of a job that was expected to miss it.
+        tokens: expected output tokens of the admitted jobs, decayed to ``at``.
+        at: time of the last decay step, seconds since the epoch.
+        asked_at: time of the last request for the model.
+        missing_since, missed_at: first and last time at which a job was expected to miss its
+            latency objective; 0 if none.
+        shape: of the last such job.
     """
 
     tokens: float = 0.0
@@ -35,20 +37,20 @@ class ModelDemand(Struct):
 
 
 class DemandState(Struct, frozen=True, array_like=True):
-    """Demand as it is written down, what was asked for longest ago first."""
+    """Demand as a snapshot stores it, the model with the oldest last request first."""
 
     models: list[tuple[str, ModelDemand]]
     considered: list[Shape]
 
 
 class Demand:
-    """The demand for every model, while any node could load one.
+    """The demand for every model, recorded while some node can load a model.
 
     Attributes:
-        by_model: demand, the one asked for longest ago first.
-        considered: shapes that no node serves and that the plan has looked at; another one that
-            comes is looked at once.
-        plan_due: whether the plan must be looked at again before the event at hand is over.
+        by_model: demand by model, the model with the oldest last request first.
+        considered: shapes that no node serves and that the last plan considered; a job of any
+            other unserved shape makes a new plan due at once.
+        plan_due: whether a plan must be made before the current event ends.
     """
 
     def __init__(self) -> None:
@@ -57,7 +59,7 @@ class Demand:
         self.plan_due = False
 
     def record_request(self, model: str, tokens: float, at: float, half_life_s: float) -> None:
-        """Counts a job that was admitted."""
+        """Adds an admitted job's expected output tokens."""
         demand = self.by_model.pop(model, None) or ModelDemand(at=at)
         self.by_model[model] = demand
         _decay(demand, at, half_life_s)
@@ -67,7 +69,7 @@ class Demand:
             del self.by_model[next(iter(self.by_model))]
 
     def record_missed(self, shape: Shape, at: float) -> None:
-        """Notes that a job is expected to miss its promise for want of replicas of its model."""
+        """Records that a job is expected to miss its latency objective for lack of replicas."""
         demand = self.by_model.get(shape.model)
         if demand is None:
             return
@@ -76,39 +78,36 @@ class Demand:
         demand.missed_at, demand.shape = at, shape
 
     def clear_missed(self, model: str) -> None:
-        """Notes that help is on its way for a model whose promise was missed."""
+        """Resets the missed objective of a model for which a load has begun."""
         demand = self.by_model.get(model)
         if demand is not None:
             demand.missing_since = demand.missed_at = 0.0
 
     def missed_for_s(self, model: str, at: float) -> float:
-        """Returns for how long a model's promise has been missed, up to now; 0 when it is kept."""
+        """Returns for how long a model's objective has been missed, seconds; 0 if it is met."""
         demand = self.by_model.get(model)
         if demand is None or not demand.missed_at or at - demand.missed_at > MISS_EXPIRY_S:
             return 0.0
         return at - demand.missing_since
 
     def last_request_at(self, model: str) -> float:
-        """Returns when a job for a model last came; 0 when that was forgotten."""
+        """Returns the time of the last request for a model; 0 if it was dropped."""
         demand = self.by_model.get(model)
         return 0.0 if demand is None else demand.asked_at
 
     def tokens_per_s(self, model: str, at: float, half_life_s: float) -> float:
-        """Returns the recent demand for a model, output tokens per second.
-
-        A steady rate r comes to r * half life / ln 2 tokens.
-        """
+        """Returns the recent demand for a model, output tokens per second."""
         demand = self.by_model.get(model)
         if demand is None:
             return 0.0
         return decayed(demand.tokens, _decay_steps(demand, at, half_life_s)) * LN2 / half_life_s
 
     def dump(self) -> DemandState:
-        """Returns what is known, to be written down."""
+        """Returns the state for a snapshot."""
         return DemandState(list(self.by_model.items()), list(self.considered))
 
     def load(self, saved: DemandState) -> None:
-        """Takes over what was written down."""
+        """Replaces the state by that of a snapshot."""
         self.by_model = dict(saved.models)
         self.considered = dict.fromkeys(saved.considered)
 

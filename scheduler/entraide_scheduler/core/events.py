@@ -1,8 +1,8 @@
-"""Events: all that the core ever learns.
+"""Events: all inputs of the core.
 
-Each is *given* by the world or an *answer* to a command. ``id`` is the driver's serial number;
-``at`` is the only clock the core knows, seconds since the epoch, never decreasing. An exact replay
-feeds both kinds; a replay under another policy feeds only the given ones.
+An event is *given* by the world or an *answer* to a command. ``id`` is the driver's serial number;
+``at`` is the core's only clock, seconds since the epoch, never decreasing. An exact replay feeds
+both kinds; a replay under another policy feeds the given events only.
 """
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from entraide_scheduler.core.quarantine import SenderKind
 
 
 class BaseEvent(Struct, frozen=True, array_like=True, tag=True, gc=False):
-    """What every event carries (a common head, no behaviour)."""
+    """Fields of every event."""
 
     id: int
     at: float
@@ -24,11 +24,11 @@ class BaseEvent(Struct, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class SchedulerStarted(BaseEvent, frozen=True, tag="started"):
-    """The scheduler (re)started. Jobs that lived with its own gateway are over.
+    """The scheduler started. The live jobs of its own gateway end.
 
     Attributes:
-        incarnation: how many times it has started; epochs begin at ``incarnation * 2**20``.
-        gateway: the gateway inside it, whose live jobs died with it.
+        incarnation: number of starts so far; epochs begin at ``incarnation * 2**20``.
+        gateway: the gateway in the same process.
     """
 
     incarnation: int
@@ -42,7 +42,7 @@ class PolicyChanged(BaseEvent, frozen=True, tag="policy"):
 
 
 class PeriodBegan(BaseEvent, frozen=True, tag="period"):
-    """A calendar period began: its quotas start again."""
+    """A calendar period began: its quotas are reset."""
 
     period: Period
     ends_at: float
@@ -51,8 +51,8 @@ class PeriodBegan(BaseEvent, frozen=True, tag="period"):
 class IntensityChanged(BaseEvent, frozen=True, tag="intensity"):
     """The grid's intensity in a zone, location-based hourly average, gCO2e/kWh.
 
-    ``basis`` is ``default`` for an annual average. After ``valid_until`` the core asks the shell
-    for nothing: the shell has sent the annual average by then.
+    ``basis`` is ``default`` for an annual average. By ``valid_until`` the shell sends the next
+    value, or the annual average.
     """
 
     zone: str
@@ -63,14 +63,14 @@ class IntensityChanged(BaseEvent, frozen=True, tag="intensity"):
 
 
 class ForecastIssued(BaseEvent, frozen=True, tag="forecast"):
-    """A forecast of a zone's intensity: a signal with an issue time, gCO2e/kWh.
+    """A forecast of a zone's intensity was issued, gCO2e/kWh.
 
     A later issue for the same zone replaces it.
 
     Attributes:
         zone: grid zone.
-        issued_at: when it was made, seconds since the epoch.
-        start_at: begin of its first hour, seconds since the epoch.
+        issued_at: time of issue, seconds since the epoch.
+        start_at: start of its first hour, seconds since the epoch.
         direct_g_per_kwh, lifecycle_g_per_kwh: one value for each hour from there on; the latter
             may be empty.
     """
@@ -83,10 +83,10 @@ class ForecastIssued(BaseEvent, frozen=True, tag="forecast"):
 
 
 class LedgerCorrected(BaseEvent, frozen=True, tag="corrected"):
-    """The members correct the books: a new entry, never a change of an old one.
+    """The members correct the ledger by a new entry.
 
-    The same correction twice changes nothing. Amounts are what the lender gave the borrower;
-    negative ones take back.
+    Repeating a correction changes nothing. Amounts are what the lender gave the borrower;
+    negative amounts are taken back.
     """
 
     correction: str
@@ -99,36 +99,36 @@ class LedgerCorrected(BaseEvent, frozen=True, tag="corrected"):
 
 
 class CatalogueChanged(BaseEvent, frozen=True, tag="catalogue"):
-    """The pool's catalogue of models, for the first time or another one."""
+    """The pool's catalogue of models was loaded or replaced."""
 
     catalogue: Catalogue
 
 
 class LoadAsked(BaseEvent, frozen=True, tag="load-asked"):
-    """The operator wants a node to load a model; what the node does not offer is not done."""
+    """The operator asks a node to load a model; ignored if the node does not offer it."""
 
     node: str
     model: str
 
 
 class UnloadAsked(BaseEvent, frozen=True, tag="unload-asked"):
-    """The operator wants a model that was loaded at the pool's word to be unloaded."""
+    """The operator asks a node to unload a model that the pool had it load."""
 
     node: str
     model: str
 
 
 class NodeJoined(BaseEvent, frozen=True, tag="joined"):
-    """An approved node said hello, for the first time, again, or with a new card.
+    """An approved node said hello: for the first time, again, or with a new card.
 
     Attributes:
-        card: what it says of itself, its times corrected to our clock.
-        accepting: whether it takes new work now.
+        card: the node's card, with times corrected to the scheduler's clock.
+        accepting: whether it accepts new work.
         reason: stable code why not, or "".
-        lending: for whose work.
-        boot: identifier of this run of its agent; "" when nobody said.
-        peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
-        held: the runs that it holds, or whose reports wait for a receipt, as (job, epoch).
+        lending: whose work it accepts.
+        boot: identifier of the present run of its agent; "" if unknown.
+        peak_w: maximum power of its device by the hardware catalogue, watts; 0 if unknown.
+        held: runs (job, epoch) that it holds, or whose reports are not acknowledged.
     """
 
     card: NodeCard
@@ -141,7 +141,7 @@ class NodeJoined(BaseEvent, frozen=True, tag="joined"):
 
 
 class NodeChanged(BaseEvent, frozen=True, tag="changed"):
-    """A heartbeat that changed something."""
+    """A heartbeat that changed something of a node."""
 
     node: str
     accepting: bool
@@ -164,37 +164,37 @@ class NodeLeft(BaseEvent, frozen=True, tag="left"):
 
 
 class GatewayLost(BaseEvent, frozen=True, tag="gateway-lost"):
-    """A gateway is gone; its live jobs end, its kept jobs do not."""
+    """A gateway is lost; its live jobs end, its kept jobs do not."""
 
     gateway: str
 
 
 class JobRequested(BaseEvent, frozen=True, tag="requested"):
-    """A gateway asks for a job. The same job id twice changes nothing."""
+    """A gateway requests a job. Repeating a job id changes nothing."""
 
     facts: RequestFacts
 
 
 class JobCancelled(BaseEvent, frozen=True, tag="cancelled"):
-    """Its owner cancelled the job, or the client went away (``reason`` is an error code)."""
+    """The owner cancelled the job, or the client disconnected (``reason`` is an error code)."""
 
     job: str
     reason: str
 
 
 class Woke(BaseEvent, frozen=True, tag="woke"):
-    """A deadline that the core asked for has come."""
+    """The time that the core gave as its next deadline has come."""
 
 
 class SenderQuarantined(BaseEvent, frozen=True, tag="quarantined"):
-    """A sender is put in quarantine: its messages do not count until the operator clears it.
+    """A sender is put in quarantine: its messages are ignored until the operator clears it.
 
     Attributes:
         kind, name: the node or API key.
         reason: stable code, see ``quarantine``.
-        detail: what exactly, or "".
-        ends_work: whether a node's leases and a key's waiting jobs end at once. Without it the node
-            counts as silent, and the jobs stay.
+        detail: details of the reason, or "".
+        ends_work: whether a node's leases and a key's waiting jobs end at once. If not, the node
+            counts as silent and the jobs stay.
     """
 
     kind: SenderKind
@@ -205,14 +205,14 @@ class SenderQuarantined(BaseEvent, frozen=True, tag="quarantined"):
 
 
 class QuarantineCleared(BaseEvent, frozen=True, tag="quarantine-cleared"):
-    """The operator takes a node or API key out of quarantine."""
+    """The operator ended the quarantine of a node or API key."""
 
     kind: SenderKind
     name: str
 
 
 class DeadlineDropped(BaseEvent, frozen=True, tag="deadline-dropped"):
-    """The core failed on a deadline, repeatedly: it is not done any more.
+    """The handler of a deadline raised repeatedly: the deadline is removed.
 
     Attributes:
         kind, name: as in ``Deadlines``.
@@ -226,7 +226,7 @@ class DeadlineDropped(BaseEvent, frozen=True, tag="deadline-dropped"):
 
 
 class RunAccepted(BaseEvent, frozen=True, tag="accepted"):
-    """The node took the run."""
+    """A node accepted a run."""
 
     job: str
     epoch: int
@@ -234,12 +234,12 @@ class RunAccepted(BaseEvent, frozen=True, tag="accepted"):
 
 
 class RunDeclined(BaseEvent, frozen=True, tag="declined"):
-    """The node did not take the run, or gave it back before its first token.
+    """A node declined a run, or returned it before its first token.
 
     Attributes:
         code: ``full``, ``draining``, ``not_loaded``, ``stale``, or a code that ends the job
             (``context_exceeded``, ``engine_refused``).
-        values: the numbers behind it.
+        values: numbers of the code's sentence.
     """
 
     job: str
@@ -250,7 +250,7 @@ class RunDeclined(BaseEvent, frozen=True, tag="declined"):
 
 
 class RunProgressed(BaseEvent, frozen=True, tag="progressed"):
-    """A sign of life of a run: output tokens so far (also 0, while it prefills)."""
+    """A node reported a run's output tokens so far (0 during prefill)."""
 
     job: str
     epoch: int
@@ -259,13 +259,13 @@ class RunProgressed(BaseEvent, frozen=True, tag="progressed"):
 
 
 class RunReported(BaseEvent, frozen=True, tag="reported"):
-    """The node's usage report: the run is over. It may come again until it is acknowledged.
+    """A node sent a run's usage report, which ends the run; repeated until acknowledged.
 
     Attributes:
         outcome: how the run ended on the node.
-        code: stable error code when it failed, else "".
+        code: stable error code if it failed, else "".
         delivered: for a failed run, whether some output had been sent.
-        beside: where its engine exited, how many other runs the engine had then.
+        beside: if its engine exited, the number of other runs in the engine.
     """
 
     job: str
@@ -279,7 +279,7 @@ class RunReported(BaseEvent, frozen=True, tag="reported"):
 
 
 class RunExceeded(BaseEvent, frozen=True, tag="exceeded"):
-    """A gateway got more of a run than its lease grants, and has ended the client's answer.
+    """A gateway received more of a run than its lease grants, and ended the client's answer.
 
     Attributes:
         reason: stable code, see ``protocol_violations``.
@@ -294,11 +294,11 @@ class RunExceeded(BaseEvent, frozen=True, tag="exceeded"):
 
 
 class JobAbandoned(BaseEvent, frozen=True, tag="abandoned"):
-    """The gateway cannot go on with a placement.
+    """A gateway cannot use a placement.
 
     ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
     the job ends), ``answer_invalid`` (it has none: the job runs again) or ``gateway_lost``. It
-    answers a ``HeapItem``.
+    answers a ``Place``.
     """
 
     job: str

@@ -1,8 +1,7 @@
-"""Teaching: what a run that has ended tells about its node, its co-op and its prompts.
+"""Feedback: updates the predictors from a completed run.
 
-Decides what of a usage report is held against what was predicted, and who learns from it: the
-replica's pace, the habits of the co-op, the prefixes that the node's cache holds now. It refuses to
-know what is done with what was learned.
+Input: a run's usage report and the predictions of its lease. Output: updates of the replica's
+performance model, of the co-op's answer-length predictor, and of the node's prefix cache.
 """
 
 from entraide.types import Usage
@@ -13,13 +12,13 @@ from entraide_scheduler.core.state import State
 
 
 def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
-    """Takes in a completed run; the lease still stands on its node.
+    """Updates the predictors; the lease is still active on its node.
 
     Args:
         state: the core's.
         job: of the lease.
         lease: active.
-        usage: as ``settlement.bounded_usage`` gives it.
+        usage: as returned by ``settlement.bounded_usage``.
     """
     facts, terms, expected = job.facts, lease.terms, lease.expected
     choices = max(1, facts.choices)
@@ -30,7 +29,7 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
         run_s=usage.run_s,
     )
     if usage.ttft_s <= 0.0:
-        return  # an estimate of ours, or a run without a first token
+        return  # estimated by the pool, or without a first token
     node = state.fleet.nodes[terms.node]
     uncached = max(0, usage.input_tokens - usage.cached_tokens)
     node.loads[terms.model].pace.record_run(
@@ -55,5 +54,5 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
     )
     view = state.fleet.replica_index.view_of(terms.model, terms.node)
     if view is not None and FEATURE in view.replica.features:
-        held = facts.input_tokens_est - expected.input_tokens
-        state.prefix_cache.record_run(facts, terms.node, usage, expected=held)
+        predicted_cached = facts.input_tokens_est - expected.input_tokens
+        state.prefix_cache.record_run(facts, terms.node, usage, expected=predicted_cached)

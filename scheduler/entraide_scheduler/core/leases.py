@@ -1,9 +1,10 @@
-"""Leases: a node's hold on a job, from the offer until it is over.
+"""Leases: a node's right to run a job, from the offer to the settlement (Gray and Cheriton, 1989).
 
-Decides how a lease begins, is renewed, expires and is lost. A job whose run is lost is placed
-again, elsewhere if it can, as often as the policy allows; what was charged for the lost run is
-given back. A lease whose job is over keeps its slot until the node has reported or its time is up.
-It refuses to know what nodes say; ``run_events`` does.
+A lease begins when a placement is offered, is renewed by each progress message, and ends when the
+node reports, declines, is lost, or lets the lease expire. If a run is lost, its charges are
+refunded and its job is placed again, on another node if possible, up to the policy's number of
+attempts. If a job ends before its run, its lease keeps the slot until the node reports or the lease
+expires. ``run_events`` maps the nodes' messages to these functions.
 """
 
 from collections.abc import Collection
@@ -36,12 +37,12 @@ from entraide_scheduler.core.state_machines import LeaseState
 
 
 class StartCharge(Protocol):
-    """How the fair queue begins a job's bill: out of the line, or at once."""
+    """Removes a job from the fair queue, or admits it directly, and charges its run."""
 
     def __call__(
         self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
     ) -> RunCharge:
-        """Begins the bill."""
+        """Returns the run's charge."""
 
 
 def offer_lease(
@@ -53,7 +54,7 @@ def offer_lease(
     *,
     serve: StartCharge,
 ) -> None:
-    """Offers a job to the node picked for it."""
+    """Offers a job to the node that placement picked."""
     facts, view = job.facts, pick.best.view
     job.step("place")
     job.epoch = max(job.epoch, state.incarnation * EPOCHS_PER_INCARNATION) + 1
@@ -118,7 +119,7 @@ def _predict_run(pick: Pick, request: PlacementRequest) -> ExpectedRun:
     cost, node = best.view.cost, best.view.name
     queue_s = max(0.0, cost.free_at - request.at)
     load = best.view.load
-    # Of the prompt that is being read a part is behind us, as of the seconds.
+    # The same fraction of the prompt tokens is left as of the prefill time.
     left = queue_s / load.reading_s if load.reading_s > queue_s else 1.0
     return ExpectedRun(
         best.ttft_s,
@@ -162,7 +163,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
 
 
 def renew_lease(state: State, lease: Lease) -> None:
-    """Takes a sign of life; the first one is the node's acceptance."""
+    """Renews a lease on a node's message; the first message accepts the lease."""
     if lease.state is LeaseState.OFFERED:
         lease.step("accept")
         state.jobs[lease.terms.job].step("accept")
@@ -170,7 +171,7 @@ def renew_lease(state: State, lease: Lease) -> None:
 
 
 def release_lease(state: State, lease: Lease) -> None:
-    """Takes a lease off its node, which may then have room for others."""
+    """Ends a lease and offers its slot to waiting jobs."""
     lease.step("over")
     terms = lease.terms
     del state.leases[terms.job]
@@ -185,7 +186,7 @@ def release_lease(state: State, lease: Lease) -> None:
 
 
 def retry_node(state: State, node: Node) -> None:
-    """Looks again at the shapes that were blocked, now that a node may have room."""
+    """Unblocks the shapes that a node's replicas may now admit."""
     if state.exclusive_replicas:
         exclusive_retry.retry_waiting(state)
     for model in node.replicas:
@@ -195,7 +196,7 @@ def retry_node(state: State, node: Node) -> None:
 
 
 def retry_model(state: State, view: ReplicaView) -> None:
-    """Looks again at the shapes that wait for a replica's model."""
+    """Unblocks the shapes that a replica may now admit."""
     state.queue.unblock_shapes(
         view.replica.model,
         lambda shape: may_admit(view, shape) and carbon_shifting.may_start(state, shape, view),
@@ -203,7 +204,7 @@ def retry_model(state: State, view: ReplicaView) -> None:
 
 
 def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: float) -> None:
-    """Gives a replica nothing for a while; a hello ends the pause."""
+    """Pauses a replica for ``for_s`` seconds; the node's next hello ends the pause earlier."""
     load = node.loads.get(model)
     if load is not None:
         load.paused = reason
@@ -212,7 +213,7 @@ def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: f
 
 
 def end_pause(state: State, name: str) -> None:
-    """The pause of a node's replicas is over."""
+    """Ends the pauses of a node's replicas, except of those that are being unloaded."""
     node = state.fleet.nodes.get(name)
     if node is not None:
         for model, load in node.loads.items():
@@ -223,7 +224,7 @@ def end_pause(state: State, name: str) -> None:
 
 
 def end_backoff(state: State, name: str) -> None:
-    """The rest of a node's replicas whose runs failed is over."""
+    """Ends the due back-offs of a node's replicas."""
     node = state.fleet.nodes.get(name)
     if node is not None:
         backoff.end_due_backoffs(state, node)
@@ -231,7 +232,7 @@ def end_backoff(state: State, name: str) -> None:
 
 
 def void_lease(state: State, lease: Lease) -> None:
-    """Ends a lease that comes to nothing: what was charged and reserved for it goes back."""
+    """Ends a lease whose run is not used: refunds its charge and releases its reservations."""
     release_lease(state, lease)
     state.queue.refund(lease.bill)
     state.quotas.settle(lease.terms.borrower, lease.holds, {})
@@ -239,21 +240,21 @@ def void_lease(state: State, lease: Lease) -> None:
         settlement.settle_lent(state, lease, 0)
 
 
-# Ends of a lease.
+# How a lease ends.
 
 
 def requeue_job(
     state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool = True
 ) -> None:
-    """Ends a lease and puts its job in line again, in front, unless it was tried too often.
+    """Ends a lease and enqueues its job at the front, or fails the job after too many attempts.
 
     Args:
         state: the core's.
-        lease: of a job that is not over.
-        trigger: step of ``state_machines.JOB``.
-        avoid: whether other nodes go first the next time.
-        counts: whether this placement counts as an attempt (not when a scheduler or a gateway
-            is to blame).
+        lease: of a job that has not ended.
+        trigger: transition of ``state_machines.JOB``.
+        avoid: whether the next placement prefers other nodes.
+        counts: whether this placement counts as an attempt; not if the scheduler or a gateway
+            caused the loss.
     """
     job = state.jobs[lease.terms.job]
     void_lease(state, lease)
@@ -277,7 +278,7 @@ def requeue_job(
 
 
 def stop_job(state: State, lease: Lease, trigger: str, code: str) -> None:
-    """Ends the job of a lease now; the run is stopped, and settled when the node reports."""
+    """Ends a lease's job and stops its run, which is settled when the node reports."""
     terms = lease.terms
     job = state.jobs[terms.job]
     lease.step("stop")
@@ -289,9 +290,9 @@ def stop_job(state: State, lease: Lease, trigger: str, code: str) -> None:
 
 
 def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
-    """Settles a lease whose job is over: by the node's report, or by what is known without.
+    """Settles a lease whose job has ended: by the node's usage, else by the pool's estimate.
 
-    A run of which nothing is known to have been used is not billed.
+    A run without any known usage is not billed.
     """
     if usage is None and lease.output_tokens:
         usage = settlement.estimate_usage(state, lease)
@@ -316,8 +317,8 @@ def finish_job(
         state: the core's.
         lease: active.
         usage: what the run used.
-        failed_with: error code of a run that failed after its client saw some of it.
-        teaches: whether the pool may learn from it, which completed.
+        failed_with: error code of a run that failed after its client received output; else "".
+        teaches: whether the run completed and its usage may update the predictors.
     """
     job = state.jobs[lease.terms.job]
     if teaches:
@@ -334,14 +335,14 @@ def finish_job(
 
 
 def discard_run(state: State, lease: Lease, code: str, values: Values) -> None:
-    """Ends a job as failed with a run that is not billed."""
+    """Fails a job and does not bill its run."""
     job = state.jobs[lease.terms.job]
     void_lease(state, lease)
     settlement.end_job(state, job, "fail", code=code, epoch=lease.terms.epoch, values=values)
 
 
 def expire_lease(state: State, name: str) -> None:
-    """A lease's time is up: the node did not answer, or showed no more sign of life."""
+    """Handles an expired lease: its node did not answer, or sent no more progress."""
     lease = state.leases[name]
     if lease.state is LeaseState.STOPPING:
         close_lease(state, lease, None)
@@ -357,10 +358,10 @@ def end_node_leases(state: State, node: Node, *, but: Collection[tuple[str, int]
 
     Args:
         state: the core's.
-        node: which.
-        but: runs, by job and epoch, that it still holds or will report.
+        node: the node.
+        but: runs (job, epoch) that the node still holds or will report.
     """
-    for lease in [held for held in state.leases.values() if held.terms.node == node.card.node]:
+    for lease in [lease for lease in state.leases.values() if lease.terms.node == node.card.node]:
         if (lease.terms.job, lease.terms.epoch) in but:
             continue
         if lease.state is LeaseState.STOPPING:

@@ -1,6 +1,6 @@
-"""Shelf: the models that nodes could load but do not serve, by model and node.
+"""Loadable index: the models that nodes could load but do not serve, by model and node.
 
-Decides nothing; it is an index over the nodes that have not left, kept as they come and go.
+Input: nodes as they join, change and leave. Output: lookups for admission, aliases and the planner.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ NO_NODES: dict[str, Node] = {}
 
 
 def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loadable]:
-    """Returns what a node could load for the pool, by model: what fits and is not served."""
+    """Returns a node's offers by model: models that fit its memory and that it does not serve."""
     offers: dict[str, Loadable] = {}
     for offer in card.loadable:
         if offer.model not in served and offer.memory_bytes <= card.models_bytes:
@@ -22,7 +22,7 @@ def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loa
 
 
 def is_loading(node: Node, model: str) -> bool:
-    """Tells whether a node loads a model that it does not serve yet, at whoever's word."""
+    """Tells whether a node is loading a model, for the pool or for its owner."""
     load = node.orders.get(model)
     if load is not None and load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
         return True
@@ -30,18 +30,18 @@ def is_loading(node: Node, model: str) -> bool:
 
 
 def is_leaving(node: Node, model: str) -> bool:
-    """Tells whether a node is about to unload a model."""
+    """Tells whether a node is unloading a model."""
     load = node.orders.get(model)
     return load is not None and load.state is ModelLoadState.UNLOADING
 
 
 class LoadableIndex:
-    """What could be loaded.
+    """Models that nodes can load but do not serve, by model and node.
 
     Attributes:
-        nodes: those that could load something, or have at the pool's word, by name.
-        by_model: those that could load a model, by model and name.
-        contexts: by model, the distinct context lengths that could be had, ascending.
+        nodes: nodes that offer a model, or have loaded one on the pool's instruction, by name.
+        by_model: nodes that offer a model, by model and name.
+        contexts: by model, the distinct context lengths on offer, ascending, tokens.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class LoadableIndex:
         self.contexts: dict[str, tuple[int, ...]] = {}
 
     def add_node(self, node: Node) -> None:
-        """Takes in a node that has come, or whose card has changed."""
+        """Adds a node that joined, or whose card changed."""
         name = node.card.node
         if node.loadable or node.orders:
             self.nodes[name] = node
@@ -59,7 +59,7 @@ class LoadableIndex:
             self._update_contexts(model)
 
     def remove_node(self, node: Node) -> None:
-        """Takes out a node that leaves, or before its card changes."""
+        """Removes a node that leaves, or before its card changes."""
         name = node.card.node
         self.nodes.pop(name, None)
         for model in node.loadable:
@@ -69,7 +69,7 @@ class LoadableIndex:
             self._update_contexts(model)
 
     def sorted_nodes(self) -> Iterator[Node]:
-        """Returns its nodes in order of name."""
+        """Returns the nodes in order of name."""
         return (self.nodes[name] for name in sorted(self.nodes))
 
     def _update_contexts(self, model: str) -> None:

@@ -1,8 +1,14 @@
-"""The machine: one event in, the commands it leads to out.
+"""Machine: the decision core as its drivers call it, one event in and its commands out.
 
-This is the whole core as its drivers see it. It reads no clock (an event's ``at`` is the only time
-there is), opens nothing and makes no luck of its own, so the same events give the same commands,
-byte for byte. What each event does stands in the module its handler comes from.
+The core is a deterministic state machine (Schneider, "Implementing fault-tolerant services using
+the state machine approach", ACM Computing Surveys, 1990). Input: an event of ``events``. Output:
+the commands of ``commands`` that follow from the event, and the next deadline at which the driver
+sends a ``Woke``. The core reads no clock (``event.at`` is the time), opens nothing and draws no
+random numbers, so the same events give the same commands, byte for byte: the live scheduler, the
+simulator and a replay run the same code. For each event the machine runs the deadlines that are
+due, then the event's handler, then the plan to load models if it is due, then the dispatch of
+waiting jobs. The tables below map each kind of event and deadline to its handler; ``snapshot``
+encodes the state.
 """
 
 from collections.abc import Callable, Mapping
@@ -98,7 +104,7 @@ def _fail_load(state: State, event: events.LoadFailed) -> None:
 
 
 def _do_nothing(_: State, __: events.Woke) -> None:
-    """What is due is done before any event; there is nothing more to do."""
+    """Does nothing: ``handle`` runs the due deadlines before the event's handler."""
 
 
 def _drop_deadline(state: State, event: events.DeadlineDropped) -> None:
@@ -139,7 +145,7 @@ ISOLATED_EVENTS = (events.SenderQuarantined, events.DeadlineDropped)
 
 
 def _expire_job(state: State, name: str) -> None:
-    """A job's deadline has passed: its completion is of no use any more."""
+    """Ends a job whose deadline has passed."""
     job, lease = state.jobs[name], state.leases.get(name)
     if lease is not None:
         leases.stop_job(state, lease, "fail", "deadline_exceeded")
@@ -173,14 +179,14 @@ class Core:
         self._state = State()
 
     def handle(self, event: events.Event) -> list[Command]:
-        """Takes in one event and returns the commands that follow from it, in order.
+        """Processes one event and returns the commands that follow from it, in order.
 
-        Everything that has fallen due by the event's time comes first, save at a start of the
-        scheduler: that nodes were silent while nobody listened means nothing. An event that is
-        dated before the last one counts as happening with it: time never goes back.
+        Deadlines that are due at the event's time are run first. At a start of the scheduler they
+        are run after the event, because the nodes' silence while no scheduler listened has no
+        meaning. Time never goes back: an event dated before the last one takes the last one's time.
 
-        An event of ``ALONE`` does nothing but its own work, so that what fails on deadlines or
-        placements cannot fail on it; the next event does the rest.
+        An event of ``ISOLATED_EVENTS`` runs its own handler only, so that a deadline or placement
+        that raises cannot make it raise; the next event does the rest.
         """
         state = self._state
         state.now = max(state.now, event.at)
@@ -213,29 +219,29 @@ class Core:
 
     @property
     def active_deadline(self) -> tuple[str, str] | None:
-        """The deadline (kind, name) on which the last event raised, if it did so on one."""
+        """The deadline (kind, name) whose handler raised in the last event, or None."""
         return self._state.deadline
 
     @property
     def active_job(self) -> str:
-        """The waiting job on whose placement the last event raised, if it did so on one."""
+        """The waiting job whose placement raised during the last event; "" if none did."""
         return "" if self._state.deadline else self._state.placing
 
     def sender_of(self, event: events.Event) -> Sender | None:
-        """Returns the node or key that is accountable for an event; None when there is none."""
+        """Returns the node or API key that is accountable for an event; None if neither is."""
         return fault_isolation.sender_of(self._state, event)
 
     def next_deadline(self) -> float | None:
-        """Returns when the core wants a ``Woke`` at the latest, seconds since the epoch."""
+        """Returns the earliest deadline, at which the driver sends a ``Woke``, as a Unix time."""
         return self._state.deadlines.next()
 
     def snapshot(self) -> bytes:
-        """Returns all that the core knows; ``restore`` goes on from it byte for byte."""
+        """Returns the core's state as bytes; a core restored from them gives the same commands."""
         return snapshot.write(self._state)
 
     @classmethod
     def restore(cls, data: bytes) -> "Core":
-        """Returns a core that goes on where a snapshot was taken.
+        """Returns a core with the state of a snapshot.
 
         Raises:
             msgspec.DecodeError: the bytes are not a snapshot of this version.
@@ -244,10 +250,10 @@ class Core:
         core._state = snapshot.read(data)
         return core
 
-    # What shells may ask; nothing changes.
+    # Queries: they change nothing.
 
     def explain(self, job: str, at: float) -> Explanation | None:
-        """Returns why a job waits (looked at afresh), or why it was placed or refused.
+        """Returns why a job waits (evaluated now), or why it was placed or refused.
 
         Args:
             job: identifier.
@@ -265,12 +271,12 @@ class Core:
         return explain.explain_wait(state, record, result, request)
 
     def job(self, job: str) -> views.JobView | None:
-        """Returns a job, over or not; None when it is unknown or forgotten."""
+        """Returns a job, ended or not; None if it is unknown or forgotten."""
         record = self._state.job(job)
         return None if record is None else views.job_view(self._state, record)
 
     def jobs(self, coop: str = "") -> list[views.JobView]:
-        """Returns a co-op's jobs (all co-ops' without one): those not over, then the ended."""
+        """Returns the jobs of a co-op, or of all co-ops if "": open jobs first, then ended ones."""
         state = self._state
         jobs = [*state.jobs.values(), *state.ended.values()]
         return [views.job_view(state, job) for job in jobs if coop in ("", job.facts.coop)]
@@ -281,7 +287,7 @@ class Core:
         return lease is not None and (lease.terms.node, lease.terms.epoch) == (node, epoch)
 
     def peak_w(self, node: str) -> float:
-        """Returns the most that a node's device draws, watts; 0 where nobody knows."""
+        """Returns the maximum power of a node's device, watts; 0 if unknown."""
         record = self._state.fleet.nodes.get(node)
         return 0.0 if record is None else record.peak_w
 
@@ -307,23 +313,23 @@ class Core:
         return views.loadable(self._state)
 
     def alias_meanings(self) -> list[AliasMeaning]:
-        """Returns what each size means now to whoever asks for nothing special."""
+        """Returns the model that each alias means now for a request without special needs."""
         return views.meanings(self._state)
 
     def plan(self) -> list[model_planner.PlanStep]:
-        """Returns what would be loaded and unloaded now, in order; nothing is done."""
+        """Returns the loads and unloads that are due now, in order, without doing them."""
         return model_planner.plan_models(self._state)
 
     def model_loads(self) -> list[views.ModelLoadView]:
-        """Returns what nodes load, or have loaded, at the pool's word, by node and model."""
+        """Returns the models that nodes load, or have loaded, on the pool's instruction."""
         return views.model_loads(self._state)
 
     def preview_load(self, model: str, node: str) -> model_planner.PlanStep | str:
-        """Returns what loading a model at the operator's word comes to, or a code of why not.
+        """Returns the step that loads a model on the operator's request, or a code of why not.
 
         Args:
             model: public name.
-            node: where; "" for the best node.
+            node: name of the node; "" for the best node.
         """
         return model_lifecycle.preview_load(self._state, model, node)
 
@@ -332,7 +338,7 @@ class Core:
         return self._state.model_aliases.catalogue
 
     def queue_lengths(self) -> dict[str, int]:
-        """Returns how many jobs of each co-op wait; co-ops with none are left out."""
+        """Returns the number of waiting jobs of each co-op that has any."""
         counters = self._state.queue.counters.coops
         return {name: counters[name].queued for name in sorted(counters) if counters[name].queued}
 

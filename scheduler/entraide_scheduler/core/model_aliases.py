@@ -1,9 +1,10 @@
-"""Menu: which model a request means that names a size, or leaves the choice to the pool.
+"""Model aliases: resolves a size, or ``auto``, to the model that a request gets.
 
-Decides in this order: a model that a live node serves, then one that a live node could load, then
-the same of nodes that take nothing now; among equals the smallest (by active parameters, then by
-parameters), and for ``auto`` those first that do not reason. A name that a node serves or the
-catalogue has is that model, whatever else it could mean. It refuses to know speeds and turns.
+Input: the catalogue, the fleet and a request. Output: a model's name, or "" if none fits. Among the
+candidates the order is: served by a live node, loadable by a live node, then the same for nodes
+that accept no work now. Ties go to the smallest model (active parameters, then parameters);
+``auto`` prefers models that do not reason. A name that a node serves or the catalogue lists is
+always that model, even if it is also an alias.
 """
 
 from msgspec import Struct, structs
@@ -15,17 +16,17 @@ from entraide_scheduler.core.loadable_index import is_leaving
 from entraide_scheduler.core.records import Node, Shape
 
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
-FAILURES_MAX = 3  # failures in a row after which a node's rest counts: nobody waits for it
+FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node
 NO_CATALOGUE = Catalogue(0, 0.0, ())
-UNREACHABLE = 9  # no node serves the model, and none could
+UNREACHABLE = 9  # no node serves the model, and none can load it
 
 
 class ModelAliases:
-    """The catalogue, and what its names mean.
+    """The catalogue, and the models that its aliases mean.
 
     Attributes:
-        catalogue: as the pool has it.
-        entries: its models by name, the smallest first.
+        catalogue: the pool's.
+        entries: the catalogue's models by name, the smallest first.
     """
 
     def __init__(self) -> None:
@@ -33,12 +34,12 @@ class ModelAliases:
         self.entries: dict[str, ModelEntry] = {}
 
     def set_catalogue(self, catalogue: Catalogue) -> None:
-        """Takes another catalogue."""
+        """Replaces the catalogue."""
         self.catalogue = catalogue
         self.entries = {entry.name: entry for entry in sorted(catalogue.models, key=_size_key)}
 
     def resolve(self, fleet: Fleet, facts: RequestFacts, at: float) -> str:
-        """Returns the model that a request means; "" when no model does what it asks."""
+        """Returns the model that a request means; "" if no model meets its needs."""
         asked = facts.model
         if asked not in ALIASES or asked in fleet.contexts or asked in self.entries:
             return asked
@@ -69,7 +70,7 @@ def _size_key(entry: ModelEntry) -> tuple[int, int, str]:
 
 
 class AliasMeaning(Struct, frozen=True):
-    """What an alias means now to whoever asks for nothing special."""
+    """The model that an alias means now for a request without special needs."""
 
     alias: str
     model: str
@@ -78,12 +79,12 @@ class AliasMeaning(Struct, frozen=True):
 def find_meanings(
     aliases: ModelAliases, fleet: Fleet, facts: RequestFacts, at: float
 ) -> list[AliasMeaning]:
-    """Returns what each alias means now; those that mean nothing are left out.
+    """Returns the model that each alias means now; aliases without a model are left out.
 
     Args:
-        aliases: with the catalogue.
+        aliases: holds the catalogue.
         fleet: the nodes.
-        facts: a request; its model is not looked at.
+        facts: a request; its model is ignored.
         at: now, seconds since the epoch.
     """
     meanings = [
@@ -94,7 +95,7 @@ def find_meanings(
 
 
 def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
-    """Returns the least that a request needs of a node which serves a model."""
+    """Returns the shape with the minimal needs of a request for a model."""
     return Shape(
         model=model,
         features=tuple(sorted(facts.features)) if facts.features else (),
@@ -106,7 +107,7 @@ def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
 
 
 def reach_rank(eligible: EligibleNodes, model: str, *, coop: str, at: float) -> int:
-    """Returns how near a model is: 0 served, 1 loadable, 2 and 3 the same but not right now."""
+    """Returns a model's rank: 0 served, 1 loadable, 2 served later, 3 loadable later."""
     best = UNREACHABLE
     for view in eligible.views:
         node = view.node
@@ -124,12 +125,12 @@ def reach_rank(eligible: EligibleNodes, model: str, *, coop: str, at: float) -> 
 
 
 def _accepts_coop(node: Node, coop: str) -> bool:
-    """Tells whether a node takes a co-op's work now, as far as its owner's own rules go."""
+    """Tells whether a node is live and its owner's rules accept a co-op's work now."""
     lends = node.card.coop == coop or node.lending is not Lending.OWN_ONLY
     return node.state is NodeState.LIVE and node.accepting and lends
 
 
 def has_exhausted_loads(node: Node, model: str, at: float) -> bool:
-    """Tells whether a node failed to load a model so often that nobody waits for it now."""
+    """Tells whether a node's load failures are so many that no job waits for it now."""
     rest = node.rests.get(model)
     return rest is not None and rest.failures >= FAILURES_MAX and rest.until > at

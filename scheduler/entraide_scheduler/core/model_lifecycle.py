@@ -1,9 +1,10 @@
-"""Models: what becomes of the plan to load and unload them, as nodes answer.
+"""Model lifecycle: applies load and unload plans and reacts to the nodes' replies.
 
-Decides when the plan is looked at, carries its steps out as orders to nodes and takes in what comes
-of them: a card that lists the model, a failure after which the node rests, or nothing for too long.
-A request that named a size and waits is given another model when its own does not come. What the
-plan is stands in ``model_planner``; the states of an order in ``state_machines.MODEL_LOAD``.
+Input: nodes' cards, load failures, the operator's requests and the plan of ``model_planner``.
+Output: ``LoadModel`` and ``UnloadModel`` commands, and the state of each load
+(``state_machines.MODEL_LOAD``). A load succeeds when the node's card lists the model, and fails
+when the node reports a failure or a timeout passes; the node then backs off from that model for a
+growing pause. A waiting job that named an alias is given the alias's current model.
 """
 
 from msgspec import structs
@@ -28,42 +29,40 @@ from entraide_scheduler.core.records import Job, LoadBackoff, ModelLoad, Node
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
-LOAD_START_TIMEOUT_S = 30.0  # a node that was told to load a model shows it by then, or has failed
-LOAD_TIMEOUT_FACTOR = (
-    2.0  # times what it was expected to take, where its card does not say that it loads
-)
-ROOM_TIMEOUT_S = 900.0  # until room is made: what is unloaded finishes its runs first
-LOAD_TIMEOUT_S = 21_600.0  # a node that says it loads a model has so long: weights may be large
-UNLOAD_REPEAT_S = 30.0  # a node that still serves what it should unload is told again
-# What a node says that has not tried: nobody knows yet whether it would fail.
+LOAD_START_TIMEOUT_S = 30.0  # until a node's card must list a load as begun
+LOAD_TIMEOUT_FACTOR = 2.0  # times the expected load time, while the card lists no load
+ROOM_TIMEOUT_S = 900.0  # for the unloads that make room: their runs end first
+LOAD_TIMEOUT_S = 21_600.0  # while the card lists the load: weights may be large
+UNLOAD_REPEAT_S = 30.0  # an unload is repeated while the node still serves the model
+# Codes of a node that did not try the load: they add no failure.
 NOT_TRIED_CODES = ("load_not_now", "load_resting", "load_too_many")
-NOT_BEGUN = "not_begun"  # the node neither loaded the model nor said why
+NOT_BEGUN = "not_begun"  # the node neither loaded the model nor reported a failure
 UNLOADING = "unloading"
-LATE_LOAD = "late"  # why a model is the pool's that came after it was given up
+LATE_LOAD = "late"  # reason of a load that succeeded after its timeout
 
 
-# What comes.
+# Handlers.
 
 
 def handle_catalogue(state: State, event: CatalogueChanged) -> None:
-    """The pool has another catalogue."""
+    """Replaces the catalogue and resolves the waiting jobs' aliases again."""
     state.model_aliases.set_catalogue(event.catalogue)
     refresh_aliases(state)
 
 
 def mark_plan_due(state: State, _: str) -> None:
-    """It is time to look at the plan again."""
+    """Handles the plan's deadline: a plan is due."""
     state.demand.plan_due = True
 
 
 def handle_node_change(state: State) -> None:
-    """A node came, went, or changed what it takes."""
+    """Makes a plan due after a node joined, left, or changed which work it accepts."""
     if state.fleet.loadable_index.nodes:
         state.demand.plan_due = True
 
 
 def handle_hello(state: State, node: Node) -> None:
-    """A node said hello: holds its card against its orders."""
+    """Updates a node's loads from its new card."""
     card, had = node.card, bool(node.orders)
     for model, load in list(node.orders.items()):
         if model in node.replicas:
@@ -85,7 +84,7 @@ def handle_hello(state: State, node: Node) -> None:
 
 
 def _adopt_late_load(state: State, node: Node, model: str) -> None:
-    """Takes a model for the pool's that came after it was given up."""
+    """Records a model that the node loaded after the load's timeout as the pool's."""
     offer = next((offer for offer in node.card.loadable if offer.model == model), None)
     if offer is not None:
         now = state.now
@@ -95,7 +94,7 @@ def _adopt_late_load(state: State, node: Node, model: str) -> None:
 
 
 def handle_restart(state: State) -> None:
-    """The scheduler started: what nodes were told to do has its full time again."""
+    """Restarts the timeouts of all loads after a start of the scheduler."""
     for node in state.fleet.loadable_index.nodes.values():
         for load in node.orders.values():
             load.told_at = state.now
@@ -104,14 +103,14 @@ def handle_restart(state: State) -> None:
 
 
 def handle_node_left(state: State, node: Node) -> None:
-    """A node is about to leave: its orders are over."""
+    """Ends the loads of a node that leaves."""
     for load in list(node.orders.values()):
         _end_load(node, load, "gone", state.now)
     handle_node_change(state)
 
 
 def handle_load_failed(state: State, event: LoadFailed) -> None:
-    """A node could not load a model: it rests, and others are looked at."""
+    """Handles a failed load: the node backs off, and other nodes are considered."""
     node = state.fleet.nodes.get(event.node)
     load = None if node is None else node.orders.get(event.model)
     if node is None or load is None or load.state is not ModelLoadState.LOADING:
@@ -122,7 +121,7 @@ def handle_load_failed(state: State, event: LoadFailed) -> None:
 
 
 def handle_load_asked(state: State, event: LoadAsked) -> None:
-    """The operator wants a model on a node; memory and offers are looked at, reasons are not."""
+    """Loads a model on the operator's request if the node offers it and has memory for it."""
     node = state.fleet.nodes.get(event.node)
     if node is None or find_load_obstacle(node, event.model):
         state.drop("load_asked", node=event.node)
@@ -131,12 +130,12 @@ def handle_load_asked(state: State, event: LoadAsked) -> None:
 
 
 def preview_load(state: State, model: str, name: str) -> PlanStep | str:
-    """Returns what loading a model at the operator's word comes to, or a code of why not.
+    """Returns the step that loads a model on the operator's request, or a code of why not.
 
     Args:
         state: the core's.
         model: public name.
-        name: of the node; "" for the best one that could.
+        name: of the node; "" for the best node that offers the model.
     """
     loaders = state.fleet.loadable_index.by_model.get(model, {})
     node = state.fleet.nodes.get(name)
@@ -153,7 +152,7 @@ def preview_load(state: State, model: str, name: str) -> PlanStep | str:
 
 
 def find_load_obstacle(node: Node, model: str) -> str:
-    """Returns why a node cannot load a model at the operator's word now, a code; "" if it can."""
+    """Returns the code of why a node cannot load a model now; "" if it can."""
     offer = node.loadable.get(model)
     if model in node.replicas:
         return "already_loaded"
@@ -171,7 +170,7 @@ def find_load_obstacle(node: Node, model: str) -> str:
 
 
 def handle_unload_asked(state: State, event: UnloadAsked) -> None:
-    """The operator wants a model gone that was loaded at the pool's word."""
+    """Unloads, on the operator's request, a model that was loaded on the pool's instruction."""
     node = state.fleet.nodes.get(event.node)
     load = None if node is None else node.orders.get(event.model)
     if node is None or load is None or load.state is not ModelLoadState.LOADED:
@@ -181,7 +180,7 @@ def handle_unload_asked(state: State, event: UnloadAsked) -> None:
 
 
 def record_request(state: State, job: Job) -> None:
-    """A job was admitted: counts it, and sees to it that the plan is looked at if it may help."""
+    """Adds an admitted job to the demand, and requests a plan if a load may help."""
     index = state.fleet.loadable_index
     if not index.nodes:
         return
@@ -194,11 +193,11 @@ def record_request(state: State, job: Job) -> None:
     request_plan(state, job)
 
 
-# What is done.
+# Plan execution.
 
 
 def apply_plan(state: State) -> bool:
-    """Looks at the plan and carries it out; returns whether a load has failed for good."""
+    """Makes a plan and carries it out; returns whether a load has timed out."""
     demand = state.demand
     demand.plan_due = False
     some_failed = _expire_loads(state)
@@ -221,7 +220,7 @@ def apply_plan(state: State) -> bool:
 
 
 def _record_missed_promises(state: State) -> None:
-    """Notes the models whose waiting jobs are expected to miss their promise."""
+    """Records the models whose waiting jobs are expected to miss their latency objective."""
     rows: dict[str, list[tuple[Job, int]]] = {}
     for job, count in state.queue.heads():
         if job.facts.model in state.fleet.loadable_index.by_model:
@@ -233,7 +232,7 @@ def _record_missed_promises(state: State) -> None:
 
 
 def _expire_loads(state: State) -> bool:
-    """Fails the orders that nothing came of in time; tells again what was not heard."""
+    """Fails the loads whose timeout has passed, and repeats unloads without effect."""
     now, some = state.now, False
     for node in list(state.fleet.loadable_index.sorted_nodes()):
         for load in list(node.orders.values()):
@@ -248,7 +247,7 @@ def _expire_loads(state: State) -> bool:
 
 
 def _load_timeout_at(node: Node, load: ModelLoad) -> float:
-    """Returns when an order that has not come to anything has failed."""
+    """Returns the time at which a pending load has timed out, seconds since the epoch."""
     if load.state is ModelLoadState.MAKING_ROOM:
         return load.since + ROOM_TIMEOUT_S
     if load.model in node.card.loading:
@@ -259,7 +258,7 @@ def _load_timeout_at(node: Node, load: ModelLoad) -> float:
 
 
 def _start_ready_loads(state: State, node: Node) -> None:
-    """Tells a node to load what room was made for; or nothing, if nobody waits for it any more."""
+    """Begins the loads for which room was made, and drops those that no job waits for."""
     for load in list(node.orders.values()):
         if load.state is not ModelLoadState.MAKING_ROOM or node.state is not NodeState.LIVE:
             continue
@@ -307,7 +306,7 @@ def _begin_unload(state: State, node: Node, load: ModelLoad) -> None:
 
 
 def _pause_replica(state: State, node: Node, model: str) -> None:
-    """Gives a replica that is to go no new work."""
+    """Pauses a replica that is being unloaded."""
     load = node.loads.get(model)
     if load is not None:
         load.paused = UNLOADING
@@ -336,7 +335,7 @@ def _end_load(node: Node, load: ModelLoad, trigger: str, at: float) -> None:
 
 
 def _schedule_plan(state: State) -> None:
-    """Sets when the plan is looked at next: soon while there is something to wait for."""
+    """Sets the next plan's deadline while jobs wait for a loadable model or a load is pending."""
     waited = {job.facts.model: None for job, _ in state.queue.heads()}
     waits = any(model in state.fleet.loadable_index.by_model for model in waited)
     nodes = state.fleet.loadable_index.nodes.values()
@@ -354,11 +353,11 @@ def _schedule_plan(state: State) -> None:
     state.deadlines.set("models", "", at)
 
 
-# Requests that named a size.
+# Requests that named an alias.
 
 
 def refresh_aliases(state: State) -> None:
-    """Gives jobs that wait, and named a size, the model that this means now."""
+    """Resolves the aliases of waiting jobs again."""
     state.demand.plan_due = state.demand.plan_due or bool(state.fleet.loadable_index.nodes)
     for job in state.queue.jobs():
         if job.alias:

@@ -1,12 +1,13 @@
-"""Loading: which models should be loaded and unloaded where. A plan: it changes nothing.
+"""Model planner: returns which models to load and unload on which nodes; it changes nothing.
 
-Decides in this order: nothing is loaded that nobody waits for; a job that no node serves and one
-could has the model loaded at once, where that job may run; another node loads a model only when
-its promise has been missed for a while. Of the nodes that could, the one that holds the weights,
-then the greenest, then the quickest, then the first by name. Room is made by what nobody asked for
-lately; for a job that nothing serves, failing that, by what has had its time. What was loaded stays
-for a while, the last replica stays while jobs wait for it, and a node loads so often in an hour.
-It refuses to know how nodes are told; ``model_lifecycle`` does.
+Input: waiting jobs, demand, loadable models and the policy's terms. Output: ``PlanStep``s in order.
+A model is loaded for two reasons only: waiting jobs that no node serves (at once), or a latency
+objective missed for ``scale_after_s``. Among the nodes that may run the job, the planner prefers
+those that need not evict a model in use, then those that hold the weights, then the lowest
+intensity, the shortest load time, and the name. Room is made by evicting idle models, lowest
+demand first; a job that no node serves may also evict models in use. A model stays for
+``residence_s``, a model's last replica stays while jobs wait for it, and a node loads at most
+``loads_per_hour`` models.
 """
 
 from collections.abc import Iterable
@@ -22,21 +23,21 @@ from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
-SHAPES_MAX = 64  # looked at in one plan, those whose jobs wait longest
+SHAPES_MAX = 64  # per plan, those whose jobs have waited longest
 HOUR_S = 3_600.0
-TICK_S = 5.0  # between two looks at the plan while jobs wait that it may help
-WAITING, PROMISE, OPERATOR = "waiting", "promise", "operator"  # why a model is loaded
-IDLE, YIELDS = "idle", "yields"  # why one is unloaded, or else at the operator's word
+TICK_S = 5.0  # between two plans while jobs wait that a load may help
+WAITING, PROMISE, OPERATOR = "waiting", "promise", "operator"  # reasons of a load
+IDLE, YIELDS = "idle", "yields"  # reasons of an unload, besides the operator
 
 
 class PlanStep(Struct, frozen=True):
-    """Something to be done.
+    """One step of a load plan.
 
     Attributes:
-        load: whether the model is loaded; else it is unloaded.
-        node, model: which.
-        reason: stable code of why.
-        values: the numbers and names in its sentence.
+        load: whether the step loads the model; else it unloads it.
+        node, model: where, and which model.
+        reason: stable code.
+        values: numbers and names in the reason's sentence.
     """
 
     load: bool
@@ -47,13 +48,13 @@ class PlanStep(Struct, frozen=True):
 
 
 class ModelNeed(Struct):
-    """Jobs that want a model on one more node.
+    """Jobs that need a model on one more node.
 
     Attributes:
-        shape: what decides which nodes may run them.
-        reason: why.
-        jobs: how many wait.
-        serial: of the first that came.
+        shape: of the jobs.
+        reason: stable code.
+        jobs: number that wait.
+        serial: of the oldest job.
     """
 
     shape: Shape
@@ -63,7 +64,7 @@ class ModelNeed(Struct):
 
 
 class EvictionCandidate(Struct, frozen=True):
-    """A model that could make room: what is unloaded first stands first."""
+    """A loaded model that may be unloaded to make room; the first by ``key`` goes first."""
 
     in_use: bool
     tokens_per_s: float
@@ -76,14 +77,14 @@ class EvictionCandidate(Struct, frozen=True):
 
 
 def is_served(eligible: EligibleNodes, model: str) -> bool:
-    """Tells whether a node that is there serves a shape, and goes on with it."""
+    """Tells whether a reachable node serves a shape and is not unloading its model."""
     return any(
         view.node.state in REACHABLE and not is_leaving(view.node, model) for view in eligible.views
     )
 
 
 def can_be_loaded(state: State, shape: Shape) -> bool:
-    """Tells whether a node that is there could load what a shape needs, and is worth the wait."""
+    """Tells whether a reachable node can load a shape's model, without too many failures so far."""
     loaders = state.fleet.eligible_nodes(shape).could_load
     return any(
         node.state in REACHABLE and not has_exhausted_loads(node, shape.model, state.now)
@@ -92,7 +93,7 @@ def can_be_loaded(state: State, shape: Shape) -> bool:
 
 
 def request_plan(state: State, job: Job) -> None:
-    """Sees to it that the plan is looked at while a job waits: at once where nothing serves it."""
+    """Schedules a plan for a waiting job: at once if no node serves it."""
     if job.facts.model not in state.fleet.loadable_index.by_model:
         return
     if job.shape not in state.demand.considered and not state.fleet.eligible_nodes(job.shape).views:
@@ -102,7 +103,7 @@ def request_plan(state: State, job: Job) -> None:
 
 
 def used_bytes(node: Node, *, leaving: bool = True) -> int:
-    """Returns the memory that the pool's models take on a node, those that leave too or not."""
+    """Returns the memory of the pool's models on a node, with those being unloaded or without."""
     return sum(
         load.memory_bytes
         for load in node.orders.values()
@@ -111,10 +112,10 @@ def used_bytes(node: Node, *, leaving: bool = True) -> int:
 
 
 def plan_models(state: State) -> list[PlanStep]:
-    """Returns what should be done now, in order; unloads stand before the load they are for."""
+    """Returns the steps due now, in order; unloads precede the load that needs their room."""
     steps: list[PlanStep] = []
     waited = {job.facts.model: None for job, _ in state.queue.heads()}
-    assigned: dict[str, None] = {}  # nodes that this plan gives something to do
+    assigned: dict[str, None] = {}  # nodes with a step in this plan
     pending: list[tuple[Node, str]] = []
     for need in find_needs(state):
         shape = need.shape
@@ -140,7 +141,7 @@ def plan_models(state: State) -> list[PlanStep]:
 
 
 def find_needs(state: State) -> list[ModelNeed]:
-    """Returns what is needed: jobs that nothing serves, those with fewest nodes first; promises."""
+    """Returns the needs: first unserved jobs, fewest loaders first, then missed objectives."""
     waiting: dict[Shape, ModelNeed] = {}
     fleet = state.fleet
     for job, count in state.queue.heads():
@@ -172,7 +173,7 @@ def find_needs(state: State) -> list[ModelNeed]:
 def _is_help_pending(
     state: State, need: ModelNeed, loaders: list[Node], pending: list[tuple[Node, str]]
 ) -> bool:
-    """Tells whether help for a need is on its way already."""
+    """Tells whether a load for a need is pending, on a node or in this plan."""
     model = need.shape.model
     if need.reason == PROMISE:
         reachable = (
@@ -188,7 +189,7 @@ def _is_help_pending(
 
 
 def _may_start_load(state: State, node: Node) -> bool:
-    """Tells whether a node may be told to load something now: one thing at a time."""
+    """Tells whether a node may begin a load now; it loads one model at a time."""
     if node.state is not NodeState.LIVE or not node.accepting or node.card.loading:
         return False
     if any(is_loading(node, model) for model in node.orders):
@@ -198,7 +199,7 @@ def _may_start_load(state: State, node: Node) -> bool:
 
 
 def _lends_slot(state: State, node: Node, shape: Shape) -> bool:
-    """Tells whether a node would give a shape a slot now: its own co-op's, or one it lends."""
+    """Tells whether a node would give a shape a slot: the co-op's own, or a lent one."""
     if node.card.coop == shape.coop:
         return True
     if node.lending is Lending.OWN_ONLY or state.quotas.lent.left_uwh.get(node.card.coop) == 0:
@@ -210,7 +211,7 @@ def _lends_slot(state: State, node: Node, shape: Shape) -> bool:
 def _pick_loader(
     state: State, need: ModelNeed, free: list[Node], waited: dict[str, None]
 ) -> tuple[Node, list[EvictionCandidate]] | None:
-    """Returns the node to load on, and what makes room there; None when none can now."""
+    """Returns the node to load on and the models to evict there; None if no node can load now."""
     model, in_use = need.shape.model, need.reason == WAITING
     best: tuple[bool, bool, float, float, str] | None = None
     choice: tuple[Node, list[EvictionCandidate]] | None = None
@@ -230,27 +231,27 @@ def _pick_loader(
 
 
 def _loader_key(state: State, node: Node, model: str) -> tuple[bool, float, float, str]:
-    """Sort key of nodes that could load a model: weights there, grams, time, name."""
+    """Sort key of nodes that can load a model: missing weights, intensity, load time, name."""
     offer, g_per_kwh = node.loadable[model], state.fleet.replica_index.g_per_kwh(node, state.now)
     return offer.fetch_bytes > 0, g_per_kwh, offer.load_s, node.card.node
 
 
 def best_loader(state: State, nodes: list[Node], model: str) -> Node | None:
-    """Returns the node on which a model is loaded best, of some that could; None of none."""
+    """Returns the best of some nodes that can load a model; None if there are none."""
     return min(nodes, key=lambda node: _loader_key(state, node, model), default=None)
 
 
 def eviction_candidates(
     state: State, node: Node, memory_bytes: int, *, waited: Iterable[str], in_use: bool
 ) -> list[EvictionCandidate] | None:
-    """Returns what must be unloaded for a model to fit; None when it cannot be made to fit now.
+    """Returns the models to unload so that a model fits; None if it cannot fit now.
 
     Args:
         state: the core's.
-        node: where.
-        memory_bytes: what the model takes.
+        node: the node.
+        memory_bytes: memory that the model needs.
         waited: models that jobs wait for.
-        in_use: whether models that are in use may go too.
+        in_use: whether models in use may be unloaded too.
     """
     short_bytes = used_bytes(node, leaving=False) + memory_bytes - node.card.models_bytes
     if short_bytes <= 0:
@@ -273,15 +274,15 @@ def eviction_candidates(
 
 
 def _eviction_candidate(state: State, node: Node, load: ModelLoad) -> EvictionCandidate | None:
-    """Returns a model as one that may go; None while it must stay."""
+    """Returns a loaded model as a candidate for eviction; None while it must stay."""
     terms, now = state.policy.models, state.now
     if load.state is not ModelLoadState.LOADED or now - load.since < terms.residence_s:
         return None
     replica_load = node.loads.get(load.model)
     busy = replica_load is not None and replica_load.leases > 0
-    rests_s = now - max(load.since, state.demand.last_request_at(load.model))
+    idle_s = now - max(load.since, state.demand.last_request_at(load.model))
     rate = state.demand.tokens_per_s(load.model, now, terms.half_life_s)
-    return EvictionCandidate(busy or rests_s < terms.unload_idle_s, rate, load.since, load)
+    return EvictionCandidate(busy or idle_s < terms.unload_idle_s, rate, load.since, load)
 
 
 def _served_elsewhere(state: State, node: Node, model: str) -> bool:
@@ -303,7 +304,7 @@ def _make_need_step(state: State, node: Node, need: ModelNeed) -> PlanStep:
 
 
 def make_load_step(state: State, node: Node, model: str, reason: str) -> PlanStep:
-    """Returns the step that loads a model on a node that could, with what it takes."""
+    """Returns the step that loads a model on a node, with its load time, memory and intensity."""
     offer = node.loadable[model]
     values: Values = {
         "load_s": offer.load_s,
@@ -328,15 +329,15 @@ def _make_unload_step(
 
 
 def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) -> bool:
-    """Tells whether jobs that wait for a served model are expected to miss their promise.
+    """Tells whether jobs that wait for a served model are expected to miss their objective.
 
-    What is expected to be written for all of them, over what the replicas write in a second, is
-    how long the last one waits. Jobs that wait for greener hours or for a quota do not count.
+    The expected wait is the waiting jobs' expected output tokens over the replicas' capacity in
+    tokens per second. Jobs that wait for greener hours or for a quota do not count.
 
     Args:
         state: the core's.
         model: served by some node.
-        waiting: the first job of each row of jobs alike, and how many there are.
+        waiting: the first job of each queue of equal jobs, and the queue's length.
     """
     counted = [
         (job, count)
@@ -357,7 +358,10 @@ def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) 
 
 
 def capacity_tokens_per_s(state: State, model: str) -> float:
-    """Returns what the replicas of a model write together at full batches, tokens per second."""
+    """Returns the output rate of a model's replicas at full batches, tokens per second.
+
+    A replica with b slots writes b / (tpot_base_s + tpot_per_sequence_s * b).
+    """
     total = 0.0
     views = state.fleet.replica_index.by_model.get(model, {})
     for name in sorted(views):

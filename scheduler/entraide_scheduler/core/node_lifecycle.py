@@ -1,7 +1,8 @@
-"""Presence: what becomes of jobs when nodes, gateways or the scheduler itself come and go.
+"""Node lifecycle: handles nodes, gateways and the scheduler as they come and go.
 
-Decides who is heard and who is silent for too long, ends the leases of nodes that are gone and
-the jobs that no node is left for. The steps themselves stand in ``state_machines.NODE``.
+Input: joins, heartbeats, departures and silence deadlines. Output: each node's state
+(``state_machines.NODE``, a timeout failure detector with the states live, suspect and lost), the
+end of the leases of lost nodes, and the end of live jobs that no node can serve any more.
 """
 
 from entraide.types import JobKind, NodeState
@@ -30,7 +31,7 @@ from entraide_scheduler.core.state import State
 
 
 def handle_joined(state: State, event: NodeJoined) -> None:
-    """A node said hello: it is live, and the same node as before if its name is known."""
+    """Adds a node, or updates the node of the same name, and makes it live."""
     card = event.card
     if not is_sound_card(card):
         state.drop("unsound_card", node=card.node)
@@ -68,7 +69,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
 
 
 def _shape_inputs(state: State) -> tuple[object, ...]:
-    """Returns what jobs' shapes rest on: contexts offered or to be had, who keeps a part."""
+    """Returns what jobs' shapes depend on: context lengths and nodes with restricted slots."""
     fleet = state.fleet
     return (
         dict(fleet.contexts),
@@ -78,7 +79,7 @@ def _shape_inputs(state: State) -> tuple[object, ...]:
 
 
 def _schedule_surplus_expiry(state: State, node: Node) -> None:
-    """Sets when a node's surplus stops counting, for its quote to be made anew."""
+    """Sets the deadline at which a node's surplus expires and its cost model is updated."""
     until = state.fleet.replica_index.valid_until(node)
     if until is None or until <= state.now:
         state.deadlines.clear("surplus", node.card.node)
@@ -87,7 +88,7 @@ def _schedule_surplus_expiry(state: State, node: Node) -> None:
 
 
 def reschedule_surplus_expiries(state: State) -> None:
-    """Sets again when surpluses stop counting, after the policy's terms for evidence changed."""
+    """Sets all surplus deadlines again after the policy's terms for evidence changed."""
     for name in sorted(state.fleet.nodes):
         node = state.fleet.nodes[name]
         if node.state is not NodeState.LEFT:
@@ -95,7 +96,7 @@ def reschedule_surplus_expiries(state: State) -> None:
 
 
 def handle_surplus_expired(state: State, name: str) -> None:
-    """A node's renewable status has expired."""
+    """Handles the expiry of a node's renewable status."""
     node = state.fleet.nodes.get(name)
     if node is not None and node.state is not NodeState.LEFT:
         state.fleet.replica_index.update_node(node, state.now)
@@ -103,7 +104,7 @@ def handle_surplus_expired(state: State, name: str) -> None:
 
 
 def handle_changed(state: State, event: NodeChanged) -> None:
-    """A heartbeat that changed something."""
+    """Handles a heartbeat that changed something."""
     node = _find_known_node(state, event.node)
     if node is not None:
         _record_heartbeat(state, node)
@@ -125,13 +126,13 @@ def handle_changed(state: State, event: NodeChanged) -> None:
 
 
 def handle_seen(state: State, event: NodesSeen) -> None:
-    """Heartbeats that changed nothing: of a live node, they only put its silence off."""
+    """Handles heartbeats that changed nothing; they postpone the silence deadline."""
     nodes, now = state.fleet.nodes, state.now
     silent_at = now + state.policy.timing.suspect_after_s
     for name in event.nodes:
-        known = nodes.get(name)
-        if known is not None and known.state is NodeState.LIVE and not known.quarantine:
-            known.last_seen = now
+        live = nodes.get(name)
+        if live is not None and live.state is NodeState.LIVE and not live.quarantine:
+            live.last_seen = now
             state.deadlines.set("node", name, silent_at)
             continue
         node = _find_known_node(state, name)
@@ -160,7 +161,7 @@ def _record_heartbeat(state: State, node: Node) -> bool:
 
 
 def _schedule_silence_check(state: State, node: Node) -> None:
-    """Sets when a node's silence counts next, after what it is now."""
+    """Sets the silence deadline of a node's present state."""
     timing = state.policy.timing
     after_s = {NodeState.LIVE: timing.suspect_after_s, NodeState.SUSPECT: timing.lost_after_s}
     if node.state in after_s:
@@ -170,7 +171,7 @@ def _schedule_silence_check(state: State, node: Node) -> None:
 
 
 def _announce_state_change(state: State, node: Node) -> None:
-    """Tells that a node's state changed; what it asks for one more job changes with it."""
+    """Reports a node's changed state and updates its cost model."""
     if node.state is not NodeState.LEFT:
         state.fleet.replica_index.update_node(node, state.now)
     model_lifecycle.handle_node_change(state)
@@ -178,7 +179,7 @@ def _announce_state_change(state: State, node: Node) -> None:
 
 
 def handle_silence(state: State, name: str) -> None:
-    """A node was silent for as long as its state allows."""
+    """Handles a node's silence deadline: live becomes suspect, suspect becomes lost."""
     node = state.fleet.nodes[name]
     node.step("silent")
     _schedule_silence_check(state, node)
@@ -190,14 +191,14 @@ def handle_silence(state: State, name: str) -> None:
 
 
 def handle_left(state: State, event: NodeLeft) -> None:
-    """A node said goodbye or was revoked."""
+    """Handles a node that said goodbye or was revoked."""
     node = _find_known_node(state, event.node)
     if node is not None:
         remove_node(state, node, event.reason)
 
 
 def remove_node(state: State, node: Node, reason: str) -> None:
-    """Takes a node out of service and ends its leases; it is forgotten after a while."""
+    """Removes a node from service and ends its leases; its record is kept for ``job_kept_s``."""
     inputs_before, name = _shape_inputs(state), node.card.node
     model_lifecycle.handle_node_left(state, node)
     state.fleet.remove_node(node, state.now)
@@ -215,16 +216,16 @@ def remove_node(state: State, node: Node, reason: str) -> None:
 
 
 def forget_node(state: State, name: str) -> None:
-    """A node that left is forgotten."""
+    """Deletes the record of a node that left."""
     state.deadlines.clear("pause", name)
     state.deadlines.clear("rest", name)
     state.fleet.forget_node(name)
 
 
 def end_unservable_jobs(state: State) -> None:
-    """Ends the waiting live jobs for which no node is left that may be heard again soon.
+    """Fails the waiting live jobs that no reachable node serves or can load the model for.
 
-    Admission would refuse them now. Kept jobs wait: they survive anything.
+    Admission would refuse them now. Kept jobs go on waiting.
     """
     served = {shape: _is_reachable(state, shape) for shape in state.queue.shapes}
     if all(served.values()):
@@ -245,9 +246,9 @@ def _is_reachable(state: State, shape: Shape) -> bool:
 
 
 def handle_started(state: State, event: SchedulerStarted) -> None:
-    """The scheduler started: nodes must be heard again, its own gateway's live jobs are over.
+    """Handles a start of the scheduler: nodes become suspect, its gateway's live jobs end.
 
-    Leases that go on get their full time again: their nodes were not heard for our sake.
+    Remaining leases get their full duration, because no scheduler listened to their nodes.
     """
     state.incarnation = event.incarnation
     for name in sorted(state.fleet.nodes):
@@ -264,7 +265,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
 
 
 def handle_gateway_lost(state: State, event: GatewayLost) -> None:
-    """A gateway is gone; its live jobs end, its kept jobs run again."""
+    """Handles a lost gateway: its live jobs end, its kept jobs run again."""
     _end_gateway_jobs(state, event.gateway)
 
 

@@ -1,7 +1,7 @@
-"""Records: what the core remembers of jobs, leases and nodes while they last.
+"""Records: the core's mutable records of jobs, leases and nodes.
 
-Unlike the vocabulary these change, and only the core's own modules change them. A snapshot is
-these records as they stand, so they hold plain data and nothing that could not be written down.
+Only the core's modules change them. A snapshot encodes them as they are, so they hold plain data;
+their field names are part of the snapshot's format.
 """
 
 from msgspec import Struct
@@ -37,19 +37,19 @@ from entraide_scheduler.core.state_machines import (
 
 
 class Shape(Struct, frozen=True, gc=False):
-    """All that decides which nodes may run a job: equal shapes fit the same nodes.
+    """All properties that decide which nodes may run a job; equal shapes fit the same nodes.
 
     Attributes:
         model, features, jurisdiction, data_class: as the job asks.
-        coop: the job's co-op where the rules depend on it, else "".
-        context_tokens: the smallest known context that holds the job.
-        batch: whether it is of the class that may hold only a part of a node's slots.
-        green_h: of a job that may wait for greener hours, the hour (since the epoch) by which it
-            must have started; 0 otherwise.
-        limited: whether a carbon cap, a quota of energy or carbon, or the energy that another
-            co-op lends limits it. By how much is no part of the shape: such jobs are held against
-            the nodes one by one.
-        alone: of a job that must have an engine to itself, its identifier; else "".
+        coop: the job's co-op if the rules depend on it, else "".
+        context_tokens: the smallest context length in the fleet that holds the job.
+        batch: whether its class may hold only a share of a node's slots.
+        green_h: latest start of a job that may wait for greener hours, in hours since the epoch;
+            0 otherwise.
+        limited: whether a carbon cap, a quota of energy or carbon, or another co-op's limit on
+            lent energy applies. The amount is not part of the shape: such jobs are evaluated one
+            by one.
+        alone: the job's id if it must have an engine to itself; else "".
         capped: whether it has a carbon cap of its own.
     """
 
@@ -71,9 +71,9 @@ class Hold(Struct, frozen=True, gc=False):
 
     Attributes:
         kind, period: which quota of the job's co-op.
-        serial: which period of it; a hold on a period that is over counts nowhere any more.
-        amount: how much, in what it is counted in (tokens, jobs, uWh, ug).
-        project, key: whose quota within the co-op; both "" for the whole co-op's.
+        serial: number of the period; a hold on an ended period no longer counts.
+        amount: in the quota's unit (tokens, jobs, uWh, ug).
+        project, key: owner of the quota within the co-op; both "" for the co-op's own.
     """
 
     kind: QuotaKind
@@ -85,30 +85,30 @@ class Hold(Struct, frozen=True, gc=False):
 
 
 class Job(Struct, gc=False):
-    """A job that was admitted (or refused, while it is kept for questions).
+    """An admitted job, or a refused one that is kept for queries.
 
     Attributes:
-        facts: as the gateway gave them.
+        facts: from the gateway.
         state: see ``state_machines.JOB``.
         serial: order of arrival.
-        requested_at: when it came.
-        output_tokens_max: limit on each answer, as reserved.
-        context_tokens: what one answer needs of a replica's context.
+        requested_at: time of arrival, seconds since the epoch.
+        output_tokens_max: reserved limit on each answer.
+        context_tokens: context that one answer needs.
         shape: what decides which nodes may run it.
-        wait: what it adds to the work that waits for greener hours; None when it does not wait.
+        wait: its share of the batch backlog while it waits for greener hours; else None.
         holds: quota reservations not yet settled.
         epoch: of its last placement; 0 before the first.
         attempts: placements so far.
-        front: whether it goes before the others of its co-op (its run was lost).
-        avoid: nodes that declined or lost it; others go first.
+        front: whether it goes first in its co-op's queue, because its run was lost.
+        avoid: nodes that declined or lost it; other nodes are preferred.
         explanation: of its last placement or refusal.
-        alias: what was asked for, where that is no model's name: ``facts.model`` is then the model
-            it means for this job; else "".
-        code: why it ended; "" while it lasts and when it completed.
-        ended_at: when it ended; 0 while it lasts.
-        story: the steps so far, oldest first.
+        alias: the alias in the request, resolved in ``facts.model``; "" if the request named a
+            model.
+        code: why it ended; "" before, and if it completed.
+        ended_at: time of its end; 0 before.
+        story: its triggers so far, oldest first.
         failed_on: the replicas (node and model) on which a run of it failed.
-        exits: where an engine exited during a run of it: the node and its co-op.
+        exits: (node, co-op) of each engine exit during its runs.
         alone: whether it must have an engine to itself.
     """
 
@@ -135,21 +135,21 @@ class Job(Struct, gc=False):
     alone: bool = False
 
     def step(self, trigger: str) -> None:
-        """Takes one step of ``JOB``; raises ``InvalidTransition`` and changes nothing."""
+        """Applies a trigger of ``JOB``; raises ``InvalidTransition`` and changes nothing."""
         self.state = step(JOB, self.state, trigger, name=self.facts.job, story=self.story)
         self.story = (*self.story, trigger)
 
 
 class ExpectedRun(Struct, frozen=True, gc=False):
-    """What was predicted of a run when it was placed, to be held against what came.
+    """Predictions for a run at its placement, compared with its usage later.
 
     Attributes:
-        ttft_s: from the placement to the first token.
-        queue_s, queue_tokens, queue_prompts: the part of it that prompts already there were
-            expected to take, and how many.
-        tpot_s: for each token of the answer.
+        ttft_s: from placement to first token.
+        queue_s, queue_tokens, queue_prompts: part of it for the prefill of earlier prompts, and
+            their number of tokens and prompts.
+        tpot_s: per output token.
         input_tokens: prompt tokens expected not to be in the node's cache.
-        batch: sequences that ran there.
+        batch: sequences running on the replica.
         energy_uwh, carbon_ug: of the whole run.
     """
 
@@ -165,24 +165,24 @@ class ExpectedRun(Struct, frozen=True, gc=False):
 
 
 class Lease(Struct, gc=False):
-    """A node's hold on a job, from the offer until its report, its loss or its expiry.
+    """A node's right to run a job in one epoch, from the offer to report, loss or expiry.
 
     Attributes:
-        terms: what was fixed; the job, the epoch and the node stand there.
+        terms: fixed at the placement, with job, epoch and node.
         state: see ``state_machines.LEASE``.
-        bill: what its co-op, project and class are charged for it.
-        expected: what was predicted.
-        batch: whether it counts against the slots that batch work may hold.
-        foreign: whether it counts against what the node's co-op lends.
-        prefill_s: time that its prompt is expected to take there, from its start on.
-        input_tokens_max, output_tokens_max: bounds on what the run may use, all answers.
-        output_tokens: produced so far, as the node says.
-        first_at: when its first token was heard of; 0 before.
-        sequences_s: its replica's sequence-seconds then, for the mean batch it ran in.
-        job_state, holds: of a job that is over, while its report is awaited.
-        lent_day: in which day what is expected of it was promised by its lender; 0 for no promise.
-        answer_tokens_est: its gateway's own estimate of the answer; None without one.
-        shape: of its job, where no kind of own replicas could run it when it began; else None.
+        bill: the run's charge to its co-op, project and class.
+        expected: predictions.
+        batch: whether it counts against the slots for batch work.
+        foreign: whether it counts against the slots that the node's co-op lends.
+        prefill_s: expected time from its start to the end of its prefill.
+        input_tokens_max, output_tokens_max: bounds on the usage of all answers together.
+        output_tokens: produced so far, as reported by the node.
+        first_at: time of the report of its first token; 0 before.
+        sequences_s: its replica's sequence-seconds at ``first_at``, for its mean batch size.
+        job_state, holds: of an ended job whose report is awaited.
+        lent_day: day whose lending limit holds its expected energy; 0 if none.
+        answer_tokens_est: the gateway's estimate of the answer's tokens, or None.
+        shape: of its job if no kind of its co-op's own replicas could run it; else None.
     """
 
     terms: Terms
@@ -204,29 +204,29 @@ class Lease(Struct, gc=False):
     shape: Shape | None = None
 
     def step(self, trigger: str) -> None:
-        """Takes one step of ``LEASE``; raises ``InvalidTransition`` and changes nothing."""
+        """Applies a trigger of ``LEASE``; raises ``InvalidTransition`` and changes nothing."""
         name = f"{self.terms.job} epoch {self.terms.epoch}"
         self.state = step(LEASE, self.state, trigger, name=name)
 
 
 class Load(Struct):
-    """What our own leases put on one replica, and what we have learned of it.
+    """Leases and learned performance of one replica.
 
     Attributes:
-        pace: its speed and energy, as learned.
-        leases: how many.
-        batch: those of batch work.
-        foreign: those of other co-ops than the node's own.
-        reading, reading_tokens: those that have produced nothing yet, and their prompts.
-        reading_s: how long their prompts are expected to take, together.
-        free_at: when the prompts sent there are expected to be read.
+        pace: its learned performance model.
+        leases: number of leases.
+        batch: number of batch leases.
+        foreign: number of leases of co-ops other than the node's.
+        reading, reading_tokens: number of leases in prefill, and their prompt tokens.
+        reading_s: expected total prefill time of these.
+        free_at: expected end of these prefills.
         sequences_s: sequence-seconds up to ``since``.
-        since: when the number of leases last changed.
-        paused: why the replica takes nothing for a moment (a decline's code), or "".
-        turn: serial of the last placement there, 0 before the first.
-        lend_slots, batch_slots: how many leases of others, and of batch work, it takes.
-        completed: whether a run has completed there since one failed.
-        reserved: the job that has the replica to itself, running or awaited; else "".
+        since: time of the last change of ``leases``.
+        paused: code of why the replica takes no work for a moment, or "".
+        turn: serial of the last placement on it, 0 before the first.
+        lend_slots, batch_slots: limits on ``foreign`` and on ``batch``.
+        completed: whether a run has completed since the last failure.
+        reserved: the job for which the replica is reserved, or "".
     """
 
     pace: PerformanceModel
@@ -248,7 +248,7 @@ class Load(Struct):
 
 
 class ExclusiveReplica(Struct, frozen=True):
-    """The replica that a job has to itself, running or awaited, and the job's co-op."""
+    """The replica reserved for one job, and the job's co-op."""
 
     node: str
     model: str
@@ -256,12 +256,12 @@ class ExclusiveReplica(Struct, frozen=True):
 
 
 class KeyExits(Struct, frozen=True):
-    """What a key's jobs did to engines within the last hour.
+    """Engine exits caused by an API key's jobs within the last hour.
 
     Attributes:
-        refusals: when jobs were refused for it, oldest first, seconds since the epoch.
-        broken_at: when an exit broke a stream of it and no run has completed alone since; else 0.
-        broken_on: the node and its co-op where that was.
+        refusals: times of refusals for engine exits, oldest first, seconds since the epoch.
+        broken_at: time at which an exit broke a stream; 0 after a run completed alone.
+        broken_on: (node, co-op) of that exit.
     """
 
     refusals: tuple[float, ...] = ()
@@ -270,16 +270,16 @@ class KeyExits(Struct, frozen=True):
 
 
 class ModelLoad(Struct):
-    """A model that a node loads, or has loaded, at the pool's word.
+    """A model that a node loads, or has loaded, on the pool's instruction.
 
     Attributes:
         model: public name.
         state: see ``state_machines.MODEL_LOAD``.
-        since: when that state began, seconds since the epoch.
-        ready_at: when it was expected to serve, as reckoned when it was asked for.
-        memory_bytes: what it takes there.
-        reason: stable code of why it was asked for.
-        told_at: when the node was last told to load or unload it.
+        since: start of the state, seconds since the epoch.
+        ready_at: expected end of the load, estimated at its start.
+        memory_bytes: memory of the model.
+        reason: stable code of why it was loaded.
+        told_at: time of the last instruction to load or unload.
     """
 
     model: str
@@ -291,18 +291,18 @@ class ModelLoad(Struct):
     told_at: float
 
     def step(self, trigger: str, at: float) -> None:
-        """Takes one step of ``MODEL_LOAD``; raises ``InvalidTransition`` and changes nothing."""
+        """Applies a trigger of ``MODEL_LOAD``; raises ``InvalidTransition`` and changes nothing."""
         self.state = step(MODEL_LOAD, self.state, trigger, name=self.model)
         self.since = at
 
 
 class LoadBackoff(Struct, frozen=True):
-    """A node that failed to load a model is not asked again for a while.
+    """Pause after which a node may load a model again that it failed to load.
 
     Attributes:
-        failures: in a row.
-        until: seconds since the epoch.
-        code: why, the last time.
+        failures: consecutive failures.
+        until: end of the pause, seconds since the epoch.
+        code: of the last failure.
     """
 
     failures: int
@@ -311,17 +311,17 @@ class LoadBackoff(Struct, frozen=True):
 
 
 class Backoff(Struct):
-    """What is remembered of a replica whose runs failed.
+    """Failure history of a replica.
 
     Attributes:
         state: see ``state_machines.REPLICA``.
-        failures: failures that counted, halved by each run that completes.
-        code: why the last run failed.
-        until: when its rest is over, seconds since the epoch.
-        coops: the co-ops whose runs failed since one completed, two at most; "" stands for a
-            failure that no request can have caused.
-        confirmed: whether a job that failed there has completed elsewhere since.
-        restarted: whether a restart of the agent has ended a rest since a run completed.
+        failures: number of pauses, halved by each completed run.
+        code: of the last failure.
+        until: end of its pause, seconds since the epoch.
+        coops: co-ops whose runs failed since one completed, two at most; "" for a failure that no
+            request can cause.
+        confirmed: whether a job that failed here completed on another replica since.
+        restarted: whether an agent's restart ended a pause since a run completed.
     """
 
     state: ReplicaState = ReplicaState.SERVING
@@ -333,34 +333,33 @@ class Backoff(Struct):
     restarted: bool = False
 
     def step(self, trigger: str, name: str) -> None:
-        """Takes one step of ``REPLICA``; raises ``InvalidTransition`` and changes nothing."""
+        """Applies a trigger of ``REPLICA``; raises ``InvalidTransition`` and changes nothing."""
         self.state = step(REPLICA, self.state, trigger, name=name)
 
 
 class Node(Struct):
-    """A node as the fleet view holds it.
+    """A node in the fleet view.
 
     Attributes:
-        card: as it said itself.
+        card: its own description.
         replicas: the card's replicas by model.
         state: see ``state_machines.NODE``.
-        last_seen: when it was last heard, seconds since the epoch.
-        accepting, reason: whether it takes new work, and the stable code why not.
-        energy: renewable status of its site, the latest.
-        lending: for whose work it takes jobs now.
-        loads: what our leases put on it and what we have learned, by model; one for each replica.
-        leases: how many of ours it holds, over all its replicas.
-        left_at: when it left; 0 otherwise.
-        loadable: what it could load and does not serve, by model.
-        orders: what it loads, or has loaded, at the pool's word, by model.
-        rests: models that it failed to load, until when it is not asked again.
-        asked_loads: when it was told to load something, in the last hour.
-        quarantine: stable code of why its messages do not count, or "".
-        boot: identifier of its agent's present run, "" when nobody said.
-        backoffs: of its replicas whose runs failed, by model.
-        marks: how often it did what no honest node does, by stable code; see
-            ``protocol_violations``.
-        peak_w: the most that its device draws by the hardware catalogue; 0 where nobody knows.
+        last_seen: time of its last message, seconds since the epoch.
+        accepting, reason: whether it accepts new work, and the stable code of why not.
+        energy: latest renewable status of its site.
+        lending: whose work it accepts.
+        loads: leases and learned performance of its replicas, by model.
+        leases: number of leases on all its replicas.
+        left_at: time at which it left; 0 before.
+        loadable: models that it offers and does not serve.
+        orders: models that it loads, or has loaded, on the pool's instruction.
+        rests: pauses of models that it failed to load.
+        asked_loads: times of instructions to load within the last hour.
+        quarantine: stable code of why its messages are ignored, or "".
+        boot: identifier of its agent's present run, "" if unknown.
+        backoffs: failure histories of its replicas, by model.
+        marks: number of protocol violations by stable code; see ``protocol_violations``.
+        peak_w: maximum power of its device by the hardware catalogue, watts; 0 if unknown.
     """
 
     card: NodeCard
@@ -385,7 +384,7 @@ class Node(Struct):
     peak_w: float = 0.0
 
     def step(self, trigger: str) -> bool:
-        """Takes one step of ``state_machines.NODE``; returns whether the state changed."""
+        """Applies a trigger of ``state_machines.NODE``; returns whether the state changed."""
         before = self.state
         self.state = step(NODE, before, trigger, name=self.card.node)
         return self.state is not before

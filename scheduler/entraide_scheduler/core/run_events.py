@@ -1,8 +1,10 @@
-"""Answers: what a node or a gateway says of a run, and what that does to the job.
+"""Run events: handles what nodes and gateways report about runs.
 
-A message counts only if its job, epoch and node are those of the lease; any other is dropped and
-counted, and a node that still runs an old epoch is told to stop. Usage of an old epoch is
-acknowledged, so that the node forgets it, and never billed.
+Input: accepts, declines, progress, usage reports, and jobs that gateways abandon or clients cancel.
+Output: changes of leases and jobs. A message counts only if its job, epoch and node are those of
+the lease (a fencing token). Any other message is dropped and counted, and a node that still runs an
+old epoch is told to stop. Usage of an old epoch is acknowledged, so that the node deletes it, but
+never billed.
 """
 
 from entraide.errors import CODES
@@ -31,24 +33,24 @@ from entraide_scheduler.core.records import Lease
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import LeaseState
 
-FULL_PAUSE_S = 1.0  # a node that declined as full is asked again after so long
-RACE_CODES = ("full", "not_loaded")  # what a node may say that works
-NOT_LOADED_PAUSE_S = 10.0  # its next hello tells sooner what it serves
+FULL_PAUSE_S = 1.0  # of a replica that declined as full
+RACE_CODES = ("full", "not_loaded")  # declines of a node that works
+NOT_LOADED_PAUSE_S = 10.0  # ends earlier with the node's next hello
 
-# An owner who comes back is nobody's failure: so many such ends do not count as attempts.
+# An owner's return is no failure: up to ``OWNER_ENDS_MAX`` such ends do not count as attempts.
 OWNER_CODES = ("owner_returned", "draining", "own_only")
 OWNER_ENDS_MAX = 32
 
 
 def handle_accepted(state: State, event: RunAccepted) -> None:
-    """The node took the run."""
+    """Handles a node's acceptance of a run."""
     lease = _find_running_lease(state, event, "accepted")
     if lease is not None:
         leases.renew_lease(state, lease)
 
 
 def handle_progressed(state: State, event: RunProgressed) -> None:
-    """A sign of life: renews the lease and charges what was produced."""
+    """Handles progress: renews the lease and charges the new output tokens."""
     lease = _find_running_lease(state, event, "progressed")
     if lease is None:
         return
@@ -64,7 +66,7 @@ def handle_progressed(state: State, event: RunProgressed) -> None:
 def _find_running_lease(
     state: State, event: RunAccepted | RunProgressed, what: str
 ) -> Lease | None:
-    """Returns the lease of a sign of life; a run that should not live any more is stopped."""
+    """Returns a message's lease; if the run has no active lease, stops it and returns None."""
     lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is not None and lease.state is not LeaseState.STOPPING:
         return lease
@@ -82,7 +84,7 @@ def _find_lease(state: State, job: str, epoch: int, node: str) -> Lease | None:
 
 
 def handle_declined(state: State, event: RunDeclined) -> None:
-    """The node did not take the run, or gave it back before its first token."""
+    """Handles a run that the node declined, or returned before its first token."""
     lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("declined", job=event.job, node=event.node)
@@ -108,18 +110,18 @@ def handle_declined(state: State, event: RunDeclined) -> None:
 
 
 def _is_retryable(code: str) -> bool:
-    """Tells whether another run may go better; codes of ours that say no end the job."""
+    """Tells whether the job may run again; unknown codes are retryable."""
     return code not in CODES or CODES[code].retryable
 
 
 def _counts_as_attempt(state: State, lease: Lease, code: str) -> bool:
-    """Tells whether a lost run counts among the attempts that a job has."""
+    """Tells whether a lost run counts as an attempt of its job."""
     ends = len(state.jobs[lease.terms.job].avoid)
     return code not in OWNER_CODES or ends >= OWNER_ENDS_MAX
 
 
 def handle_reported(state: State, event: RunReported) -> None:
-    """The node's usage report: the run is over."""
+    """Handles a node's usage report, which ends the run."""
     lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("reported", job=event.job, node=event.node)
@@ -133,13 +135,13 @@ def handle_reported(state: State, event: RunReported) -> None:
 
 
 def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
-    leases.renew_lease(state, lease)  # its acceptance may have been lost
+    leases.renew_lease(state, lease)  # the acceptance message may have been lost
     usage, teaches = settlement.bounded_usage(state, lease, event.usage)
     leases.finish_job(state, lease, usage, teaches=teaches)
 
 
 def handle_exceeded(state: State, event: RunExceeded) -> None:
-    """A gateway got more of a run than was granted: its job ends well, by the pool's estimate."""
+    """Completes a job whose run exceeded its grant, and settles it by the pool's estimate."""
     lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("exceeded", job=event.job, node=event.node)
@@ -155,7 +157,7 @@ def handle_exceeded(state: State, event: RunExceeded) -> None:
 
 
 def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
-    """A run that failed is placed again unless its client has seen some of it."""
+    """Places a failed run's job again, unless its client has received output."""
     facts = state.jobs[event.job].facts
     code = event.code or "engine_failed"
     if code == engine_exits.ENGINE_EXITED:
@@ -174,9 +176,9 @@ def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
 
 
 def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
-    """An engine exited during a run: its job is tried once more alone, or is refused.
+    """Handles an engine exit during a run: the job runs once more alone, or is refused.
 
-    A run that had the engine to itself ended it; one of several may have been there by chance.
+    If the run had the engine to itself, the run caused the exit; otherwise the cause is unknown.
     """
     job, terms = state.jobs[event.job], lease.terms
     delivered = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
@@ -190,7 +192,7 @@ def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
         before = job.failed_on
         backoff.record_failure(state, lease, code)
         if event.beside:
-            job.failed_on = before  # it says nothing of the replica whether this job completes
+            job.failed_on = before  # another run may have caused the exit
         if delivered:
             engine_exits.record_broken_stream(state, job, terms.node, terms.lender)
     if delivered:
@@ -205,10 +207,10 @@ def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
 
 
 def handle_abandoned(state: State, event: JobAbandoned) -> None:
-    """The gateway cannot go on with a placement.
+    """Handles a placement that its gateway cannot use.
 
-    A kept job whose gateway was lost, and a job whose answer could not be used before any of it
-    was handed on, run again.
+    A kept job whose gateway was lost runs again, and so does a job whose answer was invalid before
+    any of it was delivered. Any other job fails.
     """
     lease = state.leases.get(event.job)
     job = state.jobs.get(event.job)
@@ -231,7 +233,7 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
 
 
 def handle_cancelled(state: State, event: JobCancelled) -> None:
-    """Its owner, or the lack of one, cancels a job."""
+    """Handles a job that its owner cancelled or whose client disconnected."""
     job = state.jobs.get(event.job)
     lease = state.leases.get(event.job)
     if job is None:

@@ -1,6 +1,7 @@
-"""State: everything the core knows, in one place, and the commands of the event at hand.
+"""State: everything the core knows, and the commands of the current event.
 
-Decides nothing. The other modules of the core are functions over it; the machine calls them.
+The other modules of the core are functions over it; ``machine`` calls them, ``snapshot`` encodes
+the state.
 """
 
 from collections import OrderedDict
@@ -28,26 +29,26 @@ EPOCHS_PER_INCARNATION = 2**20
 
 
 class State:
-    """What the core remembers between events.
+    """All that the core remembers between events.
 
     Attributes:
-        now, cause: time and identifier of the event at hand.
-        policy, coops, classes: the policy in force, and its parts by name.
-        incarnation: how many times the scheduler has started.
-        arrivals, placements: jobs admitted and placed so far, for their order.
-        scales: by class, factor on the excess of nine in ten for its confidence.
+        now, cause: time and identifier of the current event.
+        policy, coops, classes: the policy in force, and its terms by co-op and by class.
+        incarnation: number of starts of the scheduler.
+        arrivals, placements: number of jobs admitted and placed so far, used as serial numbers.
+        scales: by class, multiplier that turns the p90 margin into the margin of its confidence.
         fleet, model_aliases, demand, queue, quotas, ledger, credits, length_predictor,
         prefix_cache, shift_planner, deadlines:
             see their modules.
         quarantines: the senders whose messages do not count.
-        jobs: those that are not over. ended: those that are, oldest first, for a while.
-        explained: those of the ended whose explanation is still kept, oldest first.
-        exclusive_replicas: the replicas that jobs have to themselves, by job.
-        key_exits: what the jobs of API keys did to engines lately, by key.
-        leases: by job; a job has one at most, also while it is being stopped.
-        commands: asked for since the event at hand began.
-        deadline, placing: the deadline that is being done within the event at hand, and the waiting
-            job that is being placed; None and "" otherwise. They tell a driver what has raised.
+        jobs: those not ended, by id. ended: the recently ended, oldest first.
+        explained: ended jobs whose explanation is kept, oldest first.
+        exclusive_replicas: replicas reserved for a single job, by job.
+        key_exits: engine exits within the last hour, by API key.
+        leases: by job, one at most for each, also while its run is being stopped.
+        commands: emitted during the current event.
+        deadline, placing: the deadline being handled and the waiting job being placed; None and ""
+            if none. They tell the driver which one raised.
     """
 
     def __init__(self) -> None:
@@ -96,17 +97,17 @@ class State:
         self.quotas.apply_policy(policy.coops)
 
     def emit(self, *commands: Command) -> None:
-        """Adds commands to what the event at hand asks for."""
+        """Adds commands to those of the current event."""
         self.commands.extend(commands)
 
     def drop(self, what: str, *, job: str = "", node: str = "") -> None:
-        """Notes a message that was not used."""
+        """Emits ``Dropped`` for a message that was not used."""
         self.commands.append(Dropped(self.cause, what, job, node))
 
     def job(self, name: str) -> Job | None:
-        """Returns a job, over or not; None when it is unknown or forgotten."""
+        """Returns a job, ended or not; None if it is unknown or forgotten."""
         return self.jobs.get(name) or self.ended.get(name)
 
     def jobs_of(self, gateway: str) -> Iterable[Job]:
-        """Returns the jobs of a gateway that are not over, in order of arrival."""
+        """Returns a gateway's jobs that have not ended, in order of arrival."""
         return [job for job in self.jobs.values() if job.facts.gateway == gateway]

@@ -1,7 +1,7 @@
-"""States as tables: which step leads where, for jobs, leases, nodes, replicas and model orders.
+"""State machines: transition tables of jobs, leases, nodes, replicas and model loads.
 
-All that can change the state of one of them stands here, as data; the diagrams in the
-documentation are drawn from these same tables. Nothing here knows why a step is taken.
+A table maps (state, trigger) to the next state; ``step`` looks it up and raises on any other pair.
+The diagrams in the documentation are generated from these tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,30 +13,30 @@ from entraide.types import JobState, NodeState
 
 
 class LeaseState(StrEnum):
-    """Where a lease stands."""
+    """State of a lease."""
 
     OFFERED = "offered"  # the node has not answered yet
     ACTIVE = "active"  # the node has accepted
-    STOPPING = "stopping"  # its job is over; the node's report is awaited
+    STOPPING = "stopping"  # its job has ended; the node's report is awaited
     OVER = "over"
 
 
 class ModelLoadState(StrEnum):
-    """Where a model stands that a node loads at the pool's word."""
+    """State of a model that a node loads on the pool's instruction."""
 
-    MAKING_ROOM = "making_room"  # others are unloaded there first
-    LOADING = "loading"  # the node was told to, and does not serve it yet
+    MAKING_ROOM = "making_room"  # other models are unloaded there first
+    LOADING = "loading"  # instructed, not served yet
     LOADED = "loaded"
-    UNLOADING = "unloading"  # it gets no new work, and goes when its runs have ended
+    UNLOADING = "unloading"  # no new work; unloaded when its runs have ended
     OVER = "over"
 
 
 class ReplicaState(StrEnum):
-    """Whether a replica's runs end as they should."""
+    """State of a replica's circuit breaker."""
 
-    SERVING = "serving"  # takes as many runs as it has slots
-    RESTING = "resting"  # a run failed there: it takes none for a while
-    PROBING = "probing"  # the rest is over: one run at a time, until one completes
+    SERVING = "serving"  # closed: takes as many runs as it has slots
+    RESTING = "resting"  # open: a run failed, no runs for a pause
+    PROBING = "probing"  # half-open: one run at a time until one completes
 
 
 State = TypeVar("State", JobState, NodeState, LeaseState, ModelLoadState, ReplicaState)
@@ -47,10 +47,10 @@ JOB: Table[JobState] = MappingProxyType(
         (JobState.QUEUED, "place"): JobState.OFFERED,
         (JobState.OFFERED, "accept"): JobState.ACTIVE,
         (JobState.OFFERED, "decline"): JobState.QUEUED,
-        (JobState.ACTIVE, "decline"): JobState.QUEUED,  # given back before its first token
+        (JobState.ACTIVE, "decline"): JobState.QUEUED,  # returned before its first token
         (JobState.OFFERED, "expire"): JobState.QUEUED,
         (JobState.ACTIVE, "expire"): JobState.QUEUED,
-        (JobState.OFFERED, "lose"): JobState.QUEUED,  # its node, or the run on it, is gone
+        (JobState.OFFERED, "lose"): JobState.QUEUED,  # the node or the run is lost
         (JobState.ACTIVE, "lose"): JobState.QUEUED,
         (JobState.ACTIVE, "complete"): JobState.COMPLETED,
         (JobState.QUEUED, "cancel"): JobState.CANCELLED,
@@ -88,7 +88,10 @@ NODE: Table[NodeState] = MappingProxyType(
         (NodeState.LEFT, "hello"): NodeState.LIVE,
         (NodeState.LIVE, "silent"): NodeState.SUSPECT,
         (NodeState.SUSPECT, "silent"): NodeState.LOST,
-        (NodeState.LIVE, "restart"): NodeState.SUSPECT,  # the scheduler's: heard before work
+        (
+            NodeState.LIVE,
+            "restart",
+        ): NodeState.SUSPECT,  # of the scheduler: no work before a heartbeat
         (NodeState.SUSPECT, "restart"): NodeState.SUSPECT,
         (NodeState.LOST, "restart"): NodeState.LOST,
         (NodeState.LEFT, "restart"): NodeState.LEFT,
@@ -103,14 +106,14 @@ NODE_STARTS = (NodeState.LIVE,)
 REPLICA: Table[ReplicaState] = MappingProxyType(
     {
         (ReplicaState.SERVING, "fail"): ReplicaState.RESTING,
-        (ReplicaState.RESTING, "fail"): ReplicaState.RESTING,  # a run that began before the rest
+        (ReplicaState.RESTING, "fail"): ReplicaState.RESTING,  # a run that began before the pause
         (ReplicaState.PROBING, "fail"): ReplicaState.RESTING,
         (ReplicaState.RESTING, "rested"): ReplicaState.PROBING,
-        (ReplicaState.RESTING, "restart"): ReplicaState.PROBING,  # its agent has started again
+        (ReplicaState.RESTING, "restart"): ReplicaState.PROBING,  # the agent restarted
         (ReplicaState.SERVING, "complete"): ReplicaState.SERVING,
         (ReplicaState.RESTING, "complete"): ReplicaState.RESTING,
         (ReplicaState.PROBING, "complete"): ReplicaState.SERVING,
-        (ReplicaState.RESTING, "forgive"): ReplicaState.SERVING,  # the job was to blame
+        (ReplicaState.RESTING, "forgive"): ReplicaState.SERVING,  # the job was at fault
         (ReplicaState.PROBING, "forgive"): ReplicaState.SERVING,
         (ReplicaState.SERVING, "forgive"): ReplicaState.SERVING,
     }
@@ -126,7 +129,7 @@ MODEL_LOAD: Table[ModelLoadState] = MappingProxyType(
         (ModelLoadState.LOADING, "fail"): ModelLoadState.OVER,
         (ModelLoadState.MAKING_ROOM, "gone"): ModelLoadState.OVER,  # its node has left
         (ModelLoadState.LOADING, "gone"): ModelLoadState.OVER,
-        (ModelLoadState.LOADED, "gone"): ModelLoadState.OVER,  # the node does not serve it any more
+        (ModelLoadState.LOADED, "gone"): ModelLoadState.OVER,  # the node no longer serves it
         (ModelLoadState.UNLOADING, "gone"): ModelLoadState.OVER,
     }
 )
@@ -134,13 +137,13 @@ MODEL_LOAD_STARTS = (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING)
 
 
 class InvalidTransition(Exception):
-    """A step that its table does not hold; nothing was changed.
+    """A transition that the table does not contain; nothing was changed.
 
     Attributes:
-        name: of the job, lease or node.
-        state: where it stood.
-        trigger: the step that was asked for.
-        story: the steps that led there, oldest first.
+        name: of the object.
+        state: its state.
+        trigger: the refused trigger.
+        story: its earlier triggers, oldest first.
     """
 
     def __init__(self, name: str, *, state: str, trigger: str, story: Sequence[str]) -> None:
@@ -155,10 +158,10 @@ class InvalidTransition(Exception):
 def step(
     table: Table[State], state: State, trigger: str, *, name: str, story: Sequence[str] = ()
 ) -> State:
-    """Returns the state that a step leads to.
+    """Returns the next state.
 
     Raises:
-        InvalidTransition: the table holds no such step.
+        InvalidTransition: the table has no such transition.
     """
     next_state = table.get((state, trigger))
     if next_state is None:
