@@ -1,10 +1,10 @@
-"""A small pool around a fair queue: slots, runs of random lengths, and who got what.
+"""A small simulated pool around a fair queue: slots, and runs of random lengths.
 
-Jobs are of two classes and two data classes, and some nodes take public data only. So a co-op that
-waits already is lifted when a job comes of a class or data class of which it had none.
+Jobs are of two classes and two data classes, and some nodes take public data only. So a waiting
+co-op is lifted when it adds a job of a class or data class of which it had none.
 
-It reckons what each co-op was served by itself, from what it tells the queue, and checks after
-every step what the page on fairness proves.
+The pool measures each co-op's service independently of the queue, and checks the bound of
+docs/concepts/fairness.md after every step.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from random import Random
 from types import MappingProxyType
 
 from msgspec import structs
-from tests.core.fairplain import job, own_kind, reserved, shape
+from tests.core.fairplain import make_job, own_kind, reserved, shape
 
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.charges import RunCharge
@@ -31,12 +31,12 @@ def batch_share(slots: int) -> int:
 
 
 class Run:
-    """A job on a node, and how long its answer is going to be."""
+    """A run of a job, and the length of its answer."""
 
     def __init__(
-        self, one: Job, bill: RunCharge, answer: int, *, owed: bool, turns: int, on_public: bool
+        self, job: Job, charge: RunCharge, answer: int, *, owed: bool, turns: int, on_public: bool
     ) -> None:
-        self.job, self.bill, self.answer = one, bill, answer
+        self.job, self.charge, self.answer = job, charge, answer
         self.output = 0
         self.owed, self.turns = owed, turns
         self.on_public = on_public
@@ -46,14 +46,14 @@ class Run:
 
 
 class Account:
-    """What one co-op was served, and what the bound's conditions ask of it.
+    """Service of one co-op, and whether the conditions of the bound hold for it.
 
     Attributes:
         charged: virtual tokens over its weight.
-        served: whether it ever was.
+        served: whether it was ever served.
         in_order: whether its last turn kept it within its cap.
-        came_within: whether it had no more in flight than its cap when it last came or was lifted.
-        able: whether it came so, kept within its cap, and could have had each turn since.
+        came_within: whether it was within its cap when it last arrived or was lifted.
+        able: whether it arrived so, kept within its cap, and could have had each turn since.
         turns: its turns in order, and lifts.
         owed: of ``charged``, for runs that began since the last of these in a turn owed to it.
         lift: as it was last seen.
@@ -106,9 +106,9 @@ class FairPool:
         self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
         self.free_public = slots // 3
         self.free = slots - self.free_public
-        self.stuck: set[Shape] = set()
-        self.luck = Random(seed)
-        self.weights = {one.coop: one.shares for one in terms.coops}
+        self.blocked_shapes: set[Shape] = set()
+        self.rng = Random(seed)
+        self.weights = {coop.coop: coop.shares for coop in terms.coops}
         self.accounts = {coop: Account() for coop in self.weights}
         self.waiting: dict[str, list[Job]] = {coop: [] for coop in self.weights}
         self.runs: list[Run] = []
@@ -116,7 +116,7 @@ class FairPool:
         self.breaches: list[str] = []
         self.widest = 0.0
 
-    # What happens.
+    # Steps.
 
     def ask(
         self,
@@ -127,7 +127,7 @@ class FairPool:
         job_class: JobClass = JobClass.INTERACTIVE,
         data_class: DataClass = DataClass.INTERNAL,
     ) -> None:
-        """A job comes; nobody knows yet how long its answer will be."""
+        """Enqueues a job; the length of its answer is not known yet."""
         self.serial += 1
         account, waited = self.accounts[coop], bool(self.waiting[coop])
         within = self.in_flight(coop) <= self.most_tokens
@@ -135,36 +135,38 @@ class FairPool:
             account.able = account.came_within = within
         batch = job_class is JobClass.BATCH
         where = structs.replace(shape(data_class=data_class), batch=batch)
-        one = job(self.serial, coop, where=where, prompt=prompt, answer=answer, job_class=job_class)
-        self.waiting[coop].append(one)
-        self.queue.add(one)
+        job = make_job(
+            self.serial, coop, where=where, prompt=prompt, answer=answer, job_class=job_class
+        )
+        self.waiting[coop].append(job)
+        self.queue.add(job)
         lift = self.lift(coop)
         if lift != account.lift:
             account.lift, account.came_within = lift, within
             account.begin_again(lifted_waiting=waited)
 
     def dispatch(self) -> None:
-        """Places jobs while a slot is free that takes them."""
-        while (one := self.queue.next_job()) is not None:
-            on_public = one.shape.data_class is DataClass.PUBLIC and self.free_public > 0
+        """Places jobs until no free slot takes the next one."""
+        while (job := self.queue.next_job()) is not None:
+            on_public = job.shape.data_class is DataClass.PUBLIC and self.free_public > 0
             if not on_public and not self.free:
-                self.queue.block_shape(one.shape)
-                self.stuck.add(one.shape)
+                self.queue.block_shape(job.shape)
+                self.blocked_shapes.add(job.shape)
             else:
-                self._begin(one, on_public=on_public)
+                self._begin(job, on_public=on_public)
 
-    def _begin(self, one: Job, *, on_public: bool) -> None:
-        """Starts a run whose answer nobody foresaw rightly."""
-        longest, luck = one.output_tokens_max, self.luck
-        expected = luck.choice((longest, longest // 2, luck.randrange(longest + 1)))
-        answer = luck.choice((longest, luck.randrange(longest + 1)))
-        self.start(one, answer=answer, expected=expected, on_public=on_public)
+    def _begin(self, job: Job, *, on_public: bool) -> None:
+        """Starts a run whose expected length is independent of its length."""
+        longest, rng = job.output_tokens_max, self.rng
+        expected = rng.choice((longest, longest // 2, rng.randrange(longest + 1)))
+        answer = rng.choice((longest, rng.randrange(longest + 1)))
+        self.start(job, answer=answer, expected=expected, on_public=on_public)
 
-    def start(self, one: Job, *, answer: int, expected: int, on_public: bool = False) -> Run:
-        """Starts a run, and notes what its turn means for the bound's conditions."""
-        coop = one.facts.coop
-        account, within = self.accounts[coop], self.below_cap(coop, one)
-        owed = self.is_owed(one)
+    def start(self, job: Job, *, answer: int, expected: int, on_public: bool = False) -> Run:
+        """Starts a run, and updates the conditions of the bound."""
+        coop = job.facts.coop
+        account, within = self.accounts[coop], self.below_cap(coop, job)
+        owed = self.is_owed(job)
         others = [other for other, jobs in self.waiting.items() if jobs and other != coop]
         able = {other: self.able_jobs(other) for other in others}
         passed_over = [
@@ -183,43 +185,43 @@ class FairPool:
         if not owed:
             account.in_order = within
             account.begin_again()
-        self.waiting[coop].remove(one)
+        self.waiting[coop].remove(job)
         self.free_public -= on_public
         self.free -= not on_public
-        bill = self.queue.start_run(
-            one,
-            input_tokens=one.facts.input_tokens_est,
+        charge = self.queue.start_run(
+            job,
+            input_tokens=job.facts.input_tokens_est,
             expected_tokens=expected,
-            reserved_tokens=reserved(one),
+            reserved_tokens=reserved(job),
         )
-        run = Run(one, bill, answer, owed=owed, turns=account.turns, on_public=on_public)
-        self.charge(run, self.terms.charge.input_weight * one.facts.input_tokens_est)
+        run = Run(job, charge, answer, owed=owed, turns=account.turns, on_public=on_public)
+        self.charge(run, self.terms.charge.input_weight * job.facts.input_tokens_est)
         self.runs.append(run)
         return run
 
     def able_jobs(self, coop: str) -> list[Job]:
-        """A co-op's waiting jobs that were not found to fit no free slot; one of them is first."""
-        return [one for one in self.waiting[coop] if one.shape not in self.stuck]
+        """A co-op's waiting jobs whose shape is not blocked."""
+        return [job for job in self.waiting[coop] if job.shape not in self.blocked_shapes]
 
-    def below_cap(self, coop: str, one: Job) -> bool:
-        """Whether with a job a co-op would stay within the tokens it may have in flight."""
+    def below_cap(self, coop: str, job: Job) -> bool:
+        """Whether a co-op would stay within its cap with one more job."""
         held = self.in_flight(coop)
-        return not held or held + reserved(one) <= self.terms.fair_share.cap_tokens
+        return not held or held + reserved(job) <= self.terms.fair_share.cap_tokens
 
     def in_flight(self, coop: str) -> int:
         return sum(run.in_flight() for run in self.runs if run.job.facts.coop == coop)
 
-    def is_owed(self, one: Job) -> bool:
-        """Whether a job's co-op holds less than its own nodes alone would have room for.
+    def is_owed(self, job: Job) -> bool:
+        """Whether a job's co-op has fewer runs than its own nodes alone could hold.
 
-        They would run batch work on its share of their slots at most.
+        Own nodes would run batch work on the batch share of their slots at most.
         """
-        coop = one.facts.coop
+        coop = job.facts.coop
         slots = self.own.get(coop, 0)
         held = [run.job.shape.batch for run in self.runs if run.job.facts.coop == coop]
         batch, share = sum(held), batch_share(slots)
         room = slots - (len(held) - batch) - min(batch, share)
-        return room > 0 and (not one.shape.batch or batch < share)
+        return room > 0 and (not job.shape.batch or batch < share)
 
     def charge(self, run: Run, virtual_tokens: float) -> None:
         coop = run.job.facts.coop
@@ -229,35 +231,35 @@ class FairPool:
             account.owed += virtual_tokens / self.weights[coop]
 
     def work(self, tokens: int) -> None:
-        """Every run that is not unlucky produces some tokens; those that are done end."""
+        """Each run produces tokens with probability one half; complete runs end."""
         for run in list(self.runs):
-            self.produce(run, min(self.luck.choice((0, tokens)), run.answer - run.output))
+            self.produce(run, min(self.rng.choice((0, tokens)), run.answer - run.output))
             if run.output == run.answer:
                 self.end(run)
 
     def produce(self, run: Run, tokens: int) -> None:
         run.output += tokens
-        self.queue.add_output(run.bill, tokens)
+        self.queue.add_output(run.charge, tokens)
         self.charge(run, self.terms.charge.output_weight * tokens)
 
     def end(self, run: Run) -> None:
         self.runs.remove(run)
         self.free_public += run.on_public
         self.free += not run.on_public
-        self.queue.end_run(run.bill)
+        self.queue.end_run(run.charge)
         self.queue.correct_charge(
-            run.bill, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
+            run.charge, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
         )
         self.queue.unblock_shapes(MODEL, lambda _: True)
-        self.stuck.clear()
+        self.blocked_shapes.clear()
 
-    # What must hold.
+    # Checks.
 
     def check(self) -> None:
-        """Notes each pair of which one is further ahead than the bound allows.
+        """Records each pair of co-ops whose counters differ by more than the bound.
 
-        The bound speaks of a co-op whose last turn in order kept to its cap, beside one that waits
-        and could have had each turn that was taken since it came. What was owed since comes on top.
+        The bound applies to a co-op whose last turn in order kept it within its cap, and another
+        that waits and could have had each turn since its arrival. Owed service since is added.
         """
         for ahead, mine in self.accounts.items():
             if not (mine.served and mine.in_order and mine.came_within):
@@ -274,15 +276,15 @@ class FairPool:
                     self.breaches.append(f"{ahead} is {gap} ahead of {behind}, allowed {allowed}")
 
     def counter(self, coop: str) -> float:
-        """What a co-op was served over its weight, and what it was lifted by."""
+        """A co-op's service over its weight, plus its lift."""
         return self.accounts[coop].charged + self.lift(coop)
 
     def lift(self, coop: str) -> float:
-        line = self.queue.counters.coops.get(coop)
-        return 0.0 if line is None else line.lifts.get(MODEL, 0.0)
+        counter = self.queue.counters.coops.get(coop)
+        return 0.0 if counter is None else counter.lifts.get(MODEL, 0.0)
 
     def room(self, coop: str) -> float:
-        """w_out x K over the weight."""
+        """A co-op's term of the bound: w_out x K over its weight."""
         return self.terms.charge.output_weight * self.most_tokens / self.weights[coop]
 
 
@@ -293,27 +295,27 @@ LONGEST = 700  # prompt and answer of any job here, tokens
 
 
 def live(pool: FairPool, steps: int) -> None:
-    """Lets co-ops come and go, some with floods, some with a job now and then.
+    """Simulates co-ops with random loads: none, single jobs or bursts.
 
-    Most jobs of a co-op are alike for a while; now and then one is of another class or data class.
+    Nine in ten of a co-op's jobs have its usual class and data class.
     """
     floods = (0, 1, 3 + pool.free // 8)
-    moods = {coop: pool.luck.choice(floods) for coop in pool.weights}
-    usual = {coop: pool.luck.choice(KINDS) for coop in pool.weights}
+    moods = {coop: pool.rng.choice(floods) for coop in pool.weights}
+    usual = {coop: pool.rng.choice(KINDS) for coop in pool.weights}
     for _ in range(steps):
         for coop, mood in moods.items():
-            if pool.luck.random() < 0.03:
-                moods[coop], usual[coop] = pool.luck.choice(floods), pool.luck.choice(KINDS)
-            for _ in range(pool.luck.randrange(mood + 1)):
-                prompt, answer = pool.luck.choice(((20, 30), (200, 100), (100, 600)))
-                alike = pool.luck.random() < 0.9
-                job_class, data_class = usual[coop] if alike else pool.luck.choice(KINDS)
+            if pool.rng.random() < 0.03:
+                moods[coop], usual[coop] = pool.rng.choice(floods), pool.rng.choice(KINDS)
+            for _ in range(pool.rng.randrange(mood + 1)):
+                prompt, answer = pool.rng.choice(((20, 30), (200, 100), (100, 600)))
+                alike = pool.rng.random() < 0.9
+                job_class, data_class = usual[coop] if alike else pool.rng.choice(KINDS)
                 pool.ask(
                     coop, prompt=prompt, answer=answer, job_class=job_class, data_class=data_class
                 )
                 pool.dispatch()
                 pool.check()
-        pool.work(pool.luck.choice((10, 100)))
+        pool.work(pool.rng.choice((10, 100)))
         pool.check()
         pool.dispatch()
         pool.check()

@@ -1,6 +1,6 @@
-"""A fair queue and a few slots that run its jobs, for tests of whose turn it is."""
+"""A fair queue and a few slots that run its jobs, for tests of the order of service."""
 
-from tests.core.fairplain import job, reserved
+from tests.core.fairplain import make_job, reserved
 
 from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.fair_queue import FairQueue
@@ -12,7 +12,7 @@ class Slots:
     """A queue and a few slots that run one job after the other.
 
     Attributes:
-        running: job and bill, oldest first. served: jobs in the order of their turns.
+        running: job and charge, oldest first. served: jobs in order of service.
     """
 
     def __init__(self, terms: Policy, slots: int = 1) -> None:
@@ -24,41 +24,41 @@ class Slots:
         self.asked = 0
 
     def ask(self, coop: str, times: int = 1, **wanted) -> list[Job]:
-        """Jobs come; nothing is placed yet."""
-        jobs = [job(self.asked + number, coop, **wanted) for number in range(times)]
+        """Enqueues jobs; places none."""
+        jobs = [make_job(self.asked + number, coop, **wanted) for number in range(times)]
         self.asked += times
-        for one in jobs:
-            self.queue.add(one)
+        for job in jobs:
+            self.queue.add(job)
         return jobs
 
     def fill(self) -> None:
-        """Gives each free slot to whose turn it is."""
-        while len(self.running) < self.slots and (one := self.queue.next_job()) is not None:
-            self.start(one)
+        """Starts the next jobs on the free slots."""
+        while len(self.running) < self.slots and (job := self.queue.next_job()) is not None:
+            self.start(job)
 
-    def start(self, one: Job, *, expected: int | None = None) -> RunCharge:
-        bill = self.queue.start_run(
-            one,
-            input_tokens=one.facts.input_tokens_est,
-            expected_tokens=one.output_tokens_max if expected is None else expected,
-            reserved_tokens=reserved(one),
+    def start(self, job: Job, *, expected: int | None = None) -> RunCharge:
+        charge = self.queue.start_run(
+            job,
+            input_tokens=job.facts.input_tokens_est,
+            expected_tokens=job.output_tokens_max if expected is None else expected,
+            reserved_tokens=reserved(job),
         )
-        self.running.append((one, bill))
-        self.served.append(one)
-        return bill
+        self.running.append((job, charge))
+        self.served.append(job)
+        return charge
 
-    def end(self, which: int = 0, *, output: int | None = None) -> None:
-        """The oldest run ends, with its longest answer unless said otherwise."""
-        one, bill = self.running.pop(which)
-        self.queue.end_run(bill)
+    def end(self, index: int = 0, *, output: int | None = None) -> None:
+        """Ends a run, by default the oldest, with its longest answer."""
+        job, charge = self.running.pop(index)
+        self.queue.end_run(charge)
         self.queue.correct_charge(
-            bill,
-            input_tokens=one.facts.input_tokens_est,
-            output_tokens=one.output_tokens_max if output is None else output,
+            charge,
+            input_tokens=job.facts.input_tokens_est,
+            output_tokens=job.output_tokens_max if output is None else output,
         )
 
     def turns(self, count: int) -> list[Job]:
-        """Runs jobs one after the other; returns whose turns they were."""
+        """Serves jobs until ``count`` more have started; returns these."""
         before = len(self.served)
         self.fill()
         while len(self.served) < before + count and self.running:
@@ -68,4 +68,4 @@ class Slots:
 
 
 def coops(jobs: list[Job]) -> list[str]:
-    return [one.facts.coop for one in jobs]
+    return [job.facts.coop for job in jobs]

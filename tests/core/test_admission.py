@@ -1,4 +1,4 @@
-"""Admission: who is refused, with which code, and when it is worth coming back."""
+"""Admission: which jobs are refused, with which code and retry time."""
 
 import pytest
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
@@ -41,8 +41,8 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_nobody_can_do_is_refused(case: str) -> None:
-    """What no rule can place is refused at once with its code, and never parked."""
+def test_a_job_that_no_node_can_serve_is_refused(case: str) -> None:
+    """A job that no node can ever serve is refused at once with its code, and never queued."""
     coop, changes, code, retry_after_s = REFUSALS[case]
     pool = Pool("alpha", "beta", "delta")
     pool.join(card("n1", "alpha"), card("n2", "beta", "CA-ON"))
@@ -54,15 +54,15 @@ def test_what_nobody_can_do_is_refused(case: str) -> None:
     assert pool.core.job("j1").state is JobState.REFUSED
 
 
-def test_an_unknown_model_is_told_the_known_ones(pool: Pool) -> None:
-    """The refusal names the models that there are."""
+def test_an_unknown_model_is_refused_with_the_known_ones(pool: Pool) -> None:
+    """The refusal names the models of the pool."""
     pool.join(card("n1", replicas=(replica("b"), replica("a"))))
     (refuse,) = pool.ask("j1", model="c")
 
     assert refuse.values == {"model": "c", "models": "a, b", "fitting": "a, b"}
 
 
-def test_only_models_that_would_take_the_very_request_are_told(pool: Pool) -> None:
+def test_only_models_that_would_admit_the_request_are_named(pool: Pool) -> None:
     """What would have been admitted is tried before it is said: an image fits no model without
     images, a long prompt none with a short context, restricted data nobody else's machine."""
     pool.join(
@@ -83,8 +83,8 @@ def test_only_models_that_would_take_the_very_request_are_told(pool: Pool) -> No
     assert "fitting" not in none.values
 
 
-def test_a_model_is_not_told_that_a_quota_or_a_silence_would_refuse(pool: Pool) -> None:
-    """Whatever else would refuse the request for another model counts as well."""
+def test_a_model_that_a_quota_or_a_silent_node_excludes_is_not_named(pool: Pool) -> None:
+    """Every other reason to refuse the request for that model counts as well."""
     pool = Pool("alpha", quotas={"alpha": (Quota(QuotaKind.TOKENS, 10, Period.DAY),)})
     pool.join(card("n1", replicas=(replica("text"),)))
     (spent,) = pool.ask("j1", model="absent")
@@ -129,8 +129,8 @@ def test_a_rule_that_excludes_all_is_named(three: Pool) -> None:
     assert [exclusion.node for exclusion in refuse.explanation.excluded] == ["ab-1", "on-1", "qc-1"]
 
 
-def test_when_all_that_could_are_lost_it_is_worth_coming_back(pool: Pool) -> None:
-    """If the only able node is lost the refusal says so, and to try again in 10 s."""
+def test_when_all_eligible_nodes_are_lost_a_retry_time_is_given(pool: Pool) -> None:
+    """If the only eligible node is lost the refusal says so, with a retry time of 10 s."""
     pool.join(card("n1"))
     pool.wait(11.0)
     (refuse,) = pool.ask("j1")
@@ -157,7 +157,7 @@ def test_the_same_job_twice_changes_nothing(three: Pool) -> None:
     assert [drop.what for drop in again + after] == ["duplicate", "duplicate"]
 
 
-def test_a_full_line_is_refused() -> None:
+def test_a_full_queue_is_refused() -> None:
     """A co-op that queues more than the policy allows is refused; another is not."""
     pool = Pool("alpha", "beta", limits=Limits(queued_per_coop=2))
     pool.join(card("n1", replicas=(replica(slots=1),)))
@@ -224,7 +224,7 @@ class TestOutputLimit:
         assert place.node == "large"
 
     def test_a_limit_beyond_every_context_does_not_refuse(self, pool: Pool) -> None:
-        """A client that asks for more than any context holds gets what there is."""
+        """A client's limit beyond every context is cut to the largest context."""
         pool.join(card("n1", replicas=(replica(context_tokens=512),)))
         (place,) = pool.ask("j1", output_tokens_max=100_000)
 
@@ -375,7 +375,7 @@ class TestQuotas:
         assert pool.core.quota_left("alpha")[0].used == 140
 
 
-def test_an_unsound_policy_is_not_obeyed(three: Pool) -> None:
+def test_an_invalid_policy_is_not_applied(three: Pool) -> None:
     """A policy with faults is dropped, and the one in force stays."""
     before = three.core._state.policy
     asked = three.tell(events.PolicyChanged, type(before)(version=""))

@@ -1,4 +1,4 @@
-"""Blocked jobs: a job that its cap or a quota holds back holds up nobody, and comes back."""
+"""Blocked jobs: a job above its cap or quota delays no other, and is checked again."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def checked(pool: Pool) -> Pool:
 
 
 def settle(pool: Pool) -> int:
-    """Wakes the core until it has looked at all there was no time for; returns how often."""
+    """Wakes the core until no shape is skipped and no job is due; returns the number of wakes."""
     queue, woken = pool.core._state.queue, 0
     while queue.unexamined_shapes or queue.blocked.has_due:
         pool.now = pool.core.next_deadline()
@@ -42,10 +42,10 @@ def test_a_job_within_its_cap_passes_one_that_is_over_it(pool: Pool) -> None:
     """Four answers are too much for the cap; a single one, asked for later, runs at once."""
     pool.join(card("ab", zone="CA-AB"))
     four = placed(pool.ask("four", choices=4, max_carbon_ug=IDLE_AB_UG))
-    one = placed(pool.ask("one", choices=1, max_carbon_ug=IDLE_AB_UG))
+    single = placed(pool.ask("one", choices=1, max_carbon_ug=IDLE_AB_UG))
 
     assert [] == four
-    assert ["one"] == one
+    assert ["one"] == single
 
 
 def test_a_job_within_its_quota_passes_one_that_is_over_it() -> None:
@@ -216,7 +216,7 @@ class TestBounded:
         checked(pool)
 
     def test_the_kinds_of_a_coops_jobs_are_limited(self) -> None:
-        """Beyond so many kinds a co-op's job is refused; another co-op's is not."""
+        """Beyond the limit of shapes a co-op's job is refused; another co-op's is not."""
         features = tuple(f"f{number}" for number in range(300))
         pool = Pool(limits=Limits(queued_per_coop=1_000))
         pool.join(card("ab", replicas=(replica(slots=1, features=features),)))
@@ -234,7 +234,7 @@ class TestBounded:
     def test_shapes_that_there_was_no_time_for_come_soon(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of many kinds that no node fits only some are looked at in one event, then the others."""
+        """An event searches for at most ``SEARCHES_PER_EVENT`` shapes; later events do the rest."""
         features = tuple(f"f{number}" for number in range(200))
         pool = Pool()
         pool.join(
@@ -257,7 +257,7 @@ class TestBounded:
 
 
 class TestMoments:
-    """What is left over is looked at in time, whatever happens meanwhile."""
+    """Skipped work is done by its deadline, whatever events come meanwhile."""
 
     def crowded(self, monkeypatch: pytest.MonkeyPatch) -> tuple[Pool, list[tuple[str, float]]]:
         """A blocked job, and more shapes that wait for a full node than an event may look at.
@@ -288,7 +288,7 @@ class TestMoments:
         return pool, searches
 
     def grid(self, pool: Pool) -> None:
-        """A grid's intensity comes, as it was: all limited shapes are looked at again."""
+        """Sends an unchanged grid intensity: all limited shapes are searched again."""
         pool.tell(events.NodesSeen, ("full", "open"))
         pool.progress(pool.places()[0], 1)
         pool.tell(events.IntensityChanged, "CA-QC", 1.3, 31.0, "measured", START + 1e6)
@@ -296,7 +296,7 @@ class TestMoments:
     def test_blocked_jobs_are_recalled_within_the_minute(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Though every half second shapes are left over, which are looked at 50 ms later."""
+        """Though shapes are skipped every half second and searched 50 ms later."""
         pool, searches = self.crowded(monkeypatch)
         began, late = pool.now, 0
         while pool.now < began + 125.0:
@@ -314,7 +314,7 @@ class TestMoments:
     def test_late_shapes_are_looked_at_however_many_events_come(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Events every 10 ms do not put off what is to be looked at after 50 ms."""
+        """Events every 10 ms do not postpone the search that is due after 50 ms."""
         pool, searches = self.crowded(monkeypatch)
         self.grid(pool)
         late = {shape.features[0] for shape in pool.core._state.queue.unexamined_shapes}
@@ -348,7 +348,7 @@ class TestMoments:
 
 
 def test_a_restored_core_looks_at_blocked_jobs_in_the_same_order() -> None:
-    """Blocked jobs, those that are due, and what there was no time for are in the snapshot."""
+    """Blocked jobs, due jobs and skipped shapes are in the snapshot."""
     pool = Pool(limits=Limits(queued_per_coop=1_000))
     pool.join(card("ab", zone="CA-AB", replicas=(replica(slots=1),)))
     (place,) = of(pool.ask("runs", "gamma"), commands.Place)

@@ -37,18 +37,18 @@ def refused(pool: Pool, job: str, **changes) -> commands.EndJob:
 
 
 def excluded(place: commands.Place) -> dict[str, str]:
-    return {found.node: found.rule for found in place.explanation.excluded}
+    return {exclusion.node: exclusion.rule for exclusion in place.explanation.excluded}
 
 
-def test_it_is_tried_once_more_and_then_refused(three: Pool) -> None:
-    """The second exit, with nothing beside the run, is the request's doing and ends the job."""
+def test_a_job_is_retried_once_and_then_refused(three: Pool) -> None:
+    """A second exit while the job runs alone refuses the job."""
     first = placed(three, "j1")
     second = again(exits(three, first))
     end = ended(exits(three, second))
 
     assert second.node != first.node
     assert (end.state, end.code) == (JobState.FAILED, "request_ends_engine")
-    assert [] == [one.card.node for one in three.core.nodes() if one.resting]
+    assert [] == [node.card.node for node in three.core.nodes() if node.resting]
 
 
 def test_a_suspect_that_completes_alone_is_innocent(three: Pool) -> None:
@@ -65,7 +65,7 @@ def test_a_suspect_that_completes_alone_is_innocent(three: Pool) -> None:
 
 
 def test_nobody_joins_a_run_that_must_be_alone(three: Pool) -> None:
-    """While it runs its replica is kept for it, and a decision says so."""
+    """Its replica is reserved during the run, and explanations name the rule."""
     alone = again(exits(three, placed(three, "j1")))
     others = [placed(three, f"o{number}", "gamma") for number in range(4)]
 
@@ -73,7 +73,7 @@ def test_nobody_joins_a_run_that_must_be_alone(three: Pool) -> None:
     assert "reserved" == excluded(others[0])[alone.node]
 
 
-def test_it_does_not_join_others(pool: Pool) -> None:
+def test_a_job_alone_waits_for_an_empty_replica(pool: Pool) -> None:
     """A replica that runs something is emptied for it first: no new run, and then it starts."""
     pool.join(card("n1"), card("n2", "beta", "CA-ON"))
     held = placed(pool, "held", "beta", jurisdiction="CA-ON", input_tokens_est=50)
@@ -89,7 +89,7 @@ def test_it_does_not_join_others(pool: Pool) -> None:
     assert ("j1", "n2") == (starts.job, starts.node)
 
 
-def test_it_goes_to_another_co_ops_engine_where_there_is_one(pool: Pool) -> None:
+def test_a_retry_prefers_another_co_ops_engine(pool: Pool) -> None:
     """Two machines of one co-op cannot together have another's requests refused."""
     pool.join(card("n1"), card("n2"), card("n3", "beta", "CA-AB"))
     second = again(exits(pool, placed(pool, "j1")))
@@ -135,12 +135,12 @@ class TestKeys:
             refused(three, f"j{number}", key="bad")
             three.wait(20.0, seen=("qc-1", "on-1", "ab-1"))
         (no,) = of(three.ask("j9", key="bad"), commands.Refuse)
-        found = three.core.quarantine(SenderKind.KEY, "bad")
+        quarantine = three.core.quarantine(SenderKind.KEY, "bad")
         other = placed(three, "o1", key="good")
         three.tell(events.QuarantineCleared, SenderKind.KEY, "bad")
         after = placed(three, "j10", key="bad")
 
-        assert ("key_quarantined", ENGINES_ENDED) == (no.code, found and found.reason)
+        assert ("key_quarantined", ENGINES_ENDED) == (no.code, quarantine and quarantine.reason)
         assert (other.job, after.job) == ("o1", "j10")
 
     def test_refusals_of_more_than_an_hour_ago_are_forgotten(self, three: Pool) -> None:
@@ -181,8 +181,8 @@ def test_alone_runs_hold_a_quarter_of_a_models_replicas() -> None:
     together = [placed(pool, f"j-{coop}", coop) for coop in coops]
     asked = [command for place in together for command in exits(pool, place)]
     pool.wait(6.0, seen=tuple(f"n{number}" for number in range(8)))
-    held = [load.reserved for one in pool.core._state.fleet.nodes.values()
-            for load in one.loads.values() if load.reserved]  # fmt: skip
+    held = [load.reserved for node in pool.core._state.fleet.nodes.values()
+            for load in node.loads.values() if load.reserved]  # fmt: skip
 
     assert 2 == len(held)
     assert asked

@@ -24,7 +24,7 @@ def terms(seed: int, nodes: int, **share) -> Policy:
     return policy(*coops, **{"cap_tokens": cap, **head_start, **share})
 
 
-def lived(queue: FairQueue, seed: int, nodes: int, own=OWN_NOTHING, **share) -> FairPool:
+def run_pool(queue: FairQueue, seed: int, nodes: int, own=OWN_NOTHING, **share) -> FairPool:
     slots = 3 if nodes == 1 else nodes
     pool = FairPool(queue, terms(seed, nodes, **share), slots=slots, seed=seed, own=own)
     live(pool, STEPS)
@@ -34,8 +34,8 @@ def lived(queue: FairQueue, seed: int, nodes: int, own=OWN_NOTHING, **share) -> 
 @pytest.mark.parametrize("expected", [True, False], ids=["expected", "plain"])
 @pytest.mark.parametrize("nodes", [1, 50])
 def test_no_coop_gets_further_ahead_than_the_bound(nodes: int, *, expected: bool) -> None:
-    """Whoever comes when, and whatever was expected: nobody is ahead by more than the bound."""
-    pools = [lived(FairQueue(), seed, nodes, expected_lengths=expected) for seed in range(SEEDS)]
+    """For random arrivals and expected lengths no co-op is ahead by more than the bound."""
+    pools = [run_pool(FairQueue(), seed, nodes, expected_lengths=expected) for seed in range(SEEDS)]
 
     assert [] == [breach for pool in pools for breach in pool.breaches]
     assert sum(pool.checked for pool in pools) > 1_000
@@ -43,8 +43,8 @@ def test_no_coop_gets_further_ahead_than_the_bound(nodes: int, *, expected: bool
 
 @pytest.mark.parametrize(("nodes", "own"), [(1, {"alpha": 2}), (50, {"alpha": 20, "beta": 10})])
 def test_the_bound_holds_where_borrowers_own_nodes(nodes: int, own: dict[str, int]) -> None:
-    """Only what was owed comes on top; who is owed goes first; other models owe nothing here."""
-    pools = [lived(FairQueue(), seed, nodes, own, own_nodes=True) for seed in range(SEEDS)]
+    """Only owed service exceeds the bound; owed jobs go first; each model counts by itself."""
+    pools = [run_pool(FairQueue(), seed, nodes, own, own_nodes=True) for seed in range(SEEDS)]
 
     assert [] == [breach for pool in pools for breach in pool.breaches]
     assert sum(pool.checked for pool in pools) > 1_000
@@ -52,45 +52,45 @@ def test_the_bound_holds_where_borrowers_own_nodes(nodes: int, own: dict[str, in
 
 @pytest.mark.parametrize("own", [OWN_NOTHING, {"alpha": 2}], ids=["borrowers", "owners"])
 def test_the_bound_is_held_against_lifts_while_waiting(own: dict[str, int]) -> None:
-    """In the pools above co-ops that wait already are lifted, and pairs are measured then."""
-    pools = [lived(FairQueue(), seed, 1, own, own_nodes=bool(own)) for seed in range(SEEDS)]
+    """The pools above also measure pairs after a lift of a waiting co-op."""
+    pools = [run_pool(FairQueue(), seed, 1, own, own_nodes=bool(own)) for seed in range(SEEDS)]
 
     assert sum(pool.checked_lifted > 0 for pool in pools) >= 3
     assert sum(pool.checked_lifted for pool in pools) > 100
 
 
 class Hoarding(FairQueue):
-    """Owes a co-op for any job what its nodes of any model could give."""
+    """Counts slots of every model for every job."""
 
     def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         super().add_own_slots(*(delta._replace(kind=own_kind()) for delta in deltas))
 
 
 class Unowed(FairQueue):
-    """Plain counters: nobody's own nodes count."""
+    """Ignores own nodes."""
 
     def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         pass
 
 
 class Crowded(FairQueue):
-    """Lets batch runs beyond their share take slots of their co-op's other work."""
+    """Lets batch runs take all own slots."""
 
     def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
         super().add_own_slots(*(delta._replace(batch_slots=delta.slots) for delta in deltas))
 
 
 @pytest.mark.parametrize("broken", [Hoarding, Unowed, Crowded])
-def test_what_is_owed_is_needed_and_no_more(broken: type[FairQueue]) -> None:
-    """More is owed than own nodes could give, or less: the same lives break what is proved."""
+def test_owing_more_or_less_breaks_the_bound(broken: type[FairQueue]) -> None:
+    """If more or less is owed than own nodes could give, the same runs break the bound."""
     own = {"alpha": 2 if broken is Crowded else 1}
-    pools = [lived(broken(), seed, 1, own, own_nodes=True) for seed in range(SEEDS)]
+    pools = [run_pool(broken(), seed, 1, own, own_nodes=True) for seed in range(SEEDS)]
 
     assert any(pool.breaches for pool in pools)
 
 
 def test_the_bound_is_nearly_reached() -> None:
-    """Guesses as wrong as can be bring one co-op to nine tenths of the bound, and no further."""
+    """Expected lengths with the largest error bring a co-op to 90 % of the bound."""
     pool = FairPool(FairQueue(), policy(cap_tokens=1_000), slots=50, seed=0)
     pool.ask("alpha", prompt=1, answer=899)
     pool.start(pool.queue.next_job(), answer=0, expected=899)
@@ -108,31 +108,31 @@ def test_the_bound_is_nearly_reached() -> None:
 
 
 class Unlifted(FairQueue):
-    """Hoards idle time: who comes back keeps the old counter."""
+    """Does not lift a returning co-op."""
 
     def add(self, job) -> None:
         self.restore(job)
 
 
 class Unweighted(FairQueue):
-    """Forgets the shares that were voted."""
+    """Ignores the voted shares."""
 
     def apply_policy(self, policy: Policy) -> None:
         super().apply_policy(Policy(policy.version, fair_share=policy.fair_share))
 
 
 class Uncharged(FairQueue):
-    """Charges prompts alone."""
+    """Charges prompts only."""
 
-    def add_output(self, bill, tokens_more: int) -> None:
+    def add_output(self, charge, tokens_more: int) -> None:
         pass
 
-    def correct_charge(self, bill, *, input_tokens: int, output_tokens: int) -> None:
-        super().correct_charge(bill, input_tokens=input_tokens, output_tokens=0)
+    def correct_charge(self, charge, *, input_tokens: int, output_tokens: int) -> None:
+        super().correct_charge(charge, input_tokens=input_tokens, output_tokens=0)
 
 
 class Uncapped(FairQueue):
-    """Lets one co-op fill the pool while another waits."""
+    """Ignores the cap."""
 
     def apply_policy(self, policy: Policy) -> None:
         super().apply_policy(Policy(policy.version, policy.coops))
@@ -148,7 +148,7 @@ class FirstCome(FairQueue):
 
 @pytest.mark.parametrize("broken", [Unlifted, Unweighted, Uncharged, Uncapped, FirstCome])
 def test_a_broken_queue_breaks_the_bound(broken: type[FairQueue]) -> None:
-    """Each part of the queue is needed: without it the same lives break the bound."""
-    pools = [lived(broken(), seed, 1, cap_tokens=700) for seed in range(SEEDS)]
+    """Without any one of its parts, the queue breaks the bound in the same runs."""
+    pools = [run_pool(broken(), seed, 1, cap_tokens=700) for seed in range(SEEDS)]
 
     assert any(pool.breaches for pool in pools)

@@ -1,11 +1,11 @@
-"""Fair queue: it answers what its plain definition answers, whatever comes, and after a restart."""
+"""Fair queue: equals the reference queue for random operations, also after a restart."""
 
 from random import Random
 
 import msgspec
 import pytest
 from msgspec import structs
-from tests.core.fairplain import COOPS, PlainQueue, job, own_kind, policy, reserved, shape
+from tests.core.fairplain import COOPS, PlainQueue, make_job, own_kind, policy, reserved, shape
 
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.fair_queue import FairQueue
@@ -29,10 +29,10 @@ CAPS = (300, 700, 1_500, 100_000)
 
 
 class Both:
-    """Two queues that are told the same: the core's and the plain one.
+    """The core's queue and the reference queue, with the same operations.
 
     Attributes:
-        waiting: jobs in line. runs: a bill of each queue for each run.
+        waiting: waiting jobs. runs: the charge of each queue for each run.
     """
 
     def __init__(self, terms: Policy) -> None:
@@ -43,159 +43,164 @@ class Both:
         self.runs: list[tuple] = []
         self.serial = 0
 
-    def add(self, luck: Random) -> None:
-        one = self._job(luck)
-        self.waiting.append(one)
-        self.queue.add(one)
-        self.plain.add(one)
+    def add(self, rng: Random) -> None:
+        job = self._job(rng)
+        self.waiting.append(job)
+        self.queue.add(job)
+        self.plain.add(job)
 
-    def come(self, luck: Random) -> None:
-        """A job comes that is served at once where nobody else is to be looked at."""
-        one = self._job(luck)
-        self.plain.add(one)
-        if not self.queue.is_idle_for(one.facts.model):
-            self.waiting.append(one)
-            self.queue.add(one)
+    def add_or_serve_at_once(self, rng: Random) -> None:
+        """Adds a job, and serves it at once if the queue is idle for its model."""
+        job = self._job(rng)
+        self.plain.add(job)
+        if not self.queue.is_idle_for(job.facts.model):
+            self.waiting.append(job)
+            self.queue.add(job)
             return
 
-        assert one is self.plain.next_job()
-        wants = self._wants(one, luck)
+        assert job is self.plain.next_job()
+        tokens_of_run = self._run_tokens(job, rng)
         self.runs.append(
-            (self.queue.start_run_at_once(one, **wants), self.plain.start_run(one, **wants))
+            (
+                self.queue.start_run_at_once(job, **tokens_of_run),
+                self.plain.start_run(job, **tokens_of_run),
+            )
         )
 
-    def _job(self, luck: Random) -> Job:
-        one = job(
+    def _job(self, rng: Random) -> Job:
+        job = make_job(
             self.serial,
-            luck.choice(COOPS),
-            luck.choice(("main", "main", "side")),
-            where=luck.choice((*SHAPES, SHAPES[0])),
-            prompt=luck.randrange(1, 100),
-            answer=luck.choice((20, 100, 400)),
-            job_class=luck.choice(tuple(JobClass)),
-            deadline_at=luck.choice((None, None, 5.0, 9.0)),
+            rng.choice(COOPS),
+            rng.choice(("main", "main", "side")),
+            where=rng.choice((*SHAPES, SHAPES[0])),
+            prompt=rng.randrange(1, 100),
+            answer=rng.choice((20, 100, 400)),
+            job_class=rng.choice(tuple(JobClass)),
+            deadline_at=rng.choice((None, None, 5.0, 9.0)),
         )
-        one.front = luck.random() < 0.1
+        job.front = rng.random() < 0.1
         self.serial += 1
-        return one
+        return job
 
-    def serve(self, luck: Random) -> None:
-        """Serves whose turn it is."""
-        one = self.queue.next_job()
+    def serve(self, rng: Random) -> None:
+        """Serves the next job."""
+        job = self.queue.next_job()
 
-        assert one is self.plain.next_job()
-        if one is not None:
-            if luck.random() < 0.1:
-                self.add(luck)  # then it may not be its turn any more
-            self._begin(one, luck)
+        assert job is self.plain.next_job()
+        if job is not None:
+            if rng.random() < 0.1:
+                self.add(rng)  # then it may not be its turn any more
+            self._begin(job, rng)
 
-    def serve_out_of_turn(self, luck: Random) -> None:
-        taking = [one for one in self.waiting if one not in self.plain.blocked]
+    def serve_out_of_turn(self, rng: Random) -> None:
+        taking = [job for job in self.waiting if job not in self.plain.blocked]
         if taking:
-            self._begin(luck.choice(taking), luck)
+            self._begin(rng.choice(taking), rng)
 
-    def _begin(self, one: Job, luck: Random) -> None:
-        wants = self._wants(one, luck)
-        self.waiting.remove(one)
-        self.runs.append((self.queue.start_run(one, **wants), self.plain.start_run(one, **wants)))
+    def _begin(self, job: Job, rng: Random) -> None:
+        tokens_of_run = self._run_tokens(job, rng)
+        self.waiting.remove(job)
+        self.runs.append(
+            (self.queue.start_run(job, **tokens_of_run), self.plain.start_run(job, **tokens_of_run))
+        )
 
-    def _wants(self, one: Job, luck: Random) -> dict[str, int]:
+    def _run_tokens(self, job: Job, rng: Random) -> dict[str, int]:
         return {
-            "input_tokens": luck.randrange(one.facts.input_tokens_est + 1),
-            "expected_tokens": luck.randrange(one.output_tokens_max + 1),
-            "reserved_tokens": reserved(one),
+            "input_tokens": rng.randrange(job.facts.input_tokens_est + 1),
+            "expected_tokens": rng.randrange(job.output_tokens_max + 1),
+            "reserved_tokens": reserved(job),
         }
 
-    def produce(self, luck: Random) -> None:
+    def produce(self, rng: Random) -> None:
         if self.runs:
-            bill, plain = luck.choice(self.runs)
-            tokens = luck.randrange(1, 150)
-            self.queue.add_output(bill, tokens)
+            charge, plain = rng.choice(self.runs)
+            tokens = rng.randrange(1, 150)
+            self.queue.add_output(charge, tokens)
             self.plain.add_output(plain, tokens)
 
-    def end(self, luck: Random) -> None:
+    def end(self, rng: Random) -> None:
         if not self.runs:
             return
-        run = self.runs.pop(luck.randrange(len(self.runs)))
-        lost, output = luck.random() < 0.2, luck.randrange(400)
-        for queue, bill in zip((self.queue, self.plain), run, strict=True):
-            queue.end_run(bill)
+        run = self.runs.pop(rng.randrange(len(self.runs)))
+        lost, output = rng.random() < 0.2, rng.randrange(400)
+        for queue, charge in zip((self.queue, self.plain), run, strict=True):
+            queue.end_run(charge)
             if lost:
-                queue.refund(bill)
+                queue.refund(charge)
             else:
-                queue.correct_charge(bill, input_tokens=30, output_tokens=output)
+                queue.correct_charge(charge, input_tokens=30, output_tokens=output)
 
-    def cancel(self, luck: Random) -> None:
+    def cancel(self, rng: Random) -> None:
         if self.waiting:
-            one = luck.choice((luck.choice(self.waiting), self.waiting[0]))
-            self.waiting.remove(one)
-            self.queue.remove(one)
-            self.plain.remove(one)
+            job = rng.choice((rng.choice(self.waiting), self.waiting[0]))
+            self.waiting.remove(job)
+            self.queue.remove(job)
+            self.plain.remove(job)
 
-    def block(self, luck: Random) -> None:
-        """A limit of its own holds back whose turn it is, or another job."""
-        if luck.random() < 0.5:
-            one = self.queue.next_job()
+    def block(self, rng: Random) -> None:
+        """Blocks the next job, or another one."""
+        if rng.random() < 0.5:
+            job = self.queue.next_job()
         else:
-            taking = [one for one in self.waiting if one not in self.plain.blocked]
-            one = luck.choice(taking) if taking else None
-        if one is not None:
-            self.queue.block_job(one)
-            self.plain.block_job(one)
+            taking = [job for job in self.waiting if job not in self.plain.blocked]
+            job = rng.choice(taking) if taking else None
+        if job is not None:
+            self.queue.block_job(job)
+            self.plain.block_job(job)
 
-    def unblock(self, luck: Random) -> None:
+    def unblock(self, rng: Random) -> None:
         if self.plain.blocked:
-            one = luck.choice(self.plain.blocked)
-            self.queue.unblock_job(one)
-            self.plain.unblock_job(one)
+            job = rng.choice(self.plain.blocked)
+            self.queue.unblock_job(job)
+            self.plain.unblock_job(job)
 
-    def stick(self, luck: Random) -> None:
-        where = luck.choice(SHAPES)
+    def block_shape(self, rng: Random) -> None:
+        where = rng.choice(SHAPES)
         self.queue.block_shape(where)
         self.plain.block_shape(where)
 
-    def unstick(self, luck: Random) -> None:
-        where, some = luck.choice(SHAPES), luck.random() < 0.5
+    def unblock_shapes(self, rng: Random) -> None:
+        where, some = rng.choice(SHAPES), rng.random() < 0.5
         for queue in (self.queue, self.plain):
-            queue.unblock_shapes(where.model, lambda one: not some or one == where)
+            queue.unblock_shapes(where.model, lambda shape: not some or shape == where)
 
-    def own(self, luck: Random) -> None:
+    def add_own_slots(self, rng: Random) -> None:
         """A co-op's own nodes get more slots of a kind, or fewer."""
-        coop, kind = luck.choice(COOPS), luck.choice(KINDS)
+        coop, kind = rng.choice(COOPS), rng.choice(KINDS)
         slots, batch_slots = self.plain.own_slots.get(coop, {}).get(kind, (0, 0))
-        now = luck.choice((0, 0, 1, 3))
+        now = rng.choice((0, 0, 1, 3))
         delta = OwnSlotsChange(coop, kind, now - slots, min(now, 1) - batch_slots)
         deltas = [delta]
-        if luck.random() < 0.3:  # the same replica is of another kind from now on
-            other = luck.choice([one for one in KINDS if one != kind])
+        if rng.random() < 0.3:  # the same replica is of another kind from now on
+            other = rng.choice([other for other in KINDS if other != kind])
             deltas.append(OwnSlotsChange(coop, other, 1, 1))
         self.queue.add_own_slots(*deltas)
         self.plain.add_own_slots(*deltas)
 
-    def serve_owner_first(self, luck: Random) -> None:
-        """Whose turn it is would take another co-op's node: the owner may go first."""
-        one, owner, kind = self.queue.next_job(), luck.choice(COOPS), luck.choice(KINDS)
+    def serve_owner_first(self, rng: Random) -> None:
+        """The next job would take another co-op's node: the owner may go first."""
+        job, owner, kind = self.queue.next_job(), rng.choice(COOPS), rng.choice(KINDS)
 
-        assert one is self.plain.next_job()
-        if one is not None:
-            first = self.queue.first_owed_on(owner, kind, before=one)
+        assert job is self.plain.next_job()
+        if job is not None:
+            first = self.queue.first_owed_on(owner, kind, before=job)
 
-            assert first is self.plain.first_owed_on(owner, kind, before=one)
-            self._begin(first or one, luck)
+            assert first is self.plain.first_owed_on(owner, kind, before=job)
+            self._begin(first or job, rng)
 
-    def weigh(self, luck: Random) -> None:
-        coop, factor = luck.choice(COOPS), luck.choice((0.0, 0.125, 0.25))
+    def set_credit(self, rng: Random) -> None:
+        coop, factor = rng.choice(COOPS), rng.choice((0.0, 0.125, 0.25))
         self.queue.set_credit(coop, factor)
         self.plain.set_credit(coop, factor)
 
     def restart(self, _: Random) -> None:
-        """Writes the queue down, and goes on with what was read."""
+        """Continues with a queue restored from a snapshot."""
         kept = msgspec.msgpack.encode(dump(self.queue))
         self.queue = FairQueue()
         self.queue.apply_policy(self.terms)
         state = msgspec.msgpack.decode(kept, type=QueueState)
-        bill_of = {plain: bill for bill, plain in self.runs}
-        runs = [(bill_of[plain], plain.job.shape) for plain in self.plain.runs]
+        charge_of = {plain: charge for charge, plain in self.runs}
+        runs = [(charge_of[plain], plain.job.shape) for plain in self.plain.runs]
         load(self.queue, state, self.waiting, runs)
         self.queue.add_own_slots(
             *(
@@ -211,37 +216,37 @@ class Both:
     def reorder(self, _: Random) -> None:
         """Merges two shapes, as a change of what nodes serve may do."""
         first, second = SHAPES[0], SHAPES[1]
-        self.queue.reorder(lambda one: first if one.shape == second else one.shape)
-        self.plain.stuck, self.plain.blocked, self.plain.turn = [], [], None
+        self.queue.reorder(lambda job: first if job.shape == second else job.shape)
+        self.plain.blocked_shapes, self.plain.blocked, self.plain.turn = [], [], None
 
     def check(self) -> None:
         assert self.plain.next_job() is self.queue.next_job()
         assert self.waiting == self.queue.jobs()
-        assert self.plain.stuck == list(self.queue.blocked_shapes)
+        assert self.plain.blocked_shapes == list(self.queue.blocked_shapes)
         assert len(self.plain.blocked) == len(self.queue.blocked.jobs())
-        assert all(one in self.queue.blocked for one in self.plain.blocked)
+        assert all(job in self.queue.blocked for job in self.plain.blocked)
         for coop in COOPS:
-            line = self.queue.counters.coop_counter(coop)
-            mine = [one for one in self.waiting if one.facts.coop == coop]
+            counter = self.queue.counters.coop_counter(coop)
+            mine = [job for job in self.waiting if job.facts.coop == coop]
 
             assert len(mine) == self.queue.queue_length(coop)
-            assert self.plain.line(coop).running == line.running
-            assert self.plain.line(coop).in_flight == line.in_flight_tokens
-        assert [plain.own for _, plain in self.runs] == [bill.own for bill, _ in self.runs]
+            assert self.plain.counter_of(coop).running == counter.running
+            assert self.plain.counter_of(coop).in_flight == counter.in_flight_tokens
+        assert [plain.own for _, plain in self.runs] == [charge.own for charge, _ in self.runs]
 
 
 ODDS = {
-    Both.add: 25, Both.come: 8, Both.serve: 30, Both.produce: 15, Both.end: 14, Both.cancel: 6,
-    Both.stick: 3, Both.block: 6, Both.unblock: 4,
-    Both.unstick: 5, Both.serve_out_of_turn: 1, Both.own: 3, Both.weigh: 1, Both.restart: 1,
+    Both.add: 25, Both.add_or_serve_at_once: 8, Both.serve: 30, Both.produce: 15, Both.end: 14,
+    Both.cancel: 6, Both.block_shape: 3, Both.block: 6, Both.unblock: 4, Both.unblock_shapes: 5,
+    Both.serve_out_of_turn: 1, Both.add_own_slots: 3, Both.set_credit: 1, Both.restart: 1,
     Both.reorder: 1, Both.serve_owner_first: 8,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_the_next_job_is_the_one_by_definition(seed: int) -> None:
-    """Whatever comes, the queue names the job that the plain definition names."""
-    luck = Random(seed)
+    """After each random operation both queues return the same next job."""
+    rng = Random(seed)
     terms = policy(
         *TERMS,
         cap_tokens=CAPS[seed % len(CAPS)],
@@ -250,6 +255,6 @@ def test_the_next_job_is_the_one_by_definition(seed: int) -> None:
     )
     both = Both(terms)
     for _ in range(STEPS):
-        (step,) = luck.choices(list(ODDS), list(ODDS.values()))
-        step(both, luck)
+        (step,) = rng.choices(list(ODDS), list(ODDS.values()))
+        step(both, rng)
         both.check()

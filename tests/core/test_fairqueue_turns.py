@@ -1,7 +1,7 @@
-"""Fair queue: what its rules come to for those who wait."""
+"""Fair queue: order of service between co-ops, projects and classes."""
 
 import pytest
-from tests.core.fairplain import COOPS, job, own_slots, policy, shape
+from tests.core.fairplain import COOPS, make_job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
@@ -16,7 +16,7 @@ SCARCE = shape("grand")
 
 @pytest.mark.parametrize("slots", [1, 8])
 def test_a_light_coop_beside_a_flood_waits_for_one_turn(slots: int) -> None:
-    """Five hundred jobs of another co-op do not delay a single one by more than one turn."""
+    """500 jobs of another co-op delay a single job by at most one turn."""
     pool = Slots(policy(), slots)
     pool.ask("alpha", 500)
     pool.turns(50)
@@ -34,14 +34,14 @@ def test_tokens_follow_the_shares_over_a_long_time(answers: tuple[int, ...]) -> 
     for coop, answer in zip(COOPS, answers, strict=True):
         pool.ask(coop, 2_000, answer=answer)
     tokens = dict.fromkeys(COOPS, 0)
-    for one in pool.turns(1_500):
-        tokens[one.facts.coop] += 100 + 2 * one.output_tokens_max
+    for job in pool.turns(1_500):
+        tokens[job.facts.coop] += 100 + 2 * job.output_tokens_max
 
     assert [1.0, 2.0, 4.0] == pytest.approx([tokens[c] / tokens["alpha"] for c in COOPS], rel=0.05)
 
 
 def test_credit_adds_to_the_weight() -> None:
-    """A co-op that gave gets a quarter more than one that did not."""
+    """A credit factor of 0.25 gives a co-op a quarter more turns."""
     pool = Slots(policy())
     pool.queue.set_credit("beta", 0.25)
     pool.ask("alpha", 400)
@@ -52,7 +52,7 @@ def test_credit_adds_to_the_weight() -> None:
 
 
 def test_a_burst_cannot_get_ahead_of_what_it_will_cost() -> None:
-    """Answers that are expected count at once: co-ops take turns before anything is produced."""
+    """Expected answers count at dispatch: co-ops alternate before any token is produced."""
     pool = Slots(policy(), slots=6)
     for coop in ("alpha", "beta"):
         pool.ask(coop, 10, answer=400)
@@ -62,62 +62,62 @@ def test_a_burst_cannot_get_ahead_of_what_it_will_cost() -> None:
 
 
 def test_without_expected_lengths_only_what_was_produced_counts() -> None:
-    """The plain virtual token counter: a long answer does not count before it comes."""
+    """The plain virtual token counter: an answer counts only when it is produced."""
     pool = Slots(policy(expected_lengths=False))
-    bill = pool.start(pool.ask("alpha", prompt=10, answer=4_000)[0])
+    charge = pool.start(pool.ask("alpha", prompt=10, answer=4_000)[0])
     pool.start(pool.ask("beta", prompt=20)[0])
     for coop in ("alpha", "beta"):
         pool.ask(coop)
     before = pool.queue.next_job()
-    pool.queue.add_output(bill, 500)
+    pool.queue.add_output(charge, 500)
 
     assert ["alpha", "beta"] == coops([before, pool.queue.next_job()])
     assert 10.0 + 2 * 500 == pool.queue.counters.coop_counter("alpha").committed
 
 
 def test_an_answer_shorter_than_expected_gives_back_the_rest() -> None:
-    """In the end a co-op is charged what the engine counted."""
+    """After the run the charge equals the engine's count."""
     pool = Slots(policy())
-    bill = pool.start(pool.ask("alpha", prompt=100, answer=400)[0])
+    charge = pool.start(pool.ask("alpha", prompt=100, answer=400)[0])
     committed = pool.queue.counters.coop_counter("alpha").committed
-    pool.queue.add_output(bill, 30)
+    pool.queue.add_output(charge, 30)
     during = pool.queue.counters.coop_counter("alpha").committed
-    pool.queue.end_run(bill)
-    pool.queue.correct_charge(bill, input_tokens=60, output_tokens=31)
+    pool.queue.end_run(charge)
+    pool.queue.correct_charge(charge, input_tokens=60, output_tokens=31)
 
     assert (900.0, 900.0) == (committed, during)
     assert 60.0 + 2 * 31 == pool.queue.counters.coop_counter("alpha").committed
 
 
 def test_a_lost_run_costs_nothing_on_any_level() -> None:
-    """What was charged for a run that came to nothing is given back: co-op, project and class."""
+    """The charge of a lost run is refunded to co-op, project and class."""
     pool = Slots(policy())
-    bill = pool.start(pool.ask("alpha")[0])
-    pool.queue.add_output(bill, 70)
-    pool.queue.end_run(bill)
-    pool.queue.refund(bill)
+    charge = pool.start(pool.ask("alpha")[0])
+    pool.queue.add_output(charge, 70)
+    pool.queue.end_run(charge)
+    pool.queue.refund(charge)
 
     assert (0.0, 0.0, 0.0) == tuple(
-        line.committed for line in pool.queue.counters.counters_of(bill)
+        counter.committed for counter in pool.queue.counters.counters_of(charge)
     )
 
 
-def test_a_bill_ends_in_the_terms_under_which_it_began() -> None:
-    """Shares that change while a run goes on change nothing of what it costs or gives back."""
+def test_a_charge_ends_in_the_terms_under_which_it_began() -> None:
+    """A change of shares during a run changes neither its charge nor its refund."""
     pool = Slots(policy())
-    bill = pool.start(pool.ask("alpha")[0])
+    charge = pool.start(pool.ask("alpha")[0])
     pool.queue.apply_policy(policy(CoopTerms("alpha", shares=8.0)))
-    pool.queue.end_run(bill)
-    pool.queue.refund(bill)
+    pool.queue.end_run(charge)
+    pool.queue.refund(charge)
 
     assert 0.0 == pool.queue.counters.coop_counter("alpha").committed
 
 
-# Coming back.
+# Lifts.
 
 
-def test_idle_time_is_not_hoarded() -> None:
-    """A co-op that was away for a thousand turns shares alike when it comes back."""
+def test_idle_time_earns_no_service() -> None:
+    """A co-op that returns after a thousand turns gets an equal share."""
     pool = Slots(policy(head_start_tokens=0))
     pool.ask("beta")
     pool.ask("alpha", 1_100)
@@ -133,8 +133,8 @@ def test_idle_time_is_not_hoarded() -> None:
     [(0, 6), (3, 6), (4, 3)],
     ids=["no answer ended", "three ended", "four ended"],
 )
-def test_whose_answers_nobody_knows_was_not_away(ended: int, expected: int) -> None:
-    """Who has a run and hardly an ended answer keeps its place, though its line was empty."""
+def test_a_coop_with_a_run_and_few_answers_is_not_lifted(ended: int, expected: int) -> None:
+    """A co-op with a run and fewer than four ended answers keeps its counter."""
     pool = Slots(policy(head_start_tokens=0), slots=2)
     for _ in range(ended):
         pool.ask("beta")
@@ -152,8 +152,8 @@ def test_whose_answers_nobody_knows_was_not_away(ended: int, expected: int) -> N
     assert expected == turns.count("beta")
 
 
-def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
-    """A co-op whose batch job waits all the time is lifted all the same for interactive ones."""
+def test_a_waiting_batch_job_does_not_prevent_a_lift() -> None:
+    """A co-op whose batch job waits is still lifted when it adds interactive jobs."""
     pool = Slots(policy(head_start_tokens=0))
     night = shape(jurisdiction="CA-AB")
     pool.ask("beta", where=night, job_class=JobClass.BATCH)
@@ -166,8 +166,8 @@ def test_a_job_that_waits_for_days_hoards_nothing_for_others() -> None:
     assert 18 <= turns.count("beta") <= 22
 
 
-def test_who_waits_for_days_does_not_hold_down_who_comes() -> None:
-    """A newcomer is lifted to where turns are taken, past a co-op whose jobs fit no node."""
+def test_a_waiting_coop_does_not_keep_the_virtual_time_low() -> None:
+    """A new co-op is lifted to the virtual time, past a co-op whose jobs fit no node."""
     pool = Slots(policy(head_start_tokens=0))
     nowhere = shape(jurisdiction="CA-AB")
     pool.ask("gamma", where=nowhere)
@@ -180,8 +180,8 @@ def test_who_waits_for_days_does_not_hold_down_who_comes() -> None:
     assert 18 <= turns.count("beta") <= 22
 
 
-def test_who_comes_to_a_scarce_model_does_not_wait_for_the_busy_one() -> None:
-    """Where turns are taken is known by model: a newcomer shares a slow one from the start."""
+def test_the_virtual_time_is_kept_by_model() -> None:
+    """A co-op that is new to a scarce model shares it at once, whatever a busy model served."""
     pool = Slots(policy())
     pool.ask("alpha", 1_100)
     pool.turns(1_000)
@@ -194,7 +194,7 @@ def test_who_comes_to_a_scarce_model_does_not_wait_for_the_busy_one() -> None:
     assert 18 <= turns.count("gamma") <= 22
 
 
-def test_asking_for_a_second_model_loses_no_place_at_the_first() -> None:
+def test_a_request_for_a_second_model_keeps_the_turn_at_the_first() -> None:
     """One small job for a busy model does not cost a co-op its turns at the scarce one."""
     pool = Slots(policy())
     for coop in ("beta", "gamma"):
@@ -226,14 +226,14 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
     for _ in range(60):
         pool.end()
         pool.fill()
-        held.append(coops([one for one, _ in pool.running]).count("alpha"))
+        held.append(coops([job for job, _ in pool.running]).count("alpha"))
 
     assert 2 == min(held[8:])
     assert held[8:].count(2) > 40
 
 
 def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
-    """Without that rule only the counters decide."""
+    """With ``own_nodes`` off only the counters decide."""
     pool = Slots(policy(own_nodes=False))
     pool.queue.add_own_slots(own_slots("alpha", 5))
     pool.ask("alpha", 20)
@@ -243,7 +243,7 @@ def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
 
 
 def test_turns_that_are_owed_do_not_lift_others() -> None:
-    """Long use of one's own nodes does not push those who come behind who waits already."""
+    """Owed turns do not raise the virtual time above the lowest waiting counter."""
     pool = Slots(policy(own_nodes=True))
     pool.queue.add_own_slots(own_slots("alpha", 1))
     pool.ask("alpha", 500)
@@ -260,13 +260,13 @@ def test_turns_that_are_owed_do_not_lift_others() -> None:
 
 
 def test_a_coop_at_its_cap_lets_others_go_first() -> None:
-    """With 400 tokens of 500 in flight a job of 200 waits, though its co-op was served less."""
+    """With 400 of 500 tokens in flight a job of 200 waits, though its counter is lower."""
     pool = Slots(policy(cap_tokens=500), slots=9)
-    for one in pool.ask("beta", 1, prompt=4_000):
-        pool.start(one)
+    for job in pool.ask("beta", 1, prompt=4_000):
+        pool.start(job)
     pool.end()
-    for one in pool.ask("alpha", 2):
-        pool.start(one)
+    for job in pool.ask("alpha", 2):
+        pool.start(job)
     (waits,) = pool.ask("alpha")
     pool.ask("beta")
 
@@ -279,7 +279,7 @@ def test_a_coop_at_its_cap_lets_others_go_first() -> None:
 
 
 def test_a_coop_alone_fills_the_pool() -> None:
-    """While no other waits the cap holds nobody back."""
+    """The cap does not apply while no other co-op waits."""
     pool = Slots(policy(cap_tokens=500), slots=9)
     pool.ask("alpha", 9)
     pool.fill()
@@ -288,20 +288,20 @@ def test_a_coop_alone_fills_the_pool() -> None:
 
 
 def test_what_is_produced_makes_room_under_the_cap() -> None:
-    """A job that was held back may go when enough of the runs' answers has come."""
+    """Produced tokens leave the cap, so that a job which it held back fits."""
     pool = Slots(policy(cap_tokens=500), slots=9)
-    bills = [pool.start(one) for one in pool.ask("alpha", 2)]
+    charges = [pool.start(job) for job in pool.ask("alpha", 2)]
     (waits,) = pool.ask("alpha")
     held = pool.queue.cap_reached(waits)
-    pool.queue.add_output(bills[0], 50)
-    pool.queue.add_output(bills[1], 50)
+    pool.queue.add_output(charges[0], 50)
+    pool.queue.add_output(charges[1], 50)
 
     assert CapReached(400, 500) == held
     assert pool.queue.cap_reached(waits) is None
 
 
 def test_a_job_larger_than_the_cap_goes_when_nothing_is_in_flight() -> None:
-    """No job is too large for ever."""
+    """A job above the cap is served once its co-op has nothing in flight."""
     pool = Slots(policy(cap_tokens=100))
     (large,) = pool.ask("alpha", prompt=5_000)
     pool.ask("beta", 10)
@@ -323,7 +323,7 @@ def test_a_small_job_does_not_pass_its_coops_large_one_at_the_cap() -> None:
 
 
 def test_projects_share_alike() -> None:
-    """A project's flood does not starve another project; many projects gain a co-op nothing."""
+    """A project's burst does not starve another; more projects give a co-op no more turns."""
     pool = Slots(policy())
     pool.ask("alpha", 100, project="flood")
     pool.ask("beta", 100)
@@ -332,36 +332,36 @@ def test_projects_share_alike() -> None:
     turns = pool.turns(60)
 
     assert 30 == coops(turns).count("alpha")
-    assert 20 == sum(one.facts.project.startswith("p") for one in turns)
+    assert 20 == sum(job.facts.project.startswith("p") for job in turns)
 
 
-def test_no_class_is_shut_out() -> None:
+def test_no_class_starves() -> None:
     """Interactive, standard and batch jobs of one project share 16 : 4 : 1."""
     pool = Slots(policy())
     for job_class in JobClass:
         pool.ask("alpha", 1_000, job_class=job_class)
-    classes = [one.facts.job_class for one in pool.turns(420)]
+    classes = [job.facts.job_class for job in pool.turns(420)]
 
     assert [320, 80, 20] == pytest.approx([classes.count(c) for c in JobClass], abs=2)
 
 
 def test_the_first_turn_goes_by_rank() -> None:
-    """Of classes that were served nothing yet, the one with the lower rank goes first."""
+    """Between classes with equal counters the lower rank goes first."""
     pool = Slots(policy())
     pool.ask("alpha", job_class=JobClass.BATCH)
     pool.ask("alpha", job_class=JobClass.STANDARD)
     pool.ask("alpha", job_class=JobClass.INTERACTIVE)
 
-    assert list(JobClass) == [one.facts.job_class for one in pool.turns(3)]
+    assert list(JobClass) == [job.facts.job_class for job in pool.turns(3)]
 
 
 def test_inside_a_class_lost_runs_then_deadlines_then_arrival() -> None:
-    """A lost run goes first, then the earlier deadline, then who came first."""
+    """The job of a lost run goes first, then the earlier deadline, then the earlier arrival."""
     pool = Slots(policy())
     old, new = pool.ask("alpha", 2)
     (later,) = pool.ask("alpha", deadline_at=500.0)
     (sooner,) = pool.ask("alpha", deadline_at=400.0)
-    lost = job(99)
+    lost = make_job(99)
     lost.front = True
     pool.queue.add(lost)
 
@@ -369,7 +369,7 @@ def test_inside_a_class_lost_runs_then_deadlines_then_arrival() -> None:
 
 
 def test_what_goes_before_a_job_is_counted() -> None:
-    """Own jobs before it, and the co-ops whose turn comes first."""
+    """Counts jobs ahead in its class, and co-ops that are served first."""
     pool = Slots(policy())
     mine = pool.ask("beta", 5)
     pool.ask("alpha", 7)
@@ -381,7 +381,7 @@ def test_what_goes_before_a_job_is_counted() -> None:
     assert (3, 0) == pool.queue.count_ahead(mine[3])
 
 
-def test_a_long_line_leaves_no_dead_entries_behind() -> None:
+def test_a_long_queue_leaves_no_dead_entries_behind() -> None:
     """Ten thousand jobs that come and go one by one leave nothing in the heaps."""
     pool = Slots(policy())
     pool.ask("beta", where=SCARCE)
@@ -390,8 +390,8 @@ def test_a_long_line_leaves_no_dead_entries_behind() -> None:
         for coop in ("alpha", "gamma"):
             pool.ask(coop)
         pool.turns(2)
-    line = pool.queue.counters.coop_counter("alpha")
+    counter = pool.queue.counters.coop_counter("alpha")
 
     assert 1 == len(pool.queue.jobs())
-    assert {} == line.heap_items
+    assert {} == counter.heap_items
     assert ["grand"] == list(pool.queue.backlogs)

@@ -1,4 +1,4 @@
-"""Own nodes first: what a co-op is owed is what its own nodes could have run, by model and kind."""
+"""Own nodes first: a co-op is owed what its own nodes could run, by model and kind."""
 
 import pytest
 from msgspec import structs
@@ -54,7 +54,7 @@ def test_own_small_nodes_give_no_right_to_a_large_model(pool: Pool) -> None:
     ids=["jurisdiction", "features", "context", "cap"],
 )
 def test_own_nodes_that_could_not_run_a_job_owe_it_nothing(pool: Pool, wanted: dict) -> None:
-    """Where, with what features and how long its own nodes may work decides, too."""
+    """Jurisdiction, features, context and carbon cap must fit the own nodes, too."""
     pool.join(
         card("own", "alpha", "CA-AB", replicas=(replica(slots=4, context_tokens=1_024),)),
         card("theirs", "gamma", "CA-QC", replicas=(replica(slots=2, features=("tools",)),)),
@@ -115,7 +115,7 @@ def test_an_owner_goes_before_another_owner_on_its_own_node() -> None:
 
 
 def test_a_lent_slot_comes_back_when_its_run_ends(pool: Pool) -> None:
-    """Whatever the counters say, each slot is lent at most until the run that holds it ends."""
+    """A lent slot returns to its owner when the run on it ends, whatever the counters are."""
     pool.join(card("own", "alpha", replicas=(replica(slots=4),)))
     ask(pool, "alpha", 40)
     serve(pool, 40)
@@ -217,7 +217,7 @@ class TestEarlierRuns:
 
     @pytest.mark.parametrize("old", [False, True], ids=["new", "old"])
     def test_a_restored_core_counts_them_too(self, *, old: bool) -> None:
-        """Also where the snapshot is from before leases kept what books their runs."""
+        """Also for a snapshot from before leases stored the shapes of their runs."""
         pool = self.elsewhere()
         if old:
             for lease in pool.core._state.leases.values():
@@ -289,7 +289,7 @@ class TestCounts:
         assert 2 == booked
 
     def test_kinds_beyond_the_limit_owe_nothing(self) -> None:
-        """A co-op's first so many kinds of a model count."""
+        """Only a co-op's first ``KINDS_PER_MODEL`` kinds of a model count."""
         own = OwnModelSlots()
         for context in range(4_096, 4_096 + 2 * KINDS_PER_MODEL):
             own.add(own_slots("alpha", 1, own_kind(context_tokens=context)))

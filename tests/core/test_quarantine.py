@@ -1,4 +1,4 @@
-"""Quarantine: a sender whose messages do not count, what ends with it, and the way back."""
+"""Quarantine: ignored messages, ended jobs, and the end of a quarantine."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ def exclude(pool: Pool, kind: SenderKind, name: str, *, reason: str = EVENT_RAIS
 
 
 def test_jobs_of_a_node_in_quarantine_run_elsewhere(three: Pool) -> None:
-    """Its leases are placed again at once, and placement excludes it for a reason of its own."""
+    """Its leases are placed again at once, and placement excludes the node by its own rule."""
     (first,) = of(three.ask("j1"), commands.Place)
     three.accept(first)
     (second,) = of(exclude(three, NODE, first.node), commands.Place)
-    excluded = {one.node: one.rule for one in second.explanation.excluded}
+    excluded = {exclusion.node: exclusion.rule for exclusion in second.explanation.excluded}
 
     assert first.node != second.node
     assert {first.node: "node_quarantined"} == excluded
@@ -63,7 +63,7 @@ def test_a_node_whose_leases_were_left_alone_falls_silent(three: Pool) -> None:
 
 
 def test_a_cleared_node_is_back_with_its_hello(pool: Pool) -> None:
-    """The operator clears it, it says hello, and it works."""
+    """After the operator clears it, its hello returns it to the fleet."""
     pool.join(card("n1"))
     exclude(pool, NODE, "n1")
     refused = pool.ask("j1")
@@ -101,7 +101,7 @@ def test_a_key_in_quarantine_gets_no_new_job(pool: Pool) -> None:
 
 
 def test_waiting_jobs_of_a_key_in_quarantine_end(pool: Pool) -> None:
-    """Their clients are told why; what runs goes on."""
+    """Their clients receive the reason; runs go on."""
     pool.join(card("n1", replicas=(replica(slots=1),)))
     pool.ask("j1")
     pool.ask("j2")
@@ -193,10 +193,10 @@ SENDERLESS = {
 
 
 def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
-    """A node or the job's key is accountable; what the shell itself says has no sender."""
+    """A node or the job's key is accountable; events of the shell have no sender."""
     pool.join(card("n1"))
     pool.ask("j1")
-    found = {
+    senders = {
         kind: fault_isolation.sender_of(pool.core._state, kind(1, pool.now, *values))
         for kind, values in SAMPLES.items()
     }
@@ -204,6 +204,6 @@ def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
 
     assert set(HANDLERS) == set(SAMPLES) | SENDERLESS
     assert set(fault_isolation.SENDERS) == set(SAMPLES)
-    assert found == {
-        kind: Sender(KEY, "key-alpha") if kind in by_key else Sender(NODE, "n1") for kind in found
+    assert senders == {
+        kind: Sender(KEY, "key-alpha") if kind in by_key else Sender(NODE, "n1") for kind in senders
     }

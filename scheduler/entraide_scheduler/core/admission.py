@@ -1,8 +1,9 @@
-"""Admission: whether a job may wait at all, and with what reserved.
+"""Admission: decides whether a job may wait, and reserves its quotas.
 
-Decides in a fixed order: who asks, is there room in the line, can any node ever serve it, does it
-fit the context, is any such node there, does it fit the quotas. It fails closed: what no rule can
-place is refused with its reason, never parked. It refuses to know whose turn it is.
+Checks in a fixed order: the co-op, the deadline, room in the queue, a node that can ever serve the
+job, the context, a reachable node, the quotas. Fails closed: a job that no node can ever serve is
+refused with the reason. Input: a request's facts. Output: an admitted ``Job``, or a ``Refuse``
+command.
 """
 
 from msgspec import Struct, structs
@@ -29,10 +30,10 @@ from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
-SHAPES_PER_COOP = 256  # a co-op's waiting jobs are of so many shapes at most
-HOURS_EXACT = 48  # within so many hours the hour of a latest start is not rounded
-HOUR_BITS = 4  # beyond, so many binary digits of the time that is left are kept
-TRIED_MODELS = 16  # models that are tried for a request whose own nobody has
+SHAPES_PER_COOP = 256  # different shapes among a co-op's waiting jobs
+HOURS_EXACT = 48  # hours within which the hour of a latest start is not rounded
+HOUR_BITS = 4  # significant bits of the remaining hours beyond that
+TRIED_MODELS = 16  # models that are tried when a request's own model is unknown
 RETRY_NO_NODE_S = 10.0
 
 # The field of a request that asks for a feature.
@@ -45,7 +46,7 @@ class Refusal(Struct, frozen=True):
 
     Attributes:
         code, values: stable error code and the numbers in its sentence.
-        retry_after_s: when the same request may be admitted; None when never.
+        retry_after_s: after which the same request may be admitted; None when never.
         excluded: the nodes and the rules that exclude them, where that is the reason.
     """
 
@@ -56,10 +57,7 @@ class Refusal(Struct, frozen=True):
 
 
 def admit(state: State, facts: RequestFacts) -> Job | None:
-    """Returns a job that is admitted, not in line yet; None when it is refused.
-
-    A job that is known already changes nothing.
-    """
+    """Returns the admitted job, not yet enqueued; None when it is refused or a duplicate."""
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
         return None
@@ -84,7 +82,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
 
 
 def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> None:
-    """Refuses a job of an API key in quarantine, without a look at anything else in the request."""
+    """Refuses a job of an API key in quarantine, without any other check."""
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
         return
@@ -110,7 +108,7 @@ def _check_job(state: State, job: Job) -> Refusal | None:
 
 
 def _queue_length(state: State, job: Job) -> int:
-    """Returns how many jobs stand in a job's line: what may wait for green hours has its own."""
+    """Returns how many jobs count against a job's limit; deferrable batch jobs count apart."""
     coop = job.facts.coop
     deferred = state.shift_planner.backlog.jobs(coop)
     if carbon_shifting.batch_work_for(state, job) is not None:
@@ -119,7 +117,7 @@ def _queue_length(state: State, job: Job) -> int:
 
 
 def _unknown_model_refusal(state: State, facts: RequestFacts) -> Refusal:
-    """Refuses a name that is no model's here, or a size that no model of ours fits."""
+    """Returns the refusal of an unknown model, or of an alias that no model fits."""
     fleet = state.fleet
     values: Values = {"model": facts.model}
     known = ", ".join(sorted({**fleet.contexts, **fleet.loadable_index.by_model}))
@@ -142,7 +140,7 @@ def _unknown_model_refusal(state: State, facts: RequestFacts) -> Refusal:
 
 
 def _models_that_admit(state: State, facts: RequestFacts) -> list[str]:
-    """Returns models for which the same request would be admitted now; each is tried."""
+    """Returns models for which the same request would be admitted now."""
     names = sorted({**state.fleet.contexts, **state.fleet.loadable_index.by_model})
     return [name for name in names[:TRIED_MODELS] if _would_admit(state, facts, name)]
 
@@ -152,16 +150,16 @@ def _would_admit(state: State, facts: RequestFacts, model: str) -> bool:
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE)
     job.shape = shape_of(state, job)
     if _queue_length(state, job) >= state.policy.limits.queued_per_coop:
-        return False  # another model's runs may be too short, or too long, to wait for green hours
+        return False  # with another model's run time the job may count against the other limit
     if _check_nodes(state, job) is not None:
         return False
     return _find_shortage(state, facts, _needed_amounts(state, job)[1]) is None
 
 
 def fit_context(state: State, job: Job) -> int:
-    """Fixes what a job needs of a context, by the nodes that may serve it; returns the largest.
+    """Sets the context that a job needs; returns the largest eligible context, tokens.
 
-    What is served counts; where the prompt does not fit there, what could be loaded does.
+    Served replicas count. If the prompt fits none of them, loadable models count too.
     """
     facts, eligible = job.facts, state.fleet.eligible_nodes(job.shape)
     largest = eligible.context_tokens
@@ -169,13 +167,13 @@ def fit_context(state: State, job: Job) -> int:
         contexts = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
         largest = max(largest, max(contexts, default=0))
     output_tokens = job.output_tokens_max or largest
-    # An answer may be cut off by the largest context there is, as engines do.
+    # Like engines, cut an answer off at the end of the largest context.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
     return largest
 
 
 def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
-    """Returns why no node serves a shape or soon could: code, values, and when to try again."""
+    """Returns why no reachable node serves a shape: code, values and seconds until a retry."""
     backoffs = [
         node.rests[shape.model]
         for node in state.fleet.eligible_nodes(shape).could_load
@@ -189,7 +187,7 @@ def unreachable_reason(state: State, shape: Shape) -> tuple[str, Values, float]:
 
 
 def _check_nodes(state: State, job: Job) -> Refusal | None:
-    """Looks whether any node could ever serve a job, and fixes what it needs of a context."""
+    """Checks that a node can serve a job, and sets the context that the job needs."""
     eligible = state.fleet.eligible_nodes(job.shape)
     facts = job.facts
     if not eligible.views and not eligible.could_load:
@@ -214,12 +212,12 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
 
 
 def _unsupported_features(state: State, shape: Shape) -> tuple[str, ...]:
-    """Returns the features for want of which no node of the pool can ever serve a shape."""
+    """Returns the features of a shape that no node of the pool offers."""
     if not shape.features or not _is_served(state, structs.replace(shape, features=())):
         return ()
     single = [(name, structs.replace(shape, features=(name,))) for name in shape.features]
     missing = tuple(name for name, part in single if not _is_served(state, part))
-    return missing or shape.features  # each has its node, and none has all
+    return missing or shape.features  # each feature has a node, but no node has all
 
 
 def _is_served(state: State, shape: Shape) -> bool:
@@ -239,10 +237,10 @@ def _feature_refusal(
 
 
 def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
-    """Returns the node that would have run a refused job now but for one rule, if one is sure.
+    """Returns the node that only one rule keeps from running a refused job now, if there is one.
 
-    Limits of energy and carbon, and greener hours, are decided at placement: a job that has any is
-    told no node.
+    Returns nothing for a job with limits of energy or carbon or that may be deferred, since these
+    are decided at placement.
     """
     few = len(excluded) <= state.policy.limits.explained_nodes
     if not few or job.shape.limited or carbon_shifting.batch_work_for(state, job) is not None:
@@ -259,14 +257,14 @@ def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> 
 
 
 def _reserve_quotas(state: State, job: Job) -> Refusal | None:
-    """Fixes the limit on the output, and reserves; ``job.context_tokens`` is the largest yet."""
+    """Sets the output limit and reserves quotas; ``job.context_tokens`` is the largest yet."""
     facts, largest = job.facts, job.context_tokens
     output_tokens, amounts = _needed_amounts(state, job)
     shortage = _find_shortage(state, facts, amounts)
     if shortage is not None:
         return _quota_refusal(state, facts, shortage)
     job.output_tokens_max = output_tokens
-    # An answer may be cut off by the largest context there is, as engines do.
+    # Like engines, cut an answer off at the end of the largest context.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
     job.wait = carbon_shifting.batch_work_for(state, job)
     if job.wait is not None or _round_context(state, job) != job.shape.context_tokens:
@@ -276,7 +274,7 @@ def _reserve_quotas(state: State, job: Job) -> Refusal | None:
 
 
 def _needed_amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
-    """Returns the limit on the output of a job whose largest context is known, and its needs."""
+    """Returns a job's output limit in tokens, and the amounts that it needs of quotas."""
     facts, largest = job.facts, job.context_tokens
     choices = max(1, facts.choices)
     output_tokens = facts.output_tokens_max
@@ -300,7 +298,7 @@ def _find_shortage(
 ) -> Shortage | None:
     shortage = state.quotas.shortage(facts, amounts)
     if shortage is None and facts.kind is JobKind.LIVE:
-        shortage = state.quotas.exhausted(facts)  # a kept job waits for the next period
+        shortage = state.quotas.exhausted(facts)  # a kept job waits for the next period instead
     return shortage
 
 
@@ -326,7 +324,7 @@ def _quota_refusal(state: State, facts: RequestFacts, shortage: Shortage) -> Ref
 
 
 def _retry_s(state: State, model: str) -> float:
-    """Returns about how long until a job of the co-op ends, within bounds, seconds."""
+    """Returns the expected run time of a model's job, within bounds, seconds."""
     return max(RETRY_LEAST_S, min(RETRY_MOST_S, state.length_predictor.run_s(model)))
 
 
@@ -359,10 +357,10 @@ def _refuse_job(state: State, job: Job, refusal: Refusal) -> None:
 
 
 def shape_of(state: State, job: Job) -> Shape:
-    """Returns a job's shape among the nodes known now.
+    """Returns a job's shape for the present fleet.
 
     The context is rounded up to the next one that a node offers, so that all jobs which fit the
-    same replicas share a shape; it is rounded again when those change.
+    same replicas share a shape; ``reshape_jobs`` rounds again when the fleet changes.
     """
     facts = job.facts
     capped = facts.max_carbon_ug is not None
@@ -387,10 +385,10 @@ def shape_of(state: State, job: Job) -> Shape:
 
 
 def _round_hour(hour: int, at: float) -> int:
-    """Returns the hour of a job's latest start, far ones rounded down to a few.
+    """Returns the hour of a job's latest start, rounded down beyond ``HOURS_EXACT`` hours.
 
-    Within two days every hour counts; beyond, it is rounded down by an eighth of the time that is
-    left at most, so that deadlines, which clients choose, make few shapes.
+    Rounding removes at most an eighth of the remaining time and bounds the number of shapes that
+    deadlines, which clients choose, can create.
     """
     hours_left = hour - int(at) // HOUR_S
     shift = max(0, hours_left.bit_length() - HOUR_BITS) if hours_left > HOURS_EXACT else 0
@@ -402,5 +400,5 @@ def _round_context(state: State, job: Job) -> int:
 
 
 def reshape_jobs(state: State) -> None:
-    """Gives every waiting job its shape again, after the fleet's contexts or the policy changed."""
+    """Recomputes the shapes of waiting jobs, after a change of contexts or policy."""
     state.queue.reorder(lambda job: shape_of(state, job))

@@ -1,10 +1,10 @@
-"""Alone: a job during which an engine exited is tried once more, with an engine to itself.
+"""Exclusive retry: retries a job during which an engine exited, once, alone on another engine.
 
-Decides which engine that is and keeps others off it: a replica of another co-op than the one whose
-engine exited, else of another node, else the same one, started again. Where every such replica has
-runs, one takes no more until it is empty. A co-op has one job at a time that holds a replica, and
-all together hold one in ``REPLICAS_PER_RUN`` live replicas of a model at most, one at least: what
-must run alone never holds up the pool.
+Selects that engine and keeps other jobs off it: a replica of another co-op than the one whose
+engine exited, else of another node, else the same replica, restarted. If all candidates have runs,
+one of them is reserved and drains. A co-op has at most one job that holds a replica; all such jobs
+hold at most one in ``REPLICAS_PER_RUN`` live replicas of a model, but at least one, so that they
+do not stop the pool.
 """
 
 from msgspec import structs
@@ -20,19 +20,19 @@ NO_NODES: frozenset[str] = frozenset()
 
 
 def require_exclusive(job: Job, node: str, lender: str) -> None:
-    """Has a job that is not in line run alone from now on, on another engine than this node's."""
+    """Requires a job that is not enqueued to run alone, on another engine than this node's."""
     job.exits = (*job.exits, (node, lender))
     job.alone, job.wait = True, None
     job.shape = exclusive_shape(job, job.shape)
 
 
 def exclusive_shape(job: Job, shape: Shape) -> Shape:
-    """Returns the shape of a job that must run alone: no other job has the same."""
+    """Returns the shape of a job that must run alone; the shape is unique to the job."""
     return structs.replace(shape, alone=job.facts.job, coop=job.facts.coop, green_h=0)
 
 
 def excluded_nodes(state: State, job: Job) -> frozenset[str]:
-    """Returns the nodes whose engines do not count as another one for a job."""
+    """Returns the nodes whose engines a job may not be retried on."""
     if not job.exits:
         return NO_NODES
     eligible = state.fleet.eligible_nodes(job.shape).views
@@ -48,7 +48,7 @@ def excluded_nodes(state: State, job: Job) -> frozenset[str]:
 
 
 def may_hold_replica(state: State, job: Job) -> bool:
-    """Tells whether a job may have a replica to itself now."""
+    """Tells whether a job may hold a replica now."""
     if job.facts.job in state.exclusive_replicas:
         return True
     model = job.facts.model
@@ -61,7 +61,7 @@ def may_hold_replica(state: State, job: Job) -> bool:
 
 
 def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
-    """Gives a replica to a job alone."""
+    """Reserves a replica for one job."""
     name = job.facts.job
     known = state.exclusive_replicas.get(name)
     if known is not None and (known.node, known.model) != (view.name, view.replica.model):
@@ -72,7 +72,7 @@ def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
 
 
 def reserve_replica(state: State, job: Job) -> None:
-    """Has a replica emptied for a job that found none which runs nothing."""
+    """Reserves a replica that drains, for a job that fits no empty replica."""
     name, excluded = job.facts.job, excluded_nodes(state, job)
     known = state.exclusive_replicas.get(name)
     if known is not None:
@@ -93,12 +93,12 @@ def reserve_replica(state: State, job: Job) -> None:
 
 
 def _is_usable(view: ReplicaView, job: Job) -> bool:
-    """Tells whether nothing but its runs keeps a job from a replica."""
+    """Tells whether only its present runs keep a job from a replica."""
     return is_only_occupied(blocked_code(view, job.shape))
 
 
 def release_replica(state: State, name: str) -> None:
-    """Takes from a job the replica that it had to itself, if it had one."""
+    """Releases the replica that a job holds, if it holds one."""
     held = state.exclusive_replicas.pop(name, None)
     if held is None:
         return
@@ -113,12 +113,12 @@ def release_replica(state: State, name: str) -> None:
 
 
 def retry_waiting(state: State) -> None:
-    """Looks again at the jobs in line that must run alone."""
+    """Unblocks the waiting jobs that must run alone."""
     state.queue.unblock_all_shapes(lambda shape: bool(shape.alone))
 
 
 def restore(state: State) -> None:
-    """Finds out, after a snapshot, which job has which replica to itself."""
+    """Restores the held replicas from the nodes of a snapshot."""
     for name, node in state.fleet.nodes.items():
         for model, load in node.loads.items():
             if load.reserved:

@@ -1,8 +1,8 @@
-"""Isolation: who is accountable for an event, and what quarantine does to a sender.
+"""Fault isolation: which sender is accountable for an event, and the effects of quarantine.
 
-A node in quarantine leaves the fleet as far as placement is concerned: its leases are placed again
-elsewhere, and none of its messages counts. A key in quarantine has its new jobs refused and those
-that wait ended; those that run go on. Why a sender is put there, its driver or operator knows.
+A node in quarantine leaves the fleet: its leases are placed again elsewhere, and its messages are
+dropped. The new jobs of a key in quarantine are refused and its waiting jobs end; its runs go on.
+The driver or the operator decides on a quarantine, by the event ``SenderQuarantined``.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from entraide_scheduler.core.quarantine import (
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
-LEFT_REASON = "quarantined"  # why a node in quarantine has left, as its own view says
+LEFT_REASON = "quarantined"  # reason of departure of a node in quarantine
 
 
 def _node_sender(_: State, event: Any) -> Sender:
@@ -44,7 +44,7 @@ def _key_sender(key: str) -> Sender | None:
     return Sender(SenderKind.KEY, key) if key else None
 
 
-# Events that are not listed have no sender: the pool's own shell or its operator fed them.
+# Events that are not listed come from the pool's own shell or its operator and have no sender.
 SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType(
     {
         events.NodeJoined: _card_sender,
@@ -64,16 +64,16 @@ SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType
 
 
 def sender_of(state: State, event: events.Event) -> Sender | None:
-    """Returns the node or key that is accountable for an event; None when there is none."""
+    """Returns the node or key that is accountable for an event; None when none is."""
     sender_from = SENDERS.get(type(event))
     return None if sender_from is None else sender_from(state, event)
 
 
 def is_ignored(state: State, event: events.Event) -> bool:
-    """Tells whether an event comes from a sender in quarantine, and drops or refuses it if so.
+    """Drops or refuses an event of a sender in quarantine; returns whether it did.
 
-    Cancellations with a key that is in quarantine for another reason than a failure of the core
-    still count: they free what the key's jobs hold.
+    A key may still cancel its jobs, which frees slots and quotas, unless it is in quarantine
+    because the core failed on one of its messages.
     """
     sender = sender_of(state, event)
     quarantine = None if sender is None else state.quarantines.get(sender)
@@ -90,7 +90,7 @@ def is_ignored(state: State, event: events.Event) -> bool:
 
 
 def quarantine_sender(state: State, event: events.SenderQuarantined) -> None:
-    """Puts a sender in quarantine."""
+    """Puts a sender in quarantine and applies the effects."""
     sender = Sender(event.kind, event.name)
     state.quarantines.add(sender, Quarantine(event.reason, event.detail, state.now))
     if event.kind is SenderKind.KEY:
@@ -106,7 +106,7 @@ def quarantine_sender(state: State, event: events.SenderQuarantined) -> None:
 
 
 def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
-    """Ends a key's waiting jobs, kept ones too; those that run go on."""
+    """Ends a key's waiting jobs, including kept jobs; its runs go on."""
     values: Values = {"key": event.name, "quarantine": event.reason}
     for job in [job for job in state.queue.jobs() if job.facts.key == event.name]:
         carbon_shifting.remove_waiting(state, job)
@@ -116,7 +116,7 @@ def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
 
 
 def clear_sender(state: State, event: events.QuarantineCleared) -> None:
-    """Takes a sender out of quarantine; a node is back in the fleet with its next hello."""
+    """Ends a quarantine; a node rejoins the fleet with its next hello."""
     if state.quarantines.remove(Sender(event.kind, event.name)) is None:
         state.drop("not_in_quarantine")
         return

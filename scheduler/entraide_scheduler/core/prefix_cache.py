@@ -1,10 +1,10 @@
-"""Prefixes: which nodes hold the beginning of a prompt in their cache, as far as we know.
+"""Prefix cache: estimates how many prompt tokens each node holds in its engine's cache.
 
-Decides how many tokens of a prompt a node need not read again, from what it ran before: by the
-prompt's leading blocks (keyed hashes, a key for each co-op, so that no co-op can learn of
-another's) and by the conversation. Only replicas that say they keep each co-op's prompts apart
-(``prefix_cache``) count. What is remembered is bounded, the least recently used goes first; a node
-that had to read again what we thought it held is believed. It refuses to know speeds and loads.
+Input: completed runs. Output: cached tokens by node, from the leading prompt blocks (keyed hashes
+with one key per co-op, so that no co-op can detect another's prompts) and from the conversation.
+Only replicas with the feature ``prefix_cache``, which isolate co-ops' prompts, are recorded. Memory
+is bounded with least-recently-used eviction. A node that reports no cached tokens where some were
+expected is forgotten.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from entraide.types import RequestFacts, Usage
 
-BLOCKS_KEPT = 4_096  # for each replica
+BLOCKS_KEPT = 4_096  # per replica
 SESSIONS_KEPT = 4_096
 FEATURE = "prefix_cache"
 NONE: Mapping[str, int] = {}
 
 
 class Session(Struct, frozen=True, array_like=True):
-    """Where a conversation's last turn ran, and how many tokens it had come to."""
+    """The replica of a conversation's last run, and the conversation's length in tokens."""
 
     node: str
     model: str
@@ -28,14 +28,14 @@ class Session(Struct, frozen=True, array_like=True):
 
 
 class PrefixCacheState(Struct, frozen=True, array_like=True):
-    """What is known, as a snapshot holds it, least recently used first."""
+    """The cache index in a snapshot, least recently used first."""
 
     blocks: list[tuple[str, str, list[int]]]
     sessions: list[tuple[str, str, Session]]
 
 
 class PrefixCache:
-    """The blocks and conversations that each replica is thought to hold."""
+    """The blocks and conversations that each replica probably holds."""
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[str, str], dict[int, None]] = {}
@@ -43,7 +43,7 @@ class PrefixCache:
         self._sessions: dict[tuple[str, str], Session] = {}
 
     def cached_tokens(self, facts: RequestFacts) -> Mapping[str, int]:
-        """Returns, by node, the prompt tokens that need not be read again; only nodes with any."""
+        """Returns the estimated cached prompt tokens by node; only nodes with any."""
         if not self._blocks and not self._sessions:
             return NONE
         tokens_by_node: dict[str, int] = {}
@@ -58,13 +58,13 @@ class PrefixCache:
         return {node: cached for node, cached in tokens_by_node.items() if cached > 0}
 
     def record_run(self, facts: RequestFacts, node: str, usage: Usage, *, expected: int) -> None:
-        """Takes in a completed run on a replica that keeps prompts.
+        """Records a completed run on a replica with a prefix cache.
 
         Args:
             facts: of the job.
-            node: where it ran.
-            usage: what it used.
-            expected: tokens that its cache was thought to hold.
+            node: node of the run.
+            usage: usage that the node reported.
+            expected: cached tokens that were predicted for the run.
         """
         if expected > 0 and usage.cached_tokens == 0:
             self._forget_replica(facts.model, node)
@@ -84,7 +84,7 @@ class PrefixCache:
                 del self._sessions[next(iter(self._sessions))]
 
     def forget_node(self, node: str) -> None:
-        """Forgets what a node held: it is gone, or has started anew."""
+        """Forgets the cache of a node that has left or restarted."""
         for model, _ in [replica for replica in self._blocks if replica[1] == node]:
             self._forget_replica(model, node)
         for name in [name for name, session in self._sessions.items() if session.node == node]:
@@ -103,14 +103,14 @@ class PrefixCache:
             del self._holders[model, key]
 
     def dump(self) -> PrefixCacheState:
-        """Returns what is known, for a snapshot."""
+        """Returns the index, for a snapshot."""
         return PrefixCacheState(
             [(model, node, list(blocks)) for (model, node), blocks in self._blocks.items()],
             [(coop, name, session) for (coop, name), session in self._sessions.items()],
         )
 
     def load(self, state: PrefixCacheState) -> None:
-        """Takes what a snapshot knew."""
+        """Restores the index from a snapshot."""
         for model, node, blocks in state.blocks:
             self._blocks[model, node] = dict.fromkeys(blocks)
             for key in blocks:

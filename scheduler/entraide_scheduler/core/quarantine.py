@@ -1,8 +1,7 @@
-"""Quarantine: the senders whose messages the pool does not use, each with its reason.
+"""Quarantine: the senders whose messages the core ignores, each with its reason.
 
-A sender is a node, or an API key on whose behalf a gateway asks for jobs. The record survives the
-sender's own comings and goings: only the operator takes a sender out of quarantine. What putting a
-sender in quarantine does to its leases stands in ``fault_isolation``.
+A sender is a node, or an API key for which a gateway requests jobs. A quarantine outlasts the
+sender's departure and return: only the operator ends it. ``fault_isolation`` applies its effects.
 """
 
 from collections.abc import Iterator
@@ -17,25 +16,25 @@ ENGINES_ENDED = "engines_ended"  # requests with the key ended engines several t
 
 
 class SenderKind(StrEnum):
-    """What a sender is."""
+    """Kind of a sender."""
 
     NODE = "node"
     KEY = "key"
 
 
 class Sender(NamedTuple):
-    """Who is accountable for an event: a node or an API key, by identifier."""
+    """The node or API key that is accountable for an event, by identifier."""
 
     kind: SenderKind
     name: str
 
 
 class Quarantine(Struct, frozen=True):
-    """Why and since when a sender is in quarantine.
+    """Reason and start of a sender's quarantine.
 
     Attributes:
         reason: stable code.
-        detail: what exactly, for instance the kind of event; or "".
+        detail: for instance the kind of event; or "".
         since: seconds since the epoch.
     """
 
@@ -45,7 +44,7 @@ class Quarantine(Struct, frozen=True):
 
 
 class Quarantines:
-    """Senders in quarantine, in the order in which they came there.
+    """Senders in quarantine, oldest first.
 
     Attributes:
         senders: by kind, then by name.
@@ -58,7 +57,7 @@ class Quarantines:
         return bool(self.senders)
 
     def get(self, sender: Sender) -> Quarantine | None:
-        """Returns a sender's quarantine; None when it is in none."""
+        """Returns a sender's quarantine; None when there is none."""
         return self.senders.get(sender.kind, {}).get(sender.name)
 
     def add(self, sender: Sender, quarantine: Quarantine) -> None:
@@ -66,14 +65,14 @@ class Quarantines:
         self.senders.setdefault(sender.kind, {})[sender.name] = quarantine
 
     def remove(self, sender: Sender) -> Quarantine | None:
-        """Takes a sender out of quarantine; returns None when it was in none."""
+        """Ends and returns a sender's quarantine; returns None when there was none."""
         quarantine = self.senders.get(sender.kind, {}).pop(sender.name, None)
         if quarantine is not None and not self.senders[sender.kind]:
             del self.senders[sender.kind]
         return quarantine
 
     def listed(self) -> Iterator[tuple[Sender, Quarantine]]:
-        """Yields the senders in quarantine, nodes and keys each by name."""
+        """Yields the senders in quarantine, sorted by kind and name."""
         for kind in sorted(self.senders):
             for name in sorted(self.senders[kind]):
                 yield Sender(kind, name), self.senders[kind][name]

@@ -1,6 +1,6 @@
-"""Fair queue: jobs whose nodes are taken are set aside, and come back to their place."""
+"""Fair queue: shapes whose nodes are full are blocked, and return to their position."""
 
-from tests.core.fairplain import job, policy, shape
+from tests.core.fairplain import make_job, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import DataClass
@@ -10,8 +10,8 @@ from entraide_scheduler.core.records import Shape
 SCARCE = shape("grand")
 
 
-def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
-    """While its node is taken others pass; when it opens, the one that waited goes first."""
+def test_a_blocked_shape_delays_nobody_and_comes_back_to_its_place() -> None:
+    """While its node is full other shapes are served; when the node opens, its job is first."""
     pool = Slots(policy())
     (waits,) = pool.ask("beta", where=SCARCE)
     pool.queue.block_shape(SCARCE)
@@ -26,26 +26,26 @@ def test_a_stuck_shape_blocks_nobody_and_comes_back_to_its_place() -> None:
     assert waits is pool.queue.next_job()
 
 
-def test_only_shapes_that_may_fit_are_looked_at_again() -> None:
-    """What opens is for some shapes of a model; the others stay aside."""
+def test_only_shapes_that_may_fit_are_unblocked() -> None:
+    """A replica that opens unblocks only those shapes of a model that may fit."""
     pool = Slots(policy())
     small, large = shape(), shape(jurisdiction="CA-QC")
     pool.ask("alpha", where=small)
     pool.ask("alpha", where=large)
-    for one in (small, large):
-        pool.queue.block_shape(one)
-    pool.queue.unblock_shapes("petit", lambda one: one == large)
+    for blocked in (small, large):
+        pool.queue.block_shape(blocked)
+    pool.queue.unblock_shapes("petit", lambda shape: shape == large)
 
     assert (small,) == pool.queue.blocked_shapes
     assert large == pool.queue.next_job().shape
 
 
-def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
-    """An empty queue has no next job, nor one whose shapes are all stuck."""
+def test_nothing_is_next_when_all_is_blocked_or_empty() -> None:
+    """An empty queue has no next job, nor a queue whose shapes are all blocked."""
     queue = FairQueue()
     queue.apply_policy(policy())
     empty = queue.next_job()
-    queue.add(job(1))
+    queue.add(make_job(1))
     queue.block_shape(shape())
 
     assert empty is None
@@ -54,7 +54,7 @@ def test_nothing_is_next_when_all_is_stuck_or_empty() -> None:
 
 
 def test_shapes_merge_when_what_is_served_changes() -> None:
-    """Jobs are sorted anew by the shapes they are given; counters and order stay."""
+    """Jobs move to the queues of their new shapes; counters and order stay."""
     pool = Slots(policy())
     pool.ask("alpha", 3)
     pool.ask("beta", 3, where=shape(jurisdiction="CA-QC"))
