@@ -1,4 +1,4 @@
-"""Builders: events and facts with sensible values, so that a test names only what matters."""
+"""Builders of events and facts with default values; a test names only the values it needs."""
 
 from itertools import count
 from typing import Any
@@ -160,12 +160,12 @@ def policy(
 
 
 class Pool:
-    """A core with its events numbered and its clock at hand; what it asked for is kept.
+    """A core with numbered events and a manual clock; it keeps all events and commands.
 
     Attributes:
-        core: the machine.
+        core: the core under test.
         now: time of the next event, seconds since the epoch.
-        events, asked: all that went in and came out.
+        events, asked: all events fed and all commands returned.
     """
 
     def __init__(self, *coops: str | CoopTerms, **terms: Any) -> None:
@@ -192,19 +192,19 @@ class Pool:
         return asked
 
     def _check_memory(self, asked: list[commands.Command]) -> None:
-        """No load may go beyond the memory that a node's owner gives (a later hello may)."""
+        """Checks that loads fit the memory limit of each node (a later card may lower it)."""
         for load in of(asked, commands.LoadModel):
             node = self.core._state.fleet.nodes[load.node]
-            orders = [one for one in node.orders.values() if one.state.value != "making_room"]
-            assert sum(one.memory_bytes for one in orders) <= node.card.models_bytes
+            orders = [order for order in node.orders.values() if order.state.value != "making_room"]
+            assert sum(order.memory_bytes for order in orders) <= node.card.models_bytes
 
     def _check_owners(self, asked: list[commands.Command]) -> None:
-        """No job is placed on another co-op's node while that is owed a slot of the very kind."""
+        """Checks that no foreign job takes a slot of a kind that the node's co-op waits for."""
         state = self.core._state
         for place in of(asked, commands.Place):
             node = state.fleet.nodes[place.node]
-            line = state.queue.counters.coops.get(node.card.coop)
-            if node.card.coop == place.terms.borrower or line is None:
+            counter = state.queue.counters.coops.get(node.card.coop)
+            if node.card.coop == place.terms.borrower or counter is None:
                 continue
             model = place.terms.model
             kind = kind_of_replica(node.card, node.replicas[model])
@@ -213,18 +213,18 @@ class Pool:
                 if mine and not (
                     job.shape.limited or job.shape.green_h or job.shape.batch or job.alone
                 ):
-                    assert not line.own[model].has_free(kind, job.shape)
+                    assert not counter.own[model].has_free(kind, job.shape)
 
     def _check_slots(self, asked: list[commands.Command]) -> None:
-        """No offer may go beyond a replica's slots (a later hello may take slots away)."""
+        """Checks that no offer exceeds a replica's slots (a later card may lower them)."""
         nodes = self.core._state.fleet.nodes
         for place in of(asked, commands.Place):
             node = nodes[place.node]
             assert node.loads[place.terms.model].leases <= node.replicas[place.terms.model].slots
 
     def join(self, *cards: NodeCard) -> None:
-        for one in cards:
-            self.tell(events.NodeJoined, one, True, "")
+        for node_card in cards:
+            self.tell(events.NodeJoined, node_card, True, "")
 
     def ask(self, job: str, coop: str = "alpha", **changes: Any) -> list[commands.Command]:
         return self.tell(events.JobRequested, facts(job, coop, **changes))
@@ -259,7 +259,7 @@ class Pool:
         return self.tell(events.RunDeclined, place.job, place.epoch, place.node, code, values)
 
     def wait(self, seconds: float, *, seen: tuple[str, ...] = ()) -> list[commands.Command]:
-        """Lets time pass second by second, with heartbeats of the nodes named."""
+        """Advances the clock second by second, with heartbeats of the nodes in ``seen``."""
         asked = []
         end = self.now + seconds
         while self.now < end:

@@ -1,4 +1,4 @@
-"""A pool for each test, with every invariant checked when the test is over."""
+"""Fixtures: a pool for each test; every invariant is checked after the test."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ from tests.core.builders import Pool, card
 @pytest.fixture
 def pool() -> Iterator[Pool]:
     """A core with a policy, three zones and no nodes yet."""
-    made = Pool()
-    yield made
-    invariants.check(made)
+    new_pool = Pool()
+    yield new_pool
+    invariants.check(new_pool)
 
 
 @pytest.fixture

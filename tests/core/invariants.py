@@ -1,7 +1,6 @@
-"""Invariants: what must hold of a core after every event, whatever happened.
+"""Invariants of the core after every event.
 
-They are checked from outside, against the events that went in and the commands that came out, and
-from inside, against the core's own records.
+Some are checked on the events fed and the commands returned, the others on the core's records.
 """
 
 from collections import Counter
@@ -26,29 +25,29 @@ from entraide_scheduler.core.state_machines import (
 
 
 def check(pool: Pool) -> None:
-    """Checks everything."""
+    """Checks every invariant."""
     state = pool.core._state
     no_job_is_lost(pool)
     epochs_rise(pool)
-    books_are_written_once(pool)
-    jobs_stand_where_their_state_says(state)
-    leases_stand_on_nodes_that_are_there(state)
-    loads_are_what_the_leases_come_to(state)
-    queue_counts_itself(state)
-    nothing_idles_that_fits(pool.core)
-    own_slots_are_what_own_nodes_give(state)
+    jobs_settle_once(pool)
+    jobs_match_their_state(state)
+    leases_are_on_reachable_nodes(state)
+    loads_are_sums_of_leases(state)
+    queue_counters_are_consistent(state)
+    no_runnable_job_waits(pool.core)
+    own_slots_match_own_nodes(state)
     ledger_sums_to_zero(pool)
     quotas_hold(state)
-    lent_energy_is_what_was_promised_and_used(pool)
-    deadlines_are_ahead(state)
-    orders_stand_on_nodes_that_are_there(state)
-    replicas_rest_until_a_moment_ahead(state)
-    nobody_is_beside_a_run_that_is_alone(state)
-    snapshot_is_the_state(pool.core)
+    lent_energy_covers_running_leases(pool)
+    deadlines_are_in_the_future(state)
+    model_loads_match_the_cards(state)
+    pauses_end_in_the_future(state)
+    exclusive_replicas_run_one_job(state)
+    snapshots_restore_the_state(pool.core)
 
 
 def no_job_is_lost(pool: Pool) -> None:
-    """Every job asked for was refused, has ended once, or is still there."""
+    """Every requested job was refused, has ended once, or is open."""
     state = pool.core._state
     asked_for = {event.facts.job for event in of(pool.events, events.JobRequested)}
     refused = {command.job for command in of(pool.asked, commands.Refuse)}
@@ -61,15 +60,15 @@ def no_job_is_lost(pool: Pool) -> None:
 
 
 def epochs_rise(pool: Pool) -> None:
-    """No two placements of a job carry the same epoch, and a later one a higher."""
+    """Each placement of a job has a higher epoch than the one before."""
     last: dict[str, int] = {}
     for place in pool.places():
         assert place.epoch > last.get(place.job, 0)
         last[place.job] = place.epoch
 
 
-def books_are_written_once(pool: Pool) -> None:
-    """A job settles once at most, and only for the epoch of its lease then."""
+def jobs_settle_once(pool: Pool) -> None:
+    """A job settles at most once, for an epoch in which it was placed."""
     settled = Counter(command.job for command in of(pool.asked, commands.Settle))
     placed = {(place.job, place.epoch) for place in pool.places()}
 
@@ -77,8 +76,8 @@ def books_are_written_once(pool: Pool) -> None:
     assert {(s.job, s.terms.epoch) for s in of(pool.asked, commands.Settle)} <= placed
 
 
-def jobs_stand_where_their_state_says(state: State) -> None:
-    """A waiting job is in line and has no lease; a placed one has a lease of its epoch."""
+def jobs_match_their_state(state: State) -> None:
+    """A queued job is in the queue without a lease; a placed job has a lease of its epoch."""
     waiting = {job.facts.job for job in state.queue.jobs()}
     for name, job in state.jobs.items():
         lease = state.leases.get(name)
@@ -93,8 +92,8 @@ def jobs_stand_where_their_state_says(state: State) -> None:
     assert all(job.state in JOB_ENDS for job in state.ended.values())
 
 
-def leases_stand_on_nodes_that_are_there(state: State) -> None:
-    """No lease stands on a node that is lost or has left; each ends some day."""
+def leases_are_on_reachable_nodes(state: State) -> None:
+    """No lease is on a node that is lost or has left; each has a deadline."""
     deadlines = {(kind, name) for kind, name, _ in state.deadlines.listed()}
     for name, lease in state.leases.items():
         node = state.fleet.nodes[lease.terms.node]
@@ -103,7 +102,7 @@ def leases_stand_on_nodes_that_are_there(state: State) -> None:
         assert (name in state.jobs) == (lease.state is not LeaseState.STOPPING)
 
 
-def loads_are_what_the_leases_come_to(state: State) -> None:
+def loads_are_sums_of_leases(state: State) -> None:
     """Each replica's load is the sum of its leases."""
     leases: Counter[tuple[str, str]] = Counter()
     reading: Counter[tuple[str, str]] = Counter()
@@ -122,7 +121,7 @@ def loads_are_what_the_leases_come_to(state: State) -> None:
             assert counted == (leases[where], reading[where], batch[where], foreign[where])
 
 
-def queue_counts_itself(state: State) -> None:
+def queue_counters_are_consistent(state: State) -> None:
     """The lines' counts are those of the jobs that wait and run."""
     waiting = [job.facts for job in state.queue.jobs()]
     for coop, line in state.queue.counters.coops.items():
@@ -143,10 +142,10 @@ def queue_counts_itself(state: State) -> None:
     assert not blocked or state.deadlines.is_set("recalls", "")
 
 
-def nothing_idles_that_fits(core: Core) -> None:
-    """No job waits while a node could run it, unless a moment is set to look at it.
+def no_runnable_job_waits(core: Core) -> None:
+    """No job waits while a node could run it, unless a deadline for its evaluation is set.
 
-    Looked at on a restored core, so that looking changes nothing.
+    The check uses a restored core, so that evaluation changes nothing.
     """
     state = Core.restore(core.snapshot())._state
     queue, known = state.queue, set()
@@ -155,14 +154,14 @@ def nothing_idles_that_fits(core: Core) -> None:
             assert state.deadlines.is_set("looks", "")
         elif job.shape.limited or job.shape not in known:
             known.add(job.shape)
-            wanted = evaluation.make_request(state, job, state.now)
-            assert evaluation.evaluate_nodes(state, job, wanted).best is None
+            request = evaluation.make_request(state, job, state.now)
+            assert evaluation.evaluate_nodes(state, job, request).best is None
 
 
-def own_slots_are_what_own_nodes_give(state: State) -> None:
-    """What a co-op is owed is counted by kind: its live replicas' slots, and the runs booked there.
+def own_slots_match_own_nodes(state: State) -> None:
+    """A co-op's own slots, by kind, are its live replicas' slots and the runs counted on them.
 
-    Each run that a kind could run is booked, whenever it began.
+    Each run that a kind could run is counted, whenever it began.
     """
     slots: Counter[tuple] = Counter()
     for node in state.fleet.nodes.values():
@@ -181,8 +180,8 @@ def own_slots_are_what_own_nodes_give(state: State) -> None:
             own = state.queue.counters.coops[lease.bill.coop].own.get(lease.terms.model)
             assert own is None or own.kind_to_book(lease.shape) is None
     counted: Counter[tuple] = Counter()
-    for coop, line in state.queue.counters.coops.items():
-        for own in line.own.values():
+    for coop, counter in state.queue.counters.coops.items():
+        for own in counter.own.values():
             for kind, count in own.counts():
                 counted[coop, kind, "slots"] = count.slots
                 counted[coop, kind, "batch"] = count.batch_slots
@@ -195,13 +194,13 @@ def own_slots_are_what_own_nodes_give(state: State) -> None:
 
 
 def ledger_sums_to_zero(pool: Pool) -> None:
-    """The balances sum to zero in each unit, and are the sum of the lines written."""
+    """The balances sum to zero in each unit, and equal the sum of the posted entries."""
     balances = pool.core.balances()
     written: Counter[tuple[str, str]] = Counter()
     posted = of(pool.asked, commands.Settle) + of(pool.asked, commands.PostCorrection)
     for command in posted:
-        for line in command.entries:
-            written[line.account, line.unit] += line.amount
+        for entry in command.entries:
+            written[entry.account, entry.unit] += entry.amount
     for unit in UNITS:
         assert sum(account[unit] for account in balances.values()) == 0
         for coop, account in balances.items():
@@ -209,7 +208,7 @@ def ledger_sums_to_zero(pool: Pool) -> None:
 
 
 def quotas_hold(state: State) -> None:
-    """No quota is exceeded, and what is reserved is what jobs hold."""
+    """No quota is exceeded, and reservations equal the jobs' holds."""
     held: Counter[int] = Counter()
     for job in state.jobs.values():
         for hold in job.holds:
@@ -227,8 +226,8 @@ def quotas_hold(state: State) -> None:
                 assert book.used == 0
 
 
-def lent_energy_is_what_was_promised_and_used(pool: Pool) -> None:
-    """What a co-op lent today is no less than what it promised to runs that go on."""
+def lent_energy_covers_running_leases(pool: Pool) -> None:
+    """The energy that a co-op lent today covers the predictions of its running leases."""
     lent = pool.core._state.quotas.lent
     promised: Counter[str] = Counter()
     for lease in pool.core._state.leases.values():
@@ -239,8 +238,8 @@ def lent_energy_is_what_was_promised_and_used(pool: Pool) -> None:
     assert all(energy_uwh > 0 for energy_uwh in lent.lent_uwh.values())
 
 
-def deadlines_are_ahead(state: State) -> None:
-    """What is due was done; nodes that are there are watched."""
+def deadlines_are_in_the_future(state: State) -> None:
+    """Due deadlines were handled; each reachable node has a silence deadline."""
     due = state.deadlines.next()
     watched = {name for kind, name, _ in state.deadlines.listed() if kind == "node"}
 
@@ -252,18 +251,20 @@ def deadlines_are_ahead(state: State) -> None:
     }
 
 
-def replicas_rest_until_a_moment_ahead(state: State) -> None:
-    """What rests has a deadline at which it is probed, and only one run at a time then."""
+def pauses_end_in_the_future(state: State) -> None:
+    """Each paused replica has a deadline at which its pause ends, within the maximum pause."""
     due = {name: at for kind, name, at in state.deadlines.listed() if kind == "rest"}
     for name, node in state.fleet.nodes.items():
-        rests = [one for one in node.backoffs.values() if one.state is ReplicaState.RESTING]
+        rests = [
+            backoff for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
+        ]
         assert (name in due) == bool(rests)
-        assert not rests or due[name] == min(one.until for one in rests)
-        assert all(one.until <= state.now + BACKOFF_MAX_S for one in rests)
+        assert not rests or due[name] == min(backoff.until for backoff in rests)
+        assert all(backoff.until <= state.now + BACKOFF_MAX_S for backoff in rests)
 
 
-def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
-    """A replica is kept for the job that has it, which then runs there with nothing beside it."""
+def exclusive_replicas_run_one_job(state: State) -> None:
+    """A replica reserved for a job runs no other job, and a co-op has at most one."""
     kept = {
         load.reserved: (name, model)
         for name, node in state.fleet.nodes.items()
@@ -272,9 +273,11 @@ def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
     }
     assert (
         kept.items()
-        <= {job: (one.node, one.model) for job, one in state.exclusive_replicas.items()}.items()
+        <= {
+            job: (replica.node, replica.model) for job, replica in state.exclusive_replicas.items()
+        }.items()
     )
-    coops = Counter(one.coop for one in state.exclusive_replicas.values())
+    coops = Counter(replica.coop for replica in state.exclusive_replicas.values())
     assert all(count == 1 for count in coops.values())
     for name, lease in state.leases.items():
         job = state.job(name)
@@ -283,31 +286,31 @@ def nobody_is_beside_a_run_that_is_alone(state: State) -> None:
             assert state.fleet.nodes[lease.terms.node].loads[lease.terms.model].leases == 1
 
 
-def orders_stand_on_nodes_that_are_there(state: State) -> None:
-    """What could be loaded is what the cards say; who has left loads nothing; who should go rests.
+def model_loads_match_the_cards(state: State) -> None:
+    """The index equals the cards' offers; nodes that left load nothing; leaving replicas pause.
 
-    The plan is looked at again while a model is on its way or jobs wait that it may help.
+    A plan is scheduled while a load is pending or jobs wait for a loadable model.
     """
-    shelf, pending = state.fleet.loadable_index, False
+    index, pending = state.fleet.loadable_index, False
     for name, node in state.fleet.nodes.items():
         gone = node.state is NodeState.LEFT
-        could = {model for model, there in shelf.by_model.items() if name in there}
-        assert could == (set() if gone else set(node.loadable))
+        offered = {model for model, there in index.by_model.items() if name in there}
+        assert offered == (set() if gone else set(node.loadable))
         assert not (gone and node.orders)
-        assert (name in shelf.nodes) == (not gone and bool(node.orders or node.loadable))
+        assert (name in index.nodes) == (not gone and bool(node.orders or node.loadable))
         for model, order in node.orders.items():
             load = node.loads.get(model)
             if order.state is ModelLoadState.UNLOADING and load is not None:
                 assert load.paused
             pending = pending or order.state is not ModelLoadState.LOADED
-    waits = any(job.facts.model in shelf.by_model for job in state.queue.jobs())
+    waits = any(job.facts.model in index.by_model for job in state.queue.jobs())
     watched = ("models", "") in {(kind, name) for kind, name, _ in state.deadlines.listed()}
     assert watched or not (waits or pending)
     assert not state.demand.plan_due
 
 
-def snapshot_is_the_state(core: Core) -> None:
-    """A restored core gives the same snapshot and the same next deadline."""
+def snapshots_restore_the_state(core: Core) -> None:
+    """A restored core has the same snapshot, next deadline and indices."""
     data = core.snapshot()
     restored = Core.restore(data)
 

@@ -1,4 +1,4 @@
-"""Nodes that load and unload models at the pool's word, as a small world around one core."""
+"""A simulated set of nodes that load and unload models on the instructions of one core."""
 
 from heapq import heappop, heappush
 from random import Random
@@ -16,52 +16,52 @@ SIZES = {SMALL: 2 * GB, MIDDLE: 6 * GB, LARGE: 16 * GB}
 
 
 def offering(node: str, *models: str, room: int = 8 * GB, **changes: Any) -> NodeCard:
-    """A card of a node that serves nothing and could load some models."""
+    """Returns the card of a node that serves nothing and offers some models."""
     offers = tuple(loadable(model, memory_bytes=SIZES.get(model, GB)) for model in models)
     return card(node, **{"replicas": (), "loadable": offers, "models_bytes": room, **changes})
 
 
-def with_model(one: NodeCard, model: str) -> NodeCard:
-    """That card once the node serves a model too."""
-    return msgspec.structs.replace(one, replicas=(*one.replicas, replica(model)))
+def with_model(node_card: NodeCard, model: str) -> NodeCard:
+    """Returns the card after the node has loaded a model."""
+    return msgspec.structs.replace(node_card, replicas=(*node_card.replicas, replica(model)))
 
 
-def without(one: NodeCard, model: str) -> NodeCard:
-    """That card once the node has let a model go."""
-    kept = tuple(served for served in one.replicas if served.model != model)
-    return msgspec.structs.replace(one, replicas=kept)
+def without(node_card: NodeCard, model: str) -> NodeCard:
+    """Returns the card after the node has unloaded a model."""
+    kept = tuple(served for served in node_card.replicas if served.model != model)
+    return msgspec.structs.replace(node_card, replicas=kept)
 
 
 def loads(asked: list[commands.Command]) -> list[tuple[str, str]]:
-    """Which models were asked for where, in order."""
-    return [(one.node, one.model) for one in of(asked, commands.LoadModel)]
+    """Returns (node, model) of each load command, in order."""
+    return [(command.node, command.model) for command in of(asked, commands.LoadModel)]
 
 
 def unloads(asked: list[commands.Command]) -> list[tuple[str, str]]:
-    """Which models were to go, in order."""
-    return [(one.node, one.model) for one in of(asked, commands.UnloadModel)]
+    """Returns (node, model) of each unload command, in order."""
+    return [(command.node, command.model) for command in of(asked, commands.UnloadModel)]
 
 
-class Village:
-    """Honest nodes, jobs of some seconds, and demand by luck; faults by luck too.
+class LoadingWorld:
+    """Honest nodes, jobs of some seconds, random demand and random faults.
 
     Attributes:
         pool: the core.
-        cards: the nodes as they are now.
-        loaded: (moment, node, model) of each load that was asked for.
+        cards: the nodes' present cards.
+        loaded: (time, node, model) of each load command.
     """
 
     def __init__(self, seed: int, *cards: NodeCard, faults: float = 0.0, **terms: Any) -> None:
-        self.luck = Random(seed)
+        self.rng = Random(seed)
         self.pool = Pool(**terms)
-        self.cards = {one.node: one for one in cards}
+        self.cards = {node_card.node: node_card for node_card in cards}
         self.faults = faults
         self.loaded: list[tuple[float, str, str]] = []
         self.jobs = 0
         self._heap: list[tuple[float, int, Any]] = []
         self._pushed = 0
-        for one in cards:
-            self.tell(events.NodeJoined, one, True, "")
+        for node_card in cards:
+            self.tell(events.NodeJoined, node_card, True, "")
         self.beat()
 
     def later(self, after_s: float, act: Any, *values: Any) -> None:
@@ -73,16 +73,16 @@ class Village:
             match command:
                 case commands.Place():
                     self.pool.accept(command)
-                    self.later(self.luck.uniform(1, 20), self.finish, command)
+                    self.later(self.rng.uniform(1, 20), self.finish, command)
                 case commands.LoadModel():
                     self.loaded.append((self.pool.now, command.node, command.model))
-                    self.later(self.luck.uniform(1, 30), self.load, command)
+                    self.later(self.rng.uniform(1, 30), self.load, command)
                 case commands.UnloadModel():
-                    self.later(self.luck.uniform(1, 10), self.unload, command)
+                    self.later(self.rng.uniform(1, 10), self.unload, command)
         self.check()
 
     def check(self) -> None:
-        """No node is ever asked for more than its owner gives."""
+        """Checks that no node is asked for more memory than its owner gives."""
         for node in self.pool.core._state.fleet.nodes.values():
             used = sum(order.memory_bytes for order in node.orders.values())
             waiting = sum(
@@ -93,7 +93,7 @@ class Village:
             assert used - waiting <= node.card.models_bytes
 
     def load(self, command: commands.LoadModel) -> None:
-        chance = self.luck.random()
+        chance = self.rng.random()
         if chance < self.faults / 2:
             return
         if chance < self.faults:
@@ -109,11 +109,11 @@ class Village:
             return
         self.change(without(self.cards[command.node], command.model))
 
-    def change(self, one: NodeCard) -> None:
-        self.cards[one.node] = one
-        used = sum(SIZES.get(served.model, GB) for served in one.replicas)
-        assert used <= one.models_bytes
-        self.tell(events.NodeJoined, one, True, "")
+    def change(self, node_card: NodeCard) -> None:
+        self.cards[node_card.node] = node_card
+        used = sum(SIZES.get(served.model, GB) for served in node_card.replicas)
+        assert used <= node_card.models_bytes
+        self.tell(events.NodeJoined, node_card, True, "")
 
     def finish(self, place: commands.Place) -> None:
         values = (place.job, place.epoch, place.node)
@@ -128,21 +128,21 @@ class Village:
         self.later(3.0, self.beat)
 
     def demand(self, models: list[str], *, every_s: float, until: float) -> None:
-        """Jobs come by luck until a moment."""
+        """Requests jobs at random intervals until a time."""
         if self.pool.now >= until:
             return
         self.jobs += 1
         self.tell(
             events.JobRequested,
             facts(
-                f"j{self.jobs}", self.luck.choice(("alpha", "beta")), model=self.luck.choice(models)
+                f"j{self.jobs}", self.rng.choice(("alpha", "beta")), model=self.rng.choice(models)
             ),
         )
         again = {"every_s": every_s, "until": until}
-        self.later(self.luck.expovariate(1 / every_s), lambda: self.demand(models, **again))
+        self.later(self.rng.expovariate(1 / every_s), lambda: self.demand(models, **again))
 
     def run(self, demanded: float, until: float) -> None:
-        """Goes on until the demand is over and everybody is served, or until a moment."""
+        """Runs until the demand is over and every job has ended, or until a time."""
         while self._heap[0][0] <= until:
             if self.pool.now > demanded and not self.pool.core._state.jobs:
                 return

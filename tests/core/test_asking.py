@@ -1,4 +1,4 @@
-"""Asking changes nothing, and a restored core decides as the one that went on.
+"""Queries change nothing, and a restored core decides as the original.
 
 A random life of a pool (forecasts, own sun, deferral, caps, quotas of energy and carbon, lent
 energy, restarts of nodes and of the scheduler) is recorded, and fed to two cores that must not
@@ -74,7 +74,7 @@ def machine(draw: random.Random, number: int):
 
 
 class Life:
-    """A pool to which things happen."""
+    """A pool driven by random events."""
 
     def __init__(self, seed: int, *, explained_nodes: int = 64) -> None:
         self.draw = random.Random(seed)
@@ -82,13 +82,15 @@ class Life:
         terms = members(self.draw)
         self.pool = Pool(*terms, timing=PATIENT, limits=self.limits)
         self.cards = [machine(self.draw, number) for number in range(8)]
-        self.boots = dict.fromkeys((one.node for one in self.cards), 0)
+        self.boots = dict.fromkeys((node_card.node for node_card in self.cards), 0)
         self.jobs, self.incarnation = 0, 1
-        for one in self.cards:
-            self.hello(one)
+        for node_card in self.cards:
+            self.hello(node_card)
 
-    def hello(self, one) -> None:
-        self.pool.tell(events.NodeJoined, one, True, "", boot=f"b{self.boots[one.node]}")
+    def hello(self, node_card) -> None:
+        self.pool.tell(
+            events.NodeJoined, node_card, True, "", boot=f"b{self.boots[node_card.node]}"
+        )
 
     def request(self) -> None:
         draw, pool = self.draw, self.pool
@@ -127,14 +129,14 @@ class Life:
 
     def weather(self) -> None:
         draw, pool = self.draw, self.pool
-        one, zone = draw.choice(self.cards), draw.choice(ZONES)
+        node_card, zone = draw.choice(self.cards), draw.choice(ZONES)
         chance = draw.random()
         if chance < 0.4:
             until = pool.now + draw.choice((200.0, HOUR_S, 9e4))
             basis = draw.choice((Basis.MEASURED, Basis.DECLARED))
             surplus_w = draw.uniform(0, 900)
             status = EnergyStatus(surplus_w, basis, "told", pool.now, until)
-            pool.tell(events.NodeChanged, one.node, draw.random() < 0.9, "", status)
+            pool.tell(events.NodeChanged, node_card.node, draw.random() < 0.9, "", status)
         elif chance < 0.7:
             grams = draw.uniform(1, 500)
             pool.tell(
@@ -146,12 +148,12 @@ class Life:
 
     def trouble(self) -> None:
         draw, pool = self.draw, self.pool
-        one, chance = draw.choice(self.cards), draw.random()
+        node_card, chance = draw.choice(self.cards), draw.random()
         if chance < 0.4:
-            self.boots[one.node] += draw.choice((0, 1))
-            self.hello(one)
+            self.boots[node_card.node] += draw.choice((0, 1))
+            self.hello(node_card)
         elif chance < 0.5:
-            pool.tell(events.NodeLeft, one.node, "goodbye")
+            pool.tell(events.NodeLeft, node_card.node, "goodbye")
         elif chance < 0.6:
             pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0)
         elif chance < 0.7:
@@ -186,7 +188,7 @@ def recorded(seed: int, **terms) -> list[events.Event]:
 
 
 def ask(core: Core, at: float, jobs: int) -> None:
-    """Asks everything that there is to ask, of now and of a moment ahead."""
+    """Calls every query, at the present time and at a later one."""
     for number in range(max(0, jobs - 30), jobs):
         for later_s in (0.0, 1_000.0):
             core.explain(f"j{number}", at + later_s)

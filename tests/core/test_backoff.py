@@ -1,4 +1,4 @@
-"""Back-off: a replica whose runs fail rests, longer each time, and others do the work meanwhile."""
+"""Back-off: a replica whose runs fail pauses, longer each time; other replicas do the work."""
 
 import pytest
 from tests.core import invariants
@@ -32,14 +32,14 @@ def finish(pool: Pool, places: list[commands.Place]) -> None:
 
 def rule_of(place: commands.Place, node: str) -> tuple[str, dict]:
     """Why a node was not taken, with the values."""
-    (found,) = [one for one in place.explanation.excluded if one.node == node]
-    return found.rule, found.values
+    (exclusion,) = [other for other in place.explanation.excluded if other.node == node]
+    return exclusion.rule, exclusion.values
 
 
 def rest_s(pool: Pool, node: str) -> float:
-    """How long a node's replica will still rest."""
-    view = next(one for one in pool.core.nodes() if one.card.node == node)
-    return max((one.until - pool.now for one in view.resting), default=0.0)
+    """Returns the rest of a replica's pause, seconds."""
+    view = next(view for view in pool.core.nodes() if view.card.node == node)
+    return max((view.until - pool.now for view in view.resting), default=0.0)
 
 
 def fail_probe(pool: Pool, number: int) -> None:
@@ -52,7 +52,7 @@ def fail_probe(pool: Pool, number: int) -> None:
 
 
 def test_a_replica_whose_run_failed_rests(three: Pool) -> None:
-    """Others get the work meanwhile; each decision says why, and until when."""
+    """Other replicas get the work; each explanation says why, and until when."""
     finish(three, fail(three, placed(three, "j1")))
     three.now += 1.0
     meanwhile = placed(three, "j2")
@@ -93,7 +93,7 @@ def test_rests_double_up_to_the_longest(three: Pool) -> None:
 def test_runs_that_fail_together_count_once(three: Pool) -> None:
     """Four runs lost with one engine are one failure: the first rest is not the fourth's."""
     together = [placed(three, f"j{number}") for number in range(4)]
-    again = [place for one in together for place in fail(three, one)]
+    again = [place for view in together for place in fail(three, view)]
     finish(three, again)
 
     assert {"qc-1"} == {place.node for place in together}
@@ -115,14 +115,14 @@ def test_success_makes_up_for_failures_by_half(three: Pool) -> None:
 
 @pytest.mark.parametrize("code", ["owner_returned", "draining", "own_only"])
 def test_an_owner_who_comes_back_is_no_failure(three: Pool, code: str) -> None:
-    """What an owner ends says nothing of the replica."""
+    """A run that its owner ends does not count as the replica's failure."""
     finish(three, fail(three, placed(three, "j1"), code))
 
     assert 0.0 == rest_s(three, "qc-1")
 
 
 def test_a_request_that_the_engine_refuses_is_no_failure(three: Pool) -> None:
-    """A run that ends for the request's own sake says nothing of the replica."""
+    """A run that ends because of its request does not count as the replica's failure."""
     fail(three, placed(three, "j1"), "context_exceeded")
 
     assert 0.0 == rest_s(three, "qc-1")
@@ -185,10 +185,10 @@ class TestHello:
 
 
 class TestBlame:
-    """Whether the replica failed, or the job that ran on it."""
+    """Whether the replica or its job is at fault."""
 
     def test_one_co_ops_failures_rest_half_of_a_models_replicas(self) -> None:
-        """Whatever one co-op sends, half of the machines go on serving the others."""
+        """Half of the replicas go on serving, however many of one co-op's runs fail."""
         pool = Pool("alpha", "beta", limits=Limits(attempts=99))
         pool.join(*(card(f"n{number}") for number in range(8)))
         for number in range(20):
@@ -198,7 +198,7 @@ class TestBlame:
                 again = fail(pool, again[0])
             pool.tell(events.JobCancelled, job, "client_gone")
             finish(pool, again)
-        resting = [one for one in pool.core.nodes() if one.resting]
+        resting = [view for view in pool.core.nodes() if view.resting]
 
         assert 4 == len(resting)
         invariants.check(pool)
@@ -214,7 +214,7 @@ class TestBlame:
         other = placed(pool, "j3", "beta")
         fail(pool, other)
 
-        assert ["n1", "n2"] == [one.card.node for one in pool.core.nodes() if one.resting]
+        assert ["n1", "n2"] == [view.card.node for view in pool.core.nodes() if view.resting]
 
     def test_a_job_that_fails_everywhere_is_to_blame(self, three: Pool) -> None:
         """When no replica could run it, those that it failed on are rested for it no longer."""
@@ -228,10 +228,10 @@ class TestBlame:
             again = fail(three, again[0])
 
         assert "too_many_attempts" == three.core.job("bad").code
-        assert [] == [one.card.node for one in three.core.nodes() if one.resting]
+        assert [] == [view.card.node for view in three.core.nodes() if view.resting]
 
     def test_a_job_that_completed_elsewhere_is_not(self, three: Pool) -> None:
-        """A replica that failed a job which ran elsewhere is not forgiven for another's sake."""
+        """A replica is not forgiven if a job that failed on it completed on another."""
         finish(three, fail(three, placed(three, "j1")))
 
         backoff = three.core._state.fleet.nodes["qc-1"].backoffs["petit"]

@@ -1,4 +1,4 @@
-"""Deadlines: moved, cleared and taken out in order, whatever the order they were set in."""
+"""Deadlines: moved, cleared, and popped in order of time, kind and name."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,10 +9,10 @@ NAMES = ("a", "b", "c")
 
 
 def drained(deadlines: Deadlines, now: float) -> list[tuple[str, str]]:
-    found = []
+    drained_names = []
     while (due := deadlines.pop(now)) is not None:
-        found.append(due)
-    return found
+        drained_names.append(due)
+    return drained_names
 
 
 def test_they_come_in_order_of_time_kind_and_name() -> None:
@@ -38,7 +38,7 @@ def test_a_renewed_one_comes_at_its_new_time_only() -> None:
 
 
 def test_one_that_is_set_no_later_is_never_put_off() -> None:
-    """The earliest moment asked for counts; once it has come, the next one does."""
+    """The earliest time set counts; after it was popped, a later one can be set."""
     deadlines = Deadlines()
     for at in (5.0, 7.0, 3.0, 4.0):
         deadlines.set_no_later("looks", "", at)

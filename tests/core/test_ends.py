@@ -1,4 +1,4 @@
-"""How runs end, command by command: who is told, what is billed, and what the job does next."""
+"""Ends of runs: the commands sent, the usage billed, and the job's next state."""
 
 import msgspec
 import pytest
@@ -142,7 +142,7 @@ class TestStops:
 
 
 class TestAgain:
-    """A job whose run was lost goes first, elsewhere, and not for ever."""
+    """A job whose run was lost is placed first, on another node, up to the attempts limit."""
 
     def test_a_lost_run_counts_as_an_attempt(self) -> None:
         """The second node that leaves ends a job that may be tried twice."""
@@ -202,7 +202,7 @@ class TestAgain:
 
 
 class TestBelief:
-    """What is believed of a report, and what stands in for what is not."""
+    """Bounds on reported usage, and the estimate that replaces an invalid report."""
 
     @pytest.mark.parametrize(
         ("changes", "sound"),
@@ -248,10 +248,10 @@ class TestBelief:
         state = Core.restore(three.core.snapshot())._state
         pace = state.fleet.nodes[place.node].loads[place.terms.model].pace
         state.now = START + 4.0
-        found = settlement.estimate_usage(state, state.leases["j1"])
+        estimate = settlement.estimate_usage(state, state.leases["j1"])
 
         assert pace.token_uwh > 0.0
-        assert found == usage(
+        assert estimate == usage(
             input_tokens=100,
             cached_tokens=0,
             output_tokens=30,
@@ -264,15 +264,15 @@ class TestBelief:
         )
 
     def test_a_model_that_is_gone_is_estimated_without_energy(self, three: Pool) -> None:
-        """Nobody knows any more what it took: nothing is made up."""
+        """Without the model's rates the estimate has no energy."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 30)
         state = Core.restore(three.core.snapshot())._state
         del state.fleet.nodes[place.node].replicas[place.terms.model]
-        found = settlement.estimate_usage(state, state.leases["j1"])
+        estimate = settlement.estimate_usage(state, state.leases["j1"])
 
-        assert (found.energy_prefill_uwh, found.energy_decode_uwh) == (0, 0)
+        assert (estimate.energy_prefill_uwh, estimate.energy_decode_uwh) == (0, 0)
 
     def test_cached_tokens_are_not_charged(self, three: Pool) -> None:
         """Of the prompt only what was read counts in turns; all of it in the cache is nothing."""
@@ -330,9 +330,9 @@ class TestQuotas:
     """Books, hold by hold."""
 
     def agreed(self, *quotas: Quota) -> Quotas:
-        made = Quotas()
-        made.apply_policy((CoopTerms("alpha", quotas=quotas),))
-        return made
+        quotas_book = Quotas()
+        quotas_book.apply_policy((CoopTerms("alpha", quotas=quotas),))
+        return quotas_book
 
     def test_use_adds_up(self) -> None:
         """Two runs of one period count together, also when a hold before them is of an old one."""

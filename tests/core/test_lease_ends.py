@@ -150,12 +150,12 @@ class TestOffers:
         )
         pool.join(card("n1"), offering("able", "mini"))
         before = lane_of(pool, "n1").cost
-        told = placed(pool).terms.smaller
+        smaller = placed(pool).terms.smaller
 
-        assert told is not None
-        assert (told.model, told.basis) == ("mini", Basis.DEFAULT)
-        assert told.input_uwh == before.input_uwh / 2
-        assert told.output_uwh == before.output_uwh / 2
+        assert smaller is not None
+        assert (smaller.model, smaller.basis) == ("mini", Basis.DEFAULT)
+        assert smaller.input_uwh == before.input_uwh / 2
+        assert smaller.output_uwh == before.output_uwh / 2
 
     def test_without_a_catalogue_no_model_is_smaller(self, three: Pool) -> None:
         """Nobody knows the sizes of the models that nodes serve."""

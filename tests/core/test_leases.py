@@ -1,4 +1,4 @@
-"""Leases: offers, answers, silences, and that each job is billed once or not at all."""
+"""Leases: offers, replies and timeouts; each job is billed at most once."""
 
 import msgspec
 import pytest

@@ -40,7 +40,7 @@ offering = st.builds(
 
 
 class AnyLoad(AnyOrder):
-    """Feeds whatever may come to a pool that loads models."""
+    """Feeds random events to a pool that loads models."""
 
     @initialize()
     def begin(self) -> None:
@@ -51,10 +51,10 @@ class AnyLoad(AnyOrder):
             events.CatalogueChanged, catalogue(entry("rare"), entry("grand", ModelSize.LARGE))
         )
         could = (loadable("grand"), loadable("rare", memory_bytes=5 * GB))
-        one = card("n1", replicas=(), loadable=could, models_bytes=8 * GB)
-        self.pool.join(one)
+        node_card = card("n1", replicas=(), loadable=could, models_bytes=8 * GB)
+        self.pool.join(node_card)
         self.pool.tell(events.LoadAsked, "n1", "grand")
-        self.pool.join(msgspec.structs.replace(one, replicas=(replica("grand"),)))
+        self.pool.join(msgspec.structs.replace(node_card, replicas=(replica("grand"),)))
         self.pool.wait(3.0, seen=("n1",))
 
     @rule(
@@ -71,20 +71,24 @@ class AnyLoad(AnyOrder):
             wanted = facts(job, coop, model=model, kind=kind, data_class=data_class)
             self.pool.tell(events.JobRequested, wanted)
 
-    @rule(one=offering, accepting=mostly(True, False))
-    def offer(self, one, accepting: bool) -> None:  # type: ignore[no-untyped-def]
-        self.pool.tell(events.NodeJoined, one, accepting, "" if accepting else "paused")
+    @rule(node_card=offering, accepting=mostly(True, False))
+    def offer(self, node_card, accepting: bool) -> None:  # type: ignore[no-untyped-def]
+        self.pool.tell(events.NodeJoined, node_card, accepting, "" if accepting else "paused")
 
     @rule(node=st.sampled_from(NODES), again=st.booleans())
-    def obey(self, node: str, again: bool) -> None:
-        """A node shows by its card that it did as it was told."""
-        found = self.pool.core._state.fleet.nodes.get(node)
-        if found is None or not found.orders:
+    def follow_command(self, node: str, again: bool) -> None:
+        """A node's card shows that it carried out its commands."""
+        node_record = self.pool.core._state.fleet.nodes.get(node)
+        if node_record is None or not node_record.orders:
             return
-        states = {model: order.state.value for model, order in found.orders.items()}
-        kept = [one for one in found.card.replicas if states.get(one.model) != "unloading"]
+        states = {model: order.state.value for model, order in node_record.orders.items()}
+        kept = [
+            node_card
+            for node_card in node_record.card.replicas
+            if states.get(node_card.model) != "unloading"
+        ]
         come = [replica(model) for model, state in states.items() if state == "loading"]
-        here = msgspec.structs.replace(found.card, replicas=(*kept, *come), loading=())
+        here = msgspec.structs.replace(node_record.card, replicas=(*kept, *come), loading=())
         for _ in range(1 + again):
             self.pool.tell(events.NodeJoined, here, True, "")
 
@@ -115,4 +119,4 @@ AnyLoad.TestCase.settings = settings(
 
 
 class TestAnyLoad(AnyLoad.TestCase):
-    """Whatever comes while models are loaded and unloaded, every invariant holds."""
+    """Every invariant holds after any sequence of events with loads and unloads."""

@@ -1,4 +1,4 @@
-"""Loading at the pool's word: when, where, and what makes room."""
+"""Model loading: when, on which node, and which models are evicted for it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.core.loading import (
     MIDDLE,
     QUICK,
     SMALL,
-    Village,
+    LoadingWorld,
     loads,
     offering,
     unloads,
@@ -28,7 +28,7 @@ from entraide_scheduler.core.policy import ModelTerms
 
 
 def test_nothing_is_loaded_that_nobody_asks_for(pool: Pool) -> None:
-    """A node that could load models is told nothing until a job wants one."""
+    """A node gets no load command until a job needs a model that it offers."""
     pool.join(offering("n1", SMALL, MIDDLE))
     pool.wait(3_600.0, seen=("n1",))
 
@@ -37,12 +37,14 @@ def test_nothing_is_loaded_that_nobody_asks_for(pool: Pool) -> None:
 
 def test_a_job_has_its_model_loaded_at_once_and_runs(pool: Pool) -> None:
     """A job whose model no node serves waits for it to be loaded, and is told so."""
-    one = offering("n1", SMALL)
-    pool.join(one)
+    node_card = offering("n1", SMALL)
+    pool.join(node_card)
     asked = pool.ask("j1", model=SMALL)
     waiting = pool.core.explain("j1", pool.now)
     pool.wait(20.0, seen=("n1",))
-    (place,) = of(pool.tell(events.NodeJoined, with_model(one, SMALL), True, ""), commands.Place)
+    (place,) = of(
+        pool.tell(events.NodeJoined, with_model(node_card, SMALL), True, ""), commands.Place
+    )
 
     assert [("n1", SMALL)] == loads(asked)
     assert waiting is not None
@@ -86,7 +88,7 @@ def test_the_better_node_is_asked(pool: Pool, case: str) -> None:
 
 
 def test_equal_nodes_are_asked_by_name(pool: Pool) -> None:
-    """Of equals the first by name loads it."""
+    """Among equal nodes the first by name loads the model."""
     pool.join(offering("n2", SMALL), offering("n1", SMALL))
     pool.ask("j1", model=SMALL)
 
@@ -164,12 +166,12 @@ def test_another_replica_comes_when_the_promise_is_missed_for_a_minute(pool: Poo
 def test_what_is_idle_makes_room(pool: Pool) -> None:
     """A model that nobody asked for lately goes once another is wanted; then that is loaded."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
-    one = _loaded(pool, "n1", SMALL, MIDDLE)
+    node_card = _loaded(pool, "n1", SMALL, MIDDLE)
     pool.wait(130.0, seen=("n1",))
     idle = unloads(pool.asked)
     asked = pool.ask("j2", model=MIDDLE)
     explained = pool.core.explain("j2", pool.now)
-    empty = pool.tell(events.NodeJoined, without(one, SMALL), True, "")
+    empty = pool.tell(events.NodeJoined, without(node_card, SMALL), True, "")
 
     assert [] == idle
     assert ([("n1", SMALL)], []) == (unloads(asked), loads(asked))
@@ -212,10 +214,10 @@ def test_the_last_replica_stays_while_jobs_wait_for_it(pool: Pool) -> None:
 def test_a_replica_that_is_to_go_gets_no_new_work(pool: Pool) -> None:
     """Once a model is told to go, jobs for it wait, whatever else the node says meanwhile."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
-    one = _loaded(pool, "n1", SMALL, MIDDLE)
+    node_card = _loaded(pool, "n1", SMALL, MIDDLE)
     pool.wait(130.0, seen=("n1",))
     pool.ask("m1", model=MIDDLE)
-    pool.tell(events.NodeJoined, one, True, "")
+    pool.tell(events.NodeJoined, node_card, True, "")
     asked = pool.ask("s1", model=SMALL)
 
     assert [("n1", SMALL)] == unloads(pool.asked)
@@ -285,10 +287,10 @@ def test_a_node_that_says_nothing_has_failed(pool: Pool) -> None:
 
 def test_a_node_that_still_loads_is_waited_for(pool: Pool) -> None:
     """Weights that take long to fetch are waited for while the node says that it loads."""
-    one = offering("n1", SMALL)
-    pool.join(one, offering("n2", SMALL))
+    node_card = offering("n1", SMALL)
+    pool.join(node_card, offering("n2", SMALL))
     pool.ask("j1", model=SMALL)
-    busy = msgspec.structs.replace(one, loading=(SMALL,))
+    busy = msgspec.structs.replace(node_card, loading=(SMALL,))
     pool.tell(events.NodeJoined, busy, True, "")
     pool.wait(1_800.0, seen=("n1", "n2"))
 
@@ -329,11 +331,11 @@ def test_what_an_owner_loaded_is_never_unloaded(pool: Pool) -> None:
 
 
 def test_the_operator_places_and_takes_away(pool: Pool) -> None:
-    """What the operator wants is loaded without a job, if it fits, and goes at their word."""
-    one = offering("n1", SMALL, MIDDLE, room=7 * GB)
-    pool.join(one)
+    """A model that the operator requests is loaded without a job, if it fits, and unloaded."""
+    node_card = offering("n1", SMALL, MIDDLE, room=7 * GB)
+    pool.join(node_card)
     asked = pool.tell(events.LoadAsked, "n1", MIDDLE)
-    pool.tell(events.NodeJoined, with_model(one, MIDDLE), True, "")
+    pool.tell(events.NodeJoined, with_model(node_card, MIDDLE), True, "")
     full = pool.tell(events.LoadAsked, "n1", SMALL)
     gone = pool.tell(events.UnloadAsked, "n1", MIDDLE)
     odd = pool.tell(events.LoadAsked, "n9", MIDDLE)
@@ -365,7 +367,7 @@ def test_a_plan_can_be_looked_at_without_being_carried_out(pool: Pool) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("faults", [0.0, 0.3], ids=["honest", "faulty"])
-def test_whoever_waits_is_served_in_the_end_and_nothing_thrashes(seed: int, faults: float) -> None:
+def test_every_job_is_served_and_no_node_thrashes(seed: int, faults: float) -> None:
     """Under any demand no node is asked for more memory than it gives, nor to load more often in
     an hour than the policy says, and every job of a loadable model has run in the end."""
     cards = (
@@ -373,9 +375,9 @@ def test_whoever_waits_is_served_in_the_end_and_nothing_thrashes(seed: int, faul
         offering("n2", "beta", MIDDLE, LARGE, room=16 * GB, coop="beta", zone="CA-ON"),
         offering("n3", SMALL, room=2 * GB, zone="CA-AB"),
     )
-    village = Village(seed, *cards, faults=faults, models=QUICK)
+    village = LoadingWorld(seed, *cards, faults=faults, models=QUICK)
     end = village.pool.now + 3_600.0
-    every_s = village.luck.choice((2.0, 10.0, 60.0))
+    every_s = village.rng.choice((2.0, 10.0, 60.0))
     village.demand([SMALL, MIDDLE, LARGE], every_s=every_s, until=end)
     village.run(end, end + 4 * 3_600.0)
     ended = of(village.pool.asked, commands.EndJob)
@@ -394,8 +396,8 @@ def test_whoever_waits_is_served_in_the_end_and_nothing_thrashes(seed: int, faul
 
 def test_a_restored_core_goes_on_with_its_orders(pool: Pool) -> None:
     """What is being loaded, and who rests, survives a restart from a snapshot."""
-    one = offering("n1", SMALL)
-    pool.join(one, offering("n2", SMALL))
+    node_card = offering("n1", SMALL)
+    pool.join(node_card, offering("n2", SMALL))
     pool.ask("j1", model=SMALL)
     pool.tell(events.LoadFailed, "n1", SMALL, "engine_failed")
     pool.core = Core.restore(pool.core.snapshot())
@@ -410,14 +412,14 @@ def test_a_restored_core_goes_on_with_its_orders(pool: Pool) -> None:
 
 def test_a_restart_gives_a_load_its_time_again(pool: Pool) -> None:
     """A load that a node was told of before the scheduler was down for long has not failed."""
-    one = offering("n1", SMALL)
-    pool.join(one)
+    node_card = offering("n1", SMALL)
+    pool.join(node_card)
     pool.ask("j1", model=SMALL, kind=JobKind.KEPT, gateway="other")
     pool.core = Core.restore(pool.core.snapshot())
     pool.now += 900.0
     pool.tell(events.SchedulerStarted, 2, "gw")
     pool.wait(2.0, seen=("n1",))
-    pool.tell(events.NodeJoined, with_model(one, SMALL), True, "")
+    pool.tell(events.NodeJoined, with_model(node_card, SMALL), True, "")
 
     assert {SMALL: "loaded"} == {
         model: order.state for model, order in pool.core._state.fleet.nodes["n1"].orders.items()
@@ -426,14 +428,14 @@ def test_a_restart_gives_a_load_its_time_again(pool: Pool) -> None:
 
 def test_a_model_that_comes_late_is_the_pools_all_the_same(pool: Pool) -> None:
     """A load that was given up and comes after all may make room again."""
-    one = offering("n1", SMALL)
-    pool.join(one)
+    node_card = offering("n1", SMALL)
+    pool.join(node_card)
     pool.ask("j1", model=SMALL, kind=JobKind.KEPT)
     pool.tell(events.NodeChanged, "n1", False, "owner_busy", None)
     pool.wait(50.0, seen=("n1",))
     node = pool.core._state.fleet.nodes["n1"]
     given_up = dict(node.orders)
-    pool.tell(events.NodeJoined, with_model(one, SMALL), True, "")
+    pool.tell(events.NodeJoined, with_model(node_card, SMALL), True, "")
 
     assert {} == given_up
     assert [(SMALL, "loaded")] == [(order.model, order.state) for order in node.orders.values()]
@@ -446,13 +448,13 @@ def policy_with(models: ModelTerms) -> Any:
 
 def _loaded(pool: Pool, node: str, first: str, *others: str, slots: int = 4) -> Any:
     """A node that loaded a model at the pool's word; it ran one job and rests."""
-    one = offering(node, first, *others, room=7 * GB)
-    pool.join(one)
+    node_card = offering(node, first, *others, room=7 * GB)
+    pool.join(node_card)
     pool.ask("first", model=first, job_class=JobClass.STANDARD)
     served = replica(first, slots=slots)
-    one = msgspec.structs.replace(one, replicas=(served,))
-    pool.tell(events.NodeJoined, one, True, "")
+    node_card = msgspec.structs.replace(node_card, replicas=(served,))
+    pool.tell(events.NodeJoined, node_card, True, "")
     place = pool.places()[-1]
     pool.accept(place)
     pool.report(place)
-    return one
+    return node_card

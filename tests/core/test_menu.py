@@ -1,4 +1,4 @@
-"""Sizes: which model a request means that names none."""
+"""Model aliases: the model that a request for a size gets."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ ENTRIES = (
     sized("mixture-30b", 3, LARGE, parameters=30 * GB),
     sized("dense-30b", 30, LARGE),
 )
-ALL = tuple(one.name for one in ENTRIES)
+ALL = tuple(model.name for model in ENTRIES)
 
 
 def served(*models: str, **changes: Any) -> Any:
@@ -130,11 +130,11 @@ def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None
 
 def test_a_model_that_nobody_pinned_is_refused_with_that_reason(pool: Pool) -> None:
     """A name of the catalogue whose weights are not pinned is refused, and why is told."""
-    (one,) = ENTRIES[:1]
+    (model,) = ENTRIES[:1]
     unpinned = structs.replace(
-        one,
+        model,
         name="unpinned-1b",
-        artefacts=tuple(structs.replace(artefact, files=()) for artefact in one.artefacts),
+        artefacts=tuple(structs.replace(artefact, files=()) for artefact in model.artefacts),
     )
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES, unpinned))
     pool.join(served("tiny-1b"))
@@ -172,19 +172,19 @@ def test_what_sizes_mean_is_listed(pool: Pool) -> None:
     """The list names each size that means something, in both languages."""
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     pool.join(served("tiny-1b", "dense-30b"))
-    found = {one.alias: one.model for one in pool.core.alias_meanings()}
-    could = [one.model for one in pool.core.loadable_models()]
+    meanings = {model.alias: model.model for model in pool.core.alias_meanings()}
+    loadable_models = [model.model for model in pool.core.loadable_models()]
 
     assert {
         "petit": "tiny-1b", "small": "tiny-1b", "grand": "dense-30b", "large": "dense-30b",
         "auto": "tiny-1b",
-    } == found  # fmt: skip
-    assert [] == could
+    } == meanings  # fmt: skip
+    assert [] == loadable_models
 
 
 ENERGY = {"tiny-1b": 0.1, "dense-30b": 2.0}
-KNOWN = tuple(msgspec.structs.replace(one, energy_wh_per_1k_tokens=ENERGY.get(one.name, 0.0))
-              for one in ENTRIES)  # fmt: skip
+KNOWN = tuple(msgspec.structs.replace(model, energy_wh_per_1k_tokens=ENERGY.get(model.name, 0.0))
+              for model in ENTRIES)  # fmt: skip
 
 
 def test_a_receipt_can_tell_what_a_smaller_model_takes(pool: Pool) -> None:

@@ -1,4 +1,4 @@
-"""Presence: nodes that are silent, lost, back, gone; gateways and schedulers that come and go."""
+"""Node lifecycle: silent, lost, returning and departed nodes; lost gateways; restarts."""
 
 import pytest
 from tests.core.builders import START, Pool, card, kinds, of, rates, replica
@@ -13,7 +13,7 @@ def turns(asked: list[commands.Command]) -> list[tuple[str, str]]:
 
 
 def test_a_first_hello_makes_a_node_live(pool: Pool) -> None:
-    """A node that says hello is live, and everyone is told."""
+    """A node that says hello becomes live, and the change is reported."""
     asked = pool.tell(events.NodeJoined, card("n1"), True, "")
 
     assert turns(asked) == [("n1", "live")]
@@ -22,11 +22,11 @@ def test_a_first_hello_makes_a_node_live(pool: Pool) -> None:
 def test_silence_makes_a_node_suspect_then_lost(pool: Pool) -> None:
     """After 4 s of silence a node is suspect, after 10 s it is lost."""
     pool.join(card("n1"))
-    told = []
+    turned = []
     for _ in range(12):
-        told += [(pool.now - START, *turn) for turn in turns(pool.wait(1.0))]
+        turned += [(pool.now - START, *turn) for turn in turns(pool.wait(1.0))]
 
-    assert told == [(4.0, "n1", "suspect"), (10.0, "n1", "lost")]
+    assert turned == [(4.0, "n1", "suspect"), (10.0, "n1", "lost")]
 
 
 def test_a_heartbeat_is_a_sign_of_life(pool: Pool) -> None:
@@ -130,7 +130,7 @@ def test_a_node_that_left_is_gone_until_it_says_hello(three: Pool) -> None:
 
 
 def test_a_revoked_node_loses_its_jobs_at_once(three: Pool) -> None:
-    """A revoked node's jobs are placed elsewhere in the same breath."""
+    """A revoked node's jobs are placed on other nodes during the same event."""
     (first,) = of(three.ask("j1"), commands.Place)
     asked = three.tell(events.NodeLeft, first.node, "revoked")
 
@@ -138,7 +138,7 @@ def test_a_revoked_node_loses_its_jobs_at_once(three: Pool) -> None:
 
 
 def test_a_node_that_left_is_forgotten(three: Pool) -> None:
-    """No ghost stays: a node that left is forgotten after a while."""
+    """The record of a node that left is deleted after ``job_kept_s``."""
     three.tell(events.NodeLeft, "qc-1", "goodbye")
     three.wait(601.0, seen=("on-1", "ab-1"))
 
@@ -173,7 +173,7 @@ def test_an_unknown_node_is_asked_nothing(pool: Pool) -> None:
     ],
 )
 def test_a_card_that_cannot_be_reckoned_with_is_refused(pool: Pool, wrong) -> None:
-    """A node whose numbers are no numbers does not join."""
+    """A node whose card has invalid numbers does not join."""
     asked = pool.tell(events.NodeJoined, wrong, True, "")
 
     assert [drop.what for drop in asked] == ["unsound_card"]
@@ -257,7 +257,7 @@ class TestRestart:
         assert kinds(three.report(place)) == ["Settle", "EndJob", "AckUsage"]
 
     def test_kept_jobs_run_again_before_others(self, pool: Pool) -> None:
-        """A kept job that ran is first in line, under an epoch of the new start."""
+        """A kept job that ran is first in the queue, with an epoch of the new start."""
         pool.join(card("n1", replicas=(replica(slots=1),)))
         (first,) = of(pool.ask("ran", kind=JobKind.KEPT), commands.Place)
         pool.ask("waited", kind=JobKind.KEPT)
@@ -269,7 +269,7 @@ class TestRestart:
         assert kinds(late) == ["Dropped", "AckUsage"]
 
     def test_restarts_use_up_no_attempts(self, pool: Pool) -> None:
-        """However often the scheduler starts, a kept job is not given up for it."""
+        """Restarts of the scheduler do not count as attempts of a kept job."""
         pool.join(card("n1"))
         pool.ask("j1", kind=JobKind.KEPT)
         for incarnation in range(2, 12):
@@ -292,7 +292,7 @@ class TestRestart:
 
 
 def test_time_never_goes_back(three: Pool) -> None:
-    """An event dated before the last one counts as happening with it."""
+    """An event dated before the last one takes the last one's time."""
     three.wait(2.0, seen=("qc-1", "on-1", "ab-1"))
     three.now -= 60.0
     (place,) = of(three.ask("j1"), commands.Place)

@@ -86,7 +86,7 @@ CODES = ("full", "draining", "not_loaded", "stale", "context_exceeded", "engine_
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Feeds whatever may come."""
+    """Feeds random events to a pool."""
 
     @initialize()
     def begin(self) -> None:
@@ -118,10 +118,10 @@ class AnyOrder(RuleBasedStateMachine):
             job = data.draw(st.sampled_from(open_jobs))
             self.pool.tell(events.JobRequested, facts(job))
 
-    @rule(one=cards, accepting=st.booleans(), boot=st.sampled_from(("", "b1", "b2")))
-    def join(self, one, accepting: bool, boot: str) -> None:
+    @rule(node_card=cards, accepting=st.booleans(), boot=st.sampled_from(("", "b1", "b2")))
+    def join(self, node_card, accepting: bool, boot: str) -> None:
         why = "" if accepting else "paused"
-        self.pool.tell(events.NodeJoined, one, accepting, why, boot=boot)
+        self.pool.tell(events.NodeJoined, node_card, accepting, why, boot=boot)
 
     @rule(node=st.sampled_from(NODES), accepting=st.booleans(), surplus_w=st.floats(0, 500))
     def change(self, node: str, accepting: bool, surplus_w: float) -> None:
@@ -296,4 +296,4 @@ AnyOrder.TestCase.settings = settings(
 
 
 class TestAnyOrder(AnyOrder.TestCase):
-    """Whatever comes, in whatever order, every invariant holds."""
+    """Every invariant holds after any sequence of events."""

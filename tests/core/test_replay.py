@@ -1,4 +1,4 @@
-"""Replay: the same events give the same commands, byte for byte, wherever and however often."""
+"""Replay: the same events give the same commands, byte for byte, in any process."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ MIDDLE = 1_900
 
 @pytest.fixture(scope="module", params=[64, 3], ids=["one by one", "as columns"])
 def world(request: pytest.FixtureRequest) -> recording.World:
-    """A recorded life of a pool, whose nodes are looked at one by one or as columns."""
+    """A recorded run of a pool, evaluated node by node or vectorized."""
     limits = Limits(explained_nodes=request.param, explained_best=2)
     return recording.record(seed=20_261, number=EVENTS, limits=limits)
 
@@ -46,13 +46,13 @@ def replayed(journal: Path, start: int, **environment: str) -> list[str]:
 
 
 def test_the_recording_holds_what_can_happen(world: recording.World) -> None:
-    """The recorded life is one: every kind of command occurs in it, and every invariant holds."""
-    seen = Counter(type(command).__name__ for command in world.pool.asked)
+    """Every kind of command occurs in the recording, and every invariant holds."""
+    kinds_of_commands = Counter(type(command).__name__ for command in world.pool.asked)
     codes = {command.code for command in world.pool.asked if isinstance(command, commands.EndJob)}
     kinds = {type(command) for command in world.pool.asked}
 
     assert kinds == set(commands.Command.__args__)  # type: ignore[attr-defined]
-    assert seen["Settle"] > 200
+    assert kinds_of_commands["Settle"] > 200
     assert {"", "cancelled", "gateway_lost", "context_exceeded", "engine_failed"} <= codes
     invariants.check(world.pool)
 
@@ -85,5 +85,5 @@ def test_a_snapshot_goes_on_wherever_it_was_taken(world: recording.World, start:
 
 
 def test_events_survive_their_bytes(world: recording.World, journal: Path) -> None:
-    """What is read back from the journal is what happened."""
+    """Events decoded from the journal equal the recorded events."""
     assert recording._events.decode(journal.read_bytes()) == world.pool.events

@@ -1,4 +1,4 @@
-"""The pages on states show the tables that the core obeys."""
+"""The pages on states show the core's transition tables."""
 
 import re
 import subprocess

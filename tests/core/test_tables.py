@@ -1,4 +1,4 @@
-"""The tables of states: what they hold, and that an illegal step changes nothing."""
+"""State machine tables: reachability, final states, and refusal of illegal steps."""
 
 import pytest
 from tests.core.builders import Pool
@@ -35,13 +35,13 @@ def test_only_ends_are_final(name: str) -> None:
 
 
 def test_a_table_cannot_be_changed() -> None:
-    """Nobody adds a step while the scheduler runs."""
+    """The tables are read-only."""
     with pytest.raises(TypeError):
         state_machines.JOB[(JobState.COMPLETED, "place")] = JobState.OFFERED  # type: ignore[index]
 
 
 def test_an_illegal_step_tells_its_story() -> None:
-    """A step that the table does not hold says what, from where, and how it got there."""
+    """The error names the trigger, the state and the earlier triggers."""
     with pytest.raises(InvalidTransition) as caught:
         step(
             state_machines.JOB, JobState.COMPLETED, "place", name="j1", story=("place", "complete")
@@ -52,7 +52,7 @@ def test_an_illegal_step_tells_its_story() -> None:
 
 
 def test_an_illegal_step_changes_nothing(three: Pool) -> None:
-    """A job that is asked to take a step it cannot take stands where it stood."""
+    """An illegal trigger raises and leaves the job's state unchanged."""
     three.ask("j1")
     job = three.core._state.jobs["j1"]
     with pytest.raises(InvalidTransition):
