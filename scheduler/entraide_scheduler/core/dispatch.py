@@ -57,14 +57,14 @@ def dispatch(state: State) -> None:
     update_own_slots(state)
     if queue.blocked.has_due:
         _recheck_due(state)
-    first: Job | None = None
+    owed_job: Job | None = None  # goes before the next job, on its own co-op's replica
     while True:
         if improved:
             _recheck_improved(state)
-        job = first or queue.next_job()
+        job = owed_job or queue.next_job()
         if job is None:
             break
-        is_owed, first = first is not None, None
+        is_owed, owed_job = owed_job is not None, None
         if searches == SEARCHES_PER_EVENT:
             queue.block_shape(job.shape, late=True)
             continue
@@ -75,8 +75,8 @@ def dispatch(state: State) -> None:
         if chosen is not None:
             view = chosen.best.view
             if not is_owed:
-                first = queue.first_owed_on(view.coop, view.own_kind, before=job)
-            if first is None:
+                owed_job = queue.first_owed_on(view.coop, view.own_kind, before=job)
+            if owed_job is None:
                 leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
                 carbon_shifting.remove_waiting(state, job)
             continue
