@@ -61,6 +61,13 @@ def read_machines(path: Path) -> list[SheetRow]:
     head = text.partition("\n")[0]
     mark = ";" if head.count(";") > head.count(",") else ","
     reader = csv.DictReader(text.splitlines(), restkey="", restval="", delimiter=mark)
+    try:
+        return _sheet_rows(reader)
+    except csv.Error:  # a cell beyond the csv module's limit, 128 KiB
+        raise SpreadsheetError(reader.line_num + 1, "bad_cell", {"value": "…"}) from None
+
+
+def _sheet_rows(reader: "csv.DictReader[str]") -> list[SheetRow]:
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
     for name in reader.fieldnames or ():
         if name not in COLUMNS + OWNER_COLUMNS:

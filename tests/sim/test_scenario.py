@@ -341,6 +341,10 @@ BAD_SHEETS = {
     "a word for a number": (
         "name,device,coop,site,count\nmini,mac-mini-m4,alpha,ici,trois\n", "bad_cell", "m.csv:2",
     ),
+    "a cell beyond what a CSV reader takes": (
+        "name,device,coop,site,count\n" + "x" * 131_073 + ",mac-mini-m4,alpha,ici,1\n",
+        "bad_cell", "m.csv:2",
+    ),
     "an unknown machine": (
         "name,device,coop,site\n\nm,mac-plus,alpha,ici\n", "unknown_name", "m.csv:3",
     ),
