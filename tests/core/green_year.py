@@ -1,7 +1,7 @@
-"""A year of batch work, hour by hour: one-hour jobs, one an hour, each with a day to wait in.
+"""A year of batch work on published intensities: a one-hour job each hour, with 24 h of slack.
 
-No world and no nodes: a zone's published series, so many slots an hour, and the rule under test.
-Beside it what one would do who fixes each job's hour when it arrives, and never looks again.
+No nodes and no world: hourly intensities of a zone, a number of slots, and the planner under test.
+The reference fixes each job's hour at its arrival.
 """
 
 import csv
@@ -51,17 +51,17 @@ def forecasts(zone: str) -> dict[int, tuple[float, ...]]:
 
 
 def by_oracle(zone: str) -> Guess:
-    """Knows the year."""
+    """Returns the actual values of the year."""
     return lambda _, hour: actual(zone)[hour]
 
 
 def by_forecast(zone: str) -> Guess:
-    """Believes the newest published forecast."""
+    """Returns the values of the newest published forecast."""
     return lambda now, hour: forecasts(zone)[now // 24 * 24][hour - now // 24 * 24]
 
 
 def by_yesterday(zone: str) -> Guess:
-    """Believes that each hour will be as it was a day ago, the present one as it is."""
+    """Returns the value of 24 h earlier, and the actual value for the present hour."""
     return lambda now, hour: actual(zone)[hour if hour == now else hour - (24, 48)[hour > now + 23]]
 
 
@@ -83,17 +83,17 @@ def committed(zone: str, guess: Guess, *, slots: int, slack_h: int = 24) -> floa
 
 
 def inverted(values: Sequence[float]) -> tuple[float, ...]:
-    """A forecast that says low where it is high."""
+    """Returns a forecast mirrored between its extremes."""
     return tuple(max(values) + min(values) - value for value in values)
 
 
-def told(
-    outlook: IntensityForecast, zone: str, now: int, *, forecast: bool, changed: Changed = tuple
+def record_hour(
+    expected: IntensityForecast, zone: str, now: int, *, forecast: bool, changed: Changed = tuple
 ) -> None:
-    """Tells the outlook what a pool would have been told in an hour of the year."""
+    """Records the signals that a pool receives in an hour of the year."""
     at = float((FIRST_HOUR + now) * HOUR_S)
     value = actual(zone)[now]
-    outlook.record_intensity(
+    expected.record_intensity(
         events.IntensityChanged(
             id=now,
             at=at,
@@ -105,7 +105,7 @@ def told(
         )
     )
     if forecast and now in forecasts(zone):
-        outlook.record_forecast(
+        expected.record_forecast(
             events.ForecastIssued(now, at, zone, at, at, changed(forecasts(zone)[now]))
         )
 
@@ -119,13 +119,13 @@ def planned(
     slack_h: int = 24,
     changed: Changed = tuple,
 ) -> Saved:
-    """What the rule saves that plans again each hour and after each start."""
-    outlook, work, grams, at_once, late = IntensityForecast(), {}, 0.0, 0.0, 0  # type: ignore[var-annotated]
+    """Returns the saving of the planner, which plans again each hour and after each start."""
+    expected, work, grams, at_once, late = IntensityForecast(), {}, 0.0, 0.0, 0  # type: ignore[var-annotated]
     terms = Deferral() if terms is None else terms
-    supplies = (ZoneCapacity(zone, slots),)
+    capacities = (ZoneCapacity(zone, slots),)
     jobs = arrivals(zone, slack_h)
     for now in range(len(actual(zone))):
-        told(outlook, zone, now, forecast=forecast, changed=changed)
+        record_hour(expected, zone, now, forecast=forecast, changed=changed)
         at, g_per_kwh = float((FIRST_HOUR + now) * HOUR_S), actual(zone)[now]
         if now in jobs:
             work[FIRST_HOUR + now + slack_h] = HOUR_S
@@ -134,8 +134,10 @@ def planned(
             first = min(work, default=None)
             if first is None:
                 break
-            found = plan_starts(sorted(work.items()), supplies, outlook, at=at, terms=terms)[first]
-            if not found.allows(zone, g_per_kwh):
+            limit = plan_starts(sorted(work.items()), capacities, expected, at=at, terms=terms)[
+                first
+            ]
+            if not limit.allows(zone, g_per_kwh):
                 break
             del work[first]
             grams += g_per_kwh

@@ -1,7 +1,7 @@
-"""Placements: what must hold of each at the moment at which it is made.
+"""Placement checks: what must hold of each placement when it is made.
 
-Held against the request, the node's card and the members' terms; what the core keeps for its own
-decisions is used only where the promise is about what it counted.
+The checks use the request, the node's card and the members' terms. They read the core's own counts
+only where the promise is about these counts.
 """
 
 from entraide.types import NodeState

@@ -1,4 +1,4 @@
-"""Machines as they really are, and runs on them from which a pace learns."""
+"""Simulated replicas with known coefficients, and runs on them from which a model learns."""
 
 import math
 import random
@@ -17,7 +17,7 @@ Noise = Callable[[random.Random], float]
 
 
 class Machine(Struct):
-    """A machine as it really is."""
+    """The true coefficients of a machine."""
 
     start_s: float = 0.03
     prefill_s: float = 1 / 800
@@ -29,11 +29,11 @@ class Machine(Struct):
     token_w: float = 15.0
 
     def read_s(self, beside: int) -> float:
-        """What it takes to read a token while others decode."""
+        """Returns the time of a prompt token beside other sequences, seconds."""
         return self.prefill_s + self.steps * (self.base_s + self.line_s * beside) * (beside > 0)
 
     def slower(self, factor: float) -> "Machine":
-        """The same machine at another clock, its power as before."""
+        """Returns the machine with all times multiplied by a factor, at the same power."""
         times = ("start_s", "prefill_s", "base_s", "line_s")
         return msgspec.structs.replace(
             self, **{name: getattr(self, name) * factor for name in times}
@@ -41,7 +41,7 @@ class Machine(Struct):
 
 
 class Run(Struct):
-    """One run: ratios of seen to predicted, and whether the p90 was exceeded."""
+    """Ratios observed / predicted of one run, and whether each exceeded the p90."""
 
     ttft: float
     ttft_beyond: bool
@@ -57,26 +57,26 @@ def lognormal(sigma: float) -> Noise:
     return lambda luck: math.exp(sigma * luck.gauss(0, 1) - sigma * sigma / 2)
 
 
-def lopsided(luck: random.Random) -> float:
+def shifted_exponential(luck: random.Random) -> float:
     return 0.7 + 0.3 * luck.expovariate(1)
 
 
-def two_moods(luck: random.Random) -> float:
+def bimodal(luck: random.Random) -> float:
     return 1.0 + (0.05 * luck.gauss(0, 1) if luck.random() < 0.85 else luck.uniform(0.5, 1.5))
 
 
-def believed(
+def model_of_card(
     machine: Machine, *, off: float = 1.0, basis: Basis = Basis.MEASURED
 ) -> PerformanceModel:
-    """What its card lets believe: times that are ``off`` times the true ones."""
+    """Returns the prior of a card whose times are ``off`` times the true ones."""
     rates = Rates(
         1.0 / (machine.prefill_s * off), machine.base_s * off, machine.line_s * off, basis
     )
     return PerformanceModel.prior(rates, extra_w=EXTRA_W, slots=SLOTS)
 
 
-def drive(
-    pace: PerformanceModel,
+def run_jobs(
+    model: PerformanceModel,
     machine: Machine,
     luck: random.Random,
     *,
@@ -88,9 +88,10 @@ def drive(
     queued: float = 1 / 3,
     late: int = 0,
 ) -> list[Run]:
-    """Lets a machine run jobs, some behind a queue, and its pace learn from each.
+    """Runs jobs on a machine, some behind a queue, and has its model learn from each.
 
-    ``queued`` is the part of them that wait, ``late`` how many others begin before a run is known.
+    ``queued`` is the fraction of queued jobs, ``late`` the number of runs that begin before the
+    measurement of a run arrives.
     """
     done = []
     ended: list[RunMeasurement] = []
@@ -99,19 +100,19 @@ def drive(
         batch, written = luck.randint(*batches), luck.randint(5, 400)
         ahead = luck.randint(100, 4_000) if luck.random() < queued else 0
         prompts = luck.randint(1, 8) if ahead else 0
-        per_token_s = pace.prefill_s_per_token + pace.steps_per_token * pace.step_s(batch - 1)
-        queue_s = prompts * pace.start_s + ahead * per_token_s
-        ttft_s = queue_s + pace.start_s + read * per_token_s
-        tpot_s = pace.tpot_base_s + pace.tpot_per_sequence_s * batch
+        per_token_s = model.prefill_s_per_token + model.steps_per_token * model.step_s(batch - 1)
+        queue_s = prompts * model.start_s + ahead * per_token_s
+        ttft_s = queue_s + model.start_s + read * per_token_s
+        tpot_s = model.tpot_base_s + model.tpot_per_sequence_s * batch
         true_s = (1 + prompts) * machine.start_s + (ahead + read) * machine.read_s(batch - 1)
         seen_ttft_s = true_s * noise(luck)
         seen_tpot_s = (machine.base_s + machine.line_s * batch) * noise(luck)
         done.append(
             Run(
                 seen_ttft_s / ttft_s,
-                seen_ttft_s > ttft_s * (pace.queued_p90 if ahead else pace.ttft_p90),
+                seen_ttft_s > ttft_s * (model.queued_p90 if ahead else model.ttft_p90),
                 seen_tpot_s / tpot_s,
-                seen_tpot_s > tpot_s * pace.tpot_p90,
+                seen_tpot_s > tpot_s * model.tpot_p90,
             )
         )
         step_j = machine.step_w * machine.base_s / batch + machine.token_w * machine.line_s
@@ -134,37 +135,37 @@ def drive(
             )
         )
         if len(ended) > late:
-            pace.record_run(ended.pop(0))
+            model.record_run(ended.pop(0))
     return done
 
 
 def mape(ratios: list[float]) -> float:
-    """Mean of |seen - predicted| / seen."""
+    """Returns the mean of |observed - predicted| / observed."""
     return sum(abs(1.0 - 1.0 / ratio) for ratio in ratios) / len(ratios)
 
 
 def mapes(done: list[Run]) -> tuple[float, float]:
-    """That of the first token and of the time per token."""
+    """Returns the MAPE of the first token and of the time per token."""
     return mape([run.ttft for run in done]), mape([run.tpot for run in done])
 
 
-def numbers(pace: PerformanceModel) -> list[float]:
-    """The coefficients that a prediction reads."""
+def numbers(model: PerformanceModel) -> list[float]:
+    """Returns the coefficients that a prediction reads."""
     return [
-        pace.start_s,
-        pace.prefill_s_per_token,
-        pace.steps_per_token,
-        pace.tpot_base_s,
-        pace.tpot_per_sequence_s,
-        pace.prefill_uwh_per_token,
-        pace.step_uwh,
-        pace.token_uwh,
-        pace.ttft_p90,
-        pace.queued_p90,
-        pace.tpot_p90,
+        model.start_s,
+        model.prefill_s_per_token,
+        model.steps_per_token,
+        model.tpot_base_s,
+        model.tpot_per_sequence_s,
+        model.prefill_uwh_per_token,
+        model.step_uwh,
+        model.token_uwh,
+        model.ttft_p90,
+        model.queued_p90,
+        model.tpot_p90,
     ]
 
 
-def quick(seen: RunMeasurement, **changes: float | Basis) -> RunMeasurement:
-    """A run that differs in this."""
-    return msgspec.structs.replace(seen, **changes)
+def with_changes(run: RunMeasurement, **changes: float | Basis) -> RunMeasurement:
+    """Returns a run with some changes."""
+    return msgspec.structs.replace(run, **changes)

@@ -43,7 +43,7 @@ CASES = {
 def test_own_surplus_counts_before_the_grid(case: str) -> None:
     """[max(0, P - S) I_grid + min(P, S) I_own] / P, once direct and once over the life cycle."""
     energy, power_w, used_w, expected = CASES[case]
-    found = effective_intensity(
+    intensity = effective_intensity(
         ONTARIO,
         energy,
         policy=Carbon(),
@@ -54,10 +54,10 @@ def test_own_surplus_counts_before_the_grid(case: str) -> None:
     )
 
     assert expected == (
-        found.direct_g_per_kwh,
-        found.lifecycle_g_per_kwh,
-        found.surplus_w,
-        found.surplus_basis,
+        intensity.direct_g_per_kwh,
+        intensity.lifecycle_g_per_kwh,
+        intensity.surplus_w,
+        intensity.surplus_basis,
     )
 
 
@@ -89,14 +89,14 @@ def terms(**changes) -> Terms:
 
 def test_a_run_is_settled_from_its_terms_and_its_usage() -> None:
     """32,000 uWh at 40 g/kWh are 1,280 ug; the first token counts from the request."""
-    found = settle(terms(), usage(ttft_s=0.25))
+    settlement = settle(terms(), usage(ttft_s=0.25))
 
-    assert (found.energy_uwh, found.carbon_direct_ug, found.carbon_lifecycle_ug) == (
+    assert (settlement.energy_uwh, settlement.carbon_direct_ug, settlement.carbon_lifecycle_ug) == (
         32_000,
         1_280,
         2_560,
     )
-    assert (found.queue_s, found.ttft_s, found.promise) == (1.5, 1.75, Promise.KEPT)
+    assert (settlement.queue_s, settlement.ttft_s, settlement.promise) == (1.5, 1.75, Promise.KEPT)
 
 
 PROMISES = {
@@ -132,11 +132,11 @@ def test_the_receipt_says_it_all() -> None:
 
 
 def test_an_unknown_zone_never_looks_green() -> None:
-    """A node in a zone nobody told us of is reckoned as a coal plant, and says default."""
+    """A node in a zone without data counts as a coal plant, with the basis ``default``."""
     pool = Pool("alpha")
     pool.join(card("far", zone="CA-NU"), card("near", zone="CA-AB"))
     (place,) = of(pool.ask("j1"), commands.Place)
-    candidates = {found.node: found for found in place.explanation.candidates}
+    candidates = {candidate.node: candidate for candidate in place.explanation.candidates}
 
     assert place.node == "near"
     assert candidates["far"].intensity_g_per_kwh == 760.0
@@ -165,7 +165,7 @@ def test_a_surplus_counts_as_far_as_it_is_trusted(case: str) -> None:
 def test_a_load_is_split_between_surplus_and_grid() -> None:
     """A quarter of a watt of declared half a watt: own generation's grams are added, not taken."""
     energy = EnergyStatus(0.5, Basis.DECLARED, "panels", START, START + 9.0)
-    found = effective_intensity(
+    intensity = effective_intensity(
         ONTARIO,
         energy,
         policy=Carbon(own_direct_g_per_kwh=8.0, own_lifecycle_g_per_kwh=44.0),
@@ -175,7 +175,7 @@ def test_a_load_is_split_between_surplus_and_grid() -> None:
         at=START,
     )
 
-    assert EffectiveIntensity(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == found
+    assert EffectiveIntensity(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == intensity
 
 
 def test_the_receipt_has_each_fact_in_its_place() -> None:
@@ -229,6 +229,6 @@ def test_a_smaller_model_reads_no_cached_prompt() -> None:
 def test_energy_of_both_phases_is_settled() -> None:
     """Reading the prompt and writing the answer add up; a job placed at once waited for nothing."""
     fixed = terms(placed_at=START - 0.5)
-    found = settle(fixed, usage(energy_prefill_uwh=5, energy_decode_uwh=7, ttft_s=0.25))
+    settlement = settle(fixed, usage(energy_prefill_uwh=5, energy_decode_uwh=7, ttft_s=0.25))
 
-    assert (12, 0.0, 0.25) == (found.energy_uwh, found.queue_s, found.ttft_s)
+    assert (12, 0.0, 0.25) == (settlement.energy_uwh, settlement.queue_s, settlement.ttft_s)

@@ -1,4 +1,4 @@
-"""Green hours in a pool: which node a deferred job may start on, and what it leaves to others."""
+"""Carbon shifting in a pool: where a deferred job may start, and what live requests keep."""
 
 from tests.core.builders import START, Pool, card, of, replica
 
@@ -33,7 +33,7 @@ def batch(pool: Pool, job: str, *, hours: float = 6.0, **changes) -> list[str]:
     return [place.node for place in of(asked, commands.Place)]
 
 
-def sun(surplus_w: float) -> EnergyStatus:
+def solar_surplus(surplus_w: float) -> EnergyStatus:
     return EnergyStatus(surplus_w, Basis.MEASURED, "meter", START, START + 1e6)
 
 
@@ -41,36 +41,47 @@ def watts(active_w: float) -> Power:
     return Power("bench", 10.0, 10.0 + active_w, Basis.DECLARED)
 
 
-def test_a_site_is_priced_by_its_sun_for_this_job() -> None:
-    """Two machines share a site's 150 W of sun: it covers the small one, and a part of the other's
-    400 W. A job takes the small one, not the first by name, and the other waits for the evening."""
+def test_a_site_surplus_counts_by_the_power_of_the_node() -> None:
+    """A site's 150 W of surplus cover the 100 W node and a part of the 400 W node.
+
+    The first job takes the 100 W node; the second waits for the evening."""
     pool = ontario(90.0, 10.0, 10.0, 10.0)
-    one = {"zone": "CA-ON", "site": "farm", "energy": sun(150.0), "replicas": (replica(slots=1),)}
+    one = {
+        "zone": "CA-ON",
+        "site": "farm",
+        "energy": solar_surplus(150.0),
+        "replicas": (replica(slots=1),),
+    }
     pool.join(card("a-big", power=watts(400.0), **one), card("b-small", power=watts(100.0), **one))
 
     assert batch(pool, "j1") == ["b-small"]
     assert batch(pool, "j2") == []
 
 
-def test_a_site_is_priced_by_what_is_left_of_its_sun() -> None:
-    """What runs at a site draws its sun: a job that would get none any more waits."""
+def test_a_surplus_in_use_does_not_count_again() -> None:
+    """A job waits if the site's running jobs already use the surplus."""
     pool = ontario(90.0, 10.0, 10.0, 10.0)
-    one = {"zone": "CA-ON", "site": "farm", "energy": sun(120.0), "replicas": (replica(slots=1),)}
+    one = {
+        "zone": "CA-ON",
+        "site": "farm",
+        "energy": solar_surplus(120.0),
+        "replicas": (replica(slots=1),),
+    }
     pool.join(card("n1", power=watts(110.0), **one), card("n2", power=watts(110.0), **one))
     drawn = pool.ask("live", "alpha")
 
     assert [place.node for place in of(drawn, commands.Place)] == ["n1"]
     assert batch(pool, "j1") == []
 
-    told = pool.core.explain("j1", pool.now)
-    assert told is not None
-    assert told.decision == "deferred"
-    assert told.values["then_g_per_kwh"] == 10.0
-    assert 80.0 < float(told.values["now_g_per_kwh"]) <= 90.0
+    explanation = pool.core.explain("j1", pool.now)
+    assert explanation is not None
+    assert explanation.decision == "deferred"
+    assert explanation.values["then_g_per_kwh"] == 10.0
+    assert 80.0 < float(explanation.values["now_g_per_kwh"]) <= 90.0
 
 
-def test_deferred_work_does_not_fill_the_line_of_live_requests() -> None:
-    """A co-op whose batch jobs wait for the evening, as many as may wait, still gets its chat."""
+def test_deferred_work_does_not_fill_the_queue_of_live_requests() -> None:
+    """A co-op's live request is placed while its deferred jobs fill their own queue limit."""
     pool = ontario(90.0, 10.0, 10.0, 10.0, 10.0, limits=Limits(queued_per_coop=5))
     pool.join(card("n1", zone="CA-ON"))
     for number in range(5):
@@ -85,8 +96,8 @@ def test_deferred_work_does_not_fill_the_line_of_live_requests() -> None:
     assert [refuse.code for refuse in of(over, commands.Refuse)] == ["queue_full"]
 
 
-def test_live_requests_do_not_fill_the_line_of_deferred_work() -> None:
-    """The other way round as well: each has a line of its own, of the same length."""
+def test_live_requests_do_not_fill_the_queue_of_deferred_work() -> None:
+    """Live and deferred jobs have separate queue limits of the same length."""
     pool = ontario(90.0, 10.0, 10.0, 10.0, 10.0, limits=Limits(queued_per_coop=2))
     pool.join(card("n1", zone="CA-ON", replicas=(replica(slots=1),)))
     codes = [

@@ -43,9 +43,9 @@ def explained(pool: Pool, job: str = "j1", **changes) -> Explanation:
     for command in pool.ask(job, **changes):
         if isinstance(command, commands.Place | commands.Refuse):
             return command.explanation
-    found = pool.core.explain(job, pool.now)
-    assert found is not None
-    return found
+    explanation = pool.core.explain(job, pool.now)
+    assert explanation is not None
+    return explanation
 
 
 def paused(pool: Pool, *nodes: str) -> None:
@@ -93,12 +93,12 @@ def test_one_limit_behind_another_counts() -> None:
             card("here", zone="CA-QC", replicas=(replica(context_tokens=250_000),)),
             card("other", zone="CA-AB", replicas=(replica(context_tokens=250_000),)),
         )
-        told = explained(
+        explanation = explained(
             pool, max_carbon_ug=900_000, input_tokens_est=200_000, input_tokens_max=200_000
         )
 
-        assert told.excluded[0].rule == "over_carbon_cap"
-        assert ("could_node" in told.values) == named
+        assert explanation.excluded[0].rule == "over_carbon_cap"
+        assert ("could_node" in explanation.values) == named
 
 
 def test_the_data_class_that_would_help_must_be_one_that_the_node_takes(pool: Pool) -> None:
@@ -131,10 +131,10 @@ def test_a_model_that_could_be_loaded_must_be_lent_too() -> None:
         pool = Pool("alpha", CoopTerms("beta", lend=Lend(part)))
         could = card("could", "beta", replicas=(), loadable=(loadable(),), models_bytes=9**12)
         pool.join(card("here"), could)
-        told = explained(pool)
+        explanation = explained(pool)
 
-        assert [one.rule for one in told.excluded] == ["model_loadable"]
-        assert ("could_node" in told.values) == named
+        assert [one.rule for one in explanation.excluded] == ["model_loadable"]
+        assert ("could_node" in explanation.values) == named
 
 
 def test_an_absent_model_is_never_the_only_obstacle(pool: Pool) -> None:
@@ -145,7 +145,7 @@ def test_an_absent_model_is_never_the_only_obstacle(pool: Pool) -> None:
 
 
 def test_nothing_is_named_in_a_large_fleet() -> None:
-    """Fleets that are not told node by node are not searched either."""
+    """Fleets that are not explained node by node are not searched either."""
     pool = Pool(limits=Limits(explained_nodes=1))
     pool.join(card("here"), card("other"))
     paused(pool, "other")
@@ -161,20 +161,20 @@ def test_a_greener_node_that_would_be_late_is_not_named(pool: Pool) -> None:
     slow = replica(rates=rates(prefill_tokens_per_s=20.0))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
     paused(pool, "slow")
-    told = explained(pool)
+    explanation = explained(pool)
 
-    assert told.node == "fast"
-    assert "greener_node" not in told.values
+    assert explanation.node == "fast"
+    assert "greener_node" not in explanation.values
 
 
 def test_more_time_to_the_first_word_does_not_undo_a_slow_stream(pool: Pool) -> None:
     """A node that misses another part of the promise is not named with the first word's."""
     slow = replica(rates=rates(tpot_base_s=0.5))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
-    told = explained(pool)
+    explanation = explained(pool)
 
-    assert told.node == "fast"
-    assert "greener_node" not in told.values
+    assert explanation.node == "fast"
+    assert "greener_node" not in explanation.values
 
 
 def test_the_next_greenest_is_named_where_the_greenest_breaks_two_rules(pool: Pool) -> None:
@@ -242,19 +242,19 @@ def test_a_machine_that_can_take_a_job_is_not_passed_over_in_silence() -> None:
     state = pool.core._state
     state.queue.block_shape(state.jobs["waiting"].shape, late=True)
     state.fleet.add_or_update(card("free"), accepting=True, reason="", at=pool.now)
-    told = pool.core.explain("waiting", pool.now)
+    explanation = pool.core.explain("waiting", pool.now)
 
-    assert told is not None
-    assert (told.reason, "could_node" in told.values) == ("turn_is_next", False)
+    assert explanation is not None
+    assert (explanation.reason, "could_node" in explanation.values) == ("turn_is_next", False)
 
 
 def test_a_job_beyond_a_whole_quota_is_not_told_to_wait_for_the_next_period() -> None:
     """The quota is short even when it is whole."""
     pool = Pool(quotas={"alpha": (Quota(QuotaKind.CARBON_G, 1, Period.DAY),)})
     pool.join(card("n1", zone="CA-AB", replicas=(replica(context_tokens=250_000),)))
-    told = explained(pool, input_tokens_est=200_000, input_tokens_max=200_000)
+    explanation = explained(pool, input_tokens_est=200_000, input_tokens_max=200_000)
 
-    assert (told.reason, told.values["beyond_whole"]) == ("quota_carbon", 1)
+    assert (explanation.reason, explanation.values["beyond_whole"]) == ("quota_carbon", 1)
 
 
 @pytest.mark.parametrize(
@@ -267,10 +267,10 @@ def test_a_refused_job_is_told_a_node_that_would_have_run_it(case: str, named: b
     pool.join(card("abroad", zone="US-NY"))
     if case == "paused":
         paused(pool, "abroad")
-    told = explained(pool, input_tokens_est=5_000 if case == "long" else 100)
+    explanation = explained(pool, input_tokens_est=5_000 if case == "long" else 100)
 
-    assert (told.decision, told.reason) == ("refused", "no_node_serves")
-    assert (told.values.get("could_node") == "abroad") == named
+    assert (explanation.decision, explanation.reason) == ("refused", "no_node_serves")
+    assert (explanation.values.get("could_node") == "abroad") == named
 
 
 def test_another_model_is_offered_only_if_its_line_has_room() -> None:
@@ -364,13 +364,13 @@ def any_wish(draw: random.Random) -> dict:
     }
 
 
-def check(core: Core, job: Job, told: Explanation) -> str:
+def check(core: Core, job: Job, explanation: Explanation) -> str:
     """Asserts that the named node could run the job but for the one rule; returns the rule."""
-    state, name = core._state, told.values["could_node"]
-    greener = told.values.get("greener_node") == name
-    rule = told.values["greener_rule"] if greener else ""
-    rule = rule or next(one.rule for one in told.excluded if one.node == name)
-    policy, want = state.policy, evaluation.make_request(state, job, told.at)
+    state, name = core._state, explanation.values["could_node"]
+    greener = explanation.values.get("greener_node") == name
+    rule = explanation.values["greener_rule"] if greener else ""
+    rule = rule or next(one.rule for one in explanation.excluded if one.node == name)
+    policy, want = state.policy, evaluation.make_request(state, job, explanation.at)
     if rule == "little_room":
         policy = structs.replace(policy, carbon=Carbon(headroom=0.0))
     else:
@@ -405,11 +405,11 @@ def test_whatever_is_named_is_kept_out_by_one_rule_alone() -> None:
         draw = random.Random(seed)
         pool, wish = any_pool(draw), any_wish(draw)
         before = Core.restore(pool.core.snapshot())
-        told = explained(pool, "probe", **wish)
-        if "could_node" in told.values:
+        explanation = explained(pool, "probe", **wish)
+        if "could_node" in explanation.values:
             job = of_request(before, pool, "probe", **wish)
-            rules.add(check(before, job, told))
-            decisions.add(told.decision)
+            rules.add(check(before, job, explanation))
+            decisions.add(explanation.decision)
 
     assert len(rules) >= 12
     assert decisions >= {"placed", "refused", "waiting"}

@@ -1,4 +1,4 @@
-"""What the core explains can be told: every code has its words, every sentence its numbers."""
+"""Explanations: each code has its sentence, and each sentence its values."""
 
 import ast
 from collections.abc import Iterator
@@ -28,33 +28,35 @@ def explained(world: recording.World) -> Iterator[Explanation]:
         if number % ASK_EVERY == 0:
             waiting = [job for job in core._state.jobs.values() if job.state is JobState.QUEUED]
             for job in waiting:
-                found = core.explain(job.facts.job, event.at)
-                assert found is not None
-                yield found
+                explanation = core.explain(job.facts.job, event.at)
+                assert explanation is not None
+                yield explanation
 
 
 def kind(facts: Explanation) -> tuple[str, ...]:
     """What makes one explanation worth reading beside another: its codes and its facts' names."""
-    rules = sorted({f"{one.rule}:{sorted(one.values)}" for one in facts.excluded})
+    rules = sorted({f"{exclusion.rule}:{sorted(exclusion.values)}" for exclusion in facts.excluded})
     return (facts.decision, facts.reason, *sorted(facts.values), *rules)
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[tuple[str, ...], Explanation]:
+def explanations() -> dict[tuple[str, ...], Explanation]:
     """One explanation of each kind that a recorded life holds."""
     return {kind(facts): facts for facts in explained(recording.record(5, EVENTS))}
 
 
-def test_a_life_is_told_without_a_hole(told: dict[tuple[str, ...], Explanation]) -> None:
-    """Whatever the core decides, both languages can say who, why, how much and what else."""
+def test_every_recorded_explanation_is_complete(
+    explanations: dict[tuple[str, ...], Explanation],
+) -> None:
+    """Each decision of a recorded run has all parts of its sentence in both languages."""
     wrong = [
         (facts.decision, facts.reason, lang, fault)
-        for facts in told.values()
+        for facts in explanations.values()
         for lang in i18n.LANGUAGES
         for fault in missing_parts(facts, lang)
     ]
 
-    assert {"placed", "waiting", "refused"} <= {facts.decision for facts in told.values()}
+    assert {"placed", "waiting", "refused"} <= {facts.decision for facts in explanations.values()}
     assert [] == wrong
 
 

@@ -1,4 +1,4 @@
-"""What is expected of a zone, and what that rests on."""
+"""Intensity forecast: expected values by hour, and the signal that each comes from."""
 
 from typing import Any
 
@@ -24,7 +24,9 @@ HOUR = int(START) // HOUR_S + 1
 AT = float(HOUR * HOUR_S)
 
 
-def told(outlook: IntensityForecast, g_per_kwh: float, *, hour: int = HOUR, **changes: Any) -> None:
+def record_actual(
+    zone_forecast: IntensityForecast, g_per_kwh: float, *, hour: int = HOUR, **changes: Any
+) -> None:
     at = float(hour * HOUR_S)
     values = {
         "id": 1,
@@ -35,11 +37,11 @@ def told(outlook: IntensityForecast, g_per_kwh: float, *, hour: int = HOUR, **ch
         "basis": "measured",
         "valid_until": at + HOUR_S,
     }
-    outlook.record_intensity(events.IntensityChanged(**{**values, **changes}))
+    zone_forecast.record_intensity(events.IntensityChanged(**{**values, **changes}))
 
 
-def forecast(
-    outlook: IntensityForecast, *g_per_kwh: float, issued_at: float = AT, **changes: Any
+def record_forecast(
+    zone_forecast: IntensityForecast, *g_per_kwh: float, issued_at: float = AT, **changes: Any
 ) -> None:
     values = {
         "id": 2,
@@ -49,13 +51,13 @@ def forecast(
         "start_at": AT,
         "direct_g_per_kwh": g_per_kwh,
     }
-    outlook.record_forecast(events.ForecastIssued(**{**values, **changes}))
+    zone_forecast.record_forecast(events.ForecastIssued(**{**values, **changes}))
 
 
 def expected(
-    outlook: IntensityForecast, ahead: int, *, now: int = HOUR
+    zone_forecast: IntensityForecast, ahead: int, *, now: int = HOUR
 ) -> ExpectedIntensity | None:
-    return outlook.expected(ZONE, now + ahead, at=float(now * HOUR_S) + 100.0)
+    return zone_forecast.expected(ZONE, now + ahead, at=float(now * HOUR_S) + 100.0)
 
 
 def test_nothing_is_expected_of_a_zone_nobody_told_of() -> None:
@@ -65,116 +67,116 @@ def test_nothing_is_expected_of_a_zone_nobody_told_of() -> None:
 
 def test_the_present_hour_is_as_it_was_told() -> None:
     """The present hour is the actual value; no later hour is known by it alone."""
-    outlook = IntensityForecast()
-    told(outlook, 40.0)
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 40.0)
 
-    assert ExpectedIntensity(40.0, Signal.ACTUAL) == expected(outlook, 0)
-    assert None is expected(outlook, 1)
+    assert ExpectedIntensity(40.0, Signal.ACTUAL) == expected(zone_forecast, 0)
+    assert None is expected(zone_forecast, 1)
 
 
 def test_hours_that_are_over_or_too_far_are_not_expected() -> None:
     """An hour before now, or beyond the horizon, has no expectation."""
-    outlook = IntensityForecast()
-    told(outlook, 40.0)
-    told(outlook, 41.0, hour=HOUR + 1)
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 40.0)
+    record_actual(zone_forecast, 41.0, hour=HOUR + 1)
 
-    assert None is expected(outlook, -1, now=HOUR + 1)
-    assert None is expected(outlook, HORIZON_HOURS, now=HOUR + 1)
+    assert None is expected(zone_forecast, -1, now=HOUR + 1)
+    assert None is expected(zone_forecast, HORIZON_HOURS, now=HOUR + 1)
 
 
 def test_a_forecast_speaks_for_the_hours_that_it_covers() -> None:
     """Hours within a forecast are forecast; those behind it are not known."""
-    outlook = IntensityForecast()
-    forecast(outlook, 50.0, 20.0)
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 50.0, 20.0)
 
     assert [
         ExpectedIntensity(50.0, Signal.FORECAST),
         ExpectedIntensity(20.0, Signal.FORECAST),
         None,
-    ] == [expected(outlook, ahead) for ahead in range(3)]
+    ] == [expected(zone_forecast, ahead) for ahead in range(3)]
 
 
 def test_a_forecast_is_corrected_by_what_is_seen() -> None:
     """Where the present is twice what was forecast, the next hours are raised, ever less."""
-    outlook = IntensityForecast()
-    forecast(outlook, 20.0, 20.0, 20.0)
-    told(outlook, 40.0)
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 20.0, 20.0, 20.0)
+    record_actual(zone_forecast, 40.0)
 
     assert [40.0, 39.0, pytest.approx(38.05)] == [
-        found.g_per_kwh for ahead in range(3) if (found := expected(outlook, ahead))
+        value.g_per_kwh for ahead in range(3) if (value := expected(zone_forecast, ahead))
     ]
 
 
 def test_a_correction_has_bounds() -> None:
     """A present a hundred times the forecast raises the next hour five times at the most."""
-    outlook = IntensityForecast()
-    forecast(outlook, 1.0, 1.0)
-    told(outlook, 100.0)
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 1.0, 1.0)
+    record_actual(zone_forecast, 100.0)
 
-    assert ExpectedIntensity(1.0 + 4.0 * 0.95, Signal.FORECAST) == expected(outlook, 1)
+    assert ExpectedIntensity(1.0 + 4.0 * 0.95, Signal.FORECAST) == expected(zone_forecast, 1)
 
 
 def test_a_forecast_of_nothing_is_not_a_divisor() -> None:
     """A forecast of 0 g for the present hour corrects nothing."""
-    outlook = IntensityForecast()
-    forecast(outlook, 0.0, 7.0)
-    told(outlook, 3.0)
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 0.0, 7.0)
+    record_actual(zone_forecast, 3.0)
 
-    assert ExpectedIntensity(7.0, Signal.FORECAST) == expected(outlook, 1)
+    assert ExpectedIntensity(7.0, Signal.FORECAST) == expected(zone_forecast, 1)
 
 
 def test_an_old_forecast_is_not_used() -> None:
     """A forecast is dropped so long after its issue as the policy says."""
-    outlook = IntensityForecast()
-    forecast(outlook, *[50.0] * 96)
-    outlook.apply_policy(IntensityBasis.DIRECT, Deferral(forecast_valid_s=2.0 * HOUR_S))
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, *[50.0] * 96)
+    zone_forecast.apply_policy(IntensityBasis.DIRECT, Deferral(forecast_valid_s=2.0 * HOUR_S))
 
-    assert ExpectedIntensity(50.0, Signal.FORECAST) == expected(outlook, 0, now=HOUR + 1)
-    assert None is expected(outlook, 0, now=HOUR + 2)
+    assert ExpectedIntensity(50.0, Signal.FORECAST) == expected(zone_forecast, 0, now=HOUR + 1)
+    assert None is expected(zone_forecast, 0, now=HOUR + 2)
 
 
 def test_the_newest_issue_counts() -> None:
     """An issue replaces the one before, and one that comes late changes nothing."""
-    outlook = IntensityForecast()
-    forecast(outlook, 50.0)
-    forecast(outlook, 60.0, issued_at=AT + 10.0)
-    forecast(outlook, 70.0, issued_at=AT + 5.0)
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 50.0)
+    record_forecast(zone_forecast, 60.0, issued_at=AT + 10.0)
+    record_forecast(zone_forecast, 70.0, issued_at=AT + 5.0)
 
-    assert ExpectedIntensity(60.0, Signal.FORECAST) == expected(outlook, 0)
+    assert ExpectedIntensity(60.0, Signal.FORECAST) == expected(zone_forecast, 0)
 
 
 def test_yesterday_is_the_profile() -> None:
     """Without a forecast an hour is expected to be as it was a day before."""
-    outlook = IntensityForecast()
+    zone_forecast = IntensityForecast()
     for hour in range(24):
-        told(outlook, 10.0 + hour, hour=HOUR + hour)
-    told(outlook, 10.0, hour=HOUR + 24)
+        record_actual(zone_forecast, 10.0 + hour, hour=HOUR + hour)
+    record_actual(zone_forecast, 10.0, hour=HOUR + 24)
 
     assert [ExpectedIntensity(10.0, Signal.ACTUAL)] + [
         ExpectedIntensity(10.0 + hour, Signal.PROFILE) for hour in range(1, 24)
-    ] == [expected(outlook, ahead, now=HOUR + 24) for ahead in range(24)]
+    ] == [expected(zone_forecast, ahead, now=HOUR + 24) for ahead in range(24)]
 
 
 def test_the_profile_is_corrected_by_what_is_seen() -> None:
     """On a day that starts twice as dirty as usual, its next hours are raised too."""
-    outlook = IntensityForecast()
+    zone_forecast = IntensityForecast()
     for hour in range(24):
-        told(outlook, 10.0, hour=HOUR + hour)
-    told(outlook, 20.0, hour=HOUR + 24)
+        record_actual(zone_forecast, 10.0, hour=HOUR + hour)
+    record_actual(zone_forecast, 20.0, hour=HOUR + 24)
 
-    assert ExpectedIntensity(19.5, Signal.PROFILE) == expected(outlook, 1, now=HOUR + 24)
+    assert ExpectedIntensity(19.5, Signal.PROFILE) == expected(zone_forecast, 1, now=HOUR + 24)
 
 
 def test_the_profile_remembers_some_days() -> None:
     """A day counts fully at first, and as one of eight once eight were seen."""
-    outlook = IntensityForecast()
-    told(outlook, 10.0)
-    told(outlook, 20.0, hour=HOUR + 24)
-    profile = outlook.dump()[IntensityBasis.DIRECT][ZONE].profile[HOUR % 24]
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 10.0)
+    record_actual(zone_forecast, 20.0, hour=HOUR + 24)
+    profile = zone_forecast.dump()[IntensityBasis.DIRECT][ZONE].profile[HOUR % 24]
     means = [profile.mean]
     for day in range(2, 12):
-        told(outlook, 15.0, hour=HOUR + 24 * day)
-    told(outlook, 15.0 + MEMORY_DAYS, hour=HOUR + 24 * 12)
+        record_actual(zone_forecast, 15.0, hour=HOUR + 24 * day)
+    record_actual(zone_forecast, 15.0 + MEMORY_DAYS, hour=HOUR + 24 * 12)
     means.append(profile.mean)
 
     assert [15.0, 16.0] == means
@@ -182,149 +184,153 @@ def test_the_profile_remembers_some_days() -> None:
 
 def test_an_hour_told_twice_counts_once() -> None:
     """A second value for the same hour replaces the first, in the profile too."""
-    outlook, once = IntensityForecast(), IntensityForecast()
+    zone_forecast, once = IntensityForecast(), IntensityForecast()
     for day in range(3):
-        told(outlook, 10.0, hour=HOUR + 24 * day)
-        told(outlook, 30.0 + day, hour=HOUR + 24 * day)
-        told(once, 30.0 + day, hour=HOUR + 24 * day)
+        record_actual(zone_forecast, 10.0, hour=HOUR + 24 * day)
+        record_actual(zone_forecast, 30.0 + day, hour=HOUR + 24 * day)
+        record_actual(once, 30.0 + day, hour=HOUR + 24 * day)
 
-    assert once.dump() == outlook.dump()
+    assert once.dump() == zone_forecast.dump()
 
 
 def test_an_actual_that_has_run_out_gives_way() -> None:
     """When the hour is over and nothing was told, the profile speaks, corrected as it fades."""
-    outlook = IntensityForecast()
+    zone_forecast = IntensityForecast()
     for day in range(2):
         for hour in range(24):
-            told(outlook, 10.0, hour=HOUR + 24 * day + hour)
-    told(outlook, 20.0, hour=HOUR + 48)
+            record_actual(zone_forecast, 10.0, hour=HOUR + 24 * day + hour)
+    record_actual(zone_forecast, 20.0, hour=HOUR + 48)
 
     assert ExpectedIntensity(10.0 * (1.0 + 0.95), Signal.PROFILE) == expected(
-        outlook, 0, now=HOUR + 49
+        zone_forecast, 0, now=HOUR + 49
     )
 
 
 def test_a_profile_is_forgotten() -> None:
     """An hour of the day that was not seen for a week is not known any more."""
-    outlook = IntensityForecast()
-    told(outlook, 10.0)
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 10.0)
 
-    assert expected(outlook, 24, now=HOUR + PROFILE_VALID_HOURS) is not None
-    assert None is expected(outlook, 24 - 1, now=HOUR + PROFILE_VALID_HOURS + 1)
+    assert expected(zone_forecast, 24, now=HOUR + PROFILE_VALID_HOURS) is not None
+    assert None is expected(zone_forecast, 24 - 1, now=HOUR + PROFILE_VALID_HOURS + 1)
 
 
 def test_an_annual_average_is_the_same_in_every_hour() -> None:
     """A zone with an annual average alone is expected to stay at it, so nobody waits for it."""
-    outlook = IntensityForecast()
-    told(outlook, 300.0, basis="default")
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 300.0, basis="default")
 
-    assert {ExpectedIntensity(300.0, Signal.DEFAULT)} == set(outlook.curve(ZONE, at=AT))
+    assert {ExpectedIntensity(300.0, Signal.DEFAULT)} == set(zone_forecast.curve(ZONE, at=AT))
 
 
 def test_an_annual_average_teaches_nothing() -> None:
     """Where hourly values are known, an annual average between them is no value of its hour."""
-    outlook = IntensityForecast()
-    told(outlook, 40.0)
-    told(outlook, 300.0, basis="default", hour=HOUR + 1)
+    zone_forecast = IntensityForecast()
+    record_actual(zone_forecast, 40.0)
+    record_actual(zone_forecast, 300.0, basis="default", hour=HOUR + 1)
 
     assert [None, ExpectedIntensity(40.0, Signal.PROFILE)] == [
-        expected(outlook, ahead, now=HOUR + 1) for ahead in (0, 23)
+        expected(zone_forecast, ahead, now=HOUR + 1) for ahead in (0, 23)
     ]
 
 
 def test_the_policy_says_which_emissions_count() -> None:
     """On the life-cycle basis, values and forecasts are the life-cycle ones."""
-    outlook = IntensityForecast()
-    forecast(outlook, 40.0, 20.0, lifecycle_g_per_kwh=(70.0, 50.0))
-    told(outlook, 40.0)
-    outlook.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 40.0, 20.0, lifecycle_g_per_kwh=(70.0, 50.0))
+    record_actual(zone_forecast, 40.0)
+    zone_forecast.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
 
     assert [ExpectedIntensity(70.0, Signal.ACTUAL), ExpectedIntensity(50.0, Signal.FORECAST)] == [
-        expected(outlook, ahead) for ahead in range(2)
+        expected(zone_forecast, ahead) for ahead in range(2)
     ]
 
 
 def test_a_forecast_without_life_cycle_values_says_nothing_of_them() -> None:
     """A direct forecast is never taken for a life-cycle one."""
-    outlook = IntensityForecast()
-    forecast(outlook, 40.0, 20.0)
-    outlook.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
+    zone_forecast = IntensityForecast()
+    record_forecast(zone_forecast, 40.0, 20.0)
+    zone_forecast.apply_policy(IntensityBasis.LIFECYCLE, Deferral())
 
-    assert None is expected(outlook, 1)
+    assert None is expected(zone_forecast, 1)
 
 
 def test_what_was_kept_goes_on_the_same() -> None:
-    """An outlook that was written and read expects the same, bit for bit."""
-    outlook, restored = IntensityForecast(), IntensityForecast()
+    """A forecast that was written and read expects the same, bit for bit."""
+    zone_forecast, restored = IntensityForecast(), IntensityForecast()
     for hour in range(60):
-        told(outlook, 10.0 + hour * 7 % 24 / 3.0, hour=HOUR + hour)
-    forecast(outlook, *[30.0 + hour / 7.0 for hour in range(30)], start_at=AT + 40 * HOUR_S)
-    kept = msgspec.msgpack.encode(outlook.dump())
+        record_actual(zone_forecast, 10.0 + hour * 7 % 24 / 3.0, hour=HOUR + hour)
+    record_forecast(
+        zone_forecast, *[30.0 + hour / 7.0 for hour in range(30)], start_at=AT + 40 * HOUR_S
+    )
+    kept = msgspec.msgpack.encode(zone_forecast.dump())
     restored.load(msgspec.msgpack.decode(kept, type=dict[IntensityBasis, dict[str, ZoneSignals]]))
     at = AT + 59 * HOUR_S
 
-    assert list(outlook.curve(ZONE, at=at)) == list(restored.curve(ZONE, at=at))
+    assert list(zone_forecast.curve(ZONE, at=at)) == list(restored.curve(ZONE, at=at))
     assert kept == msgspec.msgpack.encode(restored.dump())
 
 
 def test_the_version_tells_of_each_change() -> None:
     """The version changes with each value, issue and change of terms, and with nothing else."""
-    outlook = IntensityForecast()
-    seen = [outlook.version]
-    told(outlook, 40.0)
-    seen.append(outlook.version)
-    forecast(outlook, 40.0)
-    seen.append(outlook.version)
-    outlook.apply_policy(IntensityBasis.DIRECT, Deferral())
-    seen.append(outlook.version)
-    outlook.curve(ZONE, at=AT)
+    zone_forecast = IntensityForecast()
+    versions = [zone_forecast.version]
+    record_actual(zone_forecast, 40.0)
+    versions.append(zone_forecast.version)
+    record_forecast(zone_forecast, 40.0)
+    versions.append(zone_forecast.version)
+    zone_forecast.apply_policy(IntensityBasis.DIRECT, Deferral())
+    versions.append(zone_forecast.version)
+    zone_forecast.curve(ZONE, at=AT)
 
-    assert seen == sorted(set(seen))
-    assert seen[-1] == outlook.version
+    assert versions == sorted(set(versions))
+    assert versions[-1] == zone_forecast.version
 
 
 # Which of two signals is believed.
 
 
-def lived(change, *, days: int = 3) -> IntensityForecast:
-    """An outlook after some days of a zone that is dear by day, with a forecast each midnight."""
-    outlook = IntensityForecast()
+def forecast_after_days(change, *, days: int = 3) -> IntensityForecast:
+    """A forecast after some days of a zone that is dear by day, with a forecast each midnight."""
+    zone_forecast = IntensityForecast()
     for day in range(days):
         begin = HOUR + day * 24
         actual = [20.0 if hour < 12 else 60.0 + 2.0 * hour for hour in range(24)]
         said = tuple(change(value) for value in actual * 2)
         at = float(begin * HOUR_S)
-        forecast(outlook, *said, issued_at=at, start_at=at)
+        record_forecast(zone_forecast, *said, issued_at=at, start_at=at)
         for hour, value in enumerate(actual):
-            told(outlook, value, hour=begin + hour)
+            record_actual(zone_forecast, value, hour=begin + hour)
     at = float((HOUR + days * 24) * HOUR_S)
-    forecast(outlook, *said, issued_at=at, start_at=at)
-    return outlook
+    record_forecast(zone_forecast, *said, issued_at=at, start_at=at)
+    return zone_forecast
 
 
-def signal_of(outlook: IntensityForecast, *, days: int = 3) -> Signal:
-    found = expected(outlook, 5, now=HOUR + days * 24)
-    assert found is not None
-    return found.signal
+def signal_of(zone_forecast: IntensityForecast, *, days: int = 3) -> Signal:
+    value = expected(zone_forecast, 5, now=HOUR + days * 24)
+    assert value is not None
+    return value.signal
 
 
 def test_a_forecast_that_is_wrong_way_round_is_not_believed() -> None:
     """One that calls dear hours green foretells worse than the days before, and gives way."""
-    assert Signal.PROFILE is signal_of(lived(lambda value: 130.0 - value))
-    assert Signal.FORECAST is signal_of(lived(lambda value: 130.0 - value, days=1), days=1)
+    assert Signal.PROFILE is signal_of(forecast_after_days(lambda value: 130.0 - value))
+    assert Signal.FORECAST is signal_of(
+        forecast_after_days(lambda value: 130.0 - value, days=1), days=1
+    )
 
 
 def test_a_forecast_that_is_too_high_throughout_is_believed() -> None:
     """Which hours are greener is what counts: twice as much in every hour says that as well."""
-    assert Signal.FORECAST is signal_of(lived(lambda value: value))
-    assert Signal.FORECAST is signal_of(lived(lambda value: 2.0 * value))
+    assert Signal.FORECAST is signal_of(forecast_after_days(lambda value: value))
+    assert Signal.FORECAST is signal_of(forecast_after_days(lambda value: 2.0 * value))
 
 
 def test_skill_goes_on_in_a_snapshot() -> None:
     """What is believed is the same after a restart."""
-    outlook = lived(lambda value: 130.0 - value)
-    written = msgspec.msgpack.encode(outlook.dump())
+    zone_forecast = forecast_after_days(lambda value: 130.0 - value)
+    written = msgspec.msgpack.encode(zone_forecast.dump())
     again = IntensityForecast()
     again.load(msgspec.msgpack.decode(written, type=dict[IntensityBasis, dict[str, ZoneSignals]]))
 
-    assert again.curve(ZONE, at=AT + 72 * HOUR_S) == outlook.curve(ZONE, at=AT + 72 * HOUR_S)
+    assert again.curve(ZONE, at=AT + 72 * HOUR_S) == zone_forecast.curve(ZONE, at=AT + 72 * HOUR_S)

@@ -1,4 +1,4 @@
-"""Habits: lengths of answers by quantiles, with a memory that is bounded and fades."""
+"""Length predictor: means and quantiles of answer lengths, with bounded, decaying memory."""
 
 import random
 
@@ -16,12 +16,12 @@ from entraide_scheduler.core.length_predictor import (
 )
 
 
-def taught(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> LengthPredictor:
-    """Habits that have seen answers of these lengths."""
-    made = LengthPredictor()
+def predictor_of(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> LengthPredictor:
+    """Returns a predictor that has learned answers of these lengths."""
+    predictor = LengthPredictor()
     for tokens in lengths:
-        made.learn(coop, model, output_tokens=tokens, run_s=2.0)
-    return made
+        predictor.learn(coop, model, output_tokens=tokens, run_s=2.0)
+    return predictor
 
 
 @given(tokens=st.integers(0, length_predictor.LONGEST - 1))
@@ -44,27 +44,27 @@ def test_what_is_longest_fits_the_last_bucket() -> None:
 
 def test_at_first_lengths_are_guessed() -> None:
     """Before any run the first guesses stand, and never more than was asked for."""
-    made = LengthPredictor()
+    predictor = LengthPredictor()
 
-    assert 128.0 == made.output_tokens("alpha", "m", at_most=512)
-    assert 64.0 == made.output_tokens("alpha", "m", at_most=64)
-    assert 295.0 == made.output_tokens_upper("alpha", "m", 0.9, at_most=512)
-    assert 64.0 == made.output_tokens_upper("alpha", "m", 0.9, at_most=64)
-    assert 5.0 == made.run_s("m")
+    assert 128.0 == predictor.output_tokens("alpha", "m", at_most=512)
+    assert 64.0 == predictor.output_tokens("alpha", "m", at_most=64)
+    assert 295.0 == predictor.output_tokens_upper("alpha", "m", 0.9, at_most=512)
+    assert 64.0 == predictor.output_tokens_upper("alpha", "m", 0.9, at_most=64)
+    assert 5.0 == predictor.run_s("m")
 
 
 def test_a_new_coop_is_taken_for_the_average_one() -> None:
     """A co-op with few answers of its own gets the model's lengths, and later its own."""
-    made = taught([100.0] * 20, coop="alpha")
-    made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
-    early = made.output_tokens("beta", "m", at_most=4_096)
+    predictor = predictor_of([100.0] * 20, coop="alpha")
+    predictor.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
+    early = predictor.output_tokens("beta", "m", at_most=4_096)
     for _ in range(length_predictor.MIN_ANSWERS):
-        made.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
+        predictor.learn("beta", "m", output_tokens=1_000.0, run_s=2.0)
 
     assert early < 200.0
-    assert 1_000.0 == made.output_tokens("beta", "m", at_most=4_096)
-    assert 100.0 == made.output_tokens("alpha", "m", at_most=4_096)
-    assert 128.0 == made.output_tokens("beta", "other", at_most=4_096)
+    assert 1_000.0 == predictor.output_tokens("beta", "m", at_most=4_096)
+    assert 100.0 == predictor.output_tokens("alpha", "m", at_most=4_096)
+    assert 128.0 == predictor.output_tokens("beta", "other", at_most=4_096)
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.75, 0.9, 0.99])
@@ -72,8 +72,8 @@ def test_quantiles_hold(confidence: float) -> None:
     """So many answers stay within the quantile as its confidence says, within three points."""
     luck = random.Random(5)
     lengths = [1.0 + luck.expovariate(1 / 200) for _ in range(2_000)]
-    made = taught(lengths[:1_000])
-    upper = made.output_tokens_upper("alpha", "m", confidence, at_most=100_000)
+    predictor = predictor_of(lengths[:1_000])
+    upper = predictor.output_tokens_upper("alpha", "m", confidence, at_most=100_000)
     within = sum(tokens <= upper for tokens in lengths[1_000:]) / 1_000
 
     assert within == pytest.approx(confidence, abs=0.03)
@@ -81,11 +81,11 @@ def test_quantiles_hold(confidence: float) -> None:
 
 def test_a_quantile_is_remembered_until_the_next_answer() -> None:
     """A quantile is looked up once, and again once something was learned."""
-    made = taught([10.0] * 10)
-    before = made.output_tokens_upper("alpha", "m", 0.9, at_most=4_096)
+    predictor = predictor_of([10.0] * 10)
+    before = predictor.output_tokens_upper("alpha", "m", 0.9, at_most=4_096)
     for _ in range(40):
-        made.learn("alpha", "m", output_tokens=2_000.0, run_s=2.0)
-    after = made.output_tokens_upper("alpha", "m", 0.9, at_most=4_096)
+        predictor.learn("alpha", "m", output_tokens=2_000.0, run_s=2.0)
+    after = predictor.output_tokens_upper("alpha", "m", 0.9, at_most=4_096)
 
     assert before < 12.0
     assert 1_792.0 < after <= 2_047.0
@@ -93,9 +93,9 @@ def test_a_quantile_is_remembered_until_the_next_answer() -> None:
 
 def test_more_confidences_than_are_remembered_are_answered() -> None:
     """Confidences beyond those remembered get right answers too, ever larger ones."""
-    made = taught([float(tokens) for tokens in range(1, 400)])
+    predictor = predictor_of([float(tokens) for tokens in range(1, 400)])
     asked = [step / 40 for step in range(1, 40)]
-    answers = [made.output_tokens_upper("alpha", "m", part, at_most=4_096) for part in asked]
+    answers = [predictor.output_tokens_upper("alpha", "m", part, at_most=4_096) for part in asked]
 
     assert sorted(answers) == answers
     assert len(set(answers)) == len(asked)
@@ -103,29 +103,29 @@ def test_more_confidences_than_are_remembered_are_answered() -> None:
 
 def test_old_lengths_fade() -> None:
     """After some hundreds of answers of another length, the old ones hardly count."""
-    made = taught([4_000.0] * 300 + [20.0] * 800)
+    predictor = predictor_of([4_000.0] * 300 + [20.0] * 800)
 
-    assert made.output_tokens_upper("alpha", "m", 0.97, at_most=8_192) < 24.0
-    assert 20.0 == pytest.approx(made.output_tokens("alpha", "m", at_most=8_192))
+    assert predictor.output_tokens_upper("alpha", "m", 0.97, at_most=8_192) < 24.0
+    assert 20.0 == pytest.approx(predictor.output_tokens("alpha", "m", at_most=8_192))
 
 
 def test_what_learned_longest_ago_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the pair that learned longest ago is forgotten, not the one just used."""
     monkeypatch.setattr(length_predictor, "PAIRS_KEPT", 2)
-    made = LengthPredictor()
+    predictor = LengthPredictor()
     for coop in ("alpha", "beta", "alpha", "gamma"):
-        made.learn(coop, "m", output_tokens=10.0, run_s=1.0)
+        predictor.learn(coop, "m", output_tokens=10.0, run_s=1.0)
 
-    assert ["alpha", "gamma"] == [pair.coop for pair in made.dump().pairs]
+    assert ["alpha", "gamma"] == [pair.coop for pair in predictor.dump().pairs]
 
 
 def test_models_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit the model that learned longest ago is forgotten, with its runs."""
     monkeypatch.setattr(length_predictor, "MODELS_KEPT", 2)
-    made = LengthPredictor()
+    predictor = LengthPredictor()
     for model in ("m1", "m2", "m1", "m3"):
-        made.learn("alpha", model, output_tokens=10.0, run_s=1.0)
-    kept = made.dump()
+        predictor.learn("alpha", model, output_tokens=10.0, run_s=1.0)
+    kept = predictor.dump()
 
     assert ["m1", "m3"] == [lengths.model for lengths in kept.models]
     assert ["m1", "m3"] == [model for model, _ in kept.runs]
@@ -134,19 +134,19 @@ def test_models_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("tokens", [float("nan"), -1.0])
 def test_what_is_no_length_teaches_nothing(tokens: float) -> None:
     """A length that cannot be is left out."""
-    assert LengthPredictorState([], [], []) == taught([tokens]).dump()
+    assert LengthPredictorState([], [], []) == predictor_of([tokens]).dump()
 
 
 @settings(max_examples=30)
 @given(lengths=st.lists(st.integers(0, 1 << 20), max_size=40))
 def test_written_down_and_read_they_go_on_alike(lengths: list[int]) -> None:
     """Habits restored from bytes give the same bytes after the same runs."""
-    first = taught([float(tokens) for tokens in lengths])
+    first = predictor_of([float(tokens) for tokens in lengths])
     data = msgspec.msgpack.encode(first.dump())
     second = LengthPredictor()
     second.load(msgspec.msgpack.decode(data, type=LengthPredictorState))
-    for made in (first, second):
-        made.learn("beta", "m", output_tokens=77.0, run_s=3.0)
-        made.learn("alpha", "m", output_tokens=7.0, run_s=3.0)
+    for predictor in (first, second):
+        predictor.learn("beta", "m", output_tokens=77.0, run_s=3.0)
+        predictor.learn("alpha", "m", output_tokens=7.0, run_s=3.0)
 
     assert msgspec.msgpack.encode(first.dump()) == msgspec.msgpack.encode(second.dump())

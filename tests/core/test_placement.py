@@ -1,4 +1,4 @@
-"""Placement: the greenest node that keeps the promise, with numbers that can be worked out."""
+"""Placement: filter, prediction and pick, with numbers that can be computed by hand."""
 
 import pytest
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, replica, surplus
@@ -14,7 +14,7 @@ def place_of(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> com
 
 
 def excluded(place: commands.Place) -> dict[str, str]:
-    return {found.node: found.rule for found in place.explanation.excluded}
+    return {exclusion.node: exclusion.rule for exclusion in place.explanation.excluded}
 
 
 RULES = {
@@ -57,7 +57,7 @@ RULES = {
 
 @pytest.mark.parametrize("case", RULES)
 def test_each_hard_rule_excludes(pool: Pool, case: str) -> None:
-    """A node that breaks a hard rule is not picked, and is told by that rule."""
+    """A node that breaks a hard rule is not picked, and the explanation names the rule."""
     other, changes, event, rule = RULES[case]
     able = replica(features=("tools", "schema"))
     pool.join(card("able", zone="CA-QC", replicas=(able,)), other)
@@ -70,7 +70,7 @@ def test_each_hard_rule_excludes(pool: Pool, case: str) -> None:
 
 
 def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
-    """A suspect node and a lost one are told as such, and that waiting may help."""
+    """Suspect and lost nodes are excluded by their state; waiting may help."""
     pool.join(card("lost"))
     pool.wait(7.0)
     pool.join(card("suspect"))
@@ -79,7 +79,7 @@ def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
     place = place_of(pool)
 
     assert excluded(place) == {"lost": "node_lost", "suspect": "node_suspect"}
-    assert all(found.waiting_helps for found in place.explanation.excluded)
+    assert all(exclusion.waiting_helps for exclusion in place.explanation.excluded)
 
 
 def test_a_node_without_a_free_slot_is_excluded(pool: Pool) -> None:
@@ -111,18 +111,18 @@ def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
     pool.join(card("n1", zone="CA-AB"))
     place_of(pool, "before", input_tokens_est=400)
     place = place_of(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
-    (found,) = place.explanation.candidates
+    (candidate,) = place.explanation.candidates
     # Nine runs of ten stay below 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
     start_s, alone_s = 0.02, 1 / 1_000  # the first step; a prompt token with nothing else running
     beside_s = alone_s + (0.02 + 0.002) / 512  # in a step beside one sequence
     tpot_s = 0.02 + 0.002 * 2
     energy_j = 100.0 * (100 * alone_s + 128 * tpot_s / 2)
 
-    assert found.ttft_s == pytest.approx(0.02 + 2 * start_s + 400 * alone_s + 100 * beside_s)
-    assert found.ttft_upper_s == pytest.approx((1 + 0.3 * 1.815259) * found.ttft_s)
-    assert found.tpot_s == pytest.approx(tpot_s)
-    assert found.energy_uwh == pytest.approx(energy_j / 3_600 * 1e6, abs=1)
-    assert found.carbon_ug == pytest.approx(found.energy_uwh * 372.0 / 1_000, abs=1)
+    assert candidate.ttft_s == pytest.approx(0.02 + 2 * start_s + 400 * alone_s + 100 * beside_s)
+    assert candidate.ttft_upper_s == pytest.approx((1 + 0.3 * 1.815259) * candidate.ttft_s)
+    assert candidate.tpot_s == pytest.approx(tpot_s)
+    assert candidate.energy_uwh == pytest.approx(energy_j / 3_600 * 1e6, abs=1)
+    assert candidate.carbon_ug == pytest.approx(candidate.energy_uwh * 372.0 / 1_000, abs=1)
 
 
 def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
@@ -130,34 +130,34 @@ def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
     pool.join(card("n1"))
     before = place_of(pool, "before", input_tokens_est=400)
     pool.progress(before, 1)
-    (found,) = place_of(pool, "j1").explanation.candidates
+    (candidate,) = place_of(pool, "j1").explanation.candidates
 
-    assert found.ttft_s == pytest.approx(0.02 + 0.02 + 0.1 + 100 * (0.02 + 0.002) / 512)
+    assert candidate.ttft_s == pytest.approx(0.02 + 0.02 + 0.1 + 100 * (0.02 + 0.002) / 512)
 
 
 def test_a_first_token_that_comes_late_puts_off_those_behind(pool: Pool) -> None:
-    """What is still in line is read from then on, however long ago that was expected."""
+    """The remaining prompts are read from the first token on, even if it was late."""
     pool.join(card("n1"))
     first = place_of(pool, "first", input_tokens_est=400)
     place_of(pool, "second", input_tokens_est=300)
     pool.wait(3.0, seen=("n1",))
     pool.progress(first, 1)
-    (found,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+    (candidate,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
     in_line_s = 0.02 + 0.3 + 300 * (0.02 + 0.002) / 512
     told_s = 0.02  # it was read when its token set out, and the next prompt has been there since
 
-    assert found.ttft_s == pytest.approx(
+    assert candidate.ttft_s == pytest.approx(
         0.02 - told_s + in_line_s + 0.02 + 0.1 + 100 * (0.02 + 0.002 * 2) / 512
     )
 
 
-def test_who_comes_second_waits_for_a_machine_to_wake(pool: Pool) -> None:
+def test_the_second_job_also_waits_for_a_machine_to_wake(pool: Pool) -> None:
     """A machine that is being woken for one job is no sooner awake for the next."""
     pool.join(card("n1", power=Power("bench", 10.0, 110.0, Basis.DECLARED, wake_s=8.0)))
     place_of(pool, "first", input_tokens_est=400)
-    (found,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+    (candidate,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
 
-    assert found.ttft_s > 8.0
+    assert candidate.ttft_s > 8.0
 
 
 def test_answers_so_far_teach_how_long_the_next_is(pool: Pool) -> None:
@@ -178,10 +178,14 @@ def test_the_greenest_is_picked(three: Pool) -> None:
 
     assert place.node == "qc-1"
     assert place.explanation.reason == "greenest"
-    assert [found.node for found in place.explanation.candidates] == ["qc-1", "on-1", "ab-1"]
+    assert [candidate.node for candidate in place.explanation.candidates] == [
+        "qc-1",
+        "on-1",
+        "ab-1",
+    ]
 
 
-def test_green_never_means_broken(pool: Pool) -> None:
+def test_a_greener_node_that_misses_the_objective_is_not_picked(pool: Pool) -> None:
     """A greener node that would miss the promise is passed over, and named."""
     slow = replica(rates=rates(prefill_tokens_per_s=40.0))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", "beta", zone="CA-AB"))
@@ -213,7 +217,7 @@ def test_when_none_keeps_the_promise_the_fastest_is_picked(pool: Pool) -> None:
     assert place.terms.at_risk
 
 
-def test_time_in_the_line_counts(pool: Pool) -> None:
+def test_queueing_time_counts(pool: Pool) -> None:
     """A job that waited longer than its promise goes to the fastest node."""
     pool.join(card("n1", replicas=(replica(slots=1),)))
     first = place_of(pool, "j1")
@@ -330,7 +334,7 @@ def test_all_equal_the_name_decides(pool: Pool) -> None:
     assert place_of(pool).node == "a"
 
 
-def test_own_sun_beats_hydro_until_it_is_used_up(three: Pool) -> None:
+def test_own_surplus_beats_hydro_until_it_is_used(three: Pool) -> None:
     """Surplus that our own jobs already use is not counted twice."""
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(120.0)))
     first = place_of(three, "j1")
@@ -344,7 +348,7 @@ def test_own_sun_beats_hydro_until_it_is_used_up(three: Pool) -> None:
     assert third.node == "qc-1"
 
 
-def test_ontario_loses_its_sun(three: Pool) -> None:
+def test_a_site_without_surplus_loses_to_a_cleaner_grid(three: Pool) -> None:
     """With sun the job goes to Ontario; without it the next goes to Québec, and says why."""
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0)))
     sunny = place_of(three, "j1")
@@ -358,7 +362,7 @@ def test_ontario_loses_its_sun(three: Pool) -> None:
     assert {c.node: c.surplus_w for c in cloudy.explanation.candidates}["on-1"] == 0.0
 
 
-def test_sun_that_expired_shines_no_more(three: Pool) -> None:
+def test_an_expired_surplus_does_not_count(three: Pool) -> None:
     """A statement of surplus counts until it expires, even if the node says nothing new."""
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0, until=START + 5.0)))
     three.wait(6.0, seen=("qc-1", "on-1", "ab-1"))
@@ -370,11 +374,11 @@ def test_a_carbon_cap_is_kept(three: Pool) -> None:
     """A job with a cap waits for a node that emits less, and starts when there is one."""
     three.tell(events.NodeChanged, "qc-1", False, "paused", None)
     waiting = three.ask("j1", max_carbon_ug=100)
-    told = three.core.explain("j1", three.now)
+    explanation = three.core.explain("j1", three.now)
     (place,) = of(three.tell(events.NodeChanged, "qc-1", True, "", None), commands.Place)
 
     assert waiting == []
-    assert told.excluded_counts == {"over_carbon_cap": 2, "not_accepting": 1}
+    assert explanation.excluded_counts == {"over_carbon_cap": 2, "not_accepting": 1}
     assert place.node == "qc-1"
 
 
@@ -424,13 +428,13 @@ class TestExplanations:
         pool.wait(5.0)
         pool.join(card("n2", zone="US-NY"), card("n3", zone="US-NY"))
         pool.ask("j1")
-        told = pool.core.explain("j1", pool.now)
+        explanation = pool.core.explain("j1", pool.now)
 
-        assert told.reason == "no_node_live"
-        assert told.values["rule"] == "node_suspect"
+        assert explanation.reason == "no_node_live"
+        assert explanation.values["rule"] == "node_suspect"
 
     def test_an_unknown_job_has_none(self, pool: Pool) -> None:
-        """Nothing is explained of what was never asked."""
+        """An unknown job has no explanation."""
         assert pool.core.explain("nothing", pool.now) is None
 
     def test_a_large_fleet_is_told_by_its_best_and_by_counts(self, pool: Pool) -> None:
@@ -439,12 +443,14 @@ class TestExplanations:
         pool.join(*(card(f"green-{n:03}", zone="CA-QC") for n in range(50)))
         pool.join(*(card(f"fast-{n:03}", zone="CA-AB", replicas=(quick,)) for n in range(50)))
         pool.join(*(card(f"abroad-{n:03}", zone="US-NY") for n in range(50)))
-        told = place_of(pool).explanation
+        explanation = place_of(pool).explanation
 
-        assert told.excluded_counts == {"wrong_jurisdiction": 50}
-        assert [found.node for found in told.excluded] == ["abroad-000"]
-        assert [found.zone for found in told.candidates] == ["CA-QC"] * 16 + ["CA-AB"] * 16
-        assert told.node == told.candidates[0].node == "green-000"
+        assert explanation.excluded_counts == {"wrong_jurisdiction": 50}
+        assert [exclusion.node for exclusion in explanation.excluded] == ["abroad-000"]
+        assert [candidate.zone for candidate in explanation.candidates] == ["CA-QC"] * 16 + [
+            "CA-AB"
+        ] * 16
+        assert explanation.node == explanation.candidates[0].node == "green-000"
 
 
 def test_the_nodes_can_be_looked_at(three: Pool) -> None:

@@ -1,4 +1,4 @@
-"""When batch work may start, and where: the cheapest hours first, the latest start never missed."""
+"""Shift planner: batch work takes the cheapest hours and starts before its latest start."""
 
 from itertools import product
 
@@ -31,64 +31,68 @@ EXACT = Deferral(worth=0.0, margin=0.0)
 ONE = (ZoneCapacity("CA-ON", 1.0),)
 
 
-def outlook_of(**zones: tuple[float, ...]) -> IntensityForecast:
+def forecast_of(**zones: tuple[float, ...]) -> IntensityForecast:
     """Forecasts by zone (``CA_ON``), the first value being the present hour's actual one."""
-    outlook = IntensityForecast()
+    forecast = IntensityForecast()
     for name, values in zones.items():
         zone = name.replace("_", "-")
-        outlook.record_forecast(events.ForecastIssued(1, AT, zone, AT, AT, values))
-        told(outlook, zone, values[0])
-    return outlook
+        forecast.record_forecast(events.ForecastIssued(1, AT, zone, AT, AT, values))
+        record_intensity(forecast, zone, values[0])
+    return forecast
 
 
-def told(outlook: IntensityForecast, zone: str, g_per_kwh: float, *, hour: int = HOUR) -> None:
+def record_intensity(
+    forecast: IntensityForecast, zone: str, g_per_kwh: float, *, hour: int = HOUR
+) -> None:
     at = float(hour * HOUR_S)
-    outlook.record_intensity(
+    forecast.record_intensity(
         events.IntensityChanged(2, at, zone, g_per_kwh, g_per_kwh, "measured", at + HOUR_S)
     )
 
 
-def verdict(
-    outlook: IntensityForecast,
+def limit_for(
+    forecast: IntensityForecast,
     *,
     latest: int,
     work_h: float = 1.0,
-    supplies: tuple[ZoneCapacity, ...] = ONE,
+    capacities: tuple[ZoneCapacity, ...] = ONE,
     others: tuple[tuple[int, float], ...] = (),
     at: float = AT,
     terms: Deferral = EXACT,
 ) -> StartLimit:
-    """The verdict for work that must start ``latest`` hours from now, beside others' work."""
+    """The start limit of work that must start ``latest`` hours from now, beside others' work."""
     work = {HOUR + hours: float(HOUR_S) * amount for hours, amount in others}
     work[HOUR + latest] = work.get(HOUR + latest, 0.0) + work_h * HOUR_S
-    return plan_starts(sorted(work.items()), supplies, outlook, at=at, terms=terms)[HOUR + latest]
+    return plan_starts(sorted(work.items()), capacities, forecast, at=at, terms=terms)[
+        HOUR + latest
+    ]
 
 
 def starts(
-    found: StartLimit,
-    outlook: IntensityForecast,
-    supplies: tuple[ZoneCapacity, ...] = ONE,
+    limit: StartLimit,
+    forecast: IntensityForecast,
+    capacities: tuple[ZoneCapacity, ...] = ONE,
     *,
     at: float = AT,
 ) -> tuple[str, ...]:
     """The zones where work may start now on the grid."""
-    now = {one.zone: outlook.curve(one.zone, at=at)[0] for one in supplies}
+    now = {one.zone: forecast.curve(one.zone, at=at)[0] for one in capacities}
     costs = {zone: 760.0 if one is None else one.g_per_kwh for zone, one in now.items()}
-    return tuple(one.zone for one in supplies if found.allows(one.zone, costs[one.zone]))
+    return tuple(one.zone for one in capacities if limit.allows(one.zone, costs[one.zone]))
 
 
-def start_hours(outlook: IntensityForecast, waits: list[int], slots: int = 1) -> list[int]:
+def start_hours(forecast: IntensityForecast, waits: list[int], slots: int = 1) -> list[int]:
     """The hours from now in which jobs of an hour start, each with its hour of latest start."""
     waiting, started = sorted(waits), []
-    supplies = (ZoneCapacity("CA-ON", float(slots)),)
+    capacities = (ZoneCapacity("CA-ON", float(slots)),)
     for hour in range(HOUR, HOUR + 200):
         at = float(hour * HOUR_S)
         for _ in range(slots):
             if not waiting:
                 return started
             work = [(one, float(HOUR_S) * waiting.count(one)) for one in sorted(set(waiting))]
-            found = plan_starts(work, supplies, outlook, at=at, terms=EXACT)[waiting[0]]
-            if starts(found, outlook, supplies, at=at):
+            limit = plan_starts(work, capacities, forecast, at=at, terms=EXACT)[waiting[0]]
+            if starts(limit, forecast, capacities, at=at):
                 waiting.pop(0)
                 started.append(hour - HOUR)
     return started
@@ -98,81 +102,81 @@ def start_hours(outlook: IntensityForecast, waits: list[int], slots: int = 1) ->
 
 
 def test_work_waits_for_a_greener_hour() -> None:
-    """Where the hour after next is cheaper, work waits, and the verdict says for what."""
-    outlook = outlook_of(CA_ON=(50.0, 60.0, 20.0, 30.0))
-    found = verdict(outlook, latest=4)
+    """Where the hour after next is cheaper, work waits, and the limit names that hour."""
+    forecast = forecast_of(CA_ON=(50.0, 60.0, 20.0, 30.0))
+    limit = limit_for(forecast, latest=4)
 
-    assert () == starts(found, outlook)
-    assert ShiftReason.LATER is found.reason
-    assert GreenerHour("CA-ON", HOUR + 2, 20.0, Signal.FORECAST) == found.later
-    assert AT + STEP_S == found.wake_at
+    assert () == starts(limit, forecast)
+    assert ShiftReason.LATER is limit.reason
+    assert GreenerHour("CA-ON", HOUR + 2, 20.0, Signal.FORECAST) == limit.later
+    assert AT + STEP_S == limit.wake_at
 
 
 def test_work_starts_in_the_greenest_hour() -> None:
     """In the cheapest hour before its latest start, work may start."""
-    outlook = outlook_of(CA_ON=(20.0, 60.0, 50.0, 30.0))
+    forecast = forecast_of(CA_ON=(20.0, 60.0, 50.0, 30.0))
 
-    assert ("CA-ON",) == starts(verdict(outlook, latest=4), outlook)
+    assert ("CA-ON",) == starts(limit_for(forecast, latest=4), forecast)
 
 
 def test_a_greener_hour_that_comes_too_late_does_not_count() -> None:
     """Work does not wait for an hour that begins with, or after, its latest start."""
-    outlook = outlook_of(CA_ON=(50.0, 60.0, 20.0, 30.0))
+    forecast = forecast_of(CA_ON=(50.0, 60.0, 20.0, 30.0))
 
-    assert ("CA-ON",) == starts(verdict(outlook, latest=2), outlook)
+    assert ("CA-ON",) == starts(limit_for(forecast, latest=2), forecast)
 
 
 def test_a_deadline_within_the_hour_does_not_wait() -> None:
     """Work whose latest start lies in the present hour, or is over, starts at once."""
-    outlook = outlook_of(CA_ON=(50.0, 10.0))
+    forecast = forecast_of(CA_ON=(50.0, 10.0))
 
     assert [ShiftReason.DUE, ShiftReason.DUE] == [
-        verdict(outlook, latest=latest).reason for latest in (0, -3)
+        limit_for(forecast, latest=latest).reason for latest in (0, -3)
     ]
-    assert ("CA-ON",) == starts(verdict(outlook, latest=0), outlook)
+    assert ("CA-ON",) == starts(limit_for(forecast, latest=0), forecast)
 
 
 def test_nobody_waits_on_nothing() -> None:
     """In a pool that knows no later hour, work starts at once, in every zone."""
-    outlook = IntensityForecast()
-    told(outlook, "CA-ON", 50.0)
-    supplies = (*ONE, ZoneCapacity("CA-SK", 1.0))
-    found = verdict(outlook, latest=20, supplies=supplies)
+    forecast = IntensityForecast()
+    record_intensity(forecast, "CA-ON", 50.0)
+    capacities = (*ONE, ZoneCapacity("CA-SK", 1.0))
+    limit = limit_for(forecast, latest=20, capacities=capacities)
 
-    assert ShiftReason.UNKNOWN is found.reason
-    assert ("CA-ON", "CA-SK") == starts(found, outlook, supplies)
-    assert None is found.later
+    assert ShiftReason.UNKNOWN is limit.reason
+    assert ("CA-ON", "CA-SK") == starts(limit, forecast, capacities)
+    assert None is limit.later
 
 
 def test_no_waiting_where_all_hours_are_alike() -> None:
     """Work does not wait for an hour as green as this one."""
-    outlook = outlook_of(CA_ON=(50.0,) * 24)
+    forecast = forecast_of(CA_ON=(50.0,) * 24)
 
-    assert ("CA-ON",) == starts(verdict(outlook, latest=20), outlook)
+    assert ("CA-ON",) == starts(limit_for(forecast, latest=20), forecast)
 
 
 @pytest.mark.parametrize(("later_g", "waits"), [(49.5, False), (48.5, True)])
 def test_a_greener_hour_must_be_worth_the_wait(later_g: float, waits: bool) -> None:
     """Work waits for an hour that is greener by the policy's part, and not for less."""
-    terms, outlook = Deferral(worth=0.02, margin=0.0), outlook_of(CA_ON=(50.0, later_g))
-    found = verdict(outlook, latest=2, terms=terms)
+    terms, forecast = Deferral(worth=0.02, margin=0.0), forecast_of(CA_ON=(50.0, later_g))
+    limit = limit_for(forecast, latest=2, terms=terms)
 
-    assert waits is not bool(starts(found, outlook))
+    assert waits is not bool(starts(limit, forecast))
 
 
 def test_a_forecast_that_promises_for_ever_is_not_believed_for_ever() -> None:
     """Where each hour brings a forecast of still greener hours, work starts at its latest start."""
-    outlook, started = IntensityForecast(), None
+    forecast, started = IntensityForecast(), None
     for hour in range(HOUR, HOUR + 24):
         at = float(hour * HOUR_S)
-        outlook.record_forecast(
+        forecast.record_forecast(
             events.ForecastIssued(1, at, "CA-ON", at, at, (50.0,) + (5.0,) * 48)
         )
-        told(outlook, "CA-ON", 50.0, hour=hour)
-        found = plan_starts([(HOUR + 10, float(HOUR_S))], ONE, outlook, at=at, terms=EXACT)[
+        record_intensity(forecast, "CA-ON", 50.0, hour=hour)
+        limit = plan_starts([(HOUR + 10, float(HOUR_S))], ONE, forecast, at=at, terms=EXACT)[
             HOUR + 10
         ]
-        if starts(found, outlook, at=at):
+        if starts(limit, forecast, at=at):
             started = hour - HOUR
             break
 
@@ -201,56 +205,59 @@ def test_the_latest_start_leaves_time_to_run() -> None:
 
 def test_work_that_shares_an_hour_is_spread_over_the_next_best() -> None:
     """Jobs that cannot all have the best hour take the next best ones, and no more than needed."""
-    outlook = outlook_of(CA_ON=(50.0, 40.0, 60.0, 10.0, 30.0, 70.0))
+    forecast = forecast_of(CA_ON=(50.0, 40.0, 60.0, 10.0, 30.0, 70.0))
 
-    assert [1, 3, 4] == start_hours(outlook, [HOUR + 6] * 3)
+    assert [1, 3, 4] == start_hours(forecast, [HOUR + 6] * 3)
 
 
 def test_nothing_waits_where_the_hours_cannot_hold_the_work() -> None:
     """More work than the hours before its latest start can hold starts at once."""
-    outlook = outlook_of(CA_ON=(50.0, 10.0, 10.0, 10.0))
-    found = [verdict(outlook, latest=4, work_h=hours) for hours in (3.0, 3.5, 4.5)]
+    forecast = forecast_of(CA_ON=(50.0, 10.0, 10.0, 10.0))
+    limits = [limit_for(forecast, latest=4, work_h=hours) for hours in (3.0, 3.5, 4.5)]
 
-    assert [(), ("CA-ON",), ("CA-ON",)] == [starts(one, outlook) for one in found]
-    assert ShiftReason.SHORT is found[-1].reason
+    assert [(), ("CA-ON",), ("CA-ON",)] == [starts(one, forecast) for one in limits]
+    assert ShiftReason.SHORT is limits[-1].reason
 
 
 def test_work_in_a_hurry_leaves_less_room() -> None:
     """Work that must start earlier takes its hours first; later work counts with the rest."""
-    outlook = outlook_of(CA_ON=(50.0, 10.0, 60.0))
-    hurried = verdict(outlook, latest=3, others=((2, 1.0),))
+    forecast = forecast_of(CA_ON=(50.0, 10.0, 60.0))
+    hurried = limit_for(forecast, latest=3, others=((2, 1.0),))
 
-    assert () == starts(verdict(outlook, latest=3), outlook)
-    assert ("CA-ON",) == starts(hurried, outlook)
+    assert () == starts(limit_for(forecast, latest=3), forecast)
+    assert ("CA-ON",) == starts(hurried, forecast)
 
 
 def test_work_in_a_hurry_goes_first_when_the_hour_is_needed() -> None:
     """Where later work needs the present hour, earlier work may use it in its place."""
-    work, outlook = [(HOUR + 2, 3_600.0), (HOUR + 3, 3_600.0)], outlook_of(CA_ON=(50.0, 10.0, 60.0))
-    found = plan_starts(work, ONE, outlook, at=AT, terms=EXACT)
+    work, forecast = (
+        [(HOUR + 2, 3_600.0), (HOUR + 3, 3_600.0)],
+        forecast_of(CA_ON=(50.0, 10.0, 60.0)),
+    )
+    limits = plan_starts(work, ONE, forecast, at=AT, terms=EXACT)
 
-    assert [("CA-ON",), ("CA-ON",)] == [starts(found[HOUR + hours], outlook) for hours in (2, 3)]
+    assert [("CA-ON",), ("CA-ON",)] == [starts(limits[HOUR + hours], forecast) for hours in (2, 3)]
 
 
 def test_work_that_may_wait_longer_does_not_hurry_for_the_hurried() -> None:
     """Work with greener hours behind the others' latest start waits for them."""
-    outlook = outlook_of(CA_ON=(50.0, 50.0, 60.0, 10.0, 10.0, 10.0))
+    forecast = forecast_of(CA_ON=(50.0, 50.0, 60.0, 10.0, 10.0, 10.0))
     work = [(HOUR + 2, 7_000.0), (HOUR + 6, 3_600.0)]
-    found = plan_starts(work, ONE, outlook, at=AT, terms=EXACT)
+    limits = plan_starts(work, ONE, forecast, at=AT, terms=EXACT)
 
-    assert [("CA-ON",), ()] == [starts(found[HOUR + hours], outlook) for hours in (2, 6)]
+    assert [("CA-ON",), ()] == [starts(limits[HOUR + hours], forecast) for hours in (2, 6)]
 
 
 def test_what_is_over_of_the_hour_is_no_room() -> None:
     """Late in the hour it holds less: then the dear zone is needed too, in steps of a quarter."""
-    outlook = outlook_of(CA_ON=(10.0, 60.0), CA_AB=(40.0, 60.0))
-    supplies = (*ONE, ZoneCapacity("CA-AB", 1.0))
+    forecast = forecast_of(CA_ON=(10.0, 60.0), CA_AB=(40.0, 60.0))
+    capacities = (*ONE, ZoneCapacity("CA-AB", 1.0))
 
     assert [("CA-ON",), ("CA-ON",), ("CA-ON", "CA-AB")] == [
         starts(
-            verdict(outlook, latest=2, work_h=0.7, supplies=supplies, at=AT + late_s),
-            outlook,
-            supplies,
+            limit_for(forecast, latest=2, work_h=0.7, capacities=capacities, at=AT + late_s),
+            forecast,
+            capacities,
         )
         for late_s in (0.0, STEP_S + 100.0, 2.0 * STEP_S)
     ]
@@ -261,56 +268,64 @@ def test_what_is_over_of_the_hour_is_no_room() -> None:
 
 def test_the_dear_zone_waits_while_the_green_one_works() -> None:
     """Work may start in the zone whose hour it needs, and not in a dearer one."""
-    outlook = outlook_of(CA_QC=(1.0,) * 24, CA_AB=(400.0,) * 24)
-    supplies = (ZoneCapacity("CA-QC", 2.0), ZoneCapacity("CA-AB", 8.0))
+    forecast = forecast_of(CA_QC=(1.0,) * 24, CA_AB=(400.0,) * 24)
+    capacities = (ZoneCapacity("CA-QC", 2.0), ZoneCapacity("CA-AB", 8.0))
 
     assert [("CA-QC",), ("CA-QC",), ("CA-QC", "CA-AB")] == [
-        starts(verdict(outlook, latest=10, work_h=hours, supplies=supplies), outlook, supplies)
+        starts(
+            limit_for(forecast, latest=10, work_h=hours, capacities=capacities),
+            forecast,
+            capacities,
+        )
         for hours in (1.0, 19.0, 21.0)
     ]
 
 
 def test_a_zone_that_takes_more_energy_costs_more() -> None:
     """What is compared is grams of the work: intensity times the zone's energy."""
-    outlook = outlook_of(CA_ON=(30.0,) * 4, CA_AB=(40.0,) * 4)
-    supplies = (ZoneCapacity("CA-ON", 1.0, 0.0, 2.0), ZoneCapacity("CA-AB", 1.0, 0.0, 1.0))
+    forecast = forecast_of(CA_ON=(30.0,) * 4, CA_AB=(40.0,) * 4)
+    capacities = (ZoneCapacity("CA-ON", 1.0, 0.0, 2.0), ZoneCapacity("CA-AB", 1.0, 0.0, 1.0))
 
-    assert ("CA-AB",) == starts(verdict(outlook, latest=3, supplies=supplies), outlook, supplies)
+    assert ("CA-AB",) == starts(
+        limit_for(forecast, latest=3, capacities=capacities), forecast, capacities
+    )
 
 
 def test_a_jobs_own_prompt_counts_in_what_a_zone_takes() -> None:
     """A zone whose machines read dearly and write cheaply is dear for a long prompt only."""
-    outlook = outlook_of(CA_ON=(40.0,) * 4, CA_AB=(40.0,) * 4)
-    supplies = (ZoneCapacity("CA-ON", 1.0, 9.0, 1.0), ZoneCapacity("CA-AB", 1.0, 1.0, 2.0))
+    forecast = forecast_of(CA_ON=(40.0,) * 4, CA_AB=(40.0,) * 4)
+    capacities = (ZoneCapacity("CA-ON", 1.0, 9.0, 1.0), ZoneCapacity("CA-AB", 1.0, 1.0, 2.0))
     work = [(HOUR + 3, 3_600.0)]
-    found = [
-        plan_starts(work, supplies, outlook, at=AT, terms=EXACT, tokens=tokens)[HOUR + 3]
+    limits = [
+        plan_starts(work, capacities, forecast, at=AT, terms=EXACT, tokens=tokens)[HOUR + 3]
         for tokens in ((10.0, 100.0), (1_000.0, 100.0))
     ]
 
-    assert [("CA-ON",), ("CA-AB",)] == [starts(one, outlook, supplies) for one in found]
+    assert [("CA-ON",), ("CA-AB",)] == [starts(one, forecast, capacities) for one in limits]
 
 
 def test_own_surplus_is_used_while_it_is_there() -> None:
     """A site with own sun now is not made to wait for the grid's green hour."""
-    found = verdict(outlook_of(CA_ON=(50.0, 10.0)), latest=2)
+    limit = limit_for(forecast_of(CA_ON=(50.0, 10.0)), latest=2)
 
-    assert [True, True, False] == [found.allows("CA-ON", g_per_kwh) for g_per_kwh in (0.0, 9.0, 20)]
+    assert [True, True, False] == [limit.allows("CA-ON", g_per_kwh) for g_per_kwh in (0.0, 9.0, 20)]
 
 
 def test_an_unknown_zone_never_looks_green() -> None:
     """A zone of which nothing is known costs as much as the worst grid."""
-    outlook = outlook_of(CA_ON=(50.0,) * 4)
-    supplies = (*ONE, ZoneCapacity("CA-NU", 1.0))
+    forecast = forecast_of(CA_ON=(50.0,) * 4)
+    capacities = (*ONE, ZoneCapacity("CA-NU", 1.0))
 
-    assert ("CA-ON",) == starts(verdict(outlook, latest=3, supplies=supplies), outlook, supplies)
+    assert ("CA-ON",) == starts(
+        limit_for(forecast, latest=3, capacities=capacities), forecast, capacities
+    )
 
 
 def test_nothing_is_promised_where_nobody_can_work() -> None:
-    """Without supplies there is no hour to wait for."""
-    found = verdict(outlook_of(CA_ON=(50.0,)), latest=3, supplies=())
+    """Without capacities there is no hour to wait for."""
+    limit = limit_for(forecast_of(CA_ON=(50.0,)), latest=3, capacities=())
 
-    assert (ShiftReason.UNKNOWN, None) == (found.reason, found.later)
+    assert (ShiftReason.UNKNOWN, None) == (limit.reason, limit.later)
 
 
 # What waits, and plans that are kept.
@@ -351,8 +366,8 @@ def test_planning_again_is_as_good_as_planning_perfectly(
         for hours in product(*(range(end) for end in ends))
         if all(hours.count(hour) <= slots for hour in hours)
     )
-    outlook = outlook_of(CA_ON=tuple(float(cost) for cost in costs))
-    started = start_hours(outlook, [HOUR + end for end in ends], slots)
+    forecast = forecast_of(CA_ON=tuple(float(cost) for cost in costs))
+    started = start_hours(forecast, [HOUR + end for end in ends], slots)
     took = sum(costs[hour] for hour in started)
 
     assert all(hour < end for hour, end in zip(started, ends, strict=True))
@@ -364,7 +379,7 @@ def test_planning_again_is_as_good_as_planning_perfectly(
 def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
     """Whatever came, went and was asked before, a verdict is the one that a new planner gives."""
     green, waits, shape = ShiftPlanner(), [], structs.replace(NO_SHAPE, model="petit")
-    green.forecast = outlook_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
+    green.forecast = forecast_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
     for _ in range(data.draw(st.integers(1, 12))):
         if waits and data.draw(st.booleans()):
             wait = waits.pop(data.draw(st.integers(0, len(waits) - 1)))

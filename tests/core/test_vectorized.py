@@ -1,4 +1,4 @@
-"""Search: the look over columns says what the plain scan of every node says."""
+"""Vectorized placement: the scan over columns gives the result of the scan over replicas."""
 
 import random
 
@@ -28,7 +28,7 @@ QUOTAS = {
 
 
 def any_card(draw: random.Random, number: int):
-    """A node like few others: some of them are alike, so that names decide."""
+    """Returns a random card; some cards are equal, so that names break ties."""
     speed = draw.choice((1.0, 1.0, 2.0, 5.0))
     return card(
         f"n{number:03}",
@@ -56,7 +56,7 @@ def any_card(draw: random.Random, number: int):
 
 
 def any_pool(draw: random.Random, nodes: int) -> Pool:
-    """A pool of many nodes with a life behind it."""
+    """Returns a pool of many nodes with random load."""
     terms = [
         CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(draw.choice((1.0, 0.5)), lent_wh))
         for coop, lent_wh in zip(COOPS, draw.choice(((None,) * 3, (1, None, 3))), strict=True)
@@ -68,8 +68,8 @@ def any_pool(draw: random.Random, nodes: int) -> Pool:
     return pool
 
 
-def wishes(draw: random.Random) -> dict:
-    """What a job may ask for."""
+def job_options(draw: random.Random) -> dict:
+    """Returns random options of a job."""
     return {
         "coop": draw.choice(COOPS),
         "job_class": draw.choice(tuple(JobClass)),
@@ -85,10 +85,10 @@ def wishes(draw: random.Random) -> dict:
 
 
 def live(pool: Pool, draw: random.Random, number: int) -> None:
-    """One job comes; it, or an older one, goes on; the world changes a little."""
+    """Requests a job, advances a run, and changes a node or an intensity at random."""
     pool.now += draw.random()
     pool.tell(events.NodesSeen, tuple(pool.core._state.fleet.nodes))
-    for place in pool.tell(events.JobRequested, facts(f"j{number}", **wishes(draw))):
+    for place in pool.tell(events.JobRequested, facts(f"j{number}", **job_options(draw))):
         if hasattr(place, "explanation") and hasattr(place, "epoch"):
             pool.accept(place)
     held = [place for place in pool.places()[-30:] if place.job in pool.core._state.leases]
@@ -110,30 +110,30 @@ def live(pool: Pool, draw: random.Random, number: int) -> None:
 
 def a_job(pool: Pool, draw: random.Random, number: int) -> Job:
     """Returns a job that waits (refused or placed ones stand for it too)."""
-    pool.tell(events.JobRequested, facts(f"q{number}", **wishes(draw)))
+    pool.tell(events.JobRequested, facts(f"q{number}", **job_options(draw)))
     job = pool.core._state.job(f"q{number}")
     assert job is not None
     return job
 
 
 def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, EligibleNodes]:
-    """Looks at the nodes for a job in both ways."""
+    """Evaluates the nodes for a job by both implementations."""
     state = pool.core._state
-    wanted = evaluation.make_request(state, job, state.now)
-    able = state.fleet.eligible_nodes(job.shape)
-    plain = scan(able.views, able.excluded, wanted, state.policy)
-    return plain, evaluation.evaluate_nodes(state, job, wanted), able
+    request = evaluation.make_request(state, job, state.now)
+    eligible = state.fleet.eligible_nodes(job.shape)
+    plain = scan(eligible.views, eligible.excluded, request, state.policy)
+    return plain, evaluation.evaluate_nodes(state, job, request), eligible
 
 
 def waiting_alone(pool: Pool) -> Job | None:
-    """Returns a job in line that must run alone and may have a replica to itself, if any."""
+    """Returns a queued job that must run alone and may have a replica to itself, if any."""
     state = pool.core._state
     alone = [job for job in state.queue.jobs() if job.alone and may_hold_replica(state, job)]
     return alone[0] if alone else None
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_both_looks_say_the_same(seed: int) -> None:
+def test_both_scans_give_the_same_result(seed: int) -> None:
     """The node taken, all that is told of it and of the others, and every count are the same."""
     draw = random.Random(seed)
     pool = any_pool(draw, 24)
@@ -143,8 +143,8 @@ def test_both_looks_say_the_same(seed: int) -> None:
         job = waiting_alone(pool) or a_job(pool, draw, number)
         if job.wait is not None and job.state is not JobState.QUEUED:
             continue  # it is no longer a part of the work that waits
-        plain, quick, able = both(pool, job)
-        if able.columns is None:
+        plain, quick, eligible = both(pool, job)
+        if eligible.columns is None:
             continue
         searched += 1
 
@@ -155,25 +155,25 @@ def test_both_looks_say_the_same(seed: int) -> None:
         assert plain.fitting == quick.fitting
         assert plain.counts == quick.counts
         assert plain.listed == quick.listed
-        told = {(node.card.node, rule.code) for node, rule in plain.excluded}
-        assert {(node.card.node, rule.code) for node, rule in quick.excluded} <= told
+        exclusions = {(node.card.node, rule.code) for node, rule in plain.excluded}
+        assert {(node.card.node, rule.code) for node, rule in quick.excluded} <= exclusions
         assert {rule.code for _, rule in quick.excluded} == set(plain.counts)
     assert searched > 10
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
-    """Quotes, rules and columns kept up to date are those reckoned anew."""
+def test_cost_models_kept_up_to_date_equal_new_ones(seed: int) -> None:
+    """Cost models, blocked codes and columns equal those computed from scratch."""
     draw = random.Random(seed)
     pool = any_pool(draw, 20)
     state = pool.core._state
     job = a_job(pool, draw, 0)
     for number in range(40):
         live(pool, draw, 2_000 + number)
-        lanes = state.fleet.replica_index
-        for view in lanes.by_model[MODEL].values():
-            seen = lanes._intensity_of(view.node, view.load, state.now)
-            afresh = make_cost_model(view.node, view.load, seen, state.policy.carbon.basis)
+        index = state.fleet.replica_index
+        for view in index.by_model[MODEL].values():
+            intensity = index._intensity_of(view.node, view.load, state.now)
+            afresh = make_cost_model(view.node, view.load, intensity, state.policy.carbon.basis)
 
             assert afresh == view.cost
             for batch in (False, True):
@@ -184,9 +184,9 @@ def test_lanes_are_what_they_would_be_afresh(seed: int) -> None:
                     rule = TEMPORARY_RULES[code - 1] if code else None
 
                     assert rule is first_broken(view.node, shape, TEMPORARY_RULES)
-        known = lanes.tables.get(MODEL)
-        if known is not None:
-            table, rows = known
+        table_and_rows = index.tables.get(MODEL)
+        if table_and_rows is not None:
+            table, rows = table_and_rows
             for row, view in enumerate(rows):
                 asked = list(astuple(view.cost))
 
