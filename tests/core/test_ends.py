@@ -34,10 +34,10 @@ def end_job(pool: Pool, place: commands.Place, state: JobState, code: str, **val
 
 
 class TestCommands:
-    """Each names its cause, its job, the epoch and whom it is for."""
+    """Each command has its cause, job, epoch and addressee."""
 
     def test_a_cancelled_run_is_stopped_and_ended_by_name(self, three: Pool) -> None:
-        """The node is told which run, the gateway which job."""
+        """The node gets the run, the gateway gets the job."""
         place = placed(three, gateway="gw-2")
         asked = three.tell(events.JobCancelled, "j1", "client_gone")
 
@@ -47,7 +47,7 @@ class TestCommands:
         ]
 
     def test_a_completed_run_is_settled_and_ended_by_name(self, three: Pool) -> None:
-        """The books, the gateway and the node hear of the same epoch."""
+        """Settlement, gateway and node get the same epoch."""
         place = placed(three, gateway="gw-2")
         settle, end, ack = three.report(place)
         cause = three.events[-1].id
@@ -73,7 +73,7 @@ class TestCommands:
         assert asked == [end_job(pool, place, JobState.FAILED, "too_many_attempts", attempts=1)]
 
     def test_silent_nodes_are_told_to_stop_all_that_they_run(self, three: Pool) -> None:
-        """A node that is lost hears of each run, before and after one that was being stopped."""
+        """A lost node gets a cancellation for each run that is not being stopped already."""
         places = [placed(three, f"j{number}") for number in range(3)]
         assert {place.node for place in places} == {"qc-1"}
         for place in places:
@@ -96,10 +96,10 @@ class TestCommands:
 
 
 class TestStops:
-    """A run that is being stopped has the lease's time, from the stop on."""
+    """A stopped run has a full lease duration from the stop on."""
 
     def test_an_offer_that_is_stopped_has_the_whole_time_of_a_lease(self, three: Pool) -> None:
-        """Not the five seconds that an offer has: the run may have begun."""
+        """The timeout is not the five seconds of an offer, because the run may have begun."""
         placed(three)
         three.tell(events.JobCancelled, "j1", "client_gone")
         three.wait(11.0, seen=HEARD)
@@ -132,7 +132,7 @@ class TestStops:
         assert len(of(three.report(place, **{**nothing, **used}), commands.Settle)) == 1
 
     def test_a_stopped_run_is_billed_by_what_the_gateway_counted(self, three: Pool) -> None:
-        """A report beyond the grant gives way to the gateway's own count, for stopped runs too."""
+        """The gateway's count replaces a report beyond the grant, for stopped runs too."""
         place = placed(three)
         three.tell(events.JobCancelled, "j1", "client_gone")
         three.tell(events.RunExceeded, "j1", place.epoch, place.node, "stream_bytes", 8)
@@ -145,7 +145,7 @@ class TestAgain:
     """A job whose run was lost is placed first, on another node, up to the attempts limit."""
 
     def test_a_lost_run_counts_as_an_attempt(self) -> None:
-        """The second node that leaves ends a job that may be tried twice."""
+        """A job with two attempts fails when its second node leaves."""
         pool = Pool("alpha", limits=Limits(attempts=2))
         pool.join(card("n1"), card("n2"))
         first = placed(pool)
@@ -165,7 +165,7 @@ class TestAgain:
         assert pool.core._state.jobs["j1"].attempts == 3
 
     def test_the_node_that_lost_a_run_is_not_the_next(self, three: Pool) -> None:
-        """A run that showed no sign of life goes elsewhere, whoever would be greener."""
+        """A run without progress is placed on another node, even if that node is less green."""
         first = placed(three)
         three.accept(first)
         (second,) = of(three.wait(12.0, seen=HEARD), commands.Place)
@@ -174,7 +174,7 @@ class TestAgain:
         assert (first.node, second.node) == ("qc-1", "on-1")
 
     def test_a_lost_run_goes_before_what_waited_longer(self, pool: Pool) -> None:
-        """It waited once already; once it runs again it has no such claim."""
+        """The priority of a lost run ends when the job runs again."""
         pool.join(card("n1", replicas=(replica(slots=1),)))
         pool.join(card("n2", zone="CA-AB", replicas=(replica(slots=1),)))
         first = placed(pool)
@@ -189,7 +189,7 @@ class TestAgain:
         assert not pool.core._state.jobs["j1"].front
 
     def test_a_lost_run_is_charged_to_nobody(self, three: Pool) -> None:
-        """What was charged for it is given back: prompt, answer and expectation."""
+        """The charges for prompt, output and expected output are refunded."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 40)
@@ -217,11 +217,11 @@ class TestBelief:
         ],
     )
     def test_times_are_from_nothing_to_the_most(self, changes: dict, *, sound: bool) -> None:
-        """Zero is a time; what no clock can have measured is none."""
+        """Zero is valid; negative and impossibly large values are not."""
         assert settlement._is_sound(usage(**changes)) is sound
 
     def test_a_report_that_cannot_be_true_teaches_nothing(self, three: Pool) -> None:
-        """An estimate is no measurement: the pace of the node stays what it was."""
+        """An estimate does not change the node's performance model."""
         place = placed(three)
         three.accept(place)
         load = three.core._state.fleet.nodes[place.node].loads[place.terms.model]
@@ -231,7 +231,7 @@ class TestBelief:
         assert msgspec.msgpack.encode(load.pace) == before
 
     def test_a_run_that_failed_teaches_nothing(self, three: Pool) -> None:
-        """Nor does what its client has seen of it."""
+        """The delivered output of a failed run does not change the performance model."""
         place = placed(three, stream=True)
         three.accept(place)
         load = three.core._state.fleet.nodes[place.node].loads[place.terms.model]
@@ -241,7 +241,7 @@ class TestBelief:
         assert msgspec.msgpack.encode(load.pace) == before
 
     def test_an_estimate_is_progress_at_the_nodes_rates(self, three: Pool) -> None:
-        """Prompt and tokens seen, each at what the node takes for it, over the run's time."""
+        """Prompt and reported tokens at the node's rates, within the run's time."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 30)
@@ -303,7 +303,7 @@ def test_lent_energy_that_came_back_is_for_whoever_waits() -> None:
 
 
 def test_a_job_that_waited_to_run_alone_frees_its_replica(pool: Pool) -> None:
-    """Cancelled in line, it leaves the replica that was being emptied for it to the others."""
+    """If the job is cancelled in the queue, its reserved replica is released."""
     pool.join(card("n1"), card("n2", "beta", "CA-ON"))
     held = placed(pool, "held", "beta", jurisdiction="CA-ON", input_tokens_est=50)
     pool.accept(held)
@@ -317,7 +317,7 @@ def test_a_job_that_waited_to_run_alone_frees_its_replica(pool: Pool) -> None:
 
 
 def test_explanations_of_ended_jobs_are_a_set() -> None:
-    """A snapshot and what is restored from it name the same jobs."""
+    """A core and its restored snapshot keep explanations of the same jobs."""
     pool = Pool("alpha")
     pool.join(card("n1"))
     pool.report(placed(pool))
@@ -327,7 +327,7 @@ def test_explanations_of_ended_jobs_are_a_set() -> None:
 
 
 class TestQuotas:
-    """Books, hold by hold."""
+    """Quota accounts."""
 
     def agreed(self, *quotas: Quota) -> Quotas:
         quotas_book = Quotas()
@@ -359,7 +359,7 @@ class TestQuotas:
         assert (unused, hold.serial) == ([0], 1)
 
     def test_the_last_microwatt_hour_is_not_nothing(self) -> None:
-        """A quota is spent when nothing is left of it, not before."""
+        """A quota is exhausted only when nothing is left of it."""
         quotas = self.agreed(Quota(QuotaKind.ENERGY_WH, 1, Period.DAY))
         quotas.reserve_at_placement(ALPHA, WH - 1, 0)
         before = quotas.exhausted(ALPHA)
@@ -369,7 +369,7 @@ class TestQuotas:
         assert quotas.exhausted(ALPHA) is not None
 
     def test_counts_stay_whole(self) -> None:
-        """Tokens are told as the integers that they are, energy in watt-hours."""
+        """Tokens are shown as integers, energy in watt-hours."""
         tokens = to_quota_unit(QuotaKind.TOKENS, 3)
 
         assert (tokens, type(tokens)) == (3, int)

@@ -1,4 +1,4 @@
-"""What a lease leaves behind, statement by statement: demand, pauses, what is looked at again."""
+"""Effects of a lease on demand, pauses, blocked shapes, waiting work and the fair queue."""
 
 import pytest
 from tests.core.builders import GB, START, Pool, card, catalogue, entry, of, replica
@@ -38,26 +38,26 @@ def lane_of(pool: Pool, node: str) -> ReplicaView:
 
 
 class TestDemand:
-    """A promise that is missed for want of replicas is counted, so that one more is loaded."""
+    """An objective missed for lack of replicas is recorded, so that one more is loaded."""
 
     def test_only_a_busy_replica_misses_for_want_of_another(self, pool: Pool) -> None:
-        """A prompt that is too long for the promise alone would be so on every replica."""
+        """A prompt whose prefill alone misses the objective is not recorded."""
         pool.join(offering("able", MODEL), card("n1"))
-        wanted = pool.core._state.demand.by_model
+        demands = pool.core._state.demand.by_model
         pool.now += 1.0
         idle = placed(pool, "idle", **LONG)
-        after_idle = wanted[MODEL].missed_at
+        after_idle = demands[MODEL].missed_at
         busy = placed(pool, "busy", **LONG)
-        after_busy = wanted[MODEL].missed_at
+        after_busy = demands[MODEL].missed_at
         shape = pool.core._state.jobs["busy"].shape
 
         assert (idle.terms.at_risk, after_idle) == (True, 0.0)
         assert (busy.terms.at_risk, after_busy) == (True, START + 1.0)
-        assert wanted[MODEL].missing_since == START + 1.0
-        assert wanted[MODEL].shape == shape
+        assert demands[MODEL].missing_since == START + 1.0
+        assert demands[MODEL].shape == shape
 
     def test_a_kept_promise_is_no_want(self, pool: Pool) -> None:
-        """A replica that runs something and still keeps the promise is enough."""
+        """A busy replica that meets the objective is enough."""
         pool.join(offering("able", MODEL), card("n1"))
         kept = [placed(pool, f"j{number}").terms.at_risk for number in range(2)]
 
@@ -65,7 +65,7 @@ class TestDemand:
         assert pool.core._state.demand.by_model[MODEL].missed_at == 0.0
 
     def test_a_pool_that_can_load_nothing_counts_nothing(self, pool: Pool) -> None:
-        """Where no node could load a model, its demand is of no use."""
+        """If no node can load a model, no miss is recorded."""
         pool.join(card("n1"))
         state = pool.core._state
         state.demand.record_request(MODEL, 1.0, pool.now, 60.0)
@@ -76,7 +76,7 @@ class TestDemand:
 
 
 class TestOffers:
-    """What an offer is made with."""
+    """Terms and predictions of an offer."""
 
     def test_placements_are_numbered(self, three: Pool) -> None:
         """Each has the next number, which its replica keeps as its turn."""
@@ -109,7 +109,7 @@ class TestOffers:
         assert [hold.amount for hold in lease.holds] == [lease.expected.carbon_ug]
 
     def test_a_prompt_in_the_cache_is_not_expected_to_be_read(self, pool: Pool) -> None:
-        """Of a prompt that the replica has read before only one token is left to read."""
+        """If the replica has the prompt cached, only one token is left to prefill."""
         pool.join(card("n1", replicas=(replica(features=("prefix_cache",)),)))
         first = placed(pool, prefix_keys=(1, 2))
         cold = pool.core._state.leases["j1"].expected.input_tokens
@@ -170,10 +170,10 @@ class TestOffers:
 
 
 class TestOver:
-    """A lease that is over."""
+    """An ended lease."""
 
     def test_it_stands_as_over(self, three: Pool) -> None:
-        """No step leads from there."""
+        """No transition leaves the ended state."""
         place = placed(three)
         lease = three.core._state.leases["j1"]
         three.report(place)
@@ -181,7 +181,7 @@ class TestOver:
         assert lease.state is LeaseState.OVER
 
     def test_a_stopped_run_frees_the_replica_that_it_had_alone(self, three: Pool) -> None:
-        """Not when its job is cancelled: when its node has reported."""
+        """The slot is free when the node has reported, not when the job is cancelled."""
         second = again(fail(three, placed(three), "engine_exited"))
         three.accept(second)
         three.tell(events.JobCancelled, "j1", "client_gone")
@@ -224,7 +224,7 @@ class TestAlone:
 
 
 class TestOpened:
-    """Shapes that are stuck are looked at again when something opened for them, and only then."""
+    """Blocked shapes are evaluated again only when a replica may admit them."""
 
     def test_a_full_replica_opens_for_nobody(self, pool: Pool) -> None:
         """A shape without green hours may start, and still finds no slot."""
@@ -255,7 +255,7 @@ class TestOpened:
 
 
 class TestPauses:
-    """A replica that takes nothing for a moment."""
+    """A paused replica."""
 
     def sunny(self, pool: Pool) -> None:
         """A node whose quote rests on the time of day, and one that is a little less green."""
@@ -293,10 +293,10 @@ class TestPauses:
 
 
 class TestAgain:
-    """A job in line once more is counted as one that came."""
+    """A requeued job is counted as a new one."""
 
     def test_a_batch_job_in_line_again_waits_for_green_hours_as_before(self, pool: Pool) -> None:
-        """It counts in the waiting work until it is placed, and not twice."""
+        """The job counts once in the waiting work until it is placed."""
         pool.join(card("n1"))
         backlog = pool.core._state.shift_planner.backlog
         place = placed(pool, job_class=JobClass.BATCH, kind=JobKind.KEPT)
@@ -322,7 +322,7 @@ class TestAgain:
 
 
 class TestLose:
-    """The leases of a node that is gone, or has started again."""
+    """Leases of a node that is lost or has restarted."""
 
     def test_runs_that_it_still_holds_go_on_wherever_they_stand(self, three: Pool) -> None:
         """The first and the last are held, the one between is lost and runs elsewhere."""

@@ -23,7 +23,7 @@ def next_place(asked: list[commands.Command]) -> commands.Place:
 
 
 def test_one_job_from_request_to_books(three: Pool) -> None:
-    """A job is offered, accepted, progresses and reports; then the books are written."""
+    """A job is offered, accepted, progresses and reports; then it is settled."""
     place = placed(three)
     three.now += 0.1
     accepted, progress = three.accept(place), three.progress(place, 10)
@@ -38,19 +38,19 @@ def test_one_job_from_request_to_books(three: Pool) -> None:
 
 
 def test_commands_carry_the_event_that_caused_them(three: Pool) -> None:
-    """Each command names the event at hand."""
+    """Each command has the current event as its cause."""
     asked = three.ask("j1")
 
     assert [command.cause for command in asked] == [three.events[-1].id]
 
 
 def test_a_report_stands_for_an_acceptance_that_was_lost(three: Pool) -> None:
-    """A node that reports a run it never said it took has done the work all the same."""
+    """A report settles a run whose acceptance message was lost."""
     assert kinds(three.report(placed(three))) == ["Settle", "EndJob", "AckUsage"]
 
 
 def test_a_report_that_comes_again_is_acknowledged_only(three: Pool) -> None:
-    """The second report changes no book, and the node may forget it."""
+    """A repeated report changes no balance and is acknowledged."""
     place = placed(three)
     three.report(place)
 
@@ -68,7 +68,7 @@ def test_an_offer_without_an_answer_goes_elsewhere(three: Pool) -> None:
 
 
 def test_a_run_without_a_sign_of_life_goes_elsewhere(three: Pool) -> None:
-    """A node that is live but whose engine is stuck loses the run 12 s after its last sign."""
+    """A live node whose engine hangs loses the run 12 s after its last progress."""
     place = placed(three)
     three.accept(place)
     three.wait(10.0, seen=HEARD)
@@ -108,7 +108,7 @@ def test_old_messages_stop_the_old_run_and_change_nothing(three: Pool) -> None:
 
 
 def test_another_nodes_message_is_not_the_nodes(three: Pool) -> None:
-    """The right job and epoch from the wrong node count for nothing."""
+    """A message with the right job and epoch from the wrong node is dropped."""
     place = placed(three)
     asked = three.report(msgspec.structs.replace(place, node="ab-1"))
 
@@ -117,7 +117,7 @@ def test_another_nodes_message_is_not_the_nodes(three: Pool) -> None:
 
 
 class TestDeclines:
-    """A node says no."""
+    """A node declines a run."""
 
     @pytest.mark.parametrize("code", ["full", "draining", "not_loaded", "stale"])
     def test_what_another_node_may_take_goes_there(self, three: Pool, code: str) -> None:
@@ -145,7 +145,7 @@ class TestDeclines:
         assert (meanwhile.node, later.node) == ("on-1", "qc-1")
 
     def test_a_draining_node_gets_nothing_until_it_says_so(self, three: Pool) -> None:
-        """A node that drains is not accepting before its own word."""
+        """A node that declined as draining gets no work until it accepts again."""
         three.decline(placed(three), "draining")
         meanwhile = placed(three, "j2")
         three.tell(events.NodeChanged, "qc-1", True, "", None)
@@ -154,14 +154,14 @@ class TestDeclines:
         assert (meanwhile.node, later.node) == ("on-1", "qc-1")
 
     def test_a_hello_ends_a_pause(self, three: Pool) -> None:
-        """A node that did not have the model says hello once it has, and gets work."""
+        """A node that declined as not loaded gets work after its next hello."""
         three.decline(placed(three), "not_loaded")
         three.join(card("qc-1", "alpha", "CA-QC"))
 
         assert placed(three, "j2").node == "qc-1"
 
     def test_the_only_node_is_asked_again(self, pool: Pool) -> None:
-        """A job avoids a node that declined it only while there is another."""
+        """A job avoids a node that declined it only while another node is eligible."""
         pool.join(card("n1"))
         pool.decline(placed(pool), "full")
         asked = pool.wait(1.0, seen=("n1",))
@@ -183,7 +183,7 @@ class TestFailures:
     """A run fails on its node."""
 
     def test_it_runs_elsewhere_when_nothing_was_sent(self, three: Pool) -> None:
-        """A failed run of which the client saw nothing is placed on another node, unbilled."""
+        """A failed run without output to the client is placed on another node and not billed."""
         place = placed(three, stream=True)
         three.accept(place)
         asked = three.report(place, Outcome.FAILED, code="engine_failed")
@@ -234,7 +234,7 @@ class TestFailures:
     def test_a_report_that_cannot_be_true_is_replaced_by_an_estimate(
         self, three: Pool, wrong: dict
     ) -> None:
-        """Counts below zero, or more cached than read, do not turn the books around."""
+        """Negative counts, or more cached than input tokens, make a report invalid."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 20)
@@ -244,10 +244,10 @@ class TestFailures:
 
 
 class TestCancelling:
-    """The owner cancels, or the client goes away."""
+    """The owner cancels, or the client disconnects."""
 
     def test_a_waiting_job_just_ends(self, pool: Pool) -> None:
-        """A job that waits leaves the line, and nothing is billed."""
+        """A waiting job leaves the queue and is not billed."""
         pool.join(card("n1", replicas=(replica(slots=1),)))
         placed(pool)
         pool.ask("j2")
@@ -256,7 +256,7 @@ class TestCancelling:
         assert (end.state, end.code, end.epoch) == (JobState.CANCELLED, "cancelled", 0)
 
     def test_a_running_job_ends_now_and_is_settled_by_its_report(self, three: Pool) -> None:
-        """The client's job is over at once; what was used until the stop is billed."""
+        """The job ends at once; usage until the stop is billed."""
         place = placed(three)
         three.accept(place)
         stopped = three.tell(events.JobCancelled, "j1", "client_gone")
@@ -310,14 +310,14 @@ class TestCancelling:
         assert kinds(asked) == ["AckUsage"]
 
     def test_a_run_that_takes_the_job_after_all_is_stopped_again(self, three: Pool) -> None:
-        """When the stop overtook the job on its way, the node's acceptance is answered by it."""
+        """If a node accepts a run that was stopped before it arrived, the stop is repeated."""
         place = placed(three)
         three.tell(events.JobCancelled, "j1", "cancelled")
 
         assert kinds(three.accept(place)) == ["CancelRun"]
 
     def test_on_a_node_that_is_lost_it_is_settled_at_once(self, three: Pool) -> None:
-        """A stopped run whose node is lost is billed by what is known."""
+        """A stopped run whose node is lost is billed by its progress."""
         place = placed(three)
         three.accept(place)
         three.progress(place, 30)
@@ -336,10 +336,10 @@ class TestCancelling:
 
 
 class TestAbandoning:
-    """The gateway cannot go on with a placement."""
+    """The gateway cannot use a placement."""
 
     def test_a_stream_that_cannot_be_joined_ends(self, three: Pool) -> None:
-        """When the client already has part of the answer the second placement ends the job."""
+        """If the client already has part of the answer, a second placement ends the job."""
         first = placed(three, stream=True)
         three.accept(first)
         second = next_place(three.tell(events.NodeLeft, first.node, "goodbye"))
@@ -358,10 +358,10 @@ class TestAbandoning:
 
 
 class TestDeadlines:
-    """A job has an end to its usefulness."""
+    """Jobs with a deadline."""
 
     def test_a_waiting_job_fails_when_it_passes(self, pool: Pool) -> None:
-        """A job still in line at its deadline ends as failed."""
+        """A job that is still queued at its deadline fails."""
         pool.join(card("n1", replicas=(replica(slots=1),)))
         placed(pool)
         pool.ask("j2", deadline_at=START + 3.0)
@@ -380,14 +380,14 @@ class TestDeadlines:
         assert kinds(three.report(place, Outcome.CANCELLED)) == ["Settle", "AckUsage"]
 
     def test_an_ended_job_has_none(self, three: Pool) -> None:
-        """A job that completed in time hears no more of its deadline."""
+        """The deadline of a completed job has no effect."""
         three.report(placed(three, deadline_at=START + 3.0))
 
         assert three.wait(5.0, seen=HEARD) == []
 
 
 def test_ended_jobs_are_forgotten(three: Pool) -> None:
-    """What is over stays for questions for ten minutes, then the core knows it no more."""
+    """An ended job can be queried for ten minutes, then it is deleted."""
     three.report(placed(three))
     three.wait(599.0, seen=HEARD)
     before = three.core.job("j1")
@@ -399,7 +399,7 @@ def test_ended_jobs_are_forgotten(three: Pool) -> None:
 
 
 def test_a_job_can_be_looked_at(three: Pool) -> None:
-    """The view tells where a job stands, how far it is, and where it ran."""
+    """The view has the state, the progress and the node of a job."""
     place = placed(three)
     three.accept(place)
     three.progress(place, 10)
