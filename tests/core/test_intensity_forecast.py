@@ -194,7 +194,7 @@ def test_an_hour_told_twice_counts_once() -> None:
 
 
 def test_an_actual_that_has_run_out_gives_way() -> None:
-    """When the hour is over and nothing was told, the profile speaks, corrected as it fades."""
+    """After the actual value expires, the profile is used, with the decaying correction."""
     zone_forecast = IntensityForecast()
     for day in range(2):
         for hour in range(24):
@@ -313,7 +313,7 @@ def signal_of(zone_forecast: IntensityForecast, *, days: int = 3) -> Signal:
 
 
 def test_a_forecast_that_is_wrong_way_round_is_not_believed() -> None:
-    """One that calls dear hours green foretells worse than the days before, and gives way."""
+    """An inverted forecast has a greater error than the profile, which replaces it."""
     assert Signal.PROFILE is signal_of(forecast_after_days(lambda value: 130.0 - value))
     assert Signal.FORECAST is signal_of(
         forecast_after_days(lambda value: 130.0 - value, days=1), days=1
@@ -321,7 +321,7 @@ def test_a_forecast_that_is_wrong_way_round_is_not_believed() -> None:
 
 
 def test_a_forecast_that_is_too_high_throughout_is_believed() -> None:
-    """Which hours are greener is what counts: twice as much in every hour says that as well."""
+    """A forecast with a constant factor of 2 still ranks the hours, so it is used."""
     assert Signal.FORECAST is signal_of(forecast_after_days(lambda value: value))
     assert Signal.FORECAST is signal_of(forecast_after_days(lambda value: 2.0 * value))
 

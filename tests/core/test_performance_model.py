@@ -49,7 +49,7 @@ RUN = RunMeasurement(
 
 
 def test_the_prior_is_the_card() -> None:
-    """Before any run a replica is believed to be as its card says."""
+    """Before any run the coefficients are the card's."""
     model = PerformanceModel.prior(Rates(800.0, 0.03, 0.004, Basis.MEASURED), extra_w=36.0, slots=4)
 
     assert (1 / 800, 0.03, 0.004) == (
@@ -67,7 +67,7 @@ def test_the_prior_is_the_card() -> None:
 @pytest.mark.parametrize("basis", [Basis.MEASURED, Basis.DEFAULT])
 @pytest.mark.parametrize("off", [0.125, 0.5, 1.0, 2.0, 8.0])
 def test_a_wrong_card_is_outgrown(off: float, basis: Basis) -> None:
-    """Fifty runs after a card that was off by any such factor, errors are those of the noise."""
+    """After 50 runs, a card that was wrong by a factor of 8 leaves no error beyond the noise."""
     machine, luck = Machine(), random.Random(f"{off} {basis}")
     model = model_of_card(machine, off=off, basis=basis)
     run_jobs(model, machine, luck, runs=50, noise=normal(0.1))
@@ -78,7 +78,7 @@ def test_a_wrong_card_is_outgrown(off: float, basis: Basis) -> None:
 
 
 def test_all_coefficients_come_to_the_truth() -> None:
-    """With mixed sizes and batches each part of time and energy is told from the others."""
+    """With mixed sizes and batches, each coefficient converges to its true value."""
     machine, luck = Machine(), random.Random(2)
     model = model_of_card(machine, off=2.0)
     run_jobs(model, machine, luck, runs=400, noise=normal(0.03))
@@ -118,7 +118,7 @@ def test_all_coefficients_come_to_the_truth() -> None:
     ],
 )
 def test_one_in_ten_lies_beyond_the_p90(noise: Noise) -> None:
-    """Whatever the noise looks like, a tenth exceeds the p90, within three points."""
+    """For each noise distribution, 10 % of the runs exceed the p90, within 3 points."""
     machine, luck = Machine(), random.Random(3)
     model = model_of_card(machine, off=1.5)
     run_jobs(model, machine, luck, runs=50, noise=noise)
@@ -132,7 +132,7 @@ def test_one_in_ten_lies_beyond_the_p90(noise: Noise) -> None:
 
 
 def test_calibration_reports_what_happened() -> None:
-    """The reported errors and shares are those of the last few hundred runs."""
+    """The calibration reports the errors and shares of the last few hundred runs."""
     machine, luck = Machine(), random.Random(4)
     model = model_of_card(machine, off=2.0)
     run_jobs(model, machine, luck, runs=1_000, noise=normal(0.2))
@@ -145,7 +145,7 @@ def test_calibration_reports_what_happened() -> None:
 
 @pytest.mark.parametrize("factor", [0.5, 2.0, 4.0])
 def test_a_drift_is_followed(factor: float) -> None:
-    """A machine that turns slower or faster is believed to within a few runs."""
+    """The model follows a machine that becomes slower or faster within a few runs."""
     machine, luck = Machine(), random.Random(5)
     model = model_of_card(machine)
     run_jobs(model, machine, luck, runs=150, noise=normal(0.1))
@@ -158,7 +158,7 @@ def test_a_drift_is_followed(factor: float) -> None:
 
 
 def test_long_queues_and_late_reports_do_not_swing_a_belief() -> None:
-    """With every run behind a queue, and known sixty runs later, errors are those of the noise."""
+    """With every run queued and measured 60 runs late, the errors are those of the noise."""
     machine, luck = Machine(), random.Random(13)
     model = model_of_card(machine, off=2.0)
     run_jobs(model, machine, luck, runs=200, noise=normal(0.1), queued=1.0, late=60)
@@ -170,7 +170,7 @@ def test_long_queues_and_late_reports_do_not_swing_a_belief() -> None:
 
 @pytest.mark.parametrize("prompts", [1, 11])
 def test_many_short_prompts_are_foreseen_as_well_as_one_long(prompts: int) -> None:
-    """What each prompt takes, however short, is counted for all that wait before a run."""
+    """The start of each queued prompt counts in the time to the first token."""
     machine, luck = Machine(start_s=0.1), random.Random(17)
     model = model_of_card(Machine())
     run_jobs(model, machine, luck, runs=300, noise=normal(0.03), queued=0.5)
@@ -182,7 +182,7 @@ def test_many_short_prompts_are_foreseen_as_well_as_one_long(prompts: int) -> No
 
 @pytest.mark.parametrize("beside", [0, 1, 3])
 def test_the_first_that_decodes_slows_reading_down_most(beside: int) -> None:
-    """Reading beside a batch takes its steps' time too, most of which one sequence takes."""
+    """Prefill beside a batch also takes decode steps; one sequence causes most of their time."""
     machine, luck = Machine(steps=1 / 32, line_s=0.0005), random.Random(17)
     model = model_of_card(machine)
     run_jobs(model, machine, luck, runs=400, noise=normal(0.03), batches=(1, 4))
@@ -192,7 +192,7 @@ def test_the_first_that_decodes_slows_reading_down_most(beside: int) -> None:
 
 
 def test_a_surprise_behind_a_queue_tells_less() -> None:
-    """Twice the time behind a queue known in seconds moves a belief, but less than without one."""
+    """Behind a queue known in seconds, a doubled time changes the model less than without one."""
     card, alone, behind = (model_of_card(Machine()) for _ in range(3))
     alone.record_run(with_changes(RUN, ttft_s=0.56))
     behind.record_run(with_changes(RUN, predicted_ttft_s=1.28, queue_s=1.0, ttft_s=2.56))
@@ -201,7 +201,7 @@ def test_a_surprise_behind_a_queue_tells_less() -> None:
 
 
 def test_a_hung_run_ruins_nothing() -> None:
-    """Now and then a run takes fifty times as long; the others are predicted as before."""
+    """Rare runs of 50 times the time do not worsen the predictions of the others."""
     machine, luck = Machine(), random.Random(6)
     model = model_of_card(machine)
 
@@ -217,7 +217,7 @@ def test_a_hung_run_ruins_nothing() -> None:
 
 
 def test_one_hung_run_moves_a_belief_by_little() -> None:
-    """After one run that took a thousand times as long, a belief is off by a third at most."""
+    """One run of 1,000 times the time changes a prediction by a third at most."""
     machine, luck = Machine(), random.Random(7)
     model = model_of_card(machine)
     run_jobs(model, machine, luck, runs=100, noise=normal(0.1))
@@ -229,7 +229,7 @@ def test_one_hung_run_moves_a_belief_by_little() -> None:
 
 @pytest.mark.parametrize("part", [1 / 40, 1 / 3_000])
 def test_a_node_cannot_talk_itself_infinitely_fast(part: float) -> None:
-    """However short the times that a node reports, it is believed within a bound of its card."""
+    """Reported times below ``FASTEST`` times the card's do not lower the model further."""
     model, card = model_of_card(Machine()), model_of_card(Machine())
     boast = with_changes(
         RUN,
@@ -252,7 +252,7 @@ def test_a_node_cannot_talk_itself_infinitely_fast(part: float) -> None:
 
 @pytest.mark.parametrize("batch", [1, 4, SLOTS])
 def test_runs_all_alike_leave_the_rest_to_the_card(batch: int) -> None:
-    """Where all runs have one size and one batch, others are still believed within reason."""
+    """If all runs have one size and one batch, other sizes are still predicted within bounds."""
     machine, luck = Machine(), random.Random(8)
     model = model_of_card(machine, off=2.0)
     run_jobs(model, machine, luck, runs=500, noise=normal(0.1), batches=(batch, batch),
@@ -264,7 +264,7 @@ def test_runs_all_alike_leave_the_rest_to_the_card(batch: int) -> None:
 
 
 def test_a_line_that_seems_to_fall_is_taken_for_level() -> None:
-    """A machine that is quicker with more sequences is believed neither so nor absurdly slow."""
+    """If TPOT falls with the batch, the slope is 0 and the base stays plausible."""
     machine, luck = Machine(steps=-1 / 256, line_s=-0.001), random.Random(14)
     model = model_of_card(Machine())
     run_jobs(model, machine, luck, runs=300, noise=normal(0.02))
@@ -276,7 +276,7 @@ def test_a_line_that_seems_to_fall_is_taken_for_level() -> None:
 
 
 def test_a_start_is_never_free() -> None:
-    """Where nothing but tokens seems to take time, a start is still believed to take some."""
+    """If only tokens take time, the start stays positive."""
     machine, luck = Machine(start_s=-0.01), random.Random(15)
     model, card = model_of_card(Machine()), model_of_card(Machine())
     run_jobs(model, machine, luck, runs=300, noise=normal(0.02), tokens=(100, 2_000))
@@ -286,7 +286,7 @@ def test_a_start_is_never_free() -> None:
 
 @pytest.mark.parametrize("heard", ["device", "long", "counted"])
 def test_what_is_better_known_moves_less(heard: str) -> None:
-    """A surprise moves a belief more that rests on less, and the more the more it shows."""
+    """A run changes the model less under a stronger prior or with weaker evidence."""
     weak = model_of_card(Machine(), basis=Basis.DEFAULT if heard == "device" else Basis.MEASURED)
     firm, card = model_of_card(Machine()), model_of_card(Machine())
     slow = with_changes(RUN, ttft_s=0.5, decode_s=6.0)
@@ -302,7 +302,7 @@ def test_what_is_better_known_moves_less(heard: str) -> None:
 
 
 def test_estimated_energy_follows_time() -> None:
-    """Energy that no meter has measured teaches nothing: it is the card's power over time."""
+    """Estimated energy is not learned from, since it is computed from the card's power."""
     machine, luck = Machine(), random.Random(9)
     model = model_of_card(machine, off=2.0)
     run_jobs(model, machine, luck, runs=200, noise=normal(0.05), basis=Basis.ESTIMATED)
@@ -314,7 +314,7 @@ def test_estimated_energy_follows_time() -> None:
 
 
 def test_another_power_on_the_card_is_taken_in() -> None:
-    """When the card states half the power, each token is believed to take half the energy."""
+    """Half the power on the card halves the energy of each token."""
     model = model_of_card(Machine())
     before = numbers(model)[5:8]
     model.set_power(EXTRA_W / 2)
@@ -334,7 +334,7 @@ def test_another_power_on_the_card_is_taken_in() -> None:
     ],
 )
 def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
-    """A run without a first token and a second one leaves a belief as it was."""
+    """A run without a first and a second token changes nothing."""
     model = model_of_card(Machine())
     model.record_run(with_changes(RUN, **changes))
 
@@ -342,7 +342,7 @@ def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
 
 
 def test_choices_are_written_side_by_side() -> None:
-    """Two answers of fifty tokens in the same time are fifty steps and not a hundred."""
+    """Two answers of 50 tokens in parallel are 50 decode steps, not 100."""
     one, two = model_of_card(Machine()), model_of_card(Machine())
     one.record_run(with_changes(RUN, output_tokens=50, mean_batch=2.0))
     two.record_run(with_changes(RUN, output_tokens=100, mean_batch=2.0, choices=2))
@@ -351,7 +351,7 @@ def test_choices_are_written_side_by_side() -> None:
 
 
 def test_other_confidences_lie_in_order() -> None:
-    """The upper factor grows with the confidence, is 1 at a half and the p90 at nine tenths."""
+    """The upper factor grows with the confidence, is 1 at 0.5 and the p90 at 0.9."""
     machine, luck = Machine(), random.Random(10)
     model = model_of_card(machine)
     run_jobs(model, machine, luck, runs=100, noise=lognormal(0.4))
@@ -364,7 +364,7 @@ def test_other_confidences_lie_in_order() -> None:
 
 
 def test_the_table_of_quantiles_is_right() -> None:
-    """Between its rows too, the table is near the normal distribution's quantiles."""
+    """The interpolated table is close to the normal quantiles."""
     quantile = statistics.NormalDist().inv_cdf
     asked = [part / 1_000 for part in range(500, 1_000)]
 

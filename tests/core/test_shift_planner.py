@@ -137,7 +137,7 @@ def test_a_deadline_within_the_hour_does_not_wait() -> None:
 
 
 def test_nobody_waits_on_nothing() -> None:
-    """In a pool that knows no later hour, work starts at once, in every zone."""
+    """Without an expected intensity of later hours, work starts at once in every zone."""
     forecast = IntensityForecast()
     record_intensity(forecast, "CA-ON", 50.0)
     capacities = (*ONE, ZoneCapacity("CA-SK", 1.0))
@@ -220,7 +220,7 @@ def test_nothing_waits_where_the_hours_cannot_hold_the_work() -> None:
 
 
 def test_work_in_a_hurry_leaves_less_room() -> None:
-    """Work that must start earlier takes its hours first; later work counts with the rest."""
+    """Work with an earlier latest start reduces the free slot time of later work."""
     forecast = forecast_of(CA_ON=(50.0, 10.0, 60.0))
     hurried = limit_for(forecast, latest=3, others=((2, 1.0),))
 
@@ -249,7 +249,7 @@ def test_work_that_may_wait_longer_does_not_hurry_for_the_hurried() -> None:
 
 
 def test_what_is_over_of_the_hour_is_no_room() -> None:
-    """Late in the hour it holds less: then the dear zone is needed too, in steps of a quarter."""
+    """Later in an hour less slot time is left, so the costly zone is used too."""
     forecast = forecast_of(CA_ON=(10.0, 60.0), CA_AB=(40.0, 60.0))
     capacities = (*ONE, ZoneCapacity("CA-AB", 1.0))
 
@@ -292,7 +292,7 @@ def test_a_zone_that_takes_more_energy_costs_more() -> None:
 
 
 def test_a_jobs_own_prompt_counts_in_what_a_zone_takes() -> None:
-    """A zone whose machines read dearly and write cheaply is dear for a long prompt only."""
+    """A zone with costly prefill and cheap decode is costly only for long prompts."""
     forecast = forecast_of(CA_ON=(40.0,) * 4, CA_AB=(40.0,) * 4)
     capacities = (ZoneCapacity("CA-ON", 1.0, 9.0, 1.0), ZoneCapacity("CA-AB", 1.0, 1.0, 2.0))
     work = [(HOUR + 3, 3_600.0)]
@@ -305,7 +305,7 @@ def test_a_jobs_own_prompt_counts_in_what_a_zone_takes() -> None:
 
 
 def test_own_surplus_is_used_while_it_is_there() -> None:
-    """A site with own sun now is not made to wait for the grid's green hour."""
+    """A site with its own surplus now does not wait for the grid's greener hour."""
     limit = limit_for(forecast_of(CA_ON=(50.0, 10.0)), latest=2)
 
     assert [True, True, False] == [limit.allows("CA-ON", g_per_kwh) for g_per_kwh in (0.0, 9.0, 20)]
@@ -377,7 +377,7 @@ def test_planning_again_is_as_good_as_planning_perfectly(
 @given(data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
-    """Whatever came, went and was asked before, a verdict is the one that a new planner gives."""
+    """After any sequence of changes and queries, a limit equals that of a new planner."""
     green, waits, shape = ShiftPlanner(), [], structs.replace(NO_SHAPE, model="petit")
     green.forecast = forecast_of(CA_ON=(50.0, 30.0, 60.0, 10.0, 30.0, 20.0))
     for _ in range(data.draw(st.integers(1, 12))):

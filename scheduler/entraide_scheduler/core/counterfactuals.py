@@ -181,7 +181,7 @@ def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
 
 
 def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool:
-    """Tells whether the request itself excludes a replica: barred, tried, too dear, or a limit."""
+    """Tells whether the request itself excludes a replica: barred, tried, intensity or limit."""
     if view.name in request.barred or view.name in request.avoid:
         return True
     most = request.max_g_per_kwh

@@ -1,8 +1,8 @@
 """Shift planner: the highest intensity at which a batch job may start now (carbon shifting).
 
 Greedy over the cheapest hours: all work of a model with a latest start at or before a job's is
-assigned to the hours that the job may still use, in order of cost. The dearest hour that the work
-needs sets the job's limit; in a dearer hour the job waits. A job may take a dearer hour that later
+assigned to the hours that the job may still use, in order of cost. The costliest hour that the work
+needs sets the job's limit; in a costlier hour the job waits. It may take a costlier hour that later
 work needs. Work starts at once if the hours cannot hold it, or if no later hour is known.
 
 Cost of an hour: intensity times the energy of the job's tokens in the zone. Inputs: the backlog by
@@ -36,7 +36,7 @@ SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
 class ShiftReason(StrEnum):
     """Reason of a start limit."""
 
-    LATER = "later"  # starts above the cost of the dearest needed hour are deferred
+    LATER = "later"  # starts above the cost of the costliest needed hour are deferred
     DUE = "due"  # the latest start is in the present hour or past
     SHORT = "short"  # the remaining hours cannot hold the waiting work
     UNKNOWN = "unknown"  # no later hour has an expected intensity
@@ -172,7 +172,7 @@ class CheapestHours:
     def cost_needed(
         self, hour: int, work_s: float
     ) -> tuple[ShiftReason, float, GreenerHour | None]:
-        """Returns the reason, the cost of the dearest hour needed, and the cheapest later hour.
+        """Returns the reason, the cost of the costliest hour needed, and the cheapest later hour.
 
         Args:
             hour: latest start, not below that of an earlier call.
