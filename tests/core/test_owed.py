@@ -191,6 +191,21 @@ class TestEarlierRuns:
 
         assert ["beta"] * 4 == [place.terms.borrower for place in joined]
 
+    def test_only_a_run_that_is_not_booked_keeps_its_shape(self) -> None:
+        """The shape serves to book the run later; a snapshot holds no other."""
+        pool = Pool()
+        pool.join(
+            card("own", "alpha", replicas=(replica(slots=1),)),
+            card("theirs", "gamma", replicas=(replica(slots=1),)),
+        )
+        ask(pool, "alpha", 1)
+        ask(pool, "beta", 1)
+        leases = pool.core._state.leases.values()
+
+        assert {"alpha": False, "beta": True} == {
+            lease.terms.borrower: lease.shape is not None for lease in leases
+        }
+
     def test_runs_that_the_node_could_not_run_do_not_count(self) -> None:
         """A node whose context is too small for the runs elsewhere gives all its slots."""
         pool = Pool()
