@@ -66,7 +66,7 @@ def test_a_replica_whose_run_failed_rests(three: Pool) -> None:
 
 
 def test_after_the_rest_it_gets_one_run(three: Pool) -> None:
-    """One run finds out whether it works; once that completed it takes as many as before."""
+    """The replica gets one run as a probe; after it completes, all slots are used again."""
     finish(three, fail(three, placed(three, "j1")))
     three.wait(BACKOFF_FIRST_S, seen=HEARD)
     probe, beside = placed(three, "j2"), placed(three, "j3")
@@ -101,7 +101,7 @@ def test_runs_that_fail_together_count_once(three: Pool) -> None:
 
 
 def test_success_makes_up_for_failures_by_half(three: Pool) -> None:
-    """What failed often and then completed a run begins with a shorter rest, not with the first."""
+    """A completed run halves the failure count; the next pause is shorter, not the shortest."""
     finish(three, fail(three, placed(three, "j1")))
     for number in range(3):
         fail_probe(three, number)
@@ -129,7 +129,7 @@ def test_a_request_that_the_engine_refuses_is_no_failure(three: Pool) -> None:
 
 
 def test_silence_rests_longer_each_time(three: Pool) -> None:
-    """A node that is heard and does not answer offers rests as one whose runs fail."""
+    """A live node that does not answer offers backs off like one whose runs fail."""
     rests = []
     for number in range(3):
         assert "qc-1" == placed(three, f"j{number}").node
@@ -204,7 +204,7 @@ class TestBlame:
         invariants.check(pool)
 
     def test_a_second_co_ops_failure_needs_no_such_bound(self) -> None:
-        """A replica that fails two co-ops rests, however many rest already."""
+        """A replica that fails two co-ops pauses, however many other replicas are paused."""
         pool = Pool("alpha", "beta")
         pool.join(card("n1"), card("n2"))
         finish(pool, fail(pool, placed(pool, "j1")))
@@ -217,7 +217,7 @@ class TestBlame:
         assert ["n1", "n2"] == [view.card.node for view in pool.core.nodes() if view.resting]
 
     def test_a_job_that_fails_everywhere_is_to_blame(self, three: Pool) -> None:
-        """When no replica could run it, those that it failed on are rested for it no longer."""
+        """If a job fails on every replica, the pauses that it caused end."""
         for number in range(3):  # each has completed a run
             finish(three, [placed(three, f"well-{number}")])
         state = three.core._state

@@ -36,7 +36,7 @@ def test_nothing_is_loaded_that_nobody_asks_for(pool: Pool) -> None:
 
 
 def test_a_job_has_its_model_loaded_at_once_and_runs(pool: Pool) -> None:
-    """A job whose model no node serves waits for it to be loaded, and is told so."""
+    """A job whose model no node serves waits for a load, and its explanation says so."""
     node_card = offering("n1", SMALL)
     pool.join(node_card)
     asked = pool.ask("j1", model=SMALL)
@@ -55,7 +55,7 @@ def test_a_job_has_its_model_loaded_at_once_and_runs(pool: Pool) -> None:
 
 
 def test_many_jobs_have_it_loaded_once(pool: Pool) -> None:
-    """The second job that waits for a model which is being loaded asks for nothing more."""
+    """A second job for a model that is being loaded causes no second load."""
     pool.join(offering("n1", SMALL), offering("n2", SMALL))
     for number in range(20):
         pool.ask(f"j{number}", model=SMALL)
@@ -77,7 +77,7 @@ BETTER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", BETTER)
 def test_the_better_node_is_asked(pool: Pool, case: str) -> None:
-    """Weights on the disk count first, then grams, then time, then the name."""
+    """Nodes are ordered by missing weights, intensity, load time and name."""
     for name, terms in zip(("n1", "n2"), BETTER[case], strict=True):
         offer = {key: terms[key] for key in ("fetch_bytes", "load_s")}
         place = {key: terms[key] for key in ("zone", "energy") if key in terms}
@@ -137,7 +137,7 @@ def test_a_longer_context_is_loaded_elsewhere(pool: Pool) -> None:
 
 
 def test_what_is_unknown_is_refused_with_what_there_is(pool: Pool) -> None:
-    """A name that no node serves or could load is refused with those that may be asked for."""
+    """A model that no node serves or can load is refused, with the list of available models."""
     pool.join(card("n1"), offering("n2", SMALL))
     (refuse,) = of(pool.ask("j1", model="absent"), commands.Refuse)
 
@@ -145,7 +145,7 @@ def test_what_is_unknown_is_refused_with_what_there_is(pool: Pool) -> None:
 
 
 def test_another_replica_comes_when_the_promise_is_missed_for_a_minute(pool: Pool) -> None:
-    """Jobs that wait too long for a busy node have another load the model, not before a minute."""
+    """After a minute of missed objectives another node loads the model."""
     serving = card("n1", replicas=(replica(SMALL, slots=1),))
     pool.join(serving, offering("n2", SMALL), offering("n3", SMALL))
     for number in range(30):
@@ -164,7 +164,7 @@ def test_another_replica_comes_when_the_promise_is_missed_for_a_minute(pool: Poo
 
 
 def test_what_is_idle_makes_room(pool: Pool) -> None:
-    """A model that nobody asked for lately goes once another is wanted; then that is loaded."""
+    """An idle model is unloaded when a job needs another model, which is then loaded."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     node_card = _loaded(pool, "n1", SMALL, MIDDLE)
     pool.wait(130.0, seen=("n1",))
@@ -181,7 +181,7 @@ def test_what_is_idle_makes_room(pool: Pool) -> None:
 
 
 def test_what_was_just_loaded_stays_for_a_while(pool: Pool) -> None:
-    """Even for a job that nothing serves, a model has its time before it makes room."""
+    """A model stays for its residence time, even if an unserved job needs its memory."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     _loaded(pool, "n1", SMALL, MIDDLE)
     pool.ask("j2", model=MIDDLE)
@@ -196,7 +196,7 @@ def test_what_was_just_loaded_stays_for_a_while(pool: Pool) -> None:
 
 
 def test_the_last_replica_stays_while_jobs_wait_for_it(pool: Pool) -> None:
-    """A model for which jobs wait makes no room, however long another waits."""
+    """The last replica of a model is not unloaded while jobs wait for the model."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     _loaded(pool, "n1", SMALL, MIDDLE, slots=1)
     for number in range(3):
@@ -212,7 +212,7 @@ def test_the_last_replica_stays_while_jobs_wait_for_it(pool: Pool) -> None:
 
 
 def test_a_replica_that_is_to_go_gets_no_new_work(pool: Pool) -> None:
-    """Once a model is told to go, jobs for it wait, whatever else the node says meanwhile."""
+    """A model that is being unloaded gets no jobs, even after a new card of the node."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     node_card = _loaded(pool, "n1", SMALL, MIDDLE)
     pool.wait(130.0, seen=("n1",))
@@ -225,7 +225,7 @@ def test_a_replica_that_is_to_go_gets_no_new_work(pool: Pool) -> None:
 
 
 def test_a_node_that_failed_rests_longer_each_time(pool: Pool) -> None:
-    """After a failure another node is asked; alone, the node rests twice as long each time."""
+    """After a failure another node loads it; a single node pauses twice as long each time."""
     pool.join(offering("n1", SMALL), offering("n2", SMALL))
     pool.ask("j1", model=SMALL, kind=JobKind.KEPT)
     other = pool.tell(events.LoadFailed, "n1", SMALL, "engine_failed")
@@ -261,7 +261,7 @@ def test_a_live_job_is_told_when_every_node_failed_enough(pool: Pool) -> None:
 
 
 def test_a_node_that_did_not_try_has_not_failed_again(pool: Pool) -> None:
-    """A node that rests by its own count, or whose owner is back, rests; why it failed stands."""
+    """A node that did not try pauses again, but its failure count and code are unchanged."""
     pool.join(offering("n1", SMALL))
     pool.ask("j1", model=SMALL, kind=JobKind.KEPT)
     pool.tell(events.LoadFailed, "n1", SMALL, "engine_failed")
@@ -298,7 +298,7 @@ def test_a_node_that_still_loads_is_waited_for(pool: Pool) -> None:
 
 
 def test_a_node_that_is_lost_while_it_loads_is_replaced(pool: Pool) -> None:
-    """Help that will not come is asked of another node."""
+    """A load on a lost node is replaced by a load on another node."""
     pool.join(offering("n1", SMALL), offering("n2", SMALL))
     pool.ask("j1", model=SMALL)
     pool.wait(12.0, seen=("n2",))
@@ -320,7 +320,7 @@ def test_a_node_whose_owner_is_back_is_not_asked(pool: Pool) -> None:
 
 
 def test_what_an_owner_loaded_is_never_unloaded(pool: Pool) -> None:
-    """The pool takes memory only from what it had loaded itself."""
+    """The pool unloads only models that it had loaded itself."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     pool.join(offering("n1", MIDDLE, room=GB * 7, replicas=(replica(SMALL),)))
     pool.wait(600.0, seen=("n1",))
@@ -346,7 +346,7 @@ def test_the_operator_places_and_takes_away(pool: Pool) -> None:
 
 
 def test_a_plan_can_be_looked_at_without_being_carried_out(pool: Pool) -> None:
-    """The preview names what would be done and why, and changes nothing."""
+    """The preview lists the steps with their reasons and changes nothing."""
     pool.tell(events.PolicyChanged, policy_with(QUICK))
     _loaded(pool, "n1", SMALL, MIDDLE)
     pool.tell(events.NodeChanged, "n1", False, "owner_busy", None)
@@ -395,7 +395,7 @@ def test_every_job_is_served_and_no_node_thrashes(seed: int, faults: float) -> N
 
 
 def test_a_restored_core_goes_on_with_its_orders(pool: Pool) -> None:
-    """What is being loaded, and who rests, survives a restart from a snapshot."""
+    """Loads and pauses are part of the snapshot."""
     node_card = offering("n1", SMALL)
     pool.join(node_card, offering("n2", SMALL))
     pool.ask("j1", model=SMALL)
@@ -427,7 +427,7 @@ def test_a_restart_gives_a_load_its_time_again(pool: Pool) -> None:
 
 
 def test_a_model_that_comes_late_is_the_pools_all_the_same(pool: Pool) -> None:
-    """A load that was given up and comes after all may make room again."""
+    """A model that is loaded after its timeout may be unloaded to make room."""
     node_card = offering("n1", SMALL)
     pool.join(node_card)
     pool.ask("j1", model=SMALL, kind=JobKind.KEPT)

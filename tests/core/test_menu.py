@@ -69,7 +69,7 @@ MEANS: dict[str, tuple[Any, str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", MEANS)
 def test_a_size_means_a_model(pool: Pool, case: str) -> None:
-    """What is asked for becomes a model's name; the job runs on it, or waits for it."""
+    """An alias is resolved to a model; the job runs on the model or waits for it."""
     node, asked, wanted, model = MEANS[case]
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     pool.join(node)
@@ -108,7 +108,7 @@ def test_a_size_means_what_may_run_there(pool: Pool, jurisdiction: str) -> None:
 
 
 def test_a_size_that_nothing_fits_is_refused(pool: Pool) -> None:
-    """A size of which no model does the job is refused, with the models that there are."""
+    """A size without a suitable model is refused, with the list of available models."""
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     pool.join(served("tiny-1b"))
     (large,) = of(pool.ask("j1", model="grand"), commands.Refuse)
@@ -119,7 +119,7 @@ def test_a_size_that_nothing_fits_is_refused(pool: Pool) -> None:
 
 
 def test_without_a_catalogue_a_size_is_a_name_like_any_other(pool: Pool) -> None:
-    """A pool that knows no sizes serves what bears the name, and refuses what does not."""
+    """Without a catalogue an alias is treated as a model name."""
     pool.join(card("n1"))
     named = pool.ask("j1", model=MODEL)
     (refuse,) = of(pool.ask("j2", model="grand"), commands.Refuse)
@@ -146,7 +146,7 @@ def test_a_model_that_nobody_pinned_is_refused_with_that_reason(pool: Pool) -> N
 
 
 def test_a_job_that_waits_takes_another_model_when_its_own_does_not_come(pool: Pool) -> None:
-    """A size is looked at again when what it meant is out of reach, and when another comes."""
+    """An alias is resolved again when its model is unreachable or another is available."""
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     loading = offering("n1", "tiny-1b")
     pool.join(loading, offering("n2", "tools-2b"))
@@ -169,7 +169,7 @@ def test_a_job_that_waits_takes_another_model_when_its_own_does_not_come(pool: P
 
 
 def test_what_sizes_mean_is_listed(pool: Pool) -> None:
-    """The list names each size that means something, in both languages."""
+    """The list has each alias that means a model, in both languages."""
     pool.tell(events.CatalogueChanged, catalogue(*ENTRIES))
     pool.join(served("tiny-1b", "dense-30b"))
     meanings = {model.alias: model.model for model in pool.core.alias_meanings()}
