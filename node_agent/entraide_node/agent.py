@@ -100,7 +100,8 @@ class Agent:
         self._reports = ReportOutbox(self._folder)
         self._bus = NodeBus(
             config.node, keyring=self._keyring, reports=self._reports,
-            on_ctl=self._on_ctl, on_in=self._on_in, on_change=self._on_change,
+            on_control=self._on_control, on_gateway_message=self._on_gateway_message,
+            on_change=self._on_change,
         )  # fmt: skip
         self._phase = Phase.SERVING
         self._wake = asyncio.Event()
@@ -172,14 +173,14 @@ class Agent:
             active_w=power.active_w,
         )
 
-    async def _on_in(self, message: NodeIn) -> None:
+    async def _on_gateway_message(self, message: NodeIn) -> None:
         if isinstance(message, StartRun):
             own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
             await self._runs.admit(message, reason=self._reason(), own_only=own_only)
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
-    async def _on_ctl(self, message: NodeDownCtl) -> None:
+    async def _on_control(self, message: NodeDownCtl) -> None:
         match message:
             case Welcome():
                 self._on_welcome(message)

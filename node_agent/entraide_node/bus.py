@@ -1,8 +1,8 @@
-"""The node's connection to the bus: its subjects, its control messages and the answers of its runs.
+"""The node's connection to the bus: subjects, control messages and parts of answers.
 
 Input: messages of the agent and of the runs. Output: published messages, and callbacks for received
-ones. While the connection is down, usage reports are kept until they are acknowledged and answers
-wait for the connection; heartbeats and progress are dropped.
+messages. While the connection is down, heartbeats and progress are dropped and answers are
+buffered; each usage report is kept until the scheduler acknowledges it.
 """
 
 import asyncio
@@ -43,49 +43,49 @@ class NodeBus:
         *,
         keyring: Keyring,
         reports: ReportOutbox,
-        on_ctl: Callable[[NodeDownCtl], Awaitable[None]],
-        on_in: Callable[[NodeIn], Awaitable[None]],
+        on_control: Callable[[NodeDownCtl], Awaitable[None]],
+        on_gateway_message: Callable[[NodeIn], Awaitable[None]],
         on_change: Callable[[str], None],
     ) -> None:
         """Does not connect yet.
 
         Args:
             node: identifier of the node.
-            keyring: its identity, read before each connection.
-            reports: keeps the usage reports.
-            on_ctl: awaited for each message of the scheduler, one after another.
-            on_in: awaited for each message of a gateway, one after another.
+            keyring: the node's identity, read before each connection.
+            reports: stores the usage reports that are not acknowledged.
+            on_control: awaited for each message of the scheduler, one after another.
+            on_gateway_message: awaited for each message of a gateway, one after another.
             on_change: called with ``up``, ``down`` or ``refused``.
         """
         self._node = node
         self._keyring = keyring
         self._reports = reports
-        self._on_ctl = on_ctl
-        self._on_in = on_in
+        self._on_control = on_control
+        self._on_gateway_message = on_gateway_message
         self._on_change = on_change
         self._connection: BusConnection | None = None
         self._log = structlog.get_logger("entraide.node")
 
     @property
     def is_up(self) -> bool:
-        """Whether it is connected now."""
+        """Whether the node is connected now."""
         return self._connection is not None and bool(self._connection.is_connected)
 
     async def open(self, servers: tuple[str, ...], *, ca_pem: str) -> None:
         """Connects, retrying without a time limit, and subscribes.
 
         Raises:
-            AuthenticationError: the bus does not accept this identity.
+            AuthenticationError: the bus does not accept the node's identity.
             PoolError: the server is not the pool's, or TLS is missing where it is needed.
         """
 
-        async def up() -> None:
+        async def report_up() -> None:
             self._on_change("up")
 
-        async def down() -> None:
+        async def report_down() -> None:
             self._on_change("down")
 
-        async def refused() -> None:
+        async def report_refused() -> None:
             self._on_change("refused")
 
         self._connection = await connect(
@@ -93,13 +93,13 @@ class NodeBus:
             identity=self._keyring.identity,
             name=f"node-{self._node}",
             tls=client_context(ca_pem) if ca_pem else None,
-            on_reconnected=up,
-            on_disconnected=down,
-            on_refused=refused,
+            on_reconnected=report_up,
+            on_disconnected=report_down,
+            on_refused=report_refused,
         )
         for subject, callback in (
-            (subjects.node_ctl_down(self._node), self._ctl),
-            (subjects.node_in(self._node), self._in),
+            (subjects.node_ctl_down(self._node), self._receive_control),
+            (subjects.node_in(self._node), self._receive_from_gateway),
         ):
             await self._connection.subscribe(
                 subject, cb=callback, pending_bytes_limit=PENDING_BYTES_MAX
@@ -108,22 +108,22 @@ class NodeBus:
         self._on_change("up")
 
     async def rtt_s(self) -> float:
-        """Measures the round-trip time to the bus, seconds; 0 if it does not respond."""
+        """Measures the round-trip time to the bus, seconds; 0 if the bus does not respond."""
         if self._connection is None:
             return 0.0
-        best = 0.0
+        shortest_s = 0.0
         try:
             for _ in range(RTT_SAMPLES):
-                began = time.perf_counter()
+                started_at = time.perf_counter()
                 await self._connection.flush(RTT_TIMEOUT_S)
-                took = time.perf_counter() - began
-                best = min(best or took, took)
+                elapsed_s = time.perf_counter() - started_at
+                shortest_s = min(shortest_s or elapsed_s, elapsed_s)
         except (NatsError, TimeoutError):
-            return best
-        return best
+            return shortest_s
+        return shortest_s
 
     async def send_to_scheduler(self, message: NodeUp) -> None:
-        """Sends to the scheduler; drops heartbeats and progress while disconnected."""
+        """Sends a message to the scheduler; drops heartbeats and progress while disconnected."""
         if isinstance(message, Heartbeat | Progress) and not self.is_up:
             return
         await self._publish(subjects.node_ctl_up(self._node), message)
@@ -138,7 +138,7 @@ class NodeBus:
         await self._publish(subject, message)
 
     async def send_report(self, message: UsageReport) -> None:
-        """Keeps a usage report and sends it for the first time."""
+        """Stores a usage report and sends it for the first time."""
         self._reports.add(message)
         await self.send_to_scheduler(message)
 
@@ -149,7 +149,7 @@ class NodeBus:
                 await self.send_to_scheduler(report)
 
     async def flush(self, timeout_s: float) -> None:
-        """Waits until the server has all sent messages, or until a time-out."""
+        """Waits until the server has received all sent messages, or until the timeout."""
         if self._connection is not None and self.is_up:
             try:
                 async with asyncio.timeout(timeout_s):
@@ -167,24 +167,24 @@ class NodeBus:
                 self._log.warning("bus.close_timeout")
 
     async def _publish(self, subject: str, message: msgspec.Struct) -> None:
-        assert self._connection is not None, "opened before anything is sent"
+        assert self._connection is not None, "open() precedes every message"
         try:
             await self._connection.publish(subject, codec.encode(message))
-        except NatsError as problem:  # closed, too long, or buffer full: the run's lease expires
+        except NatsError as problem:  # connection closed, message too long, buffer full
             self._log.warning("bus.send_failed", subject=subject, problem=type(problem).__name__)
 
-    async def _ctl(self, message: Msg) -> None:
+    async def _receive_control(self, message: Msg) -> None:
         try:
             decoded = codec.node_down_ctl.decode(message.data)
         except msgspec.DecodeError as problem:
             self._log.warning("bus.undecodable", subject=message.subject, problem=str(problem))
             return
-        await self._on_ctl(decoded)
+        await self._on_control(decoded)
 
-    async def _in(self, message: Msg) -> None:
+    async def _receive_from_gateway(self, message: Msg) -> None:
         try:
             decoded = codec.node_in.decode(message.data)
-        except msgspec.DecodeError:  # the error's text could quote the body
+        except msgspec.DecodeError:  # the error's text could contain the prompt
             self._log.warning("bus.undecodable", subject=message.subject)
             return
-        await self._on_in(decoded)
+        await self._on_gateway_message(decoded)

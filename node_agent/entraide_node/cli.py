@@ -65,7 +65,7 @@ def _add_life_commands(app: typer.Typer, lang: str) -> None:
                 url,
                 token,
                 folder=_node_folder(dir),
-                wish={"site": site, "zone": zone, "name": name, "lang": lang},
+                options={"site": site, "zone": zone, "name": name, "lang": lang},
                 ca=ca,
                 serves=not no_service,
                 careful=not any_time,
@@ -236,7 +236,7 @@ def _add_owner_commands(app: typer.Typer, lang: str) -> None:
         from entraide_node.page.server import show_page
 
         raise typer.Exit(
-            show_page(_require_config(dir, lang), port=port, lang=lang, opens=not no_open)
+            show_page(_require_config(dir, lang), port=port, lang=lang, opens_browser=not no_open)
         )
 
 
@@ -326,7 +326,7 @@ def _join(
     token: str,
     *,
     folder: Path,
-    wish: dict[str, str],
+    options: dict[str, str],
     ca: Path | None,
     serves: bool,
     careful: bool,
@@ -338,11 +338,15 @@ def _join(
     from entraide_node.join import JoinOptions, join_pool
     from entraide_node.owner import terms_file as owner_terms
 
-    lang = wish["lang"]
+    lang = options["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
         config = join_pool(
-            url, _read_token(token, lang), folder=folder, wish=JoinOptions(**wish), ca_pem=ca_pem
+            url,
+            _read_token(token, lang),
+            folder=folder,
+            options=JoinOptions(**options),
+            ca_pem=ca_pem,
         )
         service_commands.save_pool_address(folder, url)
         wrote_terms = careful and owner_terms.write_default_terms(folder)

@@ -1,7 +1,7 @@
 """Configuration of a node agent: one TOML file, decoded once into frozen structs.
 
 Input: ``node.toml``. Output: ``NodeConfig`` with defaults; an unknown key or an invalid value is an
-error that names file and key. The node's identity is in a file of its own (``keys``).
+error that names the file and the key. A separate file holds the node's identity (``keys``).
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ CONFIG_NAME = "node.toml"
 
 
 class PowerConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the owner knows of the machine's power; the catalogue supplies what is left out.
+    """The machine's power as its owner knows it; the hardware catalogue supplies missing values.
 
     Attributes:
         device: identifier in the hardware catalogue; "" to detect it.
@@ -67,8 +67,8 @@ class SurplusDeclaration(Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         surplus_w: generation beyond the site's own consumption, watts.
         evidence: source of the number, in a few words.
         basis: ``declared``, or ``measured`` if a meter writes the file.
-        ttl_s: how long a statement is valid unless the agent renews it.
-        until: time from which it is not renewed, seconds since the epoch; 0 for no end.
+        ttl_s: how long the declaration is valid unless the agent renews it.
+        until: time after which the agent does not renew it, seconds since the epoch; 0 for no end.
     """
 
     surplus_w: float = 0.0
@@ -83,14 +83,14 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
 
     Attributes:
         generation, use, grid, surplus, battery, charge: sources of own generation, the site's total
-            consumption, power drawn from the grid (negative when fed in), the surplus itself,
-            battery power (negative when it gives), and battery charge in percent.
+            consumption, power drawn from the grid (negative when the site feeds it), the surplus,
+            battery power (negative when the battery discharges), and battery charge in percent.
         own_use_w: the site's consumption if it is not measured, watts.
-        charge_enough_percent: charge from which a charging battery no longer has priority.
-        battery_gives_w: power that the battery may give to the pool's jobs, watts; 0 for none.
-        charge_floor_percent: charge below which the battery gives nothing.
+        charge_enough_percent: charge from which jobs may use the power that charges the battery.
+        battery_gives_w: power that the battery may supply to the pool's jobs, watts; 0 for none.
+        charge_floor_percent: charge below which the battery supplies no power to jobs.
         every_s: period between two readings.
-        stale_s: age from which a value is not used.
+        stale_s: age from which a reading is not used.
     """
 
     generation: SourceConfig | None = None
@@ -108,24 +108,24 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
 
     @property
     def sources(self) -> Mapping[str, SourceConfig]:
-        """The configured meters by the name of their table."""
-        named = {role: getattr(self, role) for role in ROLES}
-        return {role: source for role, source in named.items() if source is not None}
+        """The configured meters, by the names of their tables."""
+        source_by_role = {role: getattr(self, role) for role in ROLES}
+        return {role: source for role, source in source_by_role.items() if source is not None}
 
 
 class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Models of the pool's catalogue: what the pool may load here, and the sources of weights.
+    """Models that the pool may load on this machine, and the sources of their weights.
 
     Attributes:
         dir: folder of the weights; "" for ``models`` in the agent's folder.
-        memory_gb: memory for all of them together; None for what the machine allows, 0 to load
-            none.
-        unload_idle_s: a model is unloaded after it was idle for this long; 0 for never.
+        memory_gb: memory for all loaded models; None for as much as the machine allows, 0 to
+            load no model.
+        unload_idle_s: idle time after which a model is unloaded; 0 for never.
         allow: names of the models that may be loaded; ``*`` for all.
-        threads: processor threads per model; 0 for all but one.
+        threads: processor threads per model; 0 for all threads but one.
         share_on_lan: whether this machine and other machines of the site share weights.
-        mirror: folder or address that is asked before the hub.
-        hub: whether the hub may be asked.
+        mirror: folder or address that the agent tries before the hub.
+        hub: whether the agent may download from the hub.
     """
 
     dir: str = ""
@@ -144,16 +144,16 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         node: durable identifier, issued by the pool.
         coop: the co-op that owns the machine.
-        site, zone: its site, and its zone in Electricity Maps' names.
+        site, zone: the machine's site, and its zone as Electricity Maps names it.
         nats_urls: addresses of the bus.
         dir: the agent's folder; relative to the file's folder.
         engine: the first engine.
         engines: further engines.
         models: models that the pool may load.
-        power: of the machine.
-        energy: of the site; the declaration in ``dir/energy.toml`` is preferred.
+        power: power of the machine.
+        energy: surplus and meters of the site; the declaration in ``dir/energy.toml`` is preferred.
         data_classes: data classes that the machine may process.
-        drain_s: how long running jobs may continue after the agent was asked to stop.
+        drain_s: how long running jobs may continue after the agent received a stop signal.
         lang: language of messages to people.
         pool: name of the pool.
     """
@@ -176,7 +176,7 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def owner_engines(self) -> tuple[OwnerEngine, ...]:
-        """The engines that the owner configured, in their order."""
+        """The engines that the owner configured, in the file's order."""
         first = () if isinstance(self.engine, NoEngine) else (self.engine,)
         return (*first, *self.engines)
 
@@ -196,8 +196,8 @@ def load_config(path: Path) -> NodeConfig:
     """Reads a configuration; ``dir`` is absolute in the result.
 
     Raises:
-        RequestError: ``config_refused``: the file is missing, is not TOML, or contains something
-            unknown; the message names file and key.
+        RequestError: ``config_refused``: the file is missing, is not TOML, or contains an unknown
+            key or an invalid value; the message names the file and the key.
     """
     try:
         config = msgspec.convert(decode_toml(path.read_text("utf-8")), NodeConfig)
@@ -216,7 +216,7 @@ def load_config(path: Path) -> NodeConfig:
 
 
 def _find_problem(config: NodeConfig) -> str:
-    """A fault that the types cannot express, or ""."""
+    """The first fault that the types do not exclude, or ""."""
     if len(config.engines) > ENGINES_MAX:
         return f"engines: at most {ENGINES_MAX}"
     for engine in config.owner_engines:
@@ -241,7 +241,7 @@ def _find_problem(config: NodeConfig) -> str:
 
 
 def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
-    """A fault of one meter, or of the combination of meters; None if there is none."""
+    """The first fault of a meter or of the combination of meters; None if all are valid."""
     tables = {"power.meter": config.power.meter} if config.power.meter is not None else {}
     if config.energy is not None:
         tables |= {f"energy.{role}": source for role, source in config.energy.sources.items()}
@@ -249,10 +249,10 @@ def _find_energy_fault(config: NodeConfig) -> ConfigFault | None:
         fault = find_fault(source)
         if fault is not None:
             return ConfigFault(f"{table}.{fault.key}", fault.fault, fault.value)
-    return _find_mismatch(config.energy) if config.energy is not None else None
+    return _find_meter_conflict(config.energy) if config.energy is not None else None
 
 
-def _find_mismatch(energy: EnergyConfig) -> ConfigFault | None:
+def _find_meter_conflict(energy: EnergyConfig) -> ConfigFault | None:
     if energy.surplus is not None and len(energy.sources) > 1:
         return ConfigFault("energy.surplus", "surplus_alone")
     if energy.use is not None and energy.own_use_w is not None:
@@ -294,20 +294,20 @@ def dump_config(config: NodeConfig) -> str:
     """Returns a configuration as TOML that ``load_config`` reads."""
     table = msgspec.to_builtins(config)
     if not config.engines:
-        del table["engines"]  # an owner who adds an engine writes a table
+        del table["engines"]  # TOML forbids an [[engines]] table after an empty array
     return tomli_w.dumps(_without_none(table))
 
 
 def _without_none(table: Mapping[str, object]) -> dict[str, object]:
     """A table without its None values, which TOML cannot express."""
     return {
-        key: _without_none(value) if isinstance(value, dict) else _plain_value(value)
+        key: _without_none(value) if isinstance(value, dict) else _toml_value(value)
         for key, value in table.items()
         if value is not None
     }
 
 
-def _plain_value(value: object) -> object:
+def _toml_value(value: object) -> object:
     if isinstance(value, tuple):
         return [_without_none(item) if isinstance(item, dict) else item for item in value]
     return value

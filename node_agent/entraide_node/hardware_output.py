@@ -13,16 +13,16 @@ from entraide_node.hardware_detection import detect_hardware
 
 GIB = 1024**3
 SYSTEMS = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
-MAKERS = {"nvidia": "NVIDIA", "amd": "AMD", "apple": "Apple"}
+VENDORS = {"nvidia": "NVIDIA", "amd": "AMD", "apple": "Apple"}
 
 
 class HardwareReport(Struct, frozen=True):
-    """A machine, for programs.
+    """A machine's hardware and power figures, for the JSON output.
 
     Attributes:
-        hardware: its facts.
-        recognised: whether it is in the catalogue.
-        idle_w, active_w, power_scope: the catalogue's power figures, and what they include.
+        hardware: the detected hardware.
+        recognised: whether the catalogue has an entry for this device.
+        idle_w, active_w, power_scope: the catalogue's power figures, and what the figures include.
         engines: suitable engines, best first.
     """
 
@@ -35,7 +35,7 @@ class HardwareReport(Struct, frozen=True):
 
 
 def report_hardware(hardware: Hardware) -> HardwareReport:
-    """Returns a machine with its catalogue entry."""
+    """Returns a machine's hardware with the figures of its catalogue entry."""
     entry = devices()[hardware.device]
     return HardwareReport(
         hardware=hardware,
@@ -54,13 +54,13 @@ def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:
         system=SYSTEMS.get(hardware.os, hardware.os), arch=hardware.arch,
         cpu=hardware.cpu or i18n.ABSENT, cores=hardware.cores,
         features=", ".join(hardware.cpu_features) or i18n.ABSENT,
-        memory=_gib(hardware.memory_bytes, lang),
+        memory=_format_gib(hardware.memory_bytes, lang),
     )  # fmt: skip
     for gpu in hardware.gpus:
         yield i18n.text(
             "node-hardware-gpu", lang,
-            kind=MAKERS.get(gpu.kind, gpu.kind), name=gpu.name or gpu.kind,
-            memory=_gib(gpu.memory_bytes, lang) if gpu.memory_bytes else i18n.ABSENT,
+            kind=VENDORS.get(gpu.kind, gpu.kind), name=gpu.name or gpu.kind,
+            memory=_format_gib(gpu.memory_bytes, lang) if gpu.memory_bytes else i18n.ABSENT,
             shared=hardware.unified_memory,
         )  # fmt: skip
     if not hardware.gpus:
@@ -88,5 +88,5 @@ def print_hardware(lang: str, *, as_json: bool) -> int:
     return 0
 
 
-def _gib(size_bytes: int, lang: str) -> str:
+def _format_gib(size_bytes: int, lang: str) -> str:
     return i18n.decimal(round(size_bytes / GIB, 1), lang)

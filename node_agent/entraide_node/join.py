@@ -1,9 +1,9 @@
 """Joining: exchanges a one-time token for an identity, and writes the node's folder.
 
-Input: the pool's address, the token and the owner's options. Output: identity, authority and
-configuration files. The node's key is made here and its seed never leaves the machine. The pool's
-certificate authority is accepted only if the token names its fingerprint, if it came over HTTPS, or
-if the pool is on this machine. All connections are outbound.
+Input: the pool's address, the token and the owner's options. Output: files of
+identity, CA and configuration. The node's key is made here; its seed never leaves the machine. The
+pool's certificate authority (CA) is accepted only if the token contains its fingerprint, if it was
+received over HTTPS, or if the pool is on this machine. All connections are outbound.
 """
 
 import hashlib
@@ -39,12 +39,12 @@ class PoolPage(Struct, frozen=True):
     """The document at a pool's ``/.well-known/entraide``; unknown fields are skipped.
 
     Attributes:
-        grpc: address of its enrolment service, ``host:port``.
-        tls: whether that uses TLS.
-        ca_pem: its certificate authority, or "".
-        pool: its name.
-        version: its version of Entraide; "" if unknown.
-        now: its clock, seconds since the epoch; 0 if unknown.
+        grpc: address of the pool's enrolment service, ``host:port``.
+        tls: whether this service uses TLS.
+        ca_pem: certificate of the pool's CA, or "".
+        pool: name of the pool.
+        version: the pool's version of Entraide; "" if unknown.
+        now: time of the pool's clock, seconds since the epoch; 0 if unknown.
     """
 
     grpc: str
@@ -71,37 +71,37 @@ class JoinOptions(Struct, frozen=True, kw_only=True):
 
 
 def join_pool(
-    url: str, token: str, *, folder: Path, wish: JoinOptions, ca_pem: str = ""
+    url: str, token: str, *, folder: Path, options: JoinOptions, ca_pem: str = ""
 ) -> configuration.NodeConfig:
-    """Joins a pool and writes identity, authority and configuration into a folder.
+    """Joins a pool and writes identity, CA certificate and configuration into a folder.
 
     Settings of engine, power and energy in an existing configuration are kept.
 
     Args:
         url: the pool's address: ``http(s)://…``, or its gRPC ``host:port``.
-        token: the one-time token, ``SECRET`` or ``SECRET.FINGERPRINT`` of the pool's authority.
+        token: the one-time token, ``SECRET`` or ``SECRET.FINGERPRINT`` of the pool's CA.
         folder: the node's folder; created if missing.
-        wish: the owner's options.
-        ca_pem: the pool's authority, if the owner has it.
+        options: the owner's options.
+        ca_pem: certificate of the pool's CA, if the owner has it.
 
     Raises:
         RequestError: ``join_token_refused``, ``join_untrusted``, ``join_plain_refused``,
             ``join_bad_address``, ``invalid_request``.
-        PoolUnreachable: there is no answer.
+        PoolUnreachable: the pool does not respond.
     """
     secret, fingerprint = split_token(token)
     page = read_pool_page(url, ca_pem=ca_pem, fingerprint=fingerprint)
-    authority = _choose_authority(page, url=url, fingerprint=fingerprint, given_pem=ca_pem)
+    trusted_ca_pem = _choose_ca(page, url=url, fingerprint=fingerprint, owner_ca_pem=ca_pem)
     seed, public_key = _load_or_make_key(folder)
     request = enrolment_pb2.JoinRequest(
         token=secret,
         node_public_key=public_key,
-        node_name=wish.name or default_name(),
-        site=wish.site,
-        zone=wish.zone,
+        node_name=options.name or default_name(),
+        site=options.site,
+        zone=options.zone,
     )
-    answer = _send_request(page, request, authority=authority, lang=wish.lang)
-    return _write_folder(folder, answer, seed=seed, wish=wish, pool=page.pool)
+    answer = _send_request(page, request, trusted_ca_pem=trusted_ca_pem, lang=options.lang)
+    return _write_folder(folder, answer, seed=seed, options=options, pool=page.pool)
 
 
 def split_token(token: str) -> tuple[str, str]:
@@ -123,13 +123,13 @@ def default_name() -> str:
 def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> PoolPage:
     """Returns the document that describes the pool at an address.
 
-    A pool's own authority is in no system's list. With its fingerprint, the document is read
-    without verification; it is accepted only if its authority has that fingerprint, and every later
-    connection must show a certificate of that authority.
+    No system trusts a pool's own CA. With a fingerprint, the document is read without verifying the
+    server; the document is accepted only if its CA has that fingerprint, and that CA must have
+    signed the certificate of every later connection.
 
     Raises:
-        RequestError: ``join_bad_address``: it is no pool's address.
-        PoolUnreachable: there is no answer.
+        RequestError: ``join_bad_address``: no pool has this address.
+        PoolUnreachable: the pool does not respond.
     """
     if "://" not in url:
         host = urlsplit(f"//{url}").hostname or ""
@@ -138,15 +138,15 @@ def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> Pool
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RequestError("join_bad_address", url, values={"url": url})
     page_url = f"{parts.scheme}://{parts.netloc}{PAGE_PATH}"
-    trust = ssl.create_default_context(cadata=ca_pem or None)
+    tls_context = ssl.create_default_context(cadata=ca_pem or None)
     if fingerprint and not ca_pem:
-        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        tls_context.check_hostname, tls_context.verify_mode = False, ssl.CERT_NONE
     try:
         with urllib.request.urlopen(  # noqa: S310
-            page_url, timeout=JOIN_TIMEOUT_S, context=trust
-        ) as reply:
-            raw = reply.read(PAGE_BYTES_MAX)
-        page = decode_json(raw, type=PoolPage)
+            page_url, timeout=JOIN_TIMEOUT_S, context=tls_context
+        ) as response:
+            body = response.read(PAGE_BYTES_MAX)
+        page = decode_json(body, type=PoolPage)
     except (msgspec.MsgspecError, urllib.error.HTTPError) as problem:
         raise RequestError("join_bad_address", url, values={"url": url}) from problem
     except OSError as problem:
@@ -157,19 +157,19 @@ def read_pool_page(url: str, *, ca_pem: str = "", fingerprint: str = "") -> Pool
     return page
 
 
-def fingerprint_of(ca_pem: str) -> str:
+def compute_fingerprint(ca_pem: str) -> str:
     """Returns the SHA-256 of a certificate's DER bytes, in hexadecimal.
 
     Raises:
-        ValueError: it is not a certificate.
+        ValueError: the text is not a certificate.
     """
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(ca_pem.strip())).hexdigest()
 
 
-def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: str) -> str:
-    """The authority to trust; "" for none, which only a pool on this machine may have."""
+def _choose_ca(page: PoolPage, *, url: str, fingerprint: str, owner_ca_pem: str) -> str:
+    """The CA certificate to trust; "" for none, which only a pool on this machine may have."""
     host = urlsplit(f"//{page.grpc}").hostname or ""
-    authority = given_pem or page.ca_pem
+    trusted_ca_pem = owner_ca_pem or page.ca_pem
     if not page.tls:
         if requires_tls(host) or fingerprint:
             # A token with a fingerprint implies TLS: a server without TLS is not the pool.
@@ -177,19 +177,23 @@ def _choose_authority(page: PoolPage, *, url: str, fingerprint: str, given_pem: 
         return ""
     if fingerprint:
         try:
-            matches = bool(authority) and fingerprint_of(authority) == fingerprint
+            matches = bool(trusted_ca_pem) and compute_fingerprint(trusted_ca_pem) == fingerprint
         except ValueError:
             matches = False
         if not matches:
             raise RequestError("join_untrusted", url, values={"url": url})
-    elif not given_pem and url.startswith("http://") and requires_tls(urlsplit(url).hostname or ""):
-        # Over plain HTTP an attacker on the path could substitute an authority.
+    elif (
+        not owner_ca_pem
+        and url.startswith("http://")
+        and requires_tls(urlsplit(url).hostname or "")
+    ):
+        # Over plain HTTP an attacker on the path could substitute a CA.
         raise RequestError("join_untrusted", url, values={"url": url})
-    return authority
+    return trusted_ca_pem
 
 
 def _load_or_make_key(folder: Path) -> tuple[str, str]:
-    """The node's key: made once, so that a second attempt joins as the same node."""
+    """The node's seed and public key; a second attempt to join uses the same key."""
     import nkeys  # noqa: PLC0415  (only needed to join)
 
     path = folder / keys.KEY_NAME
@@ -202,10 +206,10 @@ def _load_or_make_key(folder: Path) -> tuple[str, str]:
 
 
 def _send_request(
-    page: PoolPage, request: enrolment_pb2.JoinRequest, *, authority: str, lang: str
+    page: PoolPage, request: enrolment_pb2.JoinRequest, *, trusted_ca_pem: str, lang: str
 ) -> enrolment_pb2.JoinResponse:
     if page.tls:
-        roots = authority.encode("ascii") or None
+        roots = trusted_ca_pem.encode("ascii") or None
         channel = grpc.secure_channel(page.grpc, grpc.ssl_channel_credentials(roots))
     else:
         channel = grpc.insecure_channel(page.grpc)
@@ -223,41 +227,42 @@ def _join_error(problem: grpc.RpcError, address: str) -> RequestError | PoolUnre
     if status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         values: dict[str, str | int | float] = {"url": address, "problem": sentence}
         return PoolUnreachable("pool_unreachable", sentence, values=values)
-    refused = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
-    code = "join_token_refused" if status in refused else "invalid_request"
+    refusal_statuses = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+    code = "join_token_refused" if status in refusal_statuses else "invalid_request"
     return RequestError(code, sentence, values={"detail": sentence})
 
 
 def _write_folder(
-    folder: Path, answer: enrolment_pb2.JoinResponse, *, seed: str, wish: JoinOptions, pool: str
+    folder: Path, answer: enrolment_pb2.JoinResponse, *, seed: str, options: JoinOptions, pool: str
 ) -> configuration.NodeConfig:
     path = folder / configuration.CONFIG_NAME
     node = checked(answer.node)
-    fresh = configuration.NodeConfig(
+    new_config = configuration.NodeConfig(
         node=node,
         coop=answer.coop,
-        site=wish.site,
-        zone=wish.zone,
+        site=options.site,
+        zone=options.zone,
         nats_urls=tuple(answer.nats_urls),
         pool=answer.pool or pool,
-        lang=wish.lang,
+        lang=options.lang,
         # Without the demonstration model, the pool decides what is loaded.
         engine=configuration.LlamaCpp() if demo_path() is not None else NoEngine(),
     )
     if path.exists():  # a second join keeps the owner's settings
-        old = configuration.load_config(path)
-        fresh = msgspec.structs.replace(
-            fresh, engine=old.engine, engines=old.engines, models=old.models, power=old.power,
-            energy=old.energy, data_classes=old.data_classes, drain_s=old.drain_s,
+        old_config = configuration.load_config(path)
+        new_config = msgspec.structs.replace(
+            new_config, engine=old_config.engine, engines=old_config.engines,
+            models=old_config.models, power=old_config.power, energy=old_config.energy,
+            data_classes=old_config.data_classes, drain_s=old_config.drain_s,
         )  # fmt: skip
     keys.save_identity(folder, keys.StoredIdentity(node=node, jwt=answer.jwt, seed=seed))
-    authority = folder / keys.CA_NAME
+    ca_path = folder / keys.CA_NAME
     if answer.ca_pem:
-        keys.write_private(authority, answer.ca_pem.encode("ascii"))
+        keys.write_private(ca_path, answer.ca_pem.encode("ascii"))
     else:
-        authority.unlink(missing_ok=True)
+        ca_path.unlink(missing_ok=True)
     if answer.signing_key:
         pool_key = f"{answer.signing_key}\n".encode("ascii")
         keys.write_private(folder / keys.POOL_KEY_NAME, pool_key)
-    keys.write_private(path, configuration.dump_config(fresh).encode("utf-8"))
+    keys.write_private(path, configuration.dump_config(new_config).encode("utf-8"))
     return configuration.load_config(path)

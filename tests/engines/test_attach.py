@@ -46,7 +46,7 @@ async def url() -> AsyncIterator[str]:
     )  # fmt: skip
     process = await spawn_module(
         MODULE, first_line=msgspec.json.encode(child), env={}, log=CappedLog(None),
-        keeps_when_ready=lambda line: False,
+        is_loggable=lambda line: False,
     )  # fmt: skip
     line = await process.read_ready_line(timeout_s=60.0)
     assert line, process.tail

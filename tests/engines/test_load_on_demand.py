@@ -41,9 +41,9 @@ async def when(condition: Callable[[], object]) -> None:
 async def node(scheduler: RunningScheduler, folder: Path, mirror: Path) -> AsyncIterator[None]:
     """A machine that has joined, serves nothing, and lets the pool load what fits."""
     token = await scheduler.operator.token("beta", valid_s=600.0)
-    wish = JoinOptions(name="seul")
+    options = JoinOptions(name="seul")
     joined = await asyncio.to_thread(
-        join_pool, scheduler.gateway.url, token, folder=folder, wish=wish
+        join_pool, scheduler.gateway.url, token, folder=folder, options=options
     )
     models = ModelsConfig(
         mirror=str(mirror), hub=False, memory_gb=3.0, threads=1, unload_idle_s=IDLE_S

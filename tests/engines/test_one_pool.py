@@ -111,9 +111,9 @@ class Pool:
 async def node(scheduler: RunningScheduler, kind: str, folder: Path) -> AsyncIterator[MachineSetup]:
     """A node that has joined with its engine, and works until this ends."""
     token = await scheduler.operator.token("beta", valid_s=600.0)
-    wish = JoinOptions(name=kind.replace(".", "-"))
+    options = JoinOptions(name=kind.replace(".", "-"))
     joined = await asyncio.to_thread(
-        join_pool, scheduler.gateway.url, token, folder=folder, wish=wish
+        join_pool, scheduler.gateway.url, token, folder=folder, options=options
     )
     config = replace(joined, engine=engine_config(kind))
     machine = await start_machine(config, tell=lambda state: None)

@@ -18,7 +18,11 @@ async def joined(pool: RunningScheduler, folder: Path) -> None:
     """A machine that joined, with fetched weights and a file of its owner's beside them."""
     token = await pool.operator.token("beta")
     await asyncio.to_thread(
-        join_pool, pool.gateway.url, token, folder=folder, wish=JoinOptions(name="mini", lang="en")
+        join_pool,
+        pool.gateway.url,
+        token,
+        folder=folder,
+        options=JoinOptions(name="mini", lang="en"),
     )
     service_commands.save_pool_address(folder, pool.gateway.url)
     (folder / PLACE).mkdir(parents=True)

@@ -62,7 +62,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
             pool.gateway.url,
             token,
             folder=tmp_path / "node",
-            wish=JoinOptions(name="mini"),
+            options=JoinOptions(name="mini"),
         )
         energy = EnergyConfig(
             generation=Sunspec(host="127.0.0.1", port=roof.port),

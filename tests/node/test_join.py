@@ -12,10 +12,10 @@ from tests.integration.nats_support import NatsPool
 
 from entraide.errors import PoolUnreachable, RequestError
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
-from entraide_node import keys
+from entraide_node import join, keys
 from entraide_node.config import EnergyConfig, dump_config, load_config
 from entraide_node.engine_config import NoEngine, OwnerEngine
-from entraide_node.join import JoinOptions, PoolPage, _choose_authority, fingerprint_of, join_pool
+from entraide_node.join import JoinOptions, PoolPage, _choose_ca, join_pool
 from entraide_node.models.model_files import demo_path
 from entraide_scheduler.nats.tls import compute_fingerprint, ensure_files
 
@@ -68,8 +68,8 @@ def kind_of(engine: OwnerEngine | NoEngine) -> str:
 
 
 async def joined(address: str, token: str, folder: Path) -> None:
-    wish = JoinOptions(name="mini", site="Montréal", zone="CA-QC")
-    await asyncio.to_thread(join_pool, address, token, folder=folder, wish=wish)
+    options = JoinOptions(name="mini", site="Montréal", zone="CA-QC")
+    await asyncio.to_thread(join_pool, address, token, folder=folder, options=options)
 
 
 async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_fingerprints_agree(tmp_path: Path) -> None:
     """The node computes the fingerprint that the pool puts into its tokens."""
     ca_pem = ensure_files(tmp_path, ["localhost"]).ca.read_text("ascii")
 
-    assert compute_fingerprint(ca_pem) == fingerprint_of(ca_pem)
+    assert compute_fingerprint(ca_pem) == join.compute_fingerprint(ca_pem)
 
 
 TRUST = {
@@ -159,7 +159,7 @@ def test_trust(name: str) -> None:
     """An authority is trusted by its fingerprint, over HTTPS, or on this machine; else refused."""
     url, page, named, expected = TRUST[name]
     try:
-        found = _choose_authority(page, url=url, fingerprint=named, given_pem="")
+        found = _choose_ca(page, url=url, fingerprint=named, owner_ca_pem="")
     except RequestError as refused:
         found = refused.code
 

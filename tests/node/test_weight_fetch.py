@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> ModelStore:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow one another at once, and the real hub is never asked."""
-    monkeypatch.setattr(download, "PAUSE_FIRST_S", 0.0)
+    monkeypatch.setattr(download, "BACKOFF_FIRST_S", 0.0)
     monkeypatch.setenv(hub.ENDPOINT_VARIABLE, "http://127.0.0.1:9")
 
 
@@ -182,7 +182,7 @@ async def test_who_may_send_us_elsewhere(store: ModelStore) -> None:
 async def test_a_source_that_drips(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is slower than the least is left for another one."""
     monkeypatch.setattr(download, "WINDOW_S", 0.0)
-    monkeypatch.setattr(download, "SLOWEST_BYTES_PER_S", 1e15)
+    monkeypatch.setattr(download, "RATE_MIN_BYTES_PER_S", 1e15)
     entry, artefact = a_model(m__gguf=DATA)
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         problem = await fetch.fetch_weights(store, entry, artefact, sources=only(mirror.url))

@@ -5,13 +5,13 @@ Input: readings of the site's meters, watts, and the power that the node's jobs 
 grid. The readings include the node's jobs, so ``added_w`` is added back.
 
     gross = generation - use        if both are known, else
-    gross = battery - grid
-    surplus = gross + added - power that the battery keeps + power that it may give
+    gross = battery power - grid power
+    surplus = gross + added_w - reserved battery charging + available battery power
 
 Signs: generation and use are never negative; grid power is positive when drawn and negative when
-fed in; battery power is positive while it charges. A charging battery has priority until it holds
-``enough_percent``. Power that the battery may give counts while it holds more than
-``floor_percent``. The caller leaves out readings that are too old.
+fed in; battery power is positive while it charges. Charging power is reserved for
+the battery below ``enough_percent`` of charge; battery power is available to jobs above
+``floor_percent``. The caller replaces readings that are too old with None.
 """
 
 from msgspec import Struct
@@ -20,19 +20,19 @@ from entraide.types import Basis
 
 
 class SiteReadings(Struct, frozen=True):
-    """Readings of the site's meters, watts; None without a meter or if the value is too old.
+    """Readings of the site's meters, watts; None without a meter or if the reading is too old.
 
     Attributes:
-        surplus_w: the surplus itself, if a meter computes it.
+        surplus_w: the surplus, if a meter computes it.
         generation_w: own generation.
-        use_w: the site's total consumption, this node's included.
+        use_w: the site's total consumption, including this node's.
         use_basis: ``declared`` if the consumption is not measured.
-        grid_w: drawn from the grid; negative when fed in.
-        battery_w: taken by the battery; negative when it gives.
-        battery_percent: its charge.
-        enough_percent: charge from which the battery no longer has priority.
-        battery_gives_w: power that the owner lets the battery give to the pool's jobs.
-        floor_percent: charge below which the battery gives nothing.
+        grid_w: power drawn from the grid; negative when the site feeds the grid.
+        battery_w: power that charges the battery; negative when the battery discharges.
+        battery_percent: charge of the battery.
+        enough_percent: charge from which jobs may use the power that charges the battery.
+        battery_gives_w: power that the owner lets the battery supply to the pool's jobs.
+        floor_percent: charge below which the battery supplies no power to jobs.
     """
 
     surplus_w: float | None = None
@@ -55,10 +55,10 @@ class Surplus(Struct, frozen=True):
 
 
 def compute_surplus(readings: SiteReadings, *, added_w: float) -> Surplus | None:
-    """Returns the surplus that a node's jobs can use; None if too few readings are known.
+    """Returns the surplus that a node's jobs can use; None if the readings do not suffice.
 
     Args:
-        readings: of the site's meters.
+        readings: readings of the site's meters.
         added_w: power that the node's jobs add to the site's consumption now.
 
     >>> compute_surplus(SiteReadings(generation_w=900.0, use_w=300.0), added_w=40.0)
@@ -76,12 +76,12 @@ def compute_surplus(readings: SiteReadings, *, added_w: float) -> Surplus | None
     else:
         return None
     return Surplus(
-        max(0.0, gross_w - _battery_kept_w(readings) + _battery_given_w(readings)), basis
+        max(0.0, gross_w - _reserved_charging_w(readings) + _available_battery_w(readings)), basis
     )
 
 
-def _battery_kept_w(readings: SiteReadings) -> float:
-    """Power that the battery keeps for itself."""
+def _reserved_charging_w(readings: SiteReadings) -> float:
+    """Charging power that jobs must not use."""
     charging_w = max(0.0, readings.battery_w or 0.0)
     is_full = (
         readings.battery_percent is not None and readings.battery_percent >= readings.enough_percent
@@ -89,8 +89,8 @@ def _battery_kept_w(readings: SiteReadings) -> float:
     return 0.0 if is_full else charging_w
 
 
-def _battery_given_w(readings: SiteReadings) -> float:
-    """Power that the battery may give."""
+def _available_battery_w(readings: SiteReadings) -> float:
+    """Battery power that jobs may use."""
     percent = readings.battery_percent
     return (
         readings.battery_gives_w

@@ -117,7 +117,7 @@ class _LlamaCppChild:
                 first_line=msgspec.json.encode(self._started),
                 env=ENVIRONMENT,
                 log=self._log,
-                keeps_when_ready=is_loggable,
+                is_loggable=is_loggable,
             )
         except OSError as error:
             self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})

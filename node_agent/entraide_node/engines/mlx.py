@@ -96,7 +96,7 @@ def make_mlx_lm(
         probe_body='{"messages":[{"role":"user","content":"?"}],"max_tokens":1}',
         model=SERVED_MODEL,
         extra=_REQUEST_FIELDS,
-        keeps=_LOGGABLE_LINES,
+        loggable_lines=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,

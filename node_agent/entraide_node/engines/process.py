@@ -48,11 +48,11 @@ class EngineProcess:
         self,
         process: asyncio.subprocess.Process,
         log: CappedLog,
-        keeps_when_ready: Callable[[str], bool],
+        is_loggable: Callable[[str], bool],
     ) -> None:
         self._process = process
         self._log = log
-        self._keeps_when_ready = keeps_when_ready
+        self._is_loggable = is_loggable
         self._is_ready = False
         self._tail: deque[str] = deque(maxlen=TAIL_LINES_MAX)
         self._pump = asyncio.create_task(self._pump_errors())
@@ -125,7 +125,7 @@ class EngineProcess:
             if not line:
                 return
             text = line.decode("utf-8", "replace").rstrip()
-            if not self._is_ready or self._keeps_when_ready(text):
+            if not self._is_ready or self._is_loggable(text):
                 self._tail.append(text)
                 self._log.write(text)
 
@@ -136,7 +136,7 @@ async def spawn_module(
     first_line: bytes,
     env: Mapping[str, str],
     log: CappedLog,
-    keeps_when_ready: Callable[[str], bool],
+    is_loggable: Callable[[str], bool],
 ) -> EngineProcess:
     """Starts a module of ours as a process and sends its first line.
 
@@ -145,7 +145,7 @@ async def spawn_module(
         first_line: its configuration, without a line end; standard input stays open after it.
         env: added to this process's environment.
         log: receives its standard error.
-        keeps_when_ready: whether a line may be logged after it is ready.
+        is_loggable: whether a line may be logged after the engine is ready.
 
     Raises:
         OSError: it cannot be started.
@@ -161,4 +161,4 @@ async def spawn_module(
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         process.stdin.write(first_line + b"\n")
         await process.stdin.drain()
-    return EngineProcess(process, log, keeps_when_ready)
+    return EngineProcess(process, log, is_loggable)

@@ -1,9 +1,9 @@
-"""Server program: an engine that is a server in an environment of its own.
+"""Server program: an engine that runs as a server in its own Python environment.
 
-It chooses the server's address, builds the configuration of its wrapper (``program_child``), and
-connects to it; ``vllm`` and ``mlx`` supply the command. If the server supports it, it listens on a
-socket file in a folder that only its owner may enter, else on a free loopback port; it uses a key
-per process if it supports keys.
+The module chooses the server's address, builds the configuration of the wrapper process
+(``program_child``) and connects to the server; ``vllm`` and ``mlx`` supply the command. A server
+that supports socket files listens on one in a private folder, any other on a free loopback port. A
+server that supports API keys gets a new key at each start.
 """
 
 import asyncio
@@ -32,10 +32,10 @@ from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object
 
 LIST_TIMEOUT_S = 10.0
-READY_BYTES_PER_S = 100e6  # weights from a slow disk
+READY_BYTES_PER_S = 100e6  # read rate of a slow disk
 LOOPBACK = "127.0.0.1"
 
-# No telemetry and no downloads: weights come only through the agent, verified.
+# No telemetry and no downloads: the agent downloads and verifies all weights.
 ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -46,25 +46,25 @@ ENVIRONMENT: Mapping[str, str] = {
 
 
 class ServerProgram(Struct, frozen=True, kw_only=True):
-    """A server and its dialect.
+    """A server's command, options and API variants.
 
     Attributes:
-        facts: its description, as known before it runs.
-        python: interpreter of its environment.
-        arguments: after ``python -I``, without the address.
-        environment: added to the agent's own.
-        socket_option: option for a socket file; "" without one.
-        key_variable: variable for its key; "" without one.
-        folder_variable: variable for the folder of its own sockets; "" without one.
-        probe_path: responds with 200 when it serves.
-        probe_body: body to post there; "" for a GET request.
-        model: its name of the model.
-        extra: fields of every request.
+        facts: description of the engine before it runs.
+        python: interpreter of the server's environment.
+        arguments: arguments after ``python -I``, without the address.
+        environment: variables added to the agent's environment.
+        socket_option: option that sets the socket file; "" if not supported.
+        key_variable: variable that sets the API key; "" if not supported.
+        folder_variable: variable that sets the folder of internal sockets; "" if not needed.
+        probe_path: path that responds with 200 once the server is ready.
+        probe_body: body of a POST request to this path; "" for a GET request.
+        model: the model's name in the server's API.
+        extra: additional fields of every request.
         counted_each_event: see ``chat_stream.EngineEndpoint``.
-        keeps: lines that may be logged after it is ready.
-        log_path: its log file; None for none.
+        loggable_lines: log lines that are kept after the server is ready.
+        log_path: the server's log file; None for no log.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
-        weights: path for error messages.
+        weights: folder of the weights.
     """
 
     facts: EngineFacts
@@ -79,7 +79,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
     model: str
     extra: dict[str, Any] = {}
     counted_each_event: bool = False
-    keeps: re.Pattern[str]
+    loggable_lines: re.Pattern[str]
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -97,9 +97,9 @@ def make_supervised_engine(
 
     Args:
         program: the server.
-        ready_timeout_s: time to load; 0 for the base and the time to read its weights.
-        ready_base_s: base time.
-        clock: monotonic, seconds.
+        ready_timeout_s: maximum time to load; 0 for the base plus the time to read the weights.
+        ready_base_s: maximum time to load without reading the weights.
+        clock: monotonic clock, seconds.
     """
     reading_s = weights_bytes(program.weights) / READY_BYTES_PER_S
     return SupervisedEngine(
@@ -127,13 +127,13 @@ class ServerProgramChild:
         """See ``ProcessHooks``."""
         self.problem = EngineProblem("engine_starting", {})
         try:
-            config = self._config()
+            config = self._make_config()
             return await spawn_module(
                 MODULE,
                 first_line=msgspec.json.encode(config),
                 env={},
                 log=self._log,
-                keeps_when_ready=lambda line: self._program.keeps.search(line) is not None,
+                is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
             )
         except OSError as error:
             self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})
@@ -143,11 +143,12 @@ class ServerProgramChild:
         """See ``ProcessHooks``; connects to the server and asks for its models."""
         program = self._program
         address = line.decode().strip()
+        is_socket = address.startswith("unix:")
         stream = ChatStream(
             EngineEndpoint(
-                base_url="http://engine" if address.startswith("unix:") else address,
+                base_url="http://engine" if is_socket else address,
                 model=program.model,
-                socket_path=address.removeprefix("unix://") if address[:5] == "unix:" else "",
+                socket_path=address.removeprefix("unix://") if is_socket else "",
                 api_key=self._key,
                 extra=program.extra,
                 counted_each_event=program.counted_each_event,
@@ -157,11 +158,11 @@ class ServerProgramChild:
             ),
             clock=self._clock,
         )
-        listed = await stream.get("/v1/models", timeout_s=LIST_TIMEOUT_S)
-        if listed is None:
+        response = await stream.get("/v1/models", timeout_s=LIST_TIMEOUT_S)
+        if response is None:
             await stream.close()
             return False
-        context_tokens = _parse_context_tokens(listed[1]) or program.facts.context_tokens
+        context_tokens = _parse_context_tokens(response[1]) or program.facts.context_tokens
         self.facts = replace(program.facts, context_tokens=context_tokens, api_base=address)
         self.stream, self.problem = stream, None
         return True
@@ -185,15 +186,15 @@ class ServerProgramChild:
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    def _config(self) -> ProgramConfig:
+    def _make_config(self) -> ProgramConfig:
         program = self._program
         self._folder = socket_folder()
         socket_path = ""
         if program.socket_option and self._folder is not None:
             socket_path = str(self._folder / SOCKET_NAME)
-            where = [program.socket_option, socket_path]
+            address_arguments = [program.socket_option, socket_path]
         else:
-            where = ["--host", LOOPBACK, "--port", str(_free_port())]
+            address_arguments = ["--host", LOOPBACK, "--port", str(_free_port())]
         self._key = secrets.token_urlsafe(32) if program.key_variable else ""
         environment = {**ENVIRONMENT, **program.environment}
         if program.key_variable:
@@ -201,10 +202,12 @@ class ServerProgramChild:
         if program.folder_variable and self._folder is not None:
             environment[program.folder_variable] = str(self._folder)
         return ProgramConfig(
-            command=(str(program.python), "-I", *program.arguments, *where),
+            command=(str(program.python), "-I", *program.arguments, *address_arguments),
             environment=environment,
             folder=str(self._folder or ""),
-            address=f"unix://{socket_path}" if socket_path else f"http://{LOOPBACK}:{where[-1]}",
+            address=f"unix://{socket_path}"
+            if socket_path
+            else f"http://{LOOPBACK}:{address_arguments[-1]}",
             key=self._key,
             probe_path=program.probe_path,
             probe_body=program.probe_body,
@@ -220,6 +223,6 @@ def _free_port() -> int:
 
 
 def _parse_context_tokens(payload: bytes) -> int:
-    """The context that the server lists for its model; 0 if it lists none."""
+    """The context length that the server reports for its model; 0 if none is reported."""
     models = list_objects(parse_object(payload).get("data"))
     return parse_count(models[0].get("max_model_len")) if models else 0

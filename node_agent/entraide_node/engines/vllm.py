@@ -110,7 +110,7 @@ def make_vllm(
         folder_variable="VLLM_RPC_BASE_PATH",
         model=config.alias,
         counted_each_event=True,
-        keeps=_LOGGABLE_LINES,
+        loggable_lines=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
         stall_timeout_s=config.stall_timeout_s,

@@ -24,7 +24,10 @@ WEIGHTS_PATTERN = "*.safetensors"  # weights of MLX and vLLM
 async def start_owner_engine(
     owner_engine: OwnerEngine, *, folder: Path, number: int = 0
 ) -> Engine | EngineProblem:
-    """Returns a configured engine, started, or why it cannot start."""
+    """Starts a configured engine; returns the engine, or the problem.
+
+    ``number`` is the engine's index in the configuration, for the names of its files.
+    """
     return await start_engine(await _build_owner_engine(owner_engine, folder, number))
 
 
@@ -76,17 +79,17 @@ async def _build_owner_engine(
 def _build_server_engine(
     owner_engine: MlxLm | Vllm, folder: Path, number: int
 ) -> Engine | EngineProblem:
-    """An engine that runs as a server in an environment of its own."""
+    """Builds an engine that runs as a server in its own Python environment."""
     weights = folder / Path(owner_engine.model).expanduser()
-    parts = sorted(weights.glob(WEIGHTS_PATTERN))
-    if not parts:
+    weight_files = sorted(weights.glob(WEIGHTS_PATTERN))
+    if not weight_files:
         return EngineProblem("model_missing", {"file": str(weights / WEIGHTS_PATTERN)})
     try:
-        revision = compute_revision(parts, folder)
+        revision = compute_revision(weight_files, folder)
     except OSError as error:
         values: dict[str, str | int | float] = {"file": str(weights), "detail": str(error)}
         return EngineProblem("model_unreadable", values)
-    make = partial(
+    make_configured = partial(
         make_engine,
         MLX_LM if isinstance(owner_engine, MlxLm) else VLLM,
         weights,
@@ -99,8 +102,8 @@ def _build_server_engine(
         arguments=owner_engine.args,
     )
     if isinstance(owner_engine, MlxLm):
-        return make()
-    return make(
+        return make_configured()
+    return make_configured(
         threads=owner_engine.threads,
         cpu=owner_engine.cpu,
         tool_parser=owner_engine.tool_parser,

@@ -1,8 +1,8 @@
-"""Download: one file over HTTP, resumed where it stopped, never longer than expected.
+"""Download: one file over HTTP, resumed after an interruption, never longer than expected.
 
-Input: an address, a partial file and the expected size. Output: the complete file, or a problem. It
-retries with back-off and gives up after ``TRIES_MAX`` attempts without progress, or if the rate is
-too low. The store verifies the checksum, so the source need not be trusted.
+Input: an address, a partial file and the expected size. Output: the complete file, or a problem.
+It retries with back-off and fails after ``ATTEMPTS_MAX`` attempts without progress, or if the rate
+is too low. The store verifies the checksum, so the source need not be trusted.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from msgspec import Struct
 
 from entraide_node.engines.base import EngineProblem
 
-TRIES_MAX = 4  # consecutive attempts without progress
-PAUSE_FIRST_S = 0.1
+ATTEMPTS_MAX = 4  # consecutive attempts without progress
+BACKOFF_FIRST_S = 0.1
 CONNECT_TIMEOUT_S = 10.0
-SILENCE_MAX_S = 30.0
+READ_TIMEOUT_S = 30.0
 BLOCK_BYTES = 1024 * 1024
-WINDOW_S = 60.0
-SLOWEST_BYTES_PER_S = 16 * 1024  # over a window; below that, another source is used
+RATE_WINDOW_S = 60.0
+RATE_MIN_BYTES_PER_S = 16 * 1024  # mean of a window; below it, another source is used
 
 TOO_SLOW = "too slow"
 CUT_OFF = "cut off"  # also the end of a partial response: the next request continues
@@ -46,10 +46,10 @@ class PoolAccess(Struct, frozen=True):
 async def download(
     session: aiohttp.ClientSession,
     url: str,
-    part: Path,
+    part_file: Path,
     *,
     size_bytes: int,
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
     redirects: bool = True,
     access: PoolAccess | None = None,
 ) -> EngineProblem | None:
@@ -57,72 +57,72 @@ async def download(
 
     Args:
         session: HTTP session.
-        url: of the file.
-        part: the partial file.
+        url: address of the file.
+        part_file: the partial file.
         size_bytes: expected length.
-        tell: called with the current length.
-        redirects: whether a redirect is followed; not for a machine of the site.
+        on_progress: called with the current length of the file.
+        redirects: whether to follow redirects; False for machines of the site.
         access: authentication to the pool's server, which sends files in parts.
 
     Returns:
         None, ``fetch_failed``, or ``checksum_wrong`` if the source sent too many bytes.
 
     Raises:
-        OSError: of the disk.
+        OSError: error of the disk.
     """
-    part.parent.mkdir(parents=True, exist_ok=True)
-    fruitless, detail = 0, ""
-    while fruitless < TRIES_MAX:
-        before = _length(part)
+    part_file.parent.mkdir(parents=True, exist_ok=True)
+    attempts_failed, detail = 0, ""
+    while attempts_failed < ATTEMPTS_MAX:
+        old_bytes = _length(part_file)
         try:
             detail = await _request_rest(
                 session,
                 url,
-                part,
+                part_file,
                 size_bytes=size_bytes,
-                tell=tell,
+                on_progress=on_progress,
                 redirects=redirects,
                 access=access,
             )
         except (aiohttp.ClientError, TimeoutError) as problem:
             detail = str(problem) or type(problem).__name__
-        after = _length(part)
-        if after == size_bytes and not detail:
+        new_bytes = _length(part_file)
+        if new_bytes == size_bytes and not detail:
             return None
-        if after > size_bytes:
-            await asyncio.to_thread(part.unlink)
-            return EngineProblem("checksum_wrong", {"file": part.stem, "source": _host(url)})
+        if new_bytes > size_bytes:
+            await asyncio.to_thread(part_file.unlink)
+            return EngineProblem("checksum_wrong", {"file": part_file.stem, "source": _host(url)})
         if detail == TOO_SLOW or detail in {str(status) for status in PERMANENT}:
             break
-        fruitless = 0 if after > before else fruitless + 1
-        if fruitless or detail != CUT_OFF:
-            await asyncio.sleep(PAUSE_FIRST_S * 2**fruitless)
+        attempts_failed = 0 if new_bytes > old_bytes else attempts_failed + 1
+        if attempts_failed or detail != CUT_OFF:
+            await asyncio.sleep(BACKOFF_FIRST_S * 2**attempts_failed)
     return EngineProblem(
-        "fetch_failed", {"file": part.stem, "source": _host(url), "detail": detail or "?"}
+        "fetch_failed", {"file": part_file.stem, "source": _host(url), "detail": detail or "?"}
     )
 
 
 async def _request_rest(
     session: aiohttp.ClientSession,
     url: str,
-    part: Path,
+    part_file: Path,
     *,
     size_bytes: int,
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
     redirects: bool,
     access: PoolAccess | None,
 ) -> str:
-    """One request for the rest of the file; returns the problem, or ""."""
-    have = _length(part)
-    if have == size_bytes:
+    """Requests the rest of the file; returns the problem, or ""."""
+    offset_bytes = _length(part_file)
+    if offset_bytes == size_bytes:
         return ""
     headers = {"Accept-Encoding": "identity"}
-    if have or access is not None:
-        headers["Range"] = f"bytes={have}-"
+    if offset_bytes or access is not None:
+        headers["Range"] = f"bytes={offset_bytes}-"
     if access is not None:
         headers["Authorization"] = access.authorise(urlsplit(url).path)
     timeout = aiohttp.ClientTimeout(
-        total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_MAX_S
+        total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S
     )
     async with session.get(
         url,
@@ -130,52 +130,56 @@ async def _request_rest(
         timeout=timeout,
         allow_redirects=redirects,
         ssl=access.tls if access is not None and access.tls is not None else True,
-    ) as reply:
-        if reply.status == UNSATISFIABLE or (
-            reply.status == PARTIAL and not _continues_at(reply, have)
+    ) as response:
+        if response.status == UNSATISFIABLE or (
+            response.status == PARTIAL and not _continues_at(response, offset_bytes)
         ):
             # The server has another file: start again.
-            await asyncio.to_thread(part.unlink, missing_ok=True)
-            return str(reply.status)
-        if reply.status not in (OK, PARTIAL):
-            return str(reply.status)
-        mode: Literal["ab", "wb"] = "ab" if reply.status == PARTIAL else "wb"
-        with await asyncio.to_thread(_open, part, mode) as file:
+            await asyncio.to_thread(part_file.unlink, missing_ok=True)
+            return str(response.status)
+        if response.status not in (OK, PARTIAL):
+            return str(response.status)
+        mode: Literal["ab", "wb"] = "ab" if response.status == PARTIAL else "wb"
+        with await asyncio.to_thread(_open, part_file, mode) as file:
             return await _write_blocks(
-                reply, file, at=file.tell(), size_bytes=size_bytes, tell=tell
+                response,
+                file,
+                written_bytes=file.tell(),
+                size_bytes=size_bytes,
+                on_progress=on_progress,
             )
 
 
 async def _write_blocks(
-    reply: aiohttp.ClientResponse,
+    response: aiohttp.ClientResponse,
     file: BinaryIO,
     *,
-    at: int,
+    written_bytes: int,
     size_bytes: int,
-    tell: Callable[[int], None],
+    on_progress: Callable[[int], None],
 ) -> str:
     clock = asyncio.get_running_loop().time
-    since_s, since_bytes = clock(), at
-    async for block in reply.content.iter_chunked(BLOCK_BYTES):
+    window_start_s, window_start_bytes = clock(), written_bytes
+    async for block in response.content.iter_chunked(BLOCK_BYTES):
         await asyncio.to_thread(file.write, block)
-        at += len(block)
-        window_s = clock() - since_s
-        if window_s >= WINDOW_S:
-            if at - since_bytes < window_s * SLOWEST_BYTES_PER_S:
+        written_bytes += len(block)
+        window_s = clock() - window_start_s
+        if window_s >= RATE_WINDOW_S:
+            if written_bytes - window_start_bytes < window_s * RATE_MIN_BYTES_PER_S:
                 return TOO_SLOW
-            since_s, since_bytes = clock(), at
-        tell(min(at, size_bytes))
-        if at > size_bytes:
+            window_start_s, window_start_bytes = clock(), written_bytes
+        on_progress(min(written_bytes, size_bytes))
+        if written_bytes > size_bytes:
             return "too long"
-    return "" if at == size_bytes else CUT_OFF
+    return "" if written_bytes == size_bytes else CUT_OFF
 
 
 def _open(path: Path, mode: Literal["ab", "wb"]) -> BinaryIO:
     return path.open(mode)
 
 
-def _continues_at(reply: aiohttp.ClientResponse, have: int) -> bool:
-    return reply.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+def _continues_at(response: aiohttp.ClientResponse, offset_bytes: int) -> bool:
+    return response.headers.get("Content-Range", "").startswith(f"bytes {offset_bytes}-")
 
 
 def _host(url: str) -> str:

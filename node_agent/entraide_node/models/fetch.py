@@ -234,7 +234,7 @@ class _FetchTask:
                 url,
                 part,
                 size_bytes=file.size_bytes,
-                tell=self._report_progress,
+                on_progress=self._report_progress,
                 redirects=redirects,
                 access=access,
             )

@@ -1,4 +1,4 @@
-"""Owner output: why the machine does not work, and what would change that, as sentences."""
+"""Owner output: sentences on why the machine accepts no jobs, and when it will."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,11 +11,11 @@ DAY_S = 86_400.0
 
 
 def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[str]:
-    """Yields sentences on the owner's terms beside the sentence of the state.
+    """Yields the sentences on the owner's terms that follow the sentence on the node's state.
 
     Args:
-        status: of a running agent.
-        lang: of the reader.
+        status: status of a running agent.
+        lang: the reader's language.
         now: seconds since the epoch.
     """
     owner = status.owner
@@ -38,7 +38,7 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
         yield i18n.text(f"owner-file-{owner.file_code}", lang, **owner.file_values)
 
 
-def _format_time(at: float, now: float) -> str:
-    """The local time of day, with the date if it was on another day."""
-    then = datetime.fromtimestamp(at).astimezone()
-    return f"{then:%H:%M}" if now - at < DAY_S else f"{then:%Y-%m-%d %H:%M}"
+def _format_time(time_s: float, now: float) -> str:
+    """The local time of day, with the date if the time is a day ago or more."""
+    local_time = datetime.fromtimestamp(time_s).astimezone()
+    return f"{local_time:%H:%M}" if now - time_s < DAY_S else f"{local_time:%Y-%m-%d %H:%M}"

@@ -1,8 +1,8 @@
 """Page server: serves the owner page on the loopback.
 
-The address contains a secret that is new for each start; the host name must be the loopback's
-(against DNS rebinding); requests that change something must contain a CSRF token. The server reads
-and writes the node's folder, as the other commands do.
+The address contains a secret that is new at each start; the request's host must be the loopback
+(against DNS rebinding); each POST request must contain a CSRF token. The server reads and writes
+the node's folder, as the other commands do.
 """
 
 import asyncio
@@ -56,16 +56,16 @@ class OwnerPage:
         self.url = ""
 
     async def open(self, port: int = 0) -> None:
-        """Starts to listen; ``url`` is the address.
+        """Starts to listen; ``url`` is then the page's address.
 
         Raises:
             OSError: the port is taken.
         """
-        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
+        app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._authorise])
         app.add_routes(
             [
-                web.get("/{secret}/", self._show),
-                web.get(f"/{{secret}}/{STYLE_NAME}", self._style),
+                web.get("/{secret}/", self._show_page),
+                web.get(f"/{{secret}}/{STYLE_NAME}", self._send_style),
                 web.post("/{secret}/save", self._save),
                 web.post("/{secret}/pause", self._pause),
                 web.post("/{secret}/resume", self._resume),
@@ -75,9 +75,9 @@ class OwnerPage:
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, port)
         await site.start()
-        bound = self._runner.addresses[0][1]
-        self._names = {f"{HOST}:{bound}", f"localhost:{bound}"}
-        self.url = f"http://{HOST}:{bound}/{self._secret}/"
+        bound_port = self._runner.addresses[0][1]
+        self._allowed_hosts = {f"{HOST}:{bound_port}", f"localhost:{bound_port}"}
+        self.url = f"http://{HOST}:{bound_port}/{self._secret}/"
 
     async def close(self) -> None:
         """Stops listening."""
@@ -85,26 +85,30 @@ class OwnerPage:
             await self._runner.cleanup()
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _authorise(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         secret = request.match_info.get("secret", "")
-        known = hmac.compare_digest(secret.encode(), self._secret.encode())
-        if not known or request.host not in self._names:
+        has_secret = hmac.compare_digest(secret.encode(), self._secret.encode())
+        if not has_secret or request.host not in self._allowed_hosts:
             raise web.HTTPNotFound(headers=HEADERS)
         if request.method == "POST":
             origin = request.headers.get("Origin", "")
             form = await request.post()
-            brought = str(form.get("csrf", ""))
-            at_home = origin in ("", "null") or origin.removeprefix("http://") in self._names
-            if not at_home or not hmac.compare_digest(brought.encode(), self._csrf.encode()):
+            csrf_token = str(form.get("csrf", ""))
+            is_same_origin = (
+                origin in ("", "null") or origin.removeprefix("http://") in self._allowed_hosts
+            )
+            if not is_same_origin or not hmac.compare_digest(
+                csrf_token.encode(), self._csrf.encode()
+            ):
                 raise web.HTTPForbidden(headers=HEADERS)
         response = await handler(request)
         response.headers.update(HEADERS)
         return response
 
-    async def _style(self, _: web.Request) -> web.Response:
+    async def _send_style(self, _: web.Request) -> web.Response:
         return web.Response(text=read_asset(STYLE_NAME), content_type="text/css")
 
-    async def _show(self, request: web.Request) -> web.Response:
+    async def _show_page(self, request: web.Request) -> web.Response:
         notice = ""
         lang = self._lang(request)
         terms = owner_terms.read_terms(self._folder)
@@ -112,13 +116,13 @@ class OwnerPage:
             problem = i18n.text(
                 f"owner-file-{terms.code}", lang, **terms.values(self._folder / TERMS_NAME)
             )
-            return self._page(lang, terms_to_fields(OwnerTerms()), problem=problem)
+            return self._make_response(lang, terms_to_fields(OwnerTerms()), problem=problem)
         if not (self._folder / TERMS_NAME).exists():
             notice = i18n.text("page-no-terms", lang)
             terms = OwnerTerms()
         if request.query.get("saved"):
             notice = i18n.text("page-saved", lang)
-        return self._page(lang, terms_to_fields(terms), notice=notice)
+        return self._make_response(lang, terms_to_fields(terms), notice=notice)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
@@ -128,7 +132,7 @@ class OwnerPage:
         terms = fields_to_terms(fields)
         if isinstance(terms, FormProblem):
             problem = i18n.text("page-refused", lang, problem=_problem_sentence(terms, lang))
-            return self._page(lang, fields, problem=problem, wrong=terms.field)
+            return self._make_response(lang, fields, problem=problem, faulty_field=terms.field)
         await asyncio.to_thread(owner_terms.write_terms, self._folder, terms)
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
 
@@ -143,19 +147,25 @@ class OwnerPage:
     def _lang(self, request: web.Request) -> str:
         return i18n.lang_of(request.query.get("lang", self._config.lang))
 
-    def _page(
-        self, lang: str, fields: Fields, *, notice: str = "", problem: str = "", wrong: str = ""
+    def _make_response(
+        self,
+        lang: str,
+        fields: Fields,
+        *,
+        notice: str = "",
+        problem: str = "",
+        faulty_field: str = "",
     ) -> web.Response:
         paused = owner_files.is_paused(self._folder)
-        state, works = self._state(lang, paused=paused)
-        shown = PageContent(
-            lang=lang, node=self._config.node, state=state, works=works, paused=paused,
+        state, is_working = self._describe_state(lang, paused=paused)
+        content = PageContent(
+            lang=lang, node=self._config.node, state=state, works=is_working, paused=paused,
             path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields, notice=notice,
-            problem=problem, wrong=wrong,
+            problem=problem, wrong=faulty_field,
         )  # fmt: skip
-        return web.Response(text=render_page(shown), content_type="text/html")
+        return web.Response(text=render_page(content), content_type="text/html")
 
-    def _state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
+    def _describe_state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
         now = time.time()
         status = owner_files.read_status(self._folder, now=now)
         node = self._config.node
@@ -163,9 +173,9 @@ class OwnerPage:
             return [i18n.text("page-stopped", lang)], False
         if paused and status.state != "paused":  # the agent has not read the file yet
             status = replace(status, state="paused")
-        first = i18n.text(f"node-status-{status.state}", lang, node=node, **status.values)
-        works = status.state in ("working", "ready")
-        return [first, *owner_sentences(status, lang, now=now)], works
+        state_sentence = i18n.text(f"node-status-{status.state}", lang, node=node, **status.values)
+        is_working = status.state in ("working", "ready")
+        return [state_sentence, *owner_sentences(status, lang, now=now)], is_working
 
 
 def _problem_sentence(problem: FormProblem, lang: str) -> str:
@@ -176,14 +186,14 @@ def _problem_sentence(problem: FormProblem, lang: str) -> str:
     return i18n.text("page-wrong-number", lang, text=problem.text, name=name, low=low, high=high)
 
 
-def show_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+def show_page(config: NodeConfig, *, port: int, lang: str, opens_browser: bool) -> int:
     """Serves the page until Ctrl-C; returns the exit status."""
     with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(serve_page(config, port=port, lang=lang, opens=opens))
+        return asyncio.run(serve_page(config, port=port, lang=lang, opens_browser=opens_browser))
     return 0
 
 
-async def serve_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -> int:
+async def serve_page(config: NodeConfig, *, port: int, lang: str, opens_browser: bool) -> int:
     """Serves the page until it is cancelled; returns the exit status."""
     page = OwnerPage(config)
     try:
@@ -193,7 +203,7 @@ async def serve_page(config: NodeConfig, *, port: int, lang: str, opens: bool) -
         return 1
     typer.echo(i18n.text("page-open", lang, url=page.url))
     try:
-        if opens:
+        if opens_browser:
             await asyncio.to_thread(typer.launch, page.url)
         await asyncio.Event().wait()
     finally:

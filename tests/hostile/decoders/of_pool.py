@@ -261,10 +261,10 @@ CASES: dict[str, Case] = {
             "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
             "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
             "node_down_ctl": (
-                "entraide_node.bus:NodeBus._ctl",
+                "entraide_node.bus:NodeBus._receive_control",
                 "entraide_node.doctor.inspection:_count_hello_requests.on_message",
             ),
-            "node_in": ("entraide_node.bus:NodeBus._in",),
+            "node_in": ("entraide_node.bus:NodeBus._receive_from_gateway",),
         }.items()
     },
     **{
