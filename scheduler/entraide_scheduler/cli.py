@@ -96,7 +96,7 @@ def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json:
 
     now = time.time()
     since = now - hours * 3_600.0 if hours else 0.0
-    summary = write_recording(load_config(config).url_of_store, out, since=since)
+    summary = write_recording(load_config(config).effective_store_url, out, since=since)
     if as_json:
         typer.echo(msgspec.json.encode(summary).decode())
         return 0

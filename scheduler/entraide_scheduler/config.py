@@ -1,7 +1,7 @@
 """Config: decodes one TOML file into one frozen struct; unknown keys are refused.
 
 The config may contain the policy's first version (``[[coops]]``, or a ``policy_file``). It is used
-only if the store holds no policy; later versions are made by the members.
+only if the store contains no policy; the members make the later versions.
 """
 
 import re
@@ -26,7 +26,7 @@ CONFIG_BYTES_MAX = 1024 * 1024
 POLICY_BYTES_MAX = 16 * 1024 * 1024
 ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
 ZONES_MAX = 64
-EVERY_MIN_S = 60.0
+INTERVAL_MIN_S = 60.0
 HORIZON_MAX_H = 72
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class NatsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListenConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a server listens, and its ``public`` address if that differs."""
+    """The address on which a server listens, and its ``public`` address if they differ."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -59,8 +59,8 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         host, port, public: as in ``ListenConfig``.
-        trusted_proxies: addresses and networks of the proxies in front of it. Only from them
-            is the client's address taken from ``X-Forwarded-For`` or ``Forwarded``.
+        trusted_proxies: addresses and networks of the proxies in front of the server. The client's
+            address comes from ``X-Forwarded-For`` or ``Forwarded`` only if such a proxy sent it.
         limits: limits per connection, address and key.
     """
 
@@ -86,7 +86,7 @@ class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         hosts: names and addresses for which the pool's own CA makes a certificate.
-        ca_file, cert_file, key_file: files of another authority, used instead.
+        ca_file, cert_file, key_file: files of another CA, used instead of the pool's.
     """
 
     hosts: tuple[str, ...] = ()
@@ -134,11 +134,11 @@ class ElectricityMapsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """Zones whose hourly intensity comes from Electricity Maps' API.
 
     Attributes:
-        zones: names; an hour that the API lacks comes from the series, else from the average.
-        url: base address, its version included.
-        token_env, token_file: environment variable or file (relative to the config) of the token.
+        zones: zone names; for an hour that the API lacks, the series is used, else the average.
+        url: base address, including the API version.
+        token_env, token_file: environment variable or file (relative to the config) with the token.
         every_s: interval between two requests for a zone, seconds.
-        forecasts: whether forecasts are fetched once an hour; not every contract has them.
+        forecasts: whether to fetch forecasts once an hour; not every contract includes them.
         horizon_h: horizon of a forecast, hours.
     """
 
@@ -163,8 +163,8 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How long the journal is retained for replays.
 
     Attributes:
-        keep_days: retention of events, days; with 0, only the events that a restart needs are
-            kept, and no digests.
+        keep_days: retention of events, days; with 0, the journal keeps only the events that a
+            restart needs, and no digests.
         events_max: maximum number of retained events.
     """
 
@@ -173,7 +173,7 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def retention(self) -> Retention:
-        """The retention as the store takes it."""
+        """The retention in the store's type."""
         return Retention(self.keep_days * 86_400.0, self.events_max)
 
 
@@ -186,13 +186,13 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         lang: default language of replies, ``fr`` or ``en``.
         timezone: time zone of quota periods and statements.
         gateway: identifier of the gateway inside the scheduler.
-        admin_key: the operator's key; "" for the one in ``dir/admin.key``.
-        store_url: "" for SQLite in ``dir/store.db``.
+        admin_key: the operator's key; "" for the key in ``dir/admin.key``.
+        store_url: URL of the store; "" for SQLite in ``dir/store.db``.
         policy_file: JSON or TOML of the policy's first version.
         coops: members of the first version, if there is no ``policy_file``.
-        drain_s: how long running jobs may continue at a stop, seconds.
+        drain_s: how long running jobs may continue after a stop signal, seconds.
         nats, http, grpc, tls, grid, journal: see their classes.
-        weights_folders: folders of pinned weights for nodes, besides ``dir/weights``.
+        weights_folders: folders of pinned weights for nodes, in addition to ``dir/weights``.
     """
 
     dir: str
@@ -214,8 +214,8 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalConfig = JournalConfig()
 
     @property
-    def url_of_store(self) -> str:
-        """The store's URL, with its default."""
+    def effective_store_url(self) -> str:
+        """The configured URL of the store, or the default."""
         return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
 
     @property
@@ -225,7 +225,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def load_config(path: Path) -> SchedulerConfig:
-    """Reads and checks a scheduler's config file; paths in it are relative to it.
+    """Reads and checks a scheduler's config file; its paths are relative to the file's folder.
 
     Raises:
         PoolError: ``config_refused`` or ``policy_refused``, with the file and the key.
@@ -252,7 +252,7 @@ def load_config(path: Path) -> SchedulerConfig:
     return config
 
 
-def read_toml(path: Path, kind: type[T]) -> T:
+def read_toml(path: Path, struct_type: type[T]) -> T:
     """Reads a TOML file as a frozen struct.
 
     Raises:
@@ -262,7 +262,7 @@ def read_toml(path: Path, kind: type[T]) -> T:
         raw = path.read_bytes()
         if len(raw) > CONFIG_BYTES_MAX:
             raise _config_error(path, "too large")
-        return msgspec.convert(decode_toml(raw.decode()), kind)
+        return msgspec.convert(decode_toml(raw.decode()), struct_type)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise _config_error(path, str(problem)) from problem
     except msgspec.ValidationError as problem:
@@ -290,8 +290,8 @@ def read_policy(path: Path) -> Policy:
         raw = path.read_bytes()
         if len(raw) > POLICY_BYTES_MAX:
             raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
-        written = decode_toml(raw.decode()) if path.suffix == ".toml" else decode_json(raw)
-        return msgspec.convert(written, Policy)
+        document = decode_toml(raw.decode()) if path.suffix == ".toml" else decode_json(raw)
+        return msgspec.convert(document, Policy)
     except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
         detail, _, key = str(problem).partition(" - at `$")
         fault = PolicyFault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
@@ -299,51 +299,53 @@ def read_policy(path: Path) -> Policy:
 
 
 def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:
-    if not 0 < len(maps.zones) <= ZONES_MAX or not all(re.fullmatch(ZONE, z) for z in maps.zones):
+    if not 0 < len(maps.zones) <= ZONES_MAX or not all(
+        re.fullmatch(ZONE, zone) for zone in maps.zones
+    ):
         return f"zones must be 1 to {ZONES_MAX} names such as CA-QC"
     parts = urlsplit(maps.url)
     if parts.scheme != "https" and requires_tls(parts.hostname or ""):
         return "url must begin with https://: each request carries the token"
-    if not maps.every_s >= EVERY_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
-        return f"every_s must be {EVERY_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
+    if not maps.every_s >= INTERVAL_MIN_S or not 1 <= maps.horizon_h <= HORIZON_MAX_H:
+        return f"every_s must be {INTERVAL_MIN_S:g} or more, horizon_h from 1 to {HORIZON_MAX_H}"
     return ""
 
 
-def _with_absolute_paths(config: SchedulerConfig, home: Path) -> SchedulerConfig:
-    def beside(name: str) -> str:
-        return str(home / name) if name else ""
+def _with_absolute_paths(config: SchedulerConfig, config_dir: Path) -> SchedulerConfig:
+    def absolute(name: str) -> str:
+        return str(config_dir / name) if name else ""
 
     replaced: dict[str, Any] = {
-        "dir": beside(config.dir),
-        "policy_file": beside(config.policy_file),
-        "nats": msgspec.structs.replace(config.nats, ca_file=beside(config.nats.ca_file)),
+        "dir": absolute(config.dir),
+        "policy_file": absolute(config.policy_file),
+        "nats": msgspec.structs.replace(config.nats, ca_file=absolute(config.nats.ca_file)),
         "tls": msgspec.structs.replace(
             config.tls,
-            ca_file=beside(config.tls.ca_file),
-            cert_file=beside(config.tls.cert_file),
-            key_file=beside(config.tls.key_file),
+            ca_file=absolute(config.tls.ca_file),
+            cert_file=absolute(config.tls.cert_file),
+            key_file=absolute(config.tls.key_file),
         ),
         "grid": GridConfig(
             tuple(
-                msgspec.structs.replace(series, file=beside(series.file))
+                msgspec.structs.replace(series, file=absolute(series.file))
                 for series in config.grid.series
             ),
             tuple(
-                msgspec.structs.replace(forecast, file=beside(forecast.file))
+                msgspec.structs.replace(forecast, file=absolute(forecast.file))
                 for forecast in config.grid.forecasts
             ),
-            _maps_with_absolute_paths(config.grid.electricity_maps, home),
+            _maps_with_absolute_paths(config.grid.electricity_maps, config_dir),
         ),
     }
     return msgspec.structs.replace(config, **replaced)
 
 
 def _maps_with_absolute_paths(
-    maps: ElectricityMapsConfig | None, home: Path
+    maps: ElectricityMapsConfig | None, config_dir: Path
 ) -> ElectricityMapsConfig | None:
     if maps is None or not maps.token_file:
         return maps
-    return msgspec.structs.replace(maps, token_file=str(home / maps.token_file))
+    return msgspec.structs.replace(maps, token_file=str(config_dir / maps.token_file))
 
 
 def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
@@ -354,5 +356,7 @@ def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
     )
 
 
-def _config_error(path: Path, why: str) -> PoolError:
-    return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})
+def _config_error(path: Path, detail: str) -> PoolError:
+    return PoolError(
+        "config_refused", f"{path}: {detail}", values={"path": str(path), "detail": detail}
+    )

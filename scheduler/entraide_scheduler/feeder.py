@@ -98,14 +98,14 @@ class Feeder:
         try:
             due = self.core.next_deadline()
         except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
-            self.note_failed_question("next_deadline", problem)
+            self.record_failed_query("next_deadline", problem)
             if self._retry_question_at is None:
                 self._retry_question_at = self.now() + POLL_S
             return self._retry_question_at
         paused_until = self._backoff.paused_until(_event_name(e.Woke))
         return due if due is None else max(due, paused_until)
 
-    def note_failed_question(self, question: str, problem: Exception) -> None:
+    def record_failed_query(self, question: str, problem: Exception) -> None:
         """Records that the core raised on a query."""
         if not self._counts[f"question_failed.{question}"]:
             self._log.error(

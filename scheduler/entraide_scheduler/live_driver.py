@@ -1,8 +1,8 @@
 """Live driver: runs one core in real time, on the asyncio event loop.
 
-In: events, one at a time. Out: ``Woke`` at the core's deadlines, snapshots when they are due. The
+Input: events, one at a time. Output: ``Woke`` at the core's deadlines, and due snapshots. The
 driver decides only the order of simultaneous inputs: messages that have arrived are fed before a
-deadline that has passed, and after a suspension of the process the clock is set back, so that
+deadline that has passed. After a suspension of the process, the driver sets the clock back, so that
 heartbeats are read before nodes time out.
 
 ``feeder`` feeds events and recovers from errors; ``executor`` carries out commands. If the core
@@ -108,13 +108,14 @@ class LiveDriver:
         return self._feeder.now()
 
     def get_period_end(self, period: Period) -> float:
-        """Returns when the present period ends, seconds since the epoch; 0 before the first."""
+        """Returns the end of the present period, seconds since the epoch; 0 if no event was fed."""
         return self._feeder.periods.get(period, 0.0)
 
     async def start(self, gateway: str) -> None:
-        """Starts a new incarnation; it is on disk before any lease uses its epochs.
+        """Starts a new incarnation and waits until its start event is on disk.
 
-        A snapshot precedes it, so that the decisions of this version can be replayed by themselves.
+        No lease uses its epochs before that. A snapshot comes first, so that a
+        replay of this version needs no earlier events.
         """
         self.write_snapshot()
         self.feed(SchedulerStarted, incarnation=self.incarnation + 1, gateway=gateway)
@@ -128,11 +129,11 @@ class LiveDriver:
             await self.write_snapshot()
 
     def feed(self, kind: type[Event], /, **fields: Any) -> bool:
-        """Feeds an event; events that it causes are fed after it, in order.
+        """Feeds an event, then the events that it causes, in order.
 
         Returns:
             False if the event was dropped: the core raised, or the driver has stopped. An event
-            that is fed during another one is queued, and True is returned.
+            that is fed during another event is queued, and True is returned.
         """
         if self.failed.done():
             return False
@@ -141,19 +142,19 @@ class LiveDriver:
             return True
         self._feeding = True
         try:
-            taken = self._feeder.apply_event(*self._event_queue.popleft())
+            is_applied = self._feeder.apply_event(*self._event_queue.popleft())
             while self._event_queue:
                 self._feeder.apply_event(*self._event_queue.popleft())
-        except Exception as problem:  # noqa: BLE001  (any: the core is not what it was)
+        except Exception as problem:  # noqa: BLE001  (the core's state may be invalid)
             self._fail(problem)
             return False
         finally:
             self._feeding = False
         self._set_timer()
-        return taken
+        return is_applied
 
     def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Sends a gateway a message that does not come from the core."""
+        """Sends a gateway a message that is not from a command of the core."""
         self._outbound.send_to_gateway(gateway, message)
 
     def committed(self) -> Future[None]:
@@ -165,7 +166,7 @@ class LiveDriver:
         try:
             return self.core.explain(job, self.now())
         except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
-            self._feeder.note_failed_question("explain", problem)
+            self._feeder.record_failed_query("explain", problem)
             return None
 
     def write_snapshot(self) -> Future[None]:
@@ -196,25 +197,25 @@ class LiveDriver:
             self.failed.set_exception(problem)
 
     def _set_timer(self) -> None:
-        due = None if self.failed.done() else self._feeder.next_deadline()
-        if due is None or self._grace_running:
+        deadline_at = None if self.failed.done() else self._feeder.next_deadline()
+        if deadline_at is None or self._grace_running:
             return
         loop = asyncio.get_running_loop()
-        when = loop.time() + max(WAKE_MIN_S, due - self._clock())
+        timer_at = loop.time() + max(WAKE_MIN_S, deadline_at - self._clock())
         if self._timer is not None:
-            if self._timer.when() <= when:
-                return  # an early timer sets itself again: cheaper than a new timer per event
+            if self._timer.when() <= timer_at:
+                return  # an early timer is set again when it fires: cheaper than a timer per event
             self._timer.cancel()
-        self._timer = loop.call_at(when, self._on_timer, when)
+        self._timer = loop.call_at(timer_at, self._on_timer, timer_at)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _on_timer(self, when: float) -> None:
+    def _on_timer(self, timer_at: float) -> None:
         self._timer = None
-        late_s = asyncio.get_running_loop().time() - when
+        late_s = asyncio.get_running_loop().time() - timer_at
         if late_s > LATE_S:
             self._log.warning("live.held_up", late_s=round(late_s, 3))
             self.counts["held_up"] += 1
@@ -229,8 +230,8 @@ class LiveDriver:
             asyncio.get_running_loop().call_soon(self._wait_grace, turns - 1)
             return
         self._grace_running = False
-        due = self._feeder.next_deadline()
-        if due is not None and due <= self.now():
+        deadline_at = self._feeder.next_deadline()
+        if deadline_at is not None and deadline_at <= self.now():
             self.feed(Woke)
         else:
             self._set_timer()

@@ -1,8 +1,8 @@
-"""Publisher: sends messages on the bus in order, from code that cannot await.
+"""Publisher: sends messages on the bus in order, for synchronous code.
 
 nats-py's ``publish`` is a coroutine, and the executor is synchronous; a queue and one task connect
-them. While the bus is unreachable, messages beyond its buffer are dropped and counted. This is
-safe, because each message is repeated by its sender or covered by a deadline of the core.
+them. While the bus is unreachable, messages that exceed nats-py's buffer are dropped and counted.
+This is safe: either the sender repeats a message, or a deadline of the core handles its loss.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import structlog
 from nats import errors
 from nats.aio.client import Client
 
-WAITING_MAX = 100_000
+QUEUE_MAX = 100_000
 
 
 class Publisher:
@@ -29,7 +29,7 @@ class Publisher:
 
     def publish(self, subject: str, data: bytes) -> None:
         """Queues a message; drops it if the queue is full."""
-        if len(self._queue) >= WAITING_MAX:
+        if len(self._queue) >= QUEUE_MAX:
             self._drop(subject, "full")
             return
         self._queue.append((subject, data))
@@ -57,9 +57,10 @@ class Publisher:
             except errors.Error as problem:
                 self._drop(subject, type(problem).__name__)
 
-    def _drop(self, subject: str, why: str) -> None:
+    def _drop(self, subject: str, reason: str) -> None:
         self.dropped += 1
-        if (
-            self.dropped & (self.dropped - 1) == 0
-        ):  # logged at 1, 2, 4, 8…, to bound the log of a long outage
-            self._log.warning("publisher.dropped", subject=subject, why=why, dropped=self.dropped)
+        is_power_of_two = self.dropped & (self.dropped - 1) == 0
+        if is_power_of_two:  # bounds the log of a long outage
+            self._log.warning(
+                "publisher.dropped", subject=subject, why=reason, dropped=self.dropped
+            )

@@ -1,8 +1,8 @@
 """Scheduler port: the interfaces between a gateway, the scheduler and the nodes.
 
 A gateway sends jobs through ``SchedulerPort`` and runs through ``NodeChannel``; it receives
-placements and answers by its ``GatewaySink``. Adapters exist in process (``scheduler_adapters``)
-and over NATS (``bus``): ports and adapters, after Cockburn (2005).
+placements and answers through its ``GatewaySink``. Adapters exist in process
+(``scheduler_adapters``) and over NATS (``bus``): ports and adapters, after Cockburn (2005).
 """
 
 from typing import Protocol
@@ -23,7 +23,7 @@ class GatewaySink(Protocol):
     """Receives messages for a gateway; called in the event loop, must not block or raise."""
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
-        """Handles a job's placement, refusal or end, or a revocation."""
+        """Handles a job's placement, refusal or end, or the revocation of a key or node."""
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
         """Handles a part of an answer, or its end."""
@@ -37,7 +37,7 @@ class SchedulerPort(Protocol):
         """Identifier of this gateway."""
 
     def submit(self, facts: RequestFacts) -> None:
-        """Submits a job; the reply comes to the sink."""
+        """Submits a job; the sink receives the reply."""
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
@@ -46,7 +46,7 @@ class SchedulerPort(Protocol):
         """Reports that a placement cannot be used."""
 
     def report_excess(self, message: LeaseExceeded) -> None:
-        """Reports that a node sent more than its lease grants; the client has been answered."""
+        """Reports that a node sent more than its lease grants; the client's answer has ended."""
 
     async def explain(self, job: str, coop: str) -> ExplanationReply:
         """Returns the explanation of a job of this co-op, and its settled receipt if any."""

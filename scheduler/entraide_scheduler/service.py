@@ -93,7 +93,7 @@ class Service:
     async def _start(self) -> None:
         self._cleanup.enter_context(contextlib.closing(_lock_state_directory(self._home)))
         identity = PoolIdentity(self._home)
-        store = self.store = await Store.open(self._config.url_of_store)
+        store = self.store = await Store.open(self._config.effective_store_url)
         self._cleanup.push_async_callback(store.close)
         policy = await self._load_policy(store)
         recovered = await recover(store)

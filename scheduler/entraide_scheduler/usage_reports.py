@@ -1,9 +1,9 @@
 """Usage reports: defers the usage report of a kept job until its answer is in the store.
 
 A node sends the answer to the gateway and the usage to the core. If the settlement of a kept job
-were written before its answer, a crash in between would leave a job that is charged and has no
-result. The delay is bounded (``POLL_S`` times ``POLLS_MAX``), and the node repeats a report that is
-not acknowledged.
+were written before its answer, a crash between the two writes would leave a job that is charged and
+has no result. The delay is bounded (``POLL_S`` times ``POLLS_MAX``), and the node repeats a report
+that is not acknowledged.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ ReportHandler = Callable[[str, UsageReport], None]
 
 
 class DeferredReports:
-    """Passes reports on; those of kept jobs after their answer."""
+    """Forwards usage reports; the report of a kept job waits until its answer is stored."""
 
     def __init__(
         self,
@@ -33,13 +33,13 @@ class DeferredReports:
         self._handle_report = handle_report
 
     def __call__(self, node: str, report: UsageReport) -> None:
-        """Passes a report on, now or later."""
+        """Forwards a report, now or when its answer is stored."""
         self._forward_or_wait(node, report, POLLS_MAX)
 
-    def _forward_or_wait(self, node: str, report: UsageReport, polls: int) -> None:
-        if polls > 0 and self._must_wait(report):
+    def _forward_or_wait(self, node: str, report: UsageReport, polls_left: int) -> None:
+        if polls_left > 0 and self._must_wait(report):
             loop = asyncio.get_running_loop()
-            loop.call_later(POLL_S, self._forward_or_wait, node, report, polls - 1)
+            loop.call_later(POLL_S, self._forward_or_wait, node, report, polls_left - 1)
         else:
             self._handle_report(node, report)
 

@@ -180,7 +180,7 @@ def keep_oldest_snapshot(state: Path) -> int:
 
 async def state_facts(state: Path) -> StateFacts:
     """Opens a state folder with the present code and returns what it holds."""
-    store = await Store.open(load_config(state / "scheduler.toml").url_of_store)
+    store = await Store.open(load_config(state / "scheduler.toml").effective_store_url)
     try:
         recovered = await recover(store)
         policy = await store.get_policy()

@@ -150,7 +150,7 @@ async def test_reload_takes_a_new_certificate(
         before = await shown(pool)
         later = time.time() + 340 * DAY_S  # at the same second a server cannot tell a difference
         pool.identity._now = lambda: later
-        monkeypatch.setattr("entraide_scheduler.nats.tls.RENEW_WHEN_LEFT", dt.timedelta(days=366))
+        monkeypatch.setattr("entraide_scheduler.nats.tls.RENEWAL_MARGIN", dt.timedelta(days=366))
 
         assert await pool.server.reload()
         after = await shown(pool)

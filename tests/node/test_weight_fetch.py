@@ -181,7 +181,7 @@ async def test_who_may_send_us_elsewhere(store: ModelStore) -> None:
 
 async def test_a_source_that_drips(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that is slower than the least is left for another one."""
-    monkeypatch.setattr(download, "WINDOW_S", 0.0)
+    monkeypatch.setattr(download, "RATE_WINDOW_S", 0.0)
     monkeypatch.setattr(download, "RATE_MIN_BYTES_PER_S", 1e15)
     entry, artefact = a_model(m__gguf=DATA)
     async with a_mirror({at(entry, artefact): DATA}) as mirror:

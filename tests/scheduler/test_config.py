@@ -38,7 +38,7 @@ def test_config_reads_paths_beside_itself_and_the_first_policy(tmp_path: Path) -
     )
 
     assert str(tmp_path / "state") == config.dir
-    assert f"sqlite:///{tmp_path / 'state' / 'store.db'}" == config.url_of_store
+    assert f"sqlite:///{tmp_path / 'state' / 'store.db'}" == config.effective_store_url
     assert (SeriesConfig("CA-QC", str(tmp_path / "qc.csv")),) == config.grid.series
     assert (Quota(QuotaKind.TOKENS, 5, Period.DAY),) == load_first_policy(config).coops[0].quotas
 

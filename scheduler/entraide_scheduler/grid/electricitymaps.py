@@ -1,8 +1,8 @@
-"""Electricity Maps: client of their API, version 4, for a zone's intensity and its forecast.
+"""Electricity Maps: client of the API, version 4, for a zone's intensity and its forecast.
 
-A response is used if it has the requested zone and emission factor type, a valid hour, and finite
-intensities within ``INTENSITY_MAX_G_PER_KWH``. Direct and life-cycle intensities need one request
-each. The token is sent in a header, to one host, over TLS, and is never logged.
+A response is used only if it has the requested zone and emission factor type, a valid hour, and
+finite intensities within ``INTENSITY_MAX_G_PER_KWH``. Direct and life-cycle intensities need one
+request each. The token is sent in a header, to one host, over TLS, and is never logged.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ RETRY_MAX_S = 86_400.0
 
 # Codes of ``FetchFailure``.
 UNREACHABLE = "unreachable"
-REFUSED = "refused"  # no token, a wrong one, or a contract without this
+REFUSED = "refused"  # no token, a wrong token, or data that the contract does not include
 TOO_MANY = "too_many"
 UNREADABLE = "unreadable"
 FAILED = "failed"
@@ -49,6 +49,12 @@ class _Latest(Struct, frozen=True, rename="camel"):
     datetime: str
     is_estimated: bool = False
     emission_factor_type: str = ""
+
+
+class _Reading(Struct, frozen=True):
+    hour_at: float
+    g_per_kwh: float
+    is_estimated: bool
 
 
 class _Point(Struct, frozen=True, rename="camel"):
@@ -75,34 +81,35 @@ class ElectricityMaps:
         """Returns the intensity of a zone's newest hour."""
         readings = []
         for factor in (DIRECT, LIFECYCLE):
-            answer = await self._fetch("latest", zone, factor)
-            if isinstance(answer, FetchFailure):
-                return answer
-            reading = _parse_latest(answer, zone=zone, factor=factor)
+            body = await self._fetch("latest", zone, factor)
+            if isinstance(body, FetchFailure):
+                return body
+            reading = _parse_latest(body, zone=zone, factor=factor)
             if reading is None:
                 return FetchFailure(UNREADABLE)
             readings.append(reading)
         direct, lifecycle = readings
-        if direct[0] != lifecycle[0]:
+        if direct.hour_at != lifecycle.hour_at:
             return FetchFailure(UNREADABLE)  # an hour began between the two requests
-        basis = Basis.ESTIMATED if direct[2] or lifecycle[2] else Basis.MEASURED
-        return HourlyIntensity(zone, direct[0], direct[1], lifecycle[1], basis)
+        basis = Basis.ESTIMATED if direct.is_estimated or lifecycle.is_estimated else Basis.MEASURED
+        return HourlyIntensity(zone, direct.hour_at, direct.g_per_kwh, lifecycle.g_per_kwh, basis)
 
     async def fetch_forecast(self, zone: str, now: float) -> ZoneForecast | FetchFailure:
         """Returns a zone's newest forecast; an issue time in the future becomes ``now``."""
-        values: list[dict[float, float]] = []
+        series: list[dict[float, float]] = []
         issued_at = now
         for factor in (DIRECT, LIFECYCLE):
             parameters = {"horizonHours": str(self._horizon_h)}
-            answer = await self._fetch("forecast", zone, factor, parameters)
-            if isinstance(answer, FetchFailure):
-                return answer
-            forecast = _parse_forecast(answer, zone=zone)
+            body = await self._fetch("forecast", zone, factor, parameters)
+            if isinstance(body, FetchFailure):
+                return body
+            forecast = _parse_forecast(body, zone=zone)
             if forecast is None:
                 return FetchFailure(UNREADABLE)
-            values.append(forecast[1])
-            issued_at = min(issued_at, forecast[0]) if forecast[0] else issued_at
-        return _build_forecast(zone, issued_at, *values) or FetchFailure(UNREADABLE)
+            factor_issued_at, intensity_by_hour = forecast
+            series.append(intensity_by_hour)
+            issued_at = min(issued_at, factor_issued_at or issued_at)
+        return _build_forecast(zone, issued_at, *series) or FetchFailure(UNREADABLE)
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -111,30 +118,30 @@ class ElectricityMaps:
             self._session = None
 
     async def _fetch(
-        self, what: str, zone: str, factor: str, parameters: Mapping[str, str] | None = None
+        self, endpoint: str, zone: str, factor: str, parameters: Mapping[str, str] | None = None
     ) -> bytes | FetchFailure:
         query = {
             "zone": zone,
             "emissionFactorType": factor,
             "temporalGranularity": "hourly",
-            "disableCallerLookup": "true",  # else an unknown zone is guessed
+            "disableCallerLookup": "true",  # else the API guesses the zone from the caller
             **(parameters or {}),
         }
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
                 self._get_session().get(
-                    f"{self._url}/carbon-intensity/{what}",
+                    f"{self._url}/carbon-intensity/{endpoint}",
                     params=query,
                     headers={"auth-token": self._token},
                     allow_redirects=False,
-                ) as answer,
+                ) as response,
             ):
-                if answer.status != 200:
-                    return _read_failure(answer)
-                body = await answer.content.read(BODY_BYTES_MAX + 1)
-                while len(body) <= BODY_BYTES_MAX and (rest := await answer.content.readany()):
-                    body += rest
+                if response.status != 200:
+                    return _read_failure(response)
+                body = await response.content.read(BODY_BYTES_MAX + 1)
+                while len(body) <= BODY_BYTES_MAX and (chunk := await response.content.readany()):
+                    body += chunk
         except (TimeoutError, aiohttp.ClientError, OSError):
             return FetchFailure(UNREACHABLE)
         return body if len(body) <= BODY_BYTES_MAX else FetchFailure(UNREADABLE)
@@ -145,61 +152,61 @@ class ElectricityMaps:
         return self._session
 
 
-def _read_failure(answer: aiohttp.ClientResponse) -> FetchFailure:
-    status = answer.status
+def _read_failure(response: aiohttp.ClientResponse) -> FetchFailure:
+    status = response.status
     if status in (401, 403):
         return FetchFailure(REFUSED, status)
     if status == 429:
-        retry_after = answer.headers.get("Retry-After", "")
+        retry_after = response.headers.get("Retry-After", "")
         retry_s = float(retry_after) if retry_after.isdigit() else 0.0
         return FetchFailure(TOO_MANY, status, min(RETRY_MAX_S, retry_s))
     return FetchFailure(FAILED, status)
 
 
-def _parse_latest(body: bytes, *, zone: str, factor: str) -> tuple[float, float, bool] | None:
-    """Returns a response's hour, intensity and whether it is estimated; None if invalid."""
+def _parse_latest(body: bytes, *, zone: str, factor: str) -> _Reading | None:
+    """Returns the intensity in a response; None if the response is invalid."""
     try:
         latest = decode_json(body, type=_Latest)
-        start_at = _start_of_hour(latest.datetime)
+        hour_at = _start_of_hour(latest.datetime)
     except (msgspec.MsgspecError, ValueError):
         return None
     if latest.zone != zone or latest.emission_factor_type not in ("", factor):
         return None
-    return (
-        (start_at, latest.carbon_intensity, latest.is_estimated) if _is_plausible(latest) else None
-    )
+    if not _is_plausible(latest):
+        return None
+    return _Reading(hour_at, latest.carbon_intensity, latest.is_estimated)
 
 
 def _parse_forecast(body: bytes, *, zone: str) -> tuple[float, dict[float, float]] | None:
-    """Returns a forecast's issue time (0 if absent) and its hours; None if invalid."""
+    """Returns a forecast's issue time (0 if absent) and intensities by hour; None if invalid."""
     try:
         parsed = decode_json(body, type=_Forecast)
-        made_at = _parse_time(parsed.updated_at) if parsed.updated_at else 0.0
-        hours = {
+        issued_at = _parse_time(parsed.updated_at) if parsed.updated_at else 0.0
+        intensity_by_hour = {
             _start_of_hour(point.datetime): point.carbon_intensity for point in parsed.forecast
         }
     except (msgspec.MsgspecError, ValueError):
         return None
-    if parsed.zone != zone or not hours or not all(map(_is_plausible, parsed.forecast)):
+    if parsed.zone != zone or not intensity_by_hour or not all(map(_is_plausible, parsed.forecast)):
         return None
-    return made_at, hours
+    return issued_at, intensity_by_hour
 
 
 def _build_forecast(
     zone: str, issued_at: float, direct: Mapping[float, float], lifecycle: Mapping[float, float]
 ) -> ZoneForecast | None:
-    """Returns the hours that are in both series, up to the first gap."""
+    """Returns a forecast of the hours that are in both series, up to the first gap."""
     start_at = min(direct)
     hours: list[tuple[float, float]] = []
     while len(hours) < HOURS_MAX:
-        at = start_at + len(hours) * HOUR_S
-        if at not in direct or at not in lifecycle:
+        hour_at = start_at + len(hours) * HOUR_S
+        if hour_at not in direct or hour_at not in lifecycle:
             break
-        hours.append((direct[at], lifecycle[at]))
+        hours.append((direct[hour_at], lifecycle[hour_at]))
     if not hours:
         return None
-    first, second = zip(*hours, strict=True)
-    return ZoneForecast(zone, issued_at, start_at, first, second)
+    direct_g_per_kwh, lifecycle_g_per_kwh = zip(*hours, strict=True)
+    return ZoneForecast(zone, issued_at, start_at, direct_g_per_kwh, lifecycle_g_per_kwh)
 
 
 def _is_plausible(point: _Latest | _Point) -> bool:
@@ -208,8 +215,8 @@ def _is_plausible(point: _Latest | _Point) -> bool:
 
 
 def _parse_time(text: str) -> float:
-    moment = dt.datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
+    time = dt.datetime.fromisoformat(text)
+    return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).timestamp()
 
 
 def _start_of_hour(text: str) -> float:

@@ -142,7 +142,7 @@ def make_user_jwt(
     public: str,
     *,
     label: str,
-    grant: SubjectPermissions,
+    permissions: SubjectPermissions,
     issued_at: int,
     expires_at: int,
 ) -> str:
@@ -155,9 +155,9 @@ def make_user_jwt(
         raise ValueError(f"not a NATS user key: {public!r}")
     nats = {
         "type": "user",
-        "pub": {"allow": list(grant.publish)},
-        "sub": {"allow": list(grant.subscribe)},
-        "subs": grant.subscriptions_max,
+        "pub": {"allow": list(permissions.publish)},
+        "sub": {"allow": list(permissions.subscribe)},
+        "subs": permissions.subscriptions_max,
         "data": _UNLIMITED,
         "payload": MESSAGE_BYTES_MAX,
         "allowed_connection_types": ["STANDARD"],

@@ -45,7 +45,7 @@ SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
 RENEW_EVERY_S = DAY_S  # a node that is away for less than 29 days keeps a valid JWT
 
-REVOCATIONS_MAX = 50_000  # so that the account JWT with all of them fits one message
+REVOCATIONS_MAX = 50_000  # the account JWT with all revocations must fit in one message
 PUSH_ATTEMPTS_MAX = 3
 PUSH_TIMEOUT_S = 5.0
 
@@ -74,10 +74,10 @@ class ServerClaims(Struct, frozen=True):
 
 
 def load_signing_key(state: Path) -> Ed25519PrivateKey:
-    """Returns the key that signs receipts; creates the pool's identity if there is none.
+    """Returns the key that signs receipts; creates the pool's identity at the first start.
 
     Raises:
-        PoolError: as ``PoolIdentity``.
+        PoolError: see ``PoolIdentity``.
     """
     path = _identity_directory(state) / _SIGNING_FILE
     try:
@@ -90,10 +90,10 @@ def load_signing_key(state: Path) -> Ed25519PrivateKey:
 
 
 def load_sealing_key(state: Path) -> bytes:
-    """Returns the 32-byte key that encrypts kept jobs; creates the identity if there is none.
+    """Returns the 32-byte key that encrypts kept jobs; creates the identity at the first start.
 
     Raises:
-        PoolError: as ``PoolIdentity``.
+        PoolError: see ``PoolIdentity``.
     """
     path = _identity_directory(state) / _SEALING_FILE
     try:
@@ -108,21 +108,21 @@ def load_sealing_key(state: Path) -> bytes:
 class PoolIdentity:
     """Issues, renews and revokes identities on the bus.
 
-    Only the scheduler revokes; other processes may read the same directory (the supervisor of the
-    NATS server does, for ``build_server_claims``).
+    Only the scheduler revokes keys; other processes may read the directory, as the supervisor of
+    the NATS server does for ``build_server_claims``.
 
     Args:
         state: the pool's state directory; ``state/identity`` is created at the first start.
-        now: seconds since the epoch.
+        now: returns the time, seconds since the epoch.
 
     Raises:
-        PoolError: ``identity_file_open`` when others may read a key, ``identity_incomplete`` when
-            a file is missing, ``identity_unreadable`` when one is damaged.
+        PoolError: ``identity_file_open``: other users may read a key; ``identity_incomplete``: a
+            file is missing; ``identity_unreadable``: a file is damaged.
     """
 
     def __init__(self, state: Path, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._home = _identity_directory(state)
+        self._directory = _identity_directory(state)
         self._operator = self._read_key_pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
         self._account = self._read_key_pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
         self._system = self._read_key_pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
@@ -131,7 +131,7 @@ class PoolIdentity:
     def issue_node_jwt(
         self, node: str, public_key: str, *, life_s: float = NODE_LIFE_S
     ) -> str | None:
-        """Issues a node's JWT, its first or a renewed one.
+        """Issues a node's first JWT, or a renewed JWT.
 
         Args:
             node: the node's identifier.
@@ -148,14 +148,14 @@ class PoolIdentity:
 
     def issue_gateway_jwt(self, gateway: str, public_key: str) -> str | None:
         """Issues the JWT of a gateway that is a process of its own; see ``issue_node_jwt``."""
-        grant = claims.gateway_permissions(gateway)
-        return self._issue_jwt(f"gateway {gateway}", public_key, grant, GATEWAY_LIFE_S)
+        permissions = claims.gateway_permissions(gateway)
+        return self._issue_jwt(f"gateway {gateway}", public_key, permissions, GATEWAY_LIFE_S)
 
     def make_scheduler_identity(self) -> Identity:
         """Makes an identity for the scheduler's own connection, with a new key.
 
         Pass the method itself to ``entraide.wire.nats.connect``: each reconnection then uses a new
-        identity, so that none expires.
+        identity, so that no identity expires.
         """
         return self._make_identity("scheduler", claims.scheduler_permissions(), SCHEDULER_LIFE_S)
 
@@ -191,7 +191,7 @@ class PoolIdentity:
     ) -> bool:
         """Revokes a user key and closes its connections at once; idempotent.
 
-        The revocation is on disk before the server is told, so that it survives a crash.
+        The revocation is on disk before the server receives it, so that a crash cannot lose it.
 
         Args:
             public_key: the key to revoke (``U…``).
@@ -200,10 +200,11 @@ class PoolIdentity:
             timeout_s: timeout for the connection and for each reply, seconds.
 
         Returns:
-            Whether a server confirmed. If not, call ``push_claims`` after the next connection.
+            Whether a server confirmed the revocation. If not, call ``push_claims`` after the next
+            connection.
 
         Raises:
-            ValueError: it is not the public key of a NATS user.
+            ValueError: ``public_key`` is not the public key of a NATS user.
             PoolError: ``revocations_full``.
         """
         self._record_revocation(public_key)
@@ -216,10 +217,10 @@ class PoolIdentity:
         tls: ssl.SSLContext | None = None,
         timeout_s: float = PUSH_TIMEOUT_S,
     ) -> bool:
-        """Sends the account's present claims to the server; done at each connection.
+        """Sends the account's present claims to the server; called at each connection.
 
         Returns:
-            Whether a server confirmed.
+            Whether a server confirmed the claims.
         """
         try:
             connection = await connect(
@@ -234,21 +235,21 @@ class PoolIdentity:
         try:
             for _ in range(PUSH_ATTEMPTS_MAX):
                 try:
-                    answer = await connection.request(
+                    reply = await connection.request(
                         "$SYS.REQ.CLAIMS.UPDATE",
                         self._account_jwt().encode("ascii"),
                         timeout=timeout_s,
                     )
                 except nats_errors.Error:
                     continue
-                if _confirmed(answer.data):
+                if _is_confirmation(reply.data):
                     return True
             return False
         finally:
             await connection.close()
 
     def _issue_jwt(
-        self, label: str, public_key: str, grant: claims.SubjectPermissions, life_s: float
+        self, label: str, public_key: str, permissions: claims.SubjectPermissions, life_s: float
     ) -> str | None:
         assert 0 < life_s <= LONGEST_LIFE_S, "revocations are kept for the longest life only"
         if self.is_revoked(public_key):
@@ -258,23 +259,25 @@ class PoolIdentity:
             self._account,
             public_key,
             label=label,
-            grant=grant,
+            permissions=permissions,
             issued_at=int(now),
             expires_at=int(now + life_s),
         )
 
-    def _make_identity(self, label: str, grant: claims.SubjectPermissions, life_s: int) -> Identity:
+    def _make_identity(
+        self, label: str, permissions: claims.SubjectPermissions, life_s: int
+    ) -> Identity:
         seed, public_key = new_user_key()
         now = int(self._now())
         jwt = claims.make_user_jwt(
             self._system if label == "system" else self._account,
             public_key,
             label=label,
-            grant=grant,
+            permissions=permissions,
             issued_at=now,
             expires_at=now + life_s,
         )
-        return Identity(jwt=jwt, seed=seed, inbox_prefix=grant.inbox)
+        return Identity(jwt=jwt, seed=seed, inbox_prefix=permissions.inbox)
 
     def _account_jwt(self) -> str:
         account = claims.Account(
@@ -285,22 +288,21 @@ class PoolIdentity:
         return claims.make_account_jwt(self._operator, account, issued_at=int(self._now()))
 
     def _read_key_pair(self, name: str, prefix: int) -> nkeys.KeyPair:
-        path = self._home / name
+        path = self._directory / name
         seed = read_private(path).strip()
         try:
-            kind, raw = nkeys.decode_seed(seed)
-            is_intact = (
-                nkeys.encode_seed(raw, kind) == seed
-            )  # decode_seed does not check the checksum
+            seed_prefix, raw_seed = nkeys.decode_seed(seed)
+            # decode_seed does not check the checksum
+            is_intact = nkeys.encode_seed(raw_seed, seed_prefix) == seed
         except (nkeys.NkeysError, ValueError) as problem:
             raise unreadable_error(path, "not a seed") from problem
-        if not is_intact or kind != prefix:
+        if not is_intact or seed_prefix != prefix:
             raise unreadable_error(path, "damaged, or a seed of another kind")
         return nkeys.from_seed(seed)
 
     def _read_revocations(self) -> dict[str, float]:
         """Reads the revocations from disk, because another process may have written them."""
-        path = self._home / _REVOCATIONS_FILE
+        path = self._directory / _REVOCATIONS_FILE
         try:
             return decode_json(read_private(path), type=dict[str, float])
         except msgspec.MsgspecError as problem:
@@ -313,19 +315,23 @@ class PoolIdentity:
         if public_key in revoked:
             return
         now = self._now()
-        if len(revoked) >= REVOCATIONS_MAX:  # a JWT that has expired is refused in any case
-            revoked = {key: at for key, at in revoked.items() if at + LONGEST_LIFE_S >= now}
+        if len(revoked) >= REVOCATIONS_MAX:  # the server refuses an expired JWT in any case
+            revoked = {
+                key: revoked_at
+                for key, revoked_at in revoked.items()
+                if revoked_at + LONGEST_LIFE_S >= now
+            }
         if len(revoked) >= REVOCATIONS_MAX:
             raise PoolError("revocations_full", values={"max": REVOCATIONS_MAX})
         revoked[public_key] = now
         data = msgspec.json.encode(revoked, order="sorted")
-        write_private(self._home / _REVOCATIONS_FILE, data)
+        write_private(self._directory / _REVOCATIONS_FILE, data)
 
 
 def _identity_directory(state: Path) -> Path:
     """Returns the directory of the pool's keys; creates it with all keys at the first start."""
-    home = state / "identity"
-    if not home.exists():
+    directory = state / "identity"
+    if not directory.exists():
         signing = Ed25519PrivateKey.generate()
         pem = signing.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         files = {
@@ -336,20 +342,20 @@ def _identity_directory(state: Path) -> Path:
             _SEALING_FILE: base64.b64encode(urandom(32)) + b"\n",
             _REVOCATIONS_FILE: b"{}",
         }
-        make_private_directory(home, files)
-    return home
+        make_private_directory(directory, files)
+    return directory
 
 
-def _confirmed(answer: bytes) -> bool:
+def _is_confirmation(reply: bytes) -> bool:
     """Whether the server's reply confirms the claims."""
 
     class Data(Struct, frozen=True):
         code: int = 0
 
-    class Answer(Struct, frozen=True):
+    class Reply(Struct, frozen=True):
         data: Data = Data()
 
     try:
-        return decode_json(answer, type=Answer).data.code == 200
+        return decode_json(reply, type=Reply).data.code == 200
     except msgspec.MsgspecError:
         return False

@@ -1,7 +1,7 @@
 """TLS: the pool's own CA and the certificates that it signs for the pool's servers.
 
-Members trust this CA only, by a fingerprint in their join token, so neither a public authority nor
-a domain name is needed. NATS, HTTP and gRPC use these files. TLS authenticates the pool; JWTs
+A join token contains the fingerprint of this CA, the only CA that members trust; so no public CA
+and no domain name is needed. NATS, HTTP and gRPC use these files. TLS authenticates the pool; JWTs
 authenticate nodes and gateways.
 """
 
@@ -43,10 +43,10 @@ __all__ = [
     "requires_tls",
 ]
 
-CA_LIFE = dt.timedelta(days=3_650)
-LEAF_LIFE = dt.timedelta(days=365)
-RENEW_WHEN_LEFT = dt.timedelta(days=30)
-CLOCK_SLACK = dt.timedelta(days=1)  # a member's clock may be hours behind the pool's
+CA_VALIDITY = dt.timedelta(days=3_650)
+LEAF_VALIDITY = dt.timedelta(days=365)
+RENEWAL_MARGIN = dt.timedelta(days=30)
+CLOCK_SKEW_MAX = dt.timedelta(days=1)  # a member's clock may be hours behind the pool's
 
 
 class TlsFiles(Struct, frozen=True):
@@ -60,16 +60,16 @@ class TlsFiles(Struct, frozen=True):
 def ensure_files(
     state: Path, hosts: Sequence[str], *, now: Callable[[], float] = time.time
 ) -> TlsFiles:
-    """Returns the certificate files for these hosts; creates or renews them if due.
+    """Returns the certificate files for these hosts; creates or renews them when needed.
 
     The CA is created once and is valid for ten years. A server's certificate is valid for one year
-    and is renewed if less than 30 days are left, the hosts differ, or another CA signed it.
-    Servers must then reload the files.
+    and is renewed if it expires within 30 days, its hosts differ, or another CA signed it.
+    After a renewal, servers must reload the files.
 
     Args:
         state: the pool's state directory; the files are in ``state/tls``, all 0600.
         hosts: DNS names and IP addresses at which the server is reached.
-        now: seconds since the epoch.
+        now: returns the time, seconds since the epoch.
 
     Raises:
         ValueError: no host was given.
@@ -77,18 +77,20 @@ def ensure_files(
     """
     if not hosts:
         raise ValueError("a certificate needs at least one host")
-    moment = dt.datetime.fromtimestamp(int(now()), dt.UTC)
-    home = state / "tls"
-    if not home.exists():
-        make_private_directory(home, _new_ca(moment))
-    files = TlsFiles(ca=home / "ca.pem", cert=home / "server.pem", key=home / "server.key")
-    ca, ca_key = _certificate(files.ca), _key(home / "ca.key")
-    if not _is_still_valid(files, ca, hosts, moment):
+    now_utc = dt.datetime.fromtimestamp(int(now()), dt.UTC)
+    directory = state / "tls"
+    if not directory.exists():
+        make_private_directory(directory, _new_ca(now_utc))
+    files = TlsFiles(
+        ca=directory / "ca.pem", cert=directory / "server.pem", key=directory / "server.key"
+    )
+    ca, ca_key = _read_certificate(files.ca), _read_key(directory / "ca.key")
+    if not _is_still_valid(files, ca, hosts, now_utc):
         key = ec.generate_private_key(ec.SECP256R1())
-        leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, moment=moment)
-        # The certificate is written last: a crash in between leaves a pair that does not match,
-        # which the next start replaces.
-        write_private(files.key, _pem(key))
+        leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, now_utc=now_utc)
+        # The certificate is written last: a crash between the two writes leaves a key
+        # that does not match the certificate, and the next start replaces both.
+        write_private(files.key, _encode_pem(key))
         write_private(files.cert, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
     return files
 
@@ -108,17 +110,17 @@ def make_server_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def _is_still_valid(
-    files: TlsFiles, ca: x509.Certificate, hosts: Sequence[str], moment: dt.datetime
+    files: TlsFiles, ca: x509.Certificate, hosts: Sequence[str], now_utc: dt.datetime
 ) -> bool:
     if not files.cert.exists() or not files.key.exists():
         return False
-    leaf = _certificate(files.cert)
+    leaf = _read_certificate(files.cert)
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return (
-        leaf.not_valid_after_utc - moment >= RENEW_WHEN_LEFT
-        and set(names) == set(_names(hosts))
+        leaf.not_valid_after_utc - now_utc >= RENEWAL_MARGIN
+        and set(names) == set(_subject_names(hosts))
         and _is_signed_by(leaf, ca)
-        and _key(files.key).public_key() == leaf.public_key()
+        and _read_key(files.key).public_key() == leaf.public_key()
     )
 
 
@@ -130,7 +132,7 @@ def _is_signed_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
     return True
 
 
-def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
+def _subject_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = []
     for host in dict.fromkeys(hosts):
         try:
@@ -140,7 +142,7 @@ def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
     return names
 
 
-def _new_ca(moment: dt.datetime) -> dict[str, bytes]:
+def _new_ca(now_utc: dt.datetime) -> dict[str, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
@@ -157,14 +159,14 @@ def _new_ca(moment: dt.datetime) -> dict[str, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(moment - CLOCK_SLACK)
-        .not_valid_after(moment + CA_LIFE)
+        .not_valid_before(now_utc - CLOCK_SKEW_MAX)
+        .not_valid_after(now_utc + CA_VALIDITY)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(_key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return {"ca.pem": certificate.public_bytes(Encoding.PEM), "ca.key": _pem(key)}
+    return {"ca.pem": certificate.public_bytes(Encoding.PEM), "ca.key": _encode_pem(key)}
 
 
 def _new_leaf(
@@ -173,7 +175,7 @@ def _new_leaf(
     ca_key: ec.EllipticCurvePrivateKey,
     *,
     hosts: Sequence[str],
-    moment: dt.datetime,
+    now_utc: dt.datetime,
 ) -> x509.Certificate:
     authority = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
@@ -182,11 +184,11 @@ def _new_leaf(
         .issuer_name(ca.subject)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(moment - CLOCK_SLACK)
-        .not_valid_after(min(moment + LEAF_LIFE, ca.not_valid_after_utc))
-        .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
+        .not_valid_before(now_utc - CLOCK_SKEW_MAX)
+        .not_valid_after(min(now_utc + LEAF_VALIDITY, ca.not_valid_after_utc))
+        .add_extension(x509.SubjectAlternativeName(_subject_names(hosts)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority),
@@ -197,7 +199,7 @@ def _new_leaf(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         key_cert_sign=signs_certificates,
@@ -211,18 +213,18 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def _encode_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _certificate(path: Path) -> x509.Certificate:
+def _read_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(read_private(path))
     except ValueError as problem:
         raise unreadable_error(path, "not a certificate") from problem
 
 
-def _key(path: Path) -> ec.EllipticCurvePrivateKey:
+def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(read_private(path), password=None)
     except (ValueError, TypeError) as problem:

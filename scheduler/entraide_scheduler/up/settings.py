@@ -1,7 +1,7 @@
-"""Settings: the config files and secrets that ``entraide up`` writes for the parts it starts.
+"""Settings: the config files and secrets that ``entraide up`` writes for the processes it starts.
 
-In a node's own config, only the values that change with each start are replaced: the bus's address,
-the model, and the declared surplus of the demo site.
+In the config of a node that has joined, only the values that change at each start are replaced:
+the bus's address, the model, and the demo site's declared surplus.
 """
 
 import os
@@ -25,14 +25,14 @@ DRAIN_S = 5.0
 
 
 class Secrets(Struct, frozen=True):
-    """Keys made by ``up``: the operator's, and one for each co-op."""
+    """Keys made by ``up``: the operator's key, and an API key for each co-op."""
 
     admin_key: str
     keys: dict[str, str] = {}
 
 
 def load_or_make_secrets(state: Path) -> Secrets:
-    """Returns the pool's keys; makes the operator's at the first start."""
+    """Returns the pool's keys; makes the operator's key at the first start."""
     path = make_private_home(state) / SECRETS_NAME
     if path.exists():
         return decode_json(path.read_bytes(), type=Secrets)
@@ -41,9 +41,9 @@ def load_or_make_secrets(state: Path) -> Secrets:
     return new_secrets
 
 
-def add_key(state: Path, known: Secrets, coop: str, secret: str) -> Secrets:
+def add_key(state: Path, old_secrets: Secrets, coop: str, secret: str) -> Secrets:
     """Stores a co-op's API key and returns the secrets with it."""
-    updated = Secrets(admin_key=known.admin_key, keys={**known.keys, coop: secret})
+    updated = Secrets(admin_key=old_secrets.admin_key, keys={**old_secrets.keys, coop: secret})
     _write_private(state / SECRETS_NAME, msgspec.json.encode(updated))
     return updated
 
@@ -85,64 +85,64 @@ def write_scheduler_config(
 
 
 def node_dir(state: Path, number: int) -> Path:
-    """Returns the directory of a node's own files."""
+    """Returns the directory of a node's files."""
     return state / "nodes" / f"node-{number}"
 
 
-def has_joined(home: Path) -> bool:
+def has_joined(directory: Path) -> bool:
     """Whether the node in this directory has joined already."""
-    return (home / NODE_CONFIG_NAME).exists()
+    return (directory / NODE_CONFIG_NAME).exists()
 
 
-def node_name(home: Path) -> str:
+def node_name(directory: Path) -> str:
     """Returns the name that the pool gave to the node in this directory; "" before it joined."""
-    if not has_joined(home):
+    if not has_joined(directory):
         return ""
-    return str(decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
+    return str(decode_toml((directory / NODE_CONFIG_NAME).read_text("utf-8")).get("node", ""))
 
 
-def has_no_own_engine(home: Path) -> bool:
+def has_no_own_engine(directory: Path) -> bool:
     """Whether the node has no engine of its own, so that the scheduler loads its models."""
-    config = decode_toml((home / NODE_CONFIG_NAME).read_text("utf-8"))
+    config = decode_toml((directory / NODE_CONFIG_NAME).read_text("utf-8"))
     return bool(config.get("engine", {}).get("kind") == "none" and not config.get("engines"))
 
 
 def configure_node(
-    home: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {},
+    directory: Path, *, nats_url: str, model: str, lang: str, engine: Mapping[str, str | int] = {},
     memory_gb: float | None = None,
 ) -> None:  # fmt: skip
     """Updates the values of a node's config that change with each start.
 
     Args:
-        home: the node's directory.
+        directory: the node's directory.
         nats_url: the bus's address at this start.
         model: path of a GGUF file; "" for the demo model.
         lang: language of texts for people.
         engine: replaces the ``[engine]`` table; empty for llama.cpp with ``model``.
-        memory_gb: memory for models that the scheduler loads, unless the owner set it.
+        memory_gb: memory for models that the scheduler loads; the owner's value takes precedence.
     """
-    path = home / NODE_CONFIG_NAME
+    path = directory / NODE_CONFIG_NAME
     config = decode_toml(path.read_text("utf-8"))
     config |= {"nats_urls": [nats_url], "lang": lang, "drain_s": DRAIN_S}
-    ours = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
-    if engine or ours["kind"] == "llama.cpp":  # the owner chose another kind of engine
-        config["engine"] = dict(engine) or ours | {"model": model or "demo"}
+    engine_table = {"kind": "llama.cpp", "threads": 1} | config.get("engine", {})
+    if engine or engine_table["kind"] == "llama.cpp":  # else the owner's engine is kept
+        config["engine"] = dict(engine) or engine_table | {"model": model or "demo"}
     if memory_gb is not None:
         config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
     _write_private(path, tomli_w.dumps(config).encode())
 
 
-def write_energy(home: Path, surplus_w: float, evidence: str) -> None:
+def write_energy(directory: Path, surplus_w: float, evidence: str) -> None:
     """Writes a demo site's declared surplus; the agent reads it once a second."""
-    part = home / "energy.toml.part"
-    declared = {"surplus_w": surplus_w, "evidence": evidence or "none"}
-    part.write_text(tomli_w.dumps(declared), "utf-8")
-    part.replace(home / "energy.toml")
+    part_file = directory / "energy.toml.part"
+    declaration = {"surplus_w": surplus_w, "evidence": evidence or "none"}
+    part_file.write_text(tomli_w.dumps(declaration), "utf-8")
+    part_file.replace(directory / "energy.toml")
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    part_file = path.with_name(f"{path.name}.part")
+    descriptor = os.open(part_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
-    part.replace(path)
+    part_file.replace(path)
