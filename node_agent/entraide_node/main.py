@@ -100,10 +100,10 @@ class _AgentProcess:
         return 1 if stopped.code else 0
 
     def _config_without_keys(self) -> str:
-        shown = repr(self._config)
+        config_text = repr(self._config)
         for engine in self._config.owner_engines:
-            shown = shown.replace(getattr(engine, "key", "") or "\0", "…")
-        return shown
+            config_text = config_text.replace(getattr(engine, "key", "") or "\0", "…")
+        return config_text
 
     def _handle_event(self, event: PhaseEvent) -> None:
         self._stopping.set()

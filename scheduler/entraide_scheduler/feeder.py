@@ -163,9 +163,9 @@ class Feeder:
         packed = self._journal.encode(
             event
         )  # an event that cannot be written must not change the core
-        began = time.thread_time()
+        started_at = time.thread_time()
         commands = self.core.handle(event)
-        self.handled_s += time.thread_time() - began
+        self.handled_s += time.thread_time() - started_at
         self._journal.append(event.id, packed, commands)
         self._checkpoint.append_event(packed)
         self._is_settled = kind is not e.SenderQuarantined
@@ -223,10 +223,10 @@ class Feeder:
             self._recoveries.popleft()
         if len(self._recoveries) > RECOVERIES_PER_MINUTE_MAX:
             raise RecoveryFailed(f"{len(self._recoveries)} recoveries within a minute")
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         self.core = self._checkpoint.rebuild()
         self._new_checkpoint()
-        took_s = round(time.perf_counter() - began, 3)
+        took_s = round(time.perf_counter() - started_at, 3)
         self._counts["recoveries"] += 1
         fields = {"kind": _event_name(kind), "deadline": at_work, "took_s": took_s}
         self._log.error("live.recovered", **fields, traceback=format_traceback(problem))

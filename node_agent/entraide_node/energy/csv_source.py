@@ -51,11 +51,11 @@ class CsvSource:
         row = dict(zip(names, cells, strict=False))
         number = parse_number(row.get(self._config.column, ""))
         try:
-            moment = dt.datetime.fromisoformat(row.get(self._config.time_column, ""))
+            reading_time = dt.datetime.fromisoformat(row.get(self._config.time_column, ""))
         except ValueError:
             return MissingValue(UNREADABLE, "no moment in the last row")
         if number is None:
             return MissingValue(UNREADABLE, "no number in the last row")
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=dt.UTC)
-        return SourceValue(number * self._config.scale, moment.timestamp())
+        if reading_time.tzinfo is None:
+            reading_time = reading_time.replace(tzinfo=dt.UTC)
+        return SourceValue(number * self._config.scale, reading_time.timestamp())

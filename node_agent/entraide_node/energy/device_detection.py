@@ -33,8 +33,8 @@ def detect_device(*, gpu: bool) -> tuple[str, Basis]:
     """
     if sys.platform == "darwin":
         return apple_device(run_command(_MAC))
-    if gpu and (listed := run_command(_NVIDIA)):
-        return nvidia_device(listed)
+    if gpu and (gpu_list := run_command(_NVIDIA)):
+        return nvidia_device(gpu_list)
     return cpu_device(_cpu_name())
 
 
@@ -54,9 +54,9 @@ def apple_device(profile: str) -> tuple[str, Basis]:
     return "default-apple", Basis.DEFAULT
 
 
-def nvidia_device(listed: str) -> tuple[str, Basis]:
+def nvidia_device(gpu_list: str) -> tuple[str, Basis]:
     """Recognises an NVIDIA card by the first name that its tool lists."""
-    first = listed.strip().partition("\n")[0]
+    first = gpu_list.strip().partition("\n")[0]
     device = recognise(first, kinds=("nvidia",))
     return (device, Basis.ESTIMATED) if device is not None else ("default-nvidia", Basis.DEFAULT)
 

@@ -150,12 +150,16 @@ def _parse_state(document: Any, *, scale: float) -> SourceValue | MissingValue:
     number = parse_number(state)
     unit = attributes.get("unit_of_measurement", "") if isinstance(attributes, dict) else ""
     if number is None or not isinstance(unit, str) or unit not in UNITS:
-        shown = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
-        return MissingValue(UNREADABLE, f"no power: unit {shown}")
+        unit_text = repr(unit[:20]) if isinstance(unit, str) else type(unit).__name__
+        return MissingValue(UNREADABLE, f"no power: unit {unit_text}")
     # `last_reported` is newer than `last_updated` if a sensor repeats its value.
-    moment = document.get("last_reported") or document.get("last_updated")
+    reported_time = document.get("last_reported") or document.get("last_updated")
     try:
-        at = dt.datetime.fromisoformat(str(moment)).timestamp() if moment else time.time()
+        at = (
+            dt.datetime.fromisoformat(str(reported_time)).timestamp()
+            if reported_time
+            else time.time()
+        )
     except (OverflowError, OSError, ValueError):
         return MissingValue(UNREADABLE, "no moment")
     return SourceValue(number * UNITS[unit] * scale, at)

@@ -70,7 +70,7 @@ class AnswerBuilder:
     def build(self, *, job: str, model: str, created: int, usage: EngineUsage) -> bytes:
         """Returns the JSON of the answer; ``created`` is used if the engine sent none."""
         choices = [self._choices[index] for index in sorted(self._choices)]
-        whole = {
+        answer = {
             "id": job,
             "object": "chat.completion" if self._chat else "text_completion",
             "created": self._top.get("created") or created,
@@ -78,7 +78,7 @@ class AnswerBuilder:
             "choices": choices or [self._choice(0)],
             "usage": usage_object(usage),
         }
-        return _encode(self._top | whole)
+        return _encode(self._top | answer)
 
     def _choice(self, index: int) -> dict[str, Any]:
         if index not in self._choices:
@@ -93,12 +93,12 @@ class AnswerBuilder:
             )
         return self._choices[index]
 
-    def _add_choice(self, whole: dict[str, Any], choice: dict[str, Any]) -> None:
+    def _add_choice(self, merged: dict[str, Any], choice: dict[str, Any]) -> None:
         for key, value in choice.items():
             if key == "delta" and self._chat and isinstance(value, dict):
-                _merge_fragment(whole["message"], value)
+                _merge_fragment(merged["message"], value)
             elif key not in ("index", "delta", "message"):
-                _merge_fragment(whole, {key: value})
+                _merge_fragment(merged, {key: value})
 
 
 def usage_object(usage: EngineUsage) -> dict[str, Any]:
@@ -111,25 +111,25 @@ def usage_object(usage: EngineUsage) -> dict[str, Any]:
     }
 
 
-def _merge_fragment(whole: dict[str, Any], part: dict[str, Any]) -> None:
+def _merge_fragment(merged: dict[str, Any], fragment: dict[str, Any]) -> None:
     """Merges a fragment into the preceding ones."""
-    for key, value in part.items():
-        before = whole.get(key)
+    for key, value in fragment.items():
+        before = merged.get(key)
         match before, value:
             case _, None:
-                whole.setdefault(key, None)
+                merged.setdefault(key, None)
             case _, list() if key == "tool_calls":
-                whole[key] = _merge_tool_calls(list_objects(before), value)
+                merged[key] = _merge_tool_calls(list_objects(before), value)
             case str(), str() if key == "finish_reason":
-                whole[key] = value
+                merged[key] = value
             case str(), str() if key in _WHOLE:
-                whole[key] = before or value
+                merged[key] = before or value
             case (str(), str()) | (list(), list()):
-                whole[key] = before + value
+                merged[key] = before + value
             case dict(), dict():
                 _merge_fragment(before, value)
             case _:
-                whole[key] = value
+                merged[key] = value
 
 
 def _merge_tool_calls(calls: list[dict[str, Any]], parts: list[Any]) -> list[dict[str, Any]]:

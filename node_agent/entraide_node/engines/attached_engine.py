@@ -137,14 +137,14 @@ class AttachedEngine:
             values: dict[str, str | int | float] = {"models": listing.names}
             return EngineProblem("engine_choose_model", values)
         name = self._model or listing.models[0].name
-        listed = next((model for model in listing.models if model.name == name), None)
-        if listed is None:
+        listed_model = next((model for model in listing.models if model.name == name), None)
+        if listed_model is None:
             return EngineProblem("engine_lacks_model", {"model": name, "models": listing.names})
         if (name, listing.program) != (self._model, self._program):
             self._model, self._program = name, listing.program
             await self._stream.close()
             self._stream = self._open_stream(listing.program)
-        context_tokens = listed.context_tokens or self._config.context_tokens
+        context_tokens = listed_model.context_tokens or self._config.context_tokens
         alias = self._config.alias or name
         if (alias, context_tokens) != (self._facts.model_alias, self._facts.context_tokens):
             self._facts = replace(self._facts, model_alias=alias, context_tokens=context_tokens)

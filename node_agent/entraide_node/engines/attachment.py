@@ -63,8 +63,8 @@ def attach_command(path: Path, request: AttachRequest, *, lang: str, as_json: bo
         write_private(path, before)
         raise
     if as_json:
-        shown = msgspec.structs.replace(engine, key="")
-        sys.stdout.write(f"{msgspec.json.encode(shown).decode()}\n")
+        engine_without_key = msgspec.structs.replace(engine, key="")
+        sys.stdout.write(f"{msgspec.json.encode(engine_without_key).decode()}\n")
     else:
         values = {"url": engine.url, "model": request.alias or model}
         sys.stdout.write(f"{i18n.text('node-engine-attached', lang, **values)}\n")

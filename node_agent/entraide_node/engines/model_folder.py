@@ -84,8 +84,8 @@ def _find_file_fault(path: Path) -> str:
             header = decode_json(file.read(length), type=dict[str, dict[str, Any]])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return "its header is not JSON"
-    whole = 8 + length + max(map(_tensor_end, header.values()), default=0)
-    return f"{size} bytes instead of {whole}" if size != whole else ""
+    expected_bytes = 8 + length + max(map(_tensor_end, header.values()), default=0)
+    return f"{size} bytes instead of {expected_bytes}" if size != expected_bytes else ""
 
 
 def _tensor_end(tensor: dict[str, Any]) -> int:

@@ -118,8 +118,12 @@ def parse_session(properties: Mapping[str, Any], *, now: float) -> LoginSession 
     """Returns a session from its properties; None if it is not a user's, or is closing."""
     if properties.get("Class") != "user" or properties.get("State") == "closing":
         return None
-    since = int(properties.get("IdleSinceHint", 0)) / 1e6
-    idle_s = max(0.0, now - since) if properties.get("IdleHint") else (0.0 if since else None)
+    idle_since_at = int(properties.get("IdleSinceHint", 0)) / 1e6
+    idle_s = (
+        max(0.0, now - idle_since_at)
+        if properties.get("IdleHint")
+        else (0.0 if idle_since_at else None)
+    )
     user = properties.get("User", [-1])
     return LoginSession(
         uid=int(user[0]),

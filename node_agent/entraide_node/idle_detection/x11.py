@@ -47,8 +47,8 @@ def find_cookie(raw: bytes, number: int) -> bytes:
     with suppress(struct.error):
         while at < len(raw):
             at += 2  # the address family: any is valid on this machine
-            _, shown, name, data = field(), field(), field(), field()
-            if name == COOKIE and shown in (b"", str(number).encode()):
+            _, display_number, name, data = field(), field(), field(), field()
+            if name == COOKIE and display_number in (b"", str(number).encode()):
                 return data
     return b""
 

@@ -227,7 +227,7 @@ class _FetchTask:
         access: PoolAccess | None = None,
     ) -> EngineProblem | None:
         part = self._store.part_path(self._entry.name, self._artefact, file)
-        before, began = _length(part), time.monotonic()
+        old_bytes, started_at = _length(part), time.monotonic()
         try:
             problem = await download(
                 session,
@@ -240,7 +240,7 @@ class _FetchTask:
             )
             if problem is not None:
                 return problem
-            self._store.record_speed(file.size_bytes - before, time.monotonic() - began)
+            self._store.record_speed(file.size_bytes - old_bytes, time.monotonic() - started_at)
             return await self._verify(file, part, source=source)
         except OSError as error:
             part.unlink(missing_ok=True)  # a partial file would keep the disk full
@@ -248,7 +248,7 @@ class _FetchTask:
 
     async def _fetch_from_hub(self, file: ArtefactFile) -> EngineProblem | None:
         folder = self._store.folder / self._artefact.relative_folder(self._entry.name) / HUB_FOLDER
-        stop, began = threading.Event(), time.monotonic()
+        stop, started_at = threading.Event(), time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(
                 hub.fetch_from_hub,
@@ -271,7 +271,7 @@ class _FetchTask:
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
         if isinstance(result, EngineProblem):
             return result
-        self._store.record_speed(file.size_bytes, time.monotonic() - began)
+        self._store.record_speed(file.size_bytes, time.monotonic() - started_at)
         problem = await self._verify(file, result, source=self._artefact.repository)
         await asyncio.to_thread(_remove_folder, folder)
         return problem

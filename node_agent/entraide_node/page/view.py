@@ -93,27 +93,27 @@ def _message_paragraph(kind: str, text: str) -> str:
     return f'<p class="{kind}" role="status">{escape(text)}</p>' if text else ""
 
 
-def _form_sections(shown: PageContent, say: _PageTexts) -> list[str]:
+def _form_sections(content: PageContent, say: _PageTexts) -> list[str]:
     return [
-        _fieldset(say("when"), _hours_section(shown, say)),
+        _fieldset(say("when"), _hours_section(content, say)),
         _fieldset(
             say("present"),
-            _radio_group(shown, say, "present")
-            + _number_field(shown, say, "idle_min")
+            _radio_group(content, say, "present")
+            + _number_field(content, say, "idle_min")
             + f"<h3>{say('unseen')}</h3>"
-            + _radio_group(shown, say, "unseen"),
+            + _radio_group(content, say, "unseen"),
         ),
-        _fieldset(say("spare"), _capacity_section(shown, say)),
+        _fieldset(say("spare"), _capacity_section(content, say)),
         _fieldset(
             say("whose"),
-            _checkbox(shown, say, "surplus_only")
-            + _checkbox(shown, say, "own_first")
+            _checkbox(content, say, "surplus_only")
+            + _checkbox(content, say, "own_first")
             + f"<h3>{say('data_classes')}</h3>"
-            + _data_class_boxes(shown),
+            + _data_class_boxes(content),
         ),
         _fieldset(
             say("back"),
-            _number_field(shown, say, "give_back_s") + _number_field(shown, say, "settle_s"),
+            _number_field(content, say, "give_back_s") + _number_field(content, say, "settle_s"),
         ),
     ]
 
@@ -122,64 +122,64 @@ def _fieldset(title: str, body: str) -> str:
     return f"<fieldset><legend>{title}</legend>{body}</fieldset>"
 
 
-def _hours_section(shown: PageContent, say: _PageTexts) -> str:
+def _hours_section(content: PageContent, say: _PageTexts) -> str:
     rows = "".join(
         f'<label class="day"><span>{say(f"day-{day}")}</span>'
-        f'<input name="hours-{day}" value="{_field_value(shown, f"hours-{day}")}"'
-        f' placeholder="—" autocomplete="off"{_invalid_mark(shown, f"hours-{day}")}></label>'
+        f'<input name="hours-{day}" value="{_field_value(content, f"hours-{day}")}"'
+        f' placeholder="—" autocomplete="off"{_invalid_mark(content, f"hours-{day}")}></label>'
         for day in range(len(DAYS))
     )
     return f'<div class="days">{rows}</div><p class="hint">{say("hours-hint")}</p>'
 
 
-def _capacity_section(shown: PageContent, say: _PageTexts) -> str:
+def _capacity_section(content: PageContent, say: _PageTexts) -> str:
     numbers = ("charge_min_percent", "temperature_max_c", "load_max_percent", "memory_free_min_gb")
     caps = "".join(
         f'<div class="caps"><b>{say(table)}</b>'
         + "".join(
-            _labelled_field(say(inner), _number_input(shown, f"{table}.{inner}"))
+            _labelled_field(say(inner), _number_input(content, f"{table}.{inner}"))
             for inner in ("memory_gb", "power_w")
         )
         + "</div>"
         for table in ("caps_idle", "caps_present")
     )
     return (
-        _checkbox(shown, say, "on_battery")
-        + "".join(_number_field(shown, say, key) for key in numbers)
+        _checkbox(content, say, "on_battery")
+        + "".join(_number_field(content, say, key) for key in numbers)
         + f'<label>{say("programs")}<textarea name="programs" rows="3" autocomplete="off">'
-        + f"{_field_value(shown, 'programs')}</textarea></label>"
+        + f"{_field_value(content, 'programs')}</textarea></label>"
         + f"<h3>{say('caps')}</h3>{caps}"
     )
 
 
-def _number_field(shown: PageContent, say: _PageTexts, key: str) -> str:
-    return _labelled_field(say(key), _number_input(shown, key))
+def _number_field(content: PageContent, say: _PageTexts, key: str) -> str:
+    return _labelled_field(say(key), _number_input(content, key))
 
 
 def _labelled_field(text: str, control: str) -> str:
     return f'<label class="number"><span>{text}</span>{control}</label>'
 
 
-def _number_input(shown: PageContent, key: str) -> str:
-    value = _field_value(shown, key)
-    if shown.lang == "fr":
+def _number_input(content: PageContent, key: str) -> str:
+    value = _field_value(content, key)
+    if content.lang == "fr":
         value = value.replace(".", ",")
     return (
         f'<input name="{key}" inputmode="decimal" value="{value}"'
-        f' autocomplete="off"{_invalid_mark(shown, key)}>'
+        f' autocomplete="off"{_invalid_mark(content, key)}>'
     )
 
 
-def _checkbox(shown: PageContent, say: _PageTexts, key: str) -> str:
-    ticked = " checked" if shown.fields.get(key) == "on" else ""
+def _checkbox(content: PageContent, say: _PageTexts, key: str) -> str:
+    ticked = " checked" if content.fields.get(key) == "on" else ""
     box = f'<input type="checkbox" name="{key}"{ticked}>'
     return f'<label class="check">{box}<span>{say(key)}</span></label>'
 
 
-def _radio_group(shown: PageContent, say: _PageTexts, key: str) -> str:
+def _radio_group(content: PageContent, say: _PageTexts, key: str) -> str:
     html = ""
     for value in CHOICES[key]:
-        ticked = " checked" if shown.fields.get(key) == value else ""
+        ticked = " checked" if content.fields.get(key) == value else ""
         html += (
             f'<label class="check"><input type="radio" name="{key}" value="{value}"{ticked}>'
             f"<span>{say(f'{key}-{value}')}</span></label>"
@@ -187,11 +187,11 @@ def _radio_group(shown: PageContent, say: _PageTexts, key: str) -> str:
     return html
 
 
-def _data_class_boxes(shown: PageContent) -> str:
+def _data_class_boxes(content: PageContent) -> str:
     html = ""
     for value in DataClass:
-        ticked = " checked" if value in shown.fields.get("data_classes", []) else ""
-        name = escape(i18n.text(f"data-{value}", shown.lang))
+        ticked = " checked" if value in content.fields.get("data_classes", []) else ""
+        name = escape(i18n.text(f"data-{value}", content.lang))
         html += (
             f'<label class="check"><input type="checkbox" name="data_classes" value="{value}"'
             f"{ticked}><span>{name}</span></label>"
@@ -199,10 +199,10 @@ def _data_class_boxes(shown: PageContent) -> str:
     return html
 
 
-def _field_value(shown: PageContent, key: str) -> str:
-    value = shown.fields.get(key, "")
+def _field_value(content: PageContent, key: str) -> str:
+    value = content.fields.get(key, "")
     return escape(value) if isinstance(value, str) else ""
 
 
-def _invalid_mark(shown: PageContent, key: str) -> str:
-    return ' aria-invalid="true"' if key == shown.wrong else ""
+def _invalid_mark(content: PageContent, key: str) -> str:
+    return ' aria-invalid="true"' if key == content.wrong else ""

@@ -87,8 +87,8 @@ class Pages:
 
     async def get_model(self, name: str) -> bytes | None:
         """Returns one model of the list, or None."""
-        listed = decode_json(await self.list_models())["data"]
-        return next((msgspec.json.encode(card) for card in listed if card["id"] == name), None)
+        model_cards = decode_json(await self.list_models())["data"]
+        return next((msgspec.json.encode(card) for card in model_cards if card["id"] == name), None)
 
     async def render_status(self) -> bytes:
         """Returns the pool's status as JSON."""

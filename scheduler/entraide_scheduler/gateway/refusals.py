@@ -60,8 +60,8 @@ def clean_text(text: str, limit: int = NAME_SHOWN_MAX_CHARS) -> str:
     >>> clean_text("a\x1b[31mb" + "c" * 9, limit=8)
     'a[31mbc…'
     """
-    shown = printable(text[:limit]).translate(_ONE_LINE)
-    return shown + "…" if len(text) > limit else shown
+    excerpt = printable(text[:limit]).translate(_ONE_LINE)
+    return excerpt + "…" if len(text) > limit else excerpt
 
 
 def http_status(refusal: ErrorReply) -> int:

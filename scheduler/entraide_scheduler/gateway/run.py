@@ -94,10 +94,10 @@ def load_gateway_config(path: Path) -> GatewayConfig:
             raise _config_error(path, why)
     if config.http.fault:
         raise _config_error(path, config.http.fault)
-    home = path.absolute().parent
-    absolute: dict[str, Any] = {"dir": str(home / config.dir)}
+    config_dir = path.absolute().parent
+    absolute: dict[str, Any] = {"dir": str(config_dir / config.dir)}
     if config.nats.ca_file:
-        ca_file = str(home / config.nats.ca_file)
+        ca_file = str(config_dir / config.nats.ca_file)
         absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
     return msgspec.structs.replace(config, **absolute)
 

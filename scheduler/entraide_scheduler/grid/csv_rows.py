@@ -36,16 +36,16 @@ def parse_time(text: str, year_shift: int) -> float:
     Raises:
         ValueError: the text is no ISO 8601 time.
     """
-    moment = dt.datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
+    time = dt.datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=dt.UTC)
     if year_shift:
         # 29 February does not exist in a common year: its hours become those of 1 March, which
         # the rows of 1 March then replace.
-        if (moment.month, moment.day) == (2, 29):
-            moment += dt.timedelta(days=1)
-        moment = moment.replace(year=moment.year + year_shift)
-    return moment.timestamp()
+        if (time.month, time.day) == (2, 29):
+            time += dt.timedelta(days=1)
+        time = time.replace(year=time.year + year_shift)
+    return time.timestamp()
 
 
 def series_error(path: Path, why: str) -> PoolError:

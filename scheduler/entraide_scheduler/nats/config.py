@@ -77,13 +77,13 @@ def format_config(
             f"{settings.host} can be reached from other machines: turn TLS on to listen there.",
             values={"host": settings.host},
         )
-    home = settings.state / "nats"
+    directory = settings.state / "nats"
     config: dict[str, object] = {
         "host": settings.host,
         "port": settings.port,
         "http": f"127.0.0.1:{monitor_port}",
-        "pid_file": str(home / "nats-server.pid"),
-        "log_file": str(home / "nats-server.log"),
+        "pid_file": str(directory / "nats-server.pid"),
+        "log_file": str(directory / "nats-server.log"),
         "logfile_size_limit": LOG_FILE_MAX_BYTES,
         "logfile_max_num": LOG_FILES_MAX,
         "max_payload": MESSAGE_BYTES_MAX,
@@ -96,7 +96,7 @@ def format_config(
         "authorization": {"timeout": 5},
         "operator": trust.operator_jwt,
         "system_account": trust.system,
-        "resolver": {"type": "full", "dir": str(home / "jwt"), "limit": ACCOUNTS_MAX},
+        "resolver": {"type": "full", "dir": str(directory / "jwt"), "limit": ACCOUNTS_MAX},
         "resolver_preload": {
             trust.account: trust.account_jwt,
             trust.system: trust.system_jwt,

@@ -79,13 +79,13 @@ class Child:
     async def _supervise(self) -> None:
         wait_s = BACKOFF_FIRST_S
         while True:
-            began = time.monotonic()
+            started_at = time.monotonic()
             process = self._process
             assert process is not None
             code = await process.wait()
             if self._stopping.is_set():
                 return
-            if time.monotonic() - began > STEADY_AFTER_S:
+            if time.monotonic() - started_at > STEADY_AFTER_S:
                 wait_s = BACKOFF_FIRST_S
             log.warning("child.died", child=self.spec.name, code=code, again_in_s=wait_s)
             with contextlib.suppress(TimeoutError):

@@ -160,8 +160,8 @@ class LocalPool:
 
     async def declare_surplus(self, number: int, surplus_w: float) -> None:
         """Changes the surplus that a demo node's site declares, in the node's own file."""
-        home = settings.node_dir(self._options.state, number)
-        settings.write_energy(home, surplus_w, site_of(number).evidence)
+        directory = settings.node_dir(self._options.state, number)
+        settings.write_energy(directory, surplus_w, site_of(number).evidence)
 
     async def list_nodes(self) -> list[admin_pb2.Node]:
         """Returns the nodes, from the Admin service."""
@@ -224,11 +224,11 @@ class LocalPool:
 
     async def _start_node(self, number: int) -> None:
         site = site_of(number)
-        home = settings.node_dir(self._options.state, number)
-        settings.write_energy(home, site.surplus_w, site.evidence)
+        directory = settings.node_dir(self._options.state, number)
+        settings.write_energy(directory, site.surplus_w, site.evidence)
         assert self._nats is not None
         settings.configure_node(
-            home,
+            directory,
             nats_url=self._nats.url,
             model=self._options.model,
             lang=self._options.lang,
@@ -236,13 +236,13 @@ class LocalPool:
             # Half of the memory, divided among the nodes: each would otherwise assume all of it.
             memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
-        argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(home))
+        argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(directory))
         await self._start_child(f"node-{number}", argv)
 
-    async def _run_join(self, number: int, token: str, home: Path) -> None:
+    async def _run_join(self, number: int, token: str, directory: Path) -> None:
         site = site_of(number)
         argv = [sys.executable, "-m", "entraide_node", "join", self._http]
-        argv += ["--token", "-", "--dir", str(home), "--site", site.name, "--zone", site.zone]
+        argv += ["--token", "-", "--dir", str(directory), "--site", site.name, "--zone", site.zone]
         argv += ["--name", f"node-{number}", "--no-service", "--any-time"]
         process = await asyncio.create_subprocess_exec(
             *argv,
@@ -275,8 +275,8 @@ class LocalPool:
 
     def _node_name(self, number: int) -> str:
         """Returns the name that the pool gave to a node."""
-        home = settings.node_dir(self._options.state, number)
-        return settings.node_name(home) or f"node-{number}"
+        directory = settings.node_dir(self._options.state, number)
+        return settings.node_name(directory) or f"node-{number}"
 
     async def _excluded_nodes(self) -> set[str]:
         """Returns the names of revoked nodes, which are not started."""
@@ -285,7 +285,7 @@ class LocalPool:
     async def _wait_for_nodes(self, numbers: Sequence[int]) -> None:
         """Waits until each of these nodes is live with its model, or revoked."""
         homes = {n: settings.node_dir(self._options.state, n) for n in numbers}
-        empty = {n for n, home in homes.items() if settings.has_no_own_engine(home)}
+        empty = {n for n, directory in homes.items() if settings.has_no_own_engine(directory)}
 
         async def late() -> list[str]:
             nodes = {node.node: node for node in await self.list_nodes()}
