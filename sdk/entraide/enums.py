@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class JobClass(StrEnum):
-    """Latency class: the promise is a time to first token, a time to completion, or a deadline."""
+    """Latency class: its objective is a TTFT, a completion time or a deadline, respectively."""
 
     INTERACTIVE = "interactive"
     STANDARD = "standard"
@@ -24,7 +24,7 @@ class DataClass(StrEnum):
 
 
 class Lending(StrEnum):
-    """Whose jobs a node takes now, by its owner's policy."""
+    """Whose jobs a node accepts now, by its owner's policy."""
 
     ALL = "all"
     OWN_FIRST = "own_first"  # one slot stays free for its own co-op, if the node has several
@@ -32,7 +32,7 @@ class Lending(StrEnum):
 
 
 class JobKind(StrEnum):
-    """How a job was accepted: a live job ends with its gateway, a kept job is stored."""
+    """How a job was accepted: a live job ends with its connection, a kept job is stored."""
 
     LIVE = "live"
     KEPT = "kept"
@@ -59,9 +59,9 @@ class NodeState(StrEnum):
     """Liveness of a node in the fleet view."""
 
     LIVE = "live"
-    SUSPECT = "suspect"  # silent for a while: gets no new work
-    LOST = "lost"  # silent for too long: its leases are over
-    LEFT = "left"  # said goodbye, or was revoked
+    SUSPECT = "suspect"  # no heartbeat for a while: gets no new runs
+    LOST = "lost"  # no heartbeat for too long: its leases have ended
+    LEFT = "left"  # signed off, or its access was revoked
 
 
 class JobState(StrEnum):
@@ -81,4 +81,4 @@ class Promise(StrEnum):
 
     KEPT = "kept"
     MISSED = "missed"
-    NONE = "none"  # the class has no latency objective, or nothing was produced
+    NONE = "none"  # the class has no latency objective, or no token was produced

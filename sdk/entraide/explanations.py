@@ -1,9 +1,9 @@
 """Explanations: why a job was placed, waits, was deferred or was refused, in words.
 
-Input: an explanation, as the core made it. Output: sentences of the message catalogue, in this
-order: the decision, the reason, the predicted numbers, what would have changed the decision, then
-the machines one by candidate. A value that the explanation lacks is left out, and a code that this
-version does not know is shown as it is: a newer pool may have written it.
+Input: an explanation from the core. Output: sentences of the message catalogue, in this order: the
+decision, the reason, the predictions, what would have changed the decision, then one line per
+machine. Missing values are omitted. Codes that this version does not know are shown unchanged,
+because a newer pool may have written them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,17 +19,17 @@ from entraide.i18n import Value
 from entraide.types import Candidate, Exclusion, Explanation
 from entraide.units import g_from_ug, wh_from_uwh
 
-COLUMNS = 5  # of a machine's line: name, grams, watt-hours, first word, intensity
+ALIGNED_COLUMNS = 5  # name, grams, watt-hours, TTFT, intensity
 
 
 class PartKind(StrEnum):
     """Content of one part of an explanation."""
 
-    WHO = "who"  # the decision, and whose machine runs the job
-    WHY = "why"  # the reason
-    NUMBERS = "numbers"
-    OTHERWISE = "otherwise"  # what would have changed it
-    FOOT = "foot"  # the policy and the promise
+    DECISION = "who"  # the decision, and whose machine runs the job
+    REASON = "why"  # the reason
+    NUMBERS = "numbers"  # the predictions for the node that runs the job
+    COUNTERFACTUAL = "otherwise"  # what would have changed the decision
+    FOOTER = "foot"  # the policy and the promise
     TITLE = "title"
     PICKED = "picked"  # the machine that runs the job
     NODE = "node"  # any other machine
@@ -43,7 +43,7 @@ class Part(Struct, frozen=True):
 
 
 def document(explanation: Explanation) -> dict[str, Any]:
-    """Returns an explanation as a JSON document; each candidate is an object, not columns."""
+    """Returns an explanation as a JSON document; each candidate is an object."""
     fields: dict[str, Any] = to_builtins(explanation)
     fields["candidates"] = to_builtins(list(explanation.candidates))
     return fields
@@ -58,9 +58,9 @@ def sentence(explanation: Explanation, lang: str) -> str:
     """Returns the decision, its reason and what would have changed it, in a few sentences."""
     values = explanation_values.gather(explanation, lang, None)
     sentences = (
-        _who(explanation, lang, values),
-        _why(explanation, lang, values),
-        _otherwise(explanation, lang, values),
+        _decision(explanation, lang, values),
+        _reason(explanation, lang, values),
+        _counterfactual(explanation, lang, values),
     )
     return " ".join(filter(None, sentences))
 
@@ -78,32 +78,32 @@ def parts(
     """Returns a whole explanation, part by part.
 
     Args:
-        explanation: the facts.
+        explanation: from the core.
         lang: the reader's language.
         clock: the reader's clock; None where it is unknown, so that times are given only as
             their distance from the decision.
     """
     values = explanation_values.gather(explanation, lang, clock)
-    shown = [
-        Part(PartKind.WHO, _who(explanation, lang, values)),
-        Part(PartKind.WHY, _why(explanation, lang, values)),
+    result = [
+        Part(PartKind.DECISION, _decision(explanation, lang, values)),
+        Part(PartKind.REASON, _reason(explanation, lang, values)),
     ]
     if explanation.decision == "placed" and "ttft_s" in values:
-        shown.append(Part(PartKind.NUMBERS, i18n.text("explain-numbers", lang, **values)))
-    otherwise = _otherwise(explanation, lang, values)
-    if otherwise:
-        shown.append(Part(PartKind.OTHERWISE, otherwise))
-    shown.append(Part(PartKind.FOOT, _foot(explanation, lang, clock)))
+        result.append(Part(PartKind.NUMBERS, i18n.text("explain-numbers", lang, **values)))
+    counterfactual = _counterfactual(explanation, lang, values)
+    if counterfactual:
+        result.append(Part(PartKind.COUNTERFACTUAL, counterfactual))
+    result.append(Part(PartKind.FOOTER, _footer(explanation, lang, clock)))
     if explanation.candidates:
-        shown.append(Part(PartKind.TITLE, i18n.text("explain-candidates", lang)))
-        shown += _candidates(explanation, lang)
+        result.append(Part(PartKind.TITLE, i18n.text("explain-candidates", lang)))
+        result += _candidate_parts(explanation, lang)
     if explanation.excluded or explanation.excluded_counts:
-        shown.append(Part(PartKind.TITLE, i18n.text("explain-excluded", lang)))
-        shown += _excluded(explanation, lang, clock)
-    return shown
+        result.append(Part(PartKind.TITLE, i18n.text("explain-excluded", lang)))
+        result += _excluded_parts(explanation, lang, clock)
+    return result
 
 
-def _code(explanation: Explanation) -> str:
+def _reason_code(explanation: Explanation) -> str:
     """The message code of the decision's reason; "" where the catalogue has none."""
     refused = explanation.decision == "refused"
     prefixes = ("error", "reason") if refused else ("reason", "error")
@@ -111,67 +111,67 @@ def _code(explanation: Explanation) -> str:
     return next((code for code in codes if i18n.has_message(code)), "")
 
 
-def _who(explanation: Explanation, lang: str, values: Values) -> str:
+def _decision(explanation: Explanation, lang: str, values: Values) -> str:
     with_node = {"node": explanation.node} | values
     return i18n.text(f"explain-{explanation.decision}", lang, **with_node)
 
 
-def _why(explanation: Explanation, lang: str, values: Values) -> str:
-    code = _code(explanation)
-    why = i18n.text(code, lang, **values) if code else explanation.reason
+def _reason(explanation: Explanation, lang: str, values: Values) -> str:
+    code = _reason_code(explanation)
+    reason = i18n.text(code, lang, **values) if code else explanation.reason
     if "alias" in values and "model" in values:
-        return f"{i18n.text('explain-alias', lang, **values)} {why}"
-    return why
+        return f"{i18n.text('explain-alias', lang, **values)} {reason}"
+    return reason
 
 
-def _otherwise(explanation: Explanation, lang: str, values: Values) -> str:
-    """What would have changed the decision; "" where nothing is known to."""
+def _counterfactual(explanation: Explanation, lang: str, values: Values) -> str:
+    """What would have changed the decision; "" if unknown."""
     sentences = []
-    code = f"{_code(explanation)}.otherwise"
+    code = f"{_reason_code(explanation)}.otherwise"
     if i18n.has_message(code):
         sentences.append(i18n.text(code, lang, **values))
     if explanation.decision == "placed":
-        sentences.append(_elsewhere(explanation, lang, values))
+        sentences.append(_alternative(explanation, lang, values))
     elif explanation.decision == "refused" and not sentences:
-        sentences.append(_admitted(explanation, lang, values))
+        sentences.append(_admission_condition(explanation, lang, values))
     return " ".join(filter(None, sentences))
 
 
-def _elsewhere(explanation: Explanation, lang: str, values: Values) -> str:
-    """Where a placed job could have gone, and on what condition; only what the core has checked."""
+def _alternative(explanation: Explanation, lang: str, values: Values) -> str:
+    """Another node that could have run a placed job, and the condition, as the core checked."""
     if "greener_node" in values and values["greener_node"] == values.get("could_node"):
-        condition = _condition(explanation, str(values.get("greener_rule", "")), lang, values)
+        condition = _rule_condition(explanation, str(values.get("greener_rule", "")), lang, values)
         return i18n.text("explain-greener", lang, **values, condition=condition)
     if "next_node" in values:
         return i18n.text("explain-next", lang, **values)
-    could = _could(explanation, lang, values)
-    if could or len(explanation.candidates) > 1:
-        return could
+    condition = _exclusion_condition(explanation, lang, values)
+    if condition or len(explanation.candidates) > 1:
+        return condition
     return i18n.text("explain-no-other" if explanation.excluded_counts else "explain-alone", lang)
 
 
-def _admitted(explanation: Explanation, lang: str, values: Values) -> str:
-    """What would have admitted a refused job, where its code has no sentence for that."""
-    could = _could(explanation, lang, values)
-    if could:
-        return could
+def _admission_condition(explanation: Explanation, lang: str, values: Values) -> str:
+    """What would have admitted a refused job, where its reason code has no such sentence."""
+    condition = _exclusion_condition(explanation, lang, values)
+    if condition:
+        return condition
     facts = CODES.get(explanation.reason)
-    again = explanation.waiting_helps or (facts is not None and facts.retryable)
-    return i18n.text("explain-refused-again" if again else "explain-refused-change", lang)
+    retry_helps = explanation.waiting_helps or (facts is not None and facts.retryable)
+    return i18n.text("explain-refused-again" if retry_helps else "explain-refused-change", lang)
 
 
-def _could(explanation: Explanation, lang: str, values: Values) -> str:
-    """The condition on which the named excluded node could have run the job; "" without one."""
-    example = explanation_values.named_exclusion(explanation)
-    if example is None:
+def _exclusion_condition(explanation: Explanation, lang: str, values: Values) -> str:
+    """The condition under which an excluded node could have run the job; "" if none is named."""
+    excluded = explanation_values.named_exclusion(explanation)
+    if excluded is None:
         return ""
-    rule_values = explanation_values.format_times(example.values, lang, explanation.at, None)
-    condition = _condition(explanation, example.rule, lang, values | rule_values)
+    rule_values = explanation_values.format_times(excluded.values, lang, explanation.at, None)
+    condition = _rule_condition(explanation, excluded.rule, lang, values | rule_values)
     return i18n.text("explain-could", lang, **values, condition=condition)
 
 
-def _condition(explanation: Explanation, code: str, lang: str, values: Values) -> str:
-    """The clause that undoes a rule: "if that machine had had a free slot"."""
+def _rule_condition(explanation: Explanation, code: str, lang: str, values: Values) -> str:
+    """The condition under which a rule would not exclude: "if that machine had had a free slot"."""
     if not i18n.has_message(f"rule-{code}.otherwise"):
         return i18n.text("explain-if-not-rule", lang, name=code)
     for excluded in explanation.excluded:
@@ -182,7 +182,7 @@ def _condition(explanation: Explanation, code: str, lang: str, values: Values) -
     return i18n.text(f"rule-{code}.otherwise", lang, **values)
 
 
-def _foot(explanation: Explanation, lang: str, clock: relative_time.Clock | None) -> str:
+def _footer(explanation: Explanation, lang: str, clock: relative_time.Clock | None) -> str:
     items = [i18n.text("explain-policy", lang, policy=explanation.policy_version)]
     if explanation.objective_ttft_s is not None:
         objective = i18n.seconds(explanation.objective_ttft_s, lang)
@@ -197,16 +197,16 @@ def _foot(explanation: Explanation, lang: str, clock: relative_time.Clock | None
     return " · ".join(items)
 
 
-def _candidates(explanation: Explanation, lang: str) -> Iterator[Part]:
+def _candidate_parts(explanation: Explanation, lang: str) -> Iterator[Part]:
     """The nodes that could have run the job: prediction and intensity, in columns."""
-    rows = [_cells(candidate, lang) for candidate in explanation.candidates]
-    for candidate, cells in zip(explanation.candidates, _aligned(rows), strict=True):
+    rows = [_candidate_cells(candidate, lang) for candidate in explanation.candidates]
+    for candidate, cells in zip(explanation.candidates, _align_columns(rows), strict=True):
         picked = candidate.node == explanation.node
         line = f"{'  → ' if picked else '    '}{cells}"
         yield Part(PartKind.PICKED if picked else PartKind.NODE, line)
 
 
-def _cells(candidate: Candidate, lang: str) -> list[str]:
+def _candidate_cells(candidate: Candidate, lang: str) -> list[str]:
     upper: Value = i18n.ABSENT
     if candidate.ttft_upper_s > 0:
         upper = i18n.seconds(candidate.ttft_upper_s, lang)
@@ -227,31 +227,31 @@ def _cells(candidate: Candidate, lang: str) -> list[str]:
     return cells
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """The rows as lines: the first columns padded to their widest entry, the remarks unpadded."""
-    widths = [max(len(row[column]) for row in rows) for column in range(COLUMNS)]
+def _align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows as lines: the first columns padded to their widest entry, the others unpadded."""
+    widths = [max(len(row[column]) for row in rows) for column in range(ALIGNED_COLUMNS)]
     return [
         " · ".join(
-            [cell.ljust(width) for cell, width in zip(row[:COLUMNS], widths, strict=True)]
-            + list(row[COLUMNS:])
+            [cell.ljust(width) for cell, width in zip(row[:ALIGNED_COLUMNS], widths, strict=True)]
+            + list(row[ALIGNED_COLUMNS:])
         ).rstrip()
         for row in rows
     ]
 
 
-def _excluded(
+def _excluded_parts(
     explanation: Explanation, lang: str, clock: relative_time.Clock | None
 ) -> Iterator[Part]:
     """The excluded nodes by rule, with the number of further nodes that each rule excluded."""
     by_rule: dict[str, list[Exclusion]] = {}
     for excluded in explanation.excluded:
         by_rule.setdefault(excluded.rule, []).append(excluded)
-    for code, listed in by_rule.items():
-        for node in listed:
-            values = explanation_values.format_times(node.values, lang, explanation.at, clock)
-            name = f"{node.node} ({node.coop}, {i18n.zone_name(node.zone, lang)})"
+    for code, exclusions in by_rule.items():
+        for excluded in exclusions:
+            values = explanation_values.format_times(excluded.values, lang, explanation.at, clock)
+            name = f"{excluded.node} ({excluded.coop}, {i18n.zone_name(excluded.zone, lang)})"
             yield Part(PartKind.NODE, f"    {name} {i18n.rule(code, lang, values)}")
-        unlisted = explanation.excluded_counts.get(code, 0) - len(listed)
+        unlisted = explanation.excluded_counts.get(code, 0) - len(exclusions)
         if unlisted > 0:
             yield Part(PartKind.NODE, f"    {i18n.text('explain-more', lang, n=unlisted)}")
     for code, count in sorted(explanation.excluded_counts.items()):

@@ -1,7 +1,7 @@
 """Breakdown: metrics of a run by zone and hour, co-op, class, node group, site and fault.
 
 A job counts in the hour of its last placement. A co-op's due service is its weighted max-min share
-of everything that was served.
+of all service.
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ def zone_intensities(parts: WorldParts, world: World, zone: str) -> list[float]:
 
 
 def idle_power_w(parts: WorldParts) -> dict[str, float]:
-    """Returns the idle power by node, watts, of dedicated machines."""
+    """Returns the idle power of each dedicated machine, watts, by node."""
     return {
         machine.spec.card.node: machine.spec.card.power.idle_w
         for machine in parts.machines
@@ -62,16 +62,16 @@ def idle_power_w(parts: WorldParts) -> dict[str, float]:
 
 def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours, ...]:
     """Returns hourly columns of each zone that has machines."""
-    hours, rest = hour_count(parts, world), idle_power_w(parts)
+    hours, idle_w = hour_count(parts, world), idle_power_w(parts)
     start_at = parts.scenario.start_at // HOUR_S * HOUR_S
     hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     rows = []
     for zone in sorted({machine.site.zone for machine in parts.machines}):
-        here = (table["zone"] == zone) & (table["placed_at"] > 0.0)
-        grams = zone_intensities(parts, world, zone)
-        rest_w = sum(
-            rest.get(machine.spec.card.node, 0.0)
+        in_zone = (table["zone"] == zone) & (table["placed_at"] > 0.0)
+        intensities = zone_intensities(parts, world, zone)
+        zone_idle_w = sum(
+            idle_w.get(machine.spec.card.node, 0.0)
             for machine in parts.machines
             if machine.site.zone == zone
         )
@@ -81,36 +81,39 @@ def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours
             if machine.site.zone == zone
         )
 
-        def by_hour(values: Column, here: Column = here) -> Column:
-            counted: Column = np.bincount(hour[here], weights=values[here], minlength=hours)
+        def by_hour(values: Column, in_zone: Column = in_zone) -> Column:
+            counted: Column = np.bincount(hour[in_zone], weights=values[in_zone], minlength=hours)
             return counted
 
-        resting_w = rest_w * np.clip(parts.scenario.hours - np.arange(hours), 0.0, 1.0)
-        carbon = by_hour(table["carbon_g"]) + resting_w * np.array(grams) / 1_000.0
+        idle_power = zone_idle_w * np.clip(parts.scenario.hours - np.arange(hours), 0.0, 1.0)
+        carbon = by_hour(table["carbon_g"]) + idle_power * np.array(intensities) / 1_000.0
         rows.append(
             ZoneHours(
                 zone,
-                tuple(grams),
-                tuple(by_hour(np.ones(len(here))).astype(int).tolist()),
+                tuple(intensities),
+                tuple(by_hour(np.ones(len(in_zone))).astype(int).tolist()),
                 tuple(by_hour(table["output_tokens"]).astype(int).tolist()),
-                tuple((by_hour(energy) + resting_w).tolist()),
+                tuple((by_hour(energy) + idle_power).tolist()),
                 tuple(carbon.tolist()),
-                tuple(_slot_utilisation(table, here, start_at, hours, slots)),
+                tuple(_slot_utilisation(table, in_zone, start_at, hours, slots)),
             )
         )
     return tuple(rows)
 
 
 def _slot_utilisation(
-    table: Table, here: Column, start_at: float, hours: int, slots: int
+    table: Table, in_zone: Column, start_at: float, hours: int, slots: int
 ) -> list[float]:
-    """Returns the part of the slots that runs used, by hour."""
+    """Returns the part of the slots that runs used, by hour.
+
+    ``total`` is the slot-seconds used until each hour's start.
+    """
     edges = np.arange(hours + 1) * HOUR_S
     total = np.zeros(hours + 1)
     for name, sign in (("placed_at", 1.0), ("end_at", -1.0)):
-        moments = np.sort(table[name][here] - start_at)
-        sums = np.concatenate(([0.0], np.cumsum(moments)))
-        count = np.searchsorted(moments, edges, side="right")
+        times = np.sort(table[name][in_zone] - start_at)
+        sums = np.concatenate(([0.0], np.cumsum(times)))
+        count = np.searchsorted(times, edges, side="right")
         total += sign * (count * edges - sums[count])
     parts = np.diff(total) / (slots * HOUR_S)
     return [float(part) for part in np.clip(parts, 0.0, 1.0).tolist()]
@@ -126,33 +129,34 @@ def coop_shares(
 
     Args:
         parts: parts of the simulation.
-        table: of jobs.
+        table: columns of the job records.
         asked_tokens: virtual tokens requested by each co-op.
     """
     policy = parts.policy
     charge = policy.charge
-    lender = {machine.spec.card.node: machine.spec.card.coop for machine in parts.machines}
+    lender_by_node = {machine.spec.card.node: machine.spec.card.coop for machine in parts.machines}
     tokens = charge.input_weight * (table["input_tokens"] - table["cached_tokens"])
     tokens = tokens + charge.output_weight * table["output_tokens"]
     tokens = np.where(table["first_at"] > 0.0, tokens, 0.0)
-    owners = np.array([lender.get(node, "") for node in table["node"].tolist()] or [""])
-    owners = owners[: len(tokens)]
+    lenders = np.array([lender_by_node.get(node, "") for node in table["node"].tolist()] or [""])
+    lenders = lenders[: len(tokens)]
     names = [terms.coop for terms in policy.coops]
     weights = [terms.shares for terms in policy.coops]
     received = [float(tokens[table["coop"] == name].sum()) for name in names]
-    asked = [
-        max(asked_tokens.get(name, 0.0), got) for name, got in zip(names, received, strict=True)
+    requested = [
+        max(asked_tokens.get(name, 0.0), served)
+        for name, served in zip(names, received, strict=True)
     ]
-    dues = fairness.max_min_shares(asked, weights, sum(received))
+    due = fairness.max_min_shares(requested, weights, sum(received))
     return tuple(
         CoopShare(
             name,
             int((table["coop"] == name).sum()),
             int(((table["coop"] == name) & (table["state"] == JobState.REFUSED.value)).sum()),
             received[index],
-            dues[index],
+            due[index],
             weights[index],
-            float(tokens[(owners == name) & (table["coop"] != name)].sum()),
+            float(tokens[(lenders == name) & (table["coop"] != name)].sum()),
         )
         for index, name in enumerate(names)
     )
@@ -167,9 +171,11 @@ def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
         )
         if not rows.any():
             continue
-        asked, first, end = (table[name][rows] for name in ("asked_at", "first_at", "end_at"))
+        requested, first_token, end = (
+            table[name][rows] for name in ("asked_at", "first_at", "end_at")
+        )
         tokens = table["output_tokens"][rows]
-        several = tokens > 1
+        has_tpot = tokens > 1
         class_rows.append(
             ClassLatency(
                 terms.job_class.value,
@@ -177,9 +183,9 @@ def class_latencies(policy: Policy, table: Table) -> tuple[ClassLatency, ...]:
                 terms.tpot_s,
                 terms.completion_s,
                 int(rows.sum()),
-                _percentiles(first - asked),
-                _percentiles((end - first)[several] / (tokens[several] - 1)),
-                _percentiles(end - asked),
+                _percentiles(first_token - requested),
+                _percentiles((end - first_token)[has_tpot] / (tokens[has_tpot] - 1)),
+                _percentiles(end - requested),
             )
         )
     return tuple(class_rows)
@@ -194,51 +200,53 @@ def _percentiles(values: Column) -> tuple[float, ...]:
 
 def group_usage(parts: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
     """Returns the use of each node group."""
-    rest = idle_power_w(parts)
+    idle_w = idle_power_w(parts)
     groups = {machine.spec.card.node: machine.group.name for machine in parts.machines}
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
-    where = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
-    where = where[: len(energy)]
-    usages = []
+    node_groups = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
+    node_groups = node_groups[: len(energy)]
+    group_rows = []
     for group in parts.scenario.fleet:
-        first = next(
+        example = next(
             (machine for machine in parts.machines if machine.group.name == group.name), None
         )
-        if first is None:
+        if example is None:
             continue
-        rows = where == group.name
-        rest_wh = sum(rest.get(node, 0.0) for node, name in groups.items() if name == group.name)
-        usages.append(
+        rows = node_groups == group.name
+        idle_power_sum_w = sum(
+            idle_w.get(node, 0.0) for node, name in groups.items() if name == group.name
+        )
+        group_rows.append(
             GroupUsage(
                 group.device,
-                first.device.name,
-                first.site.zone,
+                example.device.name,
+                example.site.zone,
                 group.coop,
                 group.count,
                 fleet.group_price_cad(group),
                 group.life_years if fleet.group_price_cad(group) else None,
-                first.device.max_w,
+                example.device.max_w,
                 int(rows.sum()),
                 int(table["output_tokens"][rows].sum()),
-                float(energy[rows].sum()) + rest_wh * parts.scenario.hours,
+                float(energy[rows].sum()) + idle_power_sum_w * parts.scenario.hours,
                 group.name,
             )
         )
-    return tuple(usages)
+    return tuple(group_rows)
 
 
 def site_energy(world: World) -> tuple[SiteEnergy, ...]:
     """Returns the energy balance of each site with own generation."""
     sums_by_site: dict[tuple[str, str], list[float]] = {}
-    stores: set[str] = set()
+    battery_sites: set[str] = set()
     for site in world.sites:
         if site.spec is None:
             continue
         site.account_energy(world.driver.now)
         if site.supply.battery is not None:
-            stores.add(site.spec.site)
+            battery_sites.add(site.spec.site)
         supply, sums = site.supply, site.supply.balance
-        at_first_j = supply.battery.floor_j if supply.battery is not None else 0.0
+        start_j = supply.battery.floor_j if supply.battery is not None else 0.0
         flows = (
             sums.surplus_j,
             sums.own_j,
@@ -249,8 +257,8 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
         )
         key = (site.spec.site, site.nodes[0].card.zone)
         row = sums_by_site.setdefault(key, [0.0] * (len(flows) + 1))
-        for place, value_j in enumerate((*flows, supply.held_j - at_first_j)):
-            row[place] += value_j / JOULES_PER_WH
+        for column, value_j in enumerate((*flows, supply.held_j - start_j)):
+            row[column] += value_j / JOULES_PER_WH
     return tuple(
         SiteEnergy(
             name,
@@ -262,7 +270,7 @@ def site_energy(world: World) -> tuple[SiteEnergy, ...]:
             lost_wh=row[4],
             away_wh=row[5],
             held_wh=row[6],
-            stores=name in stores,
+            stores=name in battery_sites,
         )
         for (name, zone), row in sorted(sums_by_site.items())
     )
@@ -274,7 +282,7 @@ def fault_impacts(parts: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
     ttft_classes = [
         terms.job_class.value for terms in parts.policy.classes if terms.ttft_s is not None
     ]
-    for kind, fault, spec in _fault_specs(scenario):
+    for kind, event_kind, spec in _fault_specs(scenario):
         at = scenario.start_at + spec.at_h * HOUR_S
         until = at + spec.down_s if isinstance(spec, RestartSpec) else None
         if isinstance(spec, FaultSpec) and spec.until_h is not None:
@@ -282,31 +290,31 @@ def fault_impacts(parts: WorldParts, table: Table) -> tuple[FaultImpact, ...]:
         rows = (table["asked_at"] >= at) & (table["asked_at"] < (inf if until is None else until))
         promised = rows & (table["promise"] != NO_PROMISE)
         done = rows & (table["state"] == JobState.COMPLETED.value)
-        soon = done & np.isin(table["job_class"], ttft_classes)
-        waits = (table["first_at"] - table["asked_at"])[soon]
+        has_ttft = done & np.isin(table["job_class"], ttft_classes)
+        ttft_s = (table["first_at"] - table["asked_at"])[has_ttft]
         kept = int((promised & (table["promise"] == PROMISE_KEPT)).sum())
-        hit = {
+        affected = {
             event.node
             for event in parts.faults
-            if event.kind == fault and event.at == at and event.node
+            if event.kind == event_kind and event.at == at and event.node
         }
         impacts.append(
             FaultImpact(
                 kind,
                 at,
                 until,
-                len(hit),
+                len(affected),
                 int(rows.sum()),
                 int(done.sum()),
                 kept / int(promised.sum()) if promised.any() else None,
-                float(np.quantile(waits, 0.95)) if len(waits) else None,
+                float(np.quantile(ttft_s, 0.95)) if len(ttft_s) else None,
             )
         )
     return tuple(impacts)
 
 
 def _fault_specs(scenario: Scenario) -> Iterator[tuple[str, str, FaultSpec | RestartSpec]]:
-    """Yields each fault with its kind, and with the kind of the event that begins it."""
+    """Yields each fault with its kind, and with the kind of its first event."""
     for kind, _ in FAULT_KINDS:
         for spec in getattr(scenario.faults, kind):
             yield kind, "refuse" if kind == "pause" else kind, spec

@@ -1,4 +1,4 @@
-"""Client generator: arrivals of a workload without a trace.
+"""Client generator: random arrivals for a workload without a trace.
 
 Each client is a renewal process whose rate follows the hours of the local week. Clients' mean rates
 are exponentially distributed. Requests of one conversation share the first blocks of their prompts.
@@ -57,32 +57,32 @@ def client_arrivals(
     """Yields the requests of a workload's generated clients in order of time.
 
     Args:
-        workload: without a trace.
+        workload: a workload without a trace.
         start_at: start of the scenario, seconds since the epoch.
-        hours: its duration.
+        hours: duration of the scenario.
         zone: the clients' time zone.
         seed: of all random draws.
-        number: of this workload.
+        number: index of the workload in the scenario.
     """
     end_h = hours if workload.until_h is None else min(hours, workload.until_h)
     windows = _rate_windows(workload, start_at, workload.from_h, end_h, zone)
-    source = make_rng(seed, 6, number)
-    sizes = source.standard_exponential(workload.clients)
-    sizes *= workload.clients / sizes.sum()
+    rng = make_rng(seed, 6, number)
+    relative_rates = rng.standard_exponential(workload.clients)
+    relative_rates *= workload.clients / relative_rates.sum()
     rate = workload.requests_per_client_day / DAY_S
-    senders = [
+    clients = [
         ClientSpec(
             f"{workload.name}-{index + 1}",
             tuple(
-                msgspec.structs.replace(window, rate_per_s=window.rate_per_s * rate * size)
+                msgspec.structs.replace(window, rate_per_s=window.rate_per_s * rate * relative_rate)
                 for window in windows
             ),
             length_distribution(workload.input_tokens),
             length_distribution(workload.output_tokens),
         )
-        for index, size in enumerate(sizes.tolist())
+        for index, relative_rate in enumerate(relative_rates.tolist())
     ]
-    arrivals = generate_arrivals(senders, seed=seed * 1_000 + number)
+    arrivals = generate_arrivals(clients, seed=seed * 1_000 + number)
     return (
         _group_conversations(arrivals, workload, seed, number) if workload.turns > 1.0 else arrivals
     )
@@ -91,15 +91,15 @@ def client_arrivals(
 def _rate_windows(
     workload: Workload, start_at: float, from_h: float, end_h: float, zone: ZoneInfo
 ) -> tuple[RateWindow, ...]:
-    """Returns hourly windows whose mean over a whole week is 1 request a second."""
+    """Returns hourly rate windows, scaled to a mean of 1 request a second over a week."""
     working, weekend = RHYTHM_WEIGHTS[workload.rhythm]
     mean = (5.0 * sum(working) + 2.0 * sum(weekend)) / (7.0 * 24.0)
     windows = []
     at_h = from_h
     while at_h < end_h:
-        moment = dt.datetime.fromtimestamp(start_at + at_h * HOUR_S, zone)
-        weight = (weekend if moment.weekday() >= 5 else working)[moment.hour] / mean
-        next_h = min(end_h, at_h + 1.0 - moment.minute / 60.0)
+        local_time = dt.datetime.fromtimestamp(start_at + at_h * HOUR_S, zone)
+        weight = (weekend if local_time.weekday() >= 5 else working)[local_time.hour] / mean
+        next_h = min(end_h, at_h + 1.0 - local_time.minute / 60.0)
         if weight > 0.0:
             windows.append(
                 RateWindow(
@@ -114,19 +114,19 @@ def _group_conversations(
     arrivals: Iterator[Arrival], workload: Workload, seed: int, number: int
 ) -> Iterator[Arrival]:
     """Groups each client's requests into conversations with a geometric number of turns."""
-    source = make_rng(seed, 7, number)
-    goes_on = 1.0 - 1.0 / workload.turns
-    serial = 0
-    current: dict[str, int] = {}
+    rng = make_rng(seed, 7, number)
+    continue_probability = 1.0 - 1.0 / workload.turns
+    session_count = 0
+    sessions: dict[str, int] = {}
     for arrival in arrivals:
-        if arrival.client not in current or source.random() >= goes_on:
-            serial += 1
-            current[arrival.client] = serial
-        session = current[arrival.client]
-        first = (number << 48) + (session << 16)
+        if arrival.client not in sessions or rng.random() >= continue_probability:
+            session_count += 1
+            sessions[arrival.client] = session_count
+        session = sessions[arrival.client]
+        first_block = (number << 48) + (session << 16)
         blocks = arrival.input_tokens // BLOCK_TOKENS
         yield msgspec.structs.replace(
             arrival,
-            prefix=tuple(first + block for block in range(blocks)),
+            prefix=tuple(first_block + block for block in range(blocks)),
             session=f"{workload.name}-s{session}",
         )

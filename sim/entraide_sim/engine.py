@@ -3,14 +3,14 @@
 One step decodes one token of each of the ``b`` sequences in the batch and prefills at most one
 chunk of prompt tokens: of the first prompt in the queue, or, with ``batches_prefill``, of as many
 prompts as fit in the chunk. A step takes ``t0 + t1 * b`` plus the chunk over the prefill rate; with
-an empty batch ``alone_s`` replaces ``t0 + t1 * b``; measured ``steps_s`` by batch size replace
-both. The step that ends a prompt yields its first token. Steps between two changes of the batch are
-identical, so time jumps over them: a *phase* is a run of identical steps. A run that arrives during
-a step joins at the end of that step.
+an empty batch, ``alone_s`` replaces ``t0 + t1 * b``; where the step time was measured by batch
+size, ``steps_s`` replaces both. The last prefill step of a prompt yields its first output token.
+Steps between two changes of the batch are identical: they form a *phase*, simulated at once. A run
+that arrives during a step joins at the end of that step.
 
 Prompts are admitted in order of arrival when a slot is free and the KV memory can hold all admitted
 sequences at every later step, each at its maximum length. A prompt that does not fit is tested
-again when the batch changes and every ``RETRY_STEPS`` steps. Nothing is evicted. Times are in
+again when the batch changes and every ``RETRY_STEPS`` steps. No sequence is evicted. Times are in
 seconds.
 """
 
@@ -37,8 +37,8 @@ class Engine:
         next_at: end of the current phase; infinite when idle.
         heat_w: heat (see ``thermal``); 0 for a machine that never throttles.
         slowdown: factor on all times (2 is half as fast), read when a phase begins.
-        sharing_engines: engines that share its machine's speed and power, itself among them; read
-            when a phase begins.
+        sharing_engines: number of engines that share the machine's speed and power, this one
+            included; read when a phase begins.
         total_j, total_g: energy and emissions of all runs, joules and grams.
         batch_s: sequence-seconds in the batch, for the mean batch size.
     """
@@ -47,7 +47,7 @@ class Engine:
         self, hardware: EngineParameters, *, at: float, noise: Callable[[], float] = _no_noise
     ) -> None:
         self.hardware = hardware
-        self._full_hardware = hardware  # as its owner allows, without throttling
+        self._full_hardware = hardware  # with the power cap, without throttling
         self.heat_w = 0.0
         self._throttled = False
         self.next_at = inf
@@ -70,12 +70,12 @@ class Engine:
         self._step_s = 0.0
         self._phase_factor = 1.0
         self._phase_steps = 0
-        self._phase_tokens: list[int] = []  # of the heads' prompts, tokens in this phase
+        self._phase_tokens: list[int] = []  # by run in prefill: prompt tokens in this phase
         self._after_prefill = False  # the last step included prefill
         self._accounted_at = at
         self._sequence_w = 0.0
         self._prefill_w = 0.0
-        self._sequence_sum_j = 0.0  # of one sequence, had it been in the batch from the beginning
+        self._sequence_sum_j = 0.0  # per sequence in the batch, since the engine was idle
         self._sequence_sum_g = 0.0
 
     @property
@@ -90,11 +90,11 @@ class Engine:
 
     @property
     def run_count(self) -> int:
-        """How many runs it has, queued, in prefill or in the batch."""
+        """Number of runs in the queue, in prefill and in the batch."""
         return len(self._queue) + len(self._batch) + len(self._prefilling)
 
     def runs(self) -> list[Run]:
-        """Returns its runs, in an arbitrary but deterministic order."""
+        """Returns all runs, in an arbitrary but deterministic order."""
         return [*(run for _, _, run in self._batch), *self._prefilling, *self._queue]
 
     def run_usage(self, run: Run) -> tuple[float, float]:
@@ -126,7 +126,7 @@ class Engine:
         thermal_model = self._full_hardware.thermal
         if thermal_model is not None:
             self.heat_w = thermal_model.heat_after(self.heat_w, self._machine_w, passed_s)
-        count, heads = len(self._batch), self._prefilling
+        count, prefilling = len(self._batch), self._prefilling
         if count:
             energy_j = self._sequence_w * passed_s
             self._sequence_sum_j += energy_j
@@ -134,18 +134,18 @@ class Engine:
             self.total_j += energy_j * count
             self.total_g += energy_j * count * g_per_j
             self.batch_s += count * passed_s
-        if heads:
+        if prefilling:
             energy_j = self._prefill_w * passed_s
             self.total_j += energy_j
             self.total_g += energy_j * g_per_j
-            if len(heads) > 1:
+            if len(prefilling) > 1:
                 energy_j /= sum(self._phase_tokens)
-                for head, tokens in zip(heads, self._phase_tokens, strict=True):
-                    head.prefill_j += energy_j * tokens
-                    head.carbon_g += energy_j * tokens * g_per_j
+                for run, tokens in zip(prefilling, self._phase_tokens, strict=True):
+                    run.prefill_j += energy_j * tokens
+                    run.carbon_g += energy_j * tokens * g_per_j
             else:
-                heads[0].prefill_j += energy_j
-                heads[0].carbon_g += energy_j * g_per_j
+                prefilling[0].prefill_j += energy_j
+                prefilling[0].carbon_g += energy_j * g_per_j
 
     def add_run(self, run: Run, at: float, g_per_j: float) -> None:
         """Queues a run; ``next_at`` may become earlier."""
@@ -185,10 +185,10 @@ class Engine:
         self._full_hardware = hardware
         self._cut_phase(at)
 
-    def set_sharing(self, beside: int, at: float) -> None:
+    def set_sharing(self, engine_count: int, at: float) -> None:
         """Sets how many engines share the machine, this one included, from the next step on."""
-        if beside != self.sharing_engines:
-            self.sharing_engines = beside
+        if engine_count != self.sharing_engines:
+            self.sharing_engines = engine_count
             self._cut_phase(at)
 
     def advance(self, at: float) -> tuple[list[Run], list[Run]]:
@@ -198,16 +198,16 @@ class Engine:
             The runs whose first token is ready, and the runs that have ended.
         """
         self._step += self._phase_steps
-        first, over = self._finish_prefills(at), self._finish_decodes()
+        first, ended = self._finish_prefills(at), self._finish_decodes()
         if self._has_cancelled:
-            over += self._finish_cancelled()
-        for run in over:
+            ended += self._finish_cancelled()
+        for run in ended:
             if run.first_at > 0.0:
                 run.decode_j += self._sequence_sum_j - run.joined_sum_j
                 run.carbon_g += self._sequence_sum_g - run.joined_sum_g
             self._reserved_tokens -= run.input_tokens + run.output_tokens_max
         self._start_phase(at)
-        return first, over
+        return first, ended
 
     def drop_runs(self) -> list[Run]:
         """Drops all runs and becomes idle; call ``account_energy`` first."""
@@ -224,71 +224,71 @@ class Engine:
         self.next_at = inf
         return lost
 
-    # Ends.
+    # Ends of runs.
 
     def _finish_prefills(self, at: float) -> list[Run]:
-        heads = self._prefilling
-        if not heads:
+        prefilling = self._prefilling
+        if not prefilling:
             return []
         self._after_prefill = self._phase_steps > 0
-        for head, tokens in zip(heads, self._phase_tokens, strict=True):
-            head.prefill_left_tokens -= tokens
-        read = [head for head in heads if head.prefill_left_tokens <= 0]
-        for head in read:
-            head.first_at = at
-            head.first_token_step = self._step
-            head.joined_sum_j, head.joined_sum_g = self._sequence_sum_j, self._sequence_sum_g
+        for run, tokens in zip(prefilling, self._phase_tokens, strict=True):
+            run.prefill_left_tokens -= tokens
+        completed = [run for run in prefilling if run.prefill_left_tokens <= 0]
+        for run in completed:
+            run.first_at = at
+            run.first_token_step = self._step
+            run.joined_sum_j, run.joined_sum_g = self._sequence_sum_j, self._sequence_sum_g
             self._serial += 1
-            heappush(self._batch, (self._step + head.output_tokens - 1, self._serial, head))
+            heappush(self._batch, (self._step + run.output_tokens - 1, self._serial, run))
         self._prefilling = (
-            [head for head in heads if head.prefill_left_tokens > 0]
-            if len(read) < len(heads)
+            [run for run in prefilling if run.prefill_left_tokens > 0]
+            if len(completed) < len(prefilling)
             else []
         )
-        return read
+        return completed
 
     def _finish_decodes(self) -> list[Run]:
-        batch, step, over = self._batch, self._step, []
+        batch, step, ended = self._batch, self._step, []
         while batch and batch[0][0] <= step:
             run = heappop(batch)[2]
             run.produced_tokens = run.output_tokens
-            over.append(run)
-        return over
+            ended.append(run)
+        return ended
 
     def _finish_cancelled(self) -> list[Run]:
         self._has_cancelled = False
-        over = [run for _, _, run in self._batch if run.cancelled]
-        for run in over:
+        ended = [run for _, _, run in self._batch if run.cancelled]
+        for run in ended:
             run.produced_tokens = self._step - run.first_token_step + 1
         self._batch = [entry for entry in self._batch if not entry[2].cancelled]
         heapify(self._batch)
-        over += [head for head in self._prefilling if head.cancelled]
-        self._prefilling = [head for head in self._prefilling if not head.cancelled]
-        return over
+        ended += [run for run in self._prefilling if run.cancelled]
+        self._prefilling = [run for run in self._prefilling if not run.cancelled]
+        return ended
 
-    # Plans.
+    # Phases.
 
     def _start_phase(self, at: float) -> None:
         """Starts a phase at a step boundary."""
         if self._full_hardware is not self.hardware or self._full_hardware.thermal is not None:
             self._apply_thermal_state()
         self._admit_prompts()
-        heads, batch, hardware = self._prefilling, self._batch, self.hardware
+        prefilling, batch, hardware = self._prefilling, self._batch, self.hardware
         count = len(batch)
-        if not heads and not count:
+        if not prefilling and not count:
             self._become_idle(at)
             self.next_at = inf
             return
         base_s = hardware.step_s(count)
         until = batch[0][0] - self._step if count else 0
-        if not heads:
+        if not prefilling:
             blocked = self._queue and count < hardware.slots
             steps, tokens = min(until, RETRY_STEPS) if blocked else until, 0
             if self._after_prefill:
                 self._after_prefill = False
                 if hardware.settle_s:
                     steps, base_s = 1, base_s + hardware.settle_s
-            long_s = steps * base_s
+            phase_s = steps * base_s
             self._step_s = base_s
         else:
             steps, tokens = self._plan_prefill(until if count else inf)
@@ -296,9 +296,9 @@ class Engine:
                 base_s += hardware.mixed_s
             chunk_s = min(hardware.chunk_tokens, tokens) / hardware.rates.prefill_tokens_per_s
             self._step_s = base_s + chunk_s
-            long_s = steps * base_s + tokens / hardware.rates.prefill_tokens_per_s
-        self._sequence_w = steps * hardware.decode_j[count] / long_s if count else 0.0
-        self._prefill_w = tokens * hardware.prefill_j / long_s if heads else 0.0
+            phase_s = steps * base_s + tokens / hardware.rates.prefill_tokens_per_s
+        self._sequence_w = steps * hardware.decode_j[count] / phase_s if count else 0.0
+        self._prefill_w = tokens * hardware.prefill_j / phase_s if prefilling else 0.0
         self._phase_steps, self._phase_began_at = steps, at
         # A slowed machine draws the same power for longer.
         self._phase_factor = factor = self.slowdown * self._noise()
@@ -307,40 +307,42 @@ class Engine:
             self._sequence_w /= self.sharing_engines
             self._prefill_w /= self.sharing_engines
         self._step_s *= factor
-        self.next_at = at + long_s * factor
+        self.next_at = at + phase_s * factor
         if hardware.thermal is not None:
-            self._end_phase_when_warm(hardware.thermal)
+            self._end_phase_at_thermal_limit(hardware.thermal)
 
     def _admit_prompts(self) -> None:
         """Admits prompts to the next step in order of arrival, as many as fit."""
-        heads, line, hardware = self._prefilling, self._queue, self.hardware
+        prefilling, queue, hardware = self._prefilling, self._queue, self.hardware
         room = (
-            hardware.chunk_tokens - heads[0].prefill_left_tokens if heads else hardware.chunk_tokens
+            hardware.chunk_tokens - prefilling[0].prefill_left_tokens
+            if prefilling
+            else hardware.chunk_tokens
         )
         while (
-            line
+            queue
             and room > 0
-            and (hardware.batches_prefill or not heads)
-            and self._has_room(line[0])
+            and (hardware.batches_prefill or not prefilling)
+            and self._has_room(queue[0])
         ):
-            head = line.popleft()
-            self._reserved_tokens += head.input_tokens + head.output_tokens_max
-            heads.append(head)
-            room -= head.prefill_left_tokens
+            run = queue.popleft()
+            self._reserved_tokens += run.input_tokens + run.output_tokens_max
+            prefilling.append(run)
+            room -= run.prefill_left_tokens
 
     def _plan_prefill(self, until: float) -> tuple[int, int]:
         """Plans prefill for the next steps; returns the number of steps and of prompt tokens.
 
-        A prompt longer than a chunk has whole steps to itself, at most ``until``; its remainder
-        shares a step with other prompts where the engine batches prefill.
+        A prompt longer than a chunk is read alone, in at most ``until`` steps; where the engine
+        batches prefill, its remainder shares a step with other prompts.
         """
-        heads, chunk = self._prefilling, self.hardware.chunk_tokens
-        tokens = heads[0].prefill_left_tokens
-        if len(heads) > 1 or (tokens <= chunk and self.hardware.batches_prefill):
+        prefilling, chunk = self._prefilling, self.hardware.chunk_tokens
+        tokens = prefilling[0].prefill_left_tokens
+        if len(prefilling) > 1 or (tokens <= chunk and self.hardware.batches_prefill):
             room = chunk
             self._phase_tokens = []
-            for head in heads:
-                self._phase_tokens.append(min(head.prefill_left_tokens, room))
+            for run in prefilling:
+                self._phase_tokens.append(min(run.prefill_left_tokens, room))
                 room -= self._phase_tokens[-1]
             return 1, chunk - room
         steps = -(-tokens // chunk)
@@ -353,17 +355,17 @@ class Engine:
         return steps, tokens
 
     def _apply_thermal_state(self) -> None:
-        """Sets the speed of the next phase: as the owner allows, or throttled when too warm."""
+        """Sets the speed of the next phase: full, or throttled when too warm."""
         allowed = self._full_hardware
         self.hardware = allowed
         if allowed.thermal is None or allowed.throttled is None:
             return
-        most_w = allowed.thermal.sustained_w * (RECOVERY_PART if self._throttled else 1.0)
-        self._throttled = self.heat_w >= most_w
+        limit_w = allowed.thermal.sustained_w * (RECOVERY_PART if self._throttled else 1.0)
+        self._throttled = self.heat_w >= limit_w
         if self._throttled:
             self.hardware = allowed.throttled
 
-    def _end_phase_when_warm(self, thermal_model: ThermalModel) -> None:
+    def _end_phase_at_thermal_limit(self, thermal_model: ThermalModel) -> None:
         """Ends the phase with the step in which the machine reaches its thermal limit."""
         left_s = thermal_model.time_left_s(self.heat_w, self._machine_w)
         steps = inf if left_s == inf else left_s // self._step_s + 1.0
@@ -371,28 +373,26 @@ class Engine:
             self._shorten_phase(int(steps), self._phase_began_at)
 
     def _become_idle(self, at: float) -> None:
-        """Becomes idle."""
+        """Resets the phase and the sums; no run refers to the sums any more."""
         self._idle_since = self._phase_began_at = at
         self._phase_steps = 0
         self._after_prefill = False
         self._step_s = self._sequence_w = self._prefill_w = 0.0
-        self._sequence_sum_j = self._sequence_sum_g = (
-            0.0  # no run refers to the sums: reset them to keep them exact
-        )
+        self._sequence_sum_j = self._sequence_sum_g = 0.0  # keeps later differences exact
 
     def _cut_phase(self, at: float) -> None:
         """Ends the phase with the current step."""
         if self._step_s <= 0.0:
             return
-        passed = (at - self._phase_began_at) / self._step_s
-        steps = int(passed)
-        if steps < passed:
+        steps_passed = (at - self._phase_began_at) / self._step_s
+        steps = int(steps_passed)
+        if steps < steps_passed:
             steps += 1
         if steps < self._phase_steps:
             self._shorten_phase(steps, at)
 
     def _shorten_phase(self, steps: int, at: float) -> None:
-        """Ends the phase after ``steps`` steps, and corrects the power for the rest of it."""
+        """Ends the phase after ``steps`` steps, and corrects the power for its remaining time."""
         hardware = self.hardware
         self._phase_steps = steps
         self.next_at = max(at, self._phase_began_at + steps * self._step_s)
@@ -414,8 +414,8 @@ class Engine:
         hardware = self.hardware
         if len(self._batch) + len(self._prefilling) >= hardware.slots:
             return False
-        want = run.input_tokens + run.output_tokens_max
-        if self._reserved_tokens + want <= hardware.pool_tokens:
+        needed_tokens = run.input_tokens + run.output_tokens_max
+        if self._reserved_tokens + needed_tokens <= hardware.pool_tokens:
             return True
         return self._peak_tokens(run) <= hardware.pool_tokens
 
@@ -423,27 +423,27 @@ class Engine:
         """Returns the peak memory of the batch with one more run, tokens.
 
         Each sequence grows by one token per step up to its maximum length; the new run is counted
-        as growing from now. So the sum has its maximum when one of the sequences ends: those with
-        at least as many steps left have grown by as many tokens.
+        as growing from now. The sum has its maximum at the end of a sequence with ``left`` steps:
+        the ``count`` sequences with at least ``left`` steps have then grown by ``left`` tokens.
         """
         chunk = self.hardware.chunk_tokens
-        holders = [
+        sequences = [
             (
                 other.output_tokens_max - (self._step - other.first_token_step + 1),
                 other.input_tokens + self._step - other.first_token_step + 1,
             )
             for _, _, other in self._batch
         ]
-        holders += [
+        sequences += [
             (
                 waiting.output_tokens_max + -(-waiting.prefill_left_tokens // chunk),
                 waiting.input_tokens,
             )
             for waiting in (*self._prefilling, run)
         ]
-        holders.sort(reverse=True)
-        peak = held = 0
-        for count, (left, has) in enumerate(holders, 1):
-            held += has
-            peak = max(peak, held + left * count)
+        sequences.sort(reverse=True)
+        peak = stored_sum = 0
+        for count, (left, stored) in enumerate(sequences, 1):
+            stored_sum += stored
+            peak = max(peak, stored_sum + left * count)
         return peak

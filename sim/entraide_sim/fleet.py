@@ -1,4 +1,4 @@
-"""Fleet: turns a scenario's node groups into node specifications, and lists their assumptions.
+"""Fleet: builds node specifications from a scenario's node groups, and lists their assumptions.
 
 A card's speed, power and memory come from the catalogue, the model's size and the values that the
 scenario overrides.
@@ -35,8 +35,8 @@ class Machine(Struct, frozen=True):
 
 def model_footprint(model: ScenarioModel) -> ModelFootprint:
     """Returns a model's parameters, weights and KV memory per token."""
-    per_b = catalogue.REFERENCE_WEIGHTS_GB / catalogue.REFERENCE_PARAMS_B
-    weights_gb = model.params_b * per_b if model.weights_gb is None else model.weights_gb
+    gb_per_b = catalogue.REFERENCE_WEIGHTS_GB / catalogue.REFERENCE_PARAMS_B
+    weights_gb = model.params_b * gb_per_b if model.weights_gb is None else model.weights_gb
     active_b = model.params_b if model.active_params_b is None else model.active_params_b
     return ModelFootprint(
         params_b=active_b,
@@ -48,8 +48,8 @@ def model_footprint(model: ScenarioModel) -> ModelFootprint:
 
 def group_models(scenario: Scenario, group: NodeGroup) -> list[ScenarioModel]:
     """Returns the models that a group serves or can load."""
-    served, more = model_layout.split_models(scenario, group)
-    return [*served, *more]
+    served, loadable = model_layout.split_models(scenario, group)
+    return [*served, *loadable]
 
 
 def group_price_cad(group: NodeGroup) -> float | None:
@@ -63,63 +63,63 @@ def build_machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
     machines: list[Machine] = []
-    groups_dealt: dict[str, int] = {}  # by pattern: groups take turns across co-ops
+    last_turns: dict[str, int] = {}  # by co-op pattern; machines are dealt to the co-ops in turn
     for group in scenario.fleet:
         terms = owner_terms(group)
         owners = scenario.members((group.coop,))
         for number in range(1, group.count + 1):
-            turn = groups_dealt[group.coop] = groups_dealt.get(group.coop, -1) + 1
-            owned = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
+            turn = last_turns[group.coop] = last_turns.get(group.coop, -1) + 1
+            owned_group = msgspec.structs.replace(group, coop=owners[turn % len(owners)])
             device = catalogue.devices()[group.device]
-            spec = _make_machine(scenario, owned, sites[group.site], f"{group.name}-{number}")
+            spec = _make_machine(scenario, owned_group, sites[group.site], f"{group.name}-{number}")
             machines.append(Machine(spec, group, sites[group.site], device, terms))
     return machines
 
 
 def owner_terms(group: NodeGroup) -> OwnerTerms:
-    """Returns an owner's terms in the form of the node agent's core."""
-    spans: list[WeeklyHours] = []
+    """Returns an owner's terms as the node agent's core represents them."""
+    hours: list[WeeklyHours] = []
     for text in group.hours:
-        span = parse_hours(text)
-        assert span is not None, text
-        spans.append(span)
+        week_hours = parse_hours(text)
+        assert week_hours is not None, text
+        hours.append(week_hours)
     owner = group.owner
     return OwnerTerms(
-        hours=tuple(spans),
+        hours=tuple(hours),
         present=PresencePolicy.ALL if owner.works_present else PresencePolicy.NOTHING,
-        idle_min=0.0,  # a pattern gives presence, not keyboard activity
+        idle_min=0.0,  # the scenario sets presence, not keyboard activity
         give_back_s=owner.give_back_s,
         settle_s=0.0,
     )
 
 
 def _make_machine(scenario: Scenario, group: NodeGroup, site: ScenarioSite, name: str) -> NodeSpec:
-    served, more = model_layout.split_models(scenario, group)
+    served, loadable = model_layout.split_models(scenario, group)
     return model_layout.combine_models(
         lambda model: _make_spec(model, group, site, name),
         group,
         served=served,
-        more=more,
+        loadable=loadable,
         device=catalogue.devices()[group.device],
-        size_of=model_footprint,
+        footprint_of=model_footprint,
     )
 
 
 def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name: str) -> NodeSpec:
     device = catalogue.devices()[group.device]
-    size = model_footprint(model)
+    footprint = model_footprint(model)
     slots = device.slots if group.slots is None else group.slots
-    pool = min(catalogue.kv_capacity_tokens(device, size), slots * model.context_tokens)
+    kv_tokens = min(catalogue.kv_capacity_tokens(device, footprint), slots * model.context_tokens)
     idle_w = device.idle_w if group.idle_w is None else group.idle_w
     active_w = device.active_w if group.active_w is None else group.active_w
     measured = group.idle_w is not None and group.active_w is not None
     cap_w = inf if group.power_cap_w is None else group.power_cap_w
-    rates = catalogue.estimate_rates(device, size)
+    rates = catalogue.estimate_rates(device, footprint)
     replica = Replica(
         model=model.name,
         revision="unknown",
         engine="sim/1",
-        context_tokens=min(model.context_tokens, pool),
+        context_tokens=min(model.context_tokens, kv_tokens),
         slots=slots,
         features=model.features,
         rates=_capped_rates(
@@ -151,30 +151,30 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
         power_cap_w=cap_w,
         thermal=_thermal_model(device, group, extra_w=active_w - idle_w),
         curve=SERVER if device.curve == "server" else FLAT,
-        pool_tokens=pool,
+        pool_tokens=kv_tokens,
         noise=group.noise,
-        prefix_tokens=int(pool * PREFIX_CACHE_PART) if "prefix_cache" in model.features else 0,
+        prefix_tokens=int(kv_tokens * PREFIX_CACHE_PART) if "prefix_cache" in model.features else 0,
         prefix_block_tokens=BLOCK_TOKENS,
         sleep_after_s=group.sleep_after_s or inf,
         energy_told=group.energy_told,
     )
 
 
-def _capped_rates(rates: Rates, part: float) -> Rates:
-    """Returns a machine's rates when it may add ``part`` of its full power."""
-    prompts, answers = speed_parts(part)
-    if part == 1.0:
+def _capped_rates(rates: Rates, power_part: float) -> Rates:
+    """Returns a machine's rates at a part of the power that running adds."""
+    prefill_part, decode_part = speed_parts(power_part)
+    if power_part == 1.0:
         return rates
     return Rates(
-        rates.prefill_tokens_per_s * prompts,
-        rates.tpot_base_s / answers,
-        rates.tpot_per_sequence_s / answers,
+        rates.prefill_tokens_per_s * prefill_part,
+        rates.tpot_base_s / decode_part,
+        rates.tpot_per_sequence_s / decode_part,
         Basis.ESTIMATED,
     )
 
 
 def throttle_limits(device: Device, group: NodeGroup) -> tuple[float, float]:
-    """Returns the time at full load until throttling, and the remaining part of the speed."""
+    """Returns the time at full load until throttling, and the speed factor while throttled."""
     after_s, factor = group.throttle_after_s, group.throttle_factor
     return (
         device.throttle_after_s if after_s is None else after_s,
@@ -192,12 +192,12 @@ def _thermal_model(device: Device, group: NodeGroup, *, extra_w: float) -> Therm
 def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
     """Returns the assumptions about the machines."""
     assumptions = []
-    covered: set[tuple[str, str]] = set()
+    listed: set[tuple[str, str]] = set()
     for group in scenario.fleet:
         device = catalogue.devices()[group.device]
         for model in group_models(scenario, group):
-            if (group.device, model.name) not in covered:
-                covered.add((group.device, model.name))
+            if (group.device, model.name) not in listed:
+                listed.add((group.device, model.name))
                 assumptions.append(_speed_assumption(device, model))
                 assumptions.append(_power_assumption(device, group))
         assumptions += _limit_assumptions(device, group)
@@ -225,19 +225,19 @@ def _speed_assumption(device: Device, model: ScenarioModel) -> Assumption:
 
 def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
     if group.idle_w is not None and group.active_w is not None:
-        own: dict[str, str | int | float] = {
+        declared: dict[str, str | int | float] = {
             "device": device.name,
             "idle_w": group.idle_w,
             "active_w": group.active_w,
         }
-        return Assumption("power", "declared", own)
+        return Assumption("power", "declared", declared)
     values: dict[str, str | int | float] = {
         "device": device.name,
         "idle_w": device.idle_w,
         "active_w": device.active_w,
     }
-    read = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
-    basis = "measured" if read else "estimated"
+    is_measured = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
+    basis = "measured" if is_measured else "estimated"
     return Assumption("power", basis, values, _cite_sources(device, "active"))
 
 
@@ -251,10 +251,10 @@ def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
             "minutes": round(after_s / 60.0, 1),
             "percent": round(factor * 100),
         }
-        own = group.throttle_factor is not None
-        cited = "" if own else _cite_sources(device, "throttle")
+        declared = group.throttle_factor is not None
+        cited = "" if declared else _cite_sources(device, "throttle")
         assumptions.append(
-            Assumption("throttle", "declared" if own else "estimated", values, cited)
+            Assumption("throttle", "declared" if declared else "estimated", values, cited)
         )
     caps = (("power_cap", group.power_cap_w), ("power_cap_present", group.owner.present_cap_w))
     for code, cap_w in caps:

@@ -36,31 +36,31 @@ def split_models(
 
 
 def combine_models(
-    machine: Callable[[ScenarioModel], NodeSpec],
+    make_spec: Callable[[ScenarioModel], NodeSpec],
     group: NodeGroup,
     *,
     served: Sequence[ScenarioModel],
-    more: Sequence[ScenarioModel],
+    loadable: Sequence[ScenarioModel],
     device: Device,
-    size_of: Callable[[ScenarioModel], ModelFootprint],
+    footprint_of: Callable[[ScenarioModel], ModelFootprint],
 ) -> NodeSpec:
     """Returns the specification of a machine that serves some models and can load others.
 
     Args:
-        machine: makes the specification for one model.
+        make_spec: makes the specification for one model.
         group: the node group.
         served: models served initially.
-        more: models that it can load; ``served`` and ``more`` have at least one model.
+        loadable: models that it can load; ``served`` and ``loadable`` have at least one model.
         device: of the catalogue.
-        size_of: returns a model's footprint.
+        footprint_of: returns a model's footprint.
     """
-    specs = [machine(model) for model in (*served, *more)]
+    specs = [make_spec(model) for model in (*served, *loadable)]
     if len(specs) == 1 and served:
         return specs[0]
     offers = []
-    for spec, model in zip(specs, (*served, *more), strict=True):
-        replica, size = spec.card.replicas[0], size_of(model)
-        memory_gb = size.weights_gb + spec.pool_tokens * size.kv_mb_per_token / 1_000.0
+    for spec, model in zip(specs, (*served, *loadable), strict=True):
+        replica, footprint = spec.card.replicas[0], footprint_of(model)
+        memory_gb = footprint.weights_gb + spec.pool_tokens * footprint.kv_mb_per_token / 1_000.0
         offers.append(
             Loadable(
                 model=model.name,
@@ -71,7 +71,7 @@ def combine_models(
                 features=replica.features,
                 memory_bytes=int(memory_gb * BYTES_PER_GB),
                 fetch_bytes=0,
-                load_s=ENGINE_START_S + size.weights_gb / LOAD_GB_PER_S,
+                load_s=ENGINE_START_S + footprint.weights_gb / LOAD_GB_PER_S,
             )
         )
     fixed = sum(offer.memory_bytes for offer in offers[: len(served)])

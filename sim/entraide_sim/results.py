@@ -2,7 +2,7 @@
 
 A ``RunResult`` holds everything that a report, a comparison or a plan needs: summary, hours by
 zone, shares by co-op, latency quantiles by class, fleet, and each assumption with its basis. It is
-frozen and survives a JSON round trip without loss.
+frozen, and its JSON form is lossless.
 """
 
 from importlib import metadata
@@ -25,9 +25,9 @@ class Assumption(Struct, frozen=True):
     Attributes:
         code: message code without its prefix ``sim-assumption-``.
         basis: ``measured``, ``estimated``, ``declared`` or ``default``.
-        values: numbers and names of its sentence.
-        source: of the figure, one line; several are separated by ``SOURCE_SEPARATOR``; "" where
-            the sentence names it.
+        values: numbers and names in the sentence of the code.
+        source: sources of the figure, separated by ``SOURCE_SEPARATOR``; "" where the sentence
+            names them.
     """
 
     code: str
@@ -44,9 +44,9 @@ class ZoneHours(Struct, frozen=True):
     Attributes:
         zone: grid zone.
         intensity_g_per_kwh: actual direct intensity of the grid.
-        jobs: placed on nodes of this zone.
-        output_tokens: of those jobs.
-        energy_wh, carbon_g: of those jobs, and of idle dedicated machines.
+        jobs: number of jobs placed on nodes of this zone.
+        output_tokens: output tokens of those jobs.
+        energy_wh, carbon_g: energy and emissions of those jobs and of idle dedicated machines.
         utilisation: part of the zone's slots that runs used.
     """
 
@@ -64,11 +64,11 @@ class CoopShare(Struct, frozen=True):
 
     Attributes:
         coop: identifier.
-        jobs, rejected: number of requests, and of refused ones.
+        jobs, rejected: number of requests, and of refused requests.
         received_tokens: virtual tokens served to it, as the policy charges them.
         due_tokens: its weighted max-min share of all service, limited by its requests; equal to
             ``received_tokens`` when every request was served.
-        weight: its shares.
+        weight: voted shares.
         given_tokens: virtual tokens that its own nodes served to others.
         weight_basis: ``declared`` where the scenario sets the shares.
     """
@@ -88,8 +88,8 @@ class ClassLatency(Struct, frozen=True):
 
     Attributes:
         job_class: name of the class.
-        objective_ttft_s, objective_tpot_s, objective_e2e_s: objectives; None for none.
-        jobs: completed.
+        objective_ttft_s, objective_tpot_s, objective_e2e_s: objectives; None without an objective.
+        jobs: number of completed jobs.
         ttft_s, tpot_s, e2e_s: quantiles at 0, 0.01, ..., 1; empty without values.
     """
 
@@ -108,13 +108,13 @@ class GroupUsage(Struct, frozen=True):
 
     Attributes:
         device: identifier in the catalogue.
-        name: of the device, for people.
-        zone, coop: of the machines.
+        name: display name of the device.
+        zone, coop: zone and co-op of the machines.
         count: number of machines.
-        price_cad: of one machine; None if unknown or not counted.
-        life_years: over which the price is spread; None without a price.
+        price_cad: price of one machine; None if unknown or not counted.
+        life_years: years over which the price is depreciated; None without a price.
         power_max_w: maximum power of one machine.
-        jobs, output_tokens, energy_wh: of their runs; idle energy of dedicated machines included.
+        jobs, output_tokens, energy_wh: sums over the runs, with idle energy of dedicated machines.
         group: name of the ``[[nodes]]`` entry.
     """
 
@@ -139,15 +139,15 @@ class SiteEnergy(Struct, frozen=True):
     ``own + battery + grid``.
 
     Attributes:
-        site: name.
-        zone: of the site.
+        site: name of the site.
+        zone: zone of the site.
         surplus_wh: own generation minus the site's own use.
         own_wh: surplus used by the machines directly.
-        battery_wh, grid_wh: used by the machines from the battery, and from the grid.
+        battery_wh, grid_wh: energy of the machines from the battery, and from the grid.
         lost_wh: battery losses.
         away_wh: unused surplus.
         held_wh: change of the battery's charge from start to end.
-        stores: whether it has a battery.
+        stores: whether the site has a battery.
     """
 
     site: str
@@ -167,11 +167,11 @@ class FaultImpact(Struct, frozen=True):
 
     Attributes:
         kind: ``vanish``, ``slow``, ``silent``, ``pause``, ``late`` or ``restart``.
-        at, until: seconds since the epoch; ``until`` is None if it never ended.
+        at, until: seconds since the epoch; ``until`` is None for a fault without end.
         machines: number of affected machines.
-        jobs, completed: requested while it lasted, and completed ones of them.
+        jobs, completed: requests while it lasted, and how many of them completed.
         kept_part: part of their objectives that were met; None without objectives.
-        ttft_s_p95: TTFT of the completed jobs whose class has a TTFT objective.
+        ttft_s_p95: 95th percentile of the TTFT of completed jobs of classes with a TTFT objective.
     """
 
     kind: str
@@ -188,19 +188,19 @@ class RunResult(Struct, frozen=True, kw_only=True):
     """One run of one scenario.
 
     Attributes:
-        scenario: name.
+        scenario: name of the scenario.
         title, about: by language; empty if the scenario has none.
         names: titles of the label's parts, by language.
         label: name of the run in a comparison; "" for a single run.
-        policy, picker: version of the policy, and its picker.
-        seed: of all random draws.
-        version: of Entraide.
+        policy, picker: version and picker of the policy.
+        seed: seed of all random draws.
+        version: version of Entraide.
         start_at: start of the first hour, seconds since the epoch (UTC).
         hours: number of hours of the columns.
-        timezone: for hours of the day in a report.
-        summary: as ``summary.json`` has it.
+        timezone: time zone for hours of the day in a report.
+        summary: contents of ``summary.json``.
         zones, coops, latencies, fleet, assumptions: see their types.
-        sites: with own generation.
+        sites: sites with own generation.
         mishaps: faults, in the order of the scenario.
         command: command line that reproduces the run.
     """
@@ -236,13 +236,13 @@ def version() -> str:
 def write_result(path: Path, result: RunResult) -> None:
     """Writes a result atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(msgspec.json.encode(result))
-    beside.replace(path)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_bytes(msgspec.json.encode(result))
+    partial.replace(path)
 
 
 def read_result(path: Path) -> RunResult | None:
-    """Returns a stored result; None if there is none that this version can read."""
+    """Returns a stored result; None if it is missing or unreadable by this version."""
     try:
         return decode_json(path.read_bytes(), type=RunResult)
     except (OSError, msgspec.MsgspecError):

@@ -1,8 +1,8 @@
 """Scenario advice: the yearly effect of single purchases and schedule changes.
 
-Runs the scenario with one change at a time, with the same demand and seed, for the whole time.
-Effects are per year: dollars (energy, and price over life), grams, and seconds of TTFT p95. Below
-zero is less, so better.
+Each change is simulated alone, with the demand, seed and duration of the scenario. Effects are
+dollars a year (energy and depreciation), grams a year, and seconds of TTFT p95; negative values
+are improvements.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from entraide_sim.scenario import NodeGroup, OwnerSchedule, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.simulate import Case, with_nodes
 
-BATCH_DEADLINE_H = 12.0  # hours within which a standard job, made batch, must end
+BATCH_DEADLINE_H = 12.0  # deadline of standard jobs that are shifted to batch
 CHANGES_MAX = 64
 
 Values = dict[str, str | int | float]
@@ -30,8 +30,8 @@ class ScenarioChange(Struct, frozen=True):
 
     Attributes:
         code: ``buy``, ``retire``, ``lend_always`` or ``later``.
-        values: numbers and names of its sentence.
-        scenario: with the change made.
+        values: numbers and names in the sentence of the code.
+        scenario: the changed scenario.
     """
 
     code: str
@@ -43,11 +43,11 @@ class ChangeEffect(Struct, frozen=True):
     """The effect of a change.
 
     Attributes:
-        code, values: of the change.
+        code, values: code and values of the change.
         cad_per_year, g_per_year: difference from the unchanged scenario.
-        ttft_s_p95: likewise; None if nothing completed.
+        ttft_s_p95: the same difference; None if no job completed.
         price_cad: purchase price.
-        result: of the run.
+        result: result of the changed scenario.
     """
 
     code: str
@@ -60,7 +60,7 @@ class ChangeEffect(Struct, frozen=True):
 
 
 def list_changes(scenario: Scenario) -> list[ScenarioChange]:
-    """Returns the single changes to try, at most ``CHANGES_MAX``."""
+    """Returns the changes to simulate, at most ``CHANGES_MAX``."""
     changes = [
         *_buy_machines(scenario),
         *_lend_always(scenario),
@@ -73,7 +73,7 @@ def list_changes(scenario: Scenario) -> list[ScenarioChange]:
 def advice_cases(
     loaded: LoadedScenario, changes: Sequence[ScenarioChange], *, seed: int
 ) -> list[Case]:
-    """Returns the case of the unchanged scenario, then of each change."""
+    """Returns the case of the unchanged scenario, then the case of each change."""
     home = str(loaded.home)
     base = with_nodes(loaded.scenario, loaded.scenario.fleet)
     return [
@@ -94,34 +94,34 @@ def measure_effect(change: ScenarioChange, base: RunResult, result: RunResult) -
     """Returns the difference of a change's run from the unchanged scenario's run."""
     years = change.scenario.hours / YEAR_H
 
-    def more(key: str) -> float:
+    def difference(key: str) -> float:
         return (summary_value(result.summary, key) or 0.0) - (
             summary_value(base.summary, key) or 0.0
         )
 
-    first = summary_value(base.summary, "ttft_s.p95")
-    second = summary_value(result.summary, "ttft_s.p95")
+    base_ttft_s = summary_value(base.summary, "ttft_s.p95")
+    changed_ttft_s = summary_value(result.summary, "ttft_s.p95")
     return ChangeEffect(
         change.code,
         change.values,
-        (more("cost_cad.energy") + more("cost_cad.hardware")) / years,
-        more("carbon_g") / years,
-        None if first is None or second is None else second - first,
+        (difference("cost_cad.energy") + difference("cost_cad.hardware")) / years,
+        difference("carbon_g") / years,
+        None if base_ttft_s is None or changed_ttft_s is None else changed_ttft_s - base_ttft_s,
         float(change.values.get("price_cad", 0.0)),
         result,
     )
 
 
 def _buy_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
-    bought = scenario.plan.purchases or tuple(_extend_groups(scenario))
-    for nodes in bought:
-        machine = msgspec.structs.replace(nodes, count=1)
-        device = catalogue.devices()[nodes.device]
-        price = device.price_cad if nodes.price_cad is None else nodes.price_cad
+    purchases = scenario.plan.purchases or tuple(_extend_groups(scenario))
+    for group in purchases:
+        machine = msgspec.structs.replace(group, count=1)
+        device = catalogue.devices()[group.device]
+        price = device.price_cad if group.price_cad is None else group.price_cad
         values: Values = {
-            "name": nodes.name,
+            "name": group.name,
             "device": device.name,
-            "site": nodes.site,
+            "site": group.site,
             "price_cad": price or 0.0,
         }
         yield ScenarioChange("buy", values, with_nodes(scenario, (*scenario.fleet, machine)))
@@ -129,31 +129,31 @@ def _buy_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
 
 def _extend_groups(scenario: Scenario) -> Iterator[NodeGroup]:
     """Yields one more machine of each group whose price is known."""
-    for nodes in scenario.fleet:
-        price = nodes.price_cad or catalogue.devices()[nodes.device].price_cad
+    for group in scenario.fleet:
+        price = group.price_cad or catalogue.devices()[group.device].price_cad
         if price is not None:
-            name = f"{nodes.name}-plus"
-            yield msgspec.structs.replace(nodes, name=name, price_cad=price)
+            name = f"{group.name}-plus"
+            yield msgspec.structs.replace(group, name=name, price_cad=price)
 
 
 def _lend_always(scenario: Scenario) -> Iterator[ScenarioChange]:
-    for number, nodes in enumerate(scenario.fleet):
-        if not nodes.hours and nodes.owner.present == "never":
+    for index, group in enumerate(scenario.fleet):
+        if not group.hours and group.owner.present == "never":
             continue
-        always = msgspec.structs.replace(nodes, hours=(), owner=OwnerSchedule())
+        lent_always = msgspec.structs.replace(group, hours=(), owner=OwnerSchedule())
         fleet = list(scenario.fleet)
-        fleet[number] = always
-        values: Values = {"name": nodes.name, "count": nodes.count}
+        fleet[index] = lent_always
+        values: Values = {"name": group.name, "count": group.count}
         yield ScenarioChange("lend_always", values, with_nodes(scenario, tuple(fleet)))
 
 
 def _shift_to_batch(scenario: Scenario) -> Iterator[ScenarioChange]:
     base = with_nodes(scenario, scenario.fleet)
-    for number, workload in enumerate(scenario.workloads):
+    for index, workload in enumerate(scenario.workloads):
         if workload.job_class is not JobClass.STANDARD:
             continue
         workloads = list(scenario.workloads)
-        workloads[number] = msgspec.structs.replace(
+        workloads[index] = msgspec.structs.replace(
             workload, job_class=JobClass.BATCH, deadline_h=BATCH_DEADLINE_H
         )
         values: Values = {"name": workload.name, "hours": BATCH_DEADLINE_H}
@@ -163,11 +163,11 @@ def _shift_to_batch(scenario: Scenario) -> Iterator[ScenarioChange]:
 
 
 def _retire_machines(scenario: Scenario) -> Iterator[ScenarioChange]:
-    total = sum(nodes.count for nodes in scenario.fleet)
-    for number, nodes in enumerate(scenario.fleet):
-        if nodes.count < 1 or total < 2:
+    total = sum(group.count for group in scenario.fleet)
+    for index, group in enumerate(scenario.fleet):
+        if group.count < 1 or total < 2:
             continue
         fleet = list(scenario.fleet)
-        fleet[number] = msgspec.structs.replace(nodes, count=nodes.count - 1)
-        values: Values = {"name": nodes.name}
+        fleet[index] = msgspec.structs.replace(group, count=group.count - 1)
+        values: Values = {"name": group.name}
         yield ScenarioChange("retire", values, with_nodes(scenario, tuple(fleet)))

@@ -1,7 +1,7 @@
 """TOML lines: the line number of a key in a TOML file, for error messages.
 
-Recognises table headers and keys at the start of a line; for anything else it returns the line of
-the nearest header.
+Recognises table headers and keys at the start of a line; other keys get the line of the nearest
+header above.
 """
 
 import re
@@ -14,7 +14,7 @@ def find_line(text: str, path: list[str | int]) -> int:
     """Returns the line of a key.
 
     Args:
-        text: the file.
+        text: contents of the file.
         path: names of tables and keys, and indices in arrays of tables (from 0), for instance
             ``["nodes", 2, "device"]``.
 
@@ -22,22 +22,22 @@ def find_line(text: str, path: list[str | int]) -> int:
         The line, from 1; that of the nearest table above if the key is not found.
     """
     counts: dict[str, int] = {}
-    here: list[str | int] = []
-    best, best_length = 1, 0
+    table_path: list[str | int] = []
+    best_line, best_length = 1, 0
     for number, line in enumerate(text.splitlines(), 1):
         header = _HEADER.match(line)
         key = _KEY.match(line)
         if header:
-            here = _header_path(header.group(2), counts, array=header.group(1) == "[[")
-            key_path = here
+            table_path = _header_path(header.group(2), counts, array=header.group(1) == "[[")
+            key_path = table_path
         elif key:
-            key_path = [*here, *key.group(1).replace('"', "").split(".")]
+            key_path = [*table_path, *key.group(1).replace('"', "").split(".")]
         else:
             continue
-        shared = _common_length(key_path, path)
-        if shared > best_length and shared == len(key_path):
-            best, best_length = number, shared
-    return best
+        common = _common_length(key_path, path)
+        if common > best_length and common == len(key_path):
+            best_line, best_length = number, common
+    return best_line
 
 
 def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str | int]:
@@ -46,14 +46,14 @@ def _header_path(name: str, counts: dict[str, int], *, array: bool) -> list[str 
     key_path: list[str | int] = []
     for index, part in enumerate(parts):
         key_path.append(part)
-        so_far = ".".join(map(str, key_path))
+        prefix = ".".join(map(str, key_path))
         if array and index == len(parts) - 1:
-            counts[so_far] = counts.get(so_far, -1) + 1
+            counts[prefix] = counts.get(prefix, -1) + 1
             # Forget the tables inside the previous element.
-            for old in [counted for counted in counts if counted.startswith(f"{so_far}.")]:
-                del counts[old]
-        if so_far in counts:
-            key_path.append(counts[so_far])
+            for nested in [path for path in counts if path.startswith(f"{prefix}.")]:
+                del counts[nested]
+        if prefix in counts:
+            key_path.append(counts[prefix])
     return key_path
 
 

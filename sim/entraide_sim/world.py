@@ -1,8 +1,8 @@
 """World: nodes, sites, grid and requests around a decision core.
 
-Passes each request to the core, executes the core's commands, and follows each job until the job
-and all its runs have ended. Finished jobs go to ``recorder`` and are not kept here. ``node_agents``
-models the nodes; ``environment`` models what happens independently of the pool's decisions.
+Delivers each request to the core, executes the core's commands, and keeps each job until the job
+and all its runs have ended; then ``recorder`` receives the job. ``node_agents`` models the nodes;
+``environment`` models what happens independently of the pool's decisions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from entraide_sim.node_agents import NodeAgents, RunOffer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
 from entraide_sim.workload import Request
 
-DRAIN_S = 604_800.0  # longest time to run after the last request
+DRAIN_S = 604_800.0  # longest simulated time after the last request
 
 
 def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
@@ -53,11 +53,11 @@ class World:
 
     Attributes:
         driver: virtual time and the core.
-        nodes: by name.
+        nodes: nodes by name.
         sites: locations of the nodes.
         agents: agents of the nodes.
         jobs: jobs in progress, by identifier.
-        requests_received: how many requests came.
+        requests_received: number of requests received.
         dropped_messages: number of messages that the core dropped, by kind.
     """
 
@@ -74,7 +74,7 @@ class World:
         heartbeat_s: float = 1.0,
         progress_s: float = 1.0,
         recorder: Callable[[Job], None] | None = None,
-        around: Callable[["World"], Environment] | None = None,
+        make_environment: Callable[["World"], Environment] | None = None,
         catalogue: Catalogue | None = None,
     ) -> None:
         """Builds a world; ``run`` starts it.
@@ -86,12 +86,12 @@ class World:
             grid: intensities of all their zones.
             sites: sites with own generation.
             faults: failures to inject.
-            seed: of all random draws.
+            seed: seed of all random draws.
             heartbeat_s: heartbeat interval; for long intervals see ``slow_heartbeat_timing``.
             progress_s: interval of progress reports; less than the policy's ``lease_s``.
             recorder: called with each job once the job and its runs have ended.
-            around: makes the environment of this world; None for a ``SimulatedEnvironment``.
-            catalogue: of models, delivered to the core before the first request.
+            make_environment: makes the environment; None for a ``SimulatedEnvironment``.
+            catalogue: model catalogue, delivered to the core before the first request.
 
         Raises:
             ValueError: ``heartbeat_s`` or ``progress_s`` is too long for the policy, a site has no
@@ -111,21 +111,21 @@ class World:
         self._faults = faults
         self._catalogue = catalogue
         self._requests: Iterator[Request] = iter(())
-        self._exhausted = False
-        places = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
+        self._requests_ended = False
+        site_by_key = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
         self.nodes: dict[str, Node] = {}
         for number, spec in enumerate(nodes):
             key = (spec.card.coop, spec.card.site)
-            site = places.setdefault(key, Site(None, at=driver.now))
+            site = site_by_key.setdefault(key, Site(None, at=driver.now))
             node = Node(spec, site, seed=seed, number=number, at=driver.now)
             site.nodes.append(node)
             self.nodes[node.name] = node
-        _check_sites(places.values())
+        _check_sites(site_by_key.values())
         _check_faults(faults, self.nodes, restarts=isinstance(driver.core, RestorableCore))
-        self.sites = list(places.values())
+        self.sites = list(site_by_key.values())
         self.agents = NodeAgents(driver, progress_s=progress_s, closed=self._release_job)
         self._environment: Environment
-        if around is None:
+        if make_environment is None:
             self._environment = SimulatedEnvironment(
                 driver,
                 machines=self.agents,
@@ -135,7 +135,7 @@ class World:
                 heartbeat_s=heartbeat_s,
             )
         else:
-            self._environment = around(self)
+            self._environment = make_environment(self)
         self._models = ModelManager(driver, self._send_card)
         driver.execute_command = self._execute
 
@@ -143,7 +143,7 @@ class World:
         """Runs the simulation until all requests have ended.
 
         Args:
-            requests: in order of time.
+            requests: requests in order of time.
             until: latest end, seconds since the epoch.
         """
         driver = self.driver
@@ -152,7 +152,7 @@ class World:
         self._environment.start(self.policy, self._faults)
         self._requests = iter(requests)
         self._schedule_next_request()
-        if self.jobs or not self._exhausted:
+        if self.jobs or not self._requests_ended:
             driver.run(until)
 
     def adopt_job(
@@ -161,10 +161,10 @@ class World:
         """Adds a job that the core already knows; call it before ``run``.
 
         Args:
-            request: of the job.
+            request: request of the job.
             node: node of the job's run, which starts again there; "" for a queued job.
-            epoch: of that run.
-            output_tokens_max: of that run.
+            epoch: epoch of that run.
+            output_tokens_max: output limit of that run.
         """
         self.requests_received += 1
         job = self.jobs[request.facts.job] = Job(request)
@@ -185,13 +185,13 @@ class World:
         if request is not None:
             self.driver.schedule(request.at, self._submit_request, request)
             return
-        self._exhausted = True
+        self._requests_ended = True
         self.driver.schedule(self.driver.now + DRAIN_S, lambda _: self.driver.stop())
         self._stop_if_done()
 
     def _submit_request(self, request: Request) -> None:
         name = request.facts.job
-        assert name not in self.jobs, f"two requests are called {name}"
+        assert name not in self.jobs, f"two requests have the identifier {name}"
         self.requests_received += 1
         self.jobs[name] = Job(request)
         self.driver.deliver(JobRequested, request.facts)
@@ -263,7 +263,7 @@ class World:
         self._stop_if_done()
 
     def _stop_if_done(self) -> None:
-        if self._exhausted and not self.jobs:
+        if self._requests_ended and not self.jobs:
             self.driver.stop()
 
 

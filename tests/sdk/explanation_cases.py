@@ -309,10 +309,13 @@ CASES: dict[str, Explanation] = {
 
 # What each decision must tell; a refusal's own sentence holds its numbers.
 TOLD = {
-    "placed": {PartKind.WHO, PartKind.WHY, PartKind.NUMBERS, PartKind.OTHERWISE, PartKind.FOOT},
-    "waiting": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
-    "deferred": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
-    "refused": {PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE, PartKind.FOOT},
+    "placed": {
+        PartKind.DECISION, PartKind.REASON, PartKind.NUMBERS,
+        PartKind.COUNTERFACTUAL, PartKind.FOOTER,
+    },
+    "waiting": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},
+    "deferred": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},
+    "refused": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},
 }
 
 
@@ -327,7 +330,7 @@ def missing_parts(facts: Explanation, lang: str) -> list[str]:
     missing += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
     if facts.decision == "placed":
         node = explanation_values.predictions(facts)
-        who = _text_of(parts, PartKind.WHO)
+        who = _text_of(parts, PartKind.DECISION)
         missing += [f"{key} is not named" for key in ("node", "coop") if str(node[key]) not in who]
         numbers = _text_of(parts, PartKind.NUMBERS)
         missing += [

@@ -114,7 +114,7 @@ def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
     facts = placed("only_one", excluded, candidates=(ON,), could_node="ab-1")
     (could,) = [
-        one.text for one in explanations.parts(facts, lang) if one.kind is PartKind.OTHERWISE
+        one.text for one in explanations.parts(facts, lang) if one.kind is PartKind.COUNTERFACTUAL
     ]
 
     assert i18n.has_message(f"rule-{code}.otherwise")
@@ -135,7 +135,8 @@ def test_a_rule_is_undone_with_its_own_numbers(lang: str) -> None:
         values=CASES["placed-greenest-but-for-a-slot"].values
         | {"greener_rule": "context_too_small"},
     )
-    (otherwise,) = [p.text for p in explanations.parts(facts, lang) if p.kind is PartKind.OTHERWISE]
+    parts = explanations.parts(facts, lang)
+    (otherwise,) = [part.text for part in parts if part.kind is PartKind.COUNTERFACTUAL]
 
     assert "512" in otherwise
 
@@ -194,7 +195,7 @@ def test_only_the_greenest_have_a_next_by_their_order() -> None:
 def test_a_sentence_holds_the_decision_the_reason_and_the_alternative(lang: str) -> None:
     """The short form has the first parts of the long form."""
     facts = CASES["placed-greenest"]
-    shown_kinds = (PartKind.WHO, PartKind.WHY, PartKind.OTHERWISE)
+    shown_kinds = (PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL)
     sentences = [part.text for part in explanations.parts(facts, lang) if part.kind in shown_kinds]
 
     assert " ".join(sentences) == explanations.sentence(facts, lang)
@@ -242,7 +243,7 @@ def test_the_foot_says_when_on_a_known_clock(lang: str, day: str) -> None:
     """With a clock the day and time of the decision are shown; without one they are not."""
     facts = CASES["placed-greenest"]
     feet = [
-        next(p.text for p in explanations.parts(facts, lang, given) if p.kind is PartKind.FOOT)
+        next(p.text for p in explanations.parts(facts, lang, given) if p.kind is PartKind.FOOTER)
         for given in (clock, None)
     ]
 

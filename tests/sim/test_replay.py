@@ -67,9 +67,9 @@ def journal(tmp_path: Path, life: Recorded) -> Path:
 def replayed(path: Path) -> tuple[recording.ExactReplay, Core, RecordedHistory]:
     """Replays a file exactly."""
     head = recording.read_head(path)
-    past = RecordedHistory(snapshot.read(head.core))
-    exact, core = recording.replay_exactly(path, head, watch=past.observe)
-    return exact, core, past
+    history = RecordedHistory(snapshot.read(head.core))
+    exact, core = recording.replay_exactly(path, head, watch=history.observe)
+    return exact, core, history
 
 
 def test_recorded_life_is_replayed_to_the_byte(journal: Path, life: Recorded) -> None:
@@ -164,15 +164,15 @@ def test_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
 
 def compared(path: Path, proposed: str) -> policy_comparison.PolicyComparison:
     """Holds a picker against the recorded policy."""
-    exact, core, past = replayed(path)
+    exact, core, history = replayed(path)
     return policy_comparison.compare_policies(
         path,
         recording.read_head(path),
-        past=past,
+        history=history,
         exact=exact,
         core=core,
-        proposed=policy_comparison.read_policy(proposed, past.policy),
-        grid=report_inputs.build_grid(past, exact),
+        proposed=policy_comparison.read_policy(proposed, history.policy),
+        grid=report_inputs.build_grid(history, exact),
     )
 
 

@@ -19,9 +19,9 @@ from entraide.types import Explanation
 WIDTH_MIN, WIDTH_MAX = 40, 110
 HANGING_INDENT = {PartKind.PICKED: 8, PartKind.NODE: 8}
 STYLES: dict[PartKind, dict[str, Any]] = {
-    PartKind.WHO: {"bold": True},
-    PartKind.OTHERWISE: {"italic": True},
-    PartKind.FOOT: {"dim": True},
+    PartKind.DECISION: {"bold": True},
+    PartKind.COUNTERFACTUAL: {"italic": True},
+    PartKind.FOOTER: {"dim": True},
     PartKind.TITLE: {"bold": True},
     PartKind.PICKED: {"fg": "green"},
 }

@@ -14,51 +14,51 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer, lang: str) -> None:
-    """Adds the commands."""
-    jobs = typer.Typer(no_args_is_help=True)
-    app.add_typer(jobs, name="jobs", help=i18n.text("help-jobs", lang))
-    _register_list(jobs, lang)
+    """Adds the ``jobs`` commands."""
+    group = typer.Typer(no_args_is_help=True)
+    app.add_typer(group, name="jobs", help=i18n.text("help-jobs", lang))
+    _register_list(group, lang)
     job_argument = typer.Argument(metavar="ID", help=i18n.text("arg-job", lang))
 
-    @jobs.command("show", help=i18n.text("help-jobs-show", lang))
+    @group.command("show", help=i18n.text("help-jobs-show", lang))
     def show_(
-        job: Annotated[str, job_argument],
+        job_id: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         pool = find_pool(state, lang)
-        current = pool.ask_about_job(coop, lambda client: client.get(job))
-        output.print_json(current) if json else _print(current, lang)
+        job = pool.call_for_job(coop, lambda client: client.get(job_id))
+        output.print_json(job) if json else _print_job(job, lang)
 
-    @jobs.command(help=i18n.text("help-jobs-explain", lang))
+    @group.command(help=i18n.text("help-jobs-explain", lang))
     def explain(
-        job: Annotated[str, job_argument],
+        job_id: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         pool = find_pool(state, lang)
-        reply = pool.ask_about_job(coop, lambda client: client.explain(job))
+        reply = pool.call_for_job(coop, lambda client: client.explain(job_id))
         if json:
             output.print_json(explanations.document(reply.explanation))
         else:
             explanation_output.print_explanation(reply.explanation, lang)
 
-    @jobs.command(help=i18n.text("help-jobs-cancel", lang))
+    @group.command(help=i18n.text("help-jobs-cancel", lang))
     def cancel(
-        job: Annotated[str, job_argument],
+        job_id: Annotated[str, job_argument],
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         pool = find_pool(state, lang)
-        cancelled = pool.ask_about_job(coop, lambda client: client.cancel(job))
-        output.print_json(cancelled) if json else _print(cancelled, lang)
+        cancelled = pool.call_for_job(coop, lambda client: client.cancel(job_id))
+        output.print_json(cancelled) if json else _print_job(cancelled, lang)
 
 
-def _register_list(jobs: typer.Typer, lang: str) -> None:
-    @jobs.command("list", help=i18n.text("help-jobs-list", lang))
+def _register_list(group: typer.Typer, lang: str) -> None:
+    @group.command("list", help=i18n.text("help-jobs-list", lang))
     def list_(
         limit: Annotated[
             int, typer.Option("--limit", min=1, max=1_000, help=i18n.text("opt-limit", lang))
@@ -68,11 +68,11 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         with find_pool(state, lang).client(coop) as client:
-            listed = client.jobs(limit)
+            jobs = client.jobs(limit)
         if json:
-            output.print_json(listed)
+            output.print_json(jobs)
             return
-        names = ("job", "state", "class", "model", "submitted")
+        columns = ("job", "state", "class", "model", "submitted")
         rows = [
             [
                 job.job,
@@ -81,12 +81,12 @@ def _register_list(jobs: typer.Typer, lang: str) -> None:
                 job.model,
                 output.format_time(job.submitted_at, lang),
             ]
-            for job in listed
+            for job in jobs
         ]
-        output.print_table([i18n.text(f"col-{name}", lang) for name in names], rows)
+        output.print_table([i18n.text(f"col-{name}", lang) for name in columns], rows)
 
 
-def _print(job: "Job", lang: str) -> None:
+def _print_job(job: "Job", lang: str) -> None:
     state = i18n.word("state", job.state, lang)
     typer.echo(f"{job.job} · {state}" + (f" · {job.message}" if job.message else ""))
     if job.text:

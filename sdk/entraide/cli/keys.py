@@ -1,4 +1,4 @@
-"""``entraide keys``: manages the co-ops' API keys; a secret is shown once, at its creation."""
+"""``entraide keys``: manages the co-ops' API keys; a key's secret is shown once, at creation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer, lang: str) -> None:
-    """Adds the commands."""
-    keys = typer.Typer(no_args_is_help=True)
-    app.add_typer(keys, name="keys", help=i18n.text("help-keys", lang))
+    """Adds the ``keys`` commands."""
+    group = typer.Typer(no_args_is_help=True)
+    app.add_typer(group, name="keys", help=i18n.text("help-keys", lang))
     coop_option = typer.Option("--coop", metavar="COOP", help=i18n.text("opt-key-coop", lang))
 
-    @keys.command("list", help=i18n.text("help-keys-list", lang))
+    @group.command("list", help=i18n.text("help-keys-list", lang))
     def list_(
         coop: Annotated[str, coop_option] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
@@ -29,10 +29,10 @@ def register(app: typer.Typer, lang: str) -> None:
         from entraide.v1 import admin_pb2
 
         with find_pool(state, lang).admin() as admin:
-            listed = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
-        _print(listed, lang, json=json)
+            keys = list(admin.call("ListKeys", admin_pb2.ListKeysRequest(coop=coop)).keys)
+        _print_keys(keys, lang, json=json)
 
-    @keys.command(help=i18n.text("help-keys-create", lang))
+    @group.command(help=i18n.text("help-keys-create", lang))
     def create(
         coop: Annotated[str, coop_option],
         project: Annotated[
@@ -53,11 +53,11 @@ def register(app: typer.Typer, lang: str) -> None:
         typer.echo(created.secret)
         typer.echo(i18n.text("cli-secret-once", lang, key=created.key), err=True)
 
-    _register_changes(keys, lang)
+    _register_revoke_and_clear(group, lang)
 
 
-def _register_changes(keys: typer.Typer, lang: str) -> None:
-    @keys.command(help=i18n.text("help-keys-revoke", lang))
+def _register_revoke_and_clear(group: typer.Typer, lang: str) -> None:
+    @group.command(help=i18n.text("help-keys-revoke", lang))
     def revoke(
         key: Annotated[str, typer.Argument(metavar="KEY", help=i18n.text("arg-key", lang))],
         state: Annotated[Path | None, options.state(lang)] = None,
@@ -67,9 +67,9 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
 
         with find_pool(state, lang).admin() as admin:
             revoked = admin.call("RevokeKey", admin_pb2.RevokeKeyRequest(key=key))
-        _print([revoked], lang, json=json)
+        _print_keys([revoked], lang, json=json)
 
-    @keys.command(help=i18n.text("help-keys-clear", lang))
+    @group.command(help=i18n.text("help-keys-clear", lang))
     def clear(
         key: Annotated[str, typer.Argument(metavar="KEY", help=i18n.text("arg-key", lang))],
         state: Annotated[Path | None, options.state(lang)] = None,
@@ -79,19 +79,19 @@ def _register_changes(keys: typer.Typer, lang: str) -> None:
 
         with find_pool(state, lang).admin() as admin:
             cleared = admin.call("ClearKey", admin_pb2.ClearKeyRequest(key=key))
-        _print([cleared], lang, json=json)
+        _print_keys([cleared], lang, json=json)
 
 
-def _print(keys: "Sequence[admin_pb2.Key]", lang: str, *, json: bool) -> None:
+def _print_keys(keys: "Sequence[admin_pb2.Key]", lang: str, *, json: bool) -> None:
     if json:
         output.print_json(list(keys))
         return
-    names = ("key", "coop", "project", "label", "off", "quarantine")
-    heads = [i18n.text(f"col-{name}", lang) for name in names]
-    output.print_table(heads, [_row(key, lang) for key in keys])
+    columns = ("key", "coop", "project", "label", "off", "quarantine")
+    headings = [i18n.text(f"col-{name}", lang) for name in columns]
+    output.print_table(headings, [_row(key, lang) for key in keys])
 
 
 def _row(key: "admin_pb2.Key", lang: str) -> list[str]:
-    off = output.yes_or_no(key.revoked, lang)
+    revoked = output.yes_or_no(key.revoked, lang)
     quarantine = output.quarantine_text(key.quarantine, lang)
-    return [key.key, key.coop, key.project, key.label, off, quarantine]
+    return [key.key, key.coop, key.project, key.label, revoked, quarantine]

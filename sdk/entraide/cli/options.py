@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Command-line options that several commands share."""
 
 from typing import Any
 
@@ -18,5 +18,5 @@ def json(lang: str) -> Any:
 
 
 def coop(lang: str) -> Any:
-    """Returns ``--coop C``, the co-op in whose name the command acts."""
+    """Returns ``--coop C``, the co-op whose API key the command uses."""
     return typer.Option("--coop", metavar="COOP", help=i18n.text("opt-coop", lang))

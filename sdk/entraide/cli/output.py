@@ -1,4 +1,4 @@
-"""Prints data: as JSON for programs, as aligned columns for people."""
+"""Command output: JSON for programs, aligned columns for people."""
 
 import datetime as dt
 import json
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def to_plain(value: Any) -> Any:
-    """Returns a value as JSON types; a 64-bit integer of protobuf stays a number, not a string."""
+    """Returns a value as JSON types; protobuf's 64-bit integers become numbers, not strings."""
     import msgspec
     from google.protobuf.message import Message
 
     if isinstance(value, Message):
-        fields = value.DESCRIPTOR.fields
+        contents = [(field, getattr(value, field.name)) for field in value.DESCRIPTOR.fields]
         return {
             field.name: list(map(to_plain, content)) if field.is_repeated else to_plain(content)
-            for field, content in ((field, getattr(value, field.name)) for field in fields)
+            for field, content in contents
         }
     if isinstance(value, list | tuple):
-        return [to_plain(part) for part in value]
+        return [to_plain(element) for element in value]
     return msgspec.to_builtins(value)
 
 
@@ -39,9 +39,9 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints columns as wide as their widest cell; no cell is truncated."""
     lines = [headings, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-    for number, line in enumerate(lines):
+    for index, line in enumerate(lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))
+        typer.echo(typer.style("  ".join(cells).rstrip(), bold=index == 0))
 
 
 def format_time(at: float, lang: str) -> str:
@@ -53,7 +53,7 @@ def format_time(at: float, lang: str) -> str:
 
 
 def quarantine_text(quarantine: "Quarantine", lang: str) -> str:
-    """Returns since when and why a node or key is in quarantine; "" where it is not."""
+    """Returns the start and the reason of a quarantine; "" without one."""
     if not quarantine.since:
         return ""
     values = {"since": format_time(quarantine.since, lang), "quarantine": quarantine.reason}
@@ -63,5 +63,5 @@ def quarantine_text(quarantine: "Quarantine", lang: str) -> str:
 
 
 def yes_or_no(value: bool, lang: str) -> str:
-    """Returns yes or no."""
+    """Returns the word for yes or no."""
     return i18n.text("word-yes" if value else "word-no", lang)

@@ -1,9 +1,9 @@
 """Pool access: the address and the keys with which a command calls a pool.
 
-The first of these is used: the pool whose state is in ``--state``; the pool at ``ENTRAIDE_URL``;
-the pool that runs on this machine. A local pool's address and keys are in its ``pool.json``.
-``ENTRAIDE_KEY`` is a member's key. Where ``ENTRAIDE_URL`` is the pool of this machine, the
-operator's commands use the operator's key of its ``pool.json``.
+A command calls the pool whose folder is ``--state``; else the pool at ``ENTRAIDE_URL``; else the
+pool of this machine. The ``pool.json`` in a local pool's folder has its address and keys.
+``ENTRAIDE_KEY`` is a member's key. If ``ENTRAIDE_URL`` is the address of this machine's pool, the
+keys in its ``pool.json`` are used too.
 """
 
 import os
@@ -45,7 +45,7 @@ class PoolAccess(Struct, frozen=True):
 
     Attributes:
         url: address of the pool.
-        keys: API keys by co-op; "" is the co-op of a key whose co-op is unknown here.
+        keys: API keys by co-op; "" for a key whose co-op is unknown.
         admin_key: the operator's key, or "".
         ca_pem: certificate authority to trust, PEM, or "".
         lang: the command's language.
@@ -58,7 +58,7 @@ class PoolAccess(Struct, frozen=True):
     lang: str
 
     def key(self, coop: str = "") -> str:
-        """Returns the key of a co-op, or the first one.
+        """Returns a co-op's key; the first key for "", or where a key's co-op is unknown.
 
         Raises:
             AuthenticationError: there is no such key.
@@ -84,7 +84,7 @@ class PoolAccess(Struct, frozen=True):
         """Opens the operator's client.
 
         Raises:
-            AuthenticationError: there is no admin key.
+            AuthenticationError: the operator's key is unknown.
         """
         from entraide.client.admin import AdminClient
 
@@ -93,18 +93,18 @@ class PoolAccess(Struct, frozen=True):
         with AdminClient(self.url, self.admin_key, lang=self.lang, ca_pem=self.ca_pem) as admin:
             yield admin
 
-    def ask_about_job(self, coop: str, ask: "Callable[[Client], T]") -> T:
-        """Makes a call about a job with each key in turn, until a key's co-op owns the job.
+    def call_for_job(self, coop: str, call: "Callable[[Client], T]") -> T:
+        """Makes a call with each key in turn, until the job belongs to the key's co-op.
 
         Args:
             coop: co-op whose key to use; "" for all keys.
-            ask: the call; it raises ``NotFoundError`` where the job belongs to another co-op.
+            call: a call about one job; raises ``NotFoundError`` for another co-op's job.
         """
         problem: NotFoundError | None = None
-        for name in [coop] if coop else list(self.keys) or [""]:
-            with self.client(name) as client:
+        for key_coop in [coop] if coop else list(self.keys) or [""]:
+            with self.client(key_coop) as client:
                 try:
-                    return ask(client)
+                    return call(client)
                 except NotFoundError as not_found:
                     problem = not_found
         assert problem is not None
@@ -112,20 +112,20 @@ class PoolAccess(Struct, frozen=True):
 
 
 def default_state() -> Path:
-    """Returns the default folder of this machine's own pool."""
+    """Returns the default folder of this machine's pool."""
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
 
 
 def find_pool(state: Path | None, lang: str) -> PoolAccess:
-    """Returns the access to the pool that a command must use.
+    """Returns the address and keys of the pool that a command calls.
 
     Raises:
-        PoolUnreachable: there is no pool in the folder.
+        PoolUnreachable: the folder has no readable ``pool.json``.
     """
     from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
 
-    authority = os.environ.get(CA_VARIABLE)
-    ca_pem = Path(authority).read_text("ascii") if authority else ""
+    ca_path = os.environ.get(CA_VARIABLE)
+    ca_pem = Path(ca_path).read_text("ascii") if ca_path else ""
     url = os.environ.get(URL_VARIABLE)
     if state is None and url:
         key = os.environ.get(KEY_VARIABLE)
@@ -143,7 +143,7 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
 
 
 def _read_pool_file(folder: Path) -> PoolFile | None:
-    """Reads the ``pool.json`` of a folder; None where there is none."""
+    """Reads the ``pool.json`` of a folder; None if it is missing or invalid."""
     try:
         return decode_json((folder / POOL_FILE).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):

@@ -1,4 +1,4 @@
-"""``entraide report``: prints a co-op's statement of a month, from the pool's ledger."""
+"""``entraide report``: prints a co-op's statement: what it gave and received in a month."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer, lang: str) -> None:
-    """Adds the command."""
+    """Adds the ``report`` command."""
 
     @app.command(help=i18n.text("help-report", lang))
     def report(
@@ -33,34 +33,34 @@ def register(app: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(statement)
         else:
-            _print(statement, lang)
+            _print_statement(statement, lang)
 
 
-def _print(statement: "admin_pb2.Statement", lang: str) -> None:
+def _print_statement(statement: "admin_pb2.Statement", lang: str) -> None:
     typer.echo(i18n.text("report-title", lang, coop=statement.coop, month=statement.month))
-    headings = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
+    columns = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
     rows = [
         _amounts_row("report-given", "", statement.given, lang),
         *(
-            _amounts_row("report-given-to", other.coop, other.given, lang)
-            for other in statement.others
+            _amounts_row("report-given-to", partner.coop, partner.given, lang)
+            for partner in statement.others
         ),
         _amounts_row("report-received", "", statement.received, lang),
         *(
-            _amounts_row("report-received-from", other.coop, other.received, lang)
-            for other in statement.others
+            _amounts_row("report-received-from", partner.coop, partner.received, lang)
+            for partner in statement.others
         ),
         _amounts_row("report-own", "", statement.own, lang),
     ]
     output.print_table(
-        [i18n.text(f"col-{name}", lang) for name in headings],
-        [row for row, jobs in rows if jobs or not row[1]],
+        [i18n.text(f"col-{name}", lang) for name in columns],
+        [row for row, jobs in rows if jobs or not row[1]],  # all totals; partners with jobs
     )
     if statement.corrections:
         typer.echo("")
-        headings = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
+        columns = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
         output.print_table(
-            [i18n.text(f"col-{name}", lang) for name in headings],
+            [i18n.text(f"col-{name}", lang) for name in columns],
             [
                 [
                     correction.correction,

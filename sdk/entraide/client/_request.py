@@ -1,6 +1,6 @@
 """Requests, streamed answers and retries: the logic that both clients share, without I/O.
 
-It builds a request from the caller's options, assembles an answer from the stream's events, and
+Builds requests from the caller's options, assembles answers from the events of a stream, and
 decides whether and when a failed call is retried.
 """
 
@@ -26,10 +26,10 @@ Prompt = str | Sequence[Mapping[str, str]]
 
 
 class RequestOptions(TypedDict, total=False):
-    """Options of a request; the pool's defaults apply to those left out.
+    """Options of a request; the pool's defaults apply to omitted options.
 
-    Any other field of an OpenAI request may be given as a keyword and is sent unchanged; type
-    checkers know the usual ones.
+    Any other field of an OpenAI request may be given as a keyword and is sent unchanged; the usual
+    ones are declared here for type checkers.
 
     Attributes:
         job_class: ``interactive``, ``standard`` or ``batch``.
@@ -39,7 +39,7 @@ class RequestOptions(TypedDict, total=False):
         max_gco2e: cap on the job's emissions, gCO2e.
         max_output_tokens: maximum length of the answer.
         session: conversation identifier.
-        idempotency_key: the same key twice gives the same job.
+        idempotency_key: a request with the same key returns the same job.
     """
 
     job_class: str
@@ -82,33 +82,36 @@ def build_request(
     Raises:
         RequestError: a message has no text, or a field cannot be written as JSON.
     """
-    turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
     job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
-    own = _JOB_OPTIONS | {"max_output_tokens"}
-    extra = {key: value for key, value in options.items() if key not in own}
+    typed = _JOB_OPTIONS | {"max_output_tokens"}
+    extra = {key: value for key, value in options.items() if key not in typed}
     try:
         request = pool_pb2.InferenceRequest(
             model=model,
-            messages=[pool_pb2.ChatMessage(role=t["role"], content=t["content"]) for t in turns],
+            messages=[pool_pb2.ChatMessage(role=m["role"], content=m["content"]) for m in messages],
             max_output_tokens=options.get("max_output_tokens") or 0,
             options=pool_pb2.JobOptions(**job_options),
         )
         if extra:
             json_format.ParseDict(extra, request.extra)
     except (KeyError, TypeError, ValueError, json_format.ParseError) as problem:
-        values = {"param": _first_invalid_field(turns, job_options, extra), "fault": "unreadable"}
+        values = {
+            "param": _first_invalid_field(messages, job_options, extra),
+            "fault": "unreadable",
+        }
         sentence = i18n.error("invalid_request", lang, values)
         raise error_for("invalid_request", sentence, values=values) from problem
     return request
 
 
 def _first_invalid_field(
-    turns: Sequence[Mapping[str, str]], job_options: Mapping[str, Any], extra: Mapping[str, Any]
+    messages: Sequence[Mapping[str, str]], job_options: Mapping[str, Any], extra: Mapping[str, Any]
 ) -> str:
-    """Returns the first field of a request that the contract cannot hold."""
-    for position, turn in enumerate(turns):
+    """Returns the first field of a request that its protobuf message cannot hold."""
+    for position, message in enumerate(messages):
         for name in ("role", "content"):
-            if not isinstance(dict(turn).get(name), str):
+            if not isinstance(dict(message).get(name), str):
                 return f"messages[{position}].{name}"
     for name, value in job_options.items():
         try:
@@ -137,16 +140,16 @@ class AnswerBuilder:
             case "started":
                 self.job = event.started.job
             case "delta":
-                return self._add(event.delta.text)
+                return self._add_text(event.delta.text)
             case "done":
                 self.done = event.done
-                # The last event has the whole text: add the part that has not arrived yet.
+                # The last event has the complete text: add the part that has not arrived yet.
                 received = "".join(self.parts)
-                whole = event.done.text
-                return self._add(whole[len(received) :]) if whole.startswith(received) else ""
+                text = event.done.text
+                return self._add_text(text[len(received) :]) if text.startswith(received) else ""
         return ""
 
-    def _add(self, text: str) -> str:
+    def _add_text(self, text: str) -> str:
         if text:
             self.parts.append(text)
         return text
@@ -162,7 +165,7 @@ class AnswerBuilder:
         return _convert.usage(self.done.usage) if self.done else None
 
     def answer(self) -> Answer:
-        """The whole answer.
+        """The complete answer.
 
         Raises:
             PoolError: the stream ended before the answer was complete (``stream_broken``).
@@ -181,17 +184,17 @@ class AnswerBuilder:
 def retry_delay_s(
     error: EntraideError, *, attempt: int, retries: int, left_s: float
 ) -> float | None:
-    """Returns the wait before another attempt, seconds; None where there must be no other.
+    """Returns the wait before the next attempt, seconds; None if the call must not be retried.
 
     Args:
         error: error of the last attempt.
         attempt: number of attempts before the last one.
         retries: maximum number of attempts after the first.
-        left_s: time left for the whole call, seconds.
+        left_s: time left for the call with all its attempts, seconds.
     """
     facts = CODES.get(error.code)
-    stopped = facts is None or facts.http == 499  # somebody cancelled it
-    if stopped or not error.retryable or attempt >= retries:
+    final = facts is None or facts.http == 499  # 499: the request was cancelled
+    if final or not error.retryable or attempt >= retries:
         return None
     if error.retry_after_s is not None:
         wait_s = error.retry_after_s if error.retry_after_s <= RETRY_AFTER_MAX_S else left_s

@@ -1,6 +1,6 @@
 """``entraide sim replay``: replays a recorded journal exactly, or under a proposed policy.
 
-Nothing is written before the recording is known to be complete and the policy to be valid.
+Writes files only after the recording is found complete and the policy valid.
 """
 
 from pathlib import Path
@@ -15,18 +15,18 @@ from entraide import i18n
 def add_command(sim: typer.Typer, lang: str) -> None:
     """Adds the command to the simulator's commands, in one language."""
 
-    def words(code: str) -> str:
+    def text(code: str) -> str:
         return i18n.text(code, lang)
 
-    @sim.command("replay", help=words("help-sim-replay"))
+    @sim.command("replay", help=text("help-sim-replay"))
     def replay(
-        journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help=words("arg-journal"))],
+        journal: Annotated[Path, typer.Argument(metavar="JOURNAL", help=text("arg-journal"))],
         *,
-        out: Annotated[Path, typer.Option("--out", metavar="DIR", help=words("opt-sim-out"))],
+        out: Annotated[Path, typer.Option("--out", metavar="DIR", help=text("opt-sim-out"))],
         policy: Annotated[
-            str, typer.Option("--policy", metavar="F", help=words("opt-sim-policy"))
+            str, typer.Option("--policy", metavar="F", help=text("opt-sim-policy"))
         ] = "",
-        as_json: Annotated[bool, typer.Option("--json", help=words("opt-json"))] = False,
+        as_json: Annotated[bool, typer.Option("--json", help=text("opt-json"))] = False,
     ) -> None:
         raise typer.Exit(run_replay(journal, policy, out, lang=lang, as_json=as_json))
 
@@ -35,7 +35,7 @@ def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: boo
     """Replays a recording; returns 1 if the replay diverges.
 
     Raises:
-        EntraideError: in the reader's language: the recording or the policy cannot be used.
+        EntraideError: the recording or the policy cannot be used; in the reader's language.
     """
     from entraide.errors import EntraideError, error_for
 
@@ -55,30 +55,30 @@ def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json
 
     head = recording.read_head(journal)
     recording.restore_core(journal, head)
-    past = RecordedHistory(snapshot.read(head.core))
-    exact, core = recording.replay_exactly(journal, head, watch=past.observe)
-    plain: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
+    history = RecordedHistory(snapshot.read(head.core))
+    exact, core = recording.replay_exactly(journal, head, watch=history.observe)
+    document: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
     if exact.diverged is None and policy:
-        proposed = policy_comparison.read_policy(policy, past.policy)
-        grid = report_inputs.build_grid(past, exact)
+        proposed = policy_comparison.read_policy(policy, history.policy)
+        grid = report_inputs.build_grid(history, exact)
         compared = policy_comparison.compare_policies(
-            journal, head, past=past, exact=exact, core=core, proposed=proposed, grid=grid
+            journal, head, history=history, exact=exact, core=core, proposed=proposed, grid=grid
         )
-        plain["compared"] = cli_output.comparison_to_json(compared)
+        document["compared"] = cli_output.comparison_to_json(compared)
         command = f"entraide sim replay {journal} --policy {policy}"
         results = report_inputs.build_results(
-            compared, past=past, exact=exact, grid=grid, proposed=proposed, command=command
+            compared, history=history, exact=exact, grid=grid, proposed=proposed, command=command
         )
-        output_files.write_json(out / "replay.json", plain)
+        output_files.write_json(out / "replay.json", document)
         write_report(out / "report.html", results, lang=lang)
         if not as_json:
             cli_output.print_exact_replay(exact, lang)
             cli_output.print_comparison(compared, lang)
             cli_output.print_report_path(out / "report.html", lang)
     else:
-        output_files.write_json(out / "replay.json", plain)
+        output_files.write_json(out / "replay.json", document)
         if not as_json:
             cli_output.print_exact_replay(exact, lang)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(plain), indent=2).decode())
+        typer.echo(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
     return 0 if exact.diverged is None else 1

@@ -40,21 +40,21 @@ class LengthCounts(Struct):
 # Machines.
 
 
-def node_specs(past: RecordedHistory, learned: State) -> list[NodeSpec]:
+def node_specs(history: RecordedHistory, learned: State) -> list[NodeSpec]:
     """Returns the specifications of the recorded nodes, by name.
 
     Args:
-        past: history with their cards.
+        history: history with their cards.
         learned: the core's state at the end of the recording.
 
     Raises:
         ValueError: a node serves several models; replayed machines serve one.
     """
-    return [_node_spec(past, past.cards[name], learned) for name in sorted(past.cards)
-            if past.cards[name].replicas]  # fmt: skip
+    return [_node_spec(history, history.cards[name], learned) for name in sorted(history.cards)
+            if history.cards[name].replicas]  # fmt: skip
 
 
-def _node_spec(past: RecordedHistory, card: NodeCard, learned: State) -> NodeSpec:
+def _node_spec(history: RecordedHistory, card: NodeCard, learned: State) -> NodeSpec:
     if len(card.replicas) > 1:
         raise ValueError(card.node)
     replica = card.replicas[0]
@@ -71,7 +71,7 @@ def _node_spec(past: RecordedHistory, card: NodeCard, learned: State) -> NodeSpe
         extra_w=extra_w * pace.prefill_power if pace is not None and pace.metered else None,
         prefix_tokens=tokens if reuses else 0,
         prefix_block_tokens=BLOCK_TOKENS,
-        energy_basis=Basis(past.energy_basis.get(card.node, Basis.ESTIMATED.value)),
+        energy_basis=Basis(history.energy_basis.get(card.node, Basis.ESTIMATED.value)),
     )
 
 
@@ -103,31 +103,35 @@ def _start_delay_s(pace: PerformanceModel | None) -> float:
 
 
 def recorded_requests(
-    given: Iterable[e.Event], past: RecordedHistory, *, known: Iterable[str], lengths: LengthCounts
+    events: Iterable[e.Event],
+    history: RecordedHistory,
+    *,
+    known: Iterable[str],
+    lengths: LengthCounts,
 ) -> Iterator[Request]:
     """Yields the recorded requests, each once, with true lengths.
 
     Args:
-        given: events of the recording.
-        past: history with the true lengths.
+        events: events of the recording.
+        history: history with the true lengths.
         known: jobs that the core knows already.
         lengths: counts known and estimated lengths.
     """
     requested = set(known)
-    for event in given:
+    for event in events:
         if isinstance(event, e.JobRequested) and event.facts.job not in requested:
             requested.add(event.facts.job)
-            yield make_request(event.facts, event.at, past, lengths)
+            yield make_request(event.facts, event.at, history, lengths)
 
 
 def make_request(
-    facts: RequestFacts, at: float, past: RecordedHistory, lengths: LengthCounts
+    facts: RequestFacts, at: float, history: RecordedHistory, lengths: LengthCounts
 ) -> Request:
     """Returns a request with its true lengths."""
-    truth = past.true_lengths(facts)
-    lengths.known += truth.known
-    lengths.estimated += not truth.known
-    return Request(at, facts, truth.input_tokens, truth.output_tokens)
+    true_lengths = history.true_lengths(facts)
+    lengths.known += true_lengths.known
+    lengths.estimated += not true_lengths.known
+    return Request(at, facts, true_lengths.input_tokens, true_lengths.output_tokens)
 
 
 def unfinished_jobs(state: State) -> list[tuple[Job, Lease | None]]:
@@ -163,27 +167,27 @@ class RecordedEnvironment:
         self,
         world: World,
         *,
-        given: Iterator[e.Event],
-        begin: State,
-        away: Sequence[Absence],
+        events: Iterator[e.Event],
+        start_state: State,
+        absences: Sequence[Absence],
         proposed: Policy | None,
     ) -> None:
         """Creates the environment; ``start`` begins the delivery.
 
         Args:
-            world: its core has the state at the start of the recording.
-            given: all events of the recording, in order.
-            begin: state at the start.
-            away: absences of nodes.
-            proposed: policy that replaces every recorded one; None for the recorded ones.
+            world: world whose core has the state at the start of the recording.
+            events: all events of the recording, in order.
+            start_state: state at the start.
+            absences: absences of nodes.
+            proposed: policy that replaces all recorded policies; None to keep them.
         """
         self._world = world
         self._driver = world.driver
-        self._events = given
-        self._initial_state = begin
-        self._absences = away
+        self._events = events
+        self._initial_state = start_state
+        self._absences = absences
         self._proposed = proposed
-        self._requested_jobs = set(begin.jobs)
+        self._requested_jobs = set(start_state.jobs)
         self._last_heartbeats: tuple[str, ...] = ()
         self._surplus_expiry: dict[tuple[str, str], float] = {}  # by site: when its surplus expires
 

@@ -163,7 +163,7 @@ def compare_policies(
     path: Path,
     head: RecordingHead,
     *,
-    past: RecordedHistory,
+    history: RecordedHistory,
     exact: ExactReplay,
     core: Core,
     proposed: Policy,
@@ -172,38 +172,38 @@ def compare_policies(
     """Simulates the recorded demand under the old and under the proposed policy.
 
     Args:
-        path: of the recording, which was replayed exactly.
-        head: its head.
-        past: its history.
+        path: path of the recording, which was replayed exactly.
+        head: head of the recording.
+        history: history of the recording.
         exact: result of the exact replay.
-        core: at the end of the recording.
+        core: core at the end of the recording.
         proposed: validated policy.
         grid: actual intensities, for the report.
 
     Raises:
         RequestError: ``journal_refused``: the recorded machines cannot be simulated.
     """
-    begin = snapshot.read(head.core)
+    start_state = snapshot.read(head.core)
     learned = snapshot.read(core.snapshot())
     try:
-        specs = counterfactual_replay.node_specs(past, learned)
+        specs = counterfactual_replay.node_specs(history, learned)
     except ValueError as problem:
         raise journal_error(path, "several_models", node=str(problem)) from None
     lengths = counterfactual_replay.LengthCounts()
     run_options: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
-    old = _simulate(path, head, past, policy=None, lengths=lengths, **run_options)
+    old = _simulate(path, head, history, policy=None, lengths=lengths, **run_options)
     new = _simulate(
         path,
         head,
-        past,
+        history,
         policy=proposed,
         lengths=counterfactual_replay.LengthCounts(),
         **run_options,
     )
-    coops = sorted({*past.totals, *old.table["coop"].tolist()})
-    all_totals = _add_totals(list(past.totals.values()))
-    ttft_classes = _ttft_classes(past.policy)
-    totals = {ALL_COOPS: all_totals, **past.totals}
+    coops = sorted({*history.totals, *old.table["coop"].tolist()})
+    all_totals = _add_totals(list(history.totals.values()))
+    ttft_classes = _ttft_classes(history.policy)
+    totals = {ALL_COOPS: all_totals, **history.totals}
     rows = [
         CoopComparison(
             name,
@@ -214,12 +214,12 @@ def compare_policies(
         for name in (ALL_COOPS, *coops)
     ]
     return PolicyComparison(
-        old_policy=past.policy.version,
+        old_policy=history.policy.version,
         proposed_policy=proposed.version,
         coops=tuple(rows),
         lengths_known=lengths.known,
         lengths_estimated=lengths.estimated,
-        unfinished_at_start=len(counterfactual_replay.unfinished_jobs(begin)),
+        unfinished_at_start=len(counterfactual_replay.unfinished_jobs(start_state)),
         speeds_learned=sum(spec.rates is not None for spec in specs),
         node_specs=tuple(specs),
         old=old,
@@ -230,7 +230,7 @@ def compare_policies(
 def _simulate(
     path: Path,
     head: RecordingHead,
-    past: RecordedHistory,
+    history: RecordedHistory,
     *,
     specs: Sequence[NodeSpec],
     policy: Policy | None,
@@ -238,42 +238,46 @@ def _simulate(
     end_at: float,
     lengths: counterfactual_replay.LengthCounts,
 ) -> SimulatedRun:
-    begin: State = snapshot.read(head.core)
-    in_force = policy or past.policy
-    recorder = RunRecorder(in_force)
+    start_state: State = snapshot.read(head.core)
+    simulated_policy = policy or history.policy
+    recorder = RunRecorder(simulated_policy)
 
-    def around(world: World) -> counterfactual_replay.RecordedEnvironment:
+    def make_environment(world: World) -> counterfactual_replay.RecordedEnvironment:
         return counterfactual_replay.RecordedEnvironment(
-            world, given=read_events(path), begin=begin, away=past.absences(), proposed=policy
+            world,
+            events=read_events(path),
+            start_state=start_state,
+            absences=history.absences(),
+            proposed=policy,
         )
 
     try:
         world = World(
             Driver(Core.restore(head.core), start_at=head.at),
-            policy=in_force,
+            policy=simulated_policy,
             nodes=specs,
             grid=grid,
-            sites=counterfactual_replay.site_specs(specs, in_force),
+            sites=counterfactual_replay.site_specs(specs, simulated_policy),
             heartbeat_s=counterfactual_replay.HEARTBEAT_S,
             progress_s=counterfactual_replay.HEARTBEAT_S,
             recorder=recorder,
-            around=around,
+            make_environment=make_environment,
         )
     except ValueError as problem:
         raise journal_error(path, "no_world", detail=str(problem)) from None
-    for job, lease in counterfactual_replay.unfinished_jobs(begin):
-        request = counterfactual_replay.make_request(job.facts, job.requested_at, past, lengths)
+    for job, lease in counterfactual_replay.unfinished_jobs(start_state):
+        request = counterfactual_replay.make_request(job.facts, job.requested_at, history, lengths)
         if lease is None:
             world.adopt_job(request)
         else:
             limit, terms = job.output_tokens_max, lease.terms
             world.adopt_job(request, node=terms.node, epoch=terms.epoch, output_tokens_max=limit)
-    known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(begin)]
+    known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(start_state)]
     world.run(
         counterfactual_replay.recorded_requests(
-            read_events(path), past, known=known, lengths=lengths
+            read_events(path), history, known=known, lengths=lengths
         ),
-        until=max(end_at, past.deadline_at) + DRAIN_S,
+        until=max(end_at, history.deadline_at) + DRAIN_S,
     )
     return SimulatedRun(world, recorder, recorder.records.columns())
 

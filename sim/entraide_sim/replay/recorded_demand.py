@@ -34,9 +34,9 @@ def read_journal(
         RequestError: ``journal_refused``: not a journal, or an unknown co-op or model.
     """
     head = recording.read_head(path)
-    past = RecordedHistory(State())
+    history = RecordedHistory(State())
     for event in _read_events(path, head.version):
-        past.observe(event, ())
+        history.observe(event, ())
     requested: set[str] = set()
     blocks: dict[int, int] = {}
     at_s = 0.0
@@ -52,7 +52,7 @@ def read_journal(
         if models and facts.model not in models:
             raise recording.journal_error(path, "no_model", value=facts.model)
         at_s = max(at_s, event.at - head.at)
-        yield _make_arrival(facts, past, at_s=at_s, since_s=event.at, blocks=blocks)
+        yield _make_arrival(facts, history, at_s=at_s, since_s=event.at, blocks=blocks)
 
 
 def _read_events(path: Path, recorded: str) -> Iterator[Event]:
@@ -65,14 +65,14 @@ def _read_events(path: Path, recorded: str) -> Iterator[Event]:
 
 def _make_arrival(
     facts: RequestFacts,
-    past: RecordedHistory,
+    history: RecordedHistory,
     *,
     at_s: float,
     since_s: float,
     blocks: dict[int, int],
 ) -> Arrival:
     """Returns a request with its true lengths, and its deadline relative to its arrival."""
-    truth = past.true_lengths(facts)
+    truth = history.true_lengths(facts)
     # Two recorded blocks make one simulated block; a key identifies all blocks up to it.
     prefix = tuple(blocks.setdefault(key, len(blocks)) for key in facts.prefix_keys[1::2])
     left_s = None if facts.deadline_at is None else facts.deadline_at - since_s

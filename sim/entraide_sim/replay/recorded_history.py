@@ -1,8 +1,7 @@
-"""Recorded history: what a journal says about the pool's environment, collected during its replay.
+"""Recorded history: the pool's environment as a journal records it, collected during a replay.
 
-Collects the true length of each answer (from its usage report; without a completed run, the median
-length of that co-op's answers from that model), the nodes, their absences, and the totals of each
-co-op's jobs.
+Collects the length of each answer from its usage report (without a completed run: the median length
+of the co-op's answers from the model), the nodes, their absences, and the job totals by co-op.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,11 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.quarantine import SenderKind
 from entraide_scheduler.core.state import State
 
-OUTPUT_TOKENS_DEFAULT = 128  # length of an answer whose model has no completed job
+OUTPUT_TOKENS_DEFAULT = 128  # length of an answer from a model without a completed job
 
 
 class TrueLengths(Struct, frozen=True, gc=False):
-    """True lengths of a job; ``known`` if a run of it was completed."""
+    """True lengths of a job; estimates if no run was completed (``known`` is false)."""
 
     input_tokens: int
     output_tokens: int
@@ -40,13 +39,13 @@ class CoopTotals(Struct):
     """Totals of one co-op's jobs, as recorded.
 
     Attributes:
-        jobs: requested, or in progress when the recording began.
+        jobs: jobs requested during the recording, or in progress at its start.
         completed, refused, failed, cancelled: jobs by final state.
         completed_waits: of each completed job: class, time to placement and to the first token.
         completed_durations: of each completed job: class, time to the end.
-        input_tokens, output_tokens: of completed jobs.
-        energy_uwh, carbon_ug: of all runs, direct.
-        promises_kept, promises_made: TTFT objectives that were met, and all of them.
+        input_tokens, output_tokens: tokens of completed jobs.
+        energy_uwh, carbon_ug: energy and direct emissions of all runs.
+        promises_kept, promises_made: jobs whose latency objective was met, and all jobs with one.
     """
 
     jobs: int = 0
@@ -65,54 +64,57 @@ class CoopTotals(Struct):
 
 
 class RecordedHistory:
-    """Collects the history; ``observe`` gets each event with its commands.
+    """Collects the history; call ``observe`` with each event and its commands.
 
     Attributes:
-        policy: the last one in force.
-        cards: by node, the last card with a model.
-        totals: by co-op.
+        policy: the latest policy.
+        cards: by node, the latest card with a model.
+        totals: job totals by co-op.
         intensities: by zone: start, direct and life-cycle intensity, gCO2e/kWh, ascending.
-        energy_basis: by node, the energy basis of its last report.
-        deadline_at: the last deadline of all jobs, seconds since the epoch.
+        energy_basis: by node, the energy basis of its latest usage report.
+        deadline_at: latest deadline of all jobs, seconds since the epoch.
     """
 
-    def __init__(self, begin: State) -> None:
+    def __init__(self, start: State) -> None:
         """Starts with the core's state at the start of the recording."""
-        self.policy: Policy = begin.policy
+        self.policy: Policy = start.policy
         self.cards: dict[str, NodeCard] = {}
         self.totals: dict[str, CoopTotals] = {}
         self.intensities: dict[str, list[tuple[float, float, float]]] = {}
         self.energy_basis: dict[str, str] = {}
         self.deadline_at = 0.0
+        # By job: input tokens, output tokens, whether a run was completed.
         self._usage: dict[str, tuple[int, int, bool]] = {}
-        # Of a job: co-op, model, class, asked at.
+        # By job: co-op, model, class, time of the request.
         self._requests: dict[str, tuple[str, str, str, float]] = {}
         self._lengths: dict[tuple[str, str], list[int]] = {}
         self._medians: dict[tuple[str, str], int] = {}  # computed after the whole recording
         self._last_seen: dict[str, float] = {}
         self._absences: list[Absence] = []
-        for node in begin.fleet.nodes.values():
+        for node in start.fleet.nodes.values():
             self._add_card(node.card)
-            self._last_seen[node.card.node] = begin.now
-        for zone, now in begin.fleet.replica_index.grid.items():
-            first = (begin.now, now.direct_g_per_kwh, now.lifecycle_g_per_kwh)
-            self.intensities[zone] = [first]
-        for job in begin.jobs.values():
+            self._last_seen[node.card.node] = start.now
+        for zone, intensity in start.fleet.replica_index.grid.items():
+            step = (start.now, intensity.direct_g_per_kwh, intensity.lifecycle_g_per_kwh)
+            self.intensities[zone] = [step]
+        for job in start.jobs.values():
             self._add_request(job.facts, job.requested_at)
 
     # Results.
 
     def true_lengths(self, facts: RequestFacts) -> TrueLengths:
         """Returns a job's true lengths, or their estimates."""
-        used = self._usage.get(facts.job)
-        if used is not None and used[2]:
+        usage = self._usage.get(facts.job)
+        if usage is not None and usage[2]:
             # A run with several answers reports their sum; simulated runs have one answer.
-            return TrueLengths(max(1, used[0]), max(1, -(-used[1] // max(1, facts.choices))), True)
-        produced = 0 if used is None else used[1]
-        usual = self._typical_output_tokens(facts.coop, facts.model)
+            return TrueLengths(
+                max(1, usage[0]), max(1, -(-usage[1] // max(1, facts.choices))), True
+            )
+        produced = 0 if usage is None else usage[1]
+        typical = self._typical_output_tokens(facts.coop, facts.model)
         if facts.output_tokens_max is not None:
-            usual = min(usual, facts.output_tokens_max)
-        return TrueLengths(max(1, facts.input_tokens_est), max(1, produced, usual), False)
+            typical = min(typical, facts.output_tokens_max)
+        return TrueLengths(max(1, facts.input_tokens_est), max(1, produced, typical), False)
 
     def absences(self) -> Sequence[Absence]:
         """Returns the nodes' absences, in order of time."""
@@ -177,26 +179,26 @@ class RecordedHistory:
             self.cards[card.node] = card
 
     def _observe_heartbeat(self, node: str, at: float) -> None:
-        before = self._last_seen.get(node)
-        if before is not None and at - before > self.policy.timing.lost_after_s:
-            self._absences.append(Absence(node, before, at))
+        previous = self._last_seen.get(node)
+        if previous is not None and at - previous > self.policy.timing.lost_after_s:
+            self._absences.append(Absence(node, previous, at))
         self._last_seen[node] = at
 
     def _add_report(self, event: e.RunReported) -> None:
         usage = event.usage
         self.energy_basis[event.node] = usage.energy_basis.value
-        before = self._usage.get(event.job, (0, 0, False))
+        previous = self._usage.get(event.job, (0, 0, False))
         if event.outcome is Outcome.COMPLETED:
             self._usage[event.job] = (usage.input_tokens, usage.output_tokens, True)
-            if not before[2] and event.job in self._requests:
+            if not previous[2] and event.job in self._requests:
                 self._lengths.setdefault(self._requests[event.job][:2], []).append(
                     usage.output_tokens
                 )
-        elif not before[2]:
-            self._usage[event.job] = (0, max(before[1], usage.output_tokens), False)
+        elif not previous[2]:
+            self._usage[event.job] = (0, max(previous[1], usage.output_tokens), False)
 
     def _typical_output_tokens(self, coop: str, model: str) -> int:
-        """Returns the median length of a co-op's answers from a model, else of all its answers."""
+        """Returns the median length of a co-op's, else of all co-ops', answers from a model."""
         median = self._medians.get((coop, model))
         if median is None:
             median = self._medians[coop, model] = self._median_output_tokens(coop, model)
@@ -205,9 +207,9 @@ class RecordedHistory:
     def _median_output_tokens(self, coop: str, model: str) -> int:
         lengths = self._lengths.get((coop, model)) or [
             length
-            for (_, other), some in sorted(self._lengths.items())
-            if other == model
-            for length in some
+            for (_, answering_model), model_lengths in sorted(self._lengths.items())
+            if answering_model == model
+            for length in model_lengths
         ]
         return sorted(lengths)[len(lengths) // 2] if lengths else OUTPUT_TOKENS_DEFAULT
 

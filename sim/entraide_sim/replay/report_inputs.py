@@ -39,12 +39,12 @@ class ReportInputs(Struct, frozen=True):
     assumptions: list[Assumption]
 
 
-def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
+def build_grid(history: RecordedHistory, exact: ExactReplay) -> Grid:
     """Returns the actual intensities by hour, drain included."""
     begin = exact.start_at // HOUR_S * HOUR_S
     hours = int((exact.end_at - begin) // HOUR_S) + 1 + DRAIN_H
     series = []
-    for zone, steps in sorted(past.intensities.items()):
+    for zone, steps in sorted(history.intensities.items()):
         direct, lifecycle = [], []
         place = 0
         for hour in range(hours):
@@ -59,16 +59,16 @@ def build_grid(past: RecordedHistory, exact: ExactReplay) -> Grid:
 def build_results(
     compared: PolicyComparison,
     *,
-    past: RecordedHistory,
+    history: RecordedHistory,
     exact: ExactReplay,
     grid: Grid,
     proposed: Policy,
     command: str,
 ) -> list[RunResult]:
     """Returns the results of both runs: under the old policy, then under the proposed one."""
-    inputs = _make_inputs(compared, past, exact)
-    runs = ((compared.old, past.policy), (compared.proposed, proposed))
-    names = _policy_labels(past.policy.version, proposed.version)
+    inputs = _make_inputs(compared, history, exact)
+    runs = ((compared.old, history.policy), (compared.proposed, proposed))
+    names = _policy_labels(history.policy.version, proposed.version)
     return [
         _build_result(inputs, run, policy, grid, label=label, command=command)
         for (run, policy), label in zip(runs, names, strict=True)
@@ -96,7 +96,7 @@ def _build_result(
 
 
 def _make_inputs(
-    compared: PolicyComparison, past: RecordedHistory, exact: ExactReplay
+    compared: PolicyComparison, history: RecordedHistory, exact: ExactReplay
 ) -> ReportInputs:
     sites: dict[str, ScenarioSite] = {}
     machines = []
@@ -113,7 +113,7 @@ def _make_inputs(
         hours=max(HOURS_MIN, (exact.end_at - exact.start_at) / HOUR_S),
         sites=tuple(sites.values()),
         coops=tuple(
-            ScenarioCoop(name=terms.coop, shares=terms.shares) for terms in past.policy.coops
+            ScenarioCoop(name=terms.coop, shares=terms.shares) for terms in history.policy.coops
         ),
         models=tuple(ScenarioModel(name=name) for name in models),
         nodes=tuple(machine.group for machine in machines),
