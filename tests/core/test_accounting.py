@@ -120,15 +120,15 @@ class TestLent:
         """Without terms there is no limit, and asking for one finds none."""
         lent = LentEnergy()
 
-        assert (lent.left_uwh, lent.most_uwh, lent.lent_uwh) == ({}, {}, {})
-        assert not lent.limits_others("alpha")
+        assert (lent.left_uwh, lent.limit_uwh, lent.lent_uwh) == ({}, {}, {})
+        assert not lent.another_has_limit("alpha")
 
     def test_own_limit_is_not_another_co_ops(self) -> None:
         """A borrower that limits what it lends itself meets no limit by that."""
         lent = self.lent(("alpha", 1), ("beta", None))
 
-        assert not lent.limits_others("alpha")
-        assert lent.limits_others("beta")
+        assert not lent.another_has_limit("alpha")
+        assert lent.another_has_limit("beta")
 
     @pytest.mark.parametrize(("used_uwh", "lends_more"), [(9, True), (10, False), (11, False)])
     def test_settling_tells_whether_more_is_lent(self, used_uwh: int, lends_more: bool) -> None:
@@ -137,7 +137,7 @@ class TestLent:
         told = []
         for coop in ("alpha", "beta"):
             day = lent.reserve(coop, 10)
-            told.append(lent.settle(coop, day, promised_uwh=10, used_uwh=used_uwh))
+            told.append(lent.settle(coop, day, reserved_uwh=10, used_uwh=used_uwh))
 
         assert told == [lends_more, False]
         assert lent.lent_uwh == {"alpha": used_uwh, "beta": used_uwh}
@@ -149,14 +149,14 @@ class TestLent:
         lent.begin_day()
         lent.reserve("alpha", 4)
 
-        assert not lent.settle("alpha", first, promised_uwh=10, used_uwh=1)
+        assert not lent.settle("alpha", first, reserved_uwh=10, used_uwh=1)
         assert lent.lent_uwh == {"alpha": 4}
 
     def test_run_without_a_promise_counts_by_what_it_used(self) -> None:
         """A lease of an older snapshot promised nothing: all of its use counts today."""
         lent = self.lent(("alpha", 1))
 
-        assert not lent.settle("alpha", 0, promised_uwh=10, used_uwh=7)
+        assert not lent.settle("alpha", 0, reserved_uwh=10, used_uwh=7)
         assert lent.left_uwh == {"alpha": UWH_PER_WH - 7}
 
     def test_restored_limits_count_what_was_lent(self) -> None:
@@ -171,7 +171,7 @@ class TestLent:
         """A promise that was taken back leaves no row, with a limit or without."""
         lent = self.lent(("alpha", 1))
         for coop in ("alpha", "beta"):
-            lent.settle(coop, lent.reserve(coop, 10), promised_uwh=10, used_uwh=0)
+            lent.settle(coop, lent.reserve(coop, 10), reserved_uwh=10, used_uwh=0)
 
         assert lent.lent_uwh == {}
         assert lent.left_uwh == {"alpha": UWH_PER_WH}
@@ -253,7 +253,7 @@ class TestHolds:
         with pytest.raises(AssertionError, match=r"^reserved beyond a quota$"):
             quotas.reserve(ALPHA, {REQUESTS: 1, TOKENS: 10})
 
-        assert quotas.books == {}
+        assert quotas.usages == {}
 
     def test_quota_of_another_kind_hides_none_behind_it(self) -> None:
         """Requests are not asked for: the tokens after them in the terms are held."""

@@ -82,23 +82,23 @@ class TestMemory:
         """A thousand keys that were used yesterday take no memory today."""
         keys = [f"k{number}" for number in range(1_000)]
         quotas = agreed(*(Quota(QuotaKind.REQUESTS, 5, Period.DAY, key=key) for key in keys))
-        unused = len(quotas.books)
+        unused = len(quotas.usages)
         for key in keys:
             quotas.reserve(facts("j", "alpha", key=key), {QuotaKind.REQUESTS: 1})
-        used = len(quotas.books)
+        used = len(quotas.usages)
         quotas.begin_period(Period.DAY, START + 7_200.0)
 
-        assert (unused, used, len(quotas.books)) == (0, 1_000, 0)
+        assert (unused, used, len(quotas.usages)) == (0, 1_000, 0)
 
     def test_books_of_jobs_in_flight_go_with_the_last_job(self) -> None:
         """They have no period, so they go when nothing is held any more."""
         quotas = agreed(Quota(QuotaKind.JOBS_IN_FLIGHT, 2))
         holds = [quotas.reserve(ALPHA, {QuotaKind.JOBS_IN_FLIGHT: 1}) for _ in range(2)]
         quotas.settle("alpha", holds[0], {})
-        between = [book.reserved for book in quotas.books.values()]
+        between = [usage.reserved for usage in quotas.usages.values()]
         quotas.settle("alpha", holds[1], {})
 
-        assert (between, quotas.books) == ([1], {})
+        assert (between, quotas.usages) == ([1], {})
 
     def test_a_snapshot_goes_on(self) -> None:
         """Books, periods and what was lent come back; a hold of before still settles."""
@@ -113,7 +113,7 @@ class TestMemory:
         restored.settle("alpha", holds, {QuotaKind.ENERGY_WH: WH})
 
         assert msgspec.msgpack.encode(restored.dump()) != data
-        assert restored.room(ALPHA) == (4 * WH, None)
+        assert restored.energy_and_carbon_left(ALPHA) == (4 * WH, None)
         assert restored.lent.left_uwh["alpha"] == WH
 
 
@@ -124,26 +124,27 @@ class TestEnergyAndCarbon:
         """Energy and carbon have each their own strictest; without a quota there is none."""
         quotas = agreed(energy(5), energy(2, project="chat"), carbon(3, key="k1"))
 
-        assert quotas.room(ALPHA) == (2 * WH, 3 * G)
-        assert quotas.room(facts("j", "alpha", project="other", key="k2")) == (5 * WH, None)
-        assert quotas.room(facts("j", "beta")) == (None, None)
+        assert quotas.energy_and_carbon_left(ALPHA) == (2 * WH, 3 * G)
+        others = facts("j", "alpha", project="other", key="k2")
+        assert quotas.energy_and_carbon_left(others) == (5 * WH, None)
+        assert quotas.energy_and_carbon_left(facts("j", "beta")) == (None, None)
 
     def test_what_a_placement_holds_is_not_there_for_others(self) -> None:
         """A hold counts until it is settled, then what was used does."""
         quotas = agreed(energy(5), carbon(3))
         holds = quotas.reserve_at_placement(ALPHA, 2 * WH, G)
-        held = quotas.room(ALPHA)
+        held = quotas.energy_and_carbon_left(ALPHA)
         quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: WH // 2, QuotaKind.CARBON_G: G // 4})
 
         assert held == (3 * WH, 2 * G)
-        assert quotas.room(ALPHA) == (4_500_000, 2_750_000)
+        assert quotas.energy_and_carbon_left(ALPHA) == (4_500_000, 2_750_000)
 
     def test_a_placement_that_was_lost_gives_all_back(self) -> None:
         """A run that is not billed has used nothing of a quota."""
         quotas = agreed(energy(5))
         quotas.settle("alpha", quotas.reserve_at_placement(ALPHA, 2 * WH, G), {})
 
-        assert quotas.room(ALPHA) == (5 * WH, None)
+        assert quotas.energy_and_carbon_left(ALPHA) == (5 * WH, None)
 
     def test_a_placement_that_does_not_fit_is_told_in_its_unit(self) -> None:
         """What is left and what would be needed, in Wh or g, and when the period ends."""
@@ -164,7 +165,7 @@ class TestEnergyAndCarbon:
         )
         shortage = quotas.exhausted(ALPHA)
 
-        assert quotas.room(ALPHA) == (-2 * WH, None)
+        assert quotas.energy_and_carbon_left(ALPHA) == (-2 * WH, None)
         assert shortage is not None
         assert (shortage.left, shortage.never, shortage.ends_at) == (0, False, START + 3_600.0)
 
@@ -176,7 +177,7 @@ class TestEnergyAndCarbon:
         for _ in range(2):
             quotas.settle("alpha", holds, {QuotaKind.ENERGY_WH: 3 * WH})
 
-        assert quotas.room(ALPHA) == (5 * WH, None)
+        assert quotas.energy_and_carbon_left(ALPHA) == (5 * WH, None)
 
 
 class TestSpent:
@@ -253,7 +254,7 @@ class TestLent:
         day = quotas.lent.reserve("alpha", 2 * WH)
         quotas.begin_period(Period.DAY, START + 90_000.0)
         quotas.lent.reserve("alpha", WH)
-        quotas.lent.settle("alpha", day, promised_uwh=2 * WH, used_uwh=0)
+        quotas.lent.settle("alpha", day, reserved_uwh=2 * WH, used_uwh=0)
 
         assert quotas.lent.left_uwh["alpha"] == 2 * WH
 

@@ -378,7 +378,7 @@ def shape_of(state: State, job: Job) -> Shape:
         green_h=0 if job.wait is None else _round_hour(job.wait.hour, state.now),
         limited=capped
         or state.quotas.is_metered(facts)
-        or state.quotas.lent.limits_others(facts.coop),
+        or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape

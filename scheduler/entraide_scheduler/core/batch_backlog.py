@@ -1,8 +1,8 @@
 """Batch backlog: run time of waiting batch jobs, by model and by hour of latest start.
 
-Sums whole milliseconds in one map of hours per model, so its size does not depend on the number of
-jobs. The sums do not depend on the order of additions and removals; a restored core computes them
-anew from the waiting jobs.
+For each model, one map holds the work of each hour in whole milliseconds, so the size does not
+depend on the number of jobs, nor the sums on the order of additions and removals. A restored core
+computes the sums again from the waiting jobs.
 """
 
 from math import ceil
@@ -16,8 +16,8 @@ class BatchWork(Struct, frozen=True, array_like=True, gc=False):
     """The work that one job adds to the backlog; the caller stores it with the job.
 
     Attributes:
-        hour: latest hour of start, in hours since the epoch, for a run time of ``upper_s``.
-        work_ms: expected time in a slot, milliseconds.
+        hour: latest hour at which the job can start and meet its deadline, since the epoch.
+        work_ms: expected run time, milliseconds.
     """
 
     hour: int
@@ -45,33 +45,33 @@ class BatchBacklog:
     def __init__(self) -> None:
         self.version = 0
         self._work_ms: dict[str, dict[int, int]] = {}
-        self._jobs: dict[str, int] = {}
+        self._job_counts: dict[str, int] = {}
 
     def add(self, model: str, coop: str, work: BatchWork) -> None:
         """Adds a waiting job's work."""
-        self._count(model, coop, work.hour, work.work_ms, 1)
+        self._change(model, coop, work.hour, work.work_ms, 1)
 
     def remove(self, model: str, coop: str, work: BatchWork) -> None:
         """Removes the work that was added for a job."""
-        self._count(model, coop, work.hour, -work.work_ms, -1)
+        self._change(model, coop, work.hour, -work.work_ms, -1)
 
     def jobs(self, coop: str) -> int:
         """Returns the number of a co-op's jobs in the backlog."""
-        return self._jobs.get(coop, 0)
+        return self._job_counts.get(coop, 0)
 
     def work(self, model: str) -> list[tuple[int, float]]:
         """Returns a model's waiting work, seconds by hour of latest start, earliest first."""
-        hours = self._work_ms.get(model, {})
-        return [(hour, hours[hour] / 1_000.0) for hour in sorted(hours)]
+        work_ms = self._work_ms.get(model, {})
+        return [(hour, work_ms[hour] / 1_000.0) for hour in sorted(work_ms)]
 
-    def _count(self, model: str, coop: str, hour: int, work_ms: int, jobs: int) -> None:
+    def _change(self, model: str, coop: str, hour: int, work_ms: int, jobs: int) -> None:
         self.version += 1
-        hours = self._work_ms.setdefault(model, {})
-        hours[hour] = hours.get(hour, 0) + work_ms
-        if not hours[hour]:
-            del hours[hour]
-        if not hours:
+        work_by_hour = self._work_ms.setdefault(model, {})
+        work_by_hour[hour] = work_by_hour.get(hour, 0) + work_ms
+        if not work_by_hour[hour]:
+            del work_by_hour[hour]
+        if not work_by_hour:
             del self._work_ms[model]
-        self._jobs[coop] = self._jobs.get(coop, 0) + jobs
-        if not self._jobs[coop]:
-            del self._jobs[coop]
+        self._job_counts[coop] = self._job_counts.get(coop, 0) + jobs
+        if not self._job_counts[coop]:
+            del self._job_counts[coop]

@@ -1,7 +1,7 @@
 """Commands: all outputs of the core.
 
 ``cause`` is the id of the event that led to a command. The live driver executes commands over NATS,
-gRPC and HTTP; the simulator executes them in its model of the world.
+gRPC and HTTP; the simulator executes them in virtual time.
 """
 
 from msgspec import Struct
@@ -19,11 +19,11 @@ class Place(BaseCommand, frozen=True, tag="place"):
     """Offer a job to a node: the job's gateway sends the body there.
 
     Attributes:
-        job, epoch, node: the lease.
-        gateway: holds the body.
+        job, epoch, node: identify the lease.
+        gateway: the gateway that holds the body.
         output_tokens_max: limit to write into the forwarded request.
-        terms: of the lease.
-        explanation: of the choice of the node.
+        terms: terms of the lease.
+        explanation: why the node was selected.
     """
 
     job: str
@@ -40,8 +40,8 @@ class Refuse(BaseCommand, frozen=True, tag="refuse"):
 
     Attributes:
         code: stable error code.
-        values: numbers of the code's sentence.
-        retry_after_s: after how long the same request may be admitted; None for never.
+        values: values for the message of the code.
+        retry_after_s: time after which the same request may be admitted; None if never.
     """
 
     job: str
@@ -66,8 +66,8 @@ class EndJob(BaseCommand, frozen=True, tag="end-job"):
     Attributes:
         state: completed, cancelled or failed.
         code: stable error code, or "".
-        epoch: of the run that ended it; 0 if it never ran.
-        values: numbers of the code's sentence.
+        epoch: epoch of the run that ended the job; 0 if the job never ran.
+        values: values for the message of the code.
     """
 
     job: str
@@ -82,7 +82,7 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One entry of the double-entry ledger.
 
     Attributes:
-        account: a co-op.
+        account: name of the co-op.
         unit: ``tokens``, ``energy_uwh`` or ``carbon_ug``.
         amount: positive if the account gave, negative if it received.
     """
@@ -96,7 +96,7 @@ class Settle(BaseCommand, frozen=True, tag="settle"):
     """Write the settlement of one job to the ledger, once.
 
     Attributes:
-        terms, usage, settlement: of the run.
+        terms, usage, settlement: terms, usage and settlement of the run.
         state: the job's final state.
         entries: their sum is zero in each unit.
     """
@@ -113,7 +113,8 @@ class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
     """Write a correction to the ledger, once.
 
     Attributes:
-        correction, reason: its identifier and its reason.
+        correction: identifier.
+        reason: why the members correct the ledger.
         entries: their sum is zero in each unit.
     """
 
@@ -123,7 +124,7 @@ class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
 
 
 class AckUsage(BaseCommand, frozen=True, tag="ack-usage"):
-    """Acknowledge a node's usage report, whether settled or dropped."""
+    """Acknowledge a node's usage report, even one that was dropped."""
 
     node: str
     job: str
@@ -145,21 +146,25 @@ class NodeMarked(BaseCommand, frozen=True, tag="node-marked"):
 
 
 class LoadModel(BaseCommand, frozen=True, tag="load-model"):
-    """Have a node load a model that it offers; its next card or ``LoadFailed`` answers."""
+    """Have a node load a model that it offers; its next card or ``LoadFailed`` is the answer."""
 
     node: str
     model: str
 
 
 class UnloadModel(BaseCommand, frozen=True, tag="unload-model"):
-    """Have a node unload a model after its runs have ended; its next card answers."""
+    """Have a node unload a model after its runs have ended; its next card is the answer."""
 
     node: str
     model: str
 
 
 class Dropped(BaseCommand, frozen=True, tag="dropped"):
-    """A message was not used, such as one of an old epoch or an unknown job; it is counted."""
+    """A message was not used, such as one of an old epoch or an unknown job; it is counted.
+
+    Attributes:
+        what: code of the message or of the reason.
+    """
 
     what: str
     job: str

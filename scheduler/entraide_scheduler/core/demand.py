@@ -11,8 +11,8 @@ from msgspec import Struct
 from entraide_scheduler.core.credit import STEPS, decayed
 from entraide_scheduler.core.records import Shape
 
-MODELS_KEPT = 512  # beyond, the model with the oldest last request is dropped
-MISS_EXPIRY_S = 20.0  # without a miss for so long, the objective counts as met again
+MODELS_KEPT = 512  # above it, the model with the oldest last request is dropped
+MISS_EXPIRY_S = 20.0  # the objective counts as met again so long after the last miss
 LN2 = 0.6931471805599453
 
 
@@ -25,7 +25,7 @@ class ModelDemand(Struct):
         asked_at: time of the last request for the model.
         missing_since, missed_at: first and last time at which a job was expected to miss its
             latency objective; 0 if none.
-        shape: of the last such job.
+        shape: shape of the last job that was expected to miss it.
     """
 
     tokens: float = 0.0
@@ -48,8 +48,8 @@ class Demand:
 
     Attributes:
         by_model: demand by model, the model with the oldest last request first.
-        considered: shapes that no node serves and that the last plan considered; a job of any
-            other unserved shape makes a new plan due at once.
+        considered: unserved shapes that the last plan considered; a job of another unserved shape
+            makes a new plan due at once.
         plan_due: whether a plan must be made before the current event ends.
     """
 
@@ -78,7 +78,7 @@ class Demand:
         demand.missed_at, demand.shape = at, shape
 
     def clear_missed(self, model: str) -> None:
-        """Resets the missed objective of a model for which a load has begun."""
+        """Counts a model's objective as met, since a load of the model has begun."""
         demand = self.by_model.get(model)
         if demand is not None:
             demand.missing_since = demand.missed_at = 0.0

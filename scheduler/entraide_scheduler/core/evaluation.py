@@ -35,7 +35,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         )
     energy_left_uwh, carbon_left_ug = inf, inf
     if shape.limited:
-        energy, carbon = state.quotas.room(facts)
+        energy, carbon = state.quotas.energy_and_carbon_left(facts)
         energy_left_uwh = inf if energy is None else float(energy)
         carbon_left_ug = inf if carbon is None else float(carbon)
     lent_left_uwh = state.quotas.lent.left_uwh if shape.limited else NO_TOKENS

@@ -1,7 +1,7 @@
 """Explain: builds the explanation of a decision.
 
 Inputs: a job's ``PlacementResult`` and ``PlacementRequest``, and the state. Output: an
-``Explanation`` of codes and numbers; the message catalogue has the sentences. Up to the policy's
+``Explanation`` of codes and values; the message catalogue holds the sentences. Up to the policy's
 ``explained_nodes`` it lists every node; above that, the best nodes by carbon and by latency, and a
 count and one example for each rule.
 """
@@ -59,32 +59,32 @@ def explain_wait(
 ) -> Explanation:
     """Returns why a job waits now; a job that waits for a greener hour is ``deferred``."""
     counts = result.counts
-    own, coops = state.queue.count_ahead(job)
-    values: Values = {"ahead": own, "coops_ahead": coops}
+    jobs_ahead, coops_ahead = state.queue.count_ahead(job)
+    values: Values = {"ahead": jobs_ahead, "coops_ahead": coops_ahead}
     decision, reason = "waiting", ""
-    coming = _model_load_wait(state, job.shape, request.at)
-    held = state.queue.cap_reached(job)
-    blocked = next((code for code in WAITS_FOR if code in counts), "")
+    load_wait = _model_load_wait(state, job.shape, request.at)
+    cap = state.queue.cap_reached(job)
+    temporary = next((code for code in TEMPORARY_REASONS if code in counts), "")
     limit = next((code for code in LIMIT_REASONS if code in counts), "")
-    if coming is not None:
-        reason, values = coming
+    if load_wait is not None:
+        reason, values = load_wait
     elif GREENER_LATER.code in counts and not result.fitting:
         decision, reason = "deferred", GREENER_LATER.code
         values = _greener_values(state, job, result, request)
-    elif result.fitting and held is not None:
+    elif result.fitting and cap is not None:
         reason = "at_cap"
-        values |= {"in_flight_tokens": held.in_flight_tokens, "cap_tokens": held.cap_tokens}
+        values |= {"in_flight_tokens": cap.in_flight_tokens, "cap_tokens": cap.cap_tokens}
     elif limit and not result.fitting:
         reason = LIMIT_REASONS[limit]
         values |= _limit_values(state, job, result, request, limit)
-    elif blocked and not result.fitting:
-        reason = WAITS_FOR[blocked]
-        values["nodes"] = counts[blocked]
-        values |= _blocked_values(job, result, blocked)
+    elif temporary and not result.fitting:
+        reason = TEMPORARY_REASONS[temporary]
+        values["nodes"] = counts[temporary]
+        values |= _first_values(job, result, temporary)
     elif not result.fitting:
         reason = "no_node_live"
         values = most_common_rule(result.excluded, counts, job.shape, only_waiting=True)
-    if reason in ("", "no_free_slot") and coops:
+    if reason in ("", "no_free_slot") and coops_ahead:
         reason = "fair_share_turn"
     elif not reason:
         reason = "turn_is_next"
@@ -123,15 +123,16 @@ def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values
             if order is not None and order.ready_at > at:
                 values["ready_at"] = order.ready_at
             return "model_loading", values
-    rests = [node.rests[model] for node in eligible.could_load if model in node.rests]
-    if len(rests) == len(eligible.could_load) and all(rest.until > at for rest in rests):
-        rest = min(rests, key=lambda backoff: backoff.until)
-        return "model_resting", {"model": model, "failure": rest.code, "again_at": rest.until}
+    backoffs = [node.rests[model] for node in eligible.could_load if model in node.rests]
+    if len(backoffs) == len(eligible.could_load):
+        first = min(backoffs, key=lambda backoff: backoff.until)
+        if first.until > at:
+            return "model_resting", {"model": model, "failure": first.code, "again_at": first.until}
     return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
 
 
-# Reason of waiting, by the rule that excludes a node; the first rule in this order counts.
-WAITS_FOR = {
+# Reason of waiting, by the temporary rule that excludes a node; the first in this order counts.
+TEMPORARY_REASONS = {
     "no_free_slot": "no_free_slot",
     "resting": "resting",
     "probing": "resting",
@@ -152,7 +153,6 @@ LIMIT_REASONS = {
     "lend_energy_spent": "lend_energy",
 }
 
-
 # Rules whose excluded nodes may be named as the node where a waiting job could start.
 EXAMPLES = {
     "no_free_slot": ("no_free_slot",),
@@ -161,8 +161,8 @@ EXAMPLES = {
 }
 
 
-def _blocked_values(job: Job, result: PlacementResult, blocked: str) -> Values:
-    node, rule = next(pair for pair in result.excluded if pair[1].code == blocked)
+def _first_values(job: Job, result: PlacementResult, code: str) -> Values:
+    node, rule = next(pair for pair in result.excluded if pair[1].code == code)
     return rule.values(node, job.shape)
 
 
@@ -181,26 +181,28 @@ def _limit_values(
         and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
     if code == "over_carbon_cap":
-        least_ug = min(each.carbon_ug for each in predictions)
+        least_ug = min(prediction.carbon_ug for prediction in predictions)
         return {
             "carbon_g": g_from_ug(round_half_up(least_ug)),
             "max_carbon_ug": job.facts.max_carbon_ug or 0,
         }
     if code == "over_energy_quota":
-        amounts = {QuotaKind.ENERGY_WH: ceil(min(each.energy_uwh for each in predictions))}
+        least_uwh = min(prediction.energy_uwh for prediction in predictions)
+        amounts = {QuotaKind.ENERGY_WH: ceil(least_uwh)}
     else:
-        amounts = {QuotaKind.CARBON_G: ceil(min(each.carbon_ug for each in predictions))}
-    short = state.quotas.shortage(job.facts, amounts)
-    assert short is not None, "a quota that suffices excluded a node"
-    values: Values = {"left": short.left, "needed": short.needed}
-    if short.never:
+        least_ug = min(prediction.carbon_ug for prediction in predictions)
+        amounts = {QuotaKind.CARBON_G: ceil(least_ug)}
+    shortage = state.quotas.shortage(job.facts, amounts)
+    assert shortage is not None, "a quota that suffices excluded a node"
+    values: Values = {"left": shortage.left, "needed": shortage.needed}
+    if shortage.never:
         values["beyond_whole"] = 1
-    if short.quota.project:
-        values["project"] = short.quota.project
-    if short.quota.key:
-        values["key"] = short.quota.key
-    if short.ends_at is not None:
-        values["ends_at"] = short.ends_at
+    if shortage.quota.project:
+        values["project"] = shortage.quota.project
+    if shortage.quota.key:
+        values["key"] = shortage.quota.key
+    if shortage.ends_at is not None:
+        values["ends_at"] = shortage.ends_at
     return values
 
 
@@ -212,8 +214,9 @@ def _greener_values(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest
 ) -> Values:
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
-    dear = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
-    return carbon_shifting.explanation_values(state, job, dear, request.at, _token_counts(request))
+    excluded = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
+    counts = _token_counts(request)
+    return carbon_shifting.explanation_values(state, job, excluded, request.at, counts)
 
 
 def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
@@ -223,9 +226,9 @@ def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesG
         values = rule.values(node, request.shape)
         view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
         if rule is GREENER_LATER:
-            there = () if view is None else (view,)
+            excluded = () if view is None else (view,)
             return values | carbon_shifting.explanation_values(
-                state, job, there, request.at, _token_counts(request)
+                state, job, excluded, request.at, _token_counts(request)
             )
         if rule in LIMIT_RULES and view is not None:
             return values | _limit_shortage(state, rule, predict(view, request), request)
@@ -237,7 +240,7 @@ def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesG
 def _limit_shortage(
     state: State, rule: Rule, prediction: Prediction, request: PlacementRequest
 ) -> Values:
-    """Returns the rest of a limit and the amount that the job needs."""
+    """Returns what is left of a limit and the amount that the job needs."""
     if rule is OVER_CARBON_CAP:
         return {
             "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
@@ -253,7 +256,7 @@ def _limit_shortage(
     if rule is LEND_ENERGY_SPENT:
         lender = prediction.view.coop
         left_uwh = request.lent_left_uwh[lender]
-        values["limit_wh"] = wh_from_uwh(state.quotas.lent.most_uwh[lender])
+        values["limit_wh"] = wh_from_uwh(state.quotas.lent.limit_uwh[lender])
     return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
 
 
@@ -321,7 +324,7 @@ def _explanation(
     values: Values,
     pick: Prediction | None,
 ) -> Explanation:
-    few = _is_listed_per_node(policy, result)
+    per_node = _is_listed_per_node(policy, result)
     return Explanation(
         job=job.facts.job,
         at=request.at,
@@ -333,7 +336,7 @@ def _explanation(
         node="" if pick is None else pick.view.name,
         candidates=result.listed,
         excluded=_exclusions(
-            result.excluded, policy.limits.explained_nodes if few else 0, values_of
+            result.excluded, policy.limits.explained_nodes if per_node else 0, values_of
         ),
         excluded_counts=result.counts,
         waiting_helps=bool(result.fitting)

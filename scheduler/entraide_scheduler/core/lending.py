@@ -1,9 +1,9 @@
 """Lending: the energy that each co-op's nodes use for others in a day, against the co-op's limit.
 
 A run's predicted energy is reserved when the run is placed and replaced by the energy used when the
-run is settled. A reservation counts against the day in which it was made, whichever day the run is
-settled in. So reservations never exceed a limit, and used energy exceeds it only by the error of
-the predictions. The shell's calendar says when a day begins.
+run is settled. A reservation counts against the day in which it was made, not that of settlement.
+Reservations never exceed a limit; used energy exceeds it at most by the error of the predictions.
+The shell's calendar says when a day begins.
 """
 
 from entraide.units import UWH_PER_WH
@@ -15,48 +15,47 @@ class LentEnergy:
     """Energy that each co-op's nodes use for others on the present day, reserved or used.
 
     Attributes:
-        day: serial number of the present day, from 1; 0 means no reservation.
-        lent_uwh: lent energy by co-op, uWh; also of co-ops without a limit, which may get one
-            today.
-        most_uwh: limit by co-op, uWh a day; co-ops without a limit are absent.
+        day: serial number of the present day, from 1; a run without a reservation has day 0.
+        lent_uwh: lent energy by co-op, uWh; also without a limit, since a policy may set one today.
+        limit_uwh: limit by co-op, uWh a day; co-ops without a limit are absent.
         left_uwh: remaining energy of the day by co-op with a limit, uWh, at least 0.
     """
 
     def __init__(self) -> None:
         self.day = 1
         self.lent_uwh: dict[str, int] = {}
-        self.most_uwh: dict[str, int] = {}
+        self.limit_uwh: dict[str, int] = {}
         self.left_uwh: dict[str, int] = {}
 
     def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
         """Sets the co-ops' limits; energy already lent today still counts."""
-        self.most_uwh = {
+        self.limit_uwh = {
             terms.coop: terms.lend.energy_wh_per_day * UWH_PER_WH
             for terms in coops
             if terms.lend.energy_wh_per_day is not None
         }
         self._update_left()
 
-    def limits_others(self, borrower: str) -> bool:
+    def another_has_limit(self, borrower: str) -> bool:
         """Tells whether any co-op other than the borrower has a limit."""
-        return len(self.most_uwh) > (borrower in self.most_uwh)
+        return len(self.limit_uwh) > (borrower in self.limit_uwh)
 
     def reserve(self, coop: str, energy_uwh: int) -> int:
         """Reserves a run's predicted energy on a lender's node; returns the day's serial number."""
         self._add(coop, energy_uwh)
         return self.day
 
-    def settle(self, coop: str, day: int, *, promised_uwh: int, used_uwh: int) -> bool:
-        """Replaces a reservation by the energy used; days that are over do not change.
+    def settle(self, coop: str, day: int, *, reserved_uwh: int, used_uwh: int) -> bool:
+        """Replaces a reservation by the energy used; past days do not change.
 
         Returns:
             Whether the lender has more energy left than before.
         """
         if day not in (0, self.day):
             return False
-        more_uwh = used_uwh - (promised_uwh if day else 0)
-        self._add(coop, more_uwh)
-        return more_uwh < 0 and coop in self.most_uwh
+        change_uwh = used_uwh - (reserved_uwh if day else 0)
+        self._add(coop, change_uwh)
+        return change_uwh < 0 and coop in self.limit_uwh
 
     def begin_day(self) -> None:
         """Begins a day with nothing lent."""
@@ -71,7 +70,7 @@ class LentEnergy:
 
     def _update_left(self) -> None:
         self.left_uwh = {}
-        for coop in self.most_uwh:
+        for coop in self.limit_uwh:
             self._add(coop, 0)
 
     def _add(self, coop: str, energy_uwh: int) -> None:
@@ -80,5 +79,5 @@ class LentEnergy:
             self.lent_uwh[coop] = lent_uwh
         else:
             self.lent_uwh.pop(coop, None)
-        if coop in self.most_uwh:
-            self.left_uwh[coop] = max(0, self.most_uwh[coop] - lent_uwh)
+        if coop in self.limit_uwh:
+            self.left_uwh[coop] = max(0, self.limit_uwh[coop] - lent_uwh)

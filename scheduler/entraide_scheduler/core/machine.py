@@ -3,11 +3,11 @@
 The core is a deterministic state machine (Schneider, "Implementing fault-tolerant services using
 the state machine approach", ACM Computing Surveys, 1990). Input: an event of ``events``. Output:
 the commands of ``commands`` that follow from the event, and the next deadline at which the driver
-sends a ``Woke``. The core reads no clock (``event.at`` is the time), opens nothing and draws no
-random numbers, so the same events give the same commands, byte for byte: the live scheduler, the
-simulator and a replay run the same code. For each event the machine runs the deadlines that are
-due, then the event's handler, then the plan to load models if it is due, then the dispatch of
-waiting jobs. The tables below map each kind of event and deadline to its handler; ``snapshot``
+sends a ``Woke``. The core reads no clock (``event.at`` is the time), does no input or output and
+draws no random numbers, so the same events give the same commands, byte for byte: the live
+scheduler, the simulator and a replay run the same code. For each event the core runs the deadlines
+that are due, then the event's handler, then the plan to load models if it is due, then the dispatch
+of waiting jobs. The tables below map each kind of event and deadline to its handler; ``snapshot``
 encodes the state.
 """
 
@@ -181,12 +181,12 @@ class Core:
     def handle(self, event: events.Event) -> list[Command]:
         """Processes one event and returns the commands that follow from it, in order.
 
-        Deadlines that are due at the event's time are run first. At a start of the scheduler they
-        are run after the event, because the nodes' silence while no scheduler listened has no
-        meaning. Time never goes back: an event dated before the last one takes the last one's time.
+        Deadlines that are due at the event's time are run first; at a start of the scheduler, after
+        the event, because no scheduler could hear the nodes before. Time never goes back: an event
+        dated before the last one takes the last one's time.
 
         An event of ``ISOLATED_EVENTS`` runs its own handler only, so that a deadline or placement
-        that raises cannot make it raise; the next event does the rest.
+        that raises cannot make it raise; the next event runs the deadlines and the dispatch.
         """
         state = self._state
         state.now = max(state.now, event.at)
@@ -325,7 +325,7 @@ class Core:
         return views.model_loads(self._state)
 
     def preview_load(self, model: str, node: str) -> model_planner.PlanStep | str:
-        """Returns the step that loads a model on the operator's request, or a code of why not.
+        """Returns the step that would load a model at the operator's request, or an error code.
 
         Args:
             model: public name.

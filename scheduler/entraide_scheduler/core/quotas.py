@@ -1,10 +1,10 @@
 """Quotas: hard limits per co-op, project and key.
 
-Answers whether a reservation fits, and when to try again. Tokens, requests and jobs in flight are
-reserved at admission; the sum of reserved and used amounts never exceeds a limit. Energy and carbon
-are reserved at placement by prediction and counted in full by measurement, so measured amounts can
-exceed a limit by the prediction's error. A job counts in the period in which it was reserved. The
-shell's calendar says when a period begins and ends.
+``Quotas`` tells whether a reservation fits, and when to try again. Tokens, requests and jobs in
+flight are reserved at admission; the sum of reserved and used amounts never exceeds a limit. Energy
+and carbon are reserved at placement by prediction and counted in full by measurement, so measured
+amounts can exceed a limit by the prediction's error. A reservation counts in the period in which it
+was made. The shell's calendar says when a period begins and ends.
 """
 
 from collections.abc import Mapping
@@ -56,7 +56,11 @@ class QuotaName(NamedTuple):
 
 
 class QuotaUsage(Struct):
-    """Used and reserved amounts of one quota in one period: tokens, jobs, uWh or ug."""
+    """Used and reserved amounts of one quota in one period: tokens, jobs, uWh or ug.
+
+    Attributes:
+        serial: number of this entry; holds of an entry that was removed have another number.
+    """
 
     serial: int
     used: int = 0
@@ -64,7 +68,7 @@ class QuotaUsage(Struct):
 
 
 class QuotasState(Struct, frozen=True, array_like=True):
-    """Quota usage as a snapshot holds it."""
+    """Quota usage as a snapshot stores it."""
 
     books: list[tuple[QuotaName, QuotaUsage]]
     ends: dict[Period, float]
@@ -102,18 +106,18 @@ class Quotas:
     """Usage of all quotas in their present period; an entry is made at its first reservation.
 
     Attributes:
-        books: usage by quota, at most one entry for each quota of the policy.
+        usages: usage by quota, at most one entry for each quota of the policy.
         ends: end of the present period of each kind, seconds since the epoch.
         lent: energy that co-ops lend, see ``lending``.
     """
 
     def __init__(self) -> None:
-        self.books: dict[QuotaName, QuotaUsage] = {}
+        self.usages: dict[QuotaName, QuotaUsage] = {}
         self.ends: dict[Period, float] = {}
         self.lent = LentEnergy()
         self._serial = 0
         self._limits: dict[tuple[str, str, str], tuple[QuotaLimit, ...]] = {}
-        self._limited: frozenset[str] = frozenset()
+        self._limited_coops: frozenset[str] = frozenset()
 
     def apply_policy(self, coops: tuple[CoopTerms, ...]) -> None:
         """Sets the limits; the usage of quotas that remain is kept."""
@@ -121,15 +125,17 @@ class Quotas:
         for limit in _strictest(coops):
             limits.setdefault(limit.name[:3], []).append(limit)
         self._limits = {owner: tuple(owned) for owner, owned in limits.items()}
-        self._limited = frozenset(coop for coop, _, _ in limits)
-        agreed = {limit.name for owned in limits.values() for limit in owned}
-        self.books = {name: book for name, book in self.books.items() if name in agreed}
+        self._limited_coops = frozenset(coop for coop, _, _ in limits)
+        in_force = {limit.name for owned in limits.values() for limit in owned}
+        self.usages = {name: usage for name, usage in self.usages.items() if name in in_force}
         self.lent.apply_policy(coops)
 
     def begin_period(self, period: Period, ends_at: float) -> None:
         """Begins a period: resets its quotas and drops the reservations of the old period."""
         self.ends[period] = ends_at
-        self.books = {name: book for name, book in self.books.items() if name.period is not period}
+        self.usages = {
+            name: usage for name, usage in self.usages.items() if name.period is not period
+        }
         if period is Period.DAY:
             self.lent.begin_day()
 
@@ -138,106 +144,35 @@ class Quotas:
         limits = [
             limit for owner in self._limits if owner[0] == coop for limit in self._limits[owner]
         ]
-        return [(limit.quota, self.books.get(limit.name) or QuotaUsage(0)) for limit in limits]
+        return [(limit.quota, self.usages.get(limit.name) or QuotaUsage(0)) for limit in limits]
 
     def tokens_left(self, facts: RequestFacts) -> int | None:
         """Returns the tokens that a request's owner can still reserve; None without a limit."""
-        return self._left(facts, QuotaKind.TOKENS)
+        return self._least_left(facts, QuotaKind.TOKENS)
 
-    def room(self, facts: RequestFacts) -> tuple[int | None, int | None]:
+    def energy_and_carbon_left(self, facts: RequestFacts) -> tuple[int | None, int | None]:
         """Returns the remaining energy, uWh, and carbon, ug, of a job's owner.
 
         Each is the least over the quotas of its co-op, project and key; None without a limit,
         negative if the limit was exceeded.
         """
-        return self._left(facts, QuotaKind.ENERGY_WH), self._left(facts, QuotaKind.CARBON_G)
+        energy_uwh = self._least_left(facts, QuotaKind.ENERGY_WH)
+        return energy_uwh, self._least_left(facts, QuotaKind.CARBON_G)
 
     def is_metered(self, facts: RequestFacts) -> bool:
-        """Tells whether a quota of energy or carbon limits a request."""
-        return any(limit.quota.kind in AT_PLACEMENT for limit in self._of(facts))
+        """Tells whether a quota of energy or carbon applies to a request."""
+        return any(limit.quota.kind in AT_PLACEMENT for limit in self._limits_of(facts))
 
     def exhausted(self, facts: RequestFacts) -> Shortage | None:
         """Returns the first used-up quota of energy or carbon; None if there is none."""
-        return self._short(facts, dict.fromkeys(AT_PLACEMENT, 1))
+        return self.shortage(facts, dict.fromkeys(AT_PLACEMENT, 1))
 
     def shortage(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
         """Returns the first quota that the amounts exceed; None if they fit all.
 
         Kinds that are absent from the amounts are not checked.
         """
-        return self._short(facts, amounts)
-
-    def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
-        """Reserves amounts that fit (see ``shortage``); returns the reservations."""
-        assert self._short(facts, amounts) is None, "reserved beyond a quota"
-        return self._hold(facts, amounts)
-
-    def reserve_at_placement(
-        self, facts: RequestFacts, energy_uwh: int, carbon_ug: int
-    ) -> tuple[Hold, ...]:
-        """Reserves the predicted energy and carbon of a placement, which the caller has checked."""
-        return self._hold(facts, {QuotaKind.ENERGY_WH: energy_uwh, QuotaKind.CARBON_G: carbon_ug})
-
-    def settle(self, coop: str, holds: tuple[Hold, ...], used: Amounts) -> None:
-        """Replaces a co-op's reservations by the used amounts and releases the rest.
-
-        Tokens count up to the reserved amount, so that a node that reports more cannot push a
-        co-op over its limit. Energy and carbon count in full.
-        """
-        for hold in holds:
-            name = QuotaName(coop, hold.project, hold.key, hold.kind, hold.period)
-            book = self.books.get(name)
-            if book is None or book.serial != hold.serial:
-                continue
-            amount = max(0, used.get(hold.kind, 0))
-            book.reserved -= hold.amount
-            if hold.kind is QuotaKind.JOBS_IN_FLIGHT:
-                if not book.reserved:
-                    del self.books[name]
-            elif hold.kind in AT_PLACEMENT:
-                book.used = min(TOTAL_MAX, book.used + amount)
-            else:
-                book.used += min(hold.amount, amount)
-
-    def dump(self) -> QuotasState:
-        """Returns the usage for a snapshot."""
-        return QuotasState(
-            list(self.books.items()),
-            self.ends,
-            self._serial,
-            self.lent.lent_uwh,
-            self.lent.day,
-        )
-
-    def load(self, state: QuotasState) -> None:
-        """Loads the usage of a snapshot; the limits come with the policy."""
-        self.books = {QuotaName(*name): book for name, book in state.books}
-        self.ends = state.ends
-        self.lent.load(state.lent, state.lent_day)
-        self._serial = state.serial
-
-    def _of(self, facts: RequestFacts) -> tuple[QuotaLimit, ...]:
-        """Returns the limits of a request: of its co-op, its project and its key."""
-        limits, coop = self._limits, facts.coop
-        if coop not in self._limited:
-            return ()
-        applying = limits.get((coop, "", ""), ())
-        if facts.project:
-            applying += limits.get((coop, facts.project, ""), ())
-        if facts.key:
-            applying += limits.get((coop, "", facts.key), ())
-        return applying
-
-    def _left_of(self, limit: QuotaLimit) -> int:
-        book = self.books.get(limit.name)
-        return limit.most if book is None else limit.most - book.used - book.reserved
-
-    def _left(self, facts: RequestFacts, kind: QuotaKind) -> int | None:
-        left = [self._left_of(limit) for limit in self._of(facts) if limit.quota.kind is kind]
-        return min(left) if left else None
-
-    def _short(self, facts: RequestFacts, amounts: Amounts) -> Shortage | None:
-        for limit in self._of(facts):
+        for limit in self._limits_of(facts):
             kind = limit.quota.kind
             needed, left = amounts.get(kind), self._left_of(limit)
             if needed is not None and needed > left:
@@ -250,19 +185,90 @@ class Quotas:
                 )
         return None
 
-    def _hold(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
+    def reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
+        """Reserves amounts that fit (see ``shortage``); returns the reservations."""
+        assert self.shortage(facts, amounts) is None, "reserved beyond a quota"
+        return self._reserve(facts, amounts)
+
+    def reserve_at_placement(
+        self, facts: RequestFacts, energy_uwh: int, carbon_ug: int
+    ) -> tuple[Hold, ...]:
+        """Reserves the predicted energy and carbon of a placement, which the caller has checked."""
+        return self._reserve(
+            facts, {QuotaKind.ENERGY_WH: energy_uwh, QuotaKind.CARBON_G: carbon_ug}
+        )
+
+    def settle(self, coop: str, holds: tuple[Hold, ...], used: Amounts) -> None:
+        """Replaces a co-op's reservations by the used amounts and releases the rest.
+
+        Tokens count up to the reserved amount, so that a node that reports more cannot push a
+        co-op over its limit. Energy and carbon count in full.
+        """
+        for hold in holds:
+            name = QuotaName(coop, hold.project, hold.key, hold.kind, hold.period)
+            usage = self.usages.get(name)
+            if usage is None or usage.serial != hold.serial:
+                continue
+            amount = max(0, used.get(hold.kind, 0))
+            usage.reserved -= hold.amount
+            if hold.kind is QuotaKind.JOBS_IN_FLIGHT:
+                if not usage.reserved:
+                    del self.usages[name]
+            elif hold.kind in AT_PLACEMENT:
+                usage.used = min(TOTAL_MAX, usage.used + amount)
+            else:
+                usage.used += min(hold.amount, amount)
+
+    def dump(self) -> QuotasState:
+        """Returns the usage for a snapshot."""
+        return QuotasState(
+            list(self.usages.items()),
+            self.ends,
+            self._serial,
+            self.lent.lent_uwh,
+            self.lent.day,
+        )
+
+    def load(self, state: QuotasState) -> None:
+        """Loads the usage of a snapshot; the limits come with the policy."""
+        self.usages = {QuotaName(*name): usage for name, usage in state.books}
+        self.ends = state.ends
+        self.lent.load(state.lent, state.lent_day)
+        self._serial = state.serial
+
+    def _limits_of(self, facts: RequestFacts) -> tuple[QuotaLimit, ...]:
+        """Returns the limits of a request: of its co-op, its project and its key."""
+        limits, coop = self._limits, facts.coop
+        if coop not in self._limited_coops:
+            return ()
+        applying = limits.get((coop, "", ""), ())
+        if facts.project:
+            applying += limits.get((coop, facts.project, ""), ())
+        if facts.key:
+            applying += limits.get((coop, "", facts.key), ())
+        return applying
+
+    def _left_of(self, limit: QuotaLimit) -> int:
+        usage = self.usages.get(limit.name)
+        return limit.most if usage is None else limit.most - usage.used - usage.reserved
+
+    def _least_left(self, facts: RequestFacts, kind: QuotaKind) -> int | None:
+        limits = [limit for limit in self._limits_of(facts) if limit.quota.kind is kind]
+        return min(map(self._left_of, limits), default=None)
+
+    def _reserve(self, facts: RequestFacts, amounts: Amounts) -> tuple[Hold, ...]:
         holds: list[Hold] = []
-        for limit in self._of(facts):
+        for limit in self._limits_of(facts):
             amount = amounts.get(limit.quota.kind)
             if amount is None:
                 continue
             name = limit.name
-            book = self.books.get(name)
-            if book is None:
+            usage = self.usages.get(name)
+            if usage is None:
                 self._serial += 1
-                book = self.books[name] = QuotaUsage(self._serial)
-            book.reserved += amount
-            holds.append(Hold(name.kind, name.period, book.serial, amount, name.project, name.key))
+                usage = self.usages[name] = QuotaUsage(self._serial)
+            usage.reserved += amount
+            holds.append(Hold(name.kind, name.period, usage.serial, amount, name.project, name.key))
         return tuple(holds)
 
 

@@ -21,7 +21,7 @@ from entraide_scheduler.core.usage_limits import (
     UsageGrant,
     energy_limit_uwh,
     limit_usage,
-    no_less_than_shown,
+    raise_to_shown,
 )
 
 # Every snapshot holds ended jobs, so few are kept; the shell's store keeps the rest.
@@ -101,9 +101,9 @@ def refresh_credits(state: State) -> None:
 
 def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
     """Replaces a run's predicted lent energy by the energy it used; the rest can be lent again."""
-    lender, promised_uwh = lease.terms.lender, lease.expected.energy_uwh
+    lender, reserved_uwh = lease.terms.lender, lease.expected.energy_uwh
     if state.quotas.lent.settle(
-        lender, lease.lent_day, promised_uwh=promised_uwh, used_uwh=used_uwh
+        lender, lease.lent_day, reserved_uwh=reserved_uwh, used_uwh=used_uwh
     ):
         state.queue.blocked.mark_all_due()
 
@@ -123,7 +123,7 @@ def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool
     usage, codes = limit_usage(usage, grant_of(state, lease), expected)
     for code in codes:
         record_violation(state, lease.terms.node, code)
-    return no_less_than_shown(usage, lease.output_tokens), not codes
+    return raise_to_shown(usage, lease.output_tokens), not codes
 
 
 def grant_of(state: State, lease: Lease) -> UsageGrant:

@@ -2,8 +2,8 @@
 
 The smallest model is the catalogue's first by active parameters, then parameters, that is served
 or loadable where the job may run and has what the request needs. Energy per token comes from the
-learned cost model of its greenest replica, else from the catalogue's energies in proportion. The
-quality of its answer is not compared.
+learned cost model of its greenest replica; without a replica, the catalogue's ratio of the two
+models' energies scales the job's. The quality of the answers is not compared.
 
 Inputs: the state, a job and its replica. Output: a ``SmallerQuote`` for the receipt, or None.
 """
@@ -17,40 +17,40 @@ from entraide_scheduler.core.records import Job
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.state import State
 
-VIEWS_MOST = 16  # greatest number of replicas compared
+VIEWS_MAX = 16  # greatest number of replicas compared
 
 
 def smallest_model_terms(state: State, job: Job, view: ReplicaView) -> SmallerQuote | None:
-    """Returns the cost of a token on the smallest model; None if the job's is the smallest.
+    """Returns the cost of a token on the smallest model; None if the job's model is the smallest.
 
     Args:
-        state: the core's.
+        state: state of the core.
         job: a job that is about to be placed.
-        view: the replica picked for it.
+        view: the replica picked for the job.
     """
     entries = state.model_aliases.entries
-    own = entries.get(job.facts.model)
-    if own is None:
+    job_entry = entries.get(job.facts.model)
+    if job_entry is None:
         return None
     for entry in entries.values():
-        if entry is own:
+        if entry is job_entry:
             return None
         if not state.fleet.offers(entry.name):
             continue
         eligible = state.fleet.eligible_nodes(minimal_shape(state.fleet, job.facts, entry.name))
-        quote = _quote(entry, own, eligible, view)
+        quote = _quote(entry, job_entry, eligible, view)
         if quote is not None:
             return quote
     return None
 
 
 def _quote(
-    entry: ModelEntry, own: ModelEntry, eligible: EligibleNodes, view: ReplicaView
+    entry: ModelEntry, job_entry: ModelEntry, eligible: EligibleNodes, view: ReplicaView
 ) -> SmallerQuote | None:
     name = entry.name
     served = [
         candidate
-        for candidate in eligible.views[:VIEWS_MOST]
+        for candidate in eligible.views[:VIEWS_MAX]
         if candidate.node.state is NodeState.LIVE and not is_leaving(candidate.node, name)
     ]
     if served:
@@ -60,14 +60,15 @@ def _quote(
             name, cost.input_uwh, cost.output_uwh, intensity.direct_g_per_kwh, Basis.ESTIMATED
         )
     is_reachable = any(node.state in REACHABLE for node in eligible.could_load)
-    if not is_reachable or not entry.energy_wh_per_1k_tokens or not own.energy_wh_per_1k_tokens:
+    energy_wh, job_energy_wh = entry.energy_wh_per_1k_tokens, job_entry.energy_wh_per_1k_tokens
+    if not is_reachable or not energy_wh or not job_energy_wh:
         return None
-    part = entry.energy_wh_per_1k_tokens / own.energy_wh_per_1k_tokens
+    ratio = energy_wh / job_energy_wh
     cost, intensity = view.cost, view.effective
     return SmallerQuote(
         name,
-        cost.input_uwh * part,
-        cost.output_uwh * part,
+        cost.input_uwh * ratio,
+        cost.output_uwh * ratio,
         intensity.direct_g_per_kwh,
         Basis.DEFAULT,
     )

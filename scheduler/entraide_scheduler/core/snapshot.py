@@ -1,8 +1,8 @@
 """Snapshot: encodes the core's whole state as bytes, and decodes it.
 
 Only facts that cannot be derived from others are written; indices, counts and heaps are rebuilt.
-The bytes are MessagePack of one frozen struct, whose first field is the format's version; another
-version is refused.
+The bytes are one frozen struct in MessagePack. Its first field is the version of the format;
+``read`` refuses another version.
 """
 
 from collections import OrderedDict
@@ -68,7 +68,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
 
 
 class _Head(Struct, frozen=True, array_like=True):
-    """The first field alone: the following fields may be of another version."""
+    """The first field of a snapshot, which can be decoded in every version."""
 
     version: int
 
@@ -131,8 +131,8 @@ def read(data: bytes) -> State:
     state.ledger.balances = snapshot.balances
     state.ledger.corrections = dict.fromkeys(snapshot.corrections)
     terms = snapshot.policy.fair_share.credit
-    in_tokens = snapshot.credits_in_tokens
-    state.credits.gifts = snapshot.credits if in_tokens else from_energy(snapshot.credits, terms)
+    gifts = snapshot.credits
+    state.credits.gifts = gifts if snapshot.credits_in_tokens else from_energy(gifts, terms)
     state.length_predictor.load(snapshot.habits)
     state.prefix_cache.load(snapshot.prefixes)
     state.shift_planner.forecast.load(snapshot.outlook)
@@ -146,7 +146,7 @@ def read(data: bytes) -> State:
     exclusive_retry.restore(state)
     waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:
-        if snapshot.queue.blocked is None:
+        if snapshot.queue.blocked is None:  # from before jobs could be blocked
             job.shape = admission.shape_of(state, job)
         carbon_shifting.add_waiting(state, job)
     _fill_shapes(state, snapshot.leases)

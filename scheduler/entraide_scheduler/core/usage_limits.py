@@ -2,8 +2,8 @@
 
 A lease grants input and output tokens. The machine's energy is bounded by 1.5 times the peak power
 of its device in the hardware catalogue, times the run's duration by the scheduler's clock. Where a
-report exceeds its grant, the least of grant, report and the pool's own estimate is billed. A report
-never lowers the output tokens that the run's progress had shown.
+report exceeds its grant, the lower of the grant and the pool's own estimate is billed. A report
+never lowers the output tokens that the run's progress messages had shown.
 """
 
 import msgspec
@@ -22,11 +22,11 @@ TOKEN_CODES = frozenset({INPUT, OUTPUT})
 
 
 class UsageGrant(Struct, frozen=True):
-    """Upper bound of what a run can have used.
+    """Largest usage that a run's lease allows.
 
     Attributes:
         input_tokens, output_tokens: summed over all choices.
-        energy_uwh: energy of its machine, microwatt-hours.
+        energy_uwh: energy of the machine, microwatt-hours.
     """
 
     input_tokens: int
@@ -50,8 +50,8 @@ def energy_limit_uwh(peak_w: float, run_s: float) -> int:
     """
     if peak_w <= 0.0:
         return ENERGY_MAX_UWH
-    most_uwh = uwh_from_joules(ENERGY_FACTOR * peak_w * max(0.0, run_s))
-    return clamp_amount(most_uwh, ENERGY_MAX_UWH)
+    limit_uwh = uwh_from_joules(ENERGY_FACTOR * peak_w * max(0.0, run_s))
+    return clamp_amount(limit_uwh, ENERGY_MAX_UWH)
 
 
 def limit_usage(
@@ -60,18 +60,18 @@ def limit_usage(
     """Returns the usage to bill, and the stable codes of the fields that exceeded the grant.
 
     Args:
-        usage: as reported; no count is negative.
-        grant: the upper bound by the lease.
-        estimate: used where the report exceeds the grant.
+        usage: the report; no count is negative.
+        grant: largest usage that the lease allows.
+        estimate: bounds the tokens where the report exceeds the grant.
     """
     codes = []
     changes: dict[str, int | Basis] = {}
     if usage.input_tokens > grant.input_tokens:
         codes.append(INPUT)
-        changes["input_tokens"] = _least(grant.input_tokens, estimate.input_tokens)
+        changes["input_tokens"] = _lower_of(grant.input_tokens, estimate.input_tokens)
     if usage.output_tokens > grant.output_tokens:
         codes.append(OUTPUT)
-        changes["output_tokens"] = _least(grant.output_tokens, estimate.output_tokens)
+        changes["output_tokens"] = _lower_of(grant.output_tokens, estimate.output_tokens)
     if changes:
         input_tokens = changes.get("input_tokens", usage.input_tokens)
         assert isinstance(input_tokens, int)
@@ -87,17 +87,17 @@ def limit_usage(
     return (msgspec.structs.replace(usage, **changes) if changes else usage), tuple(codes)
 
 
-def no_less_than_shown(usage: Usage, shown_tokens: int) -> Usage:
-    """Raises a report's output tokens to the count that the run's progress had shown.
+def raise_to_shown(usage: Usage, shown_tokens: int) -> Usage:
+    """Raises a report's output tokens to the count that progress messages had shown.
 
     Args:
         usage: the report, within its grant.
-        shown_tokens: largest count in any progress message, within the grant too.
+        shown_tokens: largest count in any progress message, also within the grant.
     """
     if usage.output_tokens >= shown_tokens:
         return usage
     return msgspec.structs.replace(usage, output_tokens=shown_tokens, counted=Basis.ESTIMATED)
 
 
-def _least(granted: int, estimated: int | None) -> int:
+def _lower_of(granted: int, estimated: int | None) -> int:
     return granted if estimated is None else min(granted, estimated)
