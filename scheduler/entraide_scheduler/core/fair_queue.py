@@ -2,13 +2,14 @@
 
 Method: Sheng et al., "Fairness in serving large language models" (VTC), OSDI 2024. A counter grows
 by the virtual tokens served, divided by its weight; the waiting co-op with the lowest counter is
-next, inside it the lowest project, inside that the lowest class. Additions to VTC:
+next, then its lowest project, then that project's lowest class. When its jobs begin to wait, a
+counter is lifted to the virtual time (the highest counter served yet), so that idle time earns no
+service. Additions to VTC:
 
 - *Expected lengths*: dispatch charges the expected answer; the run's progress corrects it.
-- *Owed*: a job that a free slot of its co-op's own nodes could run goes first (``own_capacity``).
+- *Owed turn*: a job goes first while a free slot of its co-op's own nodes can run it.
 - *Cap*: a co-op whose tokens in flight would exceed the cap goes last.
-- *Head start*: as in VTC, a returning counter is lifted to the virtual time, so that idle time
-  earns no service; a co-op's may start below it by a bounded head start.
+- *Head start*: a co-op's counter may be lifted to a bounded amount below the virtual time.
 
 ``docs/concepts/fairness.md`` proves the bound. Input: jobs, charges, and shapes that the caller
 blocks because no node fits them. Output: the next job.
@@ -84,7 +85,7 @@ class FairQueue:
     # Waiting.
 
     def add(self, job: Job) -> None:
-        """Enqueues a job; lifts the counters of its path that had no such job waiting."""
+        """Enqueues a job; lifts the counters of its path for which no job waited."""
         self._enqueue(job, lift=True)
 
     def restore(self, job: Job) -> None:
@@ -108,16 +109,16 @@ class FairQueue:
             self.counters.mark_coop_lower(coop)
 
     def _add_queue(self, job: Job, path: CounterPath, *, lift: bool) -> None:
-        """Counts one more queue on a path; lifts those of its counters that had none."""
+        """Counts one more queue on a path; lifts those of its counters that had no queue."""
         coop, project, job_class = path
         kind, model = kind_of(job), job.shape.model
         model_backlog = self.backlogs.get(model)
         if model_backlog is None:
             model_backlog = self.backlogs[model] = ModelBacklog(self.counters.virtual_time, model)
-        away = coop.add_queue(kind, job.shape)
+        is_first = coop.add_queue(kind, job.shape)
         if lift:
             self.counters.update_heaps()
-            if away:
+            if is_first:
                 coop.lift_to(model, model_backlog.virtual_time - self.counters.head_start(coop))
             lift_project_and_class(self._backlog.coop_queue(job.shape, coop.name), path)
         project.queue_count += 1
@@ -273,25 +274,28 @@ class FairQueue:
         capped: list[CoopCounter] = []
         while True:
             key = self._backlog.open_shapes.peek()
+            tier, counter, *_ = key
             queue = self._first_queue(key)
             job = queue.first()
-            if key[0] != NORMAL or self._fits_cap(queue.coop, job):
+            if tier != NORMAL or self._fits_cap(queue.coop, job):
                 break
-            # The head of the co-op's queues is another shape's job, which exceeds the cap.
-            queue.coop.held_back_at += (key[1],)
+            # The co-op's first job is of another shape than the key's, and exceeds the cap.
+            queue.coop.held_back_at += (counter,)
             capped.append(queue.coop)
         for coop in capped:
             coop.held_back_at = ()
             self.counters.mark_coop_lower(coop)
-        self._next_turn = job, queue, key[0]
+        self._next_turn = job, queue, tier
         return job
 
     def _first_queue(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
-        """Returns the co-op's first class queue over all its open shapes with this turn.
+        """Returns the co-op's first class queue over all its open shapes that are next.
 
-        Two shapes have the same turn if the co-op's counter and its being owed are equal for both.
+        With the key's shape, those shapes are next for which the co-op has the same counter and, in
+        the tier ``OWED``, an owed turn.
         """
-        coop_queue = key[4].first_coop_queue
+        tier, turn_counter, _, _, shape_queue = key
+        coop_queue = shape_queue.first_coop_queue
         assert coop_queue is not None
         coop = coop_queue.coop
         if len(coop.heap_items) == ENTRIES_FOR_ONE_SHAPE:
@@ -299,21 +303,21 @@ class FairQueue:
         coop_queues = [
             coop_queue
             for coop_queue in open_coop_queues(coop)
-            if coop.counter(coop_queue.shape_queue.shape.model) == key[1]
-            and (key[0] != OWED or coop_queue.is_owed())
+            if coop.counter(coop_queue.shape_queue.shape.model) == turn_counter
+            and (tier != OWED or coop_queue.is_owed())
         ]
         return min(coop_queues, key=CoopQueue.head).first()
 
     def first_owed_on(self, coop: str, kind: OwnKind, *, before: Job) -> Job | None:
         """Returns a co-op's first job that is owed a slot of one of its own kinds of replica.
 
-        On the co-op's own replica this job goes before another co-op's job. Otherwise, where both
-        are owed a slot, the other co-op could take this replica again and again.
+        On the co-op's own replica this job goes before another co-op's job. Without this rule, the
+        other co-op could take the replica again and again where both are owed a turn.
 
         Args:
             coop: owner of the replica.
             kind: kind of the replica.
-            before: the job that would be placed on the replica.
+            before: another co-op's job, which would be placed on the replica.
         """
         counter = self.counters.coops.get(coop)
         if counter is None or not counter.queued or coop == before.facts.coop:
@@ -364,7 +368,7 @@ class FairQueue:
         return CapReached(coop.in_flight_tokens, terms.cap_tokens)
 
     def count_ahead(self, job: Job) -> tuple[int, int]:
-        """Counts what is ahead of a waiting job at present.
+        """Counts the jobs and co-ops that are ahead of a waiting job now.
 
         Returns:
             The number of jobs of the same project and class, and of other co-ops that wait for the

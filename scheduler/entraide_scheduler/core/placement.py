@@ -25,7 +25,7 @@ from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.replica_index import ReplicaView, blocked_code
 from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
 
-# Rules that need the prediction or the job's own history.
+# Rules that need the prediction or the job's history; the search checks them, not their condition.
 OVER_CARBON_CAP = Rule(
     "over_carbon_cap",
     lambda *_: False,
@@ -50,9 +50,9 @@ TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_hel
 # Limits of the job or of the lender: another job of the same shape may pass them.
 LIMIT_RULES = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
-TIME_WEIGHT = 2.0  # weight of the used time beside the used slots, in ``weighted_ug``
+TIME_WEIGHT = 2.0  # weight of r^2 against s^2 in ``weighted_ug``
 
-WITH_ROOM = "greenest_with_room"  # reason of a pick where a greener node lost by occupancy
+WITH_ROOM = "greenest_with_room"  # reason of a pick where a greener node is more occupied
 
 
 class Prediction(Struct, gc=False):
@@ -143,7 +143,7 @@ def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
 
 
 def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | None:
-    """Returns the limit that a prediction exceeds: lender's, cap or quota; None if none."""
+    """Returns the first limit that a prediction exceeds: of lender, job or quota; None if none."""
     if request.lent_left_uwh and predicted.view.coop != request.shape.coop:
         left_uwh = request.lent_left_uwh.get(predicted.view.coop, inf)
         if left_uwh <= 0 or predicted.energy_uwh > left_uwh:
@@ -173,14 +173,15 @@ def scan(
     """
     fits: list[Prediction] = []
     excluded = list(permanent)
-    green, coop, batch = request.max_g_per_kwh, request.shape.coop, 2 * request.shape.batch
+    max_g, coop = request.max_g_per_kwh, request.shape.coop
+    own_requester = 2 * request.shape.batch  # index in ``blocked_by``; the next is another co-op's
     for view in views:
         if request.shape.alone:
             code = blocked_code(view, request.shape)
         else:
-            code = view.blocked_by[batch if view.coop == coop else batch + 1]
+            code = view.blocked_by[own_requester if view.coop == coop else own_requester + 1]
         rule = TEMPORARY_RULES[code - 1] if code else None
-        if rule is None and green is not None and view.cost.g_per_kwh > green.get(view.zone, 0.0):
+        if rule is None and max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
             rule = GREENER_LATER
         if rule is None and view.name in request.barred:
             rule = SAME_ENGINE
@@ -287,8 +288,8 @@ def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -
     headroom = policy.carbon.headroom
     weighted = [weighted_ug(prediction, request, headroom) for prediction in keeping]
     most_ug = min(weighted) * (1.0 + policy.carbon.tolerance)
-    equal = [prediction for prediction, ug in zip(keeping, weighted, strict=True) if ug <= most_ug]
-    return equal[0] if len(equal) == 1 else min(equal, key=least_energy_first)
+    least = [prediction for prediction, ug in zip(keeping, weighted, strict=True) if ug <= most_ug]
+    return least[0] if len(least) == 1 else min(least, key=least_energy_first)
 
 
 def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: float) -> float:
@@ -300,9 +301,8 @@ def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: flo
     replica that is cleaner by more than the weight is still filled up to the objective. Time has
     the greater weight: prefill capacity that stays idle while prompts queue elsewhere is lost.
     """
-    late = prediction.ttft_upper_s / request.ttft_left_s
-    full = prediction.view.cost.full_part
-    return prediction.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * late * late + full * full))
+    r, s = prediction.ttft_upper_s / request.ttft_left_s, prediction.view.cost.full_part
+    return prediction.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * r * r + s * s))
 
 
 def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
@@ -312,8 +312,8 @@ def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
 
 def promised_time_s(prediction: Prediction, objective: ClassTerms) -> float:
     """Returns the time that a class promises: to the first token, else to the end, seconds."""
-    promised_end = objective.ttft_s is None and objective.completion_s is not None
-    return prediction.completion_s if promised_end else prediction.ttft_s
+    promises_end = objective.ttft_s is None and objective.completion_s is not None
+    return prediction.completion_s if promises_end else prediction.ttft_s
 
 
 def fastest_first(objective: ClassTerms) -> SortKey:
@@ -334,10 +334,9 @@ def _weighted(policy: Policy) -> SortKey:
     weights = policy.weights
 
     def key(prediction: Prediction) -> tuple[float, str]:
-        grams, hours = prediction.carbon_ug / 1e6, prediction.energy_uwh / 1e6
-        total = (
-            weights.per_g * grams + weights.per_s * prediction.completion_s + weights.per_wh * hours
-        )
+        grams, energy_wh = prediction.carbon_ug / 1e6, prediction.energy_uwh / 1e6
+        time = weights.per_s * prediction.completion_s
+        total = weights.per_g * grams + time + weights.per_wh * energy_wh
         return total, prediction.view.name
 
     return key

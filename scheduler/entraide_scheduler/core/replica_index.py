@@ -1,8 +1,8 @@
 """Replica index: all replicas by model and node, each with its current cost model.
 
-Keeps the cost model and the blocked codes of each replica up to date, so that a placement decision
-only reads them. They are computed again when a lease begins or ends, a first token arrives, a run
-has been learned from, or the intensity, the surplus, the policy or the node changes.
+Keeps the cost model and the blocked codes of each replica up to date, so that placement only reads
+them. They are computed again when a lease begins or ends, a first token arrives, the performance
+model learns from a run, or the intensity, the surplus, the policy or the node changes.
 
 Inputs: nodes, leases, zone intensities, the policy. Outputs: ``ReplicaView`` objects, the same as
 columns (``replica_table``), and lists of replicas that became open or cheaper.
@@ -51,13 +51,13 @@ class ReplicaView(Struct, eq=False):
 
     Attributes:
         node, replica, load: the node, the replica, and the leases on it.
-        name, coop, zone: of the node.
+        name, coop, zone: the node's name, co-op and zone.
         effective: effective intensity of an extra load.
         cost: cost of one more job.
-        blocked_by: number of the temporary rule that it breaks, by requester.
+        blocked_by: number of the temporary rule that the replica breaks, by requester.
         typical_input_uwh, typical_output_uwh: energy of a prompt token, and of an answer token at
             a full batch, by the card.
-        own_kind: properties that decide which jobs of its own co-op it may run.
+        own_kind: properties that decide which jobs of its own co-op the replica can run.
         row: row in the model's table; -1 without a table.
         counted_slots: slots, and slots for batch work, counted as its co-op's own.
     """
@@ -132,8 +132,8 @@ class ReplicaIndex:
         grid: intensity by zone.
         restricted_nodes: by co-op, number of its nodes whose owners restrict lending.
         watched: models for which ``improved`` is recorded.
-        improved: replicas that opened or became cheaper, by model and node; the reader clears it.
-        own_deltas: changes of the slots on co-ops' own nodes; the reader clears it.
+        improved: replicas that opened or became cheaper, by model and node; ``dispatch`` clears it.
+        own_deltas: changes of the slots on co-ops' own nodes; ``dispatch`` clears it.
     """
 
     def __init__(self, nodes: dict[str, Node]) -> None:
@@ -167,10 +167,10 @@ class ReplicaIndex:
         for model, replica in node.replicas.items():
             load = node.loads.get(model)
             if load is None:
-                pace = PerformanceModel.prior(
+                performance = PerformanceModel.prior(
                     replica.rates, extra_w=extra_w(node), slots=replica.slots
                 )
-                load = node.loads[model] = Load(pace)
+                load = node.loads[model] = Load(performance)
             self._set_slot_limits(node, replica, load)
             intensity = self._intensity_of(node, load, at)
             view = ReplicaView(
@@ -213,15 +213,15 @@ class ReplicaIndex:
             self._update_site_draw(site, at)
 
     def set_lending(self, node: Node, lending: Lending) -> None:
-        """Sets whose work a node's owner accepts; the caller then calls ``update_node``."""
+        """Sets which co-ops' jobs a node's owner accepts; the caller then calls ``update_node``."""
         self._count_restricted(node, -1)
         node.lending = lending
         self._count_restricted(node, 1)
 
-    def _count_restricted(self, node: Node, by: int) -> None:
+    def _count_restricted(self, node: Node, change: int) -> None:
         if node.lending is not Lending.ALL:
             coop = node.card.coop
-            self.restricted_nodes[coop] = self.restricted_nodes.get(coop, 0) + by
+            self.restricted_nodes[coop] = self.restricted_nodes.get(coop, 0) + change
             if not self.restricted_nodes[coop]:
                 del self.restricted_nodes[coop]
 
@@ -297,7 +297,7 @@ class ReplicaIndex:
         load.reading_tokens += lease.expected.input_tokens
         load.reading_s += lease.prefill_s
         load.free_at = max(load.free_at, at) + lease.prefill_s
-        self._refresh_after_load_change(node, lease.terms.model, at, toggled=was_idle)
+        self._refresh_after_load_change(node, lease.terms.model, at, starts_or_stops=was_idle)
 
     def record_first_token(self, lease: Lease, at: float) -> None:
         """Records a lease's first token: its prompt no longer queues."""
@@ -307,7 +307,7 @@ class ReplicaIndex:
         lease.sequences_s = load.sequences_s
         _end_prefill(load, lease)
         load.free_at = at - node.card.rtt_s + load.reading_s
-        self._refresh_after_load_change(node, lease.terms.model, at, toggled=False)
+        self._refresh_after_load_change(node, lease.terms.model, at, starts_or_stops=False)
 
     def remove_lease(self, lease: Lease, at: float) -> None:
         """Removes a lease from its replica's load."""
@@ -320,16 +320,18 @@ class ReplicaIndex:
         if not lease.first_at:
             _end_prefill(load, lease)
             load.free_at = min(load.free_at, at + load.reading_s)
-        self._refresh_after_load_change(node, lease.terms.model, at, toggled=not node.leases)
+        self._refresh_after_load_change(
+            node, lease.terms.model, at, starts_or_stops=not node.leases
+        )
 
     def mean_batch(self, lease: Lease, at: float) -> float:
         """Returns the time-averaged batch size since a lease's first token."""
         _, load = self._load_of(lease)
-        took_s = at - lease.first_at
-        if not lease.first_at or took_s <= 0.0:
+        elapsed_s = at - lease.first_at
+        if not lease.first_at or elapsed_s <= 0.0:
             return float(max(1, load.leases))
-        now_s = load.sequences_s + load.leases * (at - load.since)
-        return max(1.0, (now_s - lease.sequences_s) / took_s)
+        total_s = load.sequences_s + load.leases * (at - load.since)
+        return max(1.0, (total_s - lease.sequences_s) / elapsed_s)
 
     def _load_of(self, lease: Lease) -> tuple[Node, Load]:
         node = self._nodes[lease.terms.node]
@@ -341,9 +343,9 @@ class ReplicaIndex:
         load.since = at
 
     def _refresh_after_load_change(
-        self, node: Node, model: str, at: float, *, toggled: bool
+        self, node: Node, model: str, at: float, *, starts_or_stops: bool
     ) -> None:
-        if toggled:
+        if starts_or_stops:
             self._update_site_draw(site_of(node), at)
             self._refresh_nodes((node,), at)
             return
@@ -375,14 +377,16 @@ class ReplicaIndex:
     def refresh(self, view: ReplicaView, at: float) -> None:
         """Computes a replica's intensity, cost model and blocked codes again."""
         node, load = view.node, view.load
-        before, codes = view.cost, view.blocked_by
+        old_cost, old_codes = view.cost, view.blocked_by
         view.effective = self._intensity_of(node, load, at)
         view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
         view.blocked_by = blocked_codes(node, view.replica, load)
-        if view.blocked_by[0] != codes[0]:
+        if view.blocked_by[0] != old_codes[0]:
             self._count_own(view)
         model = view.replica.model
-        if model in self.watched and (view.blocked_by != codes or is_cheaper(view.cost, before)):
+        if model in self.watched and (
+            view.blocked_by != old_codes or is_cheaper(view.cost, old_cost)
+        ):
             self.improved[model, view.name] = view
         if view.row >= 0:
             table_and_rows = self.tables.get(model)
@@ -405,8 +409,8 @@ class ReplicaIndex:
         """Sets the slots that other co-ops and batch work may hold; at least 1 for batch work."""
         slots = replica.slots
         load.lend_slots = self.lend_slots(node, slots)
-        batch = int(self._policy.deferral.slots_part * slots)
-        load.batch_slots = max(1, min(batch, slots - 1))
+        batch_slots = int(self._policy.deferral.slots_part * slots)
+        load.batch_slots = max(1, min(batch_slots, slots - 1))
 
     def lend_slots(self, node: Node, slots: int) -> int:
         """Returns how many of a replica's slots other co-ops may hold."""
@@ -452,16 +456,16 @@ class ReplicaIndex:
         self, node: Node, energy: EnergyStatus, batch: int, at: float
     ) -> EffectiveIntensity:
         """Returns the effective intensity of a job that is one of ``batch`` on its machine."""
-        extra = extra_w(node)
+        node_w = extra_w(node)
         draw_w = self._site_draw_w.get(site_of(node), 0.0)
         # The job accounts for 1 / batch of its machine's power; other jobs for the rest.
-        used_w = draw_w - extra / batch if node.leases else draw_w
+        used_w = draw_w - node_w / batch if node.leases else draw_w
         return effective_intensity(
             self.grid.get(node.card.zone, UNKNOWN_ZONE),
             energy,
             policy=self._policy.carbon,
             evidence=self._policy.evidence,
-            power_w=extra / batch,
+            power_w=node_w / batch,
             used_w=max(0.0, used_w),
             at=at,
         )
