@@ -81,7 +81,7 @@ OURS = {
     "entraide_scheduler.journal:recover": STORE,
     "entraide_scheduler.nats.identity:load_sealing_key": WRITTEN_BY_US,
     "entraide_scheduler.nats.identity:PoolIdentity._read_revocations": WRITTEN_BY_US,
-    "entraide_scheduler.nats.identity:_confirmed": OWN_PROCESS,
+    "entraide_scheduler.nats.identity:_is_confirmation": OWN_PROCESS,
     "entraide_scheduler.nats.parent_watch:_read_owner": WRITTEN_BY_US,
     "entraide_scheduler.nats.server:_loaded_at": OWN_PROCESS,
     "entraide_scheduler.store.settlements:": STORE,
