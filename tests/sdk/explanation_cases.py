@@ -310,8 +310,11 @@ CASES: dict[str, Explanation] = {
 # What each decision must tell; a refusal's own sentence holds its numbers.
 TOLD = {
     "placed": {
-        PartKind.DECISION, PartKind.REASON, PartKind.NUMBERS,
-        PartKind.COUNTERFACTUAL, PartKind.FOOTER,
+        PartKind.DECISION,
+        PartKind.REASON,
+        PartKind.NUMBERS,
+        PartKind.COUNTERFACTUAL,
+        PartKind.FOOTER,
     },
     "waiting": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},
     "deferred": {PartKind.DECISION, PartKind.REASON, PartKind.COUNTERFACTUAL, PartKind.FOOTER},

@@ -5,14 +5,13 @@ by the virtual tokens served, divided by its weight; the waiting co-op with the 
 next, then its lowest project, then that project's lowest class. When its jobs begin to wait, a
 counter is lifted to the virtual time (the highest counter served yet), so that idle time earns no
 service. Additions to VTC:
-
 - *Expected lengths*: dispatch charges the expected answer; the run's progress corrects it.
 - *Owed turn*: a job goes first while a free slot of its co-op's own nodes can run it.
 - *Cap*: a co-op whose tokens in flight would exceed the cap goes last.
 - *Head start*: a co-op's counter may be lifted to a bounded amount below the virtual time.
 
-``docs/concepts/fairness.md`` proves the bound. Input: jobs, charges, and shapes that the caller
-blocks because no node fits them. Output: the next job.
+Input: jobs, charges, blocked shapes. Output: the next job. ``docs/concepts/fairness.md`` proves the
+bound.
 """
 
 from collections.abc import Callable

@@ -309,7 +309,12 @@ def _has_usage(usage: Usage) -> bool:
 
 
 def finish_job(
-    state: State, lease: Lease, usage: Usage, *, failed_with: str = "", teaches: bool = False
+    state: State,
+    lease: Lease,
+    usage: Usage,
+    *,
+    failed_with: str = "",
+    updates_predictors: bool = False,
 ) -> None:
     """Ends a job with its run, and settles it.
 
@@ -318,10 +323,10 @@ def finish_job(
         lease: active.
         usage: what the run used.
         failed_with: error code of a run that failed after its client received output; else "".
-        teaches: whether the run completed and its usage may update the predictors.
+        updates_predictors: whether the run completed and its usage is plausible.
     """
     job = state.jobs[lease.terms.job]
-    if teaches:
+    if updates_predictors:
         feedback.learn_from_run(state, job, lease, usage)
         backoff.record_completion(state, job, lease)
         if job.alone:
@@ -353,16 +358,16 @@ def expire_lease(state: State, name: str) -> None:
     requeue_job(state, lease, "expire", avoid=True, counts=counts)
 
 
-def end_node_leases(state: State, node: Node, *, but: Collection[tuple[str, int]] = ()) -> None:
+def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int]] = ()) -> None:
     """Ends the leases of a node that is lost, has left, or has restarted.
 
     Args:
         state: the core's.
         node: the node.
-        but: runs (job, epoch) that the node still holds or will report.
+        held: runs (job, epoch) that the node still holds or will report.
     """
     for lease in [lease for lease in state.leases.values() if lease.terms.node == node.card.node]:
-        if (lease.terms.job, lease.terms.epoch) in but:
+        if (lease.terms.job, lease.terms.epoch) in held:
             continue
         if lease.state is LeaseState.STOPPING:
             close_lease(state, lease, None)

@@ -62,7 +62,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     if _shape_inputs(state) != inputs_before:
         admission.reshape_jobs(state)
     if restarted and was_known:
-        leases.end_node_leases(state, node, but=event.held)
+        leases.end_node_leases(state, node, held=event.held)
     if changed:
         end_unservable_jobs(state)
     leases.retry_node(state, node)

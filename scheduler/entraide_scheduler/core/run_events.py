@@ -136,8 +136,8 @@ def handle_reported(state: State, event: RunReported) -> None:
 
 def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
     leases.renew_lease(state, lease)  # the acceptance message may have been lost
-    usage, teaches = settlement.bounded_usage(state, lease, event.usage)
-    leases.finish_job(state, lease, usage, teaches=teaches)
+    usage, is_plausible = settlement.bounded_usage(state, lease, event.usage)
+    leases.finish_job(state, lease, usage, updates_predictors=is_plausible)
 
 
 def handle_exceeded(state: State, event: RunExceeded) -> None:
@@ -153,7 +153,9 @@ def handle_exceeded(state: State, event: RunExceeded) -> None:
     if lease.state is not LeaseState.STOPPING:
         state.emit(CancelRun(state.cause, event.job, event.epoch, event.node))
         leases.renew_lease(state, lease)
-        leases.finish_job(state, lease, settlement.estimate_usage(state, lease), teaches=False)
+        leases.finish_job(
+            state, lease, settlement.estimate_usage(state, lease), updates_predictors=False
+        )
 
 
 def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
