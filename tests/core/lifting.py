@@ -60,7 +60,7 @@ OF_SHAPE = {
     "data_class_own_coop": lambda _: {"data_class": DataClass.INTERNAL},
     "data_class_refused": lambda node: {"data_class": node.card.data_classes[0]},
 }
-OF_WANT = {
+OF_REQUEST = {
     "greener_later": {"max_g_per_kwh": None},
     "over_carbon_cap": {"carbon_cap_ug": inf},
     "over_carbon_quota": {"carbon_left_ug": inf},
@@ -70,26 +70,26 @@ OF_WANT = {
 }
 
 
-def lifted(state: State, node: Node, rule: str, want: PlacementRequest) -> PlacementRequest:
+def lifted(state: State, node: Node, rule: str, request: PlacementRequest) -> PlacementRequest:
     """Changes the node, the job or its limits so that the node no longer breaks one rule."""
-    lanes = state.fleet.replica_index
+    index = state.fleet.replica_index
     if rule in ON_NODE:
         ON_NODE[rule](node)
     elif rule == "own_only":
-        lanes.set_lending(node, Lending.ALL)
-        lanes.update_node(node, state.now)
+        index.set_lending(node, Lending.ALL)
+        index.update_node(node, state.now)
     elif rule in ("model_loadable", "model_loading"):
         _load_model(state, node)
     elif rule in OF_SHAPE:
-        shape = structs.replace(want.shape, **OF_SHAPE[rule](node))
-        want = structs.replace(want, shape=shape)
+        shape = structs.replace(request.shape, **OF_SHAPE[rule](node))
+        request = structs.replace(request, shape=shape)
     elif rule == "promise_at_risk":
-        part = "completion_left_s" if want.objective.ttft_s is None else "ttft_left_s"
-        want = structs.replace(want, **{part: inf})
+        part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
+        request = structs.replace(request, **{part: inf})
     else:
-        want = structs.replace(want, **OF_WANT[rule])
-    view = lanes.view_of(MODEL, node.card.node)
+        request = structs.replace(request, **OF_REQUEST[rule])
+    view = index.view_of(MODEL, node.card.node)
     if view is not None:
-        lanes.refresh(view, state.now)
+        index.refresh(view, state.now)
     state.fleet._able = {}
-    return want
+    return request
