@@ -43,7 +43,7 @@ class ProcessHooks(Protocol):
         Args:
             process: the process; None if it could not be started.
             exit_code: its status; None if it was killed because it started too slowly.
-            is_stop: whether it was stopped for good.
+            is_stop: whether the supervisor stopped the process and will not start it again.
         """
         ...
 

@@ -4,9 +4,9 @@ Every process uses the same connection options, so all behave alike when the ser
 the shells import this module: it needs nats-py, which the plain SDK does not install.
 
 It works around five properties of nats-py: most errors from the server (an expired identity among
-them) close the connection for good; ``flush`` does not wait for data that is not yet written; the
-back-off is constant; a first connection is retried without end even if the server refuses the
-identity; and an unexpected exception silently ends the reconnection attempts.
+them) close the connection without a reconnection; ``flush`` does not wait for data that is not yet
+written; the back-off is constant; a first connection is retried without end even if the server
+refuses the identity; and an unexpected exception silently ends the reconnection attempts.
 """
 
 import asyncio
@@ -146,8 +146,8 @@ class BusConnection(Client):
         await super().flush(timeout)
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py would close for good. An error that ends the connection is followed by its close,
-        # after which the read loop reconnects; other errors do not end the connection.
+        # nats-py would close without a reconnection. After an error that ends the connection the
+        # server closes it, and the read loop reconnects; other errors do not end the connection.
         await self._error_cb(errors.Error(f"nats: {err_msg.strip()}"))
 
     async def _attempt_reconnect(self) -> None:
@@ -156,7 +156,7 @@ class BusConnection(Client):
         while not self.is_closed:
             try:
                 await super()._attempt_reconnect()
-            except Exception as problem:  # noqa: BLE001  (a bug must not disconnect a node for good)
+            except Exception as problem:  # noqa: BLE001  (a bug must not end a node's reconnections)
                 await self._error_cb(problem)
                 self._status = Client.RECONNECTING
                 await asyncio.sleep(RECONNECT_DELAY_MAX_S)
@@ -175,7 +175,7 @@ async def _cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
     """Cancels a task repeatedly until it has ended.
 
     One cancellation is not enough: in Python 3.11, ``wait_for`` loses a cancellation that arrives
-    in the loop iteration in which its awaitable ends, and nats-py then retries for ever.
+    in the loop iteration in which its awaitable ends, and nats-py then retries without end.
     """
     for _ in range(CANCELS_MAX):
         if task is None or task.done():
@@ -240,7 +240,7 @@ class _ConnectionState:
             self._log_attempt("bus.error")
 
     def _give_up(self, problem: EntraideError) -> None:
-        """Ends the first connection; later reconnections are retried for ever."""
+        """Ends the first connection; later reconnections are retried without limit."""
         if not self.refusal.done():
             self.refusal.set_result(problem)
 
@@ -282,7 +282,7 @@ async def connect(
     on_disconnected: Callback | None = None,
     on_refused: Callback | None = None,
 ) -> BusConnection:
-    """Connects to the bus; the connection then reconnects by itself for ever.
+    """Connects to the bus; the connection then reconnects by itself, without limit.
 
     Subscriptions survive a reconnection, and messages published during an outage are sent after it,
     up to ``PENDING_MAX_BYTES``. Waits start at 50 ms, double up to 2 s, and have jitter. Logged
@@ -297,7 +297,7 @@ async def connect(
         name: name of the connection in the server's monitoring.
         tls: from ``client_context``; the TLS handshake comes first, so that an attacker on the path
             cannot downgrade the connection to plain text.
-        deadline_s: maximum time for the first connection, seconds; None waits for ever.
+        deadline_s: maximum time for the first connection, seconds; None waits without limit.
         on_reconnected: awaited after each reconnection, when subscriptions are restored.
         on_disconnected: awaited when the connection is lost.
         on_refused: awaited when the server refuses the identity after the first connection.
