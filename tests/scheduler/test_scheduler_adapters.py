@@ -8,7 +8,7 @@ import pytest
 from tests.core.builders import facts
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.driver_support import eventually
-from tests.scheduler.pool_support import RunningScheduler
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
 
 from entraide.errors import PoolUnreachable
 from entraide.types import JobKind, JobState
@@ -46,14 +46,20 @@ async def apart(
     await adapter.stop()
 
 
+async def join_live_node(pool: RunningScheduler) -> ScriptedNode:
+    """A node whose hello the scheduler has handled."""
+    node = await pool.join()
+    await node.send_hello()
+    await eventually(lambda: pool.state("n1") == "live")
+    return node
+
+
 async def test_gateway_apart_asks_places_runs_and_hears_the_end(
     pool: RunningScheduler, apart: tuple[NatsSchedulerAdapter, RecordingSink]
 ) -> None:
     """A job of a gateway apart goes its whole way over the bus, receipt included."""
     adapter, sink = apart
-    node = await pool.join()
-    await node.send_hello()
-    await eventually(lambda: pool.state("n1") == "live")
+    node = await join_live_node(pool)
     adapter.submit(facts("job-1", gateway="second"))
     await eventually(lambda: sink.down)
     placed = sink.down[0]
@@ -84,9 +90,7 @@ async def test_jobs_of_a_silent_gateway_end(
 ) -> None:
     """When a gateway falls silent its live jobs end, and its kept jobs do not."""
     adapter, sink = apart
-    node = await pool.join()
-    await node.send_hello()
-    await eventually(lambda: pool.state("n1") == "live")
+    await join_live_node(pool)
     adapter.submit(facts("job-live", gateway="second"))
     adapter.submit(facts("job-kept", gateway="main", kind=JobKind.KEPT))
     await eventually(lambda: sink.down)
@@ -104,9 +108,7 @@ async def test_same_request_twice_is_one_job(
 ) -> None:
     """A gateway that asks again for a job that is known changes nothing."""
     adapter, sink = apart
-    node = await pool.join()
-    await node.send_hello()
-    await eventually(lambda: pool.state("n1") == "live")
+    await join_live_node(pool)
     adapter.submit(facts("job-1", gateway="second"))
     await eventually(lambda: sink.down)
     adapter.submit(facts("job-1", gateway="second"))
@@ -152,9 +154,7 @@ async def test_facts_out_of_bounds_are_refused_before_the_core(
     """A gateway whose numbers no core could reckon with is told so; the next request is served."""
     changes = UNSOUND[name]
     adapter, sink = apart
-    node = await pool.join()
-    await node.send_hello()
-    await eventually(lambda: pool.state("n1") == "live")
+    await join_live_node(pool)
     adapter.submit(facts("job-bad", gateway="second", **changes))
     adapter.submit(facts("job-good", gateway="second"))
     await eventually(lambda: len(sink.down) == 2)
