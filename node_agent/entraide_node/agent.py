@@ -40,7 +40,7 @@ from entraide_node.announcer import Announcer
 from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
 from entraide_node.core.model_manager import LoadLimits, Refusal
-from entraide_node.core.phases import Phase, PhaseEvent, next_phase
+from entraide_node.core.phases import AGENT, Phase, PhaseEvent
 from entraide_node.core.run_admission import (
     DRAINING,
     NodeReadiness,
@@ -137,7 +137,8 @@ class Agent:
 
     def apply_event(self, event: PhaseEvent) -> None:
         """Applies a signal or another phase event."""
-        before, self._phase = self._phase, next_phase(self._phase, event)
+        before = self._phase
+        self._phase = AGENT.step(before, event, subject=self._config.node)
         if before is not self._phase:
             self._log.info("node.phase", phase=self._phase, sign=event)
             self._phase_changed.set()
@@ -255,7 +256,8 @@ class Agent:
                 timeout=self._config.drain_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            self.apply_event(PhaseEvent.IDLE if idle.done() else PhaseEvent.TIME_UP)
+            if self._phase is Phase.DRAINING:
+                self.apply_event(PhaseEvent.IDLE if idle.done() else PhaseEvent.TIME_UP)
             for waiter in (idle, phase_ended):
                 waiter.cancel()
 
@@ -314,7 +316,7 @@ class Agent:
             await self._bus.send_to_scheduler(CatalogueRequest(digest))
 
     async def _leave(self) -> None:
-        self._phase = Phase.LEAVING
+        self.apply_event(PhaseEvent.STOPPED)
         self._runs.stop_all(code="shutting_down")
         closing_tasks = [
             asyncio.create_task(self._send_last_reports()),

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from entraide_node.core.phases import TRANSITIONS, Phase, PhaseEvent, next_phase
+from entraide_node.core.phases import AGENT, Phase, PhaseEvent
 from entraide_node.core.run_admission import (
     Admission,
     AdmissionDecision,
@@ -84,7 +84,8 @@ SIGNS = {
         [PhaseEvent.ASKED, PhaseEvent.ORPHANED, PhaseEvent.DONE],
         Phase.GONE,
     ),
-    "idle means nothing while serving": ([PhaseEvent.IDLE], Phase.SERVING),
+    "a task failed": ([PhaseEvent.STOPPED], Phase.LEAVING),
+    "a signal after the end": ([*[PhaseEvent.ASKED] * 4, PhaseEvent.ORPHANED], Phase.GONE),
 }
 
 
@@ -94,16 +95,21 @@ def test_signs(name: str) -> None:
     signs, expected = SIGNS[name]
     phase = Phase.SERVING
     for sign in signs:
-        phase = next_phase(phase, sign)
+        phase = AGENT.step(phase, sign, subject="n1")
 
     assert expected == phase
+
+
+@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("sign", [PhaseEvent.ASKED, PhaseEvent.ORPHANED, PhaseEvent.STOPPED])
+def test_a_signal_is_legal_in_every_phase(phase: Phase, sign: PhaseEvent) -> None:
+    """A signal, and the end of the agent's tasks, may come at any time."""
+    assert AGENT.allows(phase, sign)
 
 
 def test_no_way_back() -> None:
     """No sign leads back to an earlier phase, and nothing comes after the end."""
     order = list(Phase)
-    backwards = [
-        step for step, to in TRANSITIONS.items() if order.index(to) <= order.index(step[0])
-    ]
+    backwards = [step for step, to in AGENT.table.items() if order.index(to) < order.index(step[0])]
 
     assert [] == backwards

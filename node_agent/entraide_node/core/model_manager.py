@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.state_machine import StateMachine
 from entraide_node.core.backoff import doubling_backoff_s
 
 REQUESTS_MAX = 16
@@ -61,36 +62,31 @@ class ModelEvent(StrEnum):
 
 S, E = ModelState, ModelEvent
 
-TRANSITIONS: dict[tuple[ModelState, ModelEvent], ModelState] = {
-    (S.ABSENT, E.FETCH): S.FETCHING,
-    (S.ABSENT, E.LOAD): S.LOADING,
-    (S.FETCHING, E.FETCHED): S.ABSENT,
-    (S.FETCHING, E.FAIL): S.FAILED,
-    (S.FETCHING, E.DROP): S.UNLOADING,
-    (S.LOADING, E.UP): S.SERVING,
-    (S.LOADING, E.FAIL): S.FAILED,
-    (S.LOADING, E.DROP): S.UNLOADING,
-    (S.SERVING, E.RETIRE): S.DRAINING,
-    (S.SERVING, E.FAIL): S.FAILED,
-    (S.DRAINING, E.RECALL): S.SERVING,
-    (S.DRAINING, E.EMPTY): S.UNLOADING,
-    (S.DRAINING, E.FAIL): S.FAILED,
-    (S.UNLOADING, E.GONE): S.ABSENT,
-    (S.FAILED, E.FETCH): S.FETCHING,
-    (S.FAILED, E.LOAD): S.LOADING,
-}
+MODEL = StateMachine(
+    "model",
+    {
+        (S.ABSENT, E.FETCH): S.FETCHING,
+        (S.ABSENT, E.LOAD): S.LOADING,
+        (S.FETCHING, E.FETCHED): S.ABSENT,
+        (S.FETCHING, E.FAIL): S.FAILED,
+        (S.FETCHING, E.DROP): S.UNLOADING,
+        (S.LOADING, E.UP): S.SERVING,
+        (S.LOADING, E.FAIL): S.FAILED,
+        (S.LOADING, E.DROP): S.UNLOADING,
+        (S.SERVING, E.RETIRE): S.DRAINING,
+        (S.SERVING, E.FAIL): S.FAILED,
+        (S.DRAINING, E.RECALL): S.SERVING,
+        (S.DRAINING, E.EMPTY): S.UNLOADING,
+        (S.DRAINING, E.FAIL): S.FAILED,
+        (S.UNLOADING, E.GONE): S.ABSENT,
+        (S.FAILED, E.FETCH): S.FETCHING,
+        (S.FAILED, E.LOAD): S.LOADING,
+    },
+    starts=(S.ABSENT, S.SERVING),
+)
 
 IN_MEMORY = (S.LOADING, S.SERVING, S.DRAINING, S.UNLOADING)
 LEAVING = (S.DRAINING, S.UNLOADING)
-
-
-class IllegalModelTransition(AssertionError):
-    """An event without a transition in this state; the state has not changed."""
-
-    def __init__(self, record: "ModelRecord", event: ModelEvent) -> None:
-        super().__init__(f"no step for {event} while {record.model} is {record.state}")
-        self.record = record
-        self.event = event
 
 
 class ModelRecord(Struct, frozen=True):
@@ -129,11 +125,9 @@ def apply_model_event(record: ModelRecord, event: ModelEvent, *, at: float) -> M
         at: time of the event, in seconds on a monotonic clock.
 
     Raises:
-        IllegalModelTransition: the table has no transition for it.
+        IllegalTransition: the table has no transition for it.
     """
-    state = TRANSITIONS.get((record.state, event))
-    if state is None:
-        raise IllegalModelTransition(record, event)
+    state = MODEL.step(record.state, event, subject=record.model)
     if event is E.UP:
         return replace(record, state=state, up_since=at, idle_since=at, runs=0, code="")
     if event is E.FAIL:
@@ -242,7 +236,7 @@ class ModelManager:
         """Applies the result of an action, or the failure of an engine.
 
         Raises:
-            IllegalModelTransition: the table has no transition for it.
+            IllegalTransition: the table has no transition for it.
         """
         record = apply_model_event(self._records[model], event, at=at)
         self._records[model] = replace(record, code=code) if code else record

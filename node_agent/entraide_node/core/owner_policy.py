@@ -14,6 +14,7 @@ from math import inf
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.state_machine import StateMachine
 from entraide_node.core.machine_state import GIB, MachineState, current_caps, slots_within_cap
 from entraide_node.core.owner_rules import (
     FOREIGN_WORK_RULES,
@@ -51,25 +52,23 @@ class LendingEvent(StrEnum):
     SETTLED = "settled"  # no rule was effective for ``settle_s``
 
 
-TRANSITIONS: dict[tuple[LendingState, LendingEvent], LendingState] = {
-    (LendingState.WORKING, LendingEvent.OBJECTED): LendingState.OBJECTING,
-    (LendingState.OBJECTING, LendingEvent.CLEARED): LendingState.SETTLING,  # current runs continue
-    (LendingState.OBJECTING, LendingEvent.EMPTY): LendingState.AWAY,
-    (LendingState.OBJECTING, LendingEvent.TIME_UP): LendingState.GIVING_BACK,
-    (LendingState.GIVING_BACK, LendingEvent.EMPTY): LendingState.AWAY,
-    (LendingState.AWAY, LendingEvent.CLEARED): LendingState.SETTLING,
-    (LendingState.SETTLING, LendingEvent.OBJECTED): LendingState.OBJECTING,
-    (LendingState.SETTLING, LendingEvent.SETTLED): LendingState.WORKING,
-}
-
-
-def next_state(state: LendingState, event: LendingEvent) -> LendingState:
-    """Returns the next state; an event without a transition changes nothing.
-
-    >>> next_state(LendingState.AWAY, LendingEvent.OBJECTED)
-    <LendingState.AWAY: 'away'>
-    """
-    return TRANSITIONS.get((state, event), state)
+LENDING = StateMachine(
+    "lending",
+    {
+        (LendingState.WORKING, LendingEvent.OBJECTED): LendingState.OBJECTING,
+        (
+            LendingState.OBJECTING,
+            LendingEvent.CLEARED,
+        ): LendingState.SETTLING,  # current runs continue
+        (LendingState.OBJECTING, LendingEvent.EMPTY): LendingState.AWAY,
+        (LendingState.OBJECTING, LendingEvent.TIME_UP): LendingState.GIVING_BACK,
+        (LendingState.GIVING_BACK, LendingEvent.EMPTY): LendingState.AWAY,
+        (LendingState.AWAY, LendingEvent.CLEARED): LendingState.SETTLING,
+        (LendingState.SETTLING, LendingEvent.OBJECTED): LendingState.OBJECTING,
+        (LendingState.SETTLING, LendingEvent.SETTLED): LendingState.WORKING,
+    },
+    starts=(LendingState.SETTLING,),
+)
 
 
 class PolicyState(Struct, frozen=True):
@@ -117,36 +116,39 @@ def advance(
     objecting = any(rule.is_effective for rule in active_rules)
     next_policy = replace(state, active_rules=active_rules)
     while True:
-        event = _lending_event(next_policy, terms, at=at, objecting=objecting, running=running)
-        next_lending = next_state(next_policy.state, event)
-        if next_lending is next_policy.state:
+        event = _due_event(next_policy, terms, at=at, objecting=objecting, running=running)
+        if event is None:
             return next_policy
         next_policy = replace(
             next_policy,
-            state=next_lending,
+            state=LENDING.step(next_policy.state, event, subject="owner"),
             since=at,
             doublings=_count_doublings(next_policy, event, at),
         )
 
 
-def _lending_event(
+def _due_event(
     policy: PolicyState, terms: OwnerTerms, *, at: float, objecting: bool, running: int
-) -> LendingEvent:
+) -> LendingEvent | None:
+    """Returns the event that changes the lending state now, or None."""
     waited_s = at - policy.since
-    if policy.state is LendingState.GIVING_BACK:
-        return LendingEvent.CLEARED if running else LendingEvent.EMPTY
-    if not objecting:
-        settled = waited_s >= policy.settle_s(terms)
-        return (
-            LendingEvent.SETTLED
-            if policy.state is LendingState.SETTLING and settled
-            else LendingEvent.CLEARED
-        )
-    if policy.state is LendingState.OBJECTING:
-        if not running:
-            return LendingEvent.EMPTY
-        return LendingEvent.TIME_UP if waited_s >= terms.give_back_s else LendingEvent.OBJECTED
-    return LendingEvent.OBJECTED
+    match policy.state:
+        case LendingState.WORKING:
+            return LendingEvent.OBJECTED if objecting else None
+        case LendingState.OBJECTING:
+            if not objecting:
+                return LendingEvent.CLEARED
+            if not running:
+                return LendingEvent.EMPTY
+            return LendingEvent.TIME_UP if waited_s >= terms.give_back_s else None
+        case LendingState.GIVING_BACK:
+            return None if running else LendingEvent.EMPTY
+        case LendingState.AWAY:
+            return None if objecting else LendingEvent.CLEARED
+        case LendingState.SETTLING:
+            if objecting:
+                return LendingEvent.OBJECTED
+            return LendingEvent.SETTLED if waited_s >= policy.settle_s(terms) else None
 
 
 def _count_doublings(policy: PolicyState, event: LendingEvent, at: float) -> int:

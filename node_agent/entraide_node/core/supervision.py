@@ -1,15 +1,18 @@
 """Process supervision: the transition table of an engine's process, and its restart back-off.
 
 Input: events of the process (started, ready, late, hung, gone) and stop requests. Output: the next
-state and the action for the shell (spawn, kill, terminate, wait). Each wait of the shell ends with
-an event.
+state and the action on the process (kill, terminate), or none. The shell runs a process in the
+state STARTING and waits for the back-off in the state RESTING; each wait ends with an event.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.state_machine import StateMachine
 from entraide_node.core.backoff import doubling_backoff_s
 
 BACKOFF_FIRST_S = 0.5
@@ -42,39 +45,51 @@ class ProcessEvent(StrEnum):
 
 
 class ProcessAction(StrEnum):
-    """The action that the shell must take."""
+    """What the shell must do to the process."""
 
-    SPAWN = "spawn"
-    SERVE = "serve"
     KILL = "kill"
-    REST = "rest"
     TERMINATE = "terminate"
-    NOTHING = "nothing"
 
 
-S, E, A = ProcessState, ProcessEvent, ProcessAction
+S, E = ProcessState, ProcessEvent
 
-TRANSITIONS: dict[tuple[ProcessState, ProcessEvent], tuple[ProcessState, ProcessAction]] = {
-    (S.STOPPED, E.START): (S.STARTING, A.SPAWN),
-    (S.STOPPED, E.STOP): (S.STOPPED, A.NOTHING),
-    (S.STARTING, E.UP): (S.READY, A.SERVE),
-    (S.STARTING, E.LATE): (S.ENDING, A.KILL),
-    (S.STARTING, E.GONE): (S.RESTING, A.REST),
-    (S.STARTING, E.STOP): (S.STOPPING, A.TERMINATE),
-    (S.READY, E.HUNG): (S.ENDING, A.KILL),
-    (S.READY, E.GONE): (S.RESTING, A.REST),
-    (S.READY, E.STOP): (S.STOPPING, A.TERMINATE),
-    (S.ENDING, E.HUNG): (S.ENDING, A.NOTHING),
-    (S.ENDING, E.GONE): (S.RESTING, A.REST),
-    (S.ENDING, E.STOP): (S.STOPPING, A.TERMINATE),
-    (S.RESTING, E.HUNG): (S.RESTING, A.NOTHING),
-    (S.RESTING, E.RESTED): (S.STARTING, A.SPAWN),
-    (S.RESTING, E.STOP): (S.STOPPED, A.NOTHING),
-    (S.STOPPING, E.HUNG): (S.STOPPING, A.NOTHING),
-    (S.STOPPING, E.LATE): (S.STOPPING, A.KILL),
-    (S.STOPPING, E.GONE): (S.STOPPED, A.NOTHING),
-    (S.STOPPING, E.STOP): (S.STOPPING, A.NOTHING),
-}
+PROCESS = StateMachine(
+    "process",
+    {
+        (S.STOPPED, E.START): S.STARTING,
+        (S.STOPPED, E.STOP): S.STOPPED,
+        (S.STARTING, E.UP): S.READY,
+        (S.STARTING, E.LATE): S.ENDING,
+        (S.STARTING, E.GONE): S.RESTING,
+        (S.STARTING, E.STOP): S.STOPPING,
+        (S.READY, E.HUNG): S.ENDING,
+        (S.READY, E.GONE): S.RESTING,
+        (S.READY, E.STOP): S.STOPPING,
+        (S.ENDING, E.HUNG): S.ENDING,
+        (S.ENDING, E.GONE): S.RESTING,
+        (S.ENDING, E.STOP): S.STOPPING,
+        (S.RESTING, E.HUNG): S.RESTING,
+        (S.RESTING, E.RESTED): S.STARTING,
+        (S.RESTING, E.STOP): S.STOPPED,
+        (S.STOPPING, E.HUNG): S.STOPPING,
+        (S.STOPPING, E.LATE): S.STOPPING,
+        (S.STOPPING, E.GONE): S.STOPPED,
+        (S.STOPPING, E.STOP): S.STOPPING,
+    },
+    starts=(S.STOPPED,),
+)
+
+# The action of a transition; no action for any other.
+ACTIONS: Mapping[tuple[ProcessState, ProcessEvent], ProcessAction] = MappingProxyType(
+    {
+        (S.STARTING, E.LATE): ProcessAction.KILL,
+        (S.STARTING, E.STOP): ProcessAction.TERMINATE,
+        (S.READY, E.HUNG): ProcessAction.KILL,
+        (S.READY, E.STOP): ProcessAction.TERMINATE,
+        (S.ENDING, E.STOP): ProcessAction.TERMINATE,
+        (S.STOPPING, E.LATE): ProcessAction.KILL,
+    }
+)
 
 
 class Supervision(Struct, frozen=True):
@@ -93,47 +108,34 @@ class Supervision(Struct, frozen=True):
     story: tuple[str, ...] = ()
 
 
-class IllegalProcessTransition(AssertionError):
-    """An event without a transition in this state; the state has not changed."""
-
-    def __init__(self, supervision: Supervision, event: ProcessEvent) -> None:
-        story = " · ".join((*supervision.story, f"{supervision.state} ? {event}"))
-        super().__init__(f"no step for {event} while {supervision.state}: {story}")
-        self.supervision = supervision
-        self.event = event
-
-
 def apply_process_event(
-    supervision: Supervision, event: ProcessEvent, *, at: float
-) -> tuple[Supervision, ProcessAction]:
-    """Returns the next state and the action.
+    supervision: Supervision, event: ProcessEvent, *, at: float, subject: str
+) -> tuple[Supervision, ProcessAction | None]:
+    """Returns the next state, and the action if there is one.
 
     Args:
         supervision: the current state.
         event: of the process.
         at: time of the event, in seconds on a monotonic clock.
+        subject: name of the process, for the error.
 
     Raises:
-        IllegalProcessTransition: the table has no transition for it.
+        IllegalTransition: the table has no transition for it.
     """
-    transition = TRANSITIONS.get((supervision.state, event))
-    if transition is None:
-        raise IllegalProcessTransition(supervision, event)
-    state, action = transition
-    failures = supervision.failures
-    if action is ProcessAction.REST:
-        ready_at = supervision.ready_at
+    before = supervision.state
+    state = PROCESS.step(before, event, subject=subject, story=supervision.story)
+    failures, ready_at = supervision.failures, supervision.ready_at
+    if event is E.GONE and state is S.RESTING:
         was_steady = ready_at is not None and at - ready_at >= STABLE_S
         failures = 1 if was_steady else failures + 1
-    entry = f"{at:.3f} {supervision.state} {event} {state}"
     updated = replace(
         supervision,
         state=state,
         failures=failures,
-        ready_at=at if action is ProcessAction.SERVE else supervision.ready_at,
-        story=(*supervision.story, entry)[-HISTORY_STEPS_MAX:],
+        ready_at=at if event is E.UP else ready_at,
+        story=(*supervision.story, f"{at:.3f} {before} {event} {state}")[-HISTORY_STEPS_MAX:],
     )
-    return updated, action
+    return updated, ACTIONS.get((before, event))
 
 
 def restart_backoff_s(failures: int) -> float:

@@ -55,10 +55,12 @@ class ProcessSupervisor:
         self,
         hooks: ProcessHooks,
         *,
+        name: str,
         ready_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._hooks = hooks
+        self._name = name
         self._ready_timeout_s = ready_timeout_s
         self._clock = clock
         self._supervision = Supervision()
@@ -119,7 +121,9 @@ class ProcessSupervisor:
         return self._supervision.state in states
 
     def _apply(self, event: ProcessEvent) -> None:
-        self._supervision, action = apply_process_event(self._supervision, event, at=self._clock())
+        self._supervision, action = apply_process_event(
+            self._supervision, event, at=self._clock(), subject=self._name
+        )
         if self._process is not None and action is ProcessAction.KILL:
             self._process.kill()
         elif self._process is not None and action is ProcessAction.TERMINATE:

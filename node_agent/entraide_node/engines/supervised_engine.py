@@ -71,7 +71,9 @@ class SupervisedEngine:
         self._child = child
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock
-        self._supervisor = ProcessSupervisor(child, ready_timeout_s=ready_timeout_s, clock=clock)
+        self._supervisor = ProcessSupervisor(
+            child, name=child.facts.model_alias, ready_timeout_s=ready_timeout_s, clock=clock
+        )
         self._event_at = clock()
         self._runs = 0
         self._exit: tuple[int, int] | None = None  # last exited process, and its runs

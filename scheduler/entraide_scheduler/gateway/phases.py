@@ -1,8 +1,8 @@
-"""Phases of a job at its gateway, and the table of transitions."""
+"""Phases of a job at its gateway, as one transition table."""
 
-from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
+
+from entraide.state_machine import StateMachine
 
 
 class JobPhase(StrEnum):
@@ -14,11 +14,11 @@ class JobPhase(StrEnum):
     CLOSED = "closed"  # the listener was notified of the end
 
 
-TRANSITIONS: Mapping[tuple[JobPhase, str], JobPhase] = MappingProxyType(
+GATEWAY_JOB = StateMachine(
+    "gateway_job",
     {
         (JobPhase.WAITING, "placed"): JobPhase.RUNNING,
         (JobPhase.RUNNING, "placed"): JobPhase.RUNNING,
-        (JobPhase.ANSWERING, "placed"): JobPhase.CLOSED,  # stream_broken
         (JobPhase.RUNNING, "tokens"): JobPhase.ANSWERING,
         (JobPhase.ANSWERING, "tokens"): JobPhase.ANSWERING,
         (JobPhase.RUNNING, "whole"): JobPhase.CLOSED,
@@ -26,5 +26,7 @@ TRANSITIONS: Mapping[tuple[JobPhase, str], JobPhase] = MappingProxyType(
         (JobPhase.WAITING, "failed"): JobPhase.CLOSED,
         (JobPhase.RUNNING, "failed"): JobPhase.CLOSED,
         (JobPhase.ANSWERING, "failed"): JobPhase.CLOSED,
-    }
+    },
+    starts=(JobPhase.WAITING,),
+    ends=(JobPhase.CLOSED,),
 )

@@ -38,7 +38,7 @@ from entraide_scheduler.core.usage_limits import TOKEN_CODES
 from entraide_scheduler.gateway.answer_listener import AnswerListener, CompleteAnswer
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
-from entraide_scheduler.gateway.phases import TRANSITIONS, JobPhase
+from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.recent_jobs import RecentJobs
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -109,13 +109,9 @@ class RunningJob:
         self.attempts = 0
         self.outcome_timer: asyncio.TimerHandle | None = None
 
-    def advance(self, trigger: str) -> bool:
-        """Makes the transition of a trigger; returns False if the table has none."""
-        phase = TRANSITIONS.get((self.phase, trigger))
-        if phase is None:
-            return False
-        self.phase = phase
-        return True
+    def step(self, event: str) -> None:
+        """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
+        self.phase = GATEWAY_JOB.step(self.phase, event, subject=self.facts.job)
 
 
 class RunningJobs:
@@ -299,7 +295,7 @@ class RunningJobs:
             return
         if running.node:  # the former node may still be running the job
             self._cancel_run(running)
-        running.advance("placed")
+        running.step("placed")
         self._cancel_outcome_timer(running)
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
         running.limits = RunLimits.from_placement(running.facts, message)
@@ -329,9 +325,7 @@ class RunningJobs:
         if excess:
             self._end_at_limit(running, running.limits, excess)
             return
-        if not running.advance("tokens"):
-            self._counters.count_dropped("unwanted_tokens")
-            return
+        running.step("tokens")
         running.sent_tokens += message.n
         if not running.listener.on_tokens(message.data):
             self.cancel(running.facts.job, "client_too_slow")
@@ -365,8 +359,9 @@ class RunningJobs:
 
     def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
         """Passes a complete answer to the listener; returns False if the job has ended already."""
-        if running.terms is None or not running.advance("whole"):
+        if running.terms is None or not GATEWAY_JOB.allows(running.phase, "whole"):
             return False
+        running.step("whole")
         answer = CompleteAnswer(
             final, body, usage, self._make_receipt(running, running.terms, usage)
         )
@@ -420,13 +415,13 @@ class RunningJobs:
             self._abandon(running, "engine_failed")
 
     def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
-        if running.advance("failed"):
+        if GATEWAY_JOB.allows(running.phase, "failed"):
+            running.step("failed")
             self._close_job(running)
             self._notify_listener(running, partial(running.listener.on_error, refusal))
             self._record_end(running, refusal.code, None)
 
     def _close_job(self, running: RunningJob) -> None:
-        running.phase = JobPhase.CLOSED
         self._cancel_outcome_timer(running)
         self._jobs.pop(running.facts.job, None)
         self._job_closed.set()

@@ -1,0 +1,61 @@
+"""State machines are tables: complete, and drawn in the documentation."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from tests.house.source import ROOT, modules, tree
+
+from entraide.state_machine import StateMachine
+
+PAGES = ("states.md", "owner.md")
+
+
+def makes_a_machine(module: str) -> bool:
+    """Whether a module's source calls ``StateMachine``."""
+    return any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("StateMachine")
+        for node in ast.walk(tree(modules()[module]))
+    )
+
+
+MACHINES: dict[str, StateMachine[Any, Any]] = {
+    value.name: value
+    for module in sorted(filter(makes_a_machine, modules()))
+    for value in vars(importlib.import_module(module)).values()
+    if isinstance(value, StateMachine)
+}
+
+
+@pytest.mark.checkout
+def test_every_table_is_drawn() -> None:
+    """Each diagram is drawn from its table, and each table has one diagram."""
+    page = "".join((ROOT / "docs/concepts" / name).read_text("utf-8") for name in PAGES)
+    command = [sys.executable, "scripts/state_diagrams.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert set() == MACHINES.keys() - set(re.findall(r"<!-- table: (\w+) -->", page))
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_state_can_be_reached(name: str) -> None:
+    """From the first states, the steps of a table lead to every state."""
+    machine = MACHINES[name]
+    reached = set(machine.starts)
+    for _ in machine.table:
+        reached |= {to for (state, _), to in machine.table.items() if state in reached}
+
+    assert reached == set(type(machine.starts[0]))
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_only_ends_are_final(name: str) -> None:
+    """From an end no step leads away, and from every other state at least one does."""
+    machine = MACHINES[name]
+
+    assert {state for state, _ in machine.table} == set(type(machine.starts[0])) - set(machine.ends)
