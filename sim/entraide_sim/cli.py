@@ -150,6 +150,7 @@ def run_command(work: Callable[[], int], options: CommandOptions) -> int:
 
 def run_compare(source: str, policies: list[str] | None, options: CommandOptions) -> int:
     """Runs a scenario under some policies; [] for its own policy, None for all pickers."""
+    from entraide.cli import output
     from entraide_sim import cli_output, output_files, policy_variants
     from entraide_sim.scenario_reader import check_files, load_scenario
 
@@ -171,7 +172,7 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     results = [outcome.result for outcome in outcomes]
     if options.as_json:
         shown: Any = [result.summary for result in results]
-        cli_output.print_json(shown if len(shown) > 1 else shown[0])
+        output.print_json(shown if len(shown) > 1 else shown[0])
     elif len(results) > 1:
         cli_output.print_comparison(results, options.lang)
         cli_output.print_report_path(options.out, options.lang)
@@ -185,6 +186,7 @@ def run_plan(
     source: str, goals: Sequence[str], minimise: str, ranges: Sequence[str], options: CommandOptions
 ) -> int:
     """Plans a fleet that meets goals; returns 1 if no fleet in range does."""
+    from entraide.cli import output
     from entraide_sim import cli_output, fleet_planner, output_files
     from entraide_sim import goals as g
     from entraide_sim.scenario_reader import check_files, load_scenario
@@ -215,7 +217,7 @@ def run_plan(
     _write_plan(options, plan, planned, outcome)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        cli_output.print_json(output_files.plan_to_json(plan))
+        output.print_json(output_files.plan_to_json(plan))
     else:
         cli_output.print_plan(plan, options.lang)
         cli_output.print_report_path(options.out, options.lang)
@@ -252,6 +254,7 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, outcome: Any) 
 
 def run_advice(source: str, options: CommandOptions) -> int:
     """Runs single changes of a scenario, and ranks their effects."""
+    from entraide.cli import output
     from entraide_sim import cli_output, output_files, scenario_advice
     from entraide_sim.scenario_reader import check_files, load_scenario
 
@@ -272,7 +275,7 @@ def run_advice(source: str, options: CommandOptions) -> int:
     output_files.write_report_page(options.out, outcomes, lang=options.lang)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        cli_output.print_json(output_files.advice_to_json(effects))
+        output.print_json(output_files.advice_to_json(effects))
     else:
         cli_output.print_advice(effects, base, options.lang)
         cli_output.print_report_path(options.out, options.lang)

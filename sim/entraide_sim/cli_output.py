@@ -3,14 +3,13 @@
 The files hold all numbers. Sentences come from the message catalogue.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from entraide import i18n
+from entraide.cli.output import print_table
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, describe_fleet
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
@@ -18,11 +17,6 @@ from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import ChangeEffect
 
 DASH = "—"
-
-
-def print_json(value: Any) -> None:
-    """Prints a value as JSON."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_report_path(out: Path, lang: str) -> None:
@@ -68,7 +62,7 @@ def print_run(result: RunResult, lang: str) -> None:
 
 def print_comparison(results: Sequence[RunResult], lang: str) -> None:
     """Prints a table of several runs."""
-    heads = [
+    headings = [
         i18n.text(f"sim-col-{name}", lang)
         for name in ("run", "ttft", "kept", "energy", "carbon", "cost")
     ]
@@ -86,7 +80,7 @@ def print_comparison(results: Sequence[RunResult], lang: str) -> None:
                 formatting.format_money(cost["energy"] + cost["hardware"], lang),
             ]
         )
-    _print_table(heads, rows)
+    print_table(headings, rows, numeric=True)
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:
@@ -154,14 +148,3 @@ def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
     code = f"sim-measure-{key.replace('.', '-')}"
     measure = i18n.text(code, lang) if i18n.has_message(code) else key
     return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [heads, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    for number, line in enumerate(lines):
-        cells = [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))

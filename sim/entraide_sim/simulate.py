@@ -128,8 +128,3 @@ def with_nodes(scenario: Scenario, nodes: tuple[NodeGroup, ...]) -> Scenario:
     """Returns the scenario with these machines; groups of 0 machines are removed."""
     kept = tuple(group for group in nodes if group.count)
     return msgspec.structs.replace(scenario, nodes=kept, alternatives=())
-
-
-def with_hours_limit(scenario: Scenario, hours: float) -> Scenario:
-    """Returns the scenario limited to ``hours``."""
-    return msgspec.structs.replace(scenario, hours=min(hours, scenario.hours))

@@ -7,7 +7,6 @@ at 4 bits this gives 17 tokens/s, where 18.7 were measured. The estimate compare
 not predict the energy of a job, and receipts never use it where a node has measured.
 """
 
-REFERENCE_DEVICE = "mac-mini-m4"
 REFERENCE_ACTIVE_W = 30.1
 REFERENCE_BYTES_PER_S = 120e9
 REFERENCE_BANDWIDTH_SHARE = 0.7

@@ -10,16 +10,22 @@ from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue import InvalidCatalogue
 from entraide.cli import model_placement, nodes, options, output, pinning
+from entraide.cli.model_catalogue import (
+    PINNED,
+    UNPINNED,
+    artefact_text,
+    find_entry,
+    read_catalogue,
+    write_catalogue,
+)
 from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.decoding import decode_json
 from entraide.errors import error_for
-from entraide.models import Artefact, Catalogue, ModelEntry
+from entraide.models import ModelEntry
 
 if TYPE_CHECKING:
     from entraide.client import ModelInfo
     from entraide.v1 import admin_pb2
-
-PINNED, UNPINNED = "✓", "–"
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -132,53 +138,6 @@ def _register_changes(models: typer.Typer, lang: str) -> None:
         find_entry(before, model, lang)
         write_catalogue(pool, documents.without(before, model))
         typer.echo(i18n.text("cli-model-removed", lang, model=model))
-
-
-def read_catalogue(pool: PoolAccess) -> Catalogue:
-    """Returns the pool's catalogue."""
-    from entraide.v1 import admin_pb2
-
-    with pool.admin() as admin:
-        answer = admin.call("GetCatalogue", admin_pb2.GetCatalogueRequest())
-    return documents.read(answer.document)
-
-
-def write_catalogue(pool: PoolAccess, changed: Catalogue) -> Catalogue:
-    """Replaces the pool's catalogue by a changed copy, and returns the new catalogue.
-
-    Raises:
-        RequestError: ``catalogue_changed``, ``catalogue_refused``.
-    """
-    from entraide.v1 import admin_pb2
-
-    request = admin_pb2.SetCatalogueRequest(
-        document=documents.write(changed), base_version=changed.version
-    )
-    with pool.admin() as admin:
-        answer = admin.call("SetCatalogue", request)
-    return documents.read(answer.document)
-
-
-def find_entry(catalogue: Catalogue, model: str, lang: str) -> ModelEntry:
-    """Returns a model of the catalogue.
-
-    Raises:
-        NotFoundError: ``unknown_model``.
-    """
-    entry = documents.find(catalogue, model)
-    if entry is None:
-        names = ", ".join(entry.name for entry in catalogue.models)
-        sentence = i18n.text("cli-model-unknown", lang, model=model, models=names)
-        raise error_for("unknown_model", sentence)
-    return entry
-
-
-def artefact_text(artefact: Artefact, lang: str) -> str:
-    """Returns an artefact's format, quantisation, size, and whether it is pinned."""
-    mark = PINNED if artefact.is_pinned else UNPINNED
-    size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
-    size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
-    return f"{mark} {artefact.format} {artefact.quantisation} ({size})"
 
 
 def _model(lang: str) -> object:

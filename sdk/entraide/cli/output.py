@@ -35,12 +35,23 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(to_plain(value), ensure_ascii=False, indent=2))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns as wide as their widest cell; no cell is truncated."""
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: bool = False
+) -> None:
+    """Prints columns as wide as their widest cell; no cell is truncated.
+
+    Args:
+        headings: one for each column.
+        rows: the cells of each line.
+        numeric: whether all columns but the first are right-aligned.
+    """
     lines = [headings, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
     for index, line in enumerate(lines):
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        cells = [
+            cell.rjust(width) if numeric and column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
         typer.echo(typer.style("  ".join(cells).rstrip(), bold=index == 0))
 
 

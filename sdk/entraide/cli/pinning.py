@@ -9,6 +9,12 @@ from msgspec.structs import replace
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.cli import options
+from entraide.cli.model_catalogue import (
+    artefact_text,
+    find_entry,
+    read_catalogue,
+    write_catalogue,
+)
 from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
 from entraide.models import Artefact, ModelEntry
@@ -34,7 +40,6 @@ def register(models: typer.Typer, lang: str) -> None:
         state: Annotated[Path | None, options.state(lang)] = None,
     ) -> None:
         from entraide.catalogue.pin import with_energy_estimate
-        from entraide.cli.models import artefact_text, find_entry, read_catalogue, write_catalogue
 
         pool = find_pool(state, lang)
         before = read_catalogue(pool)

@@ -19,7 +19,6 @@ REFERENCE_PARAMS_B = 8.03
 REFERENCE_WEIGHTS_GB = 4.92
 KV_MB_PER_TOKEN = 0.131  # Llama-3-8B: 32 layers x 2 x 8 heads x 128 x 2 bytes
 CAD_PER_USD = 1.38  # assumption: about the mean rate of 2025
-LIFE_YEARS = 5.0  # assumption: over which a price is spread, unless the scenario says otherwise
 
 
 class Device(Struct, frozen=True):

@@ -49,6 +49,7 @@ def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: boo
 def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
     from entraide_scheduler.core import snapshot
     from entraide_sim import output_files
+    from entraide_sim.cli_output import print_report_path
     from entraide_sim.replay import cli_output, policy_comparison, recording, report_inputs
     from entraide_sim.replay.recorded_history import RecordedHistory
     from entraide_sim.report import write_report
@@ -74,7 +75,7 @@ def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json
         if not as_json:
             cli_output.print_exact_replay(exact, lang)
             cli_output.print_comparison(compared, lang)
-            cli_output.print_report_path(out / "report.html", lang)
+            print_report_path(out, lang)
     else:
         output_files.write_json(out / "replay.json", document)
         if not as_json:

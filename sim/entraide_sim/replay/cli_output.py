@@ -4,8 +4,7 @@ The file holds all numbers. Sentences come from the message catalogue.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ import typer
 from babel.dates import format_datetime
 
 from entraide import i18n
+from entraide.cli.output import print_table
 from entraide_sim.replay.policy_comparison import (
     ALL_COOPS,
     CoopComparison,
@@ -23,7 +23,6 @@ from entraide_sim.replay.recording import ExactReplay
 from entraide_sim.report import formatting
 
 ARROW = " → "
-SAME = 0.005  # relative change below which values count as equal
 
 
 def print_exact_replay(exact: ExactReplay, lang: str) -> None:
@@ -58,12 +57,12 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
     }
     typer.echo("")
     typer.echo(typer.style(i18n.text("sim-replay-compared", lang, **values), bold=True))
-    heads = [
+    headings = [
         i18n.text(f"sim-replay-col-{name}", lang)
         for name in ("coop", "jobs", "waited", "ttft", "tokens", "energy", "carbon", "kept")
     ]
     rows = [_table_cells(coop, lang) for coop in compared.coops]
-    _print_table(heads, rows)
+    print_table(headings, rows, numeric=True)
     typer.echo("")
     everybody = compared.coops[0]
     typer.echo(
@@ -79,11 +78,6 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
     if compared.lengths_estimated:
         count = compared.lengths_estimated
         typer.echo(i18n.text("sim-assumption-replay_lengths", lang, jobs=count))
-
-
-def print_report_path(path: Path, lang: str) -> None:
-    """Prints the path of the report."""
-    typer.echo(i18n.text("sim-report-at", lang, path=str(path)))
 
 
 def comparison_to_json(compared: PolicyComparison) -> dict[str, Any]:
@@ -125,14 +119,3 @@ def _format_moment(at: float, lang: str) -> str:
     """Returns a moment in UTC: a recording has no time zone."""
     moment = dt.datetime.fromtimestamp(at, dt.UTC)
     return f"{format_datetime(moment, 'yyyy-MM-dd HH:mm:ss', locale=f'{lang}_CA')} UTC"
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    lines = [heads, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    for number, line in enumerate(lines):
-        cells = [
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        typer.echo(typer.style("  ".join(cells).rstrip(), bold=number == 0))
