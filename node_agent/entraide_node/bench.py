@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_json
+from entraide.files import write_atomically
 from entraide.types import Basis, Outcome, Rates
 from entraide_node.engines.base import (
     CHAT,
@@ -351,7 +352,4 @@ def _load_results(path: Path | None) -> dict[str, EngineRates]:
 
 
 def _save_results(path: Path, results: dict[str, EngineRates]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(msgspec.json.encode(dict(list(results.items())[-RESULTS_MAX:])))
-    partial.replace(path)
+    write_atomically(path, msgspec.json.encode(dict(list(results.items())[-RESULTS_MAX:])))

@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.errors import PoolUnreachable, RequestError
+from entraide.files import write_private
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire.nats import new_user_key, requires_tls
 from entraide.wire.subjects import checked
@@ -201,7 +202,7 @@ def _load_or_make_key(folder: Path) -> tuple[str, str]:
         seed = keys.read_private(path).decode("ascii").strip()
         return seed, nkeys.from_seed(seed.encode("ascii")).public_key.decode("ascii")
     seed, public_key = new_user_key()
-    keys.write_private(path, f"{seed}\n".encode("ascii"))
+    write_private(path, f"{seed}\n".encode("ascii"))
     return seed, public_key
 
 
@@ -258,11 +259,11 @@ def _write_folder(
     keys.save_identity(folder, keys.StoredIdentity(node=node, jwt=answer.jwt, seed=seed))
     ca_path = folder / keys.CA_NAME
     if answer.ca_pem:
-        keys.write_private(ca_path, answer.ca_pem.encode("ascii"))
+        write_private(ca_path, answer.ca_pem.encode("ascii"))
     else:
         ca_path.unlink(missing_ok=True)
     if answer.signing_key:
         pool_key = f"{answer.signing_key}\n".encode("ascii")
-        keys.write_private(folder / keys.POOL_KEY_NAME, pool_key)
-    keys.write_private(path, configuration.dump_config(new_config).encode("utf-8"))
+        write_private(folder / keys.POOL_KEY_NAME, pool_key)
+    write_private(path, configuration.dump_config(new_config).encode("utf-8"))
     return configuration.load_config(path)

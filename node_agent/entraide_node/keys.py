@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.errors import RequestError
+from entraide.files import PRIVATE_UMASK, write_private
 from entraide.wire.nats import Identity
 from entraide.wire.subjects import node_inbox
 
@@ -33,18 +34,6 @@ class StoredIdentity(Struct, frozen=True, forbid_unknown_fields=True):
         return f"StoredIdentity(node={self.node!r})"
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replaces a file atomically; only its owner can read it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
 def read_private(path: Path) -> bytes:
     """Reads a file that only its owner may read.
 
@@ -53,7 +42,7 @@ def read_private(path: Path) -> bytes:
     """
     try:
         mode = path.stat().st_mode
-        if os.name == "posix" and mode & 0o077:
+        if os.name == "posix" and mode & PRIVATE_UMASK:
             raise _identity_error(path, f"mode {mode & 0o777:04o}")
         return path.read_bytes()
     except OSError as problem:

@@ -20,6 +20,7 @@ import structlog
 
 from entraide import i18n
 from entraide.errors import EntraideError
+from entraide.files import PRIVATE_UMASK
 from entraide_node.agent import Agent
 from entraide_node.config import Attach, NodeConfig, load_config
 from entraide_node.core.phases import PhaseEvent
@@ -34,7 +35,6 @@ from entraide_node.owner.terms_driver import TermsPolicyDriver
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
-PRIVATE_UMASK = 0o077  # files of the agent are readable by its account only
 T = TypeVar("T")
 
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0

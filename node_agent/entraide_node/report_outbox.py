@@ -12,8 +12,8 @@ import msgspec
 import structlog
 
 from entraide.decoding import JsonDecoder
+from entraide.files import write_private
 from entraide.wire.messages import UsageReport
-from entraide_node.keys import write_private
 
 REPORTS_MAX = 1_000
 REPORTS_NAME = "reports.jsonl"

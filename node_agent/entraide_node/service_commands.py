@@ -20,6 +20,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.decoding import decode_json
 from entraide.errors import EntraideError
+from entraide.files import write_private
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load_config
 from entraide_node.logs import LOG_NAME
@@ -64,7 +65,7 @@ def save_pool_address(folder: Path, url: str) -> None:
     host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
     scheme = url.partition("://")[0] if "://" in url else ""
     plain = f"{scheme}://{host}" if scheme else host
-    keys.write_private(folder / POOL_NAME, msgspec.json.encode(PoolAddress(plain)))
+    write_private(folder / POOL_NAME, msgspec.json.encode(PoolAddress(plain)))
 
 
 def read_pool_address(folder: Path) -> str:

@@ -14,9 +14,9 @@ from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue
 from entraide.catalogue.signature import sign
 from entraide.errors import PoolError
+from entraide.files import write_private
 from entraide.models import Catalogue
 from entraide.wire import messages as m
-from entraide_scheduler.nats.keyfiles import write_private
 
 NAME = "models.json"
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import structlog
 
+from entraide.files import PRIVATE_UMASK
 from entraide.log_format import json_processors, terminal_processors
 from entraide_scheduler.config import SchedulerConfig
-from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK
 from entraide_scheduler.service import Service
 
 EXIT_BROKEN = 70

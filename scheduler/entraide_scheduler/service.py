@@ -16,6 +16,7 @@ import structlog
 from nats.aio.client import Client
 
 from entraide.errors import PoolError
+from entraide.files import write_private
 from entraide.i18n import lang_of
 from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
@@ -38,7 +39,7 @@ from entraide_scheduler.grid.poller import GridPoller
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
-from entraide_scheduler.nats.keyfiles import make_private_home, read_private, write_private
+from entraide_scheduler.nats.keyfiles import make_private_home, read_private
 from entraide_scheduler.nats.tls import (
     TlsFiles,
     compute_fingerprint,

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from entraide.files import write_atomically
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan
 from entraide_sim.report import write_report
-from entraide_sim.results import write_result
 from entraide_sim.scenario_advice import ChangeEffect
 from entraide_sim.sweep import CaseOutcome
 
@@ -31,9 +33,9 @@ def write_runs(out: Path, outcomes: Sequence[CaseOutcome]) -> None:
 def write_run(out: Path, outcome: CaseOutcome) -> None:
     """Writes the files of one run."""
     write_json(out / "summary.json", outcome.result.summary)
-    write_result(out / "result.json", outcome.result)
+    write_atomically(out / "result.json", msgspec.json.encode(outcome.result))
     if outcome.table:
-        _write_atomically(out / "jobs.parquet", outcome.table)
+        write_atomically(out / "jobs.parquet", outcome.table)
 
 
 def write_report_page(
@@ -59,19 +61,12 @@ def write_report_page(
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a value as indented JSON."""
-    _write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
+    write_atomically(path, (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def run_folder(label: str) -> str:
     """Returns the name of a run's folder."""
     return re.sub(r"[^A-Za-z0-9.+_-]+", "-", label).strip("-.") or "run"
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    beside.replace(path)
 
 
 def plan_to_json(plan: FleetPlan) -> dict[str, Any]:

@@ -6,13 +6,9 @@ frozen, and its JSON form is lossless.
 """
 
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec import Struct
-
-from entraide.decoding import decode_json
 
 LABEL_SEPARATOR = " · "  # between the parts of a label
 SOURCE_SEPARATOR = " | "  # between the sources of one figure
@@ -231,19 +227,3 @@ class RunResult(Struct, frozen=True, kw_only=True):
 def version() -> str:
     """Returns the version of Entraide that makes results."""
     return metadata.version("entraide")
-
-
-def write_result(path: Path, result: RunResult) -> None:
-    """Writes a result atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_bytes(msgspec.json.encode(result))
-    partial.replace(path)
-
-
-def read_result(path: Path) -> RunResult | None:
-    """Returns a stored result; None if it is missing or unreadable by this version."""
-    try:
-        return decode_json(path.read_bytes(), type=RunResult)
-    except (OSError, msgspec.MsgspecError):
-        return None

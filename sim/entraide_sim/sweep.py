@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_msgpack
+from entraide.files import write_atomically
 from entraide_sim.process_pool import ProcessPool
 from entraide_sim.results import RunResult, version
 from entraide_sim.scenario import Scenario
@@ -267,7 +268,4 @@ def load_outcome(folder: Path, key: str, *, tables: bool) -> CaseOutcome | None:
 
 def store_outcome(folder: Path, key: str, outcome: CaseOutcome) -> None:
     """Stores an outcome atomically: the file is complete or absent."""
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = folder / f".{key}.part"
-    beside.write_bytes(msgspec.msgpack.encode(outcome))
-    beside.replace(folder / f"{key}.run")
+    write_atomically(folder / f"{key}.run", msgspec.msgpack.encode(outcome))

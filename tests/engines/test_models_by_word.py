@@ -20,6 +20,7 @@ from tests.node.support import POWER, Peer, configure, run
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue.signature import sign
+from entraide.files import write_private
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide.types import Outcome
 from entraide.wire.messages import (
@@ -38,7 +39,7 @@ from entraide_node.config import ModelsConfig, NodeConfig, NoEngine
 from entraide_node.core.hardware import Hardware
 from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.llamacpp_child import MODULE
-from entraide_node.keys import POOL_KEY_NAME, write_private
+from entraide_node.keys import POOL_KEY_NAME
 from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 

@@ -111,14 +111,20 @@ def test_core_computes_the_same_everywhere(module: str) -> None:
     "module", sorted(name for name in modules() if name.split(".")[0] == "entraide_sim")
 )
 def test_the_simulator_knows_no_shell(module: str) -> None:
-    """The simulator imports of ours the vocabulary, the catalogue, the two cores and itself."""
-    ours = (*CORES, "entraide_sim", "entraide.decoding", "entraide.errors", "entraide.i18n",
-            "entraide.models", "entraide.types", "entraide.units")  # fmt: skip
-    found = [name for name in imports(module, modules()[module])
-             if name.startswith("entraide") and name != "entraide"]  # fmt: skip
+    """The simulator imports of ours the vocabulary, files, output, the two cores and itself."""
+    ours = (*CORES, "entraide_sim", "entraide.cli.output", "entraide.decoding", "entraide.errors",
+            "entraide.files", "entraide.i18n", "entraide.models", "entraide.types",
+            "entraide.units")  # fmt: skip
+    imported = [
+        name
+        for name in imports(module, modules()[module])
+        if name.startswith("entraide") and name not in {"entraide", "entraide.cli"}
+    ]
 
     assert [] == sorted(
-        name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in ours)
+        name
+        for name in imported
+        if not any(f"{name}.".startswith(f"{package}.") for package in ours)
     )
 
 

@@ -15,10 +15,10 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.decoding import decode_toml
+from entraide.files import write_private
 from entraide_node.config import load_config
 from entraide_node.engine_config import Attach
 from entraide_node.engines.discovery import DiscoveredServer, discover_servers
-from entraide_node.keys import write_private
 
 DEMONSTRATION = {"kind": "llama.cpp", "model": "demo"}
 

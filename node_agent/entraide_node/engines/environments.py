@@ -25,6 +25,7 @@ import platformdirs
 from msgspec import Struct
 
 from entraide.decoding import decode_json
+from entraide.files import write_atomically
 from entraide_node.engines.base import EngineProblem
 
 FOLDER = "engines"
@@ -299,9 +300,7 @@ def _verify_import(
         name=name, engine=recipe.engine, version=version, pins=digest, python=python_version,
         made_at=time.time(),
     )  # fmt: skip
-    partial = folder / f".{RECORD_NAME}.part"
-    partial.write_bytes(msgspec.json.encode(record))
-    partial.replace(folder / RECORD_NAME)
+    write_atomically(folder / RECORD_NAME, msgspec.json.encode(record))
     tell("made")
     return None
 

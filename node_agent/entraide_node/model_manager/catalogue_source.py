@@ -14,6 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from entraide import catalogue as documents
+from entraide.files import write_private
 from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.types import Loadable
 from entraide_node.config import LlamaCpp, MlxLm, NodeConfig, Vllm
@@ -26,7 +27,7 @@ from entraide_node.engines.environments import default_root
 from entraide_node.engines.factory import available_kinds, find_environment, make_engine
 from entraide_node.engines.llamacpp_props import BASE_FEATURES
 from entraide_node.hardware_detection import detect_hardware
-from entraide_node.keys import read_pool_key, write_private
+from entraide_node.keys import read_pool_key
 from entraide_node.model_manager.engine_setup import WEIGHTS_PATTERN, find_configured_model
 from entraide_node.models.capacity import measure_capacity
 from entraide_node.models.model_files import ModelFile

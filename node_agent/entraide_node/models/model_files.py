@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from entraide.catalogue import demonstration
 from entraide.decoding import decode_json
+from entraide.files import write_atomically
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models.gguf import NotGguf, read_header
 
@@ -141,10 +142,7 @@ def compute_revision(parts: list[Path], cache_dir: Path | None) -> str:
     revision = f"sha256:{digest.hexdigest()}"
     if cache_dir is not None:
         kept = dict([*known.items(), (key, revision)][-CHECKSUMS_MAX:])
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        partial = cache_dir / f".{CHECKSUMS_NAME}.part"
-        partial.write_bytes(msgspec.json.encode(kept))
-        partial.replace(cache_dir / CHECKSUMS_NAME)
+        write_atomically(cache_dir / CHECKSUMS_NAME, msgspec.json.encode(kept))
     return revision
 
 

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_json
+from entraide.files import write_atomically
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide_node.core.model_fit import DISK_RESERVE_BYTES, TransferRates
 from entraide_node.engines.base import EngineProblem
@@ -224,7 +225,7 @@ class ModelStore:
         mean = (before.network_bytes_per_s + size_bytes / taken_s) / 2
         after = msgspec.structs.replace(before, network_bytes_per_s=mean)
         with contextlib.suppress(OSError):
-            _write(self.folder / SPEEDS_NAME, msgspec.json.encode(after))
+            write_atomically(self.folder / SPEEDS_NAME, msgspec.json.encode(after))
 
     @asynccontextmanager
     async def lock_place(self, place: str) -> AsyncIterator[None]:
@@ -269,7 +270,7 @@ class ModelStore:
     def _record_proof(self, place: str, file: ArtefactFile) -> None:
         path = self.folder / place / file.name
         proofs = self._read_proofs(place) | {file.name: FileProof(file.sha256, _fingerprint(path))}
-        _write(self.folder / place / PROOFS_NAME, msgspec.json.encode(proofs))
+        write_atomically(self.folder / place / PROOFS_NAME, msgspec.json.encode(proofs))
 
 
 def disk_problem(error: OSError, folder: Path, *, needed_bytes: int = 0) -> EngineProblem:
@@ -290,13 +291,6 @@ def _try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _size(path: Path) -> int:

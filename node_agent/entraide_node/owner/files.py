@@ -5,7 +5,6 @@ which the agent reads once a second; nothing listens. An unreadable declaration 
 surplus.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -14,11 +13,11 @@ import structlog
 from msgspec import Struct
 
 from entraide.decoding import decode_json, decode_toml
+from entraide.files import write_atomically, write_private
 from entraide.types import EnergyStatus
 from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_problem
 from entraide_node.energy.power_sampler import PowerStatus
 from entraide_node.energy.site_meters import SiteStatus
-from entraide_node.keys import write_private
 from entraide_node.owner.policy_driver import OwnerStatus
 
 PAUSE_NAME = "paused"
@@ -112,10 +111,7 @@ def resume(folder: Path) -> None:
 
 def write_status(folder: Path, status: NodeStatus) -> None:
     """Replaces the status atomically, without fsync."""
-    path = folder / STATUS_NAME
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(msgspec.json.encode(status))
-    beside.replace(path)
+    write_atomically(folder / STATUS_NAME, msgspec.json.encode(status))
 
 
 def read_status(folder: Path, *, now: float) -> NodeStatus | None:

@@ -16,8 +16,8 @@ import tomli_w
 from msgspec import Struct
 
 from entraide.decoding import decode_toml
+from entraide.files import write_private
 from entraide_node.core.owner_terms import UNRESTRICTED_TERMS, OwnerTerms, format_hours, parse_hours
-from entraide_node.keys import write_private
 
 TERMS_NAME = "owner.toml"
 TERMS_BYTES_MAX = 64 * 1024

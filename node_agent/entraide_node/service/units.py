@@ -13,6 +13,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from entraide.files import PRIVATE_UMASK
+
 UNIT = "entraide-node"
 LABEL = "coop.entraide.node"
 STOP_MARGIN_S = 15  # for the last reports and the goodbye, in addition to the drain time
@@ -131,7 +133,7 @@ def launchd_plist(service: ServiceUnit) -> bytes:
         "ProcessType": "Standard",
         "Nice": NICE,
         "LowPriorityIO": True,
-        "Umask": 0o077,
+        "Umask": PRIVATE_UMASK,
         "WorkingDirectory": str(service.folder),
         "StandardOutPath": "/dev/null",
         "StandardErrorPath": str(service.folder / "agent.err"),

@@ -15,10 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from entraide.errors import PoolError
+from entraide.files import PRIVATE_DIRECTORY_MODE, write_private
 from entraide.wire.messages import MESSAGE_BYTES_MAX
 from entraide.wire.nats import requires_tls
 from entraide_scheduler.nats.identity import PoolIdentity, ServerClaims
-from entraide_scheduler.nats.keyfiles import PRIVATE_DIRECTORY_MODE, write_private
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files
 
 CONNECTIONS_MAX = 16_384

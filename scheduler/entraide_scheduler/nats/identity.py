@@ -28,14 +28,10 @@ from nats import errors as nats_errors
 
 from entraide.decoding import decode_json
 from entraide.errors import EntraideError, PoolError
+from entraide.files import write_private
 from entraide.wire.nats import Identity, connect, new_user_key
 from entraide_scheduler.nats import claims
-from entraide_scheduler.nats.keyfiles import (
-    make_private_directory,
-    read_private,
-    unreadable_error,
-    write_private,
-)
+from entraide_scheduler.nats.keyfiles import make_private_directory, read_private, unreadable_error
 
 DAY_S = 86_400
 NODE_LIFE_S = 30 * DAY_S

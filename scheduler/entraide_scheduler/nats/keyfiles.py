@@ -1,9 +1,8 @@
-"""Key files: files with secrets, written atomically and readable by their owner only.
+"""Key files: reads files with secrets, and creates the directories that hold them.
 
 A file that others may read is refused, not repaired, because its secret may already be known.
 """
 
-import contextlib
 import os
 import shutil
 import stat
@@ -12,10 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from entraide.errors import PoolError
+from entraide.files import (
+    PRIVATE_DIRECTORY_MODE,
+    PRIVATE_UMASK,
+    sync_directory,
+    write_private,
+)
 
-PRIVATE_FILE_MODE = 0o600
-PRIVATE_DIRECTORY_MODE = 0o700
-PRIVATE_UMASK = 0o077  # of a daemon: its files are for its own account
 SECRET_FILE_MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -30,7 +32,7 @@ def read_private(path: Path) -> bytes:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             mode = stat.S_IMODE(status.st_mode)
-            if mode & 0o077:
+            if mode & PRIVATE_UMASK:
                 raise PoolError(
                     "identity_file_open",
                     f"{path} may be read by others (mode {mode:04o}); it must be 0600.",
@@ -57,22 +59,6 @@ def unreadable_error(path: Path, why: str) -> PoolError:
         f"{path} cannot be read: {why}.",
         values={"path": str(path), "why": why},
     )
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Replaces a secret file atomically; after a crash it has the old or the new content."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # made 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-    _sync_directory(path.parent)
 
 
 def make_private_home(path: Path) -> Path:
@@ -108,13 +94,5 @@ def make_private_directory(path: Path, files: Mapping[str, bytes]) -> bool:
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
     return True
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

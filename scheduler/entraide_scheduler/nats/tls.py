@@ -26,13 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
+from entraide.files import write_private
 from entraide.wire.nats import client_context, requires_tls
-from entraide_scheduler.nats.keyfiles import (
-    make_private_directory,
-    read_private,
-    unreadable_error,
-    write_private,
-)
+from entraide_scheduler.nats.keyfiles import make_private_directory, read_private, unreadable_error
 
 __all__ = [
     "TlsFiles",

@@ -81,7 +81,8 @@ def _home(state: Path | None) -> Path:
 
 
 def _foreground(options: "PoolOptions") -> int:
-    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.nats.keyfiles import make_private_home
     from entraide_scheduler.up.logs import log_to_file
 
     os.umask(PRIVATE_UMASK)
@@ -151,7 +152,8 @@ def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) ->
 
 
 def _detach(options: "PoolOptions") -> int:
-    from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.nats.keyfiles import make_private_home
     from entraide_scheduler.up import poolfile
     from entraide_scheduler.up.pool import READY_TIMEOUT_S
 

@@ -17,8 +17,9 @@ from rich.console import Console
 from entraide import i18n
 from entraide.client import AsyncClient
 from entraide.errors import EntraideError
+from entraide.files import PRIVATE_UMASK
 from entraide_scheduler.core.snapshot import VERSION
-from entraide_scheduler.nats.keyfiles import PRIVATE_UMASK, make_private_home
+from entraide_scheduler.nats.keyfiles import make_private_home
 from entraide_scheduler.up.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_scheduler.up.poolfile import PoolFile

@@ -3,7 +3,6 @@
 Readable by its owner only. It exists only while the pool is ready.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -12,6 +11,7 @@ import psutil
 from msgspec import Struct
 
 from entraide.decoding import decode_json
+from entraide.files import write_private
 
 NAME = "pool.json"
 SUPERVISOR = "up"
@@ -44,11 +44,7 @@ def default_state() -> Path:
 
 def write(state: Path, pool: PoolFile) -> None:
     """Writes the file atomically, mode 0600."""
-    part = state / f"{NAME}.part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(pool), indent=2) + b"\n")
-    part.replace(state / NAME)
+    write_private(state / NAME, msgspec.json.format(msgspec.json.encode(pool), indent=2) + b"\n")
 
 
 def read(state: Path) -> PoolFile | None:

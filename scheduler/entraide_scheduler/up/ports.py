@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_json
+from entraide.files import write_atomically
 from entraide_scheduler.nats.config import free_port
 
 NAME = "ports.json"
@@ -40,9 +41,7 @@ def choose_ports(state: Path, *, http: int = 0) -> Ports:
         grpc=_free(last.grpc),
         nats=_free(last.nats),
     )
-    part = state / f"{NAME}.part"
-    part.write_bytes(msgspec.json.encode(chosen))
-    part.replace(state / NAME)
+    write_atomically(state / NAME, msgspec.json.encode(chosen))
     return chosen
 
 

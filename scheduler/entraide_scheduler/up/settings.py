@@ -4,7 +4,6 @@ In the config of a node that has joined, only the values that change at each sta
 the bus's address, the model, and the demo site's declared surplus.
 """
 
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from msgspec import Struct
 
 from entraide.catalogue import demonstration
 from entraide.decoding import decode_json, decode_toml
+from entraide.files import write_atomically, write_private
 from entraide_scheduler.nats.keyfiles import make_private_home
 from entraide_scheduler.up.sites import SITES
 
@@ -37,14 +37,14 @@ def load_or_make_secrets(state: Path) -> Secrets:
     if path.exists():
         return decode_json(path.read_bytes(), type=Secrets)
     new_secrets = Secrets(admin_key=f"ent_{secrets.token_urlsafe(24)}")
-    _write_private(path, msgspec.json.encode(new_secrets))
+    write_private(path, msgspec.json.encode(new_secrets))
     return new_secrets
 
 
 def add_key(state: Path, old_secrets: Secrets, coop: str, secret: str) -> Secrets:
     """Stores a co-op's API key and returns the secrets with it."""
     updated = Secrets(admin_key=old_secrets.admin_key, keys={**old_secrets.keys, coop: secret})
-    _write_private(state / SECRETS_NAME, msgspec.json.encode(updated))
+    write_private(state / SECRETS_NAME, msgspec.json.encode(updated))
     return updated
 
 
@@ -80,7 +80,7 @@ def write_scheduler_config(
         config["nats"] = {"urls": [nats_url], "ca_file": str(authority)}
         config["tls"] = {"hosts": list(hosts)}
     path = state / SCHEDULER_CONFIG_NAME
-    _write_private(path, tomli_w.dumps(config).encode())
+    write_private(path, tomli_w.dumps(config).encode())
     return path
 
 
@@ -129,20 +129,10 @@ def configure_node(
         config["engine"] = dict(engine) or engine_table | {"model": model or "demo"}
     if memory_gb is not None:
         config["models"] = {"memory_gb": memory_gb} | config.get("models", {})
-    _write_private(path, tomli_w.dumps(config).encode())
+    write_private(path, tomli_w.dumps(config).encode())
 
 
 def write_energy(directory: Path, surplus_w: float, evidence: str) -> None:
     """Writes a demo site's declared surplus; the agent reads it once a second."""
-    part_file = directory / "energy.toml.part"
     declaration = {"surplus_w": surplus_w, "evidence": evidence or "none"}
-    part_file.write_text(tomli_w.dumps(declaration), "utf-8")
-    part_file.replace(directory / "energy.toml")
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    part_file = path.with_name(f"{path.name}.part")
-    descriptor = os.open(part_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    part_file.replace(path)
+    write_atomically(directory / "energy.toml", tomli_w.dumps(declaration).encode())

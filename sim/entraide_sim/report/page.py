@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import DictLoader, Environment
 
 from entraide import i18n
+from entraide.files import write_atomically
 from entraide.i18n import text
 from entraide_sim.report import formatting, report_data, summary_text
 from entraide_sim.report.chart import Chart
@@ -72,10 +73,7 @@ def write_report(
         trim_blocks=True,
     ).get_template("page.html")
     style = (here / "page.css").read_text("utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(template.render(pages=pages, style=style), "utf-8", newline="\n")
-    beside.replace(path)
+    write_atomically(path, template.render(pages=pages, style=style).encode())
 
 
 def _page_values(

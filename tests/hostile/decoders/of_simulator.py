@@ -17,7 +17,6 @@ from entraide_scheduler.core.recording import RecordingHead, UnreadableRecording
 from entraide_sim import (
     energy_inputs,
     policy_variants,
-    results,
     scenario_reader,
     servegen,
     spreadsheet,
@@ -179,12 +178,6 @@ CASES: dict[str, Case] = {
         from_file("j.gz", recording.read_head),
         binary_like(gzip.compress(JOURNAL[:4_096])),
         (RequestError,),
-    ),
-    "a kept result": Case(
-        from_file("r.json", results.read_result),
-        json_like(b'{"seed":1}'),
-        (),
-        ("entraide_sim.results:read_result",),
     ),
     "a kept outcome": Case(
         lambda data, folder: (
