@@ -337,6 +337,7 @@ def _join(
     from entraide_node import service_commands
     from entraide_node.join import JoinOptions, join_pool
     from entraide_node.owner import terms_file as owner_terms
+    from entraide_node.pool_address import save_pool_address
 
     lang = options["lang"]
     try:
@@ -348,7 +349,7 @@ def _join(
             options=JoinOptions(**options),
             ca_pem=ca_pem,
         )
-        service_commands.save_pool_address(folder, url)
+        save_pool_address(folder, url)
         wrote_terms = careful and owner_terms.write_default_terms(folder)
     except EntraideError as problem:
         _print_error(problem, lang)

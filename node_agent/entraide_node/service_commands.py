@@ -11,35 +11,22 @@ import signal
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 import psutil
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.decoding import decode_json
 from entraide.errors import EntraideError
-from entraide.files import write_private
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load_config
 from entraide_node.logs import LOG_NAME
 from entraide_node.owner import files as owner_files
+from entraide_node.pool_address import POOL_NAME
 from entraide_node.service.manager import ServiceManager, find_manager
 from entraide_node.service.units import STOP_MARGIN_S, ServiceState, ServiceUnit, make_service
 
 GOODBYE_TIMEOUT_S = 5.0  # for connecting, and again until the bus refuses the identity
-POOL_NAME = "pool.json"
-
-
-class PoolAddress(Struct, frozen=True):
-    """The pool's address, beside the node's configuration.
-
-    Attributes:
-        url: address that was used to join.
-    """
-
-    url: str
 
 
 class ServiceReport(Struct, frozen=True, kw_only=True):
@@ -58,22 +45,6 @@ class ServiceReport(Struct, frozen=True, kw_only=True):
     name: str
     command: str
     log: str
-
-
-def save_pool_address(folder: Path, url: str) -> None:
-    """Stores the address that was used to join, without user and password."""
-    host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
-    scheme = url.partition("://")[0] if "://" in url else ""
-    plain = f"{scheme}://{host}" if scheme else host
-    write_private(folder / POOL_NAME, msgspec.json.encode(PoolAddress(plain)))
-
-
-def read_pool_address(folder: Path) -> str:
-    """Returns the address that was used to join; "" if unknown."""
-    try:
-        return decode_json((folder / POOL_NAME).read_bytes(), type=PoolAddress).url
-    except (OSError, msgspec.MsgspecError):
-        return ""
 
 
 def service_of_config(config: NodeConfig, manager: ServiceManager | None) -> ServiceUnit:

@@ -52,7 +52,7 @@ OURS = {
     "entraide_node.engines.program_child:main": OWN_PROCESS,
     "entraide_node.join:read_pool_page": TYPED,
     "entraide_node.keys:read_identity": WRITTEN_BY_US,
-    "entraide_node.service_commands:read_pool_address": WRITTEN_BY_US,
+    "entraide_node.pool_address:read_pool_address": WRITTEN_BY_US,
     "entraide_node.models.model_files:_load_checksums": WRITTEN_BY_US,
     "entraide_node.models.model_store:ModelStore.transfer_rates": WRITTEN_BY_US,
     "entraide_node.models.model_store:ModelStore._read_proofs": WRITTEN_BY_US,

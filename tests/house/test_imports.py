@@ -1,4 +1,4 @@
-"""What imports what: no dead file, no undeclared dependency, no idle one, no eager I/O."""
+"""What imports what: no circle, no dead file, no undeclared or idle dependency, no eager I/O."""
 
 import ast
 import importlib.metadata
@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from scripts.package_picture import read_imports
 from tests.house.source import ROOT, imports, is_generated, modules, tree
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -86,6 +88,25 @@ def test_each_dependency_is_used() -> None:
     }
 
     assert sorted(NOT_IMPORTED) == sorted(every - used)
+
+
+def find_circle(imported: dict[str, set[str]]) -> list[str]:
+    """The modules of a circle of imports, from one back to itself; none if there is none."""
+    try:
+        TopologicalSorter(imported).prepare()
+    except CycleError as problem:
+        return list(reversed(problem.args[1]))
+    return []
+
+
+def test_no_circle_of_imports() -> None:
+    """No module of ours imports itself through others, not even lazily."""
+    assert [] == find_circle(read_imports())
+
+
+def test_a_circle_is_noticed() -> None:
+    """A circle is found, however many modules are on it."""
+    assert ["a", "b", "c", "a"] == find_circle({"a": {"b"}, "b": {"c", "d"}, "c": {"a"}})
 
 
 def test_no_dead_file() -> None:

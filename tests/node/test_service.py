@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from entraide_node import logs, service_commands
+from entraide_node import logs, pool_address, service_commands
 from entraide_node.config import NodeConfig
 from entraide_node.engines.process import LOG_BYTES_MAX
 from entraide_node.service.manager import (
@@ -262,10 +262,10 @@ def test_log_stays_small(tmp_path: Path) -> None:
 )
 def test_the_pool_is_remembered_without_a_password(url: str, kept: str, tmp_path: Path) -> None:
     """The address by which a node joined is kept, and nothing secret in it."""
-    service_commands.save_pool_address(tmp_path, url)
+    pool_address.save_pool_address(tmp_path, url)
 
-    assert kept == service_commands.read_pool_address(tmp_path)
-    assert "" == service_commands.read_pool_address(tmp_path / "elsewhere")
+    assert kept == pool_address.read_pool_address(tmp_path)
+    assert "" == pool_address.read_pool_address(tmp_path / "elsewhere")
 
 
 def test_the_command_by_hand(tmp_path: Path) -> None:

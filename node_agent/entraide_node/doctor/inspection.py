@@ -30,6 +30,7 @@ from entraide_node.join import read_pool_page
 from entraide_node.machine_setup import find_machine_meters
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
+from entraide_node.pool_address import read_pool_address
 from entraide_node.service.manager import find_manager
 from entraide_node.update import update_command
 
@@ -160,7 +161,7 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
 
 def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
     """The pool's version from its page, and this clock minus the pool's, seconds."""
-    url = service_commands.read_pool_address(folder)
+    url = read_pool_address(folder)
     # The page's certificate may be of the pool's own authority, or of a public one.
     for ca_pem in dict.fromkeys((keys.read_ca_pem(folder), "")) if url else ():
         asked_at = time.time()

@@ -8,7 +8,7 @@ from entraide.wire import node_pass
 from entraide.wire.nats import client_context
 from entraide_node import keys
 from entraide_node.models.download import PoolAccess
-from entraide_node.service_commands import read_pool_address
+from entraide_node.pool_address import read_pool_address
 
 SCHEMES = ("http://", "https://")
 
