@@ -7,21 +7,8 @@ computes the sums again from the waiting jobs.
 
 from math import ceil
 
-from msgspec import Struct
-
 from entraide_scheduler.core.intensity_forecast import HOUR_S
-
-
-class BatchWork(Struct, frozen=True, array_like=True, gc=False):
-    """The work that one job adds to the backlog; the caller stores it with the job.
-
-    Attributes:
-        hour: latest hour at which the job can start and meet its deadline, since the epoch.
-        work_ms: expected run time, milliseconds.
-    """
-
-    hour: int
-    work_ms: int
+from entraide_scheduler.core.records import BatchWork
 
 
 def batch_work_of(deadline_at: float, *, upper_s: float, run_s: float) -> BatchWork:

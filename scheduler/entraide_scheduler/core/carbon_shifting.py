@@ -12,10 +12,10 @@ of the explanation.
 from collections.abc import Iterable
 
 from entraide.types import NodeState
-from entraide_scheduler.core.batch_backlog import BatchWork, batch_work_of
+from entraide_scheduler.core.batch_backlog import batch_work_of
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
 from entraide_scheduler.core.intensity_forecast import HOUR_S, Signal
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import BatchWork, Job, Shape
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.shift_planner import STEP_S, GreenerHour, StartLimit, ZoneCapacity

@@ -12,7 +12,6 @@ from math import ceil
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import carbon_shifting, counterfactuals
-from entraide_scheduler.core.loadable_index import is_loading
 from entraide_scheduler.core.model_aliases import REACHABLE
 from entraide_scheduler.core.model_planner import is_served
 from entraide_scheduler.core.placement import (
@@ -28,7 +27,7 @@ from entraide_scheduler.core.placement import (
 )
 from entraide_scheduler.core.placement_request import PlacementRequest
 from entraide_scheduler.core.policy import Policy, QuotaKind
-from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.records import Job, Node, Shape, is_loading
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState

@@ -25,10 +25,9 @@ from entraide_scheduler.core import (
 from entraide_scheduler.core.amount_limits import CARBON_MAX_UG, ENERGY_MAX_UWH, clamp_amount
 from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.commands import CancelRun, Place
-from entraide_scheduler.core.loadable_index import is_leaving
 from entraide_scheduler.core.placement import Pick, PlacementResult
 from entraide_scheduler.core.placement_request import PlacementRequest
-from entraide_scheduler.core.records import ExpectedRun, Hold, Job, Lease, Node
+from entraide_scheduler.core.records import ExpectedRun, Hold, Job, Lease, Node, is_leaving
 from entraide_scheduler.core.replica_index import ReplicaView, may_admit
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.smallest_model import smallest_model_terms

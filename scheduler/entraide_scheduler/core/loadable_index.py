@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from entraide.types import Loadable, NodeCard
 from entraide_scheduler.core.records import Node
-from entraide_scheduler.core.state_machines import ModelLoadState
 
 NO_NODES: dict[str, Node] = {}
 
@@ -19,20 +18,6 @@ def find_loadable(card: NodeCard, served: Mapping[str, object]) -> dict[str, Loa
         if offer.model not in served and offer.memory_bytes <= card.models_bytes:
             offers.setdefault(offer.model, offer)
     return offers
-
-
-def is_loading(node: Node, model: str) -> bool:
-    """Tells whether a node is loading a model, for the pool or for its owner."""
-    load = node.orders.get(model)
-    if load is not None and load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
-        return True
-    return model in node.card.loading and model not in node.replicas
-
-
-def is_leaving(node: Node, model: str) -> bool:
-    """Tells whether a node is unloading a model."""
-    load = node.orders.get(model)
-    return load is not None and load.state is ModelLoadState.UNLOADING
 
 
 class LoadableIndex:

@@ -45,6 +45,7 @@ from entraide_scheduler.core.model_aliases import AliasMeaning
 from entraide_scheduler.core.policy import Period
 from entraide_scheduler.core.policy_validation import find_faults
 from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
+from entraide_scheduler.core.shape import reshape_jobs
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]
@@ -60,7 +61,7 @@ def _apply_policy(state: State, event: events.PolicyChanged) -> None:
     state.apply_policy(event.policy)
     settlement.refresh_credits(state)
     node_lifecycle.reschedule_surplus_expiries(state)
-    admission.reshape_jobs(state)
+    reshape_jobs(state)
     model_lifecycle.handle_node_change(state)
 
 

@@ -12,8 +12,7 @@ from msgspec import Struct, structs
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
 from entraide.types import DataClass, Lending, NodeState, RequestFacts
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
-from entraide_scheduler.core.loadable_index import is_leaving
-from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.records import Node, Shape, is_leaving
 
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
 FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node

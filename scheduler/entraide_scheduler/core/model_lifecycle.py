@@ -10,7 +10,7 @@ growing pause. A waiting job that named an alias is given the alias's current mo
 from msgspec import structs
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, carbon_shifting
+from entraide_scheduler.core import carbon_shifting
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.events import CatalogueChanged, LoadAsked, LoadFailed, UnloadAsked
 from entraide_scheduler.core.model_planner import (
@@ -26,6 +26,7 @@ from entraide_scheduler.core.model_planner import (
     will_miss_promise,
 )
 from entraide_scheduler.core.records import Job, LoadBackoff, ModelLoad, Node
+from entraide_scheduler.core.shape import fit_context, shape_of
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState
 
@@ -372,8 +373,8 @@ def _change_model(state: State, job: Job, model: str) -> None:
     state.queue.remove(job)
     job.facts = structs.replace(job.facts, model=model)
     job.context_tokens = 0
-    job.shape = admission.shape_of(state, job)
-    admission.fit_context(state, job)
-    job.shape = admission.shape_of(state, job)
+    job.shape = shape_of(state, job)
+    fit_context(state, job)
+    job.shape = shape_of(state, job)
     carbon_shifting.add_waiting(state, job)
     state.queue.add(job)

@@ -16,9 +16,8 @@ from msgspec import Struct
 
 from entraide.types import Lending, NodeState
 from entraide_scheduler.core.fleet import EligibleNodes
-from entraide_scheduler.core.loadable_index import is_leaving, is_loading
 from entraide_scheduler.core.model_aliases import REACHABLE, has_exhausted_loads
-from entraide_scheduler.core.records import Job, ModelLoad, Node, Shape
+from entraide_scheduler.core.records import Job, ModelLoad, Node, Shape, is_leaving, is_loading
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.state_machines import ModelLoadState

@@ -27,6 +27,7 @@ from entraide_scheduler.core.events import (
 from entraide_scheduler.core.fleet import is_sound_card
 from entraide_scheduler.core.model_aliases import REACHABLE
 from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.shape import reshape_jobs
 from entraide_scheduler.core.state import State
 
 
@@ -60,7 +61,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     if changed:
         model_lifecycle.refresh_aliases(state)
     if _shape_inputs(state) != inputs_before:
-        admission.reshape_jobs(state)
+        reshape_jobs(state)
     if restarted and was_known:
         leases.end_node_leases(state, node, held=event.held)
     if changed:
@@ -119,7 +120,7 @@ def handle_changed(state: State, event: NodeChanged) -> None:
         )
         _schedule_surplus_expiry(state, node)
         if was_lending is not node.lending:
-            admission.reshape_jobs(state)
+            reshape_jobs(state)
         if (was_accepting, was_lending) != (node.accepting, node.lending):
             model_lifecycle.handle_node_change(state)
         leases.retry_node(state, node)
@@ -211,7 +212,7 @@ def remove_node(state: State, node: Node, reason: str) -> None:
     leases.end_node_leases(state, node)
     model_lifecycle.refresh_aliases(state)
     if _shape_inputs(state) != inputs_before:
-        admission.reshape_jobs(state)
+        reshape_jobs(state)
     end_unservable_jobs(state)
 
 

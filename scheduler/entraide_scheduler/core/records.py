@@ -19,7 +19,6 @@ from entraide.types import (
     RequestFacts,
     Terms,
 )
-from entraide_scheduler.core.batch_backlog import BatchWork
 from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.performance_model import PerformanceModel
 from entraide_scheduler.core.policy import Period, QuotaKind
@@ -64,6 +63,18 @@ class Shape(Struct, frozen=True, gc=False):
     limited: bool = False
     alone: str = ""
     capped: bool = False
+
+
+class BatchWork(Struct, frozen=True, array_like=True, gc=False):
+    """The work that one job adds to the backlog; the caller stores it with the job.
+
+    Attributes:
+        hour: latest hour at which the job can start and meet its deadline, since the epoch.
+        work_ms: expected run time, milliseconds.
+    """
+
+    hour: int
+    work_ms: int
 
 
 class Hold(Struct, frozen=True, gc=False):
@@ -388,3 +399,17 @@ class Node(Struct):
         before = self.state
         self.state = step(NODE, before, trigger, name=self.card.node)
         return self.state is not before
+
+
+def is_loading(node: Node, model: str) -> bool:
+    """Tells whether a node is loading a model, for the pool or for its owner."""
+    load = node.orders.get(model)
+    if load is not None and load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
+        return True
+    return model in node.card.loading and model not in node.replicas
+
+
+def is_leaving(node: Node, model: str) -> bool:
+    """Tells whether a node is unloading a model."""
+    load = node.orders.get(model)
+    return load is not None and load.state is ModelLoadState.UNLOADING

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from entraide.types import DataClass, Lending, NodeState
-from entraide_scheduler.core.loadable_index import is_loading
-from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.records import Node, Shape, is_loading
 from entraide_scheduler.core.state_machines import ReplicaState
 
 Values = dict[str, str | int | float]

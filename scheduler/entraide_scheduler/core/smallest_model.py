@@ -11,9 +11,8 @@ Inputs: the state, a job and its replica. Output: a ``SmallerQuote`` for the rec
 from entraide.models import ModelEntry
 from entraide.types import Basis, NodeState, SmallerQuote
 from entraide_scheduler.core.fleet import EligibleNodes
-from entraide_scheduler.core.loadable_index import is_leaving
 from entraide_scheduler.core.model_aliases import REACHABLE, minimal_shape
-from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.records import Job, is_leaving
 from entraide_scheduler.core.replica_index import ReplicaView
 from entraide_scheduler.core.state import State
 

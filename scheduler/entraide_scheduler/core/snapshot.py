@@ -14,7 +14,6 @@ from entraide.decoding import decode_msgpack
 from entraide.models import Catalogue
 from entraide.types import JobState
 from entraide_scheduler.core import (
-    admission,
     carbon_shifting,
     dispatch,
     exclusive_retry,
@@ -31,6 +30,7 @@ from entraide_scheduler.core.prefix_cache import PrefixCacheState
 from entraide_scheduler.core.quarantine import Quarantine, SenderKind
 from entraide_scheduler.core.quotas import QuotasState
 from entraide_scheduler.core.records import Job, KeyExits, Lease, Node
+from entraide_scheduler.core.shape import shape_of
 from entraide_scheduler.core.state import State
 
 VERSION = 6
@@ -147,7 +147,7 @@ def read(data: bytes) -> State:
     waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:
         if snapshot.queue.blocked is None:  # from before jobs could be blocked
-            job.shape = admission.shape_of(state, job)
+            job.shape = shape_of(state, job)
         carbon_shifting.add_waiting(state, job)
     _fill_shapes(state, snapshot.leases)
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
