@@ -65,11 +65,13 @@ from entraide.types import (
     RequestFacts,
     Usage,
 )
-from entraide_scheduler.core import evaluation, events
+from entraide_scheduler.core import events
 from entraide_scheduler.core.commands import Command, Place
+from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
-from entraide_scheduler.core.policy import CoopTerms, FairShare, Limits, Policy
+from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
+from entraide_scheduler.core.policy.policy import Limits
 
 SIZES = (10, 1_000, 10_000)
 SECS = 12.0  # for each size and each of the two measurements

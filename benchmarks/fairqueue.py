@@ -31,11 +31,10 @@ from collections.abc import Sequence
 from msgspec import Struct, to_builtins
 
 from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
-from entraide_scheduler.core.backlog import reserved_tokens
-from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue.backlog import reserved_tokens
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import Job, RunCharge, Shape
 
 SIZES = (2, 10, 100, 1_000, 10_000)
 WAITING = 100_000

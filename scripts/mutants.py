@@ -26,14 +26,14 @@ LISTED = ROOT / "docs/reference/mutants.md"
 LISTED_MOST = 15
 
 MODULES = (
-    "settlement",
-    "quotas",
-    "ledger",
-    "lending",
-    "credit",
-    "leases",
-    "carbon",
-    "amount_limits",
+    "settlement/settlement",
+    "accounting/quotas",
+    "accounting/ledger",
+    "accounting/lending",
+    "accounting/credit",
+    "leases/leases",
+    "carbon/emissions",
+    "accounting/amount_limits",
 )
 TESTS = (
     "accounting", "admission", "backoff", "blocked", "carbon", "credit", "ends", "exits",
@@ -45,7 +45,7 @@ RECORDED = "tests/scheduler/test_recorded_state.py::test_journal_gives_the_decis
 
 # The known mutant: a line of the ledger with the wrong sign, which the tests must detect.
 KNOWN_MUTANT = (
-    f"{CORE}/ledger.py",
+    f"{CORE}/accounting/ledger.py",
     "account[line.unit] += line.amount",
     "account[line.unit] -= line.amount",
 )

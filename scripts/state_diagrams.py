@@ -17,7 +17,7 @@ from typing import Any
 
 from entraide.state_machine import StateMachine
 from entraide_node.core import model_manager, owner_policy, phases, supervision
-from entraide_scheduler.core import state_machines
+from entraide_scheduler.core.records import state_machines
 from entraide_scheduler.gateway.phases import GATEWAY_JOB
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"

@@ -16,13 +16,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, DataClass, JobClass, JobKind, NodeCard, Power, Rates, Replica
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import (
-    DEFAULT_CLASSES,
-    CoopTerms,
-    Deferral,
-    FairShare,
-    Policy,
-)
+from entraide_scheduler.core.policy import DEFAULT_CLASSES, CoopTerms, Deferral, FairShare, Policy
 from entraide_sim import (
     LINEAR,
     Arrival,

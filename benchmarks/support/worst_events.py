@@ -27,7 +27,8 @@ from entraide.types import (
 from entraide_scheduler.core import events
 from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Limits, Policy
+from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.policy.policy import Limits
 
 MODEL = "full"
 START_AT = 1_800_000_000.0

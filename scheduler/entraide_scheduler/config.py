@@ -17,8 +17,7 @@ from msgspec import Struct
 from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
-from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.core.policy_validation import PolicyFault, find_faults
+from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault, find_faults
 from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.store.journal import Retention
 

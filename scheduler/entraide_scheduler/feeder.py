@@ -27,7 +27,7 @@ from entraide_scheduler.checkpoint import Checkpoint, RecoveryFailed
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.core.records import EVENT_RAISED, Sender, SenderKind
 from entraide_scheduler.event_backoff import FREE_FAILURES, EventBackoff
 from entraide_scheduler.executor import Executor, format_traceback
 from entraide_scheduler.health import Health

@@ -24,7 +24,7 @@ from entraide.wire.nats import expires_at
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.hardware import peak_w
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.node_registry import REVOKED, NodeRegistry

@@ -16,8 +16,7 @@ from msgspec import Struct
 
 from entraide.models import ALIASES
 from entraide_node.core.owner_terms import parse_hours
-from entraide_scheduler.core import policy_validation
-from entraide_scheduler.core.policy_validation import AllowedRange
+from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, find_faults
 from entraide_sim import catalogue, fleet, owner_presence
 from entraide_sim import scenario as s
 from entraide_sim.client_generator import RHYTHM_WEIGHTS
@@ -76,7 +75,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "efficiency": AllowedRange(0, 1, open_low=True),
             "floor_part": AllowedRange(0, 1, open_high=True),
         },
-        s.ScenarioCoop: {"shares": ABOVE_0, "count": AllowedRange(1, policy_validation.COOPS_MAX)},
+        s.ScenarioCoop: {"shares": ABOVE_0, "count": AllowedRange(1, COOPS_MAX)},
         s.ScenarioModel: {
             "params_b": ABOVE_0,
             "active_params_b": ABOVE_0,
@@ -357,5 +356,5 @@ def _check_policy(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
         path = tuple(part for part in key.strip("`.").split(".") if part)
         yield ScenarioIssue(("policy", *path), "unreadable", {"detail": detail})
         return
-    for fault in policy_validation.find_faults(policy):
+    for fault in find_faults(policy):
         yield ScenarioIssue(("policy", *fault.key.split(".")), fault.fault, fault.values)

@@ -24,8 +24,8 @@ from entraide.types import (
 )
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.own_kinds import kind_of_replica
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
+from entraide_scheduler.core.records import kind_of_replica
 
 START = 1_700_000_000.0
 MODEL = "petit"

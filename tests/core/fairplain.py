@@ -8,10 +8,9 @@ from math import inf
 from tests.core.builders import facts
 
 from entraide.types import DataClass, JobClass, JobState
-from entraide_scheduler.core.own_capacity import OwnSlotsChange
-from entraide_scheduler.core.own_kinds import OwnKind
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import Job, OwnKind, Shape
+from entraide_scheduler.core.rules import OwnSlotsChange
 
 COOPS = ("alpha", "beta", "gamma")
 

@@ -16,11 +16,10 @@ from msgspec import structs
 from tests.core.fairplain import make_job, own_kind, reserved, shape
 
 from entraide.types import DataClass, JobClass
-from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.fair_queue import FairQueue
-from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import Job, RunCharge, Shape
+from entraide_scheduler.core.rules import OwnSlotsChange
 
 MODEL = "petit"
 

@@ -2,10 +2,9 @@
 
 from tests.core.fairplain import make_job, reserved
 
-from entraide_scheduler.core.charges import RunCharge
 from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.records import Job, RunCharge
 
 
 class Slots:

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from tests.house.source import ROOT
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.intensity_forecast import HOUR_S, IntensityForecast
+from entraide_scheduler.core.carbon import HOUR_S, ZoneCapacity
+from entraide_scheduler.core.carbon.intensity_forecast import IntensityForecast
+from entraide_scheduler.core.carbon.shift_planner import plan_starts
 from entraide_scheduler.core.policy import Deferral
-from entraide_scheduler.core.shift_planner import ZoneCapacity, plan_starts
 
 SERIES = ROOT.parent / "shared/data/carbon"
 FIRST_HOUR = 1_672_531_200 // HOUR_S  # 2023-01-01T00:00Z

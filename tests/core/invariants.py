@@ -8,20 +8,21 @@ from collections import Counter
 from tests.core.builders import Pool, of
 
 from entraide.types import JobState, NodeState
-from entraide_scheduler.core import commands, evaluation, events
-from entraide_scheduler.core.backoff import BACKOFF_MAX_S
-from entraide_scheduler.core.ledger import UNITS
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.accounting.ledger import UNITS
+from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
+from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.own_kinds import kind_of_replica
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.quotas import AT_PLACEMENT
-from entraide_scheduler.core.state import State
-from entraide_scheduler.core.state_machines import (
-    JOB_ENDS,
+from entraide_scheduler.core.records import (
     LeaseState,
     ModelLoadState,
     ReplicaState,
+    kind_of_replica,
 )
+from entraide_scheduler.core.records.state_machines import JOB_ENDS
+from entraide_scheduler.core.state import State
 
 
 def check(pool: Pool) -> None:

@@ -6,7 +6,7 @@ from msgspec import structs
 from tests.core.builders import MODEL, replica
 
 from entraide.types import DataClass, Lending, NodeState
-from entraide_scheduler.core.placement_request import NO_TOKENS, PlacementRequest
+from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Load, Node
 from entraide_scheduler.core.state import State
 

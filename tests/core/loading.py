@@ -9,7 +9,7 @@ from tests.core.builders import GB, Pool, card, facts, loadable, of, replica, us
 
 from entraide.types import NodeCard, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.policy import ModelTerms
+from entraide_scheduler.core.policy.policy import ModelTerms
 
 SMALL, MIDDLE, LARGE = "small-1b", "middle-8b", "large-30b"
 SIZES = {SMALL: 2 * GB, MIDDLE: 6 * GB, LARGE: 16 * GB}

@@ -6,9 +6,10 @@ only where the promise is about these counts.
 
 from entraide.types import NodeState
 from entraide.units import UWH_PER_WH
+from entraide_scheduler.core.accounting import PER_UNIT
+from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
 from entraide_scheduler.core.commands import Place
 from entraide_scheduler.core.policy import Lend
-from entraide_scheduler.core.quotas import AT_PLACEMENT, PER_UNIT
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
 

@@ -34,7 +34,8 @@ from entraide.models import ModelSize
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import ModelTerms, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import ModelTerms
 
 COOPS = ("alpha", "beta", "gamma", "delta")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "CA-SK")

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.core.performance_model import UWH_PER_J, PerformanceModel, RunMeasurement
+from entraide_scheduler.core.estimation import PerformanceModel, RunMeasurement
+from entraide_scheduler.core.estimation.performance_model import UWH_PER_J
 
 SLOTS = 16
 EXTRA_W = 30.0

@@ -5,7 +5,8 @@ from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
 
 from entraide.types import DataClass, JobState
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.policy import Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
 
 REFUSALS = {
     "a co-op that is no member": ("stranger", {}, "unknown_coop", None),

@@ -18,12 +18,12 @@ from entraide_scheduler.core.policy import (
     CoopTerms,
     Evidence,
     Lend,
-    Limits,
     Period,
     Quota,
     QuotaKind,
     Timing,
 )
+from entraide_scheduler.core.policy.policy import Limits
 
 COOPS = ("alpha", "beta", "gamma")
 ZONES = ("CA-QC", "CA-ON", "CA-AB")

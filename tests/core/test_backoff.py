@@ -6,9 +6,9 @@ from tests.core.builders import Pool, card, of, replica
 
 from entraide.types import JobState, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.backoff import BACKOFF_FIRST_S, BACKOFF_MAX_S
+from entraide_scheduler.core.leases.backoff import BACKOFF_FIRST_S, BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Limits
+from entraide_scheduler.core.policy.policy import Limits
 
 HEARD = ("qc-1", "on-1", "ab-1")
 

@@ -9,7 +9,8 @@ from tests.core.builders import START, Pool, card, of, replica
 from entraide.types import DataClass, JobKind, JobState
 from entraide_scheduler.core import commands, dispatch, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
 
 OLD = Path(__file__).parents[1] / "data" / "snapshot_6_limited_jobs.msgpack"
 IDLE_AB_UG = 25_000  # what a job of a hundred tokens emits at most on an idle machine in Alberta

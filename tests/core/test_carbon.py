@@ -21,8 +21,8 @@ from entraide_scheduler.core.carbon import (
     make_receipt,
     settle,
     status_valid_until,
-    surplus_w,
 )
+from entraide_scheduler.core.carbon.emissions import surplus_w
 from entraide_scheduler.core.policy import Carbon, Evidence
 
 ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)

@@ -4,7 +4,8 @@ from tests.core.builders import START, Pool, card, of, replica
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.policy import CoopTerms, Deferral, Limits, Timing
+from entraide_scheduler.core.policy import CoopTerms, Deferral, Timing
+from entraide_scheduler.core.policy.policy import Limits
 
 HOUR_S = 3_600.0
 PATIENT = Timing(4_000.0, 8_000.0, 4_000.0, 4_000.0)

@@ -27,11 +27,14 @@ from entraide.types import (
     Lending,
     Outcome,
 )
-from entraide_scheduler.core import commands, counterfactuals, evaluation, events
+from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.admission import NO_SHAPE, shape_of
+from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.placement import scan
-from entraide_scheduler.core.policy import Carbon, CoopTerms, Lend, Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import Carbon, CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.records import Job
 
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")

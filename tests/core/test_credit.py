@@ -5,7 +5,8 @@ import pytest
 from tests.core.builders import START, Pool, card, policy
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.credit import TABLE, Credits, Gift, decayed, from_energy
+from entraide_scheduler.core.accounting import Credits, Gift, decayed, from_energy
+from entraide_scheduler.core.accounting.credit import TABLE
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Credit, FairShare, Period
 from entraide_scheduler.core.snapshot import Snapshot

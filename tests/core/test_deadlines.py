@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entraide_scheduler.core.deadlines import Deadlines
+from entraide_scheduler.core.state.deadlines import Deadlines
 
 NAMES = ("a", "b", "c")
 

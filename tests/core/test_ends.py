@@ -5,11 +5,13 @@ import pytest
 from tests.core.builders import START, Pool, card, facts, of, replica, usage
 
 from entraide.types import Basis, JobKind, JobState, Outcome
-from entraide_scheduler.core import commands, events, settlement
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.accounting import Quotas, to_quota_unit
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
-from entraide_scheduler.core.quotas import Quotas, to_quota_unit
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.core.settlement import settlement
 
 HEARD = ("qc-1", "on-1", "ab-1")
 WH = 1_000_000

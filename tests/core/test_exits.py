@@ -7,7 +7,7 @@ from tests.core.builders import Pool, card, of
 from entraide.types import DataClass, JobState, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.quarantine import ENGINES_ENDED, SenderKind
+from entraide_scheduler.core.records import ENGINES_ENDED, SenderKind
 
 
 def placed(pool: Pool, job: str, coop: str = "alpha", **changes) -> commands.Place:

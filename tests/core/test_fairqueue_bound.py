@@ -5,8 +5,8 @@ from tests.core.fairplain import own_kind, policy
 from tests.core.fairpool import FairPool, live
 
 from entraide_scheduler.core.fair_queue import FairQueue
-from entraide_scheduler.core.own_capacity import OwnSlotsChange
 from entraide_scheduler.core.policy import CoopTerms, Policy
+from entraide_scheduler.core.rules import OwnSlotsChange
 
 STEPS = 120
 SEEDS = 16

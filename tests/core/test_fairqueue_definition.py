@@ -8,11 +8,10 @@ from msgspec import structs
 from tests.core.fairplain import COOPS, PlainQueue, make_job, own_kind, policy, reserved, shape
 
 from entraide.types import DataClass, JobClass
-from entraide_scheduler.core.fair_queue import FairQueue
-from entraide_scheduler.core.fair_queue_state import QueueState, dump, load
-from entraide_scheduler.core.own_capacity import OwnSlotsChange
+from entraide_scheduler.core.fair_queue import FairQueue, QueueState, dump, load
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.rules import OwnSlotsChange
 
 STEPS = 400
 SHAPES = (

@@ -5,8 +5,8 @@ from tests.core.fairplain import COOPS, make_job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
+from entraide_scheduler.core.fair_queue.service_counters import CapReached
 from entraide_scheduler.core.policy import CoopTerms
-from entraide_scheduler.core.service_counters import CapReached
 
 SCARCE = shape("grand")
 

@@ -6,8 +6,8 @@ from tests.core.builders import Pool, card, kinds, of, replica
 from entraide.types import Lending, Outcome
 from entraide_scheduler.core.commands import EndJob, Place
 from entraide_scheduler.core.events import NodeChanged, NodeJoined
-from entraide_scheduler.core.policy import Limits
-from entraide_scheduler.core.run_events import OWNER_ENDS_MAX
+from entraide_scheduler.core.leases.run_events import OWNER_ENDS_MAX
+from entraide_scheduler.core.policy.policy import Limits
 
 OWN_ONLY, OWN_FIRST = Lending.OWN_ONLY, Lending.OWN_FIRST
 

@@ -7,15 +7,13 @@ import pytest
 from tests.core.builders import START
 
 from entraide_scheduler.core import events
-from entraide_scheduler.core.intensity_forecast import (
+from entraide_scheduler.core.carbon import HOUR_S, Signal, ZoneSignals
+from entraide_scheduler.core.carbon.intensity_forecast import (
     HORIZON_HOURS,
-    HOUR_S,
     MEMORY_DAYS,
     PROFILE_VALID_HOURS,
     ExpectedIntensity,
     IntensityForecast,
-    Signal,
-    ZoneSignals,
 )
 from entraide_scheduler.core.policy import Deferral, IntensityBasis
 

@@ -5,11 +5,11 @@ from tests.core.builders import GB, START, Pool, card, catalogue, entry, of, rep
 from tests.core.loading import offering
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Outcome
-from entraide_scheduler.core import commands, events, leases
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.fleet import ReplicaView
+from entraide_scheduler.core.leases import leases
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.core.records import ModelLoad
-from entraide_scheduler.core.replica_index import ReplicaView
-from entraide_scheduler.core.state_machines import LeaseState, ModelLoadState
+from entraide_scheduler.core.records import LeaseState, ModelLoad, ModelLoadState
 
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")

@@ -5,8 +5,9 @@ import pytest
 from tests.core.builders import START, Pool, card, kinds, of, replica
 
 from entraide.types import Basis, JobClass, JobKind, JobState, Outcome
-from entraide_scheduler.core import commands, events, settlement
-from entraide_scheduler.core.policy import Limits
+from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.core.settlement import settlement
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
 
 HEARD = ("qc-1", "on-1", "ab-1")

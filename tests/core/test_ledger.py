@@ -4,8 +4,9 @@ import pytest
 from tests.core.builders import Pool, of
 
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.accounting import Ledger
+from entraide_scheduler.core.accounting.ledger import CORRECTIONS_KEPT
 from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.core.ledger import CORRECTIONS_KEPT, Ledger
 from entraide_scheduler.core.machine import Core
 
 

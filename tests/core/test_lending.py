@@ -6,7 +6,8 @@ from tests.core.builders import START, Pool, card, of, policy, rates, replica
 from entraide.types import Basis, JobKind, Power
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period
+from entraide_scheduler.core.policy.policy import Limits
 
 WH = 1_000_000
 DAY_S = 86_400.0

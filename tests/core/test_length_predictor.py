@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entraide_scheduler.core import length_predictor
-from entraide_scheduler.core.length_predictor import (
+from entraide_scheduler.core.estimation import (
     LengthPredictor,
     LengthPredictorState,
-    bucket_index,
-    bucket_start,
+    length_predictor,
 )
+from entraide_scheduler.core.estimation.length_predictor import bucket_index, bucket_start
 
 
 def predictor_of(lengths: list[float], *, coop: str = "alpha", model: str = "m") -> LengthPredictor:

@@ -14,7 +14,7 @@ from tests.core.test_properties import COOPS, NODES, ZONES, AnyOrder, mostly
 from entraide.models import ModelSize
 from entraide.types import DataClass, JobKind
 from entraide_scheduler.core import events
-from entraide_scheduler.core.policy import Limits, ModelTerms
+from entraide_scheduler.core.policy.policy import Limits, ModelTerms
 
 WANTED = ("grand", "rare")
 HASTE = ModelTerms(2.0, 2.0, 2.0, loads_per_hour=20, retry_s=1.0, half_life_s=5.0)

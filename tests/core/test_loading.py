@@ -22,9 +22,9 @@ from tests.core.loading import (
 from entraide.types import DataClass, JobClass, JobKind
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.model_lifecycle import LOAD_START_TIMEOUT_S, NOT_BEGUN
-from entraide_scheduler.core.model_planner import plan_models
-from entraide_scheduler.core.policy import ModelTerms
+from entraide_scheduler.core.model_loading import plan_models
+from entraide_scheduler.core.model_loading.model_lifecycle import LOAD_START_TIMEOUT_S, NOT_BEGUN
+from entraide_scheduler.core.policy.policy import ModelTerms
 
 
 def test_nothing_is_loaded_that_nobody_asks_for(pool: Pool) -> None:

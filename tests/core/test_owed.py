@@ -8,8 +8,9 @@ from tests.core.fairplain import own_kind, own_slots, shape
 from entraide.types import DataClass, JobClass, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.own_capacity import KINDS_PER_MODEL, OwnModelSlots, OwnSlotsChange
 from entraide_scheduler.core.policy import FairShare
+from entraide_scheduler.core.rules import OwnModelSlots, OwnSlotsChange
+from entraide_scheduler.core.rules.own_capacity import KINDS_PER_MODEL
 
 LARGE = "grand"
 

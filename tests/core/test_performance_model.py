@@ -25,13 +25,8 @@ from tests.core.simulated_replicas import (
 )
 
 from entraide.types import Basis, Rates
-from entraide_scheduler.core.estimators import excess_scale
-from entraide_scheduler.core.performance_model import (
-    FASTEST,
-    UWH_PER_J,
-    PerformanceModel,
-    RunMeasurement,
-)
+from entraide_scheduler.core.estimation import PerformanceModel, RunMeasurement, excess_scale
+from entraide_scheduler.core.estimation.performance_model import FASTEST, UWH_PER_J
 
 RUN = RunMeasurement(
     predicted_ttft_s=0.28,

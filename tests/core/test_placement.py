@@ -5,7 +5,7 @@ from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, repl
 
 from entraide.types import Basis, DataClass, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.rules import is_in_jurisdiction
+from entraide_scheduler.core.rules.rules import is_in_jurisdiction
 
 
 def place_of(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:

@@ -14,7 +14,8 @@ from tests.core.builders import MODEL, Pool, card, facts, policy, rates, replica
 from entraide.types import DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
 
 COOPS = ("alpha", "beta", "gamma")
 NODES = ("n1", "n2", "n3", "n4")

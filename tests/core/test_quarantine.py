@@ -10,7 +10,7 @@ from entraide.types import JobKind, JobState, NodeState, Outcome
 from entraide_scheduler.core import commands, events, fault_isolation
 from entraide_scheduler.core.events import QuarantineCleared, SenderQuarantined
 from entraide_scheduler.core.machine import HANDLERS, Core
-from entraide_scheduler.core.quarantine import ENGINES_ENDED, EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.core.records import ENGINES_ENDED, EVENT_RAISED, Sender, SenderKind
 
 NODE, KEY = SenderKind.NODE, SenderKind.KEY
 

@@ -9,8 +9,8 @@ from tests.core.builders import START, Pool, card, facts, kinds, of
 
 from entraide.types import JobKind
 from entraide_scheduler.core import commands, events
+from entraide_scheduler.core.accounting import Quotas, QuotasState
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
-from entraide_scheduler.core.quotas import Quotas, QuotasState
 
 WH, G = 1_000_000, 1_000_000
 ALPHA = facts("j1", "alpha", project="chat", key="k1")

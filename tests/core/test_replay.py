@@ -13,7 +13,7 @@ from tests.core import invariants, recording
 
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Limits
+from entraide_scheduler.core.policy.policy import Limits
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = 4_000

@@ -11,19 +11,20 @@ from tests.core.builders import START
 
 from entraide_scheduler.core import events
 from entraide_scheduler.core.admission import NO_SHAPE
-from entraide_scheduler.core.batch_backlog import BatchBacklog, BatchWork, batch_work_of
-from entraide_scheduler.core.intensity_forecast import HOUR_S, IntensityForecast, Signal
-from entraide_scheduler.core.policy import Deferral
-from entraide_scheduler.core.shift_planner import (
+from entraide_scheduler.core.carbon import (
+    HOUR_S,
     STEP_S,
     GreenerHour,
     ShiftPlanner,
-    ShiftReason,
+    Signal,
     StartLimit,
     ZoneCapacity,
-    latest_hour,
-    plan_starts,
+    batch_work_of,
 )
+from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog, BatchWork
+from entraide_scheduler.core.carbon.intensity_forecast import IntensityForecast
+from entraide_scheduler.core.carbon.shift_planner import ShiftReason, latest_hour, plan_starts
+from entraide_scheduler.core.policy import Deferral
 
 HOUR = int(START) // HOUR_S + 1
 AT = float(HOUR * HOUR_S)

@@ -4,8 +4,8 @@ import pytest
 from tests.core.builders import Pool
 
 from entraide.types import JobState, NodeState
-from entraide_scheduler.core import state_machines
-from entraide_scheduler.core.state_machines import InvalidTransition, LeaseState, step
+from entraide_scheduler.core.records import LeaseState, state_machines
+from entraide_scheduler.core.records.state_machines import InvalidTransition, step
 
 MACHINES = {
     "jobs": (state_machines.JOB, JobState, state_machines.JOB_STARTS, state_machines.JOB_ENDS),

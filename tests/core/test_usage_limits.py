@@ -7,20 +7,21 @@ from tests.core.builders import Pool, card, of, usage
 
 from entraide.types import Basis, Outcome
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.amount_limits import ENERGY_MAX_UWH, TOTAL_MAX
-from entraide_scheduler.core.commands import Entry
-from entraide_scheduler.core.ledger import Ledger
-from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
-from entraide_scheduler.core.usage_limits import (
+from entraide_scheduler.core.accounting import (
     ENERGY,
+    ENERGY_MAX_UWH,
     INPUT,
     OUTPUT,
+    TOTAL_MAX,
+    Ledger,
     UsageEstimate,
     UsageGrant,
     energy_limit_uwh,
     limit_usage,
 )
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
 
 GRANT = UsageGrant(input_tokens=150, output_tokens=100, energy_uwh=40_000)
 

@@ -7,14 +7,15 @@ from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
 from entraide.types import Basis, JobClass, JobState, Outcome, Power
-from entraide_scheduler.core import evaluation, events
-from entraide_scheduler.core.cost_model import make_cost_model
-from entraide_scheduler.core.exclusive_retry import may_hold_replica
-from entraide_scheduler.core.fleet import EligibleNodes
+from entraide_scheduler.core import events
+from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
+from entraide_scheduler.core.fleet import EligibleNodes, blocked_code
 from entraide_scheduler.core.placement import PlacementResult, scan
-from entraide_scheduler.core.policy import CoopTerms, Lend, Limits, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.core.prediction import make_cost_model
 from entraide_scheduler.core.records import Job
-from entraide_scheduler.core.replica_index import blocked_code
 from entraide_scheduler.core.rules import TEMPORARY_RULES, first_broken
 
 COOPS = ("alpha", "beta", "gamma")

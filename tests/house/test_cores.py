@@ -128,6 +128,46 @@ def test_the_simulator_knows_no_shell(module: str) -> None:
     )
 
 
+CORE_PACKAGES = frozenset(
+    name for name, path in CORE_MODULES.items() if path.name == "__init__.py" and name not in CORES
+)
+INNER_MODULES = frozenset(name for name in CORE_MODULES if name.rpartition(".")[0] in CORE_PACKAGES)
+
+
+def inner_imports(module: str, imported: set[str]) -> list[str]:
+    """The imports of modules inside a package of a core, where the importer lies outside it."""
+    return sorted(
+        name
+        for name in imported & INNER_MODULES
+        if name.rpartition(".")[0] not in (module, module.rpartition(".")[0])
+    )
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_package_of_the_core_is_used_through_its_face(module: str) -> None:
+    """No shipped module imports a module inside a package of a core, but that package's own."""
+    assert [] == inner_imports(module, imports(module, modules()[module]))
+
+
+def test_an_import_past_a_face_is_noticed() -> None:
+    """The check above sees an import of an inner module, and lets siblings import each other."""
+    inner = "entraide_scheduler.core.policy.policy_validation"
+
+    assert [inner] == inner_imports("entraide_scheduler.config", {inner})
+    assert [] == inner_imports("entraide_scheduler.core.policy.policy", {inner})
+
+
+@pytest.mark.parametrize("package", sorted(CORE_PACKAGES))
+def test_a_package_of_the_core_says_what_it_is(package: str) -> None:
+    """A package opens with what it does, its input and output, and what each module holds."""
+    opening = ast.get_docstring(tree(CORE_MODULES[package])) or ""
+    flowing = " ".join(opening.split())
+    inside = {name.rpartition(".")[2] for name in INNER_MODULES if name.startswith(f"{package}.")}
+
+    assert set() == {word for word in ("Input: ", "Output: ") if word not in flowing}
+    assert set() == {name for name in inside if f"``{name}``" not in opening}
+
+
 def test_both_cores_were_read() -> None:
     """The two tests above saw the cores, and not an empty list."""
     assert set(CORES) <= set(CORE_MODULES)

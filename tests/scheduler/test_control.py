@@ -14,7 +14,7 @@ from entraide.v1 import admin_pb2 as a
 from entraide.wire import messages as m
 from entraide.wire.nats import new_user_key
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.records import SenderKind
 
 Refused = grpc.aio.AioRpcError
 

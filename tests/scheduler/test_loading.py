@@ -23,8 +23,8 @@ from entraide.models import Catalogue, ModelSize
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.model_aliases import FAILURES_MAX
-from entraide_scheduler.core.policy import ModelTerms
+from entraide_scheduler.core.models.model_aliases import FAILURES_MAX
+from entraide_scheduler.core.policy.policy import ModelTerms
 
 SMALL, LARGE = "gros-petit", "tres-grand"
 OFFERS = (loadable(SMALL, memory_bytes=GB), loadable(LARGE, memory_bytes=3 * GB))

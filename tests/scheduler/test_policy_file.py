@@ -10,8 +10,9 @@ from tests.scheduler.test_config import written
 from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.config import load_config, load_first_policy, read_policy
-from entraide_scheduler.core import policy as p
-from entraide_scheduler.core.policy_validation import RANGES, find_faults
+from entraide_scheduler.core.policy import find_faults
+from entraide_scheduler.core.policy import policy as p
+from entraide_scheduler.core.policy.policy_validation import RANGES
 
 WHOLE = """
 version = "2027-01"

@@ -22,7 +22,7 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import dispatch, events, machine
 from entraide_scheduler.core.machine import DEADLINE_HANDLERS, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.quarantine import EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.core.records import EVENT_RAISED, Sender, SenderKind
 from entraide_scheduler.feeder import JOB_DEADLINES, RECOVERIES_PER_MINUTE_MAX
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver

@@ -11,7 +11,7 @@ import entraide_sim as sim
 from entraide.types import JobState, Loadable
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import ModelTerms
+from entraide_scheduler.core.policy.policy import ModelTerms
 from entraide_sim.driver import Driver
 from entraide_sim.environment import Fault
 from entraide_sim.jobs import Job

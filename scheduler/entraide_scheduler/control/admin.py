@@ -29,10 +29,9 @@ from entraide_scheduler.control.corrections import correction_fault, correction_
 from entraide_scheduler.control.enrolment import hash_token
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.model_planner import PlanStep
-from entraide_scheduler.core.policy import CoopTerms, Policy
-from entraide_scheduler.core.policy_validation import find_faults
-from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.model_loading import PlanStep
+from entraide_scheduler.core.policy import CoopTerms, Policy, find_faults
+from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity

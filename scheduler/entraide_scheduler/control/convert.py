@@ -6,7 +6,7 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
-from entraide_scheduler.core.quarantine import Quarantine
+from entraide_scheduler.core.records import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.node_listener import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow

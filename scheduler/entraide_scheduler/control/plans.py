@@ -6,7 +6,7 @@ from google.protobuf import struct_pb2
 
 from entraide.v1 import admin_pb2
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.model_planner import PlanStep
+from entraide_scheduler.core.model_loading import PlanStep
 
 
 def plan_message(core: Core, steps: Sequence[PlanStep], *, at: float) -> admin_pb2.ModelPlan:

@@ -10,22 +10,14 @@ from msgspec import Struct, structs
 
 from entraide.models import ALIASES
 from entraide.types import DataClass, JobKind, JobState, RequestFacts
-from entraide_scheduler.core import (
-    carbon_shifting,
-    counterfactuals,
-    engine_exits,
-    evaluation,
-    explain,
-    model_planner,
-)
+from entraide_scheduler.core import evaluation, explanations, leases, model_loading
+from entraide_scheduler.core.accounting import CODES, Shortage
 from entraide_scheduler.core.commands import Refuse
-from entraide_scheduler.core.model_aliases import REACHABLE, has_exhausted_loads
+from entraide_scheduler.core.evaluation import fit_context, round_context, shape_of
+from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.quarantine import Quarantine
-from entraide_scheduler.core.quotas import CODES, Shortage
-from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.records import Job, Node, Quarantine, Shape
 from entraide_scheduler.core.rules import Rule, Values
-from entraide_scheduler.core.shape import fit_context, round_context, shape_of
 from entraide_scheduler.core.state import State
 
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
@@ -64,7 +56,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if model not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=model)
     job = Job(facts, JobState.QUEUED, state.arrivals, state.now, 0, 0, NO_SHAPE, alias=alias)
-    job.exits = engine_exits.suspected_replica(state, facts.key)
+    job.exits = leases.suspected_replica(state, facts.key)
     job.alone = bool(job.exits)
     job.shape = shape_of(state, job)
     refusal = _check_job(state, job)
@@ -108,7 +100,7 @@ def _queue_length(state: State, job: Job) -> int:
     """Returns how many jobs count against a job's limit; deferrable batch jobs count apart."""
     coop = job.facts.coop
     deferred = state.shift_planner.backlog.jobs(coop)
-    if carbon_shifting.batch_work_for(state, job) is not None:
+    if evaluation.batch_work_for(state, job) is not None:
         return deferred
     return state.queue.queue_length(coop) - deferred
 
@@ -176,7 +168,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
             refusal = _feature_refusal(facts.model, missing, tuple(eligible.excluded))
             refusal.values.update(_nearest_node(state, job, eligible.excluded))
             return refusal
-        values = explain.most_common_rule(eligible.excluded, eligible.counts, job.shape)
+        values = explanations.most_common_rule(eligible.excluded, eligible.counts, job.shape)
         values |= _nearest_node(state, job, eligible.excluded)
         return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
@@ -186,7 +178,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
     served = any(view.node.state in REACHABLE for view in eligible.views)
-    if not served and not model_planner.can_be_loaded(state, job.shape):
+    if not served and not model_loading.can_be_loaded(state, job.shape):
         return Refusal(*unreachable_reason(state, job.shape))
     job.context_tokens = context_tokens
     return None
@@ -224,11 +216,11 @@ def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> 
     are decided at placement.
     """
     few = len(excluded) <= state.policy.limits.explained_nodes
-    if not few or job.shape.limited or carbon_shifting.batch_work_for(state, job) is not None:
+    if not few or job.shape.limited or evaluation.batch_work_for(state, job) is not None:
         return {}
     facts, request = job.facts, evaluation.make_request(state, job, state.now)
-    for node, rule in counterfactuals.nearest_exclusions(excluded):
-        if not counterfactuals.is_only_obstacle(state, request, node, rule):
+    for node, rule in explanations.nearest_exclusions(excluded):
+        if not explanations.is_only_obstacle(state, request, node, rule):
             continue
         job.context_tokens = node.replicas[facts.model].context_tokens
         fits = facts.input_tokens_est < job.context_tokens
@@ -247,7 +239,7 @@ def _reserve_quotas(state: State, job: Job) -> Refusal | None:
     job.output_tokens_max = output_tokens
     # Like engines, cut an answer off at the end of the largest context.
     job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
-    job.wait = carbon_shifting.batch_work_for(state, job)
+    job.wait = evaluation.batch_work_for(state, job)
     if job.wait is not None or round_context(state, job) != job.shape.context_tokens:
         job.shape = shape_of(state, job)
     job.holds = state.quotas.reserve(facts, amounts)
@@ -311,7 +303,7 @@ def _retry_s(state: State, model: str) -> float:
 
 def _refuse_job(state: State, job: Job, refusal: Refusal) -> None:
     facts = job.facts
-    explanation = explain.explain_refusal(
+    explanation = explanations.explain_refusal(
         job,
         code=refusal.code,
         values=refusal.values,

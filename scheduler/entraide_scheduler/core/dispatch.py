@@ -9,7 +9,8 @@ cheaper, and against all nodes when its quota or the grid intensity changes.
 The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S`` later.
 """
 
-from entraide_scheduler.core import carbon_shifting, evaluation, exclusive_retry, leases
+from entraide_scheduler.core import evaluation, leases
+from entraide_scheduler.core.fleet import ReplicaView, may_admit
 from entraide_scheduler.core.placement import (
     GREENER_LATER,
     LIMIT_RULES,
@@ -19,7 +20,6 @@ from entraide_scheduler.core.placement import (
     predict,
 )
 from entraide_scheduler.core.records import Job
-from entraide_scheduler.core.replica_index import ReplicaView, may_admit
 from entraide_scheduler.core.state import State
 
 SEARCHES_PER_EVENT = 64  # searches over all nodes that find no node
@@ -46,7 +46,7 @@ def place_or_enqueue(state: State, job: Job) -> None:
         if chosen is not None:
             leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run_at_once)
             return
-    carbon_shifting.add_waiting(state, job)
+    evaluation.add_batch_work(state, job)
     queue.add(job)
 
 
@@ -78,7 +78,7 @@ def dispatch(state: State) -> None:
                 owed_job = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if owed_job is None:
                 leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
-                carbon_shifting.remove_waiting(state, job)
+                evaluation.remove_batch_work(state, job)
             continue
         searches += 1
         _set_aside(state, job, result)
@@ -98,13 +98,13 @@ def update_own_slots(state: State) -> None:
 def _set_aside(state: State, job: Job, result: PlacementResult) -> None:
     """Blocks a job that a limit of its own excludes from a node; otherwise blocks its shape."""
     if job.alone:
-        exclusive_retry.reserve_replica(state, job)
+        evaluation.reserve_replica(state, job)
     if job.shape.limited and not LIMIT_CODES.isdisjoint(result.counts):
         state.queue.block_job(job)
     else:
         state.queue.block_shape(job.shape)
     if GREENER_LATER.code in result.counts:
-        carbon_shifting.schedule_retry(state)
+        evaluation.schedule_greener_retry(state)
 
 
 # Blocked jobs and skipped shapes.
@@ -158,7 +158,7 @@ def _recheck_improved(state: State) -> None:
 def _fits_replica(state: State, job: Job, view: ReplicaView) -> bool:
     """Tells whether a blocked job may run on a replica now."""
     shape, state.placing = job.shape, job.facts.job
-    if not (may_admit(view, shape) and carbon_shifting.may_start(state, shape, view)):
+    if not (may_admit(view, shape) and evaluation.may_start_now(state, shape, view)):
         return False
     request = evaluation.make_request(state, job, state.now)
     return exceeded_limit(predict(view, request), request) is None

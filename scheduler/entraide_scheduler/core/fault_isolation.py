@@ -10,13 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, carbon_shifting, events, node_lifecycle, settlement
-from entraide_scheduler.core.quarantine import (
-    EVENT_RAISED,
-    Quarantine,
-    Sender,
-    SenderKind,
-)
+from entraide_scheduler.core import admission, evaluation, events, node_lifecycle, settlement
+from entraide_scheduler.core.records import EVENT_RAISED, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
@@ -109,7 +104,7 @@ def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
     """Ends a key's waiting jobs, including kept jobs; its runs go on."""
     values: Values = {"key": event.name, "quarantine": event.reason}
     for job in [job for job in state.queue.jobs() if job.facts.key == event.name]:
-        carbon_shifting.remove_waiting(state, job)
+        evaluation.remove_batch_work(state, job)
         state.queue.remove(job)
         code = "key_quarantined"
         settlement.end_job(state, job, "fail", code=code, epoch=job.epoch, values=values)

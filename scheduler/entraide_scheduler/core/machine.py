@@ -19,16 +19,13 @@ from entraide.models import Catalogue
 from entraide.types import Basis, Explanation, JobState
 from entraide_scheduler.core import (
     admission,
-    carbon_shifting,
     evaluation,
     events,
-    explain,
+    explanations,
     fault_isolation,
     leases,
-    model_lifecycle,
-    model_planner,
+    model_loading,
     node_lifecycle,
-    run_events,
     settlement,
     snapshot,
     views,
@@ -41,11 +38,10 @@ from entraide_scheduler.core.dispatch import (
     recheck_blocked,
     retry_skipped_shapes,
 )
-from entraide_scheduler.core.model_aliases import AliasMeaning
-from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.policy_validation import find_faults
-from entraide_scheduler.core.quarantine import Quarantine, Sender, SenderKind
-from entraide_scheduler.core.shape import reshape_jobs
+from entraide_scheduler.core.evaluation import reshape_jobs
+from entraide_scheduler.core.models import AliasMeaning
+from entraide_scheduler.core.policy import Period, find_faults
+from entraide_scheduler.core.records import Quarantine, Sender, SenderKind
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]
@@ -62,7 +58,7 @@ def _apply_policy(state: State, event: events.PolicyChanged) -> None:
     settlement.refresh_credits(state)
     node_lifecycle.reschedule_surplus_expiries(state)
     reshape_jobs(state)
-    model_lifecycle.handle_node_change(state)
+    model_loading.handle_node_change(state)
 
 
 def _begin_period(state: State, event: events.PeriodBegan) -> None:
@@ -80,7 +76,7 @@ def _set_intensity(state: State, event: events.IntensityChanged) -> None:
         event.valid_until,
     )
     state.fleet.replica_index.set_intensity(event.zone, intensity, state.now)
-    carbon_shifting.handle_intensity(state, event)
+    evaluation.handle_intensity(state, event)
     state.queue.unblock_all_shapes(lambda shape: shape.limited or bool(shape.green_h))
 
 
@@ -95,12 +91,12 @@ def _correct_ledger(state: State, event: events.LedgerCorrected) -> None:
 def _admit_job(state: State, event: events.JobRequested) -> None:
     job = admission.admit(state, event.facts)
     if job is not None:
-        model_lifecycle.record_request(state, job)
+        model_loading.record_request(state, job)
         place_or_enqueue(state, job)
 
 
 def _fail_load(state: State, event: events.LoadFailed) -> None:
-    model_lifecycle.handle_load_failed(state, event)
+    model_loading.handle_load_failed(state, event)
     node_lifecycle.end_unservable_jobs(state)
 
 
@@ -117,25 +113,25 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.PolicyChanged: _apply_policy,
         events.PeriodBegan: _begin_period,
         events.IntensityChanged: _set_intensity,
-        events.ForecastIssued: carbon_shifting.handle_forecast,
+        events.ForecastIssued: evaluation.handle_forecast,
         events.LedgerCorrected: _correct_ledger,
-        events.CatalogueChanged: model_lifecycle.handle_catalogue,
-        events.LoadAsked: model_lifecycle.handle_load_asked,
-        events.UnloadAsked: model_lifecycle.handle_unload_asked,
+        events.CatalogueChanged: model_loading.handle_catalogue,
+        events.LoadAsked: model_loading.handle_load_asked,
+        events.UnloadAsked: model_loading.handle_unload_asked,
         events.NodeJoined: node_lifecycle.handle_joined,
         events.NodeChanged: node_lifecycle.handle_changed,
         events.NodesSeen: node_lifecycle.handle_seen,
         events.NodeLeft: node_lifecycle.handle_left,
         events.GatewayLost: node_lifecycle.handle_gateway_lost,
         events.JobRequested: _admit_job,
-        events.JobCancelled: run_events.handle_cancelled,
+        events.JobCancelled: leases.handle_cancelled,
         events.Woke: _do_nothing,
-        events.RunAccepted: run_events.handle_accepted,
-        events.RunDeclined: run_events.handle_declined,
-        events.RunProgressed: run_events.handle_progressed,
-        events.RunReported: run_events.handle_reported,
-        events.RunExceeded: run_events.handle_exceeded,
-        events.JobAbandoned: run_events.handle_abandoned,
+        events.RunAccepted: leases.handle_accepted,
+        events.RunDeclined: leases.handle_declined,
+        events.RunProgressed: leases.handle_progressed,
+        events.RunReported: leases.handle_reported,
+        events.RunExceeded: leases.handle_exceeded,
+        events.JobAbandoned: leases.handle_abandoned,
         events.LoadFailed: _fail_load,
         events.SenderQuarantined: fault_isolation.quarantine_sender,
         events.QuarantineCleared: fault_isolation.clear_sender,
@@ -151,7 +147,7 @@ def _expire_job(state: State, name: str) -> None:
     if lease is not None:
         leases.stop_job(state, lease, "fail", "deadline_exceeded")
     else:
-        carbon_shifting.remove_waiting(state, job)
+        evaluation.remove_batch_work(state, job)
         state.queue.remove(job)
         settlement.end_job(state, job, "fail", code="deadline_exceeded")
 
@@ -159,11 +155,11 @@ def _expire_job(state: State, name: str) -> None:
 DEADLINE_HANDLERS: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
     {
         "gone": node_lifecycle.forget_node,
-        "green": carbon_shifting.handle_due,
+        "green": evaluation.handle_greener_hour,
         "job": _expire_job,
         "lease": leases.expire_lease,
         "looks": retry_skipped_shapes,
-        "models": model_lifecycle.mark_plan_due,
+        "models": model_loading.mark_plan_due,
         "node": node_lifecycle.handle_silence,
         "pause": leases.end_pause,
         "recalls": recheck_blocked,
@@ -204,7 +200,7 @@ class Core:
             self._run_due_deadlines()
             if not (state.quarantines and fault_isolation.is_ignored(state, event)):
                 HANDLERS[type(event)](state, event)
-        if state.demand.plan_due and model_lifecycle.apply_plan(state):
+        if state.demand.plan_due and model_loading.apply_plan(state):
             node_lifecycle.end_unservable_jobs(state)
         dispatch(state)
         settlement.forget_old_jobs(state)
@@ -269,7 +265,7 @@ class Core:
             return None if record is None else record.explanation
         request = evaluation.make_request(state, record, max(at, state.now))
         result = evaluation.evaluate_nodes(state, record, request)
-        return explain.explain_wait(state, record, result, request)
+        return explanations.explain_wait(state, record, result, request)
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, ended or not; None if it is unknown or forgotten."""
@@ -317,22 +313,22 @@ class Core:
         """Returns the model that each alias means now for a request without special needs."""
         return views.meanings(self._state)
 
-    def plan(self) -> list[model_planner.PlanStep]:
+    def plan(self) -> list[model_loading.PlanStep]:
         """Returns the loads and unloads that are due now, in order, without doing them."""
-        return model_planner.plan_models(self._state)
+        return model_loading.plan_models(self._state)
 
     def model_loads(self) -> list[views.ModelLoadView]:
         """Returns the models that nodes load, or have loaded, on the pool's instruction."""
         return views.model_loads(self._state)
 
-    def preview_load(self, model: str, node: str) -> model_planner.PlanStep | str:
+    def preview_load(self, model: str, node: str) -> model_loading.PlanStep | str:
         """Returns the step that would load a model at the operator's request, or an error code.
 
         Args:
             model: public name.
             node: name of the node; "" for the best node.
         """
-        return model_lifecycle.preview_load(self._state, model, node)
+        return model_loading.preview_load(self._state, model, node)
 
     def catalogue(self) -> Catalogue:
         """Returns the pool's catalogue of models."""

@@ -6,16 +6,9 @@ end of the leases of lost nodes, and the end of live jobs that no node can serve
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import (
-    admission,
-    backoff,
-    carbon_shifting,
-    leases,
-    model_lifecycle,
-    model_planner,
-    settlement,
-)
+from entraide_scheduler.core import admission, evaluation, leases, model_loading, settlement
 from entraide_scheduler.core.commands import CancelRun, NodeTurned
+from entraide_scheduler.core.evaluation import reshape_jobs
 from entraide_scheduler.core.events import (
     GatewayLost,
     NodeChanged,
@@ -25,9 +18,8 @@ from entraide_scheduler.core.events import (
     SchedulerStarted,
 )
 from entraide_scheduler.core.fleet import is_sound_card
-from entraide_scheduler.core.model_aliases import REACHABLE
+from entraide_scheduler.core.models import REACHABLE
 from entraide_scheduler.core.records import Job, Node, Shape
-from entraide_scheduler.core.shape import reshape_jobs
 from entraide_scheduler.core.state import State
 
 
@@ -50,16 +42,16 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     was_known = node.boot != ""
     if restarted:
         node.boot = event.boot
-        backoff.allow_probe(state, node)
+        leases.allow_probe(state, node)
     node.peak_w = event.peak_w
-    model_lifecycle.handle_hello(state, node)
+    model_loading.handle_hello(state, node)
     state.deadlines.clear("gone", card.node)
     _schedule_silence_check(state, node)
     if turned:
         _announce_state_change(state, node)
     _schedule_surplus_expiry(state, node)
     if changed:
-        model_lifecycle.refresh_aliases(state)
+        model_loading.refresh_aliases(state)
     if _shape_inputs(state) != inputs_before:
         reshape_jobs(state)
     if restarted and was_known:
@@ -122,7 +114,7 @@ def handle_changed(state: State, event: NodeChanged) -> None:
         if was_lending is not node.lending:
             reshape_jobs(state)
         if (was_accepting, was_lending) != (node.accepting, node.lending):
-            model_lifecycle.handle_node_change(state)
+            model_loading.handle_node_change(state)
         leases.retry_node(state, node)
 
 
@@ -175,7 +167,7 @@ def _announce_state_change(state: State, node: Node) -> None:
     """Reports a node's changed state and updates its cost model."""
     if node.state is not NodeState.LEFT:
         state.fleet.replica_index.update_node(node, state.now)
-    model_lifecycle.handle_node_change(state)
+    model_loading.handle_node_change(state)
     state.emit(NodeTurned(state.cause, node.card.node, node.state))
 
 
@@ -187,7 +179,7 @@ def handle_silence(state: State, name: str) -> None:
     _announce_state_change(state, node)
     if node.state is NodeState.LOST:
         leases.end_node_leases(state, node)
-        model_lifecycle.refresh_aliases(state)
+        model_loading.refresh_aliases(state)
         end_unservable_jobs(state)
 
 
@@ -201,7 +193,7 @@ def handle_left(state: State, event: NodeLeft) -> None:
 def remove_node(state: State, node: Node, reason: str) -> None:
     """Removes a node from service and ends its leases; its record is kept for ``job_kept_s``."""
     inputs_before, name = _shape_inputs(state), node.card.node
-    model_lifecycle.handle_node_left(state, node)
+    model_loading.handle_node_left(state, node)
     state.fleet.remove_node(node, state.now)
     node.accepting, node.reason = False, reason
     _schedule_silence_check(state, node)
@@ -210,7 +202,7 @@ def remove_node(state: State, node: Node, reason: str) -> None:
     state.prefix_cache.forget_node(name)
     _announce_state_change(state, node)
     leases.end_node_leases(state, node)
-    model_lifecycle.refresh_aliases(state)
+    model_loading.refresh_aliases(state)
     if _shape_inputs(state) != inputs_before:
         reshape_jobs(state)
     end_unservable_jobs(state)
@@ -233,7 +225,7 @@ def end_unservable_jobs(state: State) -> None:
         return
     for job in state.queue.jobs():
         if job.facts.kind is JobKind.LIVE and not served[job.shape]:
-            carbon_shifting.remove_waiting(state, job)
+            evaluation.remove_batch_work(state, job)
             state.queue.remove(job)
             code, values, _ = admission.unreachable_reason(state, job.shape)
             settlement.end_job(state, job, "fail", code=code, epoch=job.epoch, values=values)
@@ -241,7 +233,7 @@ def end_unservable_jobs(state: State) -> None:
 
 def _is_reachable(state: State, shape: Shape) -> bool:
     views = state.fleet.eligible_nodes(shape).views
-    return any(view.node.state in REACHABLE for view in views) or model_planner.can_be_loaded(
+    return any(view.node.state in REACHABLE for view in views) or model_loading.can_be_loaded(
         state, shape
     )
 
@@ -259,7 +251,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
             if node.step("restart"):
                 _announce_state_change(state, node)
             _schedule_silence_check(state, node)
-    model_lifecycle.handle_restart(state)
+    model_loading.handle_restart(state)
     _end_gateway_jobs(state, event.gateway)
     for lease in state.leases.values():
         state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
@@ -286,6 +278,6 @@ def _end_live_job(state: State, job: Job) -> None:
     if lease is not None:
         leases.stop_job(state, lease, "fail", "gateway_lost")
     else:
-        carbon_shifting.remove_waiting(state, job)
+        evaluation.remove_batch_work(state, job)
         state.queue.remove(job)
         settlement.end_job(state, job, "fail", code="gateway_lost")

@@ -13,24 +13,15 @@ from msgspec import Struct
 from entraide.decoding import decode_msgpack
 from entraide.models import Catalogue
 from entraide.types import JobState
-from entraide_scheduler.core import (
-    carbon_shifting,
-    dispatch,
-    exclusive_retry,
-    fair_queue_state,
-)
-from entraide_scheduler.core.carbon import ZoneIntensity
-from entraide_scheduler.core.credit import Gift, from_energy
-from entraide_scheduler.core.demand import DemandState
-from entraide_scheduler.core.fair_queue_state import QueueState
-from entraide_scheduler.core.intensity_forecast import ZoneSignals
-from entraide_scheduler.core.length_predictor import LengthPredictorState
+from entraide_scheduler.core import dispatch, evaluation, fair_queue
+from entraide_scheduler.core.accounting import Gift, QuotasState, from_energy
+from entraide_scheduler.core.carbon import ZoneIntensity, ZoneSignals
+from entraide_scheduler.core.estimation import LengthPredictorState, PrefixCacheState
+from entraide_scheduler.core.evaluation import shape_of
+from entraide_scheduler.core.fair_queue import QueueState
+from entraide_scheduler.core.models import DemandState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
-from entraide_scheduler.core.prefix_cache import PrefixCacheState
-from entraide_scheduler.core.quarantine import Quarantine, SenderKind
-from entraide_scheduler.core.quotas import QuotasState
-from entraide_scheduler.core.records import Job, KeyExits, Lease, Node
-from entraide_scheduler.core.shape import shape_of
+from entraide_scheduler.core.records import Job, KeyExits, Lease, Node, Quarantine, SenderKind
 from entraide_scheduler.core.state import State
 
 VERSION = 6
@@ -85,7 +76,7 @@ def write(state: State) -> bytes:
             policy=state.policy,
             grid=state.fleet.replica_index.grid,
             nodes=state.fleet.nodes,
-            queue=fair_queue_state.dump(state.queue),
+            queue=fair_queue.dump(state.queue),
             quotas=state.quotas.dump(),
             balances=state.ledger.balances,
             corrections=list(state.ledger.corrections),
@@ -143,15 +134,15 @@ def read(data: bytes) -> State:
     state.explained = OrderedDict.fromkeys(snapshot.explained)
     state.leases = {lease.terms.job: lease for lease in snapshot.leases}
     state.key_exits = snapshot.key_exits
-    exclusive_retry.restore(state)
+    evaluation.restore_exclusive(state)
     waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:
         if snapshot.queue.blocked is None:  # from before jobs could be blocked
             job.shape = shape_of(state, job)
-        carbon_shifting.add_waiting(state, job)
+        evaluation.add_batch_work(state, job)
     _fill_shapes(state, snapshot.leases)
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
-    fair_queue_state.load(state.queue, snapshot.queue, waiting, runs)
+    fair_queue.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
     return state
 

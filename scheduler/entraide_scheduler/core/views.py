@@ -18,14 +18,11 @@ from entraide.types import (
     RequestFacts,
     Terms,
 )
-from entraide_scheduler.core import model_aliases
-from entraide_scheduler.core.model_aliases import AliasMeaning
+from entraide_scheduler.core.accounting import PER_UNIT, QuotaUsage, to_quota_unit
+from entraide_scheduler.core.models import AliasMeaning, find_meanings
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.core.quarantine import SenderKind
-from entraide_scheduler.core.quotas import PER_UNIT, QuotaUsage, to_quota_unit
-from entraide_scheduler.core.records import Job, Node
+from entraide_scheduler.core.records import Job, ModelLoadState, Node, ReplicaState, SenderKind
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.state_machines import ModelLoadState, ReplicaState
 
 
 class JobView(Struct, frozen=True):
@@ -329,7 +326,7 @@ def meanings(state: State) -> list[AliasMeaning]:
         input_tokens_est=0,
         input_tokens_max=0,
     )
-    return model_aliases.find_meanings(state.model_aliases, state.fleet, plain, state.now)
+    return find_meanings(state.model_aliases, state.fleet, plain, state.now)
 
 
 def quotas(state: State, coop: str) -> list[QuotaView]:

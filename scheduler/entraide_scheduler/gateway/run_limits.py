@@ -11,13 +11,13 @@ from msgspec import Struct
 from entraide.decoding import JsonDecoder
 from entraide.types import Basis, RequestFacts, Usage
 from entraide.wire.messages import JobPlaced, RunEnded, Tokens
-from entraide_scheduler.core.protocol_violations import STREAM_BYTES, STREAM_TOKENS
-from entraide_scheduler.core.usage_limits import (
+from entraide_scheduler.core.accounting import (
     UsageEstimate,
     UsageGrant,
     energy_limit_uwh,
     limit_usage,
 )
+from entraide_scheduler.core.settlement import STREAM_BYTES, STREAM_TOKENS
 from entraide_scheduler.gateway.openai import CHAT
 from entraide_scheduler.gateway.token_estimator import TOKENS_PER_BYTE
 

@@ -33,8 +33,8 @@ from entraide.wire.messages import (
     StartRun,
     Tokens,
 )
+from entraide_scheduler.core.accounting import TOKEN_CODES
 from entraide_scheduler.core.carbon import make_receipt, settle
-from entraide_scheduler.core.usage_limits import TOKEN_CODES
 from entraide_scheduler.gateway.answer_listener import AnswerListener, CompleteAnswer
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine

@@ -13,7 +13,7 @@ from msgspec import Struct
 from entraide.types import EnergyStatus, Loadable, NodeCard, Power, Rates, Replica, Usage
 from entraide.units import COUNT_MAX
 from entraide.wire import messages as m
-from entraide_scheduler.core.amount_limits import ENERGY_MAX_UWH, TOKENS_MAX
+from entraide_scheduler.core.accounting import ENERGY_MAX_UWH, TOKENS_MAX
 
 NAME_CHARS = 256
 CODE_CHARS = 64

@@ -13,12 +13,10 @@ from msgspec import Struct
 
 from entraide.types import Basis, EnergyStatus, JobState, NodeCard, NodeState, Rates, RequestFacts
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.performance_model import PerformanceModel
+from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.quarantine import SenderKind
-from entraide_scheduler.core.records import Job, Lease
+from entraide_scheduler.core.records import Job, Lease, LeaseState, SenderKind
 from entraide_scheduler.core.state import State
-from entraide_scheduler.core.state_machines import LeaseState
 from entraide_sim.environment import Fault
 from entraide_sim.nodes import NodeSpec, Site, SiteSpec
 from entraide_sim.replay.recorded_history import Absence, RecordedHistory

@@ -19,8 +19,7 @@ from entraide.errors import PoolError
 from entraide.types import JobClass, JobState
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Picker, Policy
-from entraide_scheduler.core.policy_validation import find_faults
+from entraide_scheduler.core.policy import Picker, Policy, find_faults
 from entraide_scheduler.core.recording import RecordingHead
 from entraide_scheduler.core.state import State
 from entraide_sim.driver import Driver

@@ -13,7 +13,7 @@ from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.quarantine import SenderKind
+from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.state import State
 
 OUTPUT_TOKENS_DEFAULT = 128  # length of an answer from a model without a completed job

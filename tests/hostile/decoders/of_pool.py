@@ -23,7 +23,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.config import SchedulerConfig, read_policy, read_toml
 from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.core.policy_validation import find_faults
+from entraide_scheduler.core.policy import find_faults
 from entraide_scheduler.gateway import (
     answer_validation,
     answer_writers,

@@ -1,0 +1,60 @@
+"""Carbon: emissions of a run, forecasts of grid intensity, and the plan of deferred work.
+
+Input: intensities and forecasts by zone, a run's energy, and the backlog of batch work by hour.
+Output: grams by the direct and the life-cycle basis, the expected intensity of each coming hour,
+and the intensity above which a job that may wait should not start yet.
+
+Grams are energy times intensity, as in the GHG Protocol's location-based method; which basis
+counts is the policy's choice. A zone without a valid intensity takes the default of its province
+or of the policy, and the explanation says so. Planning is by hours and zones, so its cost does not
+depend on the number of jobs. ``docs/concepts/carbon.md`` explains the method.
+
+``emissions`` computes grams; ``intensity_forecast`` holds signals by zone and hour;
+``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours.
+"""
+
+from entraide_scheduler.core.carbon.batch_backlog import (
+    batch_work_of,
+)
+from entraide_scheduler.core.carbon.emissions import (
+    UNKNOWN_ZONE,
+    EffectiveIntensity,
+    ZoneIntensity,
+    effective_intensity,
+    grid_intensity,
+    make_receipt,
+    settle,
+    status_valid_until,
+)
+from entraide_scheduler.core.carbon.intensity_forecast import (
+    HOUR_S,
+    Signal,
+    ZoneSignals,
+)
+from entraide_scheduler.core.carbon.shift_planner import (
+    STEP_S,
+    GreenerHour,
+    ShiftPlanner,
+    StartLimit,
+    ZoneCapacity,
+)
+
+__all__ = [
+    "HOUR_S",
+    "STEP_S",
+    "UNKNOWN_ZONE",
+    "EffectiveIntensity",
+    "GreenerHour",
+    "ShiftPlanner",
+    "Signal",
+    "StartLimit",
+    "ZoneCapacity",
+    "ZoneIntensity",
+    "ZoneSignals",
+    "batch_work_of",
+    "effective_intensity",
+    "grid_intensity",
+    "make_receipt",
+    "settle",
+    "status_valid_until",
+]

@@ -1,0 +1,278 @@
+"""Shift planner: the highest intensity at which a batch job may start now (carbon shifting).
+
+Greedy over the cheapest hours: all work of a model with a latest start at or before a job's is
+assigned to the hours that the job may still use, in order of cost. The costliest hour that the work
+needs sets the job's limit; in a costlier hour the job waits. It may take a costlier hour that later
+work needs. Work starts at once if the hours cannot hold it, or if no later hour is known.
+
+Cost of an hour: intensity times the energy of the job's tokens in the zone. Inputs: the backlog by
+latest start, slots by zone, the intensity forecast, the quarter of an hour. Output: ``StartLimit``.
+The result is a pure function of these inputs, so snapshots hold no plan. Evaluation:
+docs/concepts/green-hours.md.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from math import inf
+
+from msgspec import Struct
+
+from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
+from entraide_scheduler.core.carbon.emissions import UNKNOWN_DIRECT_G_PER_KWH
+from entraide_scheduler.core.carbon.intensity_forecast import (
+    HORIZON_HOURS,
+    HOUR_S,
+    IntensityForecast,
+    Signal,
+)
+from entraide_scheduler.core.policy import Deferral
+from entraide_scheduler.core.records import Shape
+
+STEP_S = 900  # plans are made for the start of a quarter of an hour
+SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
+
+
+class ShiftReason(StrEnum):
+    """Reason of a start limit."""
+
+    LATER = "later"  # starts above the cost of the costliest needed hour are deferred
+    DUE = "due"  # the latest start is in the present hour or past
+    SHORT = "short"  # the remaining hours cannot hold the waiting work
+    UNKNOWN = "unknown"  # no later hour has an expected intensity
+
+
+class ZoneCapacity(Struct, frozen=True):
+    """Slots that batch work may hold in one zone.
+
+    Attributes:
+        zone: the grid zone.
+        slots: number of concurrent jobs.
+        input_uwh, output_uwh: typical energy of a prompt token and of an answer token.
+    """
+
+    zone: str
+    slots: float
+    input_uwh: float = 0.0
+    output_uwh: float = 1.0
+
+
+class GreenerHour(Struct, frozen=True):
+    """The cheapest hour after the present one: zone, absolute hour, intensity and its source."""
+
+    zone: str
+    hour: int
+    g_per_kwh: float
+    signal: Signal
+
+
+class StartLimit(Struct, frozen=True):
+    """Highest intensity at which work may start now.
+
+    Attributes:
+        reason: reason of the limit.
+        max_g_per_kwh: limit by zone; None for no limit.
+        later: the cheapest hour after this one; None when none is known.
+        wake_at: end of validity, seconds since the epoch.
+    """
+
+    reason: ShiftReason
+    max_g_per_kwh: dict[str, float] | None
+    later: GreenerHour | None
+    wake_at: float
+
+    def allows(self, zone: str, g_per_kwh: float) -> bool:
+        """Tells whether work may start now in a zone at an intensity."""
+        most = self.max_g_per_kwh
+        return most is None or g_per_kwh <= most.get(zone, 0.0)
+
+
+AT_ONCE = StartLimit(ShiftReason.DUE, None, None, inf)
+
+
+def latest_hour(hour: int, *, at: float, margin: float) -> int:
+    """Returns the hour before which work must start, with a margin for errors.
+
+    The margin is a fraction of the time left, so it shrinks as the hour approaches.
+
+    Args:
+        hour: latest start, as in ``BatchWork``.
+        at: now, seconds since the epoch.
+        margin: fraction of the time left.
+    """
+    latest_at = float(hour * HOUR_S)
+    return int(latest_at - margin * max(0.0, latest_at - at)) // HOUR_S
+
+
+def plan_starts(
+    work: Sequence[tuple[int, float]],
+    capacities: Sequence[ZoneCapacity],
+    forecast: IntensityForecast,
+    *,
+    at: float,
+    terms: Deferral,
+    tokens: tuple[float, float] = (0.0, 1.0),
+) -> dict[int, StartLimit]:
+    """Returns the start limit for each hour of latest start that has work.
+
+    Args:
+        work: waiting slot time by hour of latest start, seconds, earliest first.
+        capacities: slots, one entry for each zone.
+        forecast: expected intensities.
+        at: now, rounded down to a quarter of an hour.
+        terms: the policy's section.
+        tokens: prompt and answer tokens of the job, which weight the zones' energies.
+    """
+    hours = CheapestHours(capacities, forecast, at=at, terms=terms, tokens=tokens)
+    total_s, needs = 0.0, []
+    for hour, work_s in work:
+        total_s += work_s
+        needs.append((hour, *hours.cost_needed(hour, total_s)))
+    limits, cost_needed = {}, 0.0
+    for hour, reason, cost, later in reversed(needs):
+        cost_needed = max(cost_needed, cost)
+        limits[hour] = hours.start_limit(reason, cost_needed, later)
+    return limits
+
+
+class CheapestHours:
+    """The hours of all zones in order of cost, added as the latest start advances."""
+
+    def __init__(
+        self,
+        capacities: Sequence[ZoneCapacity],
+        forecast: IntensityForecast,
+        *,
+        at: float,
+        terms: Deferral,
+        tokens: tuple[float, float],
+    ) -> None:
+        self._at = float(int(at) // STEP_S * STEP_S)
+        self._hour = int(at) // HOUR_S
+        self._worth, self._margin = 1.0 + terms.worth, terms.margin
+        self._capacities = [capacity for capacity in capacities if capacity.slots > 0.0]
+        self._unit_uwh = {
+            capacity.zone: capacity.input_uwh * tokens[0] + capacity.output_uwh * tokens[1]
+            for capacity in self._capacities
+        }
+        self._curves = {
+            capacity.zone: forecast.curve(capacity.zone, at=at) for capacity in self._capacities
+        }
+        self._hour_costs: list[tuple[float, float]] = []  # cost, free slot time in s; ascending
+        self._later: tuple[float, int, str] | None = None
+        self._added_until = self._hour + 1
+        rest_s = (self._hour + 1) * HOUR_S - self._at
+        for capacity in self._capacities:
+            now = self._curves[capacity.zone][0]
+            g_per_kwh = UNKNOWN_DIRECT_G_PER_KWH if now is None else now.g_per_kwh
+            # The present hour is preferred by the policy's factor ``worth``.
+            cost = g_per_kwh * self._unit_uwh[capacity.zone] / self._worth
+            insort(self._hour_costs, (cost, capacity.slots * rest_s))
+
+    def cost_needed(
+        self, hour: int, work_s: float
+    ) -> tuple[ShiftReason, float, GreenerHour | None]:
+        """Returns the reason, the cost of the costliest hour needed, and the cheapest later hour.
+
+        Args:
+            hour: latest start, not below that of an earlier call.
+            work_s: slot time with that latest start or an earlier one, seconds.
+        """
+        latest = latest_hour(hour, at=self._at, margin=self._margin)
+        self._add_hours_before(latest)
+        later = None
+        if self._later is not None:
+            _, then, zone = self._later
+            expected = self._curves[zone][then - self._hour]
+            assert expected is not None
+            later = GreenerHour(zone, then, expected.g_per_kwh, expected.signal)
+        if latest <= self._hour:
+            return ShiftReason.DUE, 0.0, later
+        if later is None:
+            return ShiftReason.UNKNOWN, 0.0, later
+        for cost, room_s in self._hour_costs:
+            work_s -= room_s
+            if work_s <= 0.0:
+                return ShiftReason.LATER, cost, later
+        return ShiftReason.SHORT, inf, later
+
+    def start_limit(
+        self, reason: ShiftReason, cost_needed: float, later: GreenerHour | None
+    ) -> StartLimit:
+        """Returns the start limit of work that needs hours up to a cost."""
+        most = None
+        if reason is ShiftReason.LATER and cost_needed == inf:
+            reason = ShiftReason.SHORT
+        if reason is ShiftReason.LATER:
+            cost = cost_needed * self._worth * SLACK
+            most = {zone: cost / unit if unit else inf for zone, unit in self._unit_uwh.items()}
+        return StartLimit(reason, most, later, self._at + STEP_S)
+
+    def _add_hours_before(self, latest: int) -> None:
+        """Adds the hours before a latest start."""
+        for hour in range(self._added_until, min(latest, self._hour + HORIZON_HOURS)):
+            for capacity in self._capacities:
+                expected = self._curves[capacity.zone][hour - self._hour]
+                if expected is not None:
+                    cost = expected.g_per_kwh * self._unit_uwh[capacity.zone]
+                    insort(self._hour_costs, (cost, capacity.slots * HOUR_S))
+                    hour_cost = cost, hour, capacity.zone
+                    self._later = hour_cost if self._later is None else min(self._later, hour_cost)
+        self._added_until = max(self._added_until, latest)
+
+
+class ShiftPlanner:
+    """Start limits of the waiting work, cached until an input changes.
+
+    A cached plan equals a new one, so queries do not influence each other.
+
+    Attributes:
+        forecast: expected intensities of the zones.
+        backlog: the waiting batch work.
+    """
+
+    def __init__(self) -> None:
+        self.forecast = IntensityForecast()
+        self.backlog = BatchBacklog()
+        self._inputs: tuple[object, ...] = ()
+        self._capacities: dict[Shape, tuple[ZoneCapacity, ...]] = {}
+        self._plans: dict[tuple[object, ...], list[tuple[int, StartLimit]]] = {}
+
+    def start_limit(
+        self,
+        shape: Shape,
+        hour: int,
+        *,
+        at: float,
+        terms: Deferral,
+        tokens: tuple[float, float],
+        version: int,
+        capacities: Callable[[], tuple[ZoneCapacity, ...]],
+    ) -> StartLimit:
+        """Returns the start limit of a job that must start before an hour.
+
+        Args:
+            shape: of the job.
+            hour: latest start; for an hour without waiting work, the next hour's limit holds.
+            at: now, seconds since the epoch.
+            terms: the policy's section.
+            tokens: of the job's prompt and answers.
+            version: changes whenever the result of ``capacities`` may change.
+            capacities: returns the slots for the shape by zone; called once per version.
+        """
+        inputs = int(at) // STEP_S, version, terms, self.forecast.version, self.backlog.version
+        if inputs != self._inputs:
+            if self._inputs[1:2] != (version,):
+                self._capacities = {}
+            self._inputs, self._plans = inputs, {}
+        known = self._capacities.get(shape)
+        if known is None:
+            known = self._capacities[shape] = capacities()
+        key = shape.model, known, tokens
+        limits = self._plans.get(key)
+        if limits is None:
+            work = self.backlog.work(shape.model)
+            made = plan_starts(work, known, self.forecast, at=at, terms=terms, tokens=tokens)
+            limits = self._plans[key] = sorted(made.items())
+        place = bisect_left(limits, hour, key=lambda entry: entry[0])
+        return limits[place][1] if place < len(limits) else AT_ONCE

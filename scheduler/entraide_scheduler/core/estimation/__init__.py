@@ -1,0 +1,44 @@
+"""Estimation: what the core learns from finished runs, by statistics that replay exactly.
+
+Input: observed answer lengths, times to first token, times per token and prompt prefixes. Output:
+expected answer length and its upper quantile, predicted times with an error margin for a
+confidence, and the expected number of cached prompt tokens.
+
+The estimators are online and of bounded size, so the state does not grow with the number of jobs.
+All arithmetic is exact or correctly rounded by IEEE 754, so a replay on another processor gives the
+same estimates. The package knows no jobs, nodes or policy: callers pass numbers. The formulas and
+their sources stand in the modules.
+
+``estimators`` holds quantiles and margins; ``length_predictor`` predicts answer lengths by co-op
+and model; ``performance_model`` predicts times of a replica; ``prefix_cache`` tracks sessions.
+"""
+
+from entraide_scheduler.core.estimation.estimators import (
+    excess_scale,
+)
+from entraide_scheduler.core.estimation.length_predictor import (
+    MIN_ANSWERS,
+    LengthPredictor,
+    LengthPredictorState,
+)
+from entraide_scheduler.core.estimation.performance_model import (
+    PerformanceModel,
+    RunMeasurement,
+)
+from entraide_scheduler.core.estimation.prefix_cache import (
+    FEATURE,
+    PrefixCache,
+    PrefixCacheState,
+)
+
+__all__ = [
+    "FEATURE",
+    "MIN_ANSWERS",
+    "LengthPredictor",
+    "LengthPredictorState",
+    "PerformanceModel",
+    "PrefixCache",
+    "PrefixCacheState",
+    "RunMeasurement",
+    "excess_scale",
+]

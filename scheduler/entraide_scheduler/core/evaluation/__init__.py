@@ -1,0 +1,68 @@
+"""Evaluation: which nodes could run a job at this moment, with all limits applied.
+
+Input: the state, a job and a time. Output: the job's shape, its ``PlacementRequest``, and the
+``PlacementResult`` of all nodes for it. The search itself changes nothing.
+
+Two matters narrow the nodes beyond the rules. Carbon shifting: a job that may wait starts only
+where and when the intensity is low enough. Exclusive retry: a job during which an engine exited is
+tried once more, alone on another replica, so that a request that ends engines cannot end several.
+
+``shape`` computes shapes; ``evaluation`` makes the request and searches; ``carbon_shifting`` gives
+the greatest intensity at which a job may start; ``exclusive_retry`` reserves replicas.
+"""
+
+from entraide_scheduler.core.evaluation.carbon_shifting import (
+    UPPER_RUNS,
+    add_batch_work,
+    batch_work_for,
+    handle_forecast,
+    handle_greener_hour,
+    handle_intensity,
+    may_start_now,
+    remove_batch_work,
+    schedule_greener_retry,
+    shifting_values,
+)
+from entraide_scheduler.core.evaluation.evaluation import (
+    evaluate_nodes,
+    make_request,
+)
+from entraide_scheduler.core.evaluation.exclusive_retry import (
+    hold_replica,
+    release_replica,
+    require_exclusive,
+    reserve_replica,
+    restore_exclusive,
+    retry_exclusive,
+)
+from entraide_scheduler.core.evaluation.shape import (
+    fit_context,
+    reshape_jobs,
+    round_context,
+    shape_of,
+)
+
+__all__ = [
+    "UPPER_RUNS",
+    "add_batch_work",
+    "batch_work_for",
+    "evaluate_nodes",
+    "fit_context",
+    "handle_forecast",
+    "handle_greener_hour",
+    "handle_intensity",
+    "hold_replica",
+    "make_request",
+    "may_start_now",
+    "release_replica",
+    "remove_batch_work",
+    "require_exclusive",
+    "reserve_replica",
+    "reshape_jobs",
+    "restore_exclusive",
+    "retry_exclusive",
+    "round_context",
+    "schedule_greener_retry",
+    "shape_of",
+    "shifting_values",
+]

@@ -1,0 +1,77 @@
+"""Evaluation: makes a job's placement request and evaluates all nodes for it.
+
+Inputs: the state, a job and the time. Outputs: a ``PlacementRequest`` and a ``PlacementResult``.
+Small fleets are scanned replica by replica (``placement``), large ones over columns
+(``vectorized``). The module changes no state.
+"""
+
+from math import inf
+
+from entraide_scheduler.core.evaluation import carbon_shifting, exclusive_retry
+from entraide_scheduler.core.placement import ALONE_LIMIT, PlacementResult, scan, scan_columns
+from entraide_scheduler.core.policy import Picker
+from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
+from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.state import State
+
+
+def make_request(state: State, job: Job, at: float) -> PlacementRequest:
+    """Returns the requirements and limits of a job at a time, seconds since the epoch."""
+    facts, shape = job.facts, job.shape
+    objective = state.classes[facts.job_class]
+    waited_s = at - job.requested_at
+    most = job.output_tokens_max
+    output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
+    ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
+    completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
+    if facts.deadline_at is not None and facts.deadline_at - at < completion_left_s:
+        completion_left_s = facts.deadline_at - at
+    produced = output_tokens * max(1, facts.choices)
+    output_upper = output_tokens
+    if completion_left_s != inf:
+        output_upper = state.length_predictor.output_tokens_upper(
+            facts.coop, facts.model, objective.confidence, at_most=most
+        )
+    energy_left_uwh, carbon_left_ug = inf, inf
+    if shape.limited:
+        energy, carbon = state.quotas.energy_and_carbon_left(facts)
+        energy_left_uwh = inf if energy is None else float(energy)
+        carbon_left_ug = inf if carbon is None else float(carbon)
+    lent_left_uwh = state.quotas.lent.left_uwh if shape.limited else NO_TOKENS
+    return PlacementRequest(
+        at,
+        shape,
+        objective,
+        facts.input_tokens_est,
+        output_tokens,
+        output_upper,
+        produced,
+        state.scales[facts.job_class],
+        ttft_left_s,
+        inf if objective.tpot_s is None else objective.tpot_s,
+        completion_left_s,
+        limited=shape.limited,
+        carbon_cap_ug=inf if facts.max_carbon_ug is None else float(facts.max_carbon_ug),
+        carbon_left_ug=carbon_left_ug,
+        energy_left_uwh=energy_left_uwh,
+        lent_left_uwh=lent_left_uwh,
+        max_g_per_kwh=carbon_shifting.max_g_per_kwh(
+            state, job, at, (facts.input_tokens_est, produced)
+        ),
+        cached=state.prefix_cache.cached_tokens(facts),
+        avoid=job.avoid,
+        barred=exclusive_retry.excluded_nodes(state, job)
+        if shape.alone
+        else exclusive_retry.NO_NODES,
+    )
+
+
+def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:
+    """Returns which nodes can run a job, the one to pick, and why the others are excluded."""
+    eligible = state.fleet.eligible_nodes(job.shape)
+    if job.shape.alone and not exclusive_retry.may_hold_replica(state, job):
+        limited = [(view.node, ALONE_LIMIT) for view in eligible.views]
+        return scan([], [*eligible.excluded, *limited], request, state.policy)
+    if eligible.columns is not None and state.policy.picker is Picker.GREENEST:
+        return scan_columns(eligible, eligible.columns, request, state.policy)
+    return scan(eligible.views, eligible.excluded, request, state.policy)

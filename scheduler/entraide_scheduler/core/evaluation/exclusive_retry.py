@@ -1,0 +1,127 @@
+"""Exclusive retry: retries a job during which an engine exited, once, alone on another engine.
+
+Selects that engine and keeps other jobs off it: a replica of another co-op than the one whose
+engine exited, else of another node, else the same replica, restarted. If all candidates have runs,
+one of them is reserved and drains. A co-op has at most one job that holds a replica; all such jobs
+hold at most one in ``REPLICAS_PER_RUN`` live replicas of a model, but at least one, so that they
+do not stop the pool.
+"""
+
+from msgspec import structs
+
+from entraide.types import NodeState
+from entraide_scheduler.core.fleet import ReplicaView, blocked_code, is_only_occupied
+from entraide_scheduler.core.records import ExclusiveReplica, Job, Shape
+from entraide_scheduler.core.state import State
+
+REPLICAS_PER_RUN = 4
+
+NO_NODES: frozenset[str] = frozenset()
+
+
+def require_exclusive(job: Job, node: str, lender: str) -> None:
+    """Requires a job that is not enqueued to run alone, on another engine than this node's."""
+    job.exits = (*job.exits, (node, lender))
+    job.alone, job.wait = True, None
+    job.shape = exclusive_shape(job, job.shape)
+
+
+def exclusive_shape(job: Job, shape: Shape) -> Shape:
+    """Returns the shape of a job that must run alone; the shape is unique to the job."""
+    return structs.replace(shape, alone=job.facts.job, coop=job.facts.coop, green_h=0)
+
+
+def excluded_nodes(state: State, job: Job) -> frozenset[str]:
+    """Returns the nodes whose engines a job may not be retried on."""
+    if not job.exits:
+        return NO_NODES
+    eligible = state.fleet.eligible_nodes(job.shape).views
+    usable = [
+        view for view in eligible if view.node.state is NodeState.LIVE and view.node.accepting
+    ]
+    nodes, lenders = {node for node, _ in job.exits}, {lender for _, lender in job.exits}
+    if any(view.coop not in lenders for view in usable):
+        return frozenset(view.name for view in eligible if view.coop in lenders)
+    if any(view.name not in nodes for view in usable):
+        return frozenset(nodes)
+    return NO_NODES
+
+
+def may_hold_replica(state: State, job: Job) -> bool:
+    """Tells whether a job may hold a replica now."""
+    if job.facts.job in state.exclusive_replicas:
+        return True
+    model = job.facts.model
+    if any(replica.coop == job.facts.coop for replica in state.exclusive_replicas.values()):
+        return False
+    views = state.fleet.replica_index.by_model.get(model, {}).values()
+    live = sum(view.node.state is NodeState.LIVE for view in views)
+    held = sum(replica.model == model for replica in state.exclusive_replicas.values())
+    return held < max(1, live // REPLICAS_PER_RUN)
+
+
+def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
+    """Reserves a replica for one job."""
+    name = job.facts.job
+    known = state.exclusive_replicas.get(name)
+    if known is not None and (known.node, known.model) != (view.name, view.replica.model):
+        release_replica(state, name)
+    view.load.reserved = name
+    state.exclusive_replicas[name] = ExclusiveReplica(view.name, view.replica.model, job.facts.coop)
+    state.fleet.replica_index.update_node(view.node, state.now)
+
+
+def reserve_replica(state: State, job: Job) -> None:
+    """Reserves a replica that drains, for a job that fits no empty replica."""
+    name, excluded = job.facts.job, excluded_nodes(state, job)
+    known = state.exclusive_replicas.get(name)
+    if known is not None:
+        view = state.fleet.replica_index.view_of(known.model, known.node)
+        usable = view is not None and view.load.reserved == name
+        if view is not None and usable and view.name not in excluded and _is_usable(view, job):
+            return
+        release_replica(state, name)
+    if not may_hold_replica(state, job):
+        return
+    candidates = [
+        view
+        for view in state.fleet.eligible_nodes(job.shape).views
+        if view.name not in excluded and not view.load.reserved and _is_usable(view, job)
+    ]
+    if candidates:
+        hold_replica(state, job, min(candidates, key=lambda view: (view.load.leases, view.name)))
+
+
+def _is_usable(view: ReplicaView, job: Job) -> bool:
+    """Tells whether only its present runs keep a job from a replica."""
+    return is_only_occupied(blocked_code(view, job.shape))
+
+
+def release_replica(state: State, name: str) -> None:
+    """Releases the replica that a job holds, if it holds one."""
+    held = state.exclusive_replicas.pop(name, None)
+    if held is None:
+        return
+    node = state.fleet.nodes.get(held.node)
+    load = None if node is None else node.loads.get(held.model)
+    if node is not None and load is not None and load.reserved == name:
+        load.reserved = ""
+        if node.state is not NodeState.LEFT:
+            state.fleet.replica_index.update_node(node, state.now)
+            state.queue.unblock_shapes(held.model, lambda _: True)
+    retry_exclusive(state)
+
+
+def retry_exclusive(state: State) -> None:
+    """Unblocks the waiting jobs that must run alone."""
+    state.queue.unblock_all_shapes(lambda shape: bool(shape.alone))
+
+
+def restore_exclusive(state: State) -> None:
+    """Restores the held replicas from the nodes of a snapshot."""
+    for name, node in state.fleet.nodes.items():
+        for model, load in node.loads.items():
+            if load.reserved:
+                job, lease = state.jobs.get(load.reserved), state.leases.get(load.reserved)
+                coop = job.facts.coop if job is not None else lease.terms.borrower if lease else ""
+                state.exclusive_replicas[load.reserved] = ExclusiveReplica(name, model, coop)

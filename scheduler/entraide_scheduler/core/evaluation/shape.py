@@ -1,0 +1,79 @@
+"""Shape: all properties of a job that decide which nodes may run it, for the present fleet.
+
+Input: a job and the state. Output: its ``Shape`` and the context that it needs. The shapes of
+waiting jobs are computed again when the fleet or the policy changes.
+"""
+
+from entraide.types import DataClass, JobClass
+from entraide_scheduler.core.carbon import HOUR_S
+from entraide_scheduler.core.evaluation import exclusive_retry
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.state import State
+
+HOURS_EXACT = 48  # hours within which the hour of a latest start is not rounded
+HOUR_BITS = 4  # significant bits of the remaining hours beyond that
+
+
+def fit_context(state: State, job: Job) -> int:
+    """Sets the context that a job needs; returns the largest eligible context, tokens.
+
+    Served replicas count. If the prompt fits none of them, loadable models count too.
+    """
+    facts, eligible = job.facts, state.fleet.eligible_nodes(job.shape)
+    largest = eligible.context_tokens
+    if facts.input_tokens_est >= largest:
+        contexts = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
+        largest = max(largest, max(contexts, default=0))
+    output_tokens = job.output_tokens_max or largest
+    # Like engines, cut an answer off at the end of the largest context.
+    job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
+    return largest
+
+
+def shape_of(state: State, job: Job) -> Shape:
+    """Returns a job's shape for the present fleet.
+
+    The context is rounded up to the next one that a node offers, so that all jobs which fit the
+    same replicas share a shape; ``reshape_jobs`` rounds again when the fleet changes.
+    """
+    facts = job.facts
+    capped = facts.max_carbon_ug is not None
+    own_only = facts.data_class is DataClass.RESTRICTED or state.fleet.replica_index.lends_in_part(
+        facts.coop
+    )
+    shape = Shape(
+        model=facts.model,
+        features=tuple(sorted(facts.features)) if facts.features else (),
+        jurisdiction=facts.jurisdiction,
+        data_class=facts.data_class,
+        coop=facts.coop if own_only else "",
+        context_tokens=round_context(state, job),
+        batch=facts.job_class is JobClass.BATCH,
+        green_h=0 if job.wait is None else _round_hour(job.wait.hour, state.now),
+        limited=capped
+        or state.quotas.is_metered(facts)
+        or state.quotas.lent.another_has_limit(facts.coop),
+        capped=capped,
+    )
+    return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
+
+
+def _round_hour(hour: int, at: float) -> int:
+    """Returns the hour of a job's latest start, rounded down beyond ``HOURS_EXACT`` hours.
+
+    Rounding removes at most an eighth of the remaining time and bounds the number of shapes that
+    deadlines, which clients choose, can create.
+    """
+    hours_left = hour - int(at) // HOUR_S
+    shift = max(0, hours_left.bit_length() - HOUR_BITS) if hours_left > HOURS_EXACT else 0
+    return hour >> shift << shift
+
+
+def round_context(state: State, job: Job) -> int:
+    """Returns the next context length that a node offers for what a job needs, tokens."""
+    return state.fleet.round_context(job.facts.model, job.context_tokens)
+
+
+def reshape_jobs(state: State) -> None:
+    """Recomputes the shapes of waiting jobs, after a change of contexts or policy."""
+    state.queue.reorder(lambda job: shape_of(state, job))

@@ -1,0 +1,33 @@
+"""Explanations: why a job was placed, waits or was refused, as codes and values.
+
+Input: a ``PlacementResult``, its ``PlacementRequest`` and the state. Output: an ``Explanation``:
+the decision and its reason, what was predicted for each candidate, the rule that excluded each
+other node, and what would have to change for another outcome.
+
+The package decides nothing and writes no sentence: the message catalogue has a sentence for each
+code, in both languages. A counterfactual ("could have gone to X if Y") is stated only if the rule
+was evaluated again with that one limit lifted. Above the policy's ``explained_nodes`` only the best
+nodes, and a count and an example for each rule, are listed.
+
+``explain`` builds explanations; ``counterfactuals`` checks what could have been otherwise.
+"""
+
+from entraide_scheduler.core.explanations.counterfactuals import (
+    is_only_obstacle,
+    nearest_exclusions,
+)
+from entraide_scheduler.core.explanations.explain import (
+    explain_placement,
+    explain_refusal,
+    explain_wait,
+    most_common_rule,
+)
+
+__all__ = [
+    "explain_placement",
+    "explain_refusal",
+    "explain_wait",
+    "is_only_obstacle",
+    "most_common_rule",
+    "nearest_exclusions",
+]

@@ -1,0 +1,274 @@
+"""Counterfactuals: nodes that exactly one condition keeps from a job.
+
+An explanation names a node and a condition: "It could have gone to X if that machine had had a free
+slot." The filter stops at the first rule that a node breaks. This module checks that the node
+breaks no second one: filter rules, green hours, barred engines, nodes tried before, energy and
+carbon limits. To lift a limit, the check evaluates ``placement.exceeded_limit`` for a request
+without that limit.
+
+Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first rule that it
+breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes that
+are checked for one explanation.
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import nlargest, nsmallest
+from math import inf
+
+from msgspec import structs
+
+from entraide.types import DataClass
+from entraide_scheduler.core import evaluation
+from entraide_scheduler.core.fleet import ReplicaView
+from entraide_scheduler.core.placement import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    LIMIT_RULES,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    TRIED_BEFORE,
+    WITH_ROOM,
+    Pick,
+    PlacementResult,
+    Prediction,
+    exceeded_limit,
+    predict,
+    predict_carbon_ug,
+)
+from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest, make_cost_model
+from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.rules import (
+    ALL_RULES,
+    BATCH_SHARE_FULL,
+    LOADABLE_RULES,
+    NO_FREE_SLOT,
+    NOT_EMPTY,
+    PERMANENT_RULES,
+    TEMPORARY_RULES,
+    Rule,
+    first_broken,
+)
+from entraide_scheduler.core.state import State
+
+TRIES_MAX = 3  # nodes that are checked for one explanation
+
+PROMISE_AT_RISK = "promise_at_risk"
+LITTLE_ROOM = "little_room"
+
+# Rules behind which nothing can be checked: an absent model, a node that left.
+_UNKNOWN = ("model_not_loaded", "node_left")
+
+# The rules that an explanation may name, in the order of the filter. A node that a later rule
+# excludes passes more rules, so it is checked first. ``same_engine`` and ``alone_limit`` are left
+# out: if the engine had not exited, the job would have ended where it first ran.
+_RANK = {
+    rule.code: rank
+    for rank, rule in enumerate(
+        (
+            *(rule for rule in PERMANENT_RULES if rule not in LOADABLE_RULES),
+            *reversed(LOADABLE_RULES),
+            *TEMPORARY_RULES,
+            GREENER_LATER,
+            *LIMIT_RULES,
+            TRIED_BEFORE,
+        )
+    )
+    if rule.code not in _UNKNOWN
+}
+
+
+def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
+    """Returns the at most ``TRIES_MAX`` excluded nodes to check, the most rules passed first."""
+    ranked = [pair for pair in excluded if pair[1].code in _RANK]
+    return nlargest(TRIES_MAX, ranked, key=lambda pair: _RANK[pair[1].code])
+
+
+def find_one_rule_away(
+    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
+) -> tuple[Node, Rule] | None:
+    """Returns an excluded node and the only rule that it breaks; None if no check succeeds."""
+    for node, rule in nearest_exclusions(excluded):
+        if is_only_obstacle(state, request, node, rule):
+            return node, rule
+    return None
+
+
+def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
+    """Tells whether a rule alone excludes a node; False where that cannot be known."""
+    if rule.code not in _RANK:
+        return False
+    if rule in LOADABLE_RULES:
+        return _could_run_once_loaded(state, request, node)
+    view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
+    if view is None:
+        return False
+    shapes = _shapes_without(rule, node, request.shape)
+    if not shapes or any(
+        other is not rule and other.broken(node, shape) for shape in shapes for other in ALL_RULES
+    ):
+        return False
+    return not _is_excluded_otherwise(
+        _with_freed_slots(state, rule, view, request.at), without_rule(state, rule, request)
+    )
+
+
+def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
+    """Returns a replica as it would be with the free slots that a rule requires.
+
+    With fewer leases a job takes more energy: fewer sequences share a decode step, and the job may
+    have to wake the machine.
+    """
+    load = view.load
+    leases = load.leases
+    match rule.code:
+        case NO_FREE_SLOT.code:
+            leases = view.replica.slots - 1
+        case BATCH_SHARE_FULL.code:
+            leases -= load.batch - load.batch_slots + 1
+        case NOT_EMPTY.code:
+            leases = 0
+    return view if leases == load.leases else _with_leases(state, view, leases, at)
+
+
+def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> ReplicaView:
+    """Returns a copy of a replica with another number of leases.
+
+    The power of the site's other machines stays the same.
+    """
+    load = structs.replace(view.load, leases=leases)
+    node = structs.replace(view.node, leases=view.node.leases + leases - view.load.leases)
+    intensity = view.effective
+    if node.energy is not None:
+        intensity = state.fleet.replica_index.effective_at_site(node, node.energy, leases + 1, at)
+    cost = make_cost_model(node, load, intensity, state.policy.carbon.basis)
+    return structs.replace(view, node=node, load=load, effective=intensity, cost=cost)
+
+
+def without_rule(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
+    """Returns a job's request without the limit behind a rule.
+
+    Without ``greener_later``, the time left is at most the run's expected upper time, so that the
+    node must keep the deadline even where the job could have started later.
+    """
+    match rule.code:
+        case GREENER_LATER.code:
+            run_s = evaluation.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
+            left_s = min(request.completion_left_s, run_s)
+            return structs.replace(request, max_g_per_kwh=None, completion_left_s=left_s)
+        case OVER_CARBON_CAP.code:
+            return structs.replace(request, carbon_cap_ug=inf)
+        case OVER_CARBON_QUOTA.code:
+            return structs.replace(request, carbon_left_ug=inf)
+        case OVER_ENERGY_QUOTA.code:
+            return structs.replace(request, energy_left_uwh=inf)
+        case LEND_ENERGY_SPENT.code:
+            return structs.replace(request, lent_left_uwh=NO_TOKENS)
+        case TRIED_BEFORE.code:
+            return structs.replace(request, avoid=())
+    return request
+
+
+def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
+    """Returns the shapes with the data classes that a rule about data would have allowed."""
+    classes: Sequence[DataClass] = (shape.data_class,)
+    if rule.code == "data_class_own_coop":
+        classes = (DataClass.INTERNAL, DataClass.PUBLIC)
+    elif rule.code == "data_class_refused":
+        classes = node.card.data_classes
+    return [structs.replace(shape, data_class=data_class) for data_class in classes]
+
+
+def _is_excluded_otherwise(view: ReplicaView, request: PlacementRequest) -> bool:
+    """Tells whether the request itself excludes a replica: barred, tried, intensity or limit."""
+    if view.name in request.barred or view.name in request.avoid:
+        return True
+    most = request.max_g_per_kwh
+    if most is not None and view.cost.g_per_kwh > most.get(view.zone, 0.0):
+        return True
+    return request.limited and exceeded_limit(predict(view, request), request) is not None
+
+
+def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) -> bool:
+    """Tells whether a node would accept the job now if it had loaded the model.
+
+    A replica that does not exist has no prediction. So the result is False for a job with limits.
+    """
+    shape, name = request.shape, node.card.node
+    if request.limited or request.max_g_per_kwh is not None or shape.model in node.loads:
+        return False
+    if (
+        name in request.barred
+        or name in request.avoid
+        or first_broken(node, shape, TEMPORARY_RULES) is not None
+    ):
+        return False
+    slots = node.loadable[shape.model].slots
+    return node.card.coop == shape.coop or state.fleet.replica_index.lend_slots(node, slots) > 0
+
+
+# Greener nodes.
+
+
+def find_greener(
+    state: State, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> tuple[Prediction, str] | None:
+    """Returns the greenest node with less carbon than the one picked, and what excluded it.
+
+    The node must have one obstacle only, and must be predicted to meet the objectives without it.
+    The obstacle is a rule's code, ``promise_at_risk`` for a node that fits but would miss the
+    promised first token (or end), or ``little_room`` for a node that lost by its occupancy. None
+    in fleets that are too large to be explained node by node.
+    """
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    if len(views) > state.policy.limits.explained_nodes:
+        return None
+    most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
+    candidates: list[tuple[float, ReplicaView, Rule | None]] = [
+        (fit.carbon_ug, fit.view, None)
+        for fit in result.fits
+        if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
+    ]
+    for node, rule in result.excluded:
+        view = views.get(node.card.node)
+        if view is not None and (carbon_ug := predict_carbon_ug(view, request)) < most_ug:
+            candidates.append((carbon_ug, view, rule))
+    for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
+        if broken is None:
+            predicted = predict(view, request)
+            code = _why_not_picked(predicted, request)
+        else:
+            freed = _with_freed_slots(state, broken, view, request.at)
+            predicted = predict(freed, without_rule(state, broken, request))
+            greener_then = predicted.keeps and predicted.carbon_ug < most_ug
+            sure = greener_then and is_only_obstacle(state, request, view.node, broken)
+            code = broken.code if sure else ""
+        if code:
+            return predicted, code
+    return None
+
+
+def _why_not_picked(predicted: Prediction, request: PlacementRequest) -> str:
+    """Returns why a greener node that fits was not picked; "" for more than one reason."""
+    if predicted.keeps:
+        return LITTLE_ROOM
+    # The condition names the first token where the class promises one, else the end.
+    part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
+    view = predicted.view
+    return PROMISE_AT_RISK if predict(view, structs.replace(request, **{part: inf})).keeps else ""
+
+
+def missed_part(view: ReplicaView, request: PlacementRequest) -> str:
+    """Returns which objective a node is predicted to miss.
+
+    Returns:
+        ``passed`` if the promised time is over, ``first_word`` or ``end`` if only that objective
+        is missed, else ``several``.
+    """
+    if min(request.ttft_left_s, request.completion_left_s) <= 0.0:
+        return "passed"
+    if predict(view, structs.replace(request, ttft_left_s=inf)).keeps:
+        return "first_word"
+    if predict(view, structs.replace(request, completion_left_s=inf)).keeps:
+        return "end"
+    return "several"

@@ -1,0 +1,418 @@
+"""Explain: builds the explanation of a decision.
+
+Inputs: a job's ``PlacementResult`` and ``PlacementRequest``, and the state. Output: an
+``Explanation`` of codes and values; the message catalogue holds the sentences. Up to the policy's
+``explained_nodes`` it lists every node; above that, the best nodes by carbon and by latency, and a
+count and one example for each rule.
+"""
+
+from collections.abc import Callable, Sequence
+from math import ceil
+
+from entraide.types import Candidates, Exclusion, Explanation
+from entraide.units import g_from_ug, round_half_up, wh_from_uwh
+from entraide_scheduler.core import evaluation
+from entraide_scheduler.core.explanations import counterfactuals
+from entraide_scheduler.core.model_loading import is_served
+from entraide_scheduler.core.models import REACHABLE
+from entraide_scheduler.core.placement import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    LIMIT_RULES,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    Pick,
+    PlacementResult,
+    Prediction,
+    predict,
+)
+from entraide_scheduler.core.policy import Policy, QuotaKind
+from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.records import Job, ModelLoadState, Node, Shape, is_loading
+from entraide_scheduler.core.rules import Rule, Values
+from entraide_scheduler.core.state import State
+
+Excluded = Sequence[tuple[Node, Rule]]
+ValuesGetter = Callable[[Node, Rule], Values]
+
+
+def explain_placement(
+    state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> Explanation:
+    """Returns why a job is placed on the picked node."""
+    return _explanation(
+        job,
+        result,
+        request,
+        policy=state.policy,
+        values_of=_values_getter(state, job, request),
+        decision="placed",
+        reason=pick.reason,
+        values=_pick_values(state, job, result, pick, request),
+        pick=pick.best,
+    )
+
+
+def explain_wait(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest
+) -> Explanation:
+    """Returns why a job waits now; a job that waits for a greener hour is ``deferred``."""
+    counts = result.counts
+    jobs_ahead, coops_ahead = state.queue.count_ahead(job)
+    values: Values = {"ahead": jobs_ahead, "coops_ahead": coops_ahead}
+    decision, reason = "waiting", ""
+    load_wait = _model_load_wait(state, job.shape, request.at)
+    cap = state.queue.cap_reached(job)
+    temporary = next((code for code in TEMPORARY_REASONS if code in counts), "")
+    limit = next((code for code in LIMIT_REASONS if code in counts), "")
+    if load_wait is not None:
+        reason, values = load_wait
+    elif GREENER_LATER.code in counts and not result.fitting:
+        decision, reason = "deferred", GREENER_LATER.code
+        values = _greener_values(state, job, result, request)
+    elif result.fitting and cap is not None:
+        reason = "at_cap"
+        values |= {"in_flight_tokens": cap.in_flight_tokens, "cap_tokens": cap.cap_tokens}
+    elif limit and not result.fitting:
+        reason = LIMIT_REASONS[limit]
+        values |= _limit_values(state, job, result, request, limit)
+    elif temporary and not result.fitting:
+        reason = TEMPORARY_REASONS[temporary]
+        values["nodes"] = counts[temporary]
+        values |= _first_values(job, result, temporary)
+    elif not result.fitting:
+        reason = "no_node_live"
+        values = most_common_rule(result.excluded, counts, job.shape, only_waiting=True)
+    if reason in ("", "no_free_slot") and coops_ahead:
+        reason = "fair_share_turn"
+    elif not reason:
+        reason = "turn_is_next"
+    if reason in EXAMPLES and _is_listed_per_node(state.policy, result):
+        examples = [pair for pair in result.excluded if pair[1].code in EXAMPLES[reason]]
+        values |= _one_rule_away_values(state, request, examples)
+    if job.alias:
+        values["alias"], values["model"] = job.alias, job.facts.model
+    return _explanation(
+        job,
+        result,
+        request,
+        policy=state.policy,
+        values_of=_values_getter(state, job, request),
+        decision=decision,
+        reason=reason,
+        values=values,
+        pick=None,
+    )
+
+
+def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values] | None:
+    """Returns why a job waits for its model to be loaded; None where its model is served."""
+    eligible = state.fleet.eligible_nodes(shape)
+    if not eligible.could_load or is_served(eligible, shape.model):
+        return None
+    model = shape.model
+    for node in eligible.could_load:
+        if node.state in REACHABLE and is_loading(node, model):
+            card, order = node.card, node.orders.get(model)
+            values: Values = {
+                "model": model, "node": card.node, "coop": card.coop, "zone": card.zone
+            }  # fmt: skip
+            if order is not None and order.state is ModelLoadState.MAKING_ROOM:
+                return "model_making_room", values
+            if order is not None and order.ready_at > at:
+                values["ready_at"] = order.ready_at
+            return "model_loading", values
+    backoffs = [node.rests[model] for node in eligible.could_load if model in node.rests]
+    if len(backoffs) == len(eligible.could_load):
+        first = min(backoffs, key=lambda backoff: backoff.until)
+        if first.until > at:
+            return "model_resting", {"model": model, "failure": first.code, "again_at": first.until}
+    return "model_waits", {"model": model, "nodes": len(eligible.could_load)}
+
+
+# Reason of waiting, by the temporary rule that excludes a node; the first in this order counts.
+TEMPORARY_REASONS = {
+    "no_free_slot": "no_free_slot",
+    "resting": "resting",
+    "probing": "resting",
+    "reserved": "no_free_slot",
+    "not_empty": "must_run_alone",
+    "alone_limit": "must_run_alone",
+    "same_engine": "must_run_alone",
+    "batch_share_full": "batch_share_full",
+    "own_only": "lend_limit",
+    "lend_limit": "lend_limit",
+}
+
+# Reason of waiting where a node with a free slot is excluded by a limit of the job.
+LIMIT_REASONS = {
+    "over_carbon_cap": "carbon_cap",
+    "over_energy_quota": "quota_energy",
+    "over_carbon_quota": "quota_carbon",
+    "lend_energy_spent": "lend_energy",
+}
+
+# Rules whose excluded nodes may be named as the node where a waiting job could start.
+EXAMPLES = {
+    "no_free_slot": ("no_free_slot",),
+    "batch_share_full": ("batch_share_full",),
+    "no_node_live": ("node_suspect", "node_lost", "not_accepting"),
+}
+
+
+def _first_values(job: Job, result: PlacementResult, code: str) -> Values:
+    node, rule = next(pair for pair in result.excluded if pair[1].code == code)
+    return rule.values(node, job.shape)
+
+
+def _limit_values(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest, code: str
+) -> Values:
+    """Returns the least amount that the job needs on a node that a limit excludes."""
+    views = state.fleet.replica_index
+    if code == LEND_ENERGY_SPENT.code:
+        node = next(node for node, rule in result.excluded if rule is LEND_ENERGY_SPENT)
+        return _values_getter(state, job, request)(node, LEND_ENERGY_SPENT)
+    predictions = [
+        predict(view, request)
+        for node, rule in result.excluded
+        if rule.code == code
+        and (view := views.view_of(request.shape.model, node.card.node)) is not None
+    ]
+    if code == "over_carbon_cap":
+        least_ug = min(prediction.carbon_ug for prediction in predictions)
+        return {
+            "carbon_g": g_from_ug(round_half_up(least_ug)),
+            "max_carbon_ug": job.facts.max_carbon_ug or 0,
+        }
+    if code == "over_energy_quota":
+        least_uwh = min(prediction.energy_uwh for prediction in predictions)
+        amounts = {QuotaKind.ENERGY_WH: ceil(least_uwh)}
+    else:
+        least_ug = min(prediction.carbon_ug for prediction in predictions)
+        amounts = {QuotaKind.CARBON_G: ceil(least_ug)}
+    shortage = state.quotas.shortage(job.facts, amounts)
+    assert shortage is not None, "a quota that suffices excluded a node"
+    values: Values = {"left": shortage.left, "needed": shortage.needed}
+    if shortage.never:
+        values["beyond_whole"] = 1
+    if shortage.quota.project:
+        values["project"] = shortage.quota.project
+    if shortage.quota.key:
+        values["key"] = shortage.quota.key
+    if shortage.ends_at is not None:
+        values["ends_at"] = shortage.ends_at
+    return values
+
+
+def _token_counts(request: PlacementRequest) -> tuple[float, float]:
+    return request.input_tokens, request.produced_tokens
+
+
+def _greener_values(
+    state: State, job: Job, result: PlacementResult, request: PlacementRequest
+) -> Values:
+    views = state.fleet.replica_index.by_model.get(request.shape.model, {})
+    excluded = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
+    counts = _token_counts(request)
+    return evaluation.shifting_values(state, job, excluded, request.at, counts)
+
+
+def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
+    """Returns a function that gives the values of a rule's sentence, predictions included."""
+
+    def values_of(node: Node, rule: Rule) -> Values:
+        values = rule.values(node, request.shape)
+        view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
+        if rule is GREENER_LATER:
+            excluded = () if view is None else (view,)
+            return values | evaluation.shifting_values(
+                state, job, excluded, request.at, _token_counts(request)
+            )
+        if rule in LIMIT_RULES and view is not None:
+            return values | _limit_shortage(state, rule, predict(view, request), request)
+        return values
+
+    return values_of
+
+
+def _limit_shortage(
+    state: State, rule: Rule, prediction: Prediction, request: PlacementRequest
+) -> Values:
+    """Returns what is left of a limit and the amount that the job needs."""
+    if rule is OVER_CARBON_CAP:
+        return {
+            "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
+            "max_carbon_ug": round_half_up(request.carbon_cap_ug),
+        }
+    if rule is OVER_CARBON_QUOTA:
+        return {
+            "left_g": g_from_ug(round_half_up(max(0.0, request.carbon_left_ug))),
+            "needed_g": g_from_ug(round_half_up(prediction.carbon_ug)),
+        }
+    values: Values = {"needed_wh": wh_from_uwh(round_half_up(prediction.energy_uwh))}
+    left_uwh = request.energy_left_uwh
+    if rule is LEND_ENERGY_SPENT:
+        lender = prediction.view.coop
+        left_uwh = request.lent_left_uwh[lender]
+        values["limit_wh"] = wh_from_uwh(state.quotas.lent.limit_uwh[lender])
+    return values | {"left_wh": wh_from_uwh(round_half_up(max(0.0, left_uwh)))}
+
+
+def explain_refusal(
+    job: Job,
+    *,
+    code: str,
+    values: Values,
+    excluded: Excluded,
+    policy: Policy,
+    at: float,
+    waiting_helps: bool,
+) -> Explanation:
+    """Returns why a job was not admitted."""
+    return Explanation(
+        job=job.facts.job,
+        at=at,
+        policy_version=policy.version,
+        decision="refused",
+        reason=code,
+        values=values,
+        epoch=0,
+        node="",
+        candidates=Candidates(),
+        excluded=_exclusions(
+            excluded,
+            policy.limits.explained_nodes,
+            lambda node, rule: rule.values(node, job.shape),
+        ),
+        excluded_counts=count_by_rule(excluded),
+        waiting_helps=waiting_helps,
+        objective_ttft_s=None,
+    )
+
+
+def count_by_rule(excluded: Excluded) -> dict[str, int]:
+    """Returns how many nodes each rule excluded, by its code."""
+    counts: dict[str, int] = {}
+    for _, rule in excluded:
+        counts[rule.code] = counts.get(rule.code, 0) + 1
+    return counts
+
+
+def most_common_rule(
+    excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
+) -> Values:
+    """Returns the rule that excludes most nodes (the first of equals) and one node's values."""
+    candidates = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
+    if not candidates:
+        return {} if not only_waiting else most_common_rule(excluded, counts, shape)
+    code = max((rule.code for _, rule in candidates), key=lambda name: counts[name])
+    node, rule = next(pair for pair in candidates if pair[1].code == code)
+    return {"rule": code, "nodes": counts[code], **rule.values(node, shape)}
+
+
+def _explanation(
+    job: Job,
+    result: PlacementResult,
+    request: PlacementRequest,
+    *,
+    policy: Policy,
+    values_of: ValuesGetter,
+    decision: str,
+    reason: str,
+    values: Values,
+    pick: Prediction | None,
+) -> Explanation:
+    per_node = _is_listed_per_node(policy, result)
+    return Explanation(
+        job=job.facts.job,
+        at=request.at,
+        policy_version=policy.version,
+        decision=decision,
+        reason=reason,
+        values=values,
+        epoch=job.epoch if pick is not None else 0,
+        node="" if pick is None else pick.view.name,
+        candidates=result.listed,
+        excluded=_exclusions(
+            result.excluded, policy.limits.explained_nodes if per_node else 0, values_of
+        ),
+        excluded_counts=result.counts,
+        waiting_helps=bool(result.fitting)
+        or any(rule.waiting_helps for _, rule in result.excluded),
+        objective_ttft_s=request.objective.ttft_s,
+    )
+
+
+def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple[Exclusion, ...]:
+    """Returns all exclusions if they are at most ``most``, else one example of each rule."""
+    if len(excluded) > most:
+        firsts: dict[str, tuple[Node, Rule]] = {}
+        for node, rule in excluded:
+            firsts.setdefault(rule.code, (node, rule))
+        excluded = list(firsts.values())
+    return tuple(
+        [
+            Exclusion(
+                node.card.node,
+                node.card.coop,
+                node.card.zone,
+                rule.code,
+                values_of(node, rule),
+                rule.waiting_helps,
+            )
+            for node, rule in excluded
+        ]
+    )
+
+
+def _pick_values(
+    state: State, job: Job, result: PlacementResult, pick: Pick, request: PlacementRequest
+) -> Values:
+    best = pick.best
+    card, intensity = best.view.node.card, best.view.effective
+    values: Values = {
+        "node": card.node,
+        "coop": card.coop,
+        "zone": card.zone,
+        "carbon_g": g_from_ug(round_half_up(best.carbon_ug)),
+        "energy_wh": wh_from_uwh(round_half_up(best.energy_uwh)),
+        "intensity_g_per_kwh": intensity.direct_g_per_kwh,
+        "ttft_s": best.ttft_s,
+        "ttft_upper_s": best.ttft_upper_s,
+        "confidence": request.objective.confidence,
+    }
+    if intensity.surplus_basis is not None:
+        values["surplus_w"] = intensity.surplus_w
+    if request.cached.get(card.node):
+        values["cached_tokens"] = request.cached[card.node]
+    if job.alias:
+        values["alias"], values["model"] = job.alias, job.facts.model
+    if pick.reason == "fastest_at_risk":
+        values["late_for"] = counterfactuals.missed_part(best.view, request)
+    listed = result.listed
+    if len(listed) > 1:
+        values["next_node"], values["next_coop"] = listed.node[1], listed.coop[1]
+        values["next_zone"], values["next_ttft_s"] = listed.zone[1], listed.ttft_s[1]
+        values["next_carbon_g"] = g_from_ug(listed.carbon_ug[1])
+    greener = counterfactuals.find_greener(state, result, pick, request)
+    if greener is not None:
+        predicted, code = greener
+        view = predicted.view
+        values["greener_node"], values["greener_coop"] = view.name, view.coop
+        values["greener_zone"], values["greener_ttft_s"] = view.zone, predicted.ttft_s
+        values["greener_carbon_g"] = g_from_ug(round_half_up(predicted.carbon_ug))
+        values["greener_rule"], values["could_node"] = code, view.name
+    elif len(listed) == 1 and _is_listed_per_node(state.policy, result):
+        values |= _one_rule_away_values(state, request, result.excluded)
+    return values
+
+
+def _one_rule_away_values(state: State, request: PlacementRequest, excluded: Excluded) -> Values:
+    """Returns the node that exactly one rule excludes, if a check finds one."""
+    checked = counterfactuals.find_one_rule_away(state, request, excluded)
+    return {} if checked is None else {"could_node": checked[0].card.node}
+
+
+def _is_listed_per_node(policy: Policy, result: PlacementResult) -> bool:
+    return result.fitting + sum(result.counts.values()) <= policy.limits.explained_nodes

@@ -1,0 +1,57 @@
+"""Fleet: the nodes of the pool, their replicas, and the indexes by which they are searched.
+
+Input: node cards, heartbeats, owners' terms, intensities, and leases as they open and close.
+Output: the nodes that pass the permanent rules for a shape, the replicas that can take work now,
+and changes of the co-ops' own capacity.
+
+The fleet is the only place that changes a node's place in an index: a caller changes the record
+and reports the node, and the fleet updates each index that depends on it. Small models are kept as
+a list of views, large ones also as columns of numbers, for the vectorised search.
+
+``fleet`` adds, updates and removes nodes; ``replica_index`` keeps views by model;
+``replica_table`` the columns; ``loadable_index`` the models that nodes could load.
+"""
+
+from entraide_scheduler.core.fleet.fleet import (
+    MOST,
+    Columns,
+    EligibleNodes,
+    Fleet,
+    is_sound_card,
+)
+from entraide_scheduler.core.fleet.replica_index import (
+    ReplicaView,
+    blocked_code,
+    is_only_occupied,
+    may_admit,
+)
+from entraide_scheduler.core.fleet.replica_table import (
+    FULL_PART,
+    TOKEN_S,
+    Bools,
+    Codes,
+    Floats,
+    Rows,
+    min_value,
+    smallest_rows,
+)
+
+__all__ = [
+    "FULL_PART",
+    "MOST",
+    "TOKEN_S",
+    "Bools",
+    "Codes",
+    "Columns",
+    "EligibleNodes",
+    "Fleet",
+    "Floats",
+    "ReplicaView",
+    "Rows",
+    "blocked_code",
+    "is_only_occupied",
+    "is_sound_card",
+    "may_admit",
+    "min_value",
+    "smallest_rows",
+]

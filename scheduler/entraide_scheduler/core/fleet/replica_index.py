@@ -1,0 +1,478 @@
+"""Replica index: all replicas by model and node, each with its current cost model.
+
+Keeps the cost model and the blocked codes of each replica up to date, so that placement only reads
+them. They are computed again when a lease begins or ends, a first token arrives, the performance
+model learns from a run, or the intensity, the surplus, the policy or the node changes.
+
+Inputs: nodes, leases, zone intensities, the policy. Outputs: ``ReplicaView`` objects, the same as
+columns (``replica_table``), and lists of replicas that became open or cheaper.
+"""
+
+from collections.abc import Container, Iterable, Iterator
+
+from msgspec import Struct
+
+from entraide.types import DataClass, EnergyStatus, Lending, NodeCard, Replica
+from entraide_scheduler.core.carbon import (
+    UNKNOWN_ZONE,
+    EffectiveIntensity,
+    ZoneIntensity,
+    effective_intensity,
+    grid_intensity,
+    status_valid_until,
+)
+from entraide_scheduler.core.estimation import PerformanceModel
+from entraide_scheduler.core.fleet.replica_table import ReplicaTable
+from entraide_scheduler.core.policy import IntensityBasis, Lend, Policy
+from entraide_scheduler.core.prediction import (
+    CostModel,
+    is_cheaper,
+    make_cost_model,
+    typical_token_uwh,
+)
+from entraide_scheduler.core.records import Lease, Load, Node, OwnKind, Shape, kind_of_replica
+from entraide_scheduler.core.rules import (
+    NO_FREE_SLOT_CODE,
+    NOT_EMPTY_CODE,
+    PERMANENT_RULES,
+    RESERVED_CODE,
+    RESTING_CODE,
+    BlockedBy,
+    OwnSlotsChange,
+    blocked_codes,
+    first_broken,
+)
+
+NO_SLOTS = (0, 0)
+
+
+class ReplicaView(Struct, eq=False):
+    """One replica, with its cost and its blocked codes.
+
+    Attributes:
+        node, replica, load: the node, the replica, and the leases on it.
+        name, coop, zone: the node's name, co-op and zone.
+        effective: effective intensity of an extra load.
+        cost: cost of one more job.
+        blocked_by: number of the temporary rule that the replica breaks, by requester.
+        typical_input_uwh, typical_output_uwh: energy of a prompt token, and of an answer token at
+            a full batch, by the card.
+        own_kind: properties that decide which jobs of its own co-op the replica can run.
+        row: row in the model's table; -1 without a table.
+        counted_slots: slots, and slots for batch work, counted as its co-op's own.
+    """
+
+    node: Node
+    name: str
+    coop: str
+    zone: str
+    replica: Replica
+    load: Load
+    effective: EffectiveIntensity
+    cost: CostModel
+    blocked_by: BlockedBy
+    typical_input_uwh: float
+    typical_output_uwh: float
+    own_kind: OwnKind
+    row: int = -1
+    counted_slots: tuple[int, int] = NO_SLOTS
+
+
+def requester_index(node: Node, shape: Shape) -> int:
+    """Returns the index in ``ReplicaView.blocked_by`` for a shape."""
+    foreign = 0 if node.card.coop == shape.coop else 1
+    return foreign + 2 if shape.batch else foreign
+
+
+def added_power_w(card: NodeCard) -> float:
+    """Returns a machine's active minus idle power, watts."""
+    return max(0.0, card.power.active_w - card.power.idle_w)
+
+
+def extra_w(node: Node) -> float:
+    """Returns a node's active minus idle power, watts."""
+    return added_power_w(node.card)
+
+
+def site_of(node: Node) -> tuple[str, str]:
+    """Returns a site's key: co-op and name, since two co-ops may use the same name."""
+    return node.card.coop, node.card.site
+
+
+def blocked_code(view: ReplicaView, shape: Shape) -> int:
+    """Returns the number of the temporary rule that a replica breaks, from 1; 0 for none."""
+    requester = requester_index(view.node, shape)
+    code = view.blocked_by[requester]
+    if not shape.alone:
+        return code
+    if code == RESERVED_CODE and view.load.reserved == shape.alone:
+        code = blocked_codes(view.node, view.replica, view.load, reserved=False)[requester]
+    return code or (NOT_EMPTY_CODE if view.load.leases else 0)
+
+
+def is_only_occupied(code: int) -> bool:
+    """Tells whether a code is 0 or only says that the replica is occupied by runs."""
+    return code in (0, NO_FREE_SLOT_CODE, NOT_EMPTY_CODE)
+
+
+def may_admit(view: ReplicaView, shape: Shape) -> bool:
+    """Tells whether a replica passes all rules for a shape now."""
+    if shape.data_class is DataClass.RESTRICTED and shape.coop != view.node.card.coop:
+        return False
+    return not blocked_code(view, shape) and first_broken(view.node, shape, PERMANENT_RULES) is None
+
+
+class ReplicaIndex:
+    """All replicas of nodes that have not left.
+
+    Attributes:
+        by_model: replicas by model and node, in order of arrival.
+        version: changes when a node is added, removed, or changes what it accepts.
+        tables: cached columns by model, with the replicas by row.
+        grid: intensity by zone.
+        restricted_nodes: by co-op, number of its nodes whose owners restrict lending.
+        watched: models for which ``improved`` is recorded.
+        improved: replicas that opened or became cheaper, by model and node; ``dispatch`` clears it.
+        own_deltas: changes of the slots on co-ops' own nodes; ``dispatch`` clears it.
+    """
+
+    def __init__(self, nodes: dict[str, Node]) -> None:
+        self.grid: dict[str, ZoneIntensity] = {}
+        self._nodes = nodes
+        self.by_model: dict[str, dict[str, ReplicaView]] = {}
+        self.version = 0
+        self.tables: dict[str, tuple[ReplicaTable, list[ReplicaView]]] = {}
+        self._policy = Policy(version="none")
+        self._lend: dict[str, Lend] = {}
+        self._sites: dict[tuple[str, str], dict[str, Node]] = {}
+        self._site_draw_w: dict[tuple[str, str], float] = {}
+        self._zones: dict[str, dict[str, Node]] = {}
+        self._owned: dict[str, dict[str, Node]] = {}
+        self._grid_intensities: dict[str, EffectiveIntensity] = {}
+        self.restricted_nodes: dict[str, int] = {}
+        self.watched: Container[str] = ()
+        self.improved: dict[tuple[str, str], ReplicaView] = {}
+        self.own_deltas: list[OwnSlotsChange] = []
+
+    # Nodes.
+
+    def add_node(self, node: Node, at: float) -> None:
+        """Adds a node that joined or returned."""
+        self.version += 1
+        name, site = node.card.node, site_of(node)
+        self._sites.setdefault(site, {})[name] = node
+        self._zones.setdefault(node.card.zone, {})[name] = node
+        self._owned.setdefault(node.card.coop, {})[name] = node
+        self._count_restricted(node, 1)
+        for model, replica in node.replicas.items():
+            load = node.loads.get(model)
+            if load is None:
+                performance = PerformanceModel.prior(
+                    replica.rates, extra_w=extra_w(node), slots=replica.slots
+                )
+                load = node.loads[model] = Load(performance)
+            self._set_slot_limits(node, replica, load)
+            intensity = self._intensity_of(node, load, at)
+            view = ReplicaView(
+                node,
+                name,
+                node.card.coop,
+                node.card.zone,
+                replica,
+                load,
+                intensity,
+                make_cost_model(node, load, intensity, self._policy.carbon.basis),
+                blocked_codes(node, replica, load),
+                *typical_token_uwh(replica, extra_w=extra_w(node)),
+                kind_of_replica(node.card, replica),
+            )
+            self.by_model.setdefault(model, {})[name] = view
+            self._count_own(view)
+            self.tables.pop(model, None)
+            if model in self.watched:
+                self.improved[model, name] = view
+        self._update_site_draw(site, at)
+
+    def remove_node(self, node: Node, at: float) -> None:
+        """Removes a node that leaves or whose card is about to change."""
+        name, site = node.card.node, site_of(node)
+        if self._sites.get(site, {}).pop(name, None) is None:
+            return
+        self.version += 1
+        self._count_restricted(node, -1)
+        if not self._sites[site]:
+            del self._sites[site]
+            self._site_draw_w.pop(site, None)
+        del self._zones[node.card.zone][name], self._owned[node.card.coop][name]
+        for model in node.replicas:
+            self._count_own(self.by_model[model].pop(name), present=False)
+            if not self.by_model[model]:
+                del self.by_model[model]
+            self.tables.pop(model, None)
+        if site in self._sites:
+            self._update_site_draw(site, at)
+
+    def set_lending(self, node: Node, lending: Lending) -> None:
+        """Sets which co-ops' jobs a node's owner accepts; the caller then calls ``update_node``."""
+        self._count_restricted(node, -1)
+        node.lending = lending
+        self._count_restricted(node, 1)
+
+    def _count_restricted(self, node: Node, change: int) -> None:
+        if node.lending is not Lending.ALL:
+            coop = node.card.coop
+            self.restricted_nodes[coop] = self.restricted_nodes.get(coop, 0) + change
+            if not self.restricted_nodes[coop]:
+                del self.restricted_nodes[coop]
+
+    def apply_policy(self, policy: Policy, at: float) -> None:
+        """Applies a policy and refreshes all replicas."""
+        self.version += 1
+        self._policy = policy
+        self._lend = {terms.coop: terms.lend for terms in policy.coops}
+        for views in self.by_model.values():
+            for view in views.values():
+                self._set_slot_limits(view.node, view.replica, view.load)
+                self.refresh(view, at)
+                self._count_own(view)
+
+    def lends_in_part(self, coop: str) -> bool:
+        """Tells whether the policy or an owner restricts what a co-op's nodes lend."""
+        lend = self._lend.get(coop)
+        if coop in self.restricted_nodes:
+            return True
+        return lend is not None and (lend.part < 1.0 or lend.energy_wh_per_day is not None)
+
+    def update_node(self, node: Node, at: float) -> None:
+        """Refreshes a node whose state, readiness or surplus changed."""
+        self.version += 1
+        self._update_site_draw(site_of(node), at)
+        for view in self._views_of(node):
+            self._set_slot_limits(node, view.replica, view.load)
+        self._refresh_nodes((node,), at)
+
+    def set_intensity(self, zone: str, intensity: ZoneIntensity, at: float) -> None:
+        """Sets a zone's intensity and refreshes the zone's nodes."""
+        self.grid[zone] = intensity
+        self._grid_intensities.pop(zone, None)
+        self._refresh_nodes(self._zones.get(zone, {}).values(), at)
+
+    def valid_until(self, node: Node) -> float | None:
+        """Returns when a node's renewable status expires; None without one."""
+        return (
+            None if node.energy is None else status_valid_until(node.energy, self._policy.evidence)
+        )
+
+    def g_per_kwh(self, node: Node, at: float) -> float:
+        """Returns the effective intensity of one more job on a node, on the policy's basis."""
+        if node.energy is None:
+            intensity = grid_intensity(self.grid.get(node.card.zone, UNKNOWN_ZONE))
+        else:
+            intensity = self.effective_at_site(node, node.energy, 1, at)
+        direct = self._policy.carbon.basis is IntensityBasis.DIRECT
+        return intensity.direct_g_per_kwh if direct else intensity.lifecycle_g_per_kwh
+
+    def _count_own(self, view: ReplicaView, *, present: bool = True) -> None:
+        """Records the change of the slots that a replica offers its own co-op, if any."""
+        slots = NO_SLOTS
+        if present and not 0 < view.blocked_by[0] <= RESTING_CODE:
+            slots = view.replica.slots, view.load.batch_slots
+        if slots != view.counted_slots:
+            more, more_batch = slots[0] - view.counted_slots[0], slots[1] - view.counted_slots[1]
+            view.counted_slots = slots
+            self.own_deltas.append(OwnSlotsChange(view.coop, view.own_kind, more, more_batch))
+
+    # Leases.
+
+    def add_lease(self, lease: Lease, at: float) -> None:
+        """Adds a lease to its replica's load."""
+        node, load = self._load_of(lease)
+        was_idle = not node.leases
+        self._accrue_time(load, at)
+        node.leases += 1
+        load.leases += 1
+        load.batch += lease.batch
+        load.foreign += lease.foreign
+        load.reading += 1
+        load.reading_tokens += lease.expected.input_tokens
+        load.reading_s += lease.prefill_s
+        load.free_at = max(load.free_at, at) + lease.prefill_s
+        self._refresh_after_load_change(node, lease.terms.model, at, starts_or_stops=was_idle)
+
+    def record_first_token(self, lease: Lease, at: float) -> None:
+        """Records a lease's first token: its prompt no longer queues."""
+        node, load = self._load_of(lease)
+        lease.first_at = at
+        self._accrue_time(load, at)
+        lease.sequences_s = load.sequences_s
+        _end_prefill(load, lease)
+        load.free_at = at - node.card.rtt_s + load.reading_s
+        self._refresh_after_load_change(node, lease.terms.model, at, starts_or_stops=False)
+
+    def remove_lease(self, lease: Lease, at: float) -> None:
+        """Removes a lease from its replica's load."""
+        node, load = self._load_of(lease)
+        self._accrue_time(load, at)
+        node.leases -= 1
+        load.leases -= 1
+        load.batch -= lease.batch
+        load.foreign -= lease.foreign
+        if not lease.first_at:
+            _end_prefill(load, lease)
+            load.free_at = min(load.free_at, at + load.reading_s)
+        self._refresh_after_load_change(
+            node, lease.terms.model, at, starts_or_stops=not node.leases
+        )
+
+    def mean_batch(self, lease: Lease, at: float) -> float:
+        """Returns the time-averaged batch size since a lease's first token."""
+        _, load = self._load_of(lease)
+        elapsed_s = at - lease.first_at
+        if not lease.first_at or elapsed_s <= 0.0:
+            return float(max(1, load.leases))
+        total_s = load.sequences_s + load.leases * (at - load.since)
+        return max(1.0, (total_s - lease.sequences_s) / elapsed_s)
+
+    def _load_of(self, lease: Lease) -> tuple[Node, Load]:
+        node = self._nodes[lease.terms.node]
+        return node, node.loads[lease.terms.model]
+
+    @staticmethod
+    def _accrue_time(load: Load, at: float) -> None:
+        load.sequences_s += load.leases * (at - load.since)
+        load.since = at
+
+    def _refresh_after_load_change(
+        self, node: Node, model: str, at: float, *, starts_or_stops: bool
+    ) -> None:
+        if starts_or_stops:
+            self._update_site_draw(site_of(node), at)
+            self._refresh_nodes((node,), at)
+            return
+        view = self.view_of(model, node.card.node)
+        if view is not None:
+            self.refresh(view, at)
+
+    def view_of(self, model: str, node: str) -> ReplicaView | None:
+        """Returns a node's replica of a model; None without one."""
+        views = self.by_model.get(model)
+        return None if views is None else views.get(node)
+
+    def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
+        """Returns a model's replicas as columns and as rows, in order of node name; cached."""
+        table_and_rows = self.tables.get(model)
+        if table_and_rows is None:
+            views = self.by_model[model]
+            rows = [views[name] for name in sorted(views)]
+            for row, view in enumerate(rows):
+                view.row = row
+            table = ReplicaTable(
+                [(view.cost, view.blocked_by, view.zone, view.coop) for view in rows]
+            )
+            table_and_rows = self.tables[model] = (table, rows)
+        return table_and_rows
+
+    # Cost models.
+
+    def refresh(self, view: ReplicaView, at: float) -> None:
+        """Computes a replica's intensity, cost model and blocked codes again."""
+        node, load = view.node, view.load
+        old_cost, old_codes = view.cost, view.blocked_by
+        view.effective = self._intensity_of(node, load, at)
+        view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
+        view.blocked_by = blocked_codes(node, view.replica, load)
+        if view.blocked_by[0] != old_codes[0]:
+            self._count_own(view)
+        model = view.replica.model
+        if model in self.watched and (
+            view.blocked_by != old_codes or is_cheaper(view.cost, old_cost)
+        ):
+            self.improved[model, view.name] = view
+        if view.row >= 0:
+            table_and_rows = self.tables.get(model)
+            if table_and_rows is not None:
+                table_and_rows[0].write_row(view.row, view.cost, view.blocked_by)
+
+    def _refresh_nodes(self, nodes: Iterable[Node], at: float) -> None:
+        for node in nodes:
+            for view in self._views_of(node):
+                self.refresh(view, at)
+
+    def _views_of(self, node: Node) -> Iterator[ReplicaView]:
+        name = node.card.node
+        for model in node.replicas:
+            view = self.view_of(model, name)
+            if view is not None:
+                yield view
+
+    def _set_slot_limits(self, node: Node, replica: Replica, load: Load) -> None:
+        """Sets the slots that other co-ops and batch work may hold; at least 1 for batch work."""
+        slots = replica.slots
+        load.lend_slots = self.lend_slots(node, slots)
+        batch_slots = int(self._policy.deferral.slots_part * slots)
+        load.batch_slots = max(1, min(batch_slots, slots - 1))
+
+    def lend_slots(self, node: Node, slots: int) -> int:
+        """Returns how many of a replica's slots other co-ops may hold."""
+        lent = int(self._lend.get(node.card.coop, Lend()).part * slots)
+        if node.lending is Lending.OWN_FIRST and slots > 1:
+            return min(lent, slots - 1)
+        return lent
+
+    # Sites.
+
+    def _update_site_draw(self, site: tuple[str, str], at: float) -> None:
+        """Computes the power that the pool's jobs draw at a site, and refreshes the site's nodes.
+
+        A machine draws its active power from its first job on. Sites without a renewable status
+        are skipped.
+        """
+        nodes = self._sites.get(site)
+        if nodes is None:
+            return
+        if all(node.energy is None for node in nodes.values()):
+            self._site_draw_w.pop(site, None)
+            return
+        draw_w = 0.0
+        for name in sorted(nodes):
+            if nodes[name].leases:
+                draw_w += extra_w(nodes[name])
+        if self._site_draw_w.get(site) != draw_w:
+            self._site_draw_w[site] = draw_w
+            self._refresh_nodes(nodes.values(), at)
+
+    def _intensity_of(self, node: Node, load: Load, at: float) -> EffectiveIntensity:
+        zone, energy = node.card.zone, node.energy
+        if energy is None:
+            intensity = self._grid_intensities.get(zone)
+            if intensity is None:
+                intensity = self._grid_intensities[zone] = grid_intensity(
+                    self.grid.get(zone, UNKNOWN_ZONE)
+                )
+            return intensity
+        return self.effective_at_site(node, energy, load.leases + 1, at)
+
+    def effective_at_site(
+        self, node: Node, energy: EnergyStatus, batch: int, at: float
+    ) -> EffectiveIntensity:
+        """Returns the effective intensity of a job that is one of ``batch`` on its machine."""
+        node_w = extra_w(node)
+        draw_w = self._site_draw_w.get(site_of(node), 0.0)
+        # The job accounts for 1 / batch of its machine's power; other jobs for the rest.
+        used_w = draw_w - node_w / batch if node.leases else draw_w
+        return effective_intensity(
+            self.grid.get(node.card.zone, UNKNOWN_ZONE),
+            energy,
+            policy=self._policy.carbon,
+            evidence=self._policy.evidence,
+            power_w=node_w / batch,
+            used_w=max(0.0, used_w),
+            at=at,
+        )
+
+
+def _end_prefill(load: Load, lease: Lease) -> None:
+    """Removes a lease's prompt from the prefill queue of a load."""
+    load.reading -= 1
+    load.reading_tokens -= lease.expected.input_tokens
+    load.reading_s = load.reading_s - lease.prefill_s if load.reading else 0.0

@@ -1,0 +1,378 @@
+"""Leases: a node's right to run a job, from the offer to the settlement (Gray and Cheriton, 1989).
+
+A lease begins when a placement is offered, is renewed by each progress message, and ends when the
+node reports, declines, is lost, or lets the lease expire. If a run is lost, its charges are
+refunded and its job is placed again, on another node if possible, up to the policy's number of
+attempts. If a job ends before its run, its lease keeps the slot until the node reports or the lease
+expires. ``run_events`` maps the nodes' messages to these functions.
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from entraide.types import JobClass, JobState, NodeState, Terms, Usage
+from entraide.units import round_half_up
+from entraide_scheduler.core import evaluation, explanations, model_loading, settlement
+from entraide_scheduler.core.accounting import CARBON_MAX_UG, ENERGY_MAX_UWH, clamp_amount
+from entraide_scheduler.core.commands import CancelRun, Place
+from entraide_scheduler.core.fleet import ReplicaView, may_admit
+from entraide_scheduler.core.leases import backoff, engine_exits, feedback
+from entraide_scheduler.core.leases.smallest_model import smallest_model_terms
+from entraide_scheduler.core.placement import Pick, PlacementResult
+from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.records import (
+    ExpectedRun,
+    Hold,
+    Job,
+    Lease,
+    LeaseState,
+    Node,
+    RunCharge,
+    is_leaving,
+)
+from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
+
+
+class StartCharge(Protocol):
+    """Removes a job from the fair queue, or admits it directly, and charges its run."""
+
+    def __call__(
+        self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
+    ) -> RunCharge:
+        """Returns the run's charge."""
+
+
+def offer_lease(
+    state: State,
+    job: Job,
+    result: PlacementResult,
+    pick: Pick,
+    request: PlacementRequest,
+    *,
+    serve: StartCharge,
+) -> None:
+    """Offers a job to the node that placement picked."""
+    facts, view = job.facts, pick.best.view
+    job.step("place")
+    job.epoch = max(job.epoch, state.incarnation * EPOCHS_PER_INCARNATION) + 1
+    job.attempts += 1
+    job.explanation = explanations.explain_placement(state, job, result, pick, request)
+    expected = _predict_run(pick, request)
+    reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
+    charge = serve(
+        job,
+        input_tokens=expected.input_tokens,
+        expected_tokens=round_half_up(request.produced_tokens),
+        reserved_tokens=reserved,
+    )
+    job.front = False
+    lease = Lease(
+        _make_terms(state, job, pick),
+        LeaseState.OFFERED,
+        charge,
+        expected,
+        facts.job_class is JobClass.BATCH,
+        view.coop != facts.coop,
+        view.cost.start_s - view.node.card.rtt_s + expected.input_tokens * view.cost.input_s,
+        facts.input_tokens_max,
+        job.output_tokens_max * max(1, facts.choices),
+        holds=_reserve_quotas(state, job, expected),
+        shape=job.shape if charge.own is None else None,
+    )
+    if lease.foreign:
+        lease.lent_day = state.quotas.lent.reserve(view.coop, expected.energy_uwh)
+    if state.fleet.loadable_index.nodes and not pick.best.keeps and view.load.leases:
+        state.demand.record_missed(job.shape, state.now)
+    if job.alone:
+        evaluation.hold_replica(state, job, view)
+    state.placements += 1
+    view.load.turn = state.placements
+    state.leases[facts.job] = lease
+    state.fleet.replica_index.add_lease(lease, state.now)
+    state.deadlines.set("lease", facts.job, state.now + state.policy.timing.offer_timeout_s)
+    state.emit(
+        Place(
+            state.cause,
+            facts.job,
+            job.epoch,
+            view.node.card.node,
+            facts.gateway,
+            job.output_tokens_max,
+            lease.terms,
+            job.explanation,
+        )
+    )
+
+
+def _reserve_quotas(state: State, job: Job, expected: ExpectedRun) -> tuple[Hold, ...]:
+    if not job.shape.limited:
+        return ()
+    energy_uwh, carbon_ug = expected.energy_uwh, expected.carbon_ug
+    return state.quotas.reserve_at_placement(job.facts, energy_uwh, carbon_ug)
+
+
+def _predict_run(pick: Pick, request: PlacementRequest) -> ExpectedRun:
+    best = pick.best
+    cost, node = best.view.cost, best.view.name
+    queue_s = max(0.0, cost.free_at - request.at)
+    load = best.view.load
+    # The same fraction of the prompt tokens is left as of the prefill time.
+    left = queue_s / load.reading_s if load.reading_s > queue_s else 1.0
+    return ExpectedRun(
+        best.ttft_s,
+        queue_s,
+        round_half_up(load.reading_tokens * left),
+        cost.token_s,
+        request.input_tokens - request.cached.get(node, 0),
+        best.view.load.leases,
+        clamp_amount(round_half_up(best.energy_uwh), ENERGY_MAX_UWH),
+        clamp_amount(round_half_up(best.carbon_ug), CARBON_MAX_UG),
+        load.reading * left,
+    )
+
+
+def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
+    facts, view = job.facts, pick.best.view
+    card, replica, intensity = view.node.card, view.replica, view.effective
+    return Terms(
+        facts.job,
+        job.epoch,
+        facts.coop,
+        view.name,
+        view.coop,
+        card.site,
+        view.zone,
+        replica.engine,
+        facts.model,
+        replica.revision,
+        facts.job_class,
+        state.classes[facts.job_class].ttft_s,
+        intensity.direct_g_per_kwh,
+        intensity.lifecycle_g_per_kwh,
+        intensity.basis,
+        intensity.surplus_basis,
+        job.requested_at,
+        state.now,
+        state.policy.version,
+        not pick.best.keeps,
+        smallest_model_terms(state, job, view),
+    )
+
+
+def renew_lease(state: State, lease: Lease) -> None:
+    """Renews a lease on a node's message; the first message accepts the lease."""
+    if lease.state is LeaseState.OFFERED:
+        lease.step("accept")
+        state.jobs[lease.terms.job].step("accept")
+    state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
+
+
+def release_lease(state: State, lease: Lease) -> None:
+    """Ends a lease and offers its slot to waiting jobs."""
+    lease.step("over")
+    terms = lease.terms
+    del state.leases[terms.job]
+    state.deadlines.clear("lease", terms.job)
+    state.fleet.replica_index.remove_lease(lease, state.now)
+    state.queue.end_run(lease.bill)
+    state.queue.blocked.mark_coop_due(terms.borrower)
+    evaluation.release_replica(state, terms.job)
+    view = state.fleet.replica_index.view_of(terms.model, terms.node)
+    if view is not None:
+        retry_model(state, view)
+
+
+def retry_node(state: State, node: Node) -> None:
+    """Unblocks the shapes that a node's replicas may now admit."""
+    if state.exclusive_replicas:
+        evaluation.retry_exclusive(state)
+    for model in node.replicas:
+        view = state.fleet.replica_index.view_of(model, node.card.node)
+        if view is not None:
+            retry_model(state, view)
+
+
+def retry_model(state: State, view: ReplicaView) -> None:
+    """Unblocks the shapes that a replica may now admit."""
+    state.queue.unblock_shapes(
+        view.replica.model,
+        lambda shape: may_admit(view, shape) and evaluation.may_start_now(state, shape, view),
+    )
+
+
+def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: float) -> None:
+    """Pauses a replica for ``for_s`` seconds; the node's next hello ends the pause earlier."""
+    load = node.loads.get(model)
+    if load is not None:
+        load.paused = reason
+        state.fleet.replica_index.update_node(node, state.now)
+        state.deadlines.set("pause", node.card.node, state.now + for_s)
+
+
+def end_pause(state: State, name: str) -> None:
+    """Ends the pauses of a node's replicas, except of those that are being unloaded."""
+    node = state.fleet.nodes.get(name)
+    if node is not None:
+        for model, load in node.loads.items():
+            if not is_leaving(node, model):
+                load.paused = ""
+        state.fleet.replica_index.update_node(node, state.now)
+        retry_node(state, node)
+
+
+def end_backoff(state: State, name: str) -> None:
+    """Ends the due back-offs of a node's replicas."""
+    node = state.fleet.nodes.get(name)
+    if node is not None:
+        backoff.end_due_backoffs(state, node)
+        retry_node(state, node)
+
+
+def void_lease(state: State, lease: Lease) -> None:
+    """Ends a lease whose run is not used: refunds its charge and releases its reservations."""
+    release_lease(state, lease)
+    state.queue.refund(lease.bill)
+    state.quotas.settle(lease.terms.borrower, lease.holds, {})
+    if lease.foreign:
+        settlement.settle_lent(state, lease, 0)
+
+
+# How a lease ends.
+
+
+def requeue_job(
+    state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool = True
+) -> None:
+    """Ends a lease and enqueues its job at the front, or fails the job after too many attempts.
+
+    Args:
+        state: the core's.
+        lease: of a job that has not ended.
+        trigger: transition of ``state_machines.JOB``.
+        avoid: whether the next placement prefers other nodes.
+        counts: whether this placement counts as an attempt; not if the scheduler or a gateway
+            caused the loss.
+    """
+    job = state.jobs[lease.terms.job]
+    void_lease(state, lease)
+    job.step(trigger)
+    if avoid:
+        job.avoid = (*job.avoid, lease.terms.node)
+    if not counts:
+        job.attempts -= 1
+    if job.attempts >= state.policy.limits.attempts:
+        values: Values = {"attempts": job.attempts}
+        settlement.end_job(
+            state, job, "fail", code="too_many_attempts", epoch=lease.terms.epoch, values=values
+        )
+        for node in backoff.forgive_replicas(state, job):
+            retry_node(state, node)
+        return
+    job.front = True
+    evaluation.add_batch_work(state, job)
+    state.queue.add(job)
+    model_loading.request_plan(state, job)
+
+
+def stop_job(state: State, lease: Lease, trigger: str, code: str) -> None:
+    """Ends a lease's job and stops its run, which is settled when the node reports."""
+    terms = lease.terms
+    job = state.jobs[terms.job]
+    lease.step("stop")
+    lease.holds = (*lease.holds, *settlement.take_tokens(job))
+    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+    settlement.end_job(state, job, trigger, code=code, epoch=terms.epoch)
+    lease.job_state = job.state
+    state.deadlines.set("lease", terms.job, state.now + state.policy.timing.lease_s)
+
+
+def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
+    """Settles a lease whose job has ended: by the node's usage, else by the pool's estimate.
+
+    A run without any known usage is not billed.
+    """
+    if usage is None and lease.output_tokens:
+        usage = settlement.estimate_usage(state, lease)
+    if usage is not None and _has_usage(usage):
+        release_lease(state, lease)
+        settlement.settle(state, lease, usage, job_state=lease.job_state)
+    else:
+        void_lease(state, lease)
+
+
+def _has_usage(usage: Usage) -> bool:
+    energy_uwh = usage.energy_prefill_uwh + usage.energy_decode_uwh
+    return usage.input_tokens + usage.output_tokens + energy_uwh > 0
+
+
+def finish_job(
+    state: State,
+    lease: Lease,
+    usage: Usage,
+    *,
+    failed_with: str = "",
+    updates_predictors: bool = False,
+) -> None:
+    """Ends a job with its run, and settles it.
+
+    Args:
+        state: the core's.
+        lease: active.
+        usage: what the run used.
+        failed_with: error code of a run that failed after its client received output; else "".
+        updates_predictors: whether the run completed and its usage is plausible.
+    """
+    job = state.jobs[lease.terms.job]
+    if updates_predictors:
+        feedback.learn_from_run(state, job, lease, usage)
+        backoff.record_completion(state, job, lease)
+        if job.alone:
+            engine_exits.clear_suspicion(state, job)
+    release_lease(state, lease)
+    lease.holds = (*lease.holds, *settlement.take_tokens(job))
+    job_state = JobState.FAILED if failed_with else JobState.COMPLETED
+    settlement.settle(state, lease, usage, job_state=job_state)
+    trigger = "fail" if failed_with else "complete"
+    settlement.end_job(state, job, trigger, code=failed_with, epoch=lease.terms.epoch)
+
+
+def discard_run(state: State, lease: Lease, code: str, values: Values) -> None:
+    """Fails a job and does not bill its run."""
+    job = state.jobs[lease.terms.job]
+    void_lease(state, lease)
+    settlement.end_job(state, job, "fail", code=code, epoch=lease.terms.epoch, values=values)
+
+
+def expire_lease(state: State, name: str) -> None:
+    """Handles an expired lease: its node did not answer, or sent no more progress."""
+    lease = state.leases[name]
+    if lease.state is LeaseState.STOPPING:
+        close_lease(state, lease, None)
+        return
+    terms = lease.terms
+    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+    counts = backoff.record_failure(state, lease, backoff.NO_ANSWER)
+    requeue_job(state, lease, "expire", avoid=True, counts=counts)
+
+
+def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int]] = ()) -> None:
+    """Ends the leases of a node that is lost, has left, or has restarted.
+
+    Args:
+        state: the core's.
+        node: the node.
+        held: runs (job, epoch) that the node still holds or will report.
+    """
+    for lease in [lease for lease in state.leases.values() if lease.terms.node == node.card.node]:
+        if (lease.terms.job, lease.terms.epoch) in held:
+            continue
+        if lease.state is LeaseState.STOPPING:
+            close_lease(state, lease, None)
+            continue
+        if node.state is NodeState.LOST:
+            terms = lease.terms
+            state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+        requeue_job(state, lease, "lose", avoid=True)
+    if state.exclusive_replicas:
+        evaluation.retry_exclusive(state)

@@ -1,0 +1,238 @@
+"""Run events: handles what nodes and gateways report about runs.
+
+Input: accepts, declines, progress, usage reports, and jobs that gateways abandon or clients cancel.
+Output: changes of leases and jobs. A message counts only if its job, epoch and node are those of
+the lease (a fencing token). Any other message is dropped and counted, and a node that still runs an
+old epoch is told to stop. Usage of an old epoch is acknowledged, so that the node deletes it, but
+never billed.
+"""
+
+from entraide.errors import CODES
+from entraide.types import JobKind, Outcome
+from entraide_scheduler.core import evaluation, settlement
+from entraide_scheduler.core.accounting import clamp_amount
+from entraide_scheduler.core.commands import AckUsage, CancelRun
+from entraide_scheduler.core.events import (
+    JobAbandoned,
+    JobCancelled,
+    RunAccepted,
+    RunDeclined,
+    RunExceeded,
+    RunProgressed,
+    RunReported,
+)
+from entraide_scheduler.core.leases import backoff, engine_exits, leases
+from entraide_scheduler.core.records import Lease, LeaseState
+from entraide_scheduler.core.state import State
+
+FULL_PAUSE_S = 1.0  # of a replica that declined as full
+RACE_CODES = ("full", "not_loaded")  # declines of a node that works
+NOT_LOADED_PAUSE_S = 10.0  # ends earlier with the node's next hello
+
+# An owner's return is no failure: up to ``OWNER_ENDS_MAX`` such ends do not count as attempts.
+OWNER_CODES = ("owner_returned", "draining", "own_only")
+OWNER_ENDS_MAX = 32
+
+
+def handle_accepted(state: State, event: RunAccepted) -> None:
+    """Handles a node's acceptance of a run."""
+    lease = _find_running_lease(state, event, "accepted")
+    if lease is not None:
+        leases.renew_lease(state, lease)
+
+
+def handle_progressed(state: State, event: RunProgressed) -> None:
+    """Handles progress: renews the lease and charges the new output tokens."""
+    lease = _find_running_lease(state, event, "progressed")
+    if lease is None:
+        return
+    leases.renew_lease(state, lease)
+    produced = min(event.output_tokens, lease.output_tokens_max)
+    if produced > lease.output_tokens:
+        if lease.output_tokens == 0:
+            state.fleet.replica_index.record_first_token(lease, state.now)
+        state.queue.add_output(lease.bill, produced - lease.output_tokens)
+        lease.output_tokens = produced
+
+
+def _find_running_lease(
+    state: State, event: RunAccepted | RunProgressed, what: str
+) -> Lease | None:
+    """Returns a message's lease; if the run has no active lease, stops it and returns None."""
+    lease = _find_lease(state, event.job, event.epoch, event.node)
+    if lease is not None and lease.state is not LeaseState.STOPPING:
+        return lease
+    if lease is None:
+        state.drop(what, job=event.job, node=event.node)
+    state.emit(CancelRun(state.cause, event.job, event.epoch, event.node))
+    return None
+
+
+def _find_lease(state: State, job: str, epoch: int, node: str) -> Lease | None:
+    lease = state.leases.get(job)
+    if lease is None or lease.terms.epoch != epoch or lease.terms.node != node:
+        return None
+    return lease
+
+
+def handle_declined(state: State, event: RunDeclined) -> None:
+    """Handles a run that the node declined, or returned before its first token."""
+    lease = _find_lease(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("declined", job=event.job, node=event.node)
+        return
+    node, model = state.fleet.nodes[event.node], lease.terms.model
+    if event.code == "draining":
+        node.accepting, node.reason = False, event.code
+        state.fleet.replica_index.update_node(node, state.now)
+    elif event.code == "full":
+        leases.pause_replica(state, node, model, reason=event.code, for_s=FULL_PAUSE_S)
+    elif event.code == "not_loaded":
+        leases.pause_replica(state, node, model, reason=event.code, for_s=NOT_LOADED_PAUSE_S)
+    if lease.state is LeaseState.STOPPING:
+        leases.close_lease(state, lease, None)
+    elif _is_retryable(event.code):
+        if event.code in RACE_CODES or event.code in OWNER_CODES:
+            counts = _counts_as_attempt(state, lease, event.code)
+        else:
+            counts = backoff.record_failure(state, lease, event.code)
+        leases.requeue_job(state, lease, "decline", avoid=True, counts=counts)
+    else:
+        leases.discard_run(state, lease, event.code, event.values)
+
+
+def _is_retryable(code: str) -> bool:
+    """Tells whether the job may run again; unknown codes are retryable."""
+    return code not in CODES or CODES[code].retryable
+
+
+def _counts_as_attempt(state: State, lease: Lease, code: str) -> bool:
+    """Tells whether a lost run counts as an attempt of its job."""
+    ends = len(state.jobs[lease.terms.job].avoid)
+    return code not in OWNER_CODES or ends >= OWNER_ENDS_MAX
+
+
+def handle_reported(state: State, event: RunReported) -> None:
+    """Handles a node's usage report, which ends the run."""
+    lease = _find_lease(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("reported", job=event.job, node=event.node)
+    elif lease.state is LeaseState.STOPPING:
+        leases.close_lease(state, lease, settlement.bounded_usage(state, lease, event.usage)[0])
+    elif event.outcome is Outcome.COMPLETED:
+        _complete_run(state, lease, event)
+    else:
+        _fail_run(state, lease, event)
+    state.emit(AckUsage(state.cause, event.node, event.job, event.epoch))
+
+
+def _complete_run(state: State, lease: Lease, event: RunReported) -> None:
+    leases.renew_lease(state, lease)  # the acceptance message may have been lost
+    usage, is_plausible = settlement.bounded_usage(state, lease, event.usage)
+    leases.finish_job(state, lease, usage, updates_predictors=is_plausible)
+
+
+def handle_exceeded(state: State, event: RunExceeded) -> None:
+    """Completes a job whose run exceeded its grant, and settles it by the pool's estimate."""
+    lease = _find_lease(state, event.job, event.epoch, event.node)
+    if lease is None:
+        state.drop("exceeded", job=event.job, node=event.node)
+        return
+    settlement.record_violation(state, event.node, event.reason)
+    lease.answer_tokens_est = lease.output_tokens = clamp_amount(
+        event.output_tokens, lease.output_tokens_max
+    )
+    if lease.state is not LeaseState.STOPPING:
+        state.emit(CancelRun(state.cause, event.job, event.epoch, event.node))
+        leases.renew_lease(state, lease)
+        leases.finish_job(
+            state, lease, settlement.estimate_usage(state, lease), updates_predictors=False
+        )
+
+
+def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
+    """Places a failed run's job again, unless its client has received output."""
+    facts = state.jobs[event.job].facts
+    code = event.code or "engine_failed"
+    if code == engine_exits.ENGINE_EXITED:
+        _handle_engine_exit(state, lease, event)
+        return
+    counts = _counts_as_attempt(state, lease, code)
+    if _is_retryable(code) and code not in OWNER_CODES:
+        counts = backoff.record_failure(state, lease, code)
+    if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
+        usage, _ = settlement.bounded_usage(state, lease, event.usage)
+        leases.finish_job(state, lease, usage, failed_with=code)
+    elif _is_retryable(code):
+        leases.requeue_job(state, lease, "lose", avoid=True, counts=counts)
+    else:
+        leases.discard_run(state, lease, code, {})
+
+
+def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
+    """Handles an engine exit during a run: the job runs once more alone, or is refused.
+
+    If the run had the engine to itself, the run caused the exit; otherwise the cause is unknown.
+    """
+    job, terms = state.jobs[event.job], lease.terms
+    delivered = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
+    code = engine_exits.ENGINE_EXITED
+    if job.alone:
+        code = engine_exits.ENDS_ENGINE
+        engine_exits.record_refusal(state, job)
+        for node in backoff.forgive_replicas(state, job):
+            leases.retry_node(state, node)
+    else:
+        before = job.failed_on
+        backoff.record_failure(state, lease, code)
+        if event.beside:
+            job.failed_on = before  # another run may have caused the exit
+        if delivered:
+            engine_exits.record_broken_stream(state, job, terms.node, terms.lender)
+    if delivered:
+        leases.finish_job(
+            state, lease, settlement.bounded_usage(state, lease, event.usage)[0], failed_with=code
+        )
+    elif job.alone:
+        leases.discard_run(state, lease, code, {})
+    else:
+        evaluation.require_exclusive(job, terms.node, terms.lender)
+        leases.requeue_job(state, lease, "lose", avoid=True, counts=False)
+
+
+def handle_abandoned(state: State, event: JobAbandoned) -> None:
+    """Handles a placement that its gateway cannot use.
+
+    A kept job whose gateway was lost runs again, and so does a job whose answer was invalid before
+    any of it was delivered. Any other job fails.
+    """
+    lease = state.leases.get(event.job)
+    job = state.jobs.get(event.job)
+    if lease is None or job is None or lease.terms.epoch != event.epoch:
+        state.drop("abandoned", job=event.job)
+        return
+    terms = lease.terms
+    if event.code == settlement.ANSWER_INVALID:
+        settlement.record_violation(state, terms.node, event.code)
+    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+    if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
+        leases.requeue_job(state, lease, "lose", avoid=False)
+    elif event.code == settlement.ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
+        counts = backoff.record_failure(state, lease, event.code)
+        leases.requeue_job(state, lease, "lose", avoid=True, counts=counts)
+    else:
+        leases.discard_run(state, lease, event.code, {})
+
+
+def handle_cancelled(state: State, event: JobCancelled) -> None:
+    """Handles a job that its owner cancelled or whose client disconnected."""
+    job = state.jobs.get(event.job)
+    lease = state.leases.get(event.job)
+    if job is None:
+        state.drop("cancelled", job=event.job)
+    elif lease is not None:
+        leases.stop_job(state, lease, "cancel", event.reason)
+    else:
+        evaluation.remove_batch_work(state, job)
+        state.queue.remove(job)
+        settlement.end_job(state, job, "cancel", code=event.reason)

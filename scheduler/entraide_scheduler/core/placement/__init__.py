@@ -1,0 +1,58 @@
+"""Placement: filter, predict, pick: the node that a job gets.
+
+Input: the eligible replicas of a shape and a ``PlacementRequest``. Output: a ``PlacementResult``
+(who is excluded by which rule or limit, what is predicted for the rest) and a ``Pick`` with its
+reason.
+
+The pick compares physical units: of the replicas that keep the promised delay, the one with the
+least grams, then the fastest; ties go to the lower node name, so the choice does not depend on an
+order of insertion. Nothing here changes the state: the same functions answer a placement, an
+explanation and a question of the operator.
+
+``placement`` searches replica by replica and is the definition; ``vectorized`` gives the same
+result over columns for large fleets, and tests hold the two equal.
+"""
+
+from entraide_scheduler.core.placement.placement import (
+    ALONE_LIMIT,
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    LIMIT_RULES,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    TRIED_BEFORE,
+    WITH_ROOM,
+    Pick,
+    PlacementResult,
+    Prediction,
+    exceeded_limit,
+    pick,
+    predict,
+    predict_carbon_ug,
+    scan,
+)
+from entraide_scheduler.core.placement.vectorized import (
+    scan_columns,
+)
+
+__all__ = [
+    "ALONE_LIMIT",
+    "GREENER_LATER",
+    "LEND_ENERGY_SPENT",
+    "LIMIT_RULES",
+    "OVER_CARBON_CAP",
+    "OVER_CARBON_QUOTA",
+    "OVER_ENERGY_QUOTA",
+    "TRIED_BEFORE",
+    "WITH_ROOM",
+    "Pick",
+    "PlacementResult",
+    "Prediction",
+    "exceeded_limit",
+    "pick",
+    "predict",
+    "predict_carbon_ug",
+    "scan",
+    "scan_columns",
+]

@@ -1,0 +1,271 @@
+"""Vectorized placement: computes the result of ``placement.scan`` over columns, for large fleets.
+
+Filter, prediction and pick are array operations on a ``ReplicaTable``. The explanation lists only
+the best nodes by carbon, the fastest nodes, and one example for each rule; the counts cover all
+nodes. A property test compares both implementations.
+"""
+
+from collections.abc import Callable, Collection
+from math import inf
+
+import numpy as np
+
+from entraide.types import Candidates
+from entraide_scheduler.core.fleet import (
+    FULL_PART,
+    TOKEN_S,
+    Bools,
+    Codes,
+    Columns,
+    EligibleNodes,
+    Floats,
+    ReplicaView,
+    Rows,
+    blocked_code,
+    min_value,
+    smallest_rows,
+)
+from entraide_scheduler.core.placement.placement import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    SAME_ENGINE,
+    TIME_WEIGHT,
+    TRIED_BEFORE,
+    PlacementResult,
+    as_candidates,
+    predict,
+)
+from entraide_scheduler.core.policy import Carbon, Policy
+from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.records import Node
+from entraide_scheduler.core.rules import NOT_EMPTY_CODE, RESERVED_CODE, TEMPORARY_RULES, Rule
+
+
+def scan_columns(
+    eligible: EligibleNodes, columns: Columns, request: PlacementRequest, policy: Policy
+) -> PlacementResult:
+    """Evaluates all rows of a table; the result is that of ``placement.scan``, abridged.
+
+    Args:
+        eligible: the eligible nodes, and the rules that exclude the others.
+        columns: the eligible nodes as columns.
+        request: the job's requirements.
+        policy: headroom, tolerance and the length of the list of candidates.
+    """
+    scan = ColumnScan(eligible, columns, request)
+    scan.evaluate()
+    most = policy.limits.explained_best
+    best = scan.best(policy.carbon, most)
+    if best is None:
+        return PlacementResult(None, 0, [], Candidates(), scan.examples, scan.counts, inf)
+    candidates = scan.candidates([best, *[row for row in scan.shortlist(most) if row != best]])
+    fitting = int(np.count_nonzero(scan.fits))
+    prediction = predict(columns.views[best], request)
+    return PlacementResult(
+        prediction, fitting, [], candidates, scan.examples, scan.counts, scan.least_ug
+    )
+
+
+class ColumnScan:
+    """The rows of a table, evaluated for one job.
+
+    Attributes:
+        fits: rows that no rule has excluded so far.
+        keeps: rows that fit and are predicted to meet the objectives.
+        ttft_s, upper_s, carbon_ug: predictions by row.
+        kept_ug: emissions of the rows in ``keeps``; infinite for the others.
+        greenest: rows of the least ``kept_ug``, in ascending order.
+        least_ug: the least ``kept_ug``.
+        counts: number of nodes that each rule excludes, by its code.
+        examples: one excluded node for each rule.
+    """
+
+    def __init__(
+        self, eligible: EligibleNodes, columns: Columns, request: PlacementRequest
+    ) -> None:
+        self._columns = columns
+        self._table = columns.table
+        self._views: list[ReplicaView] = columns.views
+        self._request = request
+        self.counts: dict[str, int] = dict(eligible.counts)
+        self.examples: list[tuple[Node, Rule]] = list(eligible.examples)
+
+    def evaluate(self) -> None:
+        """Filters and predicts, in the order of ``placement.scan``."""
+        request, row_of = self._request, self._columns.row_of
+        self._exclude_blocked()
+        if request.max_g_per_kwh is not None:
+            self._exclude(self._table.above_intensity(request.max_g_per_kwh), GREENER_LATER)
+        if request.barred:
+            self._exclude(self._rows_of(request.barred), SAME_ENGINE)
+        self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.predict(request)
+        self._cached = [row_of[name] for name in request.cached if name in row_of]
+        for row in self._cached:
+            prediction = predict(self._views[row], request)
+            self.ttft_s[row], self.carbon_ug[row] = prediction.ttft_s, prediction.carbon_ug
+            self.upper_s[row] = prediction.ttft_upper_s
+            self.keeps[row] = prediction.keeps
+        if request.lent_left_uwh:
+            self._exclude(self._exceeds_lent(), LEND_ENERGY_SPENT)
+        if request.limited:
+            self._exclude(self.carbon_ug > request.carbon_cap_ug, OVER_CARBON_CAP)
+            self._exclude(self.carbon_ug > request.carbon_left_ug, OVER_CARBON_QUOTA)
+            if request.energy_left_uwh < inf:
+                self._exclude(self._all_energies_uwh() > request.energy_left_uwh, OVER_ENERGY_QUOTA)
+        if request.avoid:
+            tried = self._rows_of(request.avoid)
+            if (self.fits & ~tried).any():
+                self._exclude(tried, TRIED_BEFORE)
+        self.keeps &= self.fits
+        self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
+
+    def _exclude_blocked(self) -> None:
+        """Sets ``fits`` by the temporary rules, and counts the rows that break one."""
+        columns, table = self._columns, self._table
+        requester = 3 if self._request.shape.batch else 1
+        codes, mask = table.blocked_by[requester], columns.mask
+        if columns.own:
+            codes = codes.copy()
+            codes[columns.own] = table.blocked_by[requester - 1][columns.own]
+        alone = self._request.shape.alone != ""
+        if alone:
+            codes = self._codes_when_alone(codes)
+        self.fits: Bools = codes == 0
+        if mask is not None:
+            self.fits &= mask
+        if mask is None and not columns.own and not alone:
+            self._record_blocked(
+                table.counts[requester], lambda code: table.first_blocked(requester, code)
+            )
+            return
+        masked_codes = codes if mask is None else np.where(mask, codes, 0)
+        broken = np.bincount(masked_codes, minlength=len(TEMPORARY_RULES) + 1).tolist()
+        self._record_blocked(broken, lambda code: int((masked_codes == code).argmax()))
+
+    def _rows_of(self, names: Collection[str]) -> Bools:
+        """Returns a mask of the rows of some nodes."""
+        row_of = self._columns.row_of
+        named = np.zeros(len(self._views), np.bool_)
+        named[[row_of[name] for name in names if name in row_of]] = True
+        return named
+
+    def _codes_when_alone(self, codes: Codes) -> Codes:
+        """Returns the codes of the rows for a job that must run alone."""
+        codes, alone = codes.copy(), self._request.shape.alone
+        for row in (codes == RESERVED_CODE).nonzero()[0].tolist():
+            if self._views[row].load.reserved == alone:
+                codes[row] = blocked_code(self._views[row], self._request.shape)
+        codes[(codes == 0) & (self._table.column[FULL_PART] > 0.0)] = NOT_EMPTY_CODE
+        return codes
+
+    def _record_blocked(self, broken: list[int], example: Callable[[int], int]) -> None:
+        for code, rule in enumerate(TEMPORARY_RULES, 1):
+            if broken[code]:
+                self.counts[rule.code] = broken[code]
+                self.examples.append((self._views[example(code)].node, rule))
+
+    def _exclude(self, which: Bools, rule: Rule) -> None:
+        """Excludes the masked rows that fit so far, and counts them under a rule."""
+        out = self.fits & which
+        number = int(np.count_nonzero(out))
+        if number:
+            self.counts[rule.code] = number
+            self.examples.append((self._views[int(out.argmax())].node, rule))
+            self.fits &= ~which
+
+    def _exceeds_lent(self) -> Bools:
+        """Returns the rows whose co-op lends less energy today than the job needs."""
+        left_uwh = self._table.lent_left_uwh(self._request.lent_left_uwh)
+        left_uwh[self._columns.own] = inf
+        beyond: Bools = (left_uwh <= 0.0) | (self._all_energies_uwh() > left_uwh)
+        return beyond
+
+    def _all_energies_uwh(self) -> Floats:
+        return self._energies_uwh(np.arange(len(self._views)))
+
+    def _energies_uwh(self, rows: Rows) -> Floats:
+        """Returns the energy of the job on some rows, cached prompt tokens subtracted."""
+        energy_uwh = self._table.energy_uwh(self._request, rows)
+        for row in self._cached:
+            energy_uwh[rows == row] = predict(self._views[row], self._request).energy_uwh
+        return energy_uwh
+
+    def best(self, terms: Carbon, most: int) -> int | None:
+        """Returns the row that ``placement.best_of`` picks, and sets ``greenest``.
+
+        A row's weighted grams are at least its grams. So only rows whose grams are within the
+        tolerance of the least weighted grams among the greenest rows can have the least.
+        """
+        kept_ug = self.kept_ug
+        self.greenest = smallest_rows(kept_ug, most)
+        if not len(self.greenest):
+            self.least_ug = inf
+            return self._fastest()
+        self.least_ug = float(kept_ug[self.greenest[0]])
+        within = 1.0 + terms.tolerance
+        most_ug = min_value(self._weighted_ug(self.greenest, terms.headroom)) * within
+        near = (kept_ug <= most_ug).nonzero()[0]
+        weighted = self._weighted_ug(near, terms.headroom)
+        equal = near[weighted <= min_value(weighted) * within]
+        if len(equal) > 1:
+            energy_uwh = self._energies_uwh(equal)
+            equal = equal[energy_uwh == min_value(energy_uwh)]
+        return int(equal[self.ttft_s.take(equal).argmin()])
+
+    def _weighted_ug(self, rows: Rows, headroom: float) -> Floats:
+        """Returns ``placement.weighted_ug`` of some rows."""
+        late = self.upper_s.take(rows) / self._request.ttft_left_s
+        full = self._table.column[FULL_PART].take(rows)
+        taken = TIME_WEIGHT * late * late + full * full
+        weighted: Floats = self.kept_ug.take(rows) * (1.0 + headroom * taken)
+        return weighted
+
+    def _fastest(self) -> int | None:
+        promised_s = self._promised_times_s()
+        shortest_s = min_value(promised_s)
+        if shortest_s == inf:
+            return None
+        equal = (promised_s == shortest_s).nonzero()[0]
+        return int(equal[self.carbon_ug.take(equal).argmin()])
+
+    def _promised_times_s(self) -> Floats:
+        """Returns ``placement.promised_time_s`` of the rows that fit, infinite for the others."""
+        objective, promised_s = self._request.objective, self.ttft_s
+        if objective.ttft_s is None and objective.completion_s is not None:
+            promised_s = promised_s + self._request.output_tokens * self._table.column[TOKEN_S]
+        return np.where(self.fits, promised_s, inf)
+
+    def shortlist(self, most: int) -> list[int]:
+        """Returns the rows to list: the greenest (objectives met first), then the fastest."""
+        greenest: list[int] = self.greenest.tolist()
+        if len(greenest) < most:
+            late = self.fits & ~self.keeps
+            late_ug = np.where(late, self.carbon_ug, inf)
+            greenest += smallest_rows(late_ug, most - len(greenest)).tolist()
+        fastest: list[int] = smallest_rows(self._promised_times_s(), most).tolist()
+        listed = set(greenest)
+        return greenest + [row for row in fastest if row not in listed]
+
+    def candidates(self, listed: list[int]) -> Candidates:
+        """Returns rows as ``placement.as_candidates`` does."""
+        views, request = [self._views[row] for row in listed], self._request
+        if self._cached:
+            return as_candidates([predict(view, request) for view in views], None)
+        rows, intensities = np.array(listed), [view.effective for view in views]
+        return Candidates(
+            [view.name for view in views],
+            [view.coop for view in views],
+            [view.zone for view in views],
+            self.ttft_s.take(rows).tolist(),
+            self._table.column[TOKEN_S].take(rows).tolist(),
+            (self._table.energy_uwh(request, rows) + 0.5).astype(np.int64).tolist(),
+            (self.carbon_ug.take(rows) + 0.5).astype(np.int64).tolist(),
+            [intensity.direct_g_per_kwh for intensity in intensities],
+            [intensity.basis for intensity in intensities],
+            [intensity.surplus_w for intensity in intensities],
+            self.keeps.take(rows).tolist(),
+            self.upper_s.take(rows).tolist(),
+        )

@@ -1,0 +1,44 @@
+"""Settlement: ends jobs and books each run exactly once.
+
+Input: a lease and the usage that its node reported, or none. Output: ledger entries, quota
+bookings, the correction of the fair queue's charge, the lender's credit, a ``Settle`` command with
+the basis of its carbon figure, and ``EndJob`` for the gateway.
+
+A report is hostile until bounded: tokens by the lease, energy by the device and the time. What goes
+beyond is billed at the bound and recorded as a violation of the node. A run that is never reported
+is settled with an estimate that is marked as one.
+
+``settlement`` books and ends; ``protocol_violations`` counts what honest nodes do not do.
+"""
+
+from entraide_scheduler.core.settlement.protocol_violations import (
+    ANSWER_INVALID,
+    STREAM_BYTES,
+    STREAM_TOKENS,
+    record_violation,
+)
+from entraide_scheduler.core.settlement.settlement import (
+    bounded_usage,
+    end_job,
+    estimate_usage,
+    forget_old_jobs,
+    refresh_credits,
+    settle,
+    settle_lent,
+    take_tokens,
+)
+
+__all__ = [
+    "ANSWER_INVALID",
+    "STREAM_BYTES",
+    "STREAM_TOKENS",
+    "bounded_usage",
+    "end_job",
+    "estimate_usage",
+    "forget_old_jobs",
+    "record_violation",
+    "refresh_credits",
+    "settle",
+    "settle_lent",
+    "take_tokens",
+]

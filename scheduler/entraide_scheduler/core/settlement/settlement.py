@@ -1,0 +1,187 @@
+"""Settlement: ends jobs and books what their runs used.
+
+Input: a lease and the usage that its node reported, or nothing where the node never reported; the
+usage is then estimated and marked so. Output: ledger lines, quota bookings, the fair queue's
+charge, the lender's credit, and a ``Settle`` command. Each run is settled exactly once. ``leases``
+and ``node_lifecycle`` decide when a job ends.
+"""
+
+from entraide.types import Basis, JobState, Usage
+from entraide.units import round_half_up
+from entraide_scheduler.core import accounting, carbon, evaluation
+from entraide_scheduler.core.accounting import (
+    UsageEstimate,
+    UsageGrant,
+    energy_limit_uwh,
+    limit_usage,
+    raise_to_shown,
+)
+from entraide_scheduler.core.commands import EndJob, Settle
+from entraide_scheduler.core.fleet import MOST
+from entraide_scheduler.core.policy import QuotaKind
+from entraide_scheduler.core.records import Hold, Job, Lease
+from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.settlement.protocol_violations import record_violation
+from entraide_scheduler.core.state import State
+
+# Every snapshot holds ended jobs, so few are kept; the shell's store keeps the rest.
+ENDED_KEPT = 10_000  # ended jobs, whatever their age
+EXPLANATIONS_KEPT = 256  # of ended jobs
+
+
+def end_job(
+    state: State,
+    job: Job,
+    trigger: str,
+    *,
+    code: str,
+    epoch: int = 0,
+    values: Values | None = None,
+) -> None:
+    """Ends a job: notifies its gateway and returns its quota reservations."""
+    facts = job.facts
+    job.step(trigger)
+    job.code, job.ended_at = code, state.now
+    state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
+    job.holds = ()
+    del state.jobs[facts.job]
+    if facts.job not in state.leases:
+        evaluation.release_replica(state, facts.job)
+    state.ended[facts.job] = job
+    if job.explanation is not None:
+        state.explained[facts.job] = None
+    state.deadlines.clear("job", facts.job)
+    state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
+
+
+def take_tokens(job: Job) -> tuple[Hold, ...]:
+    """Removes and returns a job's reservations of tokens; its run is settled with them."""
+    tokens = tuple(hold for hold in job.holds if hold.kind is QuotaKind.TOKENS)
+    job.holds = tuple(hold for hold in job.holds if hold.kind is not QuotaKind.TOKENS)
+    return tokens
+
+
+def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> None:
+    """Books one run in the ledger, the quotas and the fair queue, by the holds of its lease."""
+    terms = lease.terms
+    settlement = carbon.settle(terms, usage)
+    lines = state.ledger.clamp_to_limits(accounting.entries(terms, usage, settlement))
+    state.ledger.post(lines)
+    state.quotas.settle(
+        terms.borrower,
+        lease.holds,
+        {
+            QuotaKind.TOKENS: usage.input_tokens + usage.output_tokens,
+            QuotaKind.ENERGY_WH: settlement.energy_uwh,
+            QuotaKind.CARBON_G: settlement.carbon_direct_ug,
+        },
+    )
+    uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
+    output = min(usage.output_tokens, lease.output_tokens_max)
+    state.queue.correct_charge(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
+    if lease.foreign:
+        add_credit(state, terms.lender, lease.bill.charged())
+        settle_lent(state, lease, settlement.energy_uwh)
+    state.emit(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
+
+
+def add_credit(state: State, lender: str, virtual_tokens: float) -> None:
+    """Adds what other co-ops were charged on a lender's nodes to the lender's credit."""
+    credit = state.policy.fair_share.credit
+    state.credits.add_gift(lender, virtual_tokens, state.now, credit)
+    state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
+
+
+def refresh_credits(state: State) -> None:
+    """Updates every co-op's weight by its credit, which decays while the co-op gives nothing."""
+    credit = state.policy.fair_share.credit
+    for lender in state.credits.gifts:
+        state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
+
+
+def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
+    """Replaces a run's predicted lent energy by the energy it used; the rest can be lent again."""
+    lender, reserved_uwh = lease.terms.lender, lease.expected.energy_uwh
+    if state.quotas.lent.settle(
+        lender, lease.lent_day, reserved_uwh=reserved_uwh, used_uwh=used_uwh
+    ):
+        state.queue.blocked.mark_all_due()
+
+
+def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:
+    """Returns the usage to bill for a report, and whether the report stayed within its lease.
+
+    A report with negative counts or with times that are not numbers is replaced by the pool's own
+    estimate. Usage beyond the lease is recorded as a violation of the node. Fewer output tokens
+    than the run's progress had shown are no violation: the tokens of an engine that reports no
+    count while it runs are counted by its events, and several events may carry one token. The
+    shown tokens are billed.
+    """
+    if not _is_sound(usage):
+        return estimate_usage(state, lease), False
+    expected = UsageEstimate(lease.expected.input_tokens, lease.answer_tokens_est)
+    usage, codes = limit_usage(usage, grant_of(state, lease), expected)
+    for code in codes:
+        record_violation(state, lease.terms.node, code)
+    return raise_to_shown(usage, lease.output_tokens), not codes
+
+
+def grant_of(state: State, lease: Lease) -> UsageGrant:
+    """Returns the upper bound of what a run can have used by now."""
+    peak_w = state.fleet.nodes[lease.terms.node].peak_w
+    energy_uwh = energy_limit_uwh(peak_w, state.now - lease.terms.placed_at)
+    return UsageGrant(lease.input_tokens_max, lease.output_tokens_max, energy_uwh)
+
+
+def _is_sound(usage: Usage) -> bool:
+    counts = (
+        usage.input_tokens,
+        usage.cached_tokens,
+        usage.output_tokens,
+        usage.energy_prefill_uwh,
+        usage.energy_decode_uwh,
+    )
+    if min(counts) < 0 or usage.cached_tokens > usage.input_tokens:
+        return False
+    return 0.0 <= usage.ttft_s < MOST and 0.0 <= usage.run_s < MOST
+
+
+def estimate_usage(state: State, lease: Lease) -> Usage:
+    """Returns a run's usage, estimated by its progress and its node's rates, within its lease."""
+    node = state.fleet.nodes[lease.terms.node]
+    replica = node.replicas.get(lease.terms.model)
+    energy_prefill_uwh = energy_decode_uwh = 0
+    if replica is not None:
+        model = node.loads[lease.terms.model].pace
+        energy_prefill_uwh = round_half_up(
+            lease.expected.input_tokens * model.prefill_uwh_per_token
+        )
+        energy_decode_uwh = round_half_up(lease.output_tokens * (model.step_uwh + model.token_uwh))
+    estimate = Usage(
+        input_tokens=lease.expected.input_tokens,
+        cached_tokens=0,
+        output_tokens=lease.output_tokens,
+        counted=Basis.ESTIMATED,
+        energy_prefill_uwh=energy_prefill_uwh,
+        energy_decode_uwh=energy_decode_uwh,
+        energy_basis=Basis.ESTIMATED,
+        ttft_s=0.0,
+        run_s=state.now - lease.terms.placed_at,
+    )
+    return limit_usage(estimate, grant_of(state, lease), UsageEstimate())[0]
+
+
+def forget_old_jobs(state: State) -> None:
+    """Removes ended jobs older than ``job_kept_s``, oldest first, and the oldest explanations."""
+    kept_s = state.policy.timing.job_kept_s
+    while state.ended:
+        oldest = next(iter(state.ended.values()))
+        if oldest.ended_at + kept_s > state.now and len(state.ended) <= ENDED_KEPT:
+            break
+        del state.ended[oldest.facts.job]
+        state.explained.pop(oldest.facts.job, None)
+    while len(state.explained) > EXPLANATIONS_KEPT:
+        name = next(iter(state.explained))
+        del state.explained[name]
+        if name in state.ended:
+            state.ended[name].explanation = None

@@ -1,0 +1,21 @@
+"""State: all that the core remembers between events, and its deadlines.
+
+Input: the structures of the packages below, empty at the start. Output: one ``State`` that every
+handler receives and that ``snapshot`` encodes.
+
+The packages below know nothing of the state: they are given what they need. The packages above
+are functions over it, called by ``machine`` and by each other, from high to low only. Commands of
+the current event are collected here in order, each with the event that caused it.
+
+``state`` is the state; ``deadlines`` the earliest moments at which something is due.
+"""
+
+from entraide_scheduler.core.state.state import (
+    EPOCHS_PER_INCARNATION,
+    State,
+)
+
+__all__ = [
+    "EPOCHS_PER_INCARNATION",
+    "State",
+]

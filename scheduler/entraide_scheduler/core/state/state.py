@@ -1,0 +1,107 @@
+"""State: everything the core knows, and the commands of the current event.
+
+The other modules of the core are functions over it; ``machine`` calls them, ``snapshot`` encodes
+the state.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from entraide.types import JobClass
+from entraide_scheduler.core.accounting import Credits, Ledger, Quotas
+from entraide_scheduler.core.carbon import ShiftPlanner
+from entraide_scheduler.core.commands import Command, Dropped
+from entraide_scheduler.core.estimation import LengthPredictor, PrefixCache, excess_scale
+from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fleet import Fleet
+from entraide_scheduler.core.models import Demand, ModelAliases
+from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
+from entraide_scheduler.core.records import ExclusiveReplica, Job, KeyExits, Lease, Quarantines
+from entraide_scheduler.core.state.deadlines import Deadlines
+
+EPOCHS_PER_INCARNATION = 2**20
+
+
+class State:
+    """All that the core remembers between events.
+
+    Attributes:
+        now, cause: time and identifier of the current event.
+        policy, coops, classes: the policy in force, and its terms by co-op and by class.
+        incarnation: number of starts of the scheduler.
+        arrivals, placements: number of jobs admitted and placed so far, used as serial numbers.
+        scales: by class, multiplier that turns the p90 margin into the margin of its confidence.
+        fleet, model_aliases, demand, queue, quotas, ledger, credits, length_predictor,
+        prefix_cache, shift_planner, deadlines:
+            see their modules.
+        quarantines: the senders whose messages do not count.
+        jobs: those not ended, by id. ended: the recently ended, oldest first.
+        explained: ended jobs whose explanation is kept, oldest first.
+        exclusive_replicas: replicas reserved for a single job, by job.
+        key_exits: engine exits within the last hour, by API key.
+        leases: by job, one at most for each, also while its run is being stopped.
+        commands: emitted during the current event.
+        deadline, placing: the deadline being handled and the waiting job being placed; None and ""
+            if none. They tell the driver which one raised.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.cause = 0
+        self.incarnation = 0
+        self.arrivals = 0
+        self.placements = 0
+        self.policy = Policy(version="none")
+        self.coops: dict[str, CoopTerms] = {}
+        self.classes: dict[JobClass, ClassTerms] = {}
+        self.scales: dict[JobClass, float] = {}
+        self.fleet = Fleet()
+        self.model_aliases = ModelAliases()
+        self.demand = Demand()
+        self.queue = FairQueue()
+        self.quotas = Quotas()
+        self.ledger = Ledger()
+        self.credits = Credits()
+        self.length_predictor = LengthPredictor()
+        self.prefix_cache = PrefixCache()
+        self.shift_planner = ShiftPlanner()
+        self.deadlines = Deadlines()
+        self.quarantines = Quarantines()
+        self.jobs: dict[str, Job] = {}
+        self.ended: OrderedDict[str, Job] = OrderedDict()
+        self.explained: OrderedDict[str, None] = OrderedDict()
+        self.leases: dict[str, Lease] = {}
+        self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
+        self.key_exits: dict[str, KeyExits] = {}
+        self.commands: list[Command] = []
+        self.deadline: tuple[str, str] | None = None
+        self.placing = ""
+        self.fleet.replica_index.watched = self.queue.blocked.models
+        self.apply_policy(self.policy)
+
+    def apply_policy(self, policy: Policy) -> None:
+        """Puts a policy in force."""
+        self.policy = policy
+        self.coops = {terms.coop: terms for terms in policy.coops}
+        self.classes = {terms.job_class: terms for terms in policy.classes}
+        self.scales = {terms.job_class: excess_scale(terms.confidence) for terms in policy.classes}
+        self.queue.apply_policy(policy)
+        self.shift_planner.forecast.apply_policy(policy.carbon.basis, policy.deferral)
+        self.fleet.apply_policy(policy, self.now)
+        self.quotas.apply_policy(policy.coops)
+
+    def emit(self, *commands: Command) -> None:
+        """Adds commands to those of the current event."""
+        self.commands.extend(commands)
+
+    def drop(self, what: str, *, job: str = "", node: str = "") -> None:
+        """Emits ``Dropped`` for a message that was not used."""
+        self.commands.append(Dropped(self.cause, what, job, node))
+
+    def job(self, name: str) -> Job | None:
+        """Returns a job, ended or not; None if it is unknown or forgotten."""
+        return self.jobs.get(name) or self.ended.get(name)
+
+    def jobs_of(self, gateway: str) -> Iterable[Job]:
+        """Returns a gateway's jobs that have not ended, in order of arrival."""
+        return [job for job in self.jobs.values() if job.facts.gateway == gateway]
