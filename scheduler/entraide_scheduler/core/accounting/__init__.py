@@ -20,17 +20,8 @@ from entraide_scheduler.core.accounting.amount_limits import (
     TOTAL_MAX,
     clamp_amount,
 )
-from entraide_scheduler.core.accounting.credit import (
-    STEPS,
-    Credits,
-    Gift,
-    decayed,
-    from_energy,
-)
-from entraide_scheduler.core.accounting.ledger import (
-    Ledger,
-    entries,
-)
+from entraide_scheduler.core.accounting.credit import STEPS, Credits, Gift, decayed, from_energy
+from entraide_scheduler.core.accounting.ledger import Ledger, entries
 from entraide_scheduler.core.accounting.quotas import (
     CODES,
     PER_UNIT,
@@ -81,4 +72,4 @@ __all__ = [
     "limit_usage",
     "raise_to_shown",
     "to_quota_unit",
-]
+]  # fmt: skip

@@ -13,9 +13,7 @@ depend on the number of jobs. ``docs/concepts/carbon.md`` explains the method.
 ``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours.
 """
 
-from entraide_scheduler.core.carbon.batch_backlog import (
-    batch_work_of,
-)
+from entraide_scheduler.core.carbon.batch_backlog import batch_work_of
 from entraide_scheduler.core.carbon.emissions import (
     UNKNOWN_ZONE,
     EffectiveIntensity,
@@ -26,11 +24,7 @@ from entraide_scheduler.core.carbon.emissions import (
     settle,
     status_valid_until,
 )
-from entraide_scheduler.core.carbon.intensity_forecast import (
-    HOUR_S,
-    Signal,
-    ZoneSignals,
-)
+from entraide_scheduler.core.carbon.intensity_forecast import HOUR_S, Signal, ZoneSignals
 from entraide_scheduler.core.carbon.shift_planner import (
     STEP_S,
     GreenerHour,
@@ -57,4 +51,4 @@ __all__ = [
     "make_receipt",
     "settle",
     "status_valid_until",
-]
+]  # fmt: skip

@@ -13,23 +13,14 @@ their sources stand in the modules.
 and model; ``performance_model`` predicts times of a replica; ``prefix_cache`` tracks sessions.
 """
 
-from entraide_scheduler.core.estimation.estimators import (
-    excess_scale,
-)
+from entraide_scheduler.core.estimation.estimators import excess_scale
 from entraide_scheduler.core.estimation.length_predictor import (
     MIN_ANSWERS,
     LengthPredictor,
     LengthPredictorState,
 )
-from entraide_scheduler.core.estimation.performance_model import (
-    PerformanceModel,
-    RunMeasurement,
-)
-from entraide_scheduler.core.estimation.prefix_cache import (
-    FEATURE,
-    PrefixCache,
-    PrefixCacheState,
-)
+from entraide_scheduler.core.estimation.performance_model import PerformanceModel, RunMeasurement
+from entraide_scheduler.core.estimation.prefix_cache import FEATURE, PrefixCache, PrefixCacheState
 
 __all__ = [
     "FEATURE",
@@ -41,4 +32,4 @@ __all__ = [
     "PrefixCacheState",
     "RunMeasurement",
     "excess_scale",
-]
+]  # fmt: skip

@@ -23,10 +23,7 @@ from entraide_scheduler.core.evaluation.carbon_shifting import (
     schedule_greener_retry,
     shifting_values,
 )
-from entraide_scheduler.core.evaluation.evaluation import (
-    evaluate_nodes,
-    make_request,
-)
+from entraide_scheduler.core.evaluation.evaluation import evaluate_nodes, make_request
 from entraide_scheduler.core.evaluation.exclusive_retry import (
     hold_replica,
     release_replica,
@@ -43,26 +40,10 @@ from entraide_scheduler.core.evaluation.shape import (
 )
 
 __all__ = [
-    "UPPER_RUNS",
-    "add_batch_work",
-    "batch_work_for",
-    "evaluate_nodes",
-    "fit_context",
-    "handle_forecast",
-    "handle_greener_hour",
-    "handle_intensity",
-    "hold_replica",
-    "make_request",
-    "may_start_now",
-    "release_replica",
-    "remove_batch_work",
-    "require_exclusive",
-    "reserve_replica",
-    "reshape_jobs",
-    "restore_exclusive",
-    "retry_exclusive",
-    "round_context",
-    "schedule_greener_retry",
-    "shape_of",
+    "UPPER_RUNS", "add_batch_work", "batch_work_for", "evaluate_nodes", "fit_context",
+    "handle_forecast", "handle_greener_hour", "handle_intensity", "hold_replica",
+    "make_request", "may_start_now", "release_replica", "remove_batch_work",
+    "require_exclusive", "reserve_replica", "reshape_jobs", "restore_exclusive",
+    "retry_exclusive", "round_context", "schedule_greener_retry", "shape_of",
     "shifting_values",
-]
+]  # fmt: skip

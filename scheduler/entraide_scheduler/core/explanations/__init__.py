@@ -24,10 +24,6 @@ from entraide_scheduler.core.explanations.explain import (
 )
 
 __all__ = [
-    "explain_placement",
-    "explain_refusal",
-    "explain_wait",
-    "is_only_obstacle",
-    "most_common_rule",
-    "nearest_exclusions",
-]
+    "explain_placement", "explain_refusal", "explain_wait", "is_only_obstacle",
+    "most_common_rule", "nearest_exclusions",
+]  # fmt: skip

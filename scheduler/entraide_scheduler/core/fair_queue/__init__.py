@@ -16,18 +16,9 @@ waiting jobs by model; ``blocked_jobs`` those that a limit of their own keeps fr
 ``lazy_heap`` the ordered sets; ``fair_queue_state`` writes and reads the queue for a snapshot.
 """
 
-from entraide_scheduler.core.fair_queue.fair_queue import (
-    FairQueue,
-)
-from entraide_scheduler.core.fair_queue.fair_queue_state import (
-    QueueState,
-    dump,
-    load,
-)
+from entraide_scheduler.core.fair_queue.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue.fair_queue_state import QueueState, dump, load
 
 __all__ = [
-    "FairQueue",
-    "QueueState",
-    "dump",
-    "load",
-]
+    "FairQueue", "QueueState", "dump", "load",
+]  # fmt: skip

@@ -12,13 +12,7 @@ a list of views, large ones also as columns of numbers, for the vectorised searc
 ``replica_table`` the columns; ``loadable_index`` the models that nodes could load.
 """
 
-from entraide_scheduler.core.fleet.fleet import (
-    MOST,
-    Columns,
-    EligibleNodes,
-    Fleet,
-    is_sound_card,
-)
+from entraide_scheduler.core.fleet.fleet import MOST, Columns, EligibleNodes, Fleet, is_sound_card
 from entraide_scheduler.core.fleet.replica_index import (
     ReplicaView,
     blocked_code,
@@ -54,4 +48,4 @@ __all__ = [
     "may_admit",
     "min_value",
     "smallest_rows",
-]
+]  # fmt: skip

@@ -13,12 +13,8 @@ request is at fault. Each job is tried on another replica a bounded number of ti
 model that would have done; ``feedback`` passes observations to ``estimation``.
 """
 
-from entraide_scheduler.core.leases.backoff import (
-    allow_probe,
-)
-from entraide_scheduler.core.leases.engine_exits import (
-    suspected_replica,
-)
+from entraide_scheduler.core.leases.backoff import allow_probe
+from entraide_scheduler.core.leases.engine_exits import suspected_replica
 from entraide_scheduler.core.leases.leases import (
     end_backoff,
     end_node_leases,
@@ -40,21 +36,8 @@ from entraide_scheduler.core.leases.run_events import (
 )
 
 __all__ = [
-    "allow_probe",
-    "end_backoff",
-    "end_node_leases",
-    "end_pause",
-    "expire_lease",
-    "handle_abandoned",
-    "handle_accepted",
-    "handle_cancelled",
-    "handle_declined",
-    "handle_exceeded",
-    "handle_progressed",
-    "handle_reported",
-    "offer_lease",
-    "requeue_job",
-    "retry_node",
-    "stop_job",
-    "suspected_replica",
-]
+    "allow_probe", "end_backoff", "end_node_leases", "end_pause", "expire_lease",
+    "handle_abandoned", "handle_accepted", "handle_cancelled", "handle_declined",
+    "handle_exceeded", "handle_progressed", "handle_reported", "offer_lease", "requeue_job",
+    "retry_node", "stop_job", "suspected_replica",
+]  # fmt: skip

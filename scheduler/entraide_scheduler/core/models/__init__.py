@@ -10,10 +10,7 @@ is moved with it. Demand decays, so that a model which nobody asks for any more 
 ``model_aliases`` resolves names; ``demand`` counts requests and missed promises.
 """
 
-from entraide_scheduler.core.models.demand import (
-    Demand,
-    DemandState,
-)
+from entraide_scheduler.core.models.demand import Demand, DemandState
 from entraide_scheduler.core.models.model_aliases import (
     REACHABLE,
     AliasMeaning,
@@ -32,4 +29,4 @@ __all__ = [
     "find_meanings",
     "has_exhausted_loads",
     "minimal_shape",
-]
+]  # fmt: skip

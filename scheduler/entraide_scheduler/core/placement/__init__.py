@@ -32,9 +32,7 @@ from entraide_scheduler.core.placement.placement import (
     predict_carbon_ug,
     scan,
 )
-from entraide_scheduler.core.placement.vectorized import (
-    scan_columns,
-)
+from entraide_scheduler.core.placement.vectorized import scan_columns
 
 __all__ = [
     "ALONE_LIMIT",
@@ -55,4 +53,4 @@ __all__ = [
     "predict_carbon_ug",
     "scan",
     "scan_columns",
-]
+]  # fmt: skip

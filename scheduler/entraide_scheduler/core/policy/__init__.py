@@ -60,4 +60,4 @@ __all__ = [
     "QuotaKind",
     "Timing",
     "find_faults",
-]
+]  # fmt: skip

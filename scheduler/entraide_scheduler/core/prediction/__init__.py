@@ -15,10 +15,7 @@ from entraide_scheduler.core.prediction.cost_model import (
     make_cost_model,
     typical_token_uwh,
 )
-from entraide_scheduler.core.prediction.placement_request import (
-    NO_TOKENS,
-    PlacementRequest,
-)
+from entraide_scheduler.core.prediction.placement_request import NO_TOKENS, PlacementRequest
 
 __all__ = [
     "NO_TOKENS",
@@ -27,4 +24,4 @@ __all__ = [
     "is_cheaper",
     "make_cost_model",
     "typical_token_uwh",
-]
+]  # fmt: skip

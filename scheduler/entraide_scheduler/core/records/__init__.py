@@ -14,13 +14,8 @@ of replicas by which a co-op's own capacity is counted; ``quarantine`` the sende
 not count.
 """
 
-from entraide_scheduler.core.records.charges import (
-    RunCharge,
-)
-from entraide_scheduler.core.records.own_kinds import (
-    OwnKind,
-    kind_of_replica,
-)
+from entraide_scheduler.core.records.charges import RunCharge
+from entraide_scheduler.core.records.own_kinds import OwnKind, kind_of_replica
 from entraide_scheduler.core.records.quarantine import (
     ENGINES_ENDED,
     EVENT_RAISED,
@@ -46,11 +41,7 @@ from entraide_scheduler.core.records.records import (
     is_leaving,
     is_loading,
 )
-from entraide_scheduler.core.records.state_machines import (
-    LeaseState,
-    ModelLoadState,
-    ReplicaState,
-)
+from entraide_scheduler.core.records.state_machines import LeaseState, ModelLoadState, ReplicaState
 
 __all__ = [
     "ENGINES_ENDED",
@@ -80,4 +71,4 @@ __all__ = [
     "is_leaving",
     "is_loading",
     "kind_of_replica",
-]
+]  # fmt: skip

@@ -21,11 +21,7 @@ from entraide_scheduler.core.rules.blocked import (
     BlockedBy,
     blocked_codes,
 )
-from entraide_scheduler.core.rules.own_capacity import (
-    OwnModelSlots,
-    OwnSlots,
-    OwnSlotsChange,
-)
+from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
 from entraide_scheduler.core.rules.rules import (
     ALL_RULES,
     BATCH_SHARE_FULL,
@@ -59,4 +55,4 @@ __all__ = [
     "Values",
     "blocked_codes",
     "first_broken",
-]
+]  # fmt: skip

@@ -29,16 +29,7 @@ from entraide_scheduler.core.settlement.settlement import (
 )
 
 __all__ = [
-    "ANSWER_INVALID",
-    "STREAM_BYTES",
-    "STREAM_TOKENS",
-    "bounded_usage",
-    "end_job",
-    "estimate_usage",
-    "forget_old_jobs",
-    "record_violation",
-    "refresh_credits",
-    "settle",
-    "settle_lent",
-    "take_tokens",
-]
+    "ANSWER_INVALID", "STREAM_BYTES", "STREAM_TOKENS", "bounded_usage", "end_job",
+    "estimate_usage", "forget_old_jobs", "record_violation", "refresh_credits", "settle",
+    "settle_lent", "take_tokens",
+]  # fmt: skip

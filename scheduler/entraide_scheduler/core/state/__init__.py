@@ -10,12 +10,8 @@ the current event are collected here in order, each with the event that caused i
 ``state`` is the state; ``deadlines`` the earliest moments at which something is due.
 """
 
-from entraide_scheduler.core.state.state import (
-    EPOCHS_PER_INCARNATION,
-    State,
-)
+from entraide_scheduler.core.state.state import EPOCHS_PER_INCARNATION, State
 
 __all__ = [
-    "EPOCHS_PER_INCARNATION",
-    "State",
-]
+    "EPOCHS_PER_INCARNATION", "State",
+]  # fmt: skip
