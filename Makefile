@@ -51,6 +51,7 @@ check: env ## Check format, lint, types, imports, protobuf, docs and lock files.
 	.venv/bin/mypy
 	.venv/bin/lint-imports --cache-dir .cache/import-linter
 	$(PY) scripts/protos.py --check
+	$(PY) scripts/package_picture.py --check
 	$(PY) scripts/docs_check.py
 	@if grep -n -e '://' -e '^-' requirements*.lock; then echo 'a lock file names an address'; exit 1; fi
 

@@ -3,7 +3,7 @@
     python scripts/package_picture.py            writes the pictures into the pages
     python scripts/package_picture.py --check    exits 1 if a page differs
 
-A picture is between `<!-- picture: NAME -->` and `<!-- end -->`. `parts` shows the parts that
+A picture is between `<!-- picture NAME -->` and `<!-- end -->`. `parts` shows the parts that
 `PARTS` lists; `core` shows the packages of the scheduler's core, on the levels of the import
 contract in `pyproject.toml`. An import that goes up a level, or that closes a circle, is an error
 in both modes. An import that a chain of others implies is not drawn (transitive reduction: Aho,
@@ -25,7 +25,7 @@ import grimp
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"en": ROOT / "docs/architecture.md", "fr": ROOT / "docs/architecture.fr.md"}
-BLOCK = re.compile(r"(<!-- picture: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- picture (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 COMPONENTS = ("entraide_scheduler", "entraide_node", "entraide_sim", "entraide")
 CORE = "entraide_scheduler.core"
 LABEL_COLUMNS = 30
@@ -92,7 +92,7 @@ PARTS = (
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
-             "types enums errors models units decoding files language printable"),
+             "types enums errors models units state_machine decoding files language printable"),
     ),
 )  # fmt: skip
 
@@ -113,7 +113,11 @@ def read_imports() -> dict[str, set[str]]:
 
 
 def part_of(module: str) -> str:
-    """Returns the English name of the part that a module belongs to."""
+    """Returns the English name of the part that a module belongs to.
+
+    Raises:
+        PictureError: no part has it.
+    """
     package, _, inside = module.partition(".")
     fitting = {
         member: part.en
@@ -121,6 +125,8 @@ def part_of(module: str) -> str:
         for member in part.members.split()
         if member == REST or f"{inside}.".startswith(f"{member}.")
     }
+    if not fitting:
+        raise PictureError(f"{module} belongs to no part of PARTS")
     return fitting[max(fitting, key=len)]
 
 
@@ -208,7 +214,8 @@ def _declared_parts(lang: str) -> list[str]:
             members = textwrap.wrap(
                 part.members.replace(REST, "…").replace(" ", ", "), LABEL_COLUMNS
             )
-            label = "<br/>".join([getattr(part, lang), *members])
+            name = getattr(part, lang)
+            label = "<br/>".join([name, *members] if members != [name] else members)
             lines.append(f'        {_identifier(part.en)}["{label}"]')
         lines.append("    end")
     return lines
