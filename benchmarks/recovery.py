@@ -136,7 +136,7 @@ async def measure(nodes: int, jobs: int) -> Row:
             while feeder.handled_s < ALMOST * REFEED_MAX_S:
                 live_once(live, outside, live.event_id)
             since = live.event_id - first
-            pair = tuple(f"node-{2 * number + one:05}" for one in (0, 1))
+            pair = tuple(f"node-{2 * number + offset:05}" for offset in (0, 1))
             break_node(pair)
             took_s, took_cpu_s = timed_raise(live, pair[0])
             recoveries.append(took_s)

@@ -313,13 +313,13 @@ def bytes_per_job(arrivals: Sequence[sim.Arrival], *, recorded: bool) -> float:
     class Weighed(sim.JobRecords):
         """Records that weigh the process at those ends, and keep rows only if asked."""
 
-        seen = 0
+        jobs_recorded = 0
 
         def __call__(self, job: Job) -> None:
-            self.seen += 1
+            self.jobs_recorded += 1
             if recorded:
                 super().__call__(job)
-            if self.seen in ends:
+            if self.jobs_recorded in ends:
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
 

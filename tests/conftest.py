@@ -20,15 +20,15 @@ NOT_OURS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 def marked(run: str) -> list[psutil.Process]:
     """The processes that inherited this run's mark, orphans too, this one left out."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             ours = process.environ().get(MARK) == run and process.pid != os.getpid()
             if ours and not any(name in " ".join(process.cmdline()) for name in NOT_OURS):
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,7 +43,7 @@ def _lacks(item: pytest.Item) -> bool:
     if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
         return True
     asked = [program for mark in item.iter_markers("needs") for program in mark.args]
-    return not all(any(map(shutil.which, one.split("|"))) for one in asked)
+    return not all(any(map(shutil.which, alternatives.split("|"))) for alternatives in asked)
 
 
 @pytest.fixture(scope="session", autouse=True)

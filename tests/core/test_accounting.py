@@ -134,12 +134,12 @@ class TestLent:
     def test_settling_tells_whether_more_is_lent(self, used_uwh: int, lends_more: bool) -> None:
         """Only a co-op with a limit lends more, and only if its run used less than promised."""
         lent = self.lent(("alpha", 1), ("beta", None))
-        told = []
+        lends = []
         for coop in ("alpha", "beta"):
             day = lent.reserve(coop, 10)
-            told.append(lent.settle(coop, day, reserved_uwh=10, used_uwh=used_uwh))
+            lends.append(lent.settle(coop, day, reserved_uwh=10, used_uwh=used_uwh))
 
-        assert told == [lends_more, False]
+        assert lends == [lends_more, False]
         assert lent.lent_uwh == {"alpha": used_uwh, "beta": used_uwh}
 
     def test_run_of_another_day_changes_nothing(self) -> None:

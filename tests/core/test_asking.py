@@ -243,8 +243,8 @@ def test_the_order_of_hellos_changes_no_decision(seed: int) -> None:
     for place, source in zip(first, order, strict=True):
         here = lived[place]
         other[place] = msgspec.structs.replace(lived[source], id=here.id, at=here.at)
-    one, another = Core(), Core()
+    core, other_core = Core(), Core()
     for event, alike in zip(lived, other, strict=True):
-        here, there = one.handle(event), another.handle(alike)
+        here, there = core.handle(event), other_core.handle(alike)
         if lived.index(event) > first[-1]:
             assert packed(here) == packed(there), event

@@ -128,22 +128,22 @@ class TestExplained:
         """The cap, and what the greenest free machine would emit."""
         pool.join(card("ab", zone="CA-AB"))
         pool.ask("capped", max_carbon_ug=100)
-        told = pool.core.explain("capped", pool.now)
+        explanation = pool.core.explain("capped", pool.now)
 
-        assert "carbon_cap" == told.reason
-        assert 100 == told.values["max_carbon_ug"]
-        assert told.values["carbon_g"] > 100e-6
+        assert "carbon_cap" == explanation.reason
+        assert 100 == explanation.values["max_carbon_ug"]
+        assert explanation.values["carbon_g"] > 100e-6
 
     def test_a_quota_is_named_with_what_is_left_and_needed(self) -> None:
         """What is left of the day's energy, and what this job would take of it."""
         pool = Pool(quotas=energy(1))
         pool.join(card("ab", zone="CA-AB"))
         pool.ask("long", output_tokens_max=2_000, choices=60)
-        told = pool.core.explain("long", pool.now)
+        explanation = pool.core.explain("long", pool.now)
 
-        assert "quota_energy" == told.reason
-        assert 1.0 == told.values["left"]
-        assert told.values["needed"] > 1.0
+        assert "quota_energy" == explanation.reason
+        assert 1.0 == explanation.values["left"]
+        assert explanation.values["needed"] > 1.0
 
     def test_nobody_ahead_is_no_turn_of_others(self, pool: Pool) -> None:
         """A job that fits and was not reached yet is told that it is next."""
@@ -153,9 +153,9 @@ class TestExplained:
             pool.ask(f"j{number}", max_carbon_ug=1)
         pool.ask("fits", max_carbon_ug=10**9)
         pool.report(place)
-        told = pool.core.explain("fits", pool.now)
+        explanation = pool.core.explain("fits", pool.now)
 
-        assert "turn_is_next" == told.reason
+        assert "turn_is_next" == explanation.reason
 
 
 class TestBounded:

@@ -47,13 +47,15 @@ def test_a_site_surplus_counts_by_the_power_of_the_node() -> None:
 
     The first job takes the 100 W node; the second waits for the evening."""
     pool = ontario(90.0, 10.0, 10.0, 10.0)
-    one = {
+    site = {
         "zone": "CA-ON",
         "site": "farm",
         "energy": solar_surplus(150.0),
         "replicas": (replica(slots=1),),
     }
-    pool.join(card("a-big", power=watts(400.0), **one), card("b-small", power=watts(100.0), **one))
+    pool.join(
+        card("a-big", power=watts(400.0), **site), card("b-small", power=watts(100.0), **site)
+    )
 
     assert batch(pool, "j1") == ["b-small"]
     assert batch(pool, "j2") == []
@@ -62,13 +64,13 @@ def test_a_site_surplus_counts_by_the_power_of_the_node() -> None:
 def test_a_surplus_in_use_does_not_count_again() -> None:
     """A job waits if the site's running jobs already use the surplus."""
     pool = ontario(90.0, 10.0, 10.0, 10.0)
-    one = {
+    site = {
         "zone": "CA-ON",
         "site": "farm",
         "energy": solar_surplus(120.0),
         "replicas": (replica(slots=1),),
     }
-    pool.join(card("n1", power=watts(110.0), **one), card("n2", power=watts(110.0), **one))
+    pool.join(card("n1", power=watts(110.0), **site), card("n2", power=watts(110.0), **site))
     drawn = pool.ask("live", "alpha")
 
     assert [place.node for place in of(drawn, commands.Place)] == ["n1"]

@@ -112,7 +112,7 @@ def test_the_data_class_that_would_help_must_be_one_that_the_node_takes(pool: Po
     pool.tell(events.NodeJoined, card("theirs", "beta"), True, "")
     named = explained(pool, "j2", data_class=DataClass.RESTRICTED)
 
-    assert [one.rule for one in refused.excluded] == ["data_class_own_coop"]
+    assert [exclusion.rule for exclusion in refused.excluded] == ["data_class_own_coop"]
     assert "could_node" not in refused.values
     assert named.values["could_node"] == "theirs"
 
@@ -136,7 +136,7 @@ def test_a_model_that_could_be_loaded_must_be_lent_too() -> None:
         pool.join(card("here"), could)
         explanation = explained(pool)
 
-        assert [one.rule for one in explanation.excluded] == ["model_loadable"]
+        assert [exclusion.rule for exclusion in explanation.excluded] == ["model_loadable"]
         assert ("could_node" in explanation.values) == named
 
 
@@ -372,7 +372,9 @@ def check(core: Core, job: Job, explanation: Explanation) -> str:
     state, name = core._state, explanation.values["could_node"]
     greener = explanation.values.get("greener_node") == name
     rule = explanation.values["greener_rule"] if greener else ""
-    rule = rule or next(one.rule for one in explanation.excluded if one.node == name)
+    rule = rule or next(
+        exclusion.rule for exclusion in explanation.excluded if exclusion.node == name
+    )
     policy, want = state.policy, evaluation.make_request(state, job, explanation.at)
     if rule == "little_room":
         policy = structs.replace(policy, carbon=Carbon(headroom=0.0))

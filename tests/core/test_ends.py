@@ -84,7 +84,7 @@ class TestCommands:
         asked = three.wait(10.0, seen=HEARD[1:])
         stopped = [(run.job, run.epoch, run.node) for run in of(asked, commands.CancelRun)]
 
-        assert stopped == [(one.job, one.epoch, one.node) for one in (places[0], places[2])]
+        assert stopped == [(place.job, place.epoch, place.node) for place in (places[0], places[2])]
         assert {run.cause for run in of(asked, commands.CancelRun)} == {three.events[-1].id}
         assert [place.job for place in of(asked, commands.Place)] == ["j0", "j2"]
 

@@ -81,7 +81,7 @@ def test_a_node_whose_owner_is_back_may_go_on_for_its_own_co_op() -> None:
     later = pool.tell(NodeChanged, "a", True, "", None, Lending.ALL)
 
     assert [] == of(foreign, Place)
-    assert ["own_only"] == [one.rule for one in excluded]
+    assert ["own_only"] == [exclusion.rule for exclusion in excluded]
     assert ["j2"] == [place.job for place in of(own, Place)]
     assert ["j1"] == [place.job for place in of(later, Place)]
 

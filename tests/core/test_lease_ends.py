@@ -220,7 +220,9 @@ class TestAlone:
         self.waiting(pool)
         asked = pool.tell(events.NodeLeft, "n2", "goodbye")
 
-        assert [(one.job, one.node) for one in of(asked, commands.Place)][:1] == [("j1", "n1")]
+        assert [(place.job, place.node) for place in of(asked, commands.Place)][:1] == [
+            ("j1", "n1")
+        ]
 
 
 class TestOpened:
@@ -251,7 +253,7 @@ class TestOpened:
 
         assert (first.node, waits) == ("qc-1", [])
         assert [end.code for end in of(asked, commands.EndJob)] == ["too_many_attempts"]
-        assert [(one.job, one.node) for one in of(asked, commands.Place)] == [("j2", "qc-1")]
+        assert [(place.job, place.node) for place in of(asked, commands.Place)] == [("j2", "qc-1")]
 
 
 class TestPauses:
@@ -326,13 +328,13 @@ class TestLose:
 
     def test_runs_that_it_still_holds_go_on_wherever_they_stand(self, three: Pool) -> None:
         """The first and the last are held, the one between is lost and runs elsewhere."""
-        one = card("qc-1", "alpha", "CA-QC")
-        three.tell(events.NodeJoined, one, True, "", boot="b1")
+        node_card = card("qc-1", "alpha", "CA-QC")
+        three.tell(events.NodeJoined, node_card, True, "", boot="b1")
         places = [placed(three, f"j{number}") for number in range(3)]
         for place in places:
             three.accept(place)
         held = tuple((place.job, place.epoch) for place in (places[0], places[2]))
-        three.tell(events.NodeJoined, one, True, "", boot="b2", held=held)
+        three.tell(events.NodeJoined, node_card, True, "", boot="b2", held=held)
         runs = {name: lease.terms.epoch for name, lease in three.core._state.leases.items()}
 
         assert {place.node for place in places} == {"qc-1"}

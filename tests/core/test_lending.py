@@ -97,9 +97,9 @@ def test_the_reason_tells_the_numbers() -> None:
     while run(pool, f"j{len(pool.asked)}"):
         pass
     waits = next(iter(pool.core._state.jobs))
-    told = pool.core.explain(waits, pool.now)
-    assert told is not None
-    (excluded,) = told.excluded
+    explanation = pool.core.explain(waits, pool.now)
+    assert explanation is not None
+    (excluded,) = explanation.excluded
 
     assert excluded.rule == "lend_energy_spent"
     assert excluded.waiting_helps

@@ -338,11 +338,11 @@ def test_what_is_unknown_teaches_nothing(changes: dict[str, float]) -> None:
 
 def test_choices_are_written_side_by_side() -> None:
     """Two answers of 50 tokens in parallel are 50 decode steps, not 100."""
-    one, two = model_of_card(Machine()), model_of_card(Machine())
-    one.record_run(with_changes(RUN, output_tokens=50, mean_batch=2.0))
-    two.record_run(with_changes(RUN, output_tokens=100, mean_batch=2.0, choices=2))
+    separate, batched = model_of_card(Machine()), model_of_card(Machine())
+    separate.record_run(with_changes(RUN, output_tokens=50, mean_batch=2.0))
+    batched.record_run(with_changes(RUN, output_tokens=100, mean_batch=2.0, choices=2))
 
-    assert numbers(one) == numbers(two)
+    assert numbers(separate) == numbers(batched)
 
 
 def test_other_confidences_lie_in_order() -> None:
@@ -422,8 +422,8 @@ def test_nothing_makes_a_belief_absurd(
 ) -> None:
     """Whatever a node reports, coefficients are finite and not negative, and factors at least 1."""
     model = PerformanceModel.prior(rates, extra_w=extra_w, slots=slots)
-    for seen in runs:
-        model.record_run(seen)
+    for run in runs:
+        model.record_run(run)
     calibration = model.calibration()
 
     assert all(math.isfinite(number) and number >= 0.0 for number in numbers(model))

@@ -156,10 +156,10 @@ def test_a_node_that_came_back_is_not_forgotten(three: Pool) -> None:
 
 def test_an_unknown_node_is_asked_nothing(pool: Pool) -> None:
     """A heartbeat or a change of a node that never said hello is dropped and counted."""
-    seen = pool.tell(events.NodesSeen, ("ghost",))
+    dropped = pool.tell(events.NodesSeen, ("ghost",))
     changed = pool.tell(events.NodeChanged, "ghost", True, "", None)
 
-    assert [drop.what for drop in seen + changed] == ["unknown_node", "unknown_node"]
+    assert [drop.what for drop in dropped + changed] == ["unknown_node", "unknown_node"]
 
 
 @pytest.mark.parametrize(

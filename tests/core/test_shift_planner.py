@@ -77,9 +77,13 @@ def starts(
     at: float = AT,
 ) -> tuple[str, ...]:
     """The zones where work may start now on the grid."""
-    now = {one.zone: forecast.curve(one.zone, at=at)[0] for one in capacities}
-    costs = {zone: 760.0 if one is None else one.g_per_kwh for zone, one in now.items()}
-    return tuple(one.zone for one in capacities if limit.allows(one.zone, costs[one.zone]))
+    now = {capacity.zone: forecast.curve(capacity.zone, at=at)[0] for capacity in capacities}
+    costs = {zone: 760.0 if point is None else point.g_per_kwh for zone, point in now.items()}
+    return tuple(
+        capacity.zone
+        for capacity in capacities
+        if limit.allows(capacity.zone, costs[capacity.zone])
+    )
 
 
 def start_hours(forecast: IntensityForecast, waits: list[int], slots: int = 1) -> list[int]:
@@ -91,7 +95,7 @@ def start_hours(forecast: IntensityForecast, waits: list[int], slots: int = 1) -
         for _ in range(slots):
             if not waiting:
                 return started
-            work = [(one, float(HOUR_S) * waiting.count(one)) for one in sorted(set(waiting))]
+            work = [(zone, float(HOUR_S) * waiting.count(zone)) for zone in sorted(set(waiting))]
             limit = plan_starts(work, capacities, forecast, at=at, terms=EXACT)[waiting[0]]
             if starts(limit, forecast, capacities, at=at):
                 waiting.pop(0)
@@ -216,7 +220,7 @@ def test_nothing_waits_where_the_hours_cannot_hold_the_work() -> None:
     forecast = forecast_of(CA_ON=(50.0, 10.0, 10.0, 10.0))
     limits = [limit_for(forecast, latest=4, work_h=hours) for hours in (3.0, 3.5, 4.5)]
 
-    assert [(), ("CA-ON",), ("CA-ON",)] == [starts(one, forecast) for one in limits]
+    assert [(), ("CA-ON",), ("CA-ON",)] == [starts(limit, forecast) for limit in limits]
     assert ShiftReason.SHORT is limits[-1].reason
 
 
@@ -302,7 +306,7 @@ def test_a_jobs_own_prompt_counts_in_what_a_zone_takes() -> None:
         for tokens in ((10.0, 100.0), (1_000.0, 100.0))
     ]
 
-    assert [("CA-ON",), ("CA-AB",)] == [starts(one, forecast, capacities) for one in limits]
+    assert [("CA-ON",), ("CA-AB",)] == [starts(limit, forecast, capacities) for limit in limits]
 
 
 def test_own_surplus_is_used_while_it_is_there() -> None:
@@ -397,13 +401,13 @@ def test_a_kept_plan_is_what_a_fresh_one_would_be(data: st.DataObject) -> None:
         at = AT + data.draw(st.sampled_from((0.0, 100.0, 1_000.0, 4_000.0)))
         given_now, given_fresh = (
             [
-                one.start_limit(
+                capacity.start_limit(
                     shape, wait.hour, at=at, terms=Deferral(), tokens=(9.0, 1.0), version=0,
                     capacities=lambda: ONE,
                 )
                 for wait in waits
             ]
-            for one in (green, fresh)
+            for capacity in (green, fresh)
         )  # fmt: skip
 
         assert given_fresh == given_now

@@ -49,14 +49,14 @@ def test_report_is_billed_by_the_least(
     codes: tuple[str, ...],
 ) -> None:
     """Beyond the grant the least of grant, report and the pool's own estimate is billed."""
-    found, said = limit_usage(usage(**changes), GRANT, estimate)
-    energy_uwh = found.energy_prefill_uwh + found.energy_decode_uwh
+    billed, said = limit_usage(usage(**changes), GRANT, estimate)
+    energy_uwh = billed.energy_prefill_uwh + billed.energy_decode_uwh
 
     assert expected == (
-        found.input_tokens, found.cached_tokens, found.output_tokens, energy_uwh,
+        billed.input_tokens, billed.cached_tokens, billed.output_tokens, energy_uwh,
     )  # fmt: skip
     assert codes == said
-    assert (OUTPUT in codes or INPUT in codes) == (found.counted is Basis.ESTIMATED)
+    assert (OUTPUT in codes or INPUT in codes) == (billed.counted is Basis.ESTIMATED)
 
 
 def test_energy_is_bounded_by_the_catalogue_and_our_clock() -> None:

@@ -162,7 +162,7 @@ def ask_live(pool: RunningPool, luck: Random, number: int, *, kill: str = "") ->
 
 def works(pool: RunningPool, node: str) -> bool:
     """Whether a node runs jobs now."""
-    return any(one["node"] == node and one["running"] > 0 for one in pool.nodes())
+    return any(row["node"] == node and row["running"] > 0 for row in pool.nodes())
 
 
 def clients(pool: RunningPool) -> dict[str, Client]:
@@ -294,9 +294,11 @@ def write_journal(file: Path, head: RecordingHead, lines: list[RecordedEvent]) -
 
 def write_golden(name: str, journals: Iterable[Path], scratch: Path) -> Golden:
     """Writes what the present code finds in the files of a recording."""
-    found: dict[str, JournalFacts] = {file.name: journal_facts(file) for file in journals}
+    journal_facts_by_name: dict[str, JournalFacts] = {
+        file.name: journal_facts(file) for file in journals
+    }
     state = asyncio.run(state_facts(unpack(name, scratch)))
-    facts = Golden(entraide.__version__, state, found)
+    facts = Golden(entraide.__version__, state, journal_facts_by_name)
     packed = msgspec.json.format(msgspec.json.encode(facts), indent=2)
     (DATA / f"golden-{name}.json").write_bytes(packed + b"\n")
     return facts

@@ -188,7 +188,9 @@ async def state_facts(state: Path) -> StateFacts:
         catalogue = recovered.core.catalogue()
         assert catalogue == PoolCatalogue(state, load_signing_key(state), now=float).catalogue
         rows = {coop.coop: await store.list_kept(coop.coop, KEPT_MAX) for coop in policy.coops}
-        kept = sorted((row for found in rows.values() for row in found), key=lambda row: row.job)
+        kept = sorted(
+            (row for source_rows in rows.values() for row in source_rows), key=lambda row: row.job
+        )
         return StateFacts(
             incarnation=recovered.incarnation,
             event_id=recovered.event_id,
@@ -253,19 +255,19 @@ def journal_facts(
     core, digest = Core.restore(head.core), head.digest
     events: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    found = hashlib.sha256()
+    commands_digest = hashlib.sha256()
     for line in read_lines(file):
         event = event_of(line)
         commands: list[Command] = core.handle(event)
         events[type(event).__name__] += 1
         asked.update(type(command).__name__ for command in commands)
-        found.update(msgspec.msgpack.encode(commands))
+        commands_digest.update(msgspec.msgpack.encode(commands))
         digest = next_digest(digest, line.event, commands)
         watch(core, event)
     return JournalFacts(
         events=dict(sorted(events.items())),
         commands=dict(sorted(asked.items())),
-        commands_sha256=found.hexdigest(),
+        commands_sha256=commands_digest.hexdigest(),
         digest=digest.hex(),
     )
 

@@ -81,18 +81,18 @@ def weights(reader: Any, said: dict[str, Any]) -> dict[str, Array]:
     """The tensors by the names that the hub's form gives them, as the model was trained."""
     heads = said["llama.attention.head_count"]
     groups = said.get("llama.attention.head_count_kv", heads)
-    found = {}
+    tensors = {}
     for tensor in reader.tensors:
         shape = tuple(int(size) for size in reversed(tensor.shape))
         values = gguf.dequantize(tensor.data, tensor.tensor_type).reshape(shape)
         if tensor.name in TOP:
-            found[TOP[tensor.name]] = values
+            tensors[TOP[tensor.name]] = values
         elif tensor.name.startswith("blk."):
             _, number, part, _ = tensor.name.split(".")
             if part in ("attn_q", "attn_k"):
                 values = unrotated(values, heads if part == "attn_q" else groups)
-            found[f"model.layers.{number}.{LAYER[part]}.weight"] = values
-    return found
+            tensors[f"model.layers.{number}.{LAYER[part]}.weight"] = values
+    return tensors
 
 
 def unrotated(values: Array, heads: int) -> Array:

@@ -30,9 +30,9 @@ QUESTION = [{"role": "user", "content": "Write a long story about a cat."}]
 @cache
 def demo_model() -> ModelFile:
     """The small model, with its checksum verified."""
-    found = find_model("demo")
-    assert isinstance(found, ModelFile), found
-    return found
+    model = find_model("demo")
+    assert isinstance(model, ModelFile), model
+    return model
 
 
 def config(**options: Any) -> LlamaCppConfig:

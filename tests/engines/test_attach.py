@@ -70,15 +70,15 @@ async def test_it_serves(url: str) -> None:
     """It is ready when the engine lists its model, and serves as our own engine does."""
     async with attached(url) as engine:
         assert await engine.start() is None
-        _, one = await ran(engine, request("job-1", max_tokens=4))
-        _, two = await ran(engine, request("job-2", max_tokens=4, stream=False))
+        _, first_end = await ran(engine, request("job-1", max_tokens=4))
+        _, second_end = await ran(engine, request("job-2", max_tokens=4, stream=False))
         metrics = await metrics_when(engine, lambda m: m.processing == 0)
 
         assert ("ours", 1024) == (engine.facts.model_alias, engine.facts.context_tokens)
-    assert Basis.MEASURED is one.usage.counted
-    assert 8 == one.usage.completion_tokens + two.usage.completion_tokens
+    assert Basis.MEASURED is first_end.usage.counted
+    assert 8 == first_end.usage.completion_tokens + second_end.usage.completion_tokens
     assert 8 == metrics.output_tokens_total
-    assert "public" == msgspec.json.decode(two.body)["model"]
+    assert "public" == msgspec.json.decode(second_end.body)["model"]
 
 
 async def test_many_runs_after_each_other(url: str) -> None:
@@ -189,7 +189,7 @@ async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
         again = await engine.ready()
 
         assert "ours" == engine.facts.model_alias
-    (found,) = await discover_servers([their_mlx])
+    (server,) = await discover_servers([their_mlx])
 
     assert EngineProblem("engine_name_model", {"url": their_mlx}) == problem
     assert again is None
@@ -197,7 +197,7 @@ async def test_an_mlx_server_that_its_owner_runs(their_mlx: str) -> None:
     assert (Outcome.COMPLETED, Basis.MEASURED, 3) == (
         end.outcome, end.usage.counted, end.usage.completion_tokens
     )  # fmt: skip
-    assert ("openai", ()) == (found.program, found.models)
+    assert ("openai", ()) == (server.program, server.models)
 
 
 async def found_at(url: str) -> None:

@@ -77,7 +77,7 @@ class Hand:
 def engines_of(pool: RunningPool, node: str) -> list[int]:
     """The processes in which a node's engine computes now."""
     agent = psutil.Process(pool.file.pids[node])
-    return [one.pid for one in agent.children(recursive=True) if MODULE in one.cmdline()]
+    return [child.pid for child in agent.children(recursive=True) if MODULE in child.cmdline()]
 
 
 def story(pool: RunningPool, coop: str) -> Any:
@@ -93,7 +93,7 @@ def test_a_request_that_ends_engines_is_refused_and_others_live_on(pool: Running
             for number in range(3)
         ]
         status, _, body = story(pool, KILLER)
-        answers = [one.result() for one in beside]
+        answers = [future.result() for future in beside]
     after, _, _ = pool.chat("Bonjour", coop=OTHER)
 
     assert (422, "request_ends_engine") == (status, body["error"]["code"])

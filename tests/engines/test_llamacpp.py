@@ -142,13 +142,13 @@ async def test_schema(engine: SupervisedEngine) -> None:
 
 async def test_two_choices(engine: SupervisedEngine) -> None:
     """Two choices come apart, and their prompt counts once."""
-    _, one = await ran(engine, request("job-1", max_tokens=4, stream=False))
-    _, two = await ran(engine, request("job-2", max_tokens=4, n=2, stream=False))
+    _, first_end = await ran(engine, request("job-1", max_tokens=4, stream=False))
+    _, second_end = await ran(engine, request("job-2", max_tokens=4, n=2, stream=False))
 
-    whole = msgspec.json.decode(two.body)
+    whole = msgspec.json.decode(second_end.body)
     assert [0, 1] == [choice["index"] for choice in whole["choices"]]
-    assert one.usage.prompt_tokens == two.usage.prompt_tokens
-    assert 8 == two.usage.completion_tokens
+    assert first_end.usage.prompt_tokens == second_end.usage.prompt_tokens
+    assert 8 == second_end.usage.completion_tokens
 
 
 async def test_log_probabilities(engine: SupervisedEngine) -> None:

@@ -65,7 +65,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[RunningScheduler]:
     """A scheduler with a catalogue of its own, and a node that serves nothing yet."""
     home, mirror = tmp_path / "pool", tmp_path / "mirror"
     home.mkdir()
-    known = {one.name: one for one in catalogue(mirror).models}
+    known = {entry.name: entry for entry in catalogue(mirror).models}
     broken = replace(known["broken"], active_parameters=known["one"].active_parameters // 2)
     models = (broken, known["one"])
     (home / "models.json").write_bytes(documents.write(Catalogue(1, 1e9, models)))
@@ -103,8 +103,8 @@ def why_waiting(pool: RunningScheduler) -> str:
     core = pool.driver.core
     for job in core.jobs():
         if job.state is JobState.QUEUED:
-            found = core.explain(job.job, pool.driver.now())
-            return "" if found is None else found.reason
+            explanation = core.explain(job.job, pool.driver.now())
+            return "" if explanation is None else explanation.reason
     return ""
 
 
@@ -129,8 +129,8 @@ async def test_a_model_comes_when_it_is_asked_for_and_goes_when_idle(
     assert ([], []) == (before, running)
     assert (["one"], 1) == (served, len(working))
     assert answer.usage.completion_tokens > 0
-    assert ["one"] * 3 == [one.model for one in (answer, by_size, again)]
-    assert ["one"] * 3 == [one.entraide["model"] for one in (answer, by_size, again)]
+    assert ["one"] * 3 == [reply.model for reply in (answer, by_size, again)]
+    assert ["one"] * 3 == [reply.entraide["model"] for reply in (answer, by_size, again)]
     assert ["loaded"] == orders
     assert 0 == pool.driver.counts["model.load_failed"]
 

@@ -134,12 +134,12 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 
 def engines() -> list[int]:
     """The engines' processes that live; one that ends meanwhile is none."""
-    found = []
+    pids = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if MODULE in child.cmdline():
-                found.append(child.pid)
-    return found
+                pids.append(child.pid)
+    return pids
 
 
 def said(failed: LoadFailed, lang: str) -> str:
@@ -172,7 +172,7 @@ async def test_models_come_and_go_at_the_pools_word(pool: Pool, tmp_path: Path) 
     twin = [path.stat().st_ino for path in (folder / "models").rglob("*.gguf")]
 
     assert (True, "", 0) == (first.accepting, first.reason, len(first.card.loadable))
-    assert ["broken", "one", "two"] == [one.model for one in offered.card.loadable]
+    assert ["broken", "one", "two"] == [loadable.model for loadable in offered.card.loadable]
     assert 3_000_000_000 == offered.card.models_bytes
     assert ["one", "two"] == sorted(replica.model for replica in both.card.replicas)
     assert 2 == running
@@ -183,7 +183,9 @@ async def test_models_come_and_go_at_the_pools_word(pool: Pool, tmp_path: Path) 
     assert "not_loaded" == declined.code
     assert [] == engines()
     assert 1 == len(set(twin)), "the same weights lie twice on the disk"
-    assert [0, 0] == [one.fetch_bytes for one in both.card.loadable if one.model != "broken"]
+    assert [0, 0] == [
+        loadable.fetch_bytes for loadable in both.card.loadable if loadable.model != "broken"
+    ]
 
 
 async def test_what_cannot_be_loaded_is_said(pool: Pool, tmp_path: Path) -> None:
@@ -202,11 +204,11 @@ async def test_what_cannot_be_loaded_is_said(pool: Pool, tmp_path: Path) -> None
         settled = await pool.card_when(loading=0, replicas=0)
 
     assert ["model_damaged", "load_resting", "model_too_large", "load_unknown"] == [
-        one.code for one in failed
+        failure.code for failure in failed
     ]
     assert (True, "") == (settled.accepting, settled.reason)
-    for one in failed:
-        assert all(one.code not in said(one, lang) for lang in i18n.LANGUAGES)
+    for failure in failed:
+        assert all(failure.code not in said(failure, lang) for lang in i18n.LANGUAGES)
     assert [] == engines()
 
 
@@ -223,7 +225,7 @@ async def test_another_pools_catalogue_is_not_believed(pool: Pool, tmp_path: Pat
         await pool.hand_out(known)
         await pool.card_when(loadable=3)
     async with node(pool, config) as supply:
-        after = [one.model for one in supply.loadable]
+        after = [loadable.model for loadable in supply.loadable]
 
     assert (False, ()) == (believed, before)
     assert ["broken", "one", "two"] == after

@@ -125,9 +125,9 @@ async def test_bad_weights(
     assert problem is not None
     assert (code, str(tmp_path)) == (problem.code, problem.values["file"]), problem
     assert problem.values["detail"]
-    found = find_weights_problem(tmp_path)
-    assert found is not None
-    assert code == found.code
+    weights_problem = find_weights_problem(tmp_path)
+    assert weights_problem is not None
+    assert code == weights_problem.code
 
 
 @pytest.mark.parametrize("kind", ["mlx-lm", "vllm"])

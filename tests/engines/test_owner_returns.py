@@ -41,8 +41,11 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str
     )  # fmt: skip
     os.close(writer)
     try:
-        with os.fdopen(reader) as told:
-            environ = {"DISPLAY": f":{int(told.readline())}", "XDG_RUNTIME_DIR": str(tmp_path)}
+        with os.fdopen(reader) as display_pipe:
+            environ = {
+                "DISPLAY": f":{int(display_pipe.readline())}",
+                "XDG_RUNTIME_DIR": str(tmp_path),
+            }
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -68,15 +71,15 @@ def owned_pool(tmp_path: Path, screen: dict[str, str]) -> Iterator[RunningPool]:
 
 def reason(pool: RunningPool) -> str:
     """Why the owned node takes no work, as the pool knows it."""
-    found = next(node for node in pool.nodes() if node["node"] == OWNED)
-    return str(found["reason"])
+    row = next(node for node in pool.nodes() if node["node"] == OWNED)
+    return str(row["reason"])
 
 
 def reasons(pool: RunningPool) -> list[str]:
     """Why the owned node took no work, turn by turn, as its own log has it."""
     log = (pool.state / "logs" / f"{OWNED}.log").read_text("utf-8")
-    told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    return [one["reason"] for one in told if one["event"] == "node.owner"]
+    records = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [record["reason"] for record in records if record["event"] == "node.owner"]
 
 
 def type_a_key(screen: dict[str, str]) -> None:
@@ -115,7 +118,7 @@ def test_an_owner_gets_the_machine_back(owned_pool: RunningPool, screen: dict[st
         )
         type_a_key(screen)
         rest = list(coming)
-        answers = [one.result() for one in whole]
+        answers = [future.result() for future in whole]
     owned_pool.until(lambda: reason(owned_pool) == "", "it works again once nobody is there")
 
     assert "choices" in first

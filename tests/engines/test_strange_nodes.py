@@ -165,8 +165,8 @@ def test_node_two_hours_off(pool: RunningPool, off_s: float, tmp_path: Path) -> 
             answers = [pool.chat(f"Bonjour {number}", tokens=16)[2] for number in range(3)]
         receipts = [answer["entraide"] for answer in answers]
         command = [*node, "doctor", "--dir", folder, "--json"]
-        seen = subprocess.run(command, check=False, capture_output=True, timeout=60)
-        checks = {check["name"]: check["code"] for check in json.loads(seen.stdout)["checks"]}
+        completed = subprocess.run(command, check=False, capture_output=True, timeout=60)
+        checks = {check["name"]: check["code"] for check in json.loads(completed.stdout)["checks"]}
     finally:
         agent.send_signal(signal.SIGTERM)
         agent.wait(60)
@@ -178,7 +178,7 @@ def test_node_two_hours_off(pool: RunningPool, off_s: float, tmp_path: Path) -> 
     assert {"declared"} == {receipt["surplus_basis"] for receipt in receipts}
     assert 3 == settled(pool) - books
     assert 0 == balance(pool)
-    assert (0, "off") == (seen.returncode, checks["clock"])
+    assert (0, "off") == (completed.returncode, checks["clock"])
 
 
 def test_two_agents_with_one_identity(pool: RunningPool, tmp_path: Path) -> None:
@@ -198,8 +198,8 @@ def test_two_agents_with_one_identity(pool: RunningPool, tmp_path: Path) -> None
         )
         answers = [ask(pool, number, 8) for number in range(4)]
         command = [*node, "doctor", "--dir", folder, "--json"]
-        seen = subprocess.run(command, check=False, capture_output=True, timeout=60)
-        checks = {check["name"]: check["code"] for check in json.loads(seen.stdout)["checks"]}
+        completed = subprocess.run(command, check=False, capture_output=True, timeout=60)
+        checks = {check["name"]: check["code"] for check in json.loads(completed.stdout)["checks"]}
     finally:
         os.kill(twin.pid, signal.SIGTERM)
         twin.wait(60)
@@ -208,4 +208,4 @@ def test_two_agents_with_one_identity(pool: RunningPool, tmp_path: Path) -> None
     assert {200} == {status for status, _, _ in answers}
     assert 4 == settled(pool) - books
     assert 0 == balance(pool)
-    assert (1, "two") == (seen.returncode, checks["twin"])
+    assert (1, "two") == (completed.returncode, checks["twin"])

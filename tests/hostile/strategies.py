@@ -41,9 +41,9 @@ def within(kind: Any, bound: bounds.Bound) -> st.SearchStrategy[Any]:
             inner = _items(kind, bound)
             return st.lists(inner, max_size=min(3, bound.count)).map(tuple)
         case bounds.StructBound():
-            options = [one for one in _options(kind) if one is not type(None)]
-            found: st.SearchStrategy[Any] = valid(options[0])
-            return found | st.none() if type(None) in _options(kind) else found
+            options = [option for option in _options(kind) if option is not type(None)]
+            valid_values: st.SearchStrategy[Any] = valid(options[0])
+            return valid_values | st.none() if type(None) in _options(kind) else valid_values
         case _:
             return anything(kind)
 
@@ -53,7 +53,7 @@ def _items(kind: Any, bound: bounds.ListBound) -> st.SearchStrategy[Any]:
     if len(bound.items) == 1:
         return within(inner, bound.items[0])
     parts = zip(typing.get_args(inner), bound.items, strict=True)
-    return st.tuples(*(within(one, limit) for one, limit in parts))
+    return st.tuples(*(within(part, limit) for part, limit in parts))
 
 
 def _options(kind: Any) -> tuple[Any, ...]:

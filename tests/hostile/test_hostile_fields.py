@@ -68,9 +68,9 @@ async def test_fields_out_of_bounds_by_http(pool: HostilePool) -> None:
     """Each field out of bounds is a 400 that names it, live and kept alike."""
     for name, (body, param, _) in REFUSED.items():
         for path, sent in ((CHAT, body), ("/v1/jobs", kept(body))):
-            status, told = await post(pool, path, sent)
+            status, answer = await post(pool, path, sent)
 
-            assert (400, param) == (status, told["error"]["param"]), name
+            assert (400, param) == (status, answer["error"]["param"]), name
     await pool.serves()
 
 
@@ -89,9 +89,9 @@ async def test_json_that_is_none(pool: HostilePool) -> None:
     """JSON that is broken, deep or ambiguous is a 400 with a sentence, on every endpoint."""
     for name, (body, _) in JSON.items():
         for path, sent in ((CHAT, body), (COMPLETION, body), ("/v1/jobs", body)):
-            status, told = await post(pool, path, sent)
+            status, answer = await post(pool, path, sent)
 
-            assert (400, "invalid_json") == (status, told["error"]["code"]), name
+            assert (400, "invalid_json") == (status, answer["error"]["code"]), name
         assert 400 == (await post(pool, "/v1/jobs", kept(body)))[0], name
     await pool.serves()
 
@@ -101,9 +101,9 @@ async def test_headers_out_of_bounds(pool: HostilePool) -> None:
     body = json.dumps({"model": MODEL, "messages": [USER]}).encode()
     for name, (header, value) in HEADERS.items():
         for path, sent in ((CHAT, body), ("/v1/jobs", kept(body))):
-            status, told = await post(pool, path, sent, **{header.replace("-", "_"): value})
+            status, answer = await post(pool, path, sent, **{header.replace("-", "_"): value})
 
-            assert (400, header) == (status, told["error"]["param"]), name
+            assert (400, header) == (status, answer["error"]["param"]), name
     await pool.serves()
 
 

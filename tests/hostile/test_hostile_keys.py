@@ -78,12 +78,12 @@ async def right_key_is_told_to_continue(pool: Pool, address: Address) -> None:
     raw = post(body, Expect="100-continue", Connection="close")
     with peers.dialled(address) as peer:
         peer.sendall(raw[: -len(body)])
-        told = await asyncio.to_thread(peer.recv, 1_024)
+        reply = await asyncio.to_thread(peer.recv, 1_024)
         peer.sendall(body)
         (await pool.placed()).finish()
         rest = await asyncio.to_thread(peers.until_closed, peer)
 
-    assert b"HTTP/1.1 100 Continue\r\n\r\n" == told
+    assert b"HTTP/1.1 100 Continue\r\n\r\n" == reply
     assert [200] == peers.statuses(rest)
 
 
@@ -200,11 +200,11 @@ async def idle_connection_makes_room(pool: Pool, address: Address) -> None:
 @SCENARIOS.under(LONG)
 async def only_a_trusted_proxy_names_the_client(pool: Pool, address: Address) -> None:
     """A forwarded address counts when a trusted proxy sends it, and else not."""
-    seen = []
+    clients = []
     check = server(pool)._head_check.check
 
     def note(request: Any) -> Any:
-        seen.append(request.peer)
+        clients.append(request.peer)
         return check(request)
 
     server(pool)._head_check.check = note
@@ -217,7 +217,7 @@ async def only_a_trusted_proxy_names_the_client(pool: Pool, address: Address) ->
             peer.sendall(raw)
             await asyncio.to_thread(peers.until_closed, peer)
 
-    assert ["127.0.0.1", "203.0.113.9"] == seen
+    assert ["127.0.0.1", "203.0.113.9"] == clients
 
 
 # Requests that two readers might read differently.

@@ -37,9 +37,9 @@ async def settled(pool: HostilePool, job: str) -> Receipt:
     await eventually(lambda: pool.running.driver.core.job(job).ended_at > 0.0)
     assert pool.service.store is not None
     await pool.service.store.committed()
-    found = await pool.service.store.get_receipt(job)
-    assert found is not None
-    return found[1]
+    stored = await pool.service.store.get_receipt(job)
+    assert stored is not None
+    return stored[1]
 
 
 # What a report says, and what it is marked with.
@@ -66,13 +66,13 @@ async def test_report_is_believed_within_its_lease(
     run = await rogue.run()
     await rogue.finish(run, msgspec.structs.replace(USED, **changes))
     status, body = await asked
-    found = await settled(pool, run.job)
+    receipt = await settled(pool, run.job)
     said = body["entraide"]
 
     assert 200 == status
-    assert max(found.output_tokens, said["output_tokens"]) <= GRANTED
-    assert max(found.input_tokens, said["input_tokens"]) < 1_000
-    assert max(found.energy_wh, said["energy_wh"]) < 10.0
+    assert max(receipt.output_tokens, said["output_tokens"]) <= GRANTED
+    assert max(receipt.input_tokens, said["input_tokens"]) < 1_000
+    assert max(receipt.energy_wh, said["energy_wh"]) < 10.0
     assert {code} == marks(pool, rogue)
     await rogue.withdraw(pool)
     await pool.check()
@@ -88,10 +88,10 @@ async def test_report_without_an_answer_is_believed_within_its_lease(
     await rogue.node.report(run, msgspec.structs.replace(USED, output_tokens=10**9))
     await rogue.node.answer(run, SERVED, USED)
     status, body = await asked
-    found = await settled(pool, run.job)
+    receipt = await settled(pool, run.job)
 
     assert (200, 3) == (status, body["entraide"]["output_tokens"])
-    assert GRANTED == found.output_tokens
+    assert GRANTED == receipt.output_tokens
     assert {"report_output_tokens"} == marks(pool, rogue)
     await rogue.withdraw(pool)
     await pool.check()
@@ -124,13 +124,13 @@ async def test_stream_ends_at_what_was_granted(
     for message in flood(run, *shape):
         await rogue.send_out(run, message)
     status, text = await asked
-    found = await settled(pool, run.job)
+    receipt = await settled(pool, run.job)
     last = events(text)[-1]
 
     assert (200, "length") == (status, last["choices"][0]["finish_reason"])
     assert text.endswith("data: [DONE]\n\n")
     assert len(text) < 1024 * 1024
-    assert found.output_tokens <= GRANTED
+    assert receipt.output_tokens <= GRANTED
     assert {code} == marks(pool, rogue)
     await eventually(lambda: any(stop.job == run.job for stop in rogue.node.received(m.StopRun)))
     await rogue.withdraw(pool)
@@ -170,10 +170,10 @@ async def test_what_failed_is_not_billed_beyond_its_lease(
     used = msgspec.structs.replace(USED, output_tokens=10**12)
     await rogue.send(m.UsageReport(run.job, run.epoch, Outcome.FAILED, "engine_failed", True, used))
     status, text = await asked
-    found = await settled(pool, run.job)
+    receipt = await settled(pool, run.job)
 
     assert (200, True) == (status, "error" in events(text)[-1])
-    assert found.output_tokens <= GRANTED
+    assert receipt.output_tokens <= GRANTED
     await rogue.withdraw(pool)
     await pool.check()
 

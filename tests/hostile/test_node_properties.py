@@ -128,8 +128,8 @@ def feed(pool: Pool, message: Any, place: Any) -> None:
         case m.Progress():
             pool.tell(events.RunProgressed, *run, message.output_tokens)
         case m.UsageReport():
-            told = message.outcome, message.code, message.delivered, message.usage
-            pool.tell(events.RunReported, *run, *told)
+            report = message.outcome, message.code, message.delivered, message.usage
+            pool.tell(events.RunReported, *run, *report)
         case m.LoadFailed():
             pool.tell(events.LoadFailed, "n1", message.model, message.code)
 
@@ -137,7 +137,7 @@ def feed(pool: Pool, message: Any, place: Any) -> None:
 def live_through(pool: Pool, job: str, model: str) -> None:
     """Runs one job on a model, if the node may have it."""
     placed = pool.tell(events.JobRequested, facts(job, "alpha", model=model))
-    for place in [one for one in placed if type(one).__name__ == "Place"]:
+    for place in [command for command in placed if type(command).__name__ == "Place"]:
         pool.accept(place)
         pool.progress(place, 10)
         pool.now += 1.0

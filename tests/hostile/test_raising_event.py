@@ -113,7 +113,9 @@ async def test_a_node_on_whose_hello_the_core_fails_is_set_aside(
 def totals(pool: RunningScheduler) -> list[list[int]]:
     """The balances of all co-ops, by unit."""
     balances = pool.driver.core.balances().values()
-    return [[one[unit] for one in balances] for unit in ("tokens", "energy_uwh", "carbon_ug")]
+    return [
+        [balance[unit] for balance in balances] for unit in ("tokens", "energy_uwh", "carbon_ug")
+    ]
 
 
 async def test_a_client_on_whose_request_the_core_fails_is_answered_at_once(

@@ -44,29 +44,29 @@ def tree(path: Path) -> ast.Module:
 @cache
 def modules() -> dict[str, Path]:
     """The modules of our packages by import name, generated ones too."""
-    found = {}
+    paths = {}
     for name, root in PACKAGES.items():
         for path in files():
             if path.suffix == ".py" and path.is_relative_to(root / name):
                 inside = path.relative_to(root).with_suffix("").parts
-                found[".".join(part for part in inside if part != "__init__")] = path
-    return found
+                paths[".".join(part for part in inside if part != "__init__")] = path
+    return paths
 
 
 def imports(module: str, path: Path) -> set[str]:
     """The absolute names that a module imports, lazily or not; `from a import b` is a and a.b."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    found = set()
+    names = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([node.module] if node.module else [])])
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return found
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return names
 
 
 def where(path: Path, line: int) -> str:

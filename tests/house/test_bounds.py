@@ -14,8 +14,8 @@ def structs_in(kind: typing.Any) -> set[type[Struct]]:
     """The structs that a type is made of, those inside them too."""
     if isinstance(kind, type) and issubclass(kind, Struct):
         inner = (field.type for field in msgspec.structs.fields(kind))
-        return {kind}.union(*(structs_in(one) for one in inner))
-    return set().union(*(structs_in(one) for one in typing.get_args(kind)))
+        return {kind}.union(*(structs_in(argument) for argument in inner))
+    return set().union(*(structs_in(argument) for argument in typing.get_args(kind)))
 
 
 SENT = sorted(structs_in(m.NodeUp) | structs_in(m.NodeOut), key=lambda kind: kind.__name__)

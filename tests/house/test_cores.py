@@ -60,12 +60,12 @@ def is_allowed(imported: str, own_core: str) -> bool:
 
 def impurities(path: Path) -> list[str]:
     """A sentence for each expression that a core must not contain."""
-    found = []
+    faults = []
     for node in ast.walk(tree(path)):
         what = impurity(node)
         if what:
-            found.append(f"{where(path, getattr(node, 'lineno', 0))} {what}")
-    return found
+            faults.append(f"{where(path, getattr(node, 'lineno', 0))} {what}")
+    return faults
 
 
 def impurity(node: ast.AST) -> str | None:
@@ -96,9 +96,9 @@ def impurity(node: ast.AST) -> str | None:
 @pytest.mark.parametrize("module", sorted(CORE_MODULES))
 def test_core_imports_the_vocabulary_only(module: str) -> None:
     """A core's module imports the vocabulary, its own core, and a few pure modules."""
-    found = imports(module, CORE_MODULES[module])
+    names = imports(module, CORE_MODULES[module])
 
-    assert [] == sorted(name for name in found if not is_allowed(name, core_of(module)))
+    assert [] == sorted(name for name in names if not is_allowed(name, core_of(module)))
 
 
 @pytest.mark.parametrize("module", sorted(CORE_MODULES))

@@ -102,25 +102,25 @@ OURS = {
 
 def sites() -> dict[str, str]:
     """Where bytes are decoded: ``module:function``, and the line for an editor."""
-    found: dict[str, str] = {}
+    places: dict[str, str] = {}
     for module, path in modules().items():
         if ".v1" in module or module.endswith("m0002_statements"):
             continue
         for function, call in calls(tree(path), ()):
             if name_of(call) in DECODERS or CODEC.fullmatch(ast.unparse(call.func)):
-                found[f"{module}:{function}"] = where(path, call.lineno)
-    return found
+                places[f"{module}:{function}"] = where(path, call.lineno)
+    return places
 
 
 def calls(node: ast.AST, inside: tuple[str, ...]) -> list[tuple[str, ast.Call]]:
     """Each call under a node, with the dotted name of the function that it stands in."""
-    found: list[tuple[str, ast.Call]] = []
+    decoding_calls: list[tuple[str, ast.Call]] = []
     for child in ast.iter_child_nodes(node):
         named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         if isinstance(child, ast.Call):
-            found.append((".".join(inside), child))
-        found += calls(child, (*inside, child.name) if named else inside)
-    return found
+            decoding_calls.append((".".join(inside), child))
+        decoding_calls += calls(child, (*inside, child.name) if named else inside)
+    return decoding_calls
 
 
 def name_of(call: ast.Call) -> str:
@@ -151,10 +151,10 @@ def test_no_place_is_named_that_is_gone() -> None:
 @pytest.mark.parametrize("module", sorted(set(modules()) - RAW_ALLOWED))
 def test_formats_are_decoded_in_one_place(module: str) -> None:
     """Only `entraide.decoding` calls decoders that have several kinds of error."""
-    found = [
+    faults = [
         where(modules()[module], call.lineno)
         for _, call in calls(tree(modules()[module]), ())
         if ast.unparse(call.func).partition("[")[0] in RAW
     ]
 
-    assert [] == found
+    assert [] == faults

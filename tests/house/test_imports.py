@@ -56,7 +56,7 @@ def declared(package: str) -> set[str]:
 def distributions(package: str) -> dict[str, set[str]]:
     """For each foreign top-level module that a package imports: the distributions it is from."""
     owners = importlib.metadata.packages_distributions()
-    found: dict[str, set[str]] = {}
+    owners_by_name: dict[str, set[str]] = {}
     for module, path in modules().items():
         if module.split(".")[0] != package:
             continue
@@ -64,8 +64,8 @@ def distributions(package: str) -> dict[str, set[str]]:
             top = name.split(".")[0]
             if top in sys.stdlib_module_names or top.startswith("entraide") or not top:
                 continue
-            found[name] = {normal(owner) for owner in owners.get(top, [])}
-    return found
+            owners_by_name[name] = {normal(owner) for owner in owners.get(top, [])}
+    return owners_by_name
 
 
 @pytest.mark.parametrize("package", EXTRAS)
@@ -160,7 +160,7 @@ def test_importing_starts_nothing() -> None:
     """No module of ours starts a thread or a process, or opens a socket, when it is imported."""
     eager = {"subprocess.Popen", "subprocess.run", "threading.Thread", "socket.socket",
              "asyncio.run"}  # fmt: skip
-    found = [
+    faults = [
         f"{module}: {ast.unparse(node)}"
         for module, path in modules().items()
         for statement in tree(path).body
@@ -169,4 +169,4 @@ def test_importing_starts_nothing() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in eager
     ]
 
-    assert [] == found
+    assert [] == faults

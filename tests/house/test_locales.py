@@ -41,18 +41,18 @@ class Reader(Visitor):
 
 def entries(lang: str) -> dict[str, Reader]:
     """The messages of a language by code (and `code.attribute`), each one read."""
-    found = {}
+    readers = {}
     for entry in FluentParser().parse((LOCALES / f"{lang}.ftl").read_text("utf-8")).body:
         assert not isinstance(entry, ast.Junk), f"{lang}.ftl: {entry.content}"
         if isinstance(entry, ast.Message | ast.Term):
             parts = [(entry.id.name, entry.value)]
             parts += [(f"{entry.id.name}.{a.id.name}", a.value) for a in entry.attributes]
             for code, pattern in parts:
-                assert code not in found, f"{lang}.ftl says {code} twice"
-                found[code] = Reader()
+                assert code not in readers, f"{lang}.ftl says {code} twice"
+                readers[code] = Reader()
                 if pattern is not None:
-                    found[code].visit(pattern)
-    return found
+                    readers[code].visit(pattern)
+    return readers
 
 
 def test_both_languages_say_the_same_codes() -> None:

@@ -123,27 +123,27 @@ def test_every_dependency_and_exception_has_its_reason() -> None:
 def test_nothing_is_left_open() -> None:
     """No file of ours says that something remains to be done, and no test is skipped for good."""
     words = re.compile(rf"\b({'|'.join(OPEN_ENDS)})\b|mark\.(skip|xfail)\(")
-    found = [
+    faults = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()}"
         for path in written()
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if words.search(line)
     ]
 
-    assert [] == found
+    assert [] == faults
 
 
 def test_no_file_names_a_place_that_is_not_its_own() -> None:
     """No file holds a package registry's address, or the path of the checkout it was written in."""
     places = (*ADDRESSES, f"{ROOT}/")
-    found = [
+    faults = [
         f"{path.relative_to(ROOT)} names {place}"
         for path in TEXT_FILES
         for place in places
         if place in path.read_text("utf-8", errors="replace")
     ]
 
-    assert [] == found
+    assert [] == faults
 
 
 def test_locks_hold_hashes_and_no_address() -> None:

@@ -27,9 +27,9 @@ class RunningPool:
     @property
     def file(self) -> PoolFile:
         """What pool.json says now (process ids change when a part is started again)."""
-        found = poolfile.read(self.state)
-        assert found is not None
-        return found
+        pool_file = poolfile.read(self.state)
+        assert pool_file is not None
+        return pool_file
 
     def entraide(self, *arguments: str, check: bool = True) -> Any:
         """Runs the ``entraide`` command and returns what it printed, JSON decoded if it is."""

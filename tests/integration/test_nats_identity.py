@@ -431,8 +431,8 @@ def test_seeds_are_not_shown(tmp_path: Path) -> None:
 
 def test_server_is_told_no_secret(tmp_path: Path) -> None:
     """What the server is told holds public keys and signed claims only."""
-    told = PoolIdentity(tmp_path).build_server_claims()
-    text = json.dumps([told.operator_jwt, told.account_jwt, told.system_jwt, told.account])
+    claims = PoolIdentity(tmp_path).build_server_claims()
+    text = json.dumps([claims.operator_jwt, claims.account_jwt, claims.system_jwt, claims.account])
     seeds = [file.read_text() for file in (tmp_path / "identity").glob("*.seed")]
 
     assert 3 == len(seeds)

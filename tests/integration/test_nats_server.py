@@ -65,23 +65,23 @@ async def test_what_is_published_meanwhile_arrives(nats_pool: NatsPool) -> None:
 
 async def test_owner_hears_of_loss_and_return(nats_pool: NatsPool) -> None:
     """The owner of a connection is told when it is lost and when it is back, in that order."""
-    told: list[str] = []
+    notices: list[str] = []
 
     async def lost() -> None:
-        told.append("lost")
+        notices.append("lost")
 
     async def back() -> None:
-        told.append("back")
+        notices.append("back")
 
     with capture_logs() as logs:
         node = await nats_pool.enter(
             nats_pool.new_node("a")[0], on_disconnected=lost, on_reconnected=back
         )
         psutil.Process(nats_pool.server.pid).kill()
-        await eventually(lambda: "back" in told)
+        await eventually(lambda: "back" in notices)
         await node.close()
 
-    assert ["lost", "back"] == told
+    assert ["lost", "back"] == notices
     assert ["bus.connected", "bus.disconnected", "bus.reconnected", "bus.closed"] == [
         line["event"]
         for line in logs

@@ -135,8 +135,10 @@ def test_prompt_beyond_the_context_is_refused(pool: RunningPool) -> None:
 def test_explanation_lists_every_node(pool: RunningPool) -> None:
     """The explanation of a job names all three nodes, with predictions or the rule."""
     _, headers, _ = pool.chat("Bonjour")
-    told = pool.entraide("jobs", "explain", headers["x-request-id"], "--json")
-    named = {c["node"] for c in told["candidates"]} | {e["node"] for e in told["excluded"]}
+    explanation = pool.entraide("jobs", "explain", headers["x-request-id"], "--json")
+    named = {c["node"] for c in explanation["candidates"]} | {
+        e["node"] for e in explanation["excluded"]
+    }
 
     assert named == {node["node"] for node in pool.nodes()}
 

@@ -33,12 +33,12 @@ def test_a_job_follows_the_sun(pool: RunningPool, sun) -> None:  # type: ignore[
     _, _, before = pool.chat("Bonjour", headers=unhurried)
     sun(0.0)
     _, headers, after = pool.chat("Bonjour encore", headers=unhurried)
-    told = pool.entraide("jobs", "explain", headers["x-request-id"])
+    explanation = pool.entraide("jobs", "explain", headers["x-request-id"])
 
     assert before["entraide"]["province"] == "CA-ON"
     assert after["entraide"]["province"] == "CA-QC"
-    assert "Québec" in told
-    assert "Ontario" in told
+    assert "Québec" in explanation
+    assert "Ontario" in explanation
 
 
 def test_a_spent_quota_refuses_with_the_time_to_come_back(pool: RunningPool) -> None:

@@ -74,7 +74,7 @@ def test_the_python_client_speaks_grpc(pool: RunningPool) -> None:
         with client.stream("Bonjour", model=MODEL, max_output_tokens=8) as stream:
             streamed = "".join(stream)
         kept = client.wait(client.submit("Bonjour", model=MODEL, max_output_tokens=8).job)
-        told = client.explain(answer.job)
+        reply = client.explain(answer.job)
         pool.until(lambda: client.get(answer.job).receipt is not None, "a settled receipt")
         ended = client.get(answer.job)
         names = [model.model for model in client.models() if not model.means]
@@ -88,7 +88,7 @@ def test_the_python_client_speaks_grpc(pool: RunningPool) -> None:
     assert ended.submitted_at > 0
     assert ended.receipt is not None
     assert ended.receipt.settled
-    assert told.explanation.decision == "placed"
+    assert reply.explanation.decision == "placed"
     assert names == [MODEL]
 
 

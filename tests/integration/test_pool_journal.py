@@ -40,12 +40,12 @@ def test_a_real_pools_journal_is_replayed_to_the_byte_and_holds_no_text(
     pool.until(lambda: bool(pool.live()), "a live node")
     journal = tmp_path / "pool.journal"
     exported = pool.entraide("scheduler", "journal", "export", "--out", str(journal), "--json")
-    found = replay(journal, tmp_path / "out")
+    replayed = replay(journal, tmp_path / "out")
     raw = gzip.decompress(journal.read_bytes())
     said = answer["choices"][0]["message"]["content"]
 
-    assert (True, exported["events"]) == (found["exact"], found["events"])
-    assert found["commands"] > 0
+    assert (True, exported["events"]) == (replayed["exact"], replayed["events"])
+    assert replayed["commands"] > 0
     for text in (PROMPT, "zygomatique", said, SESSION, "clé-de-madame-tremblay"):
         assert text.encode() not in raw, text
 
@@ -56,8 +56,8 @@ def test_another_policy_is_tried_on_a_real_pools_journal(pool: RunningPool, tmp_
         pool.chat(f"Question {number}", tokens=8)
     journal = tmp_path / "pool.journal"
     pool.entraide("scheduler", "journal", "export", "--out", str(journal))
-    found = replay(journal, tmp_path / "out", "--policy", "round_robin")["compared"]
-    rows = found["all"]
+    compared = replay(journal, tmp_path / "out", "--policy", "round_robin")["compared"]
+    rows = compared["all"]
     over = ("completed", "refused", "failed", "cancelled", "waiting")
 
     assert rows["old"]["jobs"] >= 3

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.engines  # starts a real pool three times
 def test_a_start_waits_for_the_nodes_that_may_come(tmp_path: Path) -> None:
     """A revoked node is not started; the pool is ready with the others, at the same addresses."""
     pool = RunningPool(tmp_path)
-    told = pool.entraide("up", "--detach", "--nodes", "2")
+    output = pool.entraide("up", "--detach", "--nodes", "2")
     before = pool.file
     pool.entraide("nodes", "revoke", "node-1")
     pool.entraide("down")
@@ -25,8 +25,8 @@ def test_a_start_waits_for_the_nodes_that_may_come(tmp_path: Path) -> None:
     left = set(empty.file.pids)
     pool.entraide("down")
 
-    assert before.http in told
-    assert str(tmp_path / "pool.json") in told
+    assert before.http in output
+    assert str(tmp_path / "pool.json") in output
     assert (before.http, before.grpc, before.nats) == (after.http, after.grpc, after.nats)
     assert {"node-2"} == live
     assert 200 == status

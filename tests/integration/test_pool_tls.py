@@ -41,4 +41,4 @@ async def test_a_pool_with_tls_on_every_port_serves_a_job(tmp_path: Path) -> Non
     assert answer.text
     assert answer.receipt is not None
     assert running.nats.startswith("tls://")
-    assert len([one for one in models["data"] if "means" not in one]) == 1
+    assert len([model for model in models["data"] if "means" not in model]) == 1

@@ -79,8 +79,8 @@ async def x_server(folder: Path) -> AsyncIterator[dict[str, str]]:
     )
     os.close(writer)
     try:
-        with os.fdopen(reader) as told:
-            number = int(await asyncio.to_thread(told.readline))
+        with os.fdopen(reader) as display_pipe:
+            number = int(await asyncio.to_thread(display_pipe.readline))
         secret.write_bytes(authority(number))
         yield {"DISPLAY": f":{number}", "XAUTHORITY": str(secret), "HOME": str(folder),
                "XDG_RUNTIME_DIR": str(folder)}  # fmt: skip
@@ -139,8 +139,12 @@ class Served:
     def handle(self, message: Message) -> Message | None:
         """Answers a call, if the test has said how."""
         if message.member == "GetAll":
-            told = self.sessions.get(message.path or "")
-            return None if told is None else Message.new_method_return(message, "a{sv}", [told])
+            properties = self.sessions.get(message.path or "")
+            return (
+                None
+                if properties is None
+                else Message.new_method_return(message, "a{sv}", [properties])
+            )
         known = self.answers.get(message.member or "")
         if known is None:
             return None

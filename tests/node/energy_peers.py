@@ -65,9 +65,9 @@ async def inverter(models: dict[int, dict[int, int]], port: int = 0) -> AsyncIte
 
 def free_port() -> int:
     """A port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @asynccontextmanager
@@ -133,12 +133,12 @@ class Home:
     async def page(self, request: web.Request) -> web.Response:
         """Any other page."""
         self.asked.append(request.path_qs)
-        found = self.pages.get(request.path_qs)
-        if isinstance(found, web.Response):
-            return found
-        if isinstance(found, str):
-            return web.Response(text=found)
-        return web.json_response(found, status=200 if found is not None else 404)
+        reply = self.pages.get(request.path_qs)
+        if isinstance(reply, web.Response):
+            return reply
+        if isinstance(reply, str):
+            return web.Response(text=reply)
+        return web.json_response(reply, status=200 if reply is not None else 404)
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ async def test_a_first_token_is_told_at_once(
         engine.say("job-1", end(final=b"{}", completion=2))
         await peer.hear(UsageReport, job="job-1")
 
-    assert 1 == len([told for told in peer.said(Progress) if told.output_tokens])
+    assert 1 == len([progress for progress in peer.said(Progress) if progress.output_tokens])
 
 
 async def test_the_same_run_twice(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:

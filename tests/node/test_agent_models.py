@@ -184,7 +184,7 @@ class Node:
 
         def matches() -> bool:
             card = self.peer.said(Hello)[-1].card
-            served = [one.model for one in card.replicas]
+            served = [replica.model for replica in card.replicas]
             return served == models and list(card.loading) == (loading or [])
 
         await eventually(matches)
@@ -193,7 +193,7 @@ class Node:
     def states(self) -> dict[str, str]:
         """What its owner is told of the models."""
         status = owner_files.read_status(self.folder, now=time.time())
-        return {told.model: told.state for told in status.models} if status else {}
+        return {model.model: model.state for model in status.models} if status else {}
 
 
 @pytest.fixture
@@ -223,7 +223,10 @@ async def test_a_node_without_a_model_waits_for_the_pools_word(node: Node) -> No
         await node.peer.hear(UsageReport, job="job", outcome=Outcome.COMPLETED)
 
     assert (True, "") == (first.accepting, first.reason)
-    assert (["a", "b"], 10) == ([one.model for one in first.card.loadable], first.card.models_bytes)
+    assert (["a", "b"], 10) == (
+        [loadable.model for loadable in first.card.loadable],
+        first.card.models_bytes,
+    )
     assert "not_loaded" == declined.code
 
 
@@ -235,20 +238,20 @@ def owner_state(node: Node) -> str:
 
 async def test_each_run_goes_to_its_engine(node: Node) -> None:
     """Two models of one node each accept their own runs, up to their own slots."""
-    one, two = engine_of("one", slots=1), engine_of("two", slots=1)
-    async with node.serving(one, two):
+    first, second = engine_of("one", slots=1), engine_of("two", slots=1)
+    async with node.serving(first, second):
         await node.peer.send(run("job-1", model="one"))
         await node.peer.send(run("job-2", model="two"))
         await node.peer.hear(Accept, job="job-2")
         await node.peer.send(run("job-3", model="two"))
         declined = await node.peer.hear(Decline, job="job-3")
-        one.say("job-1", end(body=b"{}"))
-        two.say("job-2", end(body=b"{}"))
+        first.say("job-1", end(body=b"{}"))
+        second.say("job-2", end(body=b"{}"))
         await node.peer.hear(UsageReport, job="job-1")
         await node.peer.hear(UsageReport, job="job-2")
 
     assert "full" == declined.code
-    assert (["job-1"], ["job-2"]) == (sorted(one.lines), sorted(two.lines))
+    assert (["job-1"], ["job-2"]) == (sorted(first.lines), sorted(second.lines))
 
 
 async def test_a_crashed_engine_leaves_the_others(
@@ -256,22 +259,22 @@ async def test_a_crashed_engine_leaves_the_others(
 ) -> None:
     """While one engine is down its model takes nothing and leaves the card; the other goes on."""
     monkeypatch.setattr(engine_manager, "DOWN_HIDDEN_S", 0.5)
-    one, two = engine_of("one"), engine_of("two")
-    async with node.serving(one, two):
+    first, second = engine_of("one"), engine_of("two")
+    async with node.serving(first, second):
         await node.card(models=["one", "two"])
-        one.problem = EngineProblem("engine_exited", {})
+        first.problem = EngineProblem("engine_exited", {})
         await node.card(models=["two"])
         await node.peer.send(run("job-1", model="one"))
         declined = await node.peer.hear(Decline, job="job-1")
         await node.peer.send(run("job-2", model="two"))
         await node.peer.hear(Accept, job="job-2")
-        told = node.states()
+        states = node.states()
         beats = node.peer.said(Heartbeat)
-        one.problem = None
+        first.problem = None
         await node.card(models=["one", "two"])
 
     assert "not_loaded" == declined.code
-    assert {"one": "down", "two": "serving"} == told
+    assert {"one": "down", "two": "serving"} == states
     assert {True} == {beat.accepting for beat in beats}
 
 
@@ -286,10 +289,10 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
         node.source.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
         failed = await node.peer.hear(LoadFailed)
         await node.card(models=["fixed"])
-        told = node.states()
+        states = node.states()
 
     assert ("a", "engine_exited") == (failed.model, failed.code)
-    assert "failed" == told["a"]
+    assert "failed" == states["a"]
 
 
 async def test_unloading_waits_for_the_last_run(node: Node) -> None:
@@ -326,7 +329,9 @@ async def test_what_its_owner_put_there_stays(node: Node) -> None:
 
 async def test_a_load_that_fails_is_told(node: Node) -> None:
     """The pool receives the reason of a failed load; a repeated order waits for the back-off."""
-    node.source.loadable = tuple(replace(one, fetch_bytes=5) for one in node.source.loadable)
+    node.source.loadable = tuple(
+        replace(loadable, fetch_bytes=5) for loadable in node.source.loadable
+    )
     node.source.problem = EngineProblem("disk_full", {"needed_gb": 5.0, "free_gb": 0.1})
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
@@ -379,11 +384,11 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
 
 async def test_giving_back_ends_what_runs(node: Node) -> None:
     """A run that is given back ends as failed, with the owner's code, on whichever engine."""
-    one, two = engine_of("one"), engine_of("two")
-    async with node.serving(one, two):
+    first, second = engine_of("one"), engine_of("two")
+    async with node.serving(first, second):
         await node.peer.send(run("job-1", model="one", stream=True))
         await node.peer.send(run("job-2", model="two"))
-        one.say("job-1", EngineChunk(b"data: a\n\n", 3))
+        first.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await eventually(lambda: len(node.peer.said(Accept)) == 2)
         await eventually(lambda: node.peer.out)
         node.owner.end_runs(OWNER_RETURNED, False)
@@ -407,7 +412,7 @@ async def test_an_idle_model_is_unloaded(node: Node) -> None:
 
 def models(hello: Hello) -> list[str]:
     """The models on a card."""
-    return [one.model for one in hello.card.replicas]
+    return [replica.model for replica in hello.card.replicas]
 
 
 async def test_the_catalogue_is_asked_for(node: Node) -> None:

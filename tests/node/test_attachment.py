@@ -111,10 +111,10 @@ def test_find_says_what_to_paste(
     """Each engine that is found comes with the command that attaches it."""
     url, names = engine
     find_command(lang="en", urls=(url,))
-    one = capsys.readouterr().out
+    output = capsys.readouterr().out
     names.append("other model")
     find_command(lang="en", urls=(url,))
     two = capsys.readouterr().out
 
-    assert f"entraide node engine attach {url}\n" in one
+    assert f"entraide node engine attach {url}\n" in output
     assert f"entraide node engine attach {url} --model qwen\n" in two

@@ -140,14 +140,14 @@ async def test_what_the_engine_is_asked() -> None:
 
 async def test_connections_are_used_again() -> None:
     """Runs one after the other share a connection where that is allowed, and only there."""
-    seen = []
+    connections = []
     for keep_alive in (True, False):
         async with talking(good, keep_alive=keep_alive) as (engine, stream):
             for n in range(3):
                 await ran(stream, request(f"job-{n}"))
-            seen.append(len(engine.connections))
+            connections.append(len(engine.connections))
 
-    assert [1, 3] == seen
+    assert [1, 3] == connections
 
 
 async def test_a_dead_connection_is_replaced() -> None:

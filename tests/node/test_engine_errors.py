@@ -66,10 +66,10 @@ def test_refusals(status: int, answer: object, expected: tuple[str, bool, int, i
     """Each refusal of an engine has the code that fits it, and its numbers."""
     payload = b"" if answer is None else msgspec.json.encode(answer)
 
-    found = failure_from_response(status, payload)
+    failure = failure_from_response(status, payload)
 
-    assert expected == (found.code, found.retryable, found.n_prompt_tokens, found.n_ctx)
-    assert found.detail
+    assert expected == (failure.code, failure.retryable, failure.n_prompt_tokens, failure.n_ctx)
+    assert failure.detail
 
 
 @pytest.mark.parametrize("payload", [b"", b"<html>", b"\xff\xfe", b"[1]", b'"x"', b"null"])

@@ -82,7 +82,8 @@ def test_one_is_made_once(client: str, wheels: Path, tmp_path: Path) -> None:
     first, second = Told(), Told()
 
     problems = [
-        install_environment(NAME, tmp_path, tell=told, recipe=recipe()) for told in (first, second)
+        install_environment(NAME, tmp_path, tell=notices, recipe=recipe())
+        for notices in (first, second)
     ]
 
     assert [None, None] == problems

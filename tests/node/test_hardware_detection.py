@@ -103,9 +103,9 @@ def test_amd_card(tmp_path: Path) -> None:
     """A card of AMD is found with its own memory; a card of another maker is not."""
     card(tmp_path, 0, vram=1 * GIB, gtt=1 * GIB, vendor="0x8086")
     card(tmp_path, 1, vram=24 * GIB, gtt=32 * GIB, name="AMD Radeon RX 7900 XTX", minor=129)
-    (found,) = amd_gpus(tmp_path, tmp_path / "none")
+    (gpu,) = amd_gpus(tmp_path, tmp_path / "none")
 
-    assert (Gpu("amd", "AMD Radeon RX 7900 XTX", 24 * GIB), False) == both(found)
+    assert (Gpu("amd", "AMD Radeon RX 7900 XTX", 24 * GIB), False) == both(gpu)
 
 
 def test_amd_integrated(tmp_path: Path) -> None:
@@ -173,12 +173,12 @@ def test_thermals(tmp_path: Path) -> None:
 
 def test_this_machine() -> None:
     """The machine that runs the tests is described without a gap."""
-    found = detect_hardware()
+    hardware = detect_hardware()
 
-    assert 0 < found.memory_bytes <= psutil.virtual_memory().total
-    assert found.cores >= 1
-    assert found.device in devices()
-    assert "llama.cpp" in suitable_engines(found)
+    assert 0 < hardware.memory_bytes <= psutil.virtual_memory().total
+    assert hardware.cores >= 1
+    assert hardware.device in devices()
+    assert "llama.cpp" in suitable_engines(hardware)
 
 
 BARE = Hardware(os="linux", arch="x86_64", cpu="", cores=4, memory_bytes=16 * GIB)

@@ -33,9 +33,9 @@ async def told(look: LinuxIdleDetector, holds: Callable[[Activity], bool]) -> Ac
     """Detects until the activity meets a condition."""
     async with asyncio.timeout(desktops.DEADLINE_S):
         while True:
-            found = await look.detect()
-            if holds(found):
-                return found
+            activity = await look.detect()
+            if holds(activity):
+                return activity
             await asyncio.sleep(0.05)
 
 
@@ -71,10 +71,10 @@ async def test_an_x_server_without_our_secret_tells_nothing(tmp_path: Path) -> N
         server = X11Client(environ)
         said = await server.idle_s()
         async with looking(environ, tmp_path) as look:
-            seen = await look.detect()
+            activity = await look.detect()
 
     assert None is said
-    assert Activity(None) == seen
+    assert Activity(None) == activity
 
 
 @needs_x
@@ -160,10 +160,10 @@ async def test_a_screen_saver_is_believed_once_its_unit_shows(tmp_path: Path, un
             kde.answers = {"GetSessionIdleTime": ("u", 100 * unit)}
             first = await look.detect()
     desktop = DesktopClient(Answering(100 * unit, 103 * unit), None)
-    found = [await desktop.screensaver_idle_s(now=at) for at in (0.0, 3.0)]
+    idle_s = [await desktop.screensaver_idle_s(now=at) for at in (0.0, 3.0)]
 
     assert Activity(inf, "terminals") == first
-    assert [None, 103.0] == found
+    assert [None, 103.0] == idle_s
 
 
 def desktop_session(**changes: object) -> dict[str, Variant]:
@@ -172,8 +172,8 @@ def desktop_session(**changes: object) -> dict[str, Variant]:
     signs = {"IdleSinceHint": "t", "IdleHint": "b", "Active": "b"}
     plain = {"Class": "user", "State": "active", "Type": "wayland", "Active": True,
              "IdleHint": False, "IdleSinceHint": 0, **changes}  # fmt: skip
-    told = {key: Variant(signs.get(key, "s"), value) for key, value in plain.items()}
-    return {**told, "User": Variant("(uo)", [uid, f"/org/freedesktop/login1/user/_{uid}"])}
+    properties = {key: Variant(signs.get(key, "s"), value) for key, value in plain.items()}
+    return {**properties, "User": Variant("(uo)", [uid, f"/org/freedesktop/login1/user/_{uid}"])}
 
 
 @needs_bus
@@ -265,10 +265,10 @@ async def test_somebody_far_away_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "pts/3").touch()
     environ = {"DISPLAY": ":4093", "XDG_RUNTIME_DIR": str(tmp_path)}
     async with looking(environ, tmp_path) as look:
-        seen = await look.detect()
+        activity = await look.detect()
 
-    assert "terminals" == seen.how
-    assert seen.idle_s == pytest.approx(0.0, abs=20.0)
+    assert "terminals" == activity.how
+    assert activity.idle_s == pytest.approx(0.0, abs=20.0)
 
 
 # What ioreg and pmset write on real Macs, shortened.
@@ -310,10 +310,10 @@ async def test_a_mac_tells_by_its_own_tools(
     async def says(command: tuple[str, ...]) -> str:
         return ioreg if command[0] == "ioreg" else screen
 
-    found = await MacIdleDetector(run=says).detect()
+    activity = await MacIdleDetector(run=says).detect()
 
-    assert (expected.how, expected.watching) == (found.how, found.watching)
-    assert expected.idle_s == pytest.approx(found.idle_s)
+    assert (expected.how, expected.watching) == (activity.how, activity.watching)
+    assert expected.idle_s == pytest.approx(activity.idle_s)
 
 
 def test_secrets_of_displays_are_found_by_number() -> None:

@@ -159,8 +159,8 @@ def test_trust(name: str) -> None:
     """An authority is trusted by its fingerprint, over HTTPS, or on this machine; else refused."""
     url, page, named, expected = TRUST[name]
     try:
-        found = _choose_ca(page, url=url, fingerprint=named, owner_ca_pem="")
+        outcome = _choose_ca(page, url=url, fingerprint=named, owner_ca_pem="")
     except RequestError as refused:
-        found = refused.code
+        outcome = refused.code
 
-    assert expected == found
+    assert expected == outcome

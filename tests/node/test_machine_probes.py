@@ -62,9 +62,9 @@ SENSORS: dict[str, tuple[dict[str, list[Any]], float | None]] = {
 @pytest.mark.parametrize("case", SENSORS)
 def test_the_hottest_processor_counts(case: str) -> None:
     """Disks and batteries do not."""
-    told, expected = SENSORS[case]
+    readings, expected = SENSORS[case]
 
-    assert expected == max_temperature_c(told)
+    assert expected == max_temperature_c(readings)
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ async def test_a_chosen_program_is_seen_while_it_runs(program: str) -> None:
     """A real process is found by its name, in any case of letters."""
     probe = MachineProbes(ScriptedDetector())
     terms = OwnerTerms(programs=("nothing-of-the-kind", program.upper()))
-    seen = await probe.read_state(terms, paused=False)
+    state = await probe.read_state(terms, paused=False)
 
-    assert (program.upper(),) == seen.programs
+    assert (program.upper(),) == state.programs
 
 
 def test_names_are_compared_as_people_write_them() -> None:
@@ -110,9 +110,9 @@ async def test_the_battery(
 ) -> None:
     """Unplugged and how full; a system that does not know whether it is plugged in is not."""
     monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
-    seen = await MachineProbes(ScriptedDetector()).read_state(CAREFUL, paused=False)
+    state = await MachineProbes(ScriptedDetector()).read_state(CAREFUL, paused=False)
 
-    assert expected == (seen.on_battery, seen.charge_percent)
+    assert expected == (state.on_battery, state.charge_percent)
 
 
 def times(whole: float, idle: float) -> SimpleNamespace:
@@ -161,11 +161,11 @@ def test_the_load_of_this_very_machine_is_a_share() -> None:
 async def test_nothing_is_asked_that_the_terms_do_not_speak_of() -> None:
     """An owner without terms costs nothing: neither presence nor programs nor load."""
     look = ScriptedDetector(0.0)
-    seen = await MachineProbes(look).read_state(UNRESTRICTED_TERMS, paused=False)
+    state = await MachineProbes(look).read_state(UNRESTRICTED_TERMS, paused=False)
 
     assert 0 == look.asked
     assert (inf, None, None, ()) == (
-        seen.idle_s, seen.load_percent, seen.memory_free_bytes, seen.programs
+        state.idle_s, state.load_percent, state.memory_free_bytes, state.programs
     )  # fmt: skip
 
 
@@ -178,10 +178,10 @@ async def test_presence_is_asked_each_time_and_the_rest_seldom(
     look = ScriptedDetector(3.0)
     probe = MachineProbes(look)
     for _ in range(3):
-        seen = await probe.read_state(OwnerTerms(), paused=True)
+        state = await probe.read_state(OwnerTerms(), paused=True)
     await probe.read_state(OwnerTerms(present=PresencePolicy.ALL), paused=False)
 
-    assert (True, 3.0) == (seen.paused, seen.idle_s)
+    assert (True, 3.0) == (state.paused, state.idle_s)
     assert 3 == look.asked
     assert 2 == len(asked)
 

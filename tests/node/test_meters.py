@@ -284,9 +284,9 @@ async def test_a_slow_plug_measures_a_long_job() -> None:
 async def test_the_owners_plug_goes_first(tmp_path: Path) -> None:
     """A plug that the owner names comes before the machine's own counters, which may be off."""
     plug = Http(url="http://127.0.0.1:1/", shape="tasmota")
-    found = await find_meters(plug, counters=False, gpu=False, folder=tmp_path)
+    meters = await find_meters(plug, counters=False, gpu=False, folder=tmp_path)
 
-    assert ["plug_tasmota"] == [meter.kind for meter in found]
+    assert ["plug_tasmota"] == [meter.kind for meter in meters]
 
 
 # The sampler.

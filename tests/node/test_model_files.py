@@ -137,10 +137,10 @@ def test_a_name_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(gguf(HEAD))
 
-    found = find_model(str(path), alias="le-mien")
+    model = find_model(str(path), alias="le-mien")
 
-    assert isinstance(found, ModelFile)
-    assert "le-mien" == found.alias
+    assert isinstance(model, ModelFile)
+    assert "le-mien" == model.alias
 
 
 def test_a_model_in_parts(tmp_path: Path) -> None:
@@ -149,12 +149,12 @@ def test_a_model_in_parts(tmp_path: Path) -> None:
     for n, data in enumerate(datas, 1):
         (tmp_path / f"Gros-{n:05d}-of-00002.gguf").write_bytes(data)
 
-    found = find_model(str(tmp_path / "Gros-00001-of-00002.gguf"))
+    model = find_model(str(tmp_path / "Gros-00001-of-00002.gguf"))
 
-    assert isinstance(found, ModelFile)
-    assert "gros" == found.alias
-    assert f"sha256:{hashlib.sha256(b''.join(datas)).hexdigest()}" == found.revision
-    assert sum(map(len, datas)) == found.size_bytes
+    assert isinstance(model, ModelFile)
+    assert "gros" == model.alias
+    assert f"sha256:{hashlib.sha256(b''.join(datas)).hexdigest()}" == model.revision
+    assert sum(map(len, datas)) == model.size_bytes
 
 
 def test_a_part_that_is_missing(tmp_path: Path) -> None:

@@ -110,12 +110,17 @@ def test_what_a_machine_can_load(
 ) -> None:
     """Each machine offers the models up to a size, with the context that its memory leaves."""
     offered = {
-        one.model: one for one in model_fit.loadable_models(CATALOGUE, room(hardware, engine))
+        loadable.model: loadable
+        for loadable in model_fit.loadable_models(CATALOGUE, room(hardware, engine))
     }
     largest = max(BY_SIZE.index(name) for name in offered if name in BY_SIZE)
-    found = offered[BY_SIZE[largest]]
+    loadable = offered[BY_SIZE[largest]]
 
-    assert (model, slots, context_tokens) == (found.model, found.slots, found.context_tokens)
+    assert (model, slots, context_tokens) == (
+        loadable.model,
+        loadable.slots,
+        loadable.context_tokens,
+    )
 
 
 @pytest.mark.parametrize(("hardware", "engine"), [case[:2] for case in MACHINES.values()],
@@ -128,7 +133,7 @@ def test_nothing_takes_more_than_there_is(hardware: Hardware, engine: EngineKind
     offered = model_fit.loadable_models(CATALOGUE, room(hardware, engine))
 
     assert offered
-    assert all(0 < one.memory_bytes <= most for one in offered)
+    assert all(0 < loadable.memory_bytes <= most for loadable in offered)
     assert whole - most >= (512 * MIB if home is MemoryKind.VRAM else 1 * GIB)
 
 
@@ -146,9 +151,11 @@ WIRED = {
 @pytest.mark.parametrize(("memory_gib", "limit", "expected_gib"), WIRED.values(), ids=WIRED)
 def test_what_a_mac_lets_its_gpu_take(memory_gib: int, limit: int, expected_gib: float) -> None:
     """A Mac's models stay below what its GPU may wire, and leave its owner room."""
-    found = model_fit.models_memory_limit_bytes(mac(memory_gib), [METAL], wired_limit_bytes=limit)
+    limit_bytes = model_fit.models_memory_limit_bytes(
+        mac(memory_gib), [METAL], wired_limit_bytes=limit
+    )
 
-    assert abs(expected_gib * GIB - found) < MIB
+    assert abs(expected_gib * GIB - limit_bytes) < MIB
 
 
 def test_the_owner_caps_it() -> None:
@@ -164,7 +171,9 @@ def test_no_engine_no_memory() -> None:
     survey = model_fit.assess_models(CATALOGUE, room(box(64)))
 
     assert 0 == model_fit.models_memory_limit_bytes(box(64), [])
-    assert {model_fit.NO_ENGINE} == {one.code for one in survey if isinstance(one, UnloadableModel)}
+    assert {model_fit.NO_ENGINE} == {
+        model.code for model in survey if isinstance(model, UnloadableModel)
+    }
     assert len(CATALOGUE.models) == len(survey)
 
 
@@ -177,10 +186,12 @@ def test_one_memory_at_a_time() -> None:
 def test_what_is_pinned_is_offered() -> None:
     """Weights that nobody pinned are never offered, and the reason is told."""
     survey = model_fit.assess_models(shipped(), room(mac(32), METAL))
-    unfit = {one.model: one.code for one in survey if isinstance(one, UnloadableModel)}
+    unfit = {model.model: model.code for model in survey if isinstance(model, UnloadableModel)}
 
     assert model_fit.UNPINNED == unfit["qwen3-8b"]
-    assert ["smollm2-135m-instruct"] == [one.model for one in survey if isinstance(one, Loadable)]
+    assert ["smollm2-135m-instruct"] == [
+        model.model for model in survey if isinstance(model, Loadable)
+    ]
 
 
 def test_the_owner_allows_by_name() -> None:
@@ -188,9 +199,9 @@ def test_the_owner_allows_by_name() -> None:
     offered = model_fit.loadable_models(CATALOGUE, room(mac(32), METAL, allow=("qwen3-8b",)))
     refused = model_fit.assess_models(CATALOGUE, room(mac(32), METAL, allow=("qwen3-8b",)))
 
-    assert ["qwen3-8b"] == [one.model for one in offered]
+    assert ["qwen3-8b"] == [loadable.model for loadable in offered]
     assert {model_fit.NOT_ALLOWED} == {
-        one.code for one in refused if isinstance(one, UnloadableModel)
+        model.code for model in refused if isinstance(model, UnloadableModel)
     }
 
 
@@ -203,17 +214,19 @@ def test_a_full_disk_takes_no_weights() -> None:
         CATALOGUE, room(mac(32), METAL, disk_free_bytes=10, missing_bytes={place: 0})
     )
     codes = {
-        one.code for one in survey if isinstance(one, UnloadableModel) and one.model != "qwen3-8b"
+        model.code
+        for model in survey
+        if isinstance(model, UnloadableModel) and model.model != "qwen3-8b"
     }
 
-    assert ["qwen3-8b"] == [one.model for one in survey if isinstance(one, Loadable)]
+    assert ["qwen3-8b"] == [model.model for model in survey if isinstance(model, Loadable)]
     assert model_fit.NO_DISK in codes
 
 
 def test_the_larger_need_is_told() -> None:
     """A model that is too large says what it takes at least, and what there is."""
     survey = model_fit.assess_models(CATALOGUE, room(mac(8), METAL))
-    large = next(one for one in survey if one.model == "llama-3.3-70b-instruct")
+    large = next(model for model in survey if model.model == "llama-3.3-70b-instruct")
 
     assert isinstance(large, UnloadableModel)
     assert (model_fit.TOO_LARGE, 4.3) == (large.code, large.values["room_gb"])
@@ -256,8 +269,8 @@ def test_windows_of_attention_are_counted_once() -> None:
 def test_features_are_what_both_can() -> None:
     """Tools need a model and an engine that have them; a schema only the engine."""
     offered = {
-        one.model: one.features
-        for one in model_fit.loadable_models(CATALOGUE, room(mac(64), METAL))
+        loadable.model: loadable.features
+        for loadable in model_fit.loadable_models(CATALOGUE, room(mac(64), METAL))
     }
 
     assert ("logprobs", "schema", "tools") == offered["qwen3-8b"]

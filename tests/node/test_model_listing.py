@@ -92,9 +92,9 @@ async def test_servers_are_found(
 ) -> None:
     """Whoever answers as an engine does is found, with its models; others are not."""
     async with server(make(**fields)) as url:
-        found = await discover_servers([f"{url}/v1/", "http://127.0.0.1:9"])
+        servers = await discover_servers([f"{url}/v1/", "http://127.0.0.1:9"])
 
-    assert (() if expected is None else (DiscoveredServer(url, *expected),)) == found
+    assert (() if expected is None else (DiscoveredServer(url, *expected),)) == servers
 
 
 async def test_a_key_is_shown() -> None:

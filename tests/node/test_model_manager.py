@@ -56,15 +56,15 @@ class Node:
     def look(self) -> None:
         """Calls the model manager until it decides nothing more."""
         while decisions := self.manager.decide(self.limits, self.now):
-            for one in decisions:
-                if isinstance(one, Refusal):
-                    self.refused.append((one.model, one.code))
+            for decision in decisions:
+                if isinstance(decision, Refusal):
+                    self.refused.append((decision.model, decision.code))
                     continue
-                self.done.append(f"{one.do} {one.model}")
+                self.done.append(f"{decision.do} {decision.model}")
                 if self.is_slow:
-                    self.held.append(one)
+                    self.held.append(decision)
                 else:
-                    self.finish(one)
+                    self.finish(decision)
 
     def finish(self, order: ModelAction, *, fails: str = "") -> None:
         """What an order comes to."""
@@ -448,10 +448,10 @@ def settle(node: Node) -> None:
 def check(node: Node, runs: dict[str, int], done: list[str]) -> None:
     """What must hold after each deed."""
     record = node.manager.records()
-    states = [one.state for one in record]
+    states = [entry.state for entry in record]
     unloaded = [what.removeprefix("unload ") for what in done if what.startswith("unload ")]
 
-    assert sum(one.memory_bytes for one in record if one.state in IN_MEMORY) <= 12
+    assert sum(entry.memory_bytes for entry in record if entry.state in IN_MEMORY) <= 12
     assert states.count(S.LOADING) <= 1
     assert states.count(S.FETCHING) <= 1
     assert S.SERVING is node.manager.state_of("f")

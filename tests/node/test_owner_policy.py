@@ -28,7 +28,7 @@ class Life:
     ) -> PolicyOutcome:
         """Takes in a moment and keeps what follows."""
         lent, asked = self.core.evaluate(self.terms, now, at=at, running=running, foreign=foreign)
-        self.asked += [(at, one) for one in asked]
+        self.asked += [(at, step) for step in asked]
         if not self.turns or self.turns[-1][1] is not lent.state:
             self.turns.append((at, lent.state))
         return lent

@@ -185,9 +185,9 @@ def settled(terms: OwnerTerms, now: MachineState) -> RuleReason | None:
 def test_a_situation_comes_to_one_reason(case: str) -> None:
     """The first rule that objects is the reason, by its number."""
     terms, differences, expected = SITUATIONS[case]
-    found = settled(terms, MachineState(**differences))
+    reason = settled(terms, MachineState(**differences))
 
-    assert expected == (0 if found is None else found.number)
+    assert expected == (0 if reason is None else reason.number)
 
 
 def test_there_are_sixty_situations_and_each_rule_has_some() -> None:
@@ -213,16 +213,16 @@ def test_the_next_objection_shows_once_the_first_is_gone() -> None:
         {"temperature_c": 40.0}, {"load_percent": 1.0}, {"memory_free_bytes": 8 * GIB},
         {"programs": ()}, {"idle_s": HOUR}, {"surplus_w": 500.0},
     ]  # fmt: skip
-    seen, now = [], dict(WORST)
+    codes, now = [], dict(WORST)
     for difference in gone:
-        found = settled(EVERYTHING, MachineState(**now))
-        seen.append("" if found is None else found.code)
+        reason = settled(EVERYTHING, MachineState(**now))
+        codes.append("" if reason is None else reason.code)
         now |= difference
 
     assert [
         "paused", "outside_hours", "on_battery", "charge_low", "too_hot", "busy_elsewhere",
         "memory_low", "program_open", "owner_busy", "no_surplus",
-    ] == seen  # fmt: skip
+    ] == codes  # fmt: skip
     assert None is settled(EVERYTHING, MachineState(**now))
 
 
@@ -259,9 +259,9 @@ def test_a_rule_lets_go_only_well_within_its_limit(case: str) -> None:
 
 def test_reasons_bring_the_numbers_of_their_sentence() -> None:
     """A reason says what was measured and what the owner allows."""
-    found = settled(COOL, MachineState(temperature_c=91.5))
+    reason = settled(COOL, MachineState(temperature_c=91.5))
 
-    assert RuleReason(5, "too_hot", {"limit_c": 80.0, "temperature_c": 91.5}) == found
+    assert RuleReason(5, "too_hot", {"limit_c": 80.0, "temperature_c": 91.5}) == reason
     assert {"program": "obs"} == settled(MAKERS, MachineState(programs=("obs",))).values  # type: ignore[union-attr]
 
 
@@ -280,11 +280,11 @@ def test_only_own_work_beside_the_owner(
 ) -> None:
     """Where own work goes on while somebody is there, the others' does not."""
     now = MachineState(idle_s=idle_s)
-    found = first_reason(
+    reason = first_reason(
         evaluate_rules(terms, now, at=0.0, rules=FOREIGN_WORK_RULES),
         terms,
         now,
         rules=FOREIGN_WORK_RULES,
     )
 
-    assert expected == (0 if found is None else found.number)
+    assert expected == (0 if reason is None else reason.number)

@@ -83,15 +83,15 @@ def status(**fields: object) -> owner_files.NodeStatus:
 def form_of(html: str) -> list[tuple[str, str]]:
     """The form as a browser would send it untouched."""
     form = html.split("save?lang=")[1]
-    found = []
+    values = []
     for tag in re.findall(r"<input [^>]*>", form):
         named = dict(re.findall(r'(\w+)="([^"]*)"', tag))
         kind = named.get("type", "text")
         if kind not in ("checkbox", "radio") or " checked" in tag:
-            found.append((named["name"], named.get("value", "on")))
+            values.append((named["name"], named.get("value", "on")))
     area = re.search(r"<textarea[^>]*>(.*?)</textarea>", form, re.S)
     assert area is not None
-    return [*found, ("programs", area.group(1))]
+    return [*values, ("programs", area.group(1))]
 
 
 def changed(form: list[tuple[str, str]], **fields: str) -> aiohttp.FormData:
@@ -105,15 +105,15 @@ def changed(form: list[tuple[str, str]], **fields: str) -> aiohttp.FormData:
 @given(any_terms)
 def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -> None:
     """The form's fields give the same terms, at each minute of the week."""
-    found = fields_to_terms(terms_to_fields(said))
+    terms = fields_to_terms(terms_to_fields(said))
 
-    assert isinstance(found, OwnerTerms)
-    assert float(f"{said.idle_min:g}") == found.idle_min
-    assert set(said.data_classes) == set(found.data_classes)
+    assert isinstance(terms, OwnerTerms)
+    assert float(f"{said.idle_min:g}") == terms.idle_min
+    assert set(said.data_classes) == set(terms.data_classes)
     for day in range(7):
         for minute in (0, 479, 480, 720, 1_080, 1_439):
             assert any(span.contains(day, minute) for span in said.hours) is any(
-                span.contains(day, minute) for span in found.hours
+                span.contains(day, minute) for span in terms.hours
             )
 
 
@@ -137,10 +137,10 @@ def test_what_cannot_be_is_not_saved(field: str, text: str, code: str) -> None:
 
 def test_numbers_are_read_as_either_language_writes_them() -> None:
     """A comma is a point, and an empty field is none."""
-    found = fields_to_terms(terms_to_fields(SET) | {"idle_min": "2,5", "load_max_percent": ""})
+    terms = fields_to_terms(terms_to_fields(SET) | {"idle_min": "2,5", "load_max_percent": ""})
 
-    assert isinstance(found, OwnerTerms)
-    assert (2.5, 0.0) == (found.idle_min, found.load_max_percent)
+    assert isinstance(terms, OwnerTerms)
+    assert (2.5, 0.0) == (terms.idle_min, terms.load_max_percent)
 
 
 async def test_an_owner_sets_their_terms(
@@ -200,7 +200,7 @@ async def test_only_this_machine_is_answered(
 ) -> None:
     """Neither without the address's secret, nor under a foreign name, nor from a foreign page."""
     port = page.url.split(":")[2].split("/")[0]
-    seen = []
+    statuses = []
     async with session.get(page.url) as answer:
         csrf = dict(form_of(await answer.text()))["csrf"]
         policy = answer.headers["Content-Security-Policy"]
@@ -208,13 +208,13 @@ async def test_only_this_machine_is_answered(
                           (f"http://127.0.0.1:{port}/", {}),
                           (page.url, {"Host": f"evil.example:{port}"})):  # fmt: skip
         async with session.get(path, headers=headers) as answer:
-            seen.append(answer.status)
+            statuses.append(answer.status)
     for data, headers in (({}, {}), ({"csrf": "guess"}, {}),
                           ({"csrf": csrf}, {"Origin": "http://evil.example"})):  # fmt: skip
         async with session.post(page.url + "pause", data=data, headers=headers) as answer:
-            seen.append(answer.status)
+            statuses.append(answer.status)
 
-    assert [404, 404, 404, 403, 403, 403] == seen
+    assert [404, 404, 404, 403, 403, 403] == statuses
     assert not owner_files.is_paused(tmp_path)
     assert "default-src 'none'" in policy
 
@@ -234,10 +234,10 @@ async def test_a_broken_file_is_shown_with_its_line(
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_the_reason_is_said_with_its_number_since_when_and_what_would_change_it(lang: str) -> None:
     """Beside the state's sentence, an owner reads why, since when, and until what."""
-    told = OwnerStatus(
+    owner = OwnerStatus(
         number=9, code="owner_busy", values={"idle_min": 5.0}, state="away", since_at=1_000.0
     )
-    said = list(owner_sentences(status(state="owner_busy", owner=told), lang, now=1_750.0))
+    said = list(owner_sentences(status(state="owner_busy", owner=owner), lang, now=1_750.0))
     waits = OwnerStatus(number=13, code="settling", state="settling", until_at=1_030.0)
     settling = list(owner_sentences(status(state="settling", owner=waits), lang, now=1_000.0))
 
@@ -276,11 +276,11 @@ async def test_a_browser_without_scripts_saves_it(page: OwnerPage, tmp_path: Pat
         said = await shown.evaluate("document.querySelector('.notice').textContent")
         wrong = [params for name, params in shown.heard if name == "Log.entryAdded"]
     shutil.rmtree(tmp_path / "home", ignore_errors=True)
-    found = owner_terms.read_terms(tmp_path)
+    terms = owner_terms.read_terms(tmp_path)
 
     assert 390 >= width
-    assert isinstance(found, OwnerTerms)
-    assert 8.0 == found.idle_min
+    assert isinstance(terms, OwnerTerms)
+    assert 8.0 == terms.idle_min
     assert "Enregistré" in said
     assert [] == wrong
 

@@ -48,8 +48,8 @@ class System:
         """Answers the first of the test's answers whose words stand in the command."""
         said = " ".join(command)
         self.asked.append(said)
-        found = (answer for words, answer in self._answers.items() if words in said)
-        return next(found, CommandResult(0, ""))
+        answers = (answer for words, answer in self._answers.items() if words in said)
+        return next(answers, CommandResult(0, ""))
 
 
 def test_one_service_for_each_folder() -> None:
@@ -75,13 +75,19 @@ def test_unit() -> None:
 
 def test_plist() -> None:
     """launchd's property list says the same."""
-    told = plistlib.loads(launchd_plist(service()))
+    properties = plistlib.loads(launchd_plist(service()))
 
-    assert [sys.executable, "-P", "-m", "entraide_node", "run", "--dir", "/home/a/node"] == told[
-        "ProgramArguments"
-    ]
-    assert {"SuccessfulExit": False} == told["KeepAlive"]
-    assert (45, True) == (told["ExitTimeOut"], told["RunAtLoad"])
+    assert [
+        sys.executable,
+        "-P",
+        "-m",
+        "entraide_node",
+        "run",
+        "--dir",
+        "/home/a/node",
+    ] == properties["ProgramArguments"]
+    assert {"SuccessfulExit": False} == properties["KeepAlive"]
+    assert (45, True) == (properties["ExitTimeOut"], properties["RunAtLoad"])
 
 
 def test_where_the_log_goes() -> None:
@@ -171,10 +177,10 @@ LINGER = {"no": True, "yes": False}
 @pytest.mark.parametrize("word", LINGER)
 def test_linger(word: str, tmp_path: Path) -> None:
     """A service that ends with its owner's session is recognised."""
-    told = SystemdManager(System({"Linger": CommandResult(0, f"{word}\n")}), units=tmp_path)
+    manager = SystemdManager(System({"Linger": CommandResult(0, f"{word}\n")}), units=tmp_path)
     untold = SystemdManager(System({"Linger": CommandResult(1, "")}), units=tmp_path)
 
-    assert (LINGER[word], False) == (told.needs_linger(), untold.needs_linger())
+    assert (LINGER[word], False) == (manager.needs_linger(), untold.needs_linger())
 
 
 def test_launchd_installs_and_removes(tmp_path: Path) -> None:

@@ -96,10 +96,12 @@ async def test_the_nodes_own_work_is_no_loss(tmp_path: Path) -> None:
 async def test_small_changes_are_not_told(tmp_path: Path) -> None:
     """A small change of the surplus is not advertised; a large one is."""
     async with sunny(tmp_path) as sun:
-        told = [await sun.says(pv_w, 300) for pv_w in (900, 915, 880, 960, 301, 300)]
+        statuses = [await sun.says(pv_w, 300) for pv_w in (900, 915, 880, 960, 301, 300)]
 
-    assert [600.0, 600.0, 600.0, 660.0, 1.0, 0.0] == [t.surplus_w for t in told if t is not None]
-    assert told[0] == told[1] == told[2]
+    assert [600.0, 600.0, 600.0, 660.0, 1.0, 0.0] == [
+        t.surplus_w for t in statuses if t is not None
+    ]
+    assert statuses[0] == statuses[1] == statuses[2]
 
 
 async def test_a_standing_surplus_is_renewed(tmp_path: Path) -> None:
@@ -123,11 +125,11 @@ async def test_a_silent_meter_ends_the_surplus(tmp_path: Path) -> None:
         await sun.site.poll()
         before = sun.site.current_status(first.measured_at + 60.0)
         sun.now = first.measured_at + 61.0
-        after, told = sun.site.current_status(sun.now), sun.site.status()
+        after, status = sun.site.current_status(sun.now), sun.site.status()
 
     assert first == replace(before, expires_at=first.expires_at) if before else False
     assert after is None
-    assert ("generation", "unavailable") == (told.role, told.fault)
+    assert ("generation", "unavailable") == (status.role, status.fault)
 
 
 @pytest.mark.parametrize("lie", ["dark", "nan", 2e9])

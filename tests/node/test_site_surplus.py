@@ -91,6 +91,6 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_surplus(name: str) -> None:
     """The surplus is the load that could be added without the grid."""
-    told, added_w, expected = CASES[name]
+    readings, added_w, expected = CASES[name]
 
-    assert expected == compute_surplus(told, added_w=added_w)
+    assert expected == compute_surplus(readings, added_w=added_w)

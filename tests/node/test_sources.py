@@ -109,18 +109,18 @@ def test_places_are_the_alliances_own(model: int) -> None:
     for point in get_model_def(model)["group"]["points"]:
         places[point["name"]] = (offset, point.get("sf"), point["type"])
         offset += point.get("size", 1)
-    found = {}
+    checked = {}
     for table in (INVERTERS, METERS, BATTERIES, CHARGES):
         if model in table:
             place = table[model]
             names = ("SoC", "ChaState") if table is CHARGES else ("W",)
             name = next(n for n in names if n in places)
             at, scale, kind = places[name]
-            found[name] = place
+            checked[name] = place
             expected = (at, places[scale][0] if scale else 0, kind in ("int16", "float32"))
 
             assert expected == (place.at, place.scale_at, place.signed)
-    assert found
+    assert checked
 
 
 async def test_sunspec_as_the_alliance_reads_it() -> None:
@@ -350,7 +350,7 @@ async def test_home_assistant_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
         await wrong.close()
         await none.close()
 
-    assert [REFUSED, NO_SECRET, UNAVAILABLE] == [fault_of(one) for one in said]
+    assert [REFUSED, NO_SECRET, UNAVAILABLE] == [fault_of(reply) for reply in said]
 
 
 # Pages with JSON.

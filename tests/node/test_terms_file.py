@@ -84,13 +84,13 @@ def test_every_key_is_read() -> None:
 def test_what_is_wrong_is_said_by_line(case: str) -> None:
     """Each fault has its code, its line and its key, and a sentence in both languages."""
     text, expected = WRONG[case]
-    found = parse_terms(text)
+    problem = parse_terms(text)
 
-    assert expected == found
-    assert isinstance(found, TermsProblem)
+    assert expected == problem
+    assert isinstance(problem, TermsProblem)
     for lang in i18n.LANGUAGES:
-        said = i18n.text(f"owner-file-{found.code}", lang, **found.values(Path("owner.toml")))
-        assert str(found.line) in said
+        said = i18n.text(f"owner-file-{problem.code}", lang, **problem.values(Path("owner.toml")))
+        assert str(problem.line) in said
         assert i18n.HOLE not in said
 
 
@@ -152,10 +152,10 @@ def test_a_file_broken_from_the_start_means_care(tmp_path: Path) -> None:
 def test_a_file_beyond_measure_is_not_read(tmp_path: Path) -> None:
     """The agent reads a bounded file each second."""
     (tmp_path / owner_terms.TERMS_NAME).write_text("#" * (owner_terms.TERMS_BYTES_MAX + 1))
-    found = owner_terms.read_terms(tmp_path)
+    problem = owner_terms.read_terms(tmp_path)
 
-    assert isinstance(found, TermsProblem)
-    assert "too_long" == found.code
+    assert isinstance(problem, TermsProblem)
+    assert "too_long" == problem.code
 
 
 def test_a_machine_begins_with_care_and_keeps_what_its_owner_wrote(tmp_path: Path) -> None:

@@ -45,19 +45,19 @@ def at(entry: ModelEntry, artefact: Artefact, name: str = "m.gguf") -> str:
 async def test_from_a_mirror(store: ModelStore) -> None:
     """Weights come from the mirror, are proven, and are not asked for again."""
     entry, artefact = a_model(m__gguf=DATA)
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         sources = only(mirror.url)
         path = await fetch.fetch_weights(store, entry, artefact, sources=sources,
-                                 tell=lambda *so_far: told.append(so_far))  # fmt: skip
+                                 tell=lambda *so_far: progress.append(so_far))  # fmt: skip
         again = await fetch.fetch_weights(store, entry, artefact, sources=sources)
 
         assert isinstance(path, Path)
         assert path == again
         assert DATA == path.read_bytes()
         assert 1 == len(mirror.asked)
-    assert (len(DATA), len(DATA)) == told[-1]
-    assert sorted(told) == told
+    assert (len(DATA), len(DATA)) == progress[-1]
+    assert sorted(progress) == progress
 
 
 async def test_nothing_is_loaded_that_was_not_proven(store: ModelStore) -> None:
@@ -258,8 +258,8 @@ async def test_two_at_once_fetch_it_once(store: ModelStore) -> None:
 def fetch_here(folder: str, url: str, entry: ModelEntry, out: "multiprocessing.Queue[str]") -> None:
     """What a process of its own does: fetches, and says where it lies."""
     store = ModelStore(Path(folder), room_bytes=0)
-    found = asyncio.run(fetch.fetch_weights(store, entry, entry.artefacts[0], sources=only(url)))
-    out.put(str(found))
+    path = asyncio.run(fetch.fetch_weights(store, entry, entry.artefacts[0], sources=only(url)))
+    out.put(str(path))
 
 
 async def test_two_processes_fetch_it_once(store: ModelStore) -> None:
@@ -278,12 +278,12 @@ async def test_two_processes_fetch_it_once(store: ModelStore) -> None:
         mirror.held.set()
         for process in both:
             await asyncio.to_thread(process.join, 60)
-        found = {out.get(timeout=10) for _ in both}
+        paths = {out.get(timeout=10) for _ in both}
         out.close()
         out.join_thread()
 
         assert [0, 0] == [process.exitcode for process in both]
-        assert {str(store.loadable_path(entry, artefact))} == found
+        assert {str(store.loadable_path(entry, artefact))} == paths
         assert 1 == len(mirror.asked)
 
 
@@ -402,7 +402,7 @@ async def test_deleting_gives_the_disk_back(store: ModelStore) -> None:
     entry, artefact = a_model(m__gguf=DATA)
     async with a_mirror({at(entry, artefact): DATA}) as mirror:
         await fetch.fetch_weights(store, entry, artefact, sources=only(mirror.url))
-        kept = [(one.place, one.model, one.complete) for one in store.list_stored()]
+        kept = [(stored.place, stored.model, stored.complete) for stored in store.list_stored()]
         freed = store.delete(artefact.relative_folder(entry.name))
 
         assert [(artefact.relative_folder(MODEL), MODEL, True)] == kept

@@ -51,13 +51,13 @@ async def from_the_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
 async def test_from_the_hub(store: ModelStore, from_the_hub: Hub) -> None:
     """Only the files that are named come from the hub, at the pinned revision."""
     entry, artefact = a_model(m__gguf=DATA)
-    told: list[int] = []
+    progress: list[int] = []
     path = await fetch.fetch_weights(store, entry, artefact, sources=WeightSources(),
-                             tell=lambda done, _whole: told.append(done))  # fmt: skip
+                             tell=lambda done, _whole: progress.append(done))  # fmt: skip
 
     assert isinstance(path, Path)
     assert DATA == path.read_bytes()
-    assert len(DATA) == told[-1]
+    assert len(DATA) == progress[-1]
     assert all("config.json" not in asked for _, asked, _ in from_the_hub.asked)
     assert any(f"/resolve/{COMMIT}/m.gguf" in asked for _, asked, _ in from_the_hub.asked)
     assert not (path.parent / HUB_FOLDER).exists()
@@ -137,10 +137,10 @@ async def test_a_fetch_that_is_given_up(
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 20_000)
     entry, artefact = a_model(m__gguf=DATA)
     loop, begun, held = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-    told: list[int] = []
+    progress: list[int] = []
 
     def tell(done: int, _whole: int) -> None:
-        told.append(done)
+        progress.append(done)
         loop.call_soon_threadsafe(begun.set)
         held.wait(20)
 
@@ -158,5 +158,5 @@ async def test_a_fetch_that_is_given_up(
 
     assert waits
     assert ended
-    assert 1 == len(told)
+    assert 1 == len(progress)
     assert isinstance(path, Path)

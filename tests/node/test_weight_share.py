@@ -63,13 +63,13 @@ async def test_neighbours_find_each_other(shared: WeightShare, tmp_path: Path) -
     assert await taker.start() is None
     try:
         await eventually(taker.neighbours)
-        found = taker.neighbours()
-        sources = WeightSources(neighbours=found, hub=False)
+        neighbours = taker.neighbours()
+        sources = WeightSources(neighbours=neighbours, hub=False)
         path = await fetch.fetch_weights(store, entry, artefact, sources=sources)
     finally:
         await taker.stop()
 
-    assert (f"http://127.0.0.1:{shared.port}",) == found
+    assert (f"http://127.0.0.1:{shared.port}",) == neighbours
     assert isinstance(path, Path)
     assert DATA == path.read_bytes()
     assert () == taker.neighbours()
@@ -101,9 +101,9 @@ async def test_ranges(listening: WeightShare) -> None:
     """A part of a file can be asked for, so that a broken line is taken up."""
     entry, artefact = a_model(m__gguf=DATA)
     path = f"{artefact.relative_folder(entry.name)}/m.gguf"
-    found = await status(f"http://127.0.0.1:{listening.port}", path, Range="bytes=150000-")
+    reply = await status(f"http://127.0.0.1:{listening.port}", path, Range="bytes=150000-")
 
-    assert (206, DATA[150_000:]) == found
+    assert (206, DATA[150_000:]) == reply
 
 
 @pytest.mark.parametrize(
@@ -127,20 +127,20 @@ async def test_nothing_else_is_given(listening: WeightShare, giver: ModelStore, 
     place = artefact.relative_folder(entry.name)
     (giver.folder.parent / "secret").write_bytes(b"secret")
     (giver.folder / place / "unproven.gguf").write_bytes(DATA)
-    found, _ = await status(f"http://127.0.0.1:{listening.port}", path.format(place=place))
+    code, _ = await status(f"http://127.0.0.1:{listening.port}", path.format(place=place))
 
-    assert 404 == found
+    assert 404 == code
 
 
 async def test_a_changed_file_is_not_given(listening: WeightShare, giver: ModelStore) -> None:
     """A file that was changed after its verification is not served."""
     entry, artefact = a_model(m__gguf=DATA)
     giver.file_path(entry.name, artefact, artefact.files[0]).write_bytes(DATA + b"!")
-    found, _ = await status(
+    code, _ = await status(
         f"http://127.0.0.1:{listening.port}", f"{artefact.relative_folder(entry.name)}/m.gguf"
     )
 
-    assert 404 == found
+    assert 404 == code
 
 
 async def test_only_so_many_at_once(
@@ -154,9 +154,9 @@ async def test_only_so_many_at_once(
         async with first.get(url) as reply:
             await reply.read()
         async with first.get(url) as again, second.get(url) as other:
-            found = (reply.status, again.status, other.status)
+            codes = (reply.status, again.status, other.status)
 
-    assert (200, 200, 503) == found
+    assert (200, 200, 503) == codes
 
 
 async def test_nothing_listens_before_it_starts(giver: ModelStore) -> None:
@@ -191,4 +191,6 @@ def test_which_addresses_are_private() -> None:
     public = ["8.8.8.8", "2001:4860:4860::8888", "", "example"]
 
     assert [] == [address for address in public if is_private(address)]
-    assert all(is_private(one) and not one.startswith("127.") for one in private_addresses())
+    assert all(
+        is_private(address) and not address.startswith("127.") for address in private_addresses()
+    )

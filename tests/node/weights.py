@@ -217,8 +217,8 @@ def only(mirror: str) -> WeightSources:
 
 def left(store: ModelStore) -> list[str]:
     """What lies in a store, its own notes aside."""
-    found = [path for path in store.folder.rglob("*") if path.is_file()]
-    return sorted(p.name for p in found if p.name[0] != "." and LOCKS_FOLDER not in p.parts)
+    paths = [path for path in store.folder.rglob("*") if path.is_file()]
+    return sorted(p.name for p in paths if p.name[0] != "." and LOCKS_FOLDER not in p.parts)
 
 
 async def cancelled(work: "asyncio.Task[Path | EngineProblem]", asked: asyncio.Event) -> bool:

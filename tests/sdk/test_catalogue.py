@@ -234,11 +234,11 @@ def test_pinning_to_a_folder(tmp_path: Path) -> None:
 
 def test_several_files_have_one_checksum() -> None:
     """The checksum of several files changes with each of them, and an unpinned one is unknown."""
-    one, two = ArtefactFile("a", 1, HASH), ArtefactFile("b", 1, HASH)
-    both = artefact(files=(one, two))
+    first, second = ArtefactFile("a", 1, HASH), ArtefactFile("b", 1, HASH)
+    both = artefact(files=(first, second))
 
-    assert f"sha256:{HASH}" == artefact(files=(one,)).checksum
-    assert both.checksum != artefact(files=(two, one)).checksum != "unknown"
+    assert f"sha256:{HASH}" == artefact(files=(first,)).checksum
+    assert both.checksum != artefact(files=(second, first)).checksum != "unknown"
     assert "unknown" == artefact(files=(ArtefactFile("*"),)).checksum
 
 

@@ -117,11 +117,11 @@ def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
     """The operator sees each machine, why it rests, and every number as a number."""
     state = ["--state", str(served.state)]
     listed = cli(["nodes", "list", *state]).out
-    (found,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
+    (node,) = json.loads(cli(["nodes", "list", "--json", *state]).out)
 
     assert "on-1" in listed
     assert "en ligne (pause demandée par le propriétaire)" in listed
-    assert (4, 400.0, ["smollm2-135m"]) == (found["slots"], found["surplus_w"], found["models"])
+    assert (4, 400.0, ["smollm2-135m"]) == (node["slots"], node["surplus_w"], node["models"])
     assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
     assert 1 == cli(["nodes", "show", "absent", *state]).status
 

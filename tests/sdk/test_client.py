@@ -61,12 +61,12 @@ both = pytest.mark.parametrize("ask", [chat, chat_async], ids=["sync", "async"])
 @both
 def test_a_whole_answer(ask: Chat) -> None:
     """An answer has its text, its tokens, its receipt and its job."""
-    found, transport = ask({"Pool/Stream": [mock_answers.answer("Bon", "jour")]})
+    answer, transport = ask({"Pool/Stream": [mock_answers.answer("Bon", "jour")]})
 
-    assert ("Bonjour", "stop", "job-1") == (found.text, found.finish_reason, found.job)
-    assert (12, 3) == (found.usage.input_tokens, found.usage.output_tokens)
-    assert found.receipt is not None
-    assert ("soleil", Promise.KEPT) == (found.receipt.node_coop, found.receipt.promise)
+    assert ("Bonjour", "stop", "job-1") == (answer.text, answer.finish_reason, answer.job)
+    assert (12, 3) == (answer.usage.input_tokens, answer.usage.output_tokens)
+    assert answer.receipt is not None
+    assert ("soleil", Promise.KEPT) == (answer.receipt.node_coop, answer.receipt.promise)
     assert transport.closed
 
 
@@ -86,11 +86,11 @@ def test_text_that_comes_with_the_end_is_not_lost(ask: Chat) -> None:
 def test_tried_again_before_the_first_text(ask: Chat) -> None:
     """A loss before any text is tried again, and the caller sees one answer."""
     lost = [mock_answers.started("job-0"), error_for("node_lost")]
-    found, transport = ask(
+    answer, transport = ask(
         {"Pool/Stream": [lost, error_for("no_node_live"), mock_answers.answer("A")]}
     )
 
-    assert ("A", "job-1") == (found.text, found.job)
+    assert ("A", "job-1") == (answer.text, answer.job)
     assert 3 == len(transport.requests)
 
 
@@ -268,7 +268,7 @@ def test_a_job_left_with_the_pool() -> None:
     transport = MockTransport(steps)
     client = Client(transport=transport)
     job = client.submit("Bonjour", model="m", keep_s=60.0)
-    found = client.wait(job.job)
+    ended_job = client.wait(job.job)
     keys = {
         request.request.options.idempotency_key
         for _, request in transport.requests
@@ -276,7 +276,7 @@ def test_a_job_left_with_the_pool() -> None:
     }
 
     assert ("queued", False) == (job.state, job.ended)
-    assert ("completed", True, "Bonjour") == (found.state, found.ended, found.text)
+    assert ("completed", True, "Bonjour") == (ended_job.state, ended_job.ended, ended_job.text)
     assert 1 == len(keys)
     assert "" not in keys
 

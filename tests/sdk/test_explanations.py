@@ -114,7 +114,9 @@ def test_every_rule_says_what_would_have_undone_it(code: str, lang: str) -> None
     excluded = Exclusion("ab-1", "prairie", "CA-AB", code, {}, True)
     facts = placed("only_one", excluded, candidates=(ON,), could_node="ab-1")
     (could,) = [
-        one.text for one in explanations.parts(facts, lang) if one.kind is PartKind.COUNTERFACTUAL
+        part.text
+        for part in explanations.parts(facts, lang)
+        if part.kind is PartKind.COUNTERFACTUAL
     ]
 
     assert i18n.has_message(f"rule-{code}.otherwise")

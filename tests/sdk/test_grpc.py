@@ -28,10 +28,10 @@ def web_page(body: bytes) -> Iterator[str]:
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path == "/.well-known/entraide"
-            self.send_response(200 if found else 404)
+            is_descriptor = self.path == "/.well-known/entraide"
+            self.send_response(200 if is_descriptor else 404)
             self.end_headers()
-            self.wfile.write(body if found else b"")
+            self.wfile.write(body if is_descriptor else b"")
 
         def log_message(self, *_: object) -> None:
             pass

@@ -68,13 +68,17 @@ MAKER = FactsBuilder(
 
 def messages_at(door: str) -> tuple[bytes, ...]:
     """One message of each kind that a decoder of the codec takes."""
-    found = DOORS[door][0]
-    return tuple(codec.encode(message) for message in SAMPLES if decoder(message) is found)
+    expected_decoder = DOORS[door][0]
+    return tuple(
+        codec.encode(message) for message in SAMPLES if decoder(message) is expected_decoder
+    )
 
 
 def bodies(path: str) -> tuple[bytes, ...]:
     """What nine clients really send to an endpoint, and every field at once."""
-    given = [json.dumps(one["body"]).encode() for one in RECORDED if one["path"] == path]
+    given = [
+        json.dumps(request["body"]).encode() for request in RECORDED if request["path"] == path
+    ]
     return (*given, FULL_CHAT if path == openai.CHAT else FULL_COMPLETION)
 
 
@@ -212,7 +216,7 @@ def chat_call() -> pool_pb2.InferenceRequest:
     return call
 
 
-END = next(one for one in SAMPLES if isinstance(one, m.RunEnded))
+END = next(message for message in SAMPLES if isinstance(message, m.RunEnded))
 SERIES = b"utc,d,l\n2026-01-01T00:00:00,1.5,2.5\n2026-01-01T01:00:00+00:00,1,2\n"
 FORECASTS = b"issued_utc,utc,d,l\n2026-01-01T00:00:00,2026-01-01T00:00:00,1.5,2.5\n"
 LATEST = b'{"zone":"CA-QC","carbonIntensity":3.5,"datetime":"2026-01-01T00:00:00.000Z"}'
