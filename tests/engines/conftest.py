@@ -4,10 +4,9 @@ import os
 from functools import cache
 
 import pytest
-from tests.engines.own_environments import ENVIRONMENT, cache_folder
+from tests.engines.own_environments import ENVIRONMENT, find_install_problem
 
 from entraide import i18n
-from entraide_node.engines.environments import find_install_problem
 
 _REASONS = pytest.StashKey[list[str]]()
 
@@ -15,7 +14,7 @@ _REASONS = pytest.StashKey[list[str]]()
 @cache
 def why_absent(kind: str) -> str:
     """Why an engine's environment cannot be made here; "" when it can."""
-    problem = find_install_problem(ENVIRONMENT[kind], cache_folder())
+    problem = find_install_problem(ENVIRONMENT[kind])
     if problem is None:
         return ""
     return i18n.text(f"node-{problem.code.replace('_', '-')}", "en", **problem.values)

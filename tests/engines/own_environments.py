@@ -5,6 +5,8 @@ machine's cache folder. Where one cannot be made here, its tests are left out at
 """
 
 import fcntl
+import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -15,18 +17,42 @@ import platformdirs
 from tests.engines.hub_folder import TOOL_TEMPLATE, hub_folder, with_template
 from tests.engines.support import demo_model
 
-from entraide_node.engines.environments import install_environment, python_of, read_record
+from entraide_node.engines import environments
+from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.environments import (
+    install_environment,
+    python_of,
+    read_record,
+    recipes,
+)
 from entraide_node.engines.factory import make_engine
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
 ENVIRONMENT = {"mlx-lm": "mlx", "vllm": "vllm-cpu"}
 ALIAS = "smollm2-135m-instruct"
+ASK_TIMEOUT_S = 120.0
 FORM = 1  # of what is kept; a new number where it changes
 
 
 def cache_folder() -> Path:
     """Where everything is kept."""
     return Path(platformdirs.user_cache_dir("entraide")) / "test-engines"
+
+
+def find_install_problem(name: str) -> EngineProblem | None:
+    """Why an environment cannot be made here; None if it can. A dry run, which fetches nothing."""
+    uv = environments._find_uv()
+    if uv is None or python_of(name, cache_folder()) is not None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        pins = Path(scratch) / "pins.txt"
+        pins.write_text(recipes()[name].pins, "utf-8")
+        command = [
+            uv, "pip", "install", "--dry-run", "--no-deps", "--no-build", "--quiet",
+            "--python", sys.executable, "--requirement", str(pins), *environments._pip_options(),
+        ]  # fmt: skip
+        output = environments._run_command(command, timeout_s=ASK_TIMEOUT_S)
+    return None if output is None else environments._installer_problem(name, output)
 
 
 @cache

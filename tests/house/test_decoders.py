@@ -47,7 +47,7 @@ OURS = {
     "entraide_node.energy.device_detection:apple_device": OWN_SYSTEM,
     "entraide_node.engines.attachment:attach_command": "the agent has read the file before",
     "entraide_node.engines.environments:read_record": WRITTEN_BY_US,
-    "entraide_node.engines.llamacpp:_LlamaCppChild.on_ready": OWN_PROCESS,
+    "entraide_node.engines.llamacpp:_LlamaCppChild.connect": OWN_PROCESS,
     "entraide_node.engines.llamacpp_child:main": OWN_PROCESS,
     "entraide_node.engines.program_child:main": OWN_PROCESS,
     "entraide_node.join:read_pool_page": TYPED,

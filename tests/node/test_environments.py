@@ -15,12 +15,10 @@ from entraide_node.engines.commands import install_command, list_command
 from entraide_node.engines.environments import (
     Recipe,
     default_root,
-    find_install_problem,
     install_environment,
     python_of,
     read_record,
     recipes,
-    remove_environment,
 )
 from entraide_node.engines.factory import LLAMA_CPP, available_kinds, find_environment, make_engine
 
@@ -185,24 +183,6 @@ def test_a_folder_that_cannot_be_written(wheels: Path, tmp_path: Path) -> None:
 
     assert problem is not None
     assert "engine_install_failed" == problem.code
-
-
-def test_what_is_lacking_is_told_beforehand(wheels: Path, tmp_path: Path) -> None:
-    """Whether an environment can be made is asked without making it."""
-    problem = find_install_problem("mlx", tmp_path)
-
-    assert problem is not None
-    assert "engine_install_no_wheels" == problem.code
-    assert not (tmp_path / "engines").exists()
-
-
-def test_one_can_be_removed(wheels: Path, tmp_path: Path) -> None:
-    """A removed environment is gone, and removing it again changes nothing."""
-    wheel(wheels)
-    install_environment(NAME, tmp_path, tell=Told(), recipe=recipe())
-
-    assert [True, False] == [remove_environment(NAME, tmp_path), remove_environment(NAME, tmp_path)]
-    assert read_record(NAME, tmp_path) is None
 
 
 def test_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,7 +173,7 @@ def test_a_meter_that_lies_again_stays_aside_longer() -> None:
     belief, at, waits = MeterHealth(1_000.0), 0.0, []
     for _ in range(9):
         for _ in range(3):
-            belief.add_fault(meter_health.SILENT, at)
+            belief.add_fault(meter_health.NEGATIVE, at)
         waits.append(belief.suspended_until - at)
         at = belief.suspended_until
         belief.accept_reading(40.0 + at, busy=False, idle_w=None, at=at)

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def program_of(engine: SupervisedEngine) -> ServerProgram:
     """What an engine would run."""
-    program: ServerProgram = engine._child._program  # type: ignore[attr-defined]
+    program: ServerProgram = engine._connection.child._program  # type: ignore[attr-defined]
     return program
 
 

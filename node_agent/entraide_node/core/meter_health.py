@@ -17,7 +17,6 @@ UNNOTICED_MAX = 5  # consecutive busy readings that are not above idle power
 GOOD_READINGS_TO_FORGIVE = 120  # consecutive good readings that reset the suspension time
 
 # Why a reading is rejected; the message catalogue has the words under `meter-fault-CODE`.
-SILENT = "silent"
 NOT_A_NUMBER = "not_a_number"
 NEGATIVE = "negative"
 TOO_HIGH = "too_high"

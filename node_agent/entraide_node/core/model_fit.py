@@ -50,7 +50,6 @@ START_DEFAULT_S = 60.0
 LOAD_CONFIGS: tuple[tuple[int, int], ...] = (
     (4, 16_384), (4, 8_192), (2, 8_192), (4, 4_096), (2, 4_096), (1, 4_096), (1, 2_048),
 )  # fmt: skip
-CONTEXT_TOKENS_MIN = 2_048
 
 ANY_MODEL = "*"
 MODEL_DEPENDENT_FEATURES = frozenset({"images", "tools"})  # depend on the model

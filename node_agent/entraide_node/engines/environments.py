@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
@@ -33,7 +32,6 @@ ROOT_VARIABLE = "ENTRAIDE_ENGINES_DIR"
 RECORD_NAME = "entraide.json"
 INSTALL_TIMEOUT_S = 3_600.0
 IMPORT_TIMEOUT_S = 300.0
-ASK_TIMEOUT_S = 120.0
 DETAIL_CHARS_MAX = 600
 GB = 1_000_000_000
 SYNONYMS = {"mlx-lm": "mlx"}  # engine names that are not environment names
@@ -147,43 +145,6 @@ def install_environment(
     except OSError as error:
         values: dict[str, str | int | float] = {"engine": name, "detail": str(error)}
         return EngineProblem("engine_install_failed", values)
-
-
-def find_install_problem(name: str, root: Path) -> EngineProblem | None:
-    """Returns why an environment could not be built here; None if it could, or is complete.
-
-    Asks the package client for a dry run; fetches nothing.
-    """
-    uv = _find_uv()
-    if uv is None or python_of(name, root) is not None:
-        return None
-    with tempfile.TemporaryDirectory() as scratch:
-        pins = Path(scratch) / "pins.txt"
-        pins.write_text(recipes()[name].pins, "utf-8")
-        command = [
-            uv,
-            "pip",
-            "install",
-            "--dry-run",
-            "--no-deps",
-            "--no-build",
-            "--quiet",
-            "--python",
-            sys.executable,
-            "--requirement",
-            str(pins),
-            *_pip_options(),
-        ]
-        output = _run_command(command, timeout_s=ASK_TIMEOUT_S)
-    return None if output is None else _installer_problem(name, output)
-
-
-def remove_environment(name: str, root: Path) -> bool:
-    """Removes an environment; returns whether there was one."""
-    folder = _environment_folder(name, root)
-    existed = folder.exists()
-    shutil.rmtree(folder, ignore_errors=True)
-    return existed
 
 
 def _environment_folder(name: str, root: Path) -> Path:

@@ -1,19 +1,16 @@
 """llama.cpp as a supervised child process: the engine that every node has.
 
-It builds the child's configuration and connects to it; ``supervised_engine`` has the parts that are
+It builds the child's configuration and connects to it; ``child_connection`` has the parts that are
 common to all child processes. The child listens on a socket file in a folder that only its owner
 may enter, which costs half as much as a loopback connection; without socket files, on a free
 loopback port. It requires a key that is new for each child. Connections are not reused, because the
 child closes them after a stream although it announces keep-alive.
 """
 
-import asyncio
-import math
 import os
 import secrets
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -24,10 +21,11 @@ from msgspec.structs import replace
 from entraide.decoding import decode_json
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
-from entraide_node.engines.sockets import socket_folder
+from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.models.model_files import ModelFile
@@ -37,7 +35,6 @@ BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress aft
 CACHE_RAM_MIB = 256
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
-READY_BYTES_PER_S = 100e6  # a slow disk
 
 # Fields of every request: counts on every event, so that a run that was cut short is counted
 # exactly, and progress during a long prefill. Prompts are not cached, because the cache does not
@@ -78,22 +75,21 @@ def make_llama_cpp(
     return SupervisedEngine(
         _LlamaCppChild(config, clock=clock),
         stall_timeout_s=config.stall_timeout_s,
-        ready_timeout_s=_ready_timeout_s(config),
+        ready_timeout_s=loading_timeout_s(
+            config.ready_timeout_s, base_s=READY_BASE_S, weights_bytes=config.model.size_bytes
+        ),
         clock=clock,
     )
 
 
 class _LlamaCppChild:
-    """The hooks of llama.cpp's process, and the connection to the one that serves."""
+    """llama.cpp's process; see ``child_connection.EngineChild``."""
 
     def __init__(self, config: LlamaCppConfig, *, clock: Callable[[], float]) -> None:
         self._config = config
         self._clock = clock
         self._log = CappedLog(config.log_path)
         self._started: ChildConfig | None = None
-        self._folder: Path | None = None
-        self.stream: ChatStream | None = None
-        self.problem: EngineProblem | None = EngineProblem("engine_stopped", {})
         self.facts = EngineFacts(
             name=NAME,
             version=_version(),
@@ -106,25 +102,19 @@ class _LlamaCppChild:
             api_base="",
         )
 
-    async def spawn(self) -> EngineProcess | None:
-        """See ``ProcessHooks``."""
-        self.problem = EngineProblem("engine_starting", {})
-        try:
-            self._folder = socket_folder()
-            self._started = self._child_config()
-            return await spawn_module(
-                MODULE,
-                first_line=msgspec.json.encode(self._started),
-                env=ENVIRONMENT,
-                log=self._log,
-                is_loggable=is_loggable,
-            )
-        except OSError as error:
-            self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})
-            return None
+    async def spawn(self, folder: Path | None) -> EngineProcess:
+        """See ``EngineChild``."""
+        self._started = self._child_config(folder)
+        return await spawn_module(
+            MODULE,
+            first_line=msgspec.json.encode(self._started),
+            env=ENVIRONMENT,
+            log=self._log,
+            is_loggable=is_loggable,
+        )
 
-    async def on_ready(self, line: bytes) -> bool:
-        """See ``ProcessHooks``; connects to the child and asks for its features."""
+    async def connect(self, line: bytes) -> tuple[ChatStream, EngineFacts] | None:
+        """See ``EngineChild``; asks the process for its features."""
         assert self._started is not None
         ready = decode_json(line, type=ChildReady)
         socket_path = self._started.socket_path
@@ -144,41 +134,27 @@ class _LlamaCppChild:
         props = await stream.get("/props", timeout_s=PROPS_TIMEOUT_S)
         if props is None or props[0] != 200:
             await stream.close()
-            return False
-        self.facts = replace(
+            return None
+        facts = replace(
             self.facts,
             version=ready.version,
             context_tokens=parse_slot_context(props[1]) or self.facts.context_tokens,
             features=parse_features(props[1]),
             api_base=ready.address,
         )
-        self.stream, self.problem = stream, None
-        return True
+        return stream, facts
 
-    async def on_exit(
-        self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
-    ) -> None:
-        """See ``ProcessHooks``."""
-        stream, self.stream = self.stream, None
-        self.facts = replace(self.facts, api_base="")
-        if stream is not None:
-            self.problem = EngineProblem("engine_exited", {"status": exit_code or 0})
-            await stream.close(crashed=not is_stop)
-        elif process is not None:
-            file = str(self._config.model.path)
-            self.problem = diagnose_start(process.tail, file=file, exit_code=exit_code)
-        if is_stop:
-            self.problem = EngineProblem("engine_stopped", {})
-        if self._folder is not None:
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+    def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
+        """See ``EngineChild``."""
+        return diagnose_start(lines, file=str(self._config.model.path), exit_code=exit_code)
 
-    def _child_config(self) -> ChildConfig:
+    def _child_config(self, folder: Path | None) -> ChildConfig:
         config = self._config
         return ChildConfig(
             model_path=str(config.model.path),
             alias=config.model.alias,
             api_key=secrets.token_urlsafe(32),
-            socket_path=str(self._folder / "engine.sock") if self._folder is not None else "",
+            socket_path=str(folder / SOCKET_NAME) if folder is not None else "",
             slots=config.slots,
             context_tokens=_context_tokens(config),
             threads=self.facts.threads,
@@ -198,12 +174,6 @@ def default_threads() -> int:
 
 def _context_tokens(config: LlamaCppConfig) -> int:
     return min(config.context_tokens, config.model.context_max or config.context_tokens)
-
-
-def _ready_timeout_s(config: LlamaCppConfig) -> float:
-    return config.ready_timeout_s or READY_BASE_S + math.ceil(
-        config.model.size_bytes / READY_BYTES_PER_S
-    )
 
 
 def _version() -> str:

@@ -6,13 +6,11 @@ that supports socket files listens on one in a private folder, any other on a fr
 server that supports API keys gets a new key at each start.
 """
 
-import asyncio
 import os
 import re
 import secrets
-import shutil
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,16 @@ from msgspec.structs import replace
 
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
+from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.model_folder import weights_bytes
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.program_child import MODULE, ProgramConfig
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
-from entraide_node.engines.sockets import socket_folder
 from entraide_node.engines.start_failures import PROGRAM_REASONS, diagnose_start
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object
 
 LIST_TIMEOUT_S = 10.0
-READY_BYTES_PER_S = 100e6  # read rate of a slow disk
 LOOPBACK = "127.0.0.1"
 
 # No telemetry and no downloads: the agent downloads and verifies all weights.
@@ -101,46 +98,38 @@ def make_supervised_engine(
         ready_base_s: maximum time to load without reading the weights.
         clock: monotonic clock, seconds.
     """
-    reading_s = weights_bytes(program.weights) / READY_BYTES_PER_S
     return SupervisedEngine(
         ServerProgramChild(program, clock=clock),
         stall_timeout_s=program.stall_timeout_s,
-        ready_timeout_s=ready_timeout_s or ready_base_s + reading_s,
+        ready_timeout_s=loading_timeout_s(
+            ready_timeout_s, base_s=ready_base_s, weights_bytes=weights_bytes(program.weights)
+        ),
         clock=clock,
     )
 
 
 class ServerProgramChild:
-    """The hooks of a server's process; see ``supervised_engine.EngineChild``."""
+    """A server's process; see ``child_connection.EngineChild``."""
 
     def __init__(self, program: ServerProgram, *, clock: Callable[[], float]) -> None:
         self._program = program
         self._clock = clock
         self._log = CappedLog(program.log_path)
-        self._folder: Path | None = None
         self._key = ""
-        self.stream: ChatStream | None = None
-        self.problem: EngineProblem | None = EngineProblem("engine_stopped", {})
         self.facts = program.facts
 
-    async def spawn(self) -> EngineProcess | None:
-        """See ``ProcessHooks``."""
-        self.problem = EngineProblem("engine_starting", {})
-        try:
-            config = self._make_config()
-            return await spawn_module(
-                MODULE,
-                first_line=msgspec.json.encode(config),
-                env={},
-                log=self._log,
-                is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
-            )
-        except OSError as error:
-            self.problem = EngineProblem("engine_exited", {"status": 0, "detail": str(error)})
-            return None
+    async def spawn(self, folder: Path | None) -> EngineProcess:
+        """See ``EngineChild``."""
+        return await spawn_module(
+            MODULE,
+            first_line=msgspec.json.encode(self._make_config(folder)),
+            env={},
+            log=self._log,
+            is_loggable=lambda line: self._program.loggable_lines.search(line) is not None,
+        )
 
-    async def on_ready(self, line: bytes) -> bool:
-        """See ``ProcessHooks``; connects to the server and asks for its models."""
+    async def connect(self, line: bytes) -> tuple[ChatStream, EngineFacts] | None:
+        """See ``EngineChild``; asks the server for its models."""
         program = self._program
         address = line.decode().strip()
         is_socket = address.startswith("unix:")
@@ -161,37 +150,20 @@ class ServerProgramChild:
         response = await stream.get("/v1/models", timeout_s=LIST_TIMEOUT_S)
         if response is None:
             await stream.close()
-            return False
+            return None
         context_tokens = _parse_context_tokens(response[1]) or program.facts.context_tokens
-        self.facts = replace(program.facts, context_tokens=context_tokens, api_base=address)
-        self.stream, self.problem = stream, None
-        return True
+        return stream, replace(program.facts, context_tokens=context_tokens, api_base=address)
 
-    async def on_exit(
-        self, process: EngineProcess | None, exit_code: int | None, *, is_stop: bool
-    ) -> None:
-        """See ``ProcessHooks``."""
-        stream, self.stream = self.stream, None
-        self.facts = replace(self.facts, api_base="")
-        if stream is not None:
-            self.problem = EngineProblem("engine_exited", {"status": exit_code or 0})
-            await stream.close(crashed=not is_stop)
-        elif process is not None:
-            self.problem = diagnose_start(
-                process.tail, file=str(self._program.weights), exit_code=exit_code,
-                reasons=PROGRAM_REASONS,
-            )  # fmt: skip
-        if is_stop:
-            self.problem = EngineProblem("engine_stopped", {})
-        if self._folder is not None:
-            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+    def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
+        """See ``EngineChild``."""
+        file = str(self._program.weights)
+        return diagnose_start(lines, file=file, exit_code=exit_code, reasons=PROGRAM_REASONS)
 
-    def _make_config(self) -> ProgramConfig:
+    def _make_config(self, folder: Path | None) -> ProgramConfig:
         program = self._program
-        self._folder = socket_folder()
         socket_path = ""
-        if program.socket_option and self._folder is not None:
-            socket_path = str(self._folder / SOCKET_NAME)
+        if program.socket_option and folder is not None:
+            socket_path = str(folder / SOCKET_NAME)
             address_arguments = [program.socket_option, socket_path]
         else:
             address_arguments = ["--host", LOOPBACK, "--port", str(_free_port())]
@@ -199,12 +171,12 @@ class ServerProgramChild:
         environment = {**ENVIRONMENT, **program.environment}
         if program.key_variable:
             environment[program.key_variable] = self._key
-        if program.folder_variable and self._folder is not None:
-            environment[program.folder_variable] = str(self._folder)
+        if program.folder_variable and folder is not None:
+            environment[program.folder_variable] = str(folder)
         return ProgramConfig(
             command=(str(program.python), "-I", *program.arguments, *address_arguments),
             environment=environment,
-            folder=str(self._folder or ""),
+            folder=str(folder or ""),
             address=f"unix://{socket_path}"
             if socket_path
             else f"http://{LOOPBACK}:{address_arguments[-1]}",

@@ -1,15 +1,14 @@
 """Supervised engine: an engine that runs as a child process of the agent.
 
 It detects a hung engine, limits the concurrent requests, and restarts the process:
-``core.supervision`` decides, ``process_supervisor`` carries it out, ``chat_stream`` does the
-requests, and the child's hooks start the process. While no child serves, every run is refused at
-once, and ``ready`` returns the reason.
+``core.supervision`` decides, ``process_supervisor`` carries it out, ``child_connection`` connects
+to the process, and ``chat_stream`` does the requests. While no process serves, every run is refused
+at once, and ``ready`` returns the reason.
 """
 
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -30,27 +29,13 @@ from entraide_node.engines.base import (
     EngineTimings,
     EngineUsage,
 )
-from entraide_node.engines.chat_stream import ChatStream
+from entraide_node.engines.child_connection import ChildConnection, EngineChild
 from entraide_node.engines.engine_metrics import parse_metrics
-from entraide_node.engines.process_supervisor import ProcessHooks, ProcessSupervisor
+from entraide_node.engines.process_supervisor import ProcessSupervisor
 
 WAITING_PER_SLOT_MAX = 2
 PROBE_TIMEOUT_S = 2.0
 EXIT_TIMEOUT_S = 5.0  # between a lost connection and the end of its process
-
-
-class EngineChild(ProcessHooks, Protocol):
-    """The hooks of one engine's process.
-
-    Attributes:
-        stream: connection to the serving process; None without one.
-        problem: why none serves; None while one serves.
-        facts: its description.
-    """
-
-    stream: ChatStream | None
-    problem: EngineProblem | None
-    facts: EngineFacts
 
 
 class SupervisedEngine:
@@ -63,16 +48,19 @@ class SupervisedEngine:
         """Starts nothing yet.
 
         Args:
-            child: hooks that start the process and connect to it.
+            child: starts the process and connects to it.
             stall_timeout_s: longest silence of all runs and of the health check together.
             ready_timeout_s: time to load.
             clock: monotonic, seconds.
         """
-        self._child = child
+        self._connection = ChildConnection(child)
         self._stall_timeout_s = stall_timeout_s
         self._clock = clock
         self._supervisor = ProcessSupervisor(
-            child, name=child.facts.model_alias, ready_timeout_s=ready_timeout_s, clock=clock
+            self._connection,
+            name=child.facts.model_alias,
+            ready_timeout_s=ready_timeout_s,
+            clock=clock,
         )
         self._event_at = clock()
         self._runs = 0
@@ -81,7 +69,7 @@ class SupervisedEngine:
     @property
     def facts(self) -> EngineFacts:
         """Its description; complete after ``start`` returned None."""
-        return self._child.facts
+        return self._connection.facts
 
     @property
     def pid(self) -> int | None:
@@ -98,19 +86,19 @@ class SupervisedEngine:
         if await self._supervisor.start():
             self._event_at = self._clock()
             return None
-        problem = self._child.problem
+        problem = self._connection.problem
         await self._supervisor.stop()
         return problem
 
     async def ready(self) -> EngineProblem | None:
         """Asks whether it serves now; None if it does."""
-        stream = self._child.stream
+        stream = self._connection.stream
         if stream is None:
             self._event_at = self._clock()
-            return self._child.problem
+            return self._connection.problem
         answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
-        if stream is not self._child.stream:
-            return self._child.problem
+        if stream is not self._connection.stream:
+            return self._connection.problem
         if answer is None or answer[0] != 200:
             self._note_silence()
             if answer is None:
@@ -122,7 +110,7 @@ class SupervisedEngine:
 
     async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
         """Runs one request; see ``base.Engine.run``."""
-        stream = self._child.stream
+        stream = self._connection.stream
         places = self.facts.slots * (1 + WAITING_PER_SLOT_MAX)
         if stream is None or stream.running >= places:
             yield _rejected_end(
@@ -140,7 +128,7 @@ class SupervisedEngine:
                         self._event_at = self._clock()
                         yield item
                         continue
-                    if _failed_with(item, ENGINE_HUNG) and stream is self._child.stream:
+                    if _failed_with(item, ENGINE_HUNG) and stream is self._connection.stream:
                         # One silent run may only have waited; if all are silent, the engine hangs.
                         self._note_silence()
                     yield await self._with_exit(item, pid)
@@ -163,19 +151,19 @@ class SupervisedEngine:
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once as cancelled; False if it is unknown."""
-        return self._child.stream is not None and self._child.stream.cancel(job)
+        return self._connection.stream is not None and self._connection.stream.cancel(job)
 
     async def metrics(self) -> EngineMetrics | None:
         """Reads its load; None if it reports none or does not respond."""
-        if self._child.stream is None:
+        if self._connection.stream is None:
             return None
-        answer = await self._child.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
+        answer = await self._connection.stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
         return parse_metrics(answer[1]) if answer is not None and answer[0] == 200 else None
 
     async def stop(self) -> None:
         """Ends the process and all its runs; may be called again."""
-        if self._child.stream is not None:
-            await self._child.stream.close()
+        if self._connection.stream is not None:
+            await self._connection.stream.close()
         await self._supervisor.stop()
 
     def _note_silence(self) -> None:

@@ -41,7 +41,6 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 
 _AT = re.compile(r"at line (\d+)")
 _PATH = re.compile(r"`\$((?:\.\w+|\[\.{3}\]|\[\d+\])+)`")
-_WORDS = re.compile(r"^(caps_idle|caps_present|\w+)")
 
 
 class TermsProblem(Struct, frozen=True):

@@ -1787,7 +1787,6 @@ meter-role-grid = grid power
 meter-role-surplus = surplus
 meter-role-battery = battery power
 meter-role-charge = battery charge
-meter-fault-silent = no reading arrives
 meter-fault-not_a_number = its reading is not a number
 meter-fault-negative = its reading is negative
 meter-fault-too_high = its reading is more than the machine can draw

@@ -1787,7 +1787,6 @@ meter-role-grid = la puissance tirée du réseau électrique
 meter-role-surplus = le surplus
 meter-role-battery = la puissance de la batterie
 meter-role-charge = le niveau de la batterie
-meter-fault-silent = aucun relevé n’en vient
 meter-fault-not_a_number = son relevé n’est pas un nombre
 meter-fault-negative = son relevé est négatif
 meter-fault-too_high = son relevé dépasse ce que la machine peut consommer
