@@ -23,26 +23,11 @@ from entraide_scheduler.gateway.phases import GATEWAY_JOB
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
 PAGES = (CONCEPTS / "states.md", CONCEPTS / "owner.md")
 MACHINES: tuple[StateMachine[Any, Any], ...] = (
-    StateMachine(
-        "job",
-        state_machines.JOB,
-        starts=state_machines.JOB_STARTS,
-        ends=state_machines.JOB_ENDS,
-    ),
-    StateMachine(
-        "lease",
-        state_machines.LEASE,
-        starts=state_machines.LEASE_STARTS,
-        ends=(state_machines.LeaseState.OVER,),
-    ),
-    StateMachine("node", state_machines.NODE, starts=state_machines.NODE_STARTS),
-    StateMachine("replica", state_machines.REPLICA, starts=state_machines.REPLICA_STARTS),
-    StateMachine(
-        "model_load",
-        state_machines.MODEL_LOAD,
-        starts=state_machines.MODEL_LOAD_STARTS,
-        ends=(state_machines.ModelLoadState.OVER,),
-    ),
+    state_machines.JOB,
+    state_machines.LEASE,
+    state_machines.NODE,
+    state_machines.REPLICA,
+    state_machines.MODEL_LOAD,
     GATEWAY_JOB,
     phases.AGENT,
     supervision.PROCESS,

@@ -21,7 +21,7 @@ from entraide_scheduler.core.records import (
     ReplicaState,
     kind_of_replica,
 )
-from entraide_scheduler.core.records.state_machines import JOB_ENDS
+from entraide_scheduler.core.records.state_machines import JOB
 from entraide_scheduler.core.state import State
 
 
@@ -90,7 +90,7 @@ def jobs_match_their_state(state: State) -> None:
             assert lease.terms.epoch == job.epoch
             assert lease.state.value == job.state.value
     assert waiting <= set(state.jobs)
-    assert all(job.state in JOB_ENDS for job in state.ended.values())
+    assert all(job.state in JOB.ends for job in state.ended.values())
 
 
 def leases_are_on_reachable_nodes(state: State) -> None:

@@ -2,7 +2,7 @@
 
 Input: none; the package only declares. Output: mutable structs that the packages above change, and
 one transition table for each kind of record. A transition that a table does not list raises
-``InvalidTransition`` and changes nothing.
+``IllegalTransition`` and changes nothing.
 
 A snapshot encodes the records as they are. Their field names are therefore part of the snapshot's
 format: a field is added at the end, with a default, and never renamed. Records hold no references

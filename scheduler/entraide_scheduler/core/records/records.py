@@ -31,7 +31,6 @@ from entraide_scheduler.core.records.state_machines import (
     LeaseState,
     ModelLoadState,
     ReplicaState,
-    step,
 )
 
 
@@ -146,8 +145,8 @@ class Job(Struct, gc=False):
     alone: bool = False
 
     def step(self, trigger: str) -> None:
-        """Applies a trigger of ``JOB``; raises ``InvalidTransition`` and changes nothing."""
-        self.state = step(JOB, self.state, trigger, name=self.facts.job, story=self.story)
+        """Applies a trigger of ``JOB``; raises ``IllegalTransition`` and changes nothing."""
+        self.state = JOB.step(self.state, trigger, subject=self.facts.job, story=self.story)
         self.story = (*self.story, trigger)
 
 
@@ -215,9 +214,9 @@ class Lease(Struct, gc=False):
     shape: Shape | None = None
 
     def step(self, trigger: str) -> None:
-        """Applies a trigger of ``LEASE``; raises ``InvalidTransition`` and changes nothing."""
-        name = f"{self.terms.job} epoch {self.terms.epoch}"
-        self.state = step(LEASE, self.state, trigger, name=name)
+        """Applies a trigger of ``LEASE``; raises ``IllegalTransition`` and changes nothing."""
+        subject = f"{self.terms.job} epoch {self.terms.epoch}"
+        self.state = LEASE.step(self.state, trigger, subject=subject)
 
 
 class Load(Struct):
@@ -302,8 +301,8 @@ class ModelLoad(Struct):
     told_at: float
 
     def step(self, trigger: str, at: float) -> None:
-        """Applies a trigger of ``MODEL_LOAD``; raises ``InvalidTransition`` and changes nothing."""
-        self.state = step(MODEL_LOAD, self.state, trigger, name=self.model)
+        """Applies a trigger of ``MODEL_LOAD``; raises ``IllegalTransition`` and changes nothing."""
+        self.state = MODEL_LOAD.step(self.state, trigger, subject=self.model)
         self.since = at
 
 
@@ -343,9 +342,9 @@ class Backoff(Struct):
     confirmed: bool = False
     restarted: bool = False
 
-    def step(self, trigger: str, name: str) -> None:
-        """Applies a trigger of ``REPLICA``; raises ``InvalidTransition`` and changes nothing."""
-        self.state = step(REPLICA, self.state, trigger, name=name)
+    def step(self, trigger: str, subject: str) -> None:
+        """Applies a trigger of ``REPLICA``; raises ``IllegalTransition`` and changes nothing."""
+        self.state = REPLICA.step(self.state, trigger, subject=subject)
 
 
 class Node(Struct):
@@ -397,7 +396,7 @@ class Node(Struct):
     def step(self, trigger: str) -> bool:
         """Applies a trigger of ``state_machines.NODE``; returns whether the state changed."""
         before = self.state
-        self.state = step(NODE, before, trigger, name=self.card.node)
+        self.state = NODE.step(before, trigger, subject=self.card.node)
         return self.state is not before
 
 

@@ -1,14 +1,13 @@
 """State machines: transition tables of jobs, leases, nodes, replicas and model loads.
 
-A table maps (state, trigger) to the next state; ``step`` looks it up and raises on any other pair.
-The diagrams in the documentation are generated from these tables.
+The handlers check each message of a node or a gateway against the record's state before they apply
+a trigger, so an illegal step is a fault of the core. What may come at any time has a row for each
+state: a node's message, hello, leave and restart; a replica's failed or completed run.
 """
 
-from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TypeVar
 
+from entraide.state_machine import StateMachine
 from entraide.types import JobState, NodeState
 
 
@@ -39,10 +38,8 @@ class ReplicaState(StrEnum):
     PROBING = "probing"  # half-open: one run at a time until one completes
 
 
-State = TypeVar("State", JobState, NodeState, LeaseState, ModelLoadState, ReplicaState)
-Table = Mapping[tuple[State, str], State]
-
-JOB: Table[JobState] = MappingProxyType(
+JOB = StateMachine(
+    "job",
     {
         (JobState.QUEUED, "place"): JobState.OFFERED,
         (JobState.OFFERED, "accept"): JobState.ACTIVE,
@@ -59,12 +56,13 @@ JOB: Table[JobState] = MappingProxyType(
         (JobState.QUEUED, "fail"): JobState.FAILED,
         (JobState.OFFERED, "fail"): JobState.FAILED,
         (JobState.ACTIVE, "fail"): JobState.FAILED,
-    }
+    },
+    starts=(JobState.QUEUED, JobState.REFUSED),
+    ends=(JobState.COMPLETED, JobState.CANCELLED, JobState.FAILED, JobState.REFUSED),
 )
-JOB_STARTS = (JobState.QUEUED, JobState.REFUSED)
-JOB_ENDS = (JobState.COMPLETED, JobState.CANCELLED, JobState.FAILED, JobState.REFUSED)
 
-LEASE: Table[LeaseState] = MappingProxyType(
+LEASE = StateMachine(
+    "lease",
     {
         (LeaseState.OFFERED, "accept"): LeaseState.ACTIVE,
         (LeaseState.OFFERED, "stop"): LeaseState.STOPPING,
@@ -72,11 +70,13 @@ LEASE: Table[LeaseState] = MappingProxyType(
         (LeaseState.OFFERED, "over"): LeaseState.OVER,
         (LeaseState.ACTIVE, "over"): LeaseState.OVER,
         (LeaseState.STOPPING, "over"): LeaseState.OVER,
-    }
+    },
+    starts=(LeaseState.OFFERED,),
+    ends=(LeaseState.OVER,),
 )
-LEASE_STARTS = (LeaseState.OFFERED,)
 
-NODE: Table[NodeState] = MappingProxyType(
+NODE = StateMachine(
+    "node",
     {
         (NodeState.LIVE, "heard"): NodeState.LIVE,
         (NodeState.SUSPECT, "heard"): NodeState.LIVE,
@@ -99,11 +99,12 @@ NODE: Table[NodeState] = MappingProxyType(
         (NodeState.SUSPECT, "leave"): NodeState.LEFT,
         (NodeState.LOST, "leave"): NodeState.LEFT,
         (NodeState.LEFT, "leave"): NodeState.LEFT,
-    }
+    },
+    starts=(NodeState.LIVE,),
 )
-NODE_STARTS = (NodeState.LIVE,)
 
-REPLICA: Table[ReplicaState] = MappingProxyType(
+REPLICA = StateMachine(
+    "replica",
     {
         (ReplicaState.SERVING, "fail"): ReplicaState.RESTING,
         (ReplicaState.RESTING, "fail"): ReplicaState.RESTING,  # a run that began before the pause
@@ -116,11 +117,12 @@ REPLICA: Table[ReplicaState] = MappingProxyType(
         (ReplicaState.RESTING, "forgive"): ReplicaState.SERVING,  # the job was at fault
         (ReplicaState.PROBING, "forgive"): ReplicaState.SERVING,
         (ReplicaState.SERVING, "forgive"): ReplicaState.SERVING,
-    }
+    },
+    starts=(ReplicaState.SERVING,),
 )
-REPLICA_STARTS = (ReplicaState.SERVING,)
 
-MODEL_LOAD: Table[ModelLoadState] = MappingProxyType(
+MODEL_LOAD = StateMachine(
+    "model_load",
     {
         (ModelLoadState.MAKING_ROOM, "ask"): ModelLoadState.LOADING,
         (ModelLoadState.LOADING, "serve"): ModelLoadState.LOADED,
@@ -131,39 +133,7 @@ MODEL_LOAD: Table[ModelLoadState] = MappingProxyType(
         (ModelLoadState.LOADING, "gone"): ModelLoadState.OVER,
         (ModelLoadState.LOADED, "gone"): ModelLoadState.OVER,  # the node no longer serves it
         (ModelLoadState.UNLOADING, "gone"): ModelLoadState.OVER,
-    }
+    },
+    starts=(ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING),
+    ends=(ModelLoadState.OVER,),
 )
-MODEL_LOAD_STARTS = (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING)
-
-
-class InvalidTransition(Exception):
-    """A transition that the table does not contain; nothing was changed.
-
-    Attributes:
-        name: of the object.
-        state: its state.
-        trigger: the refused trigger.
-        story: its earlier triggers, oldest first.
-    """
-
-    def __init__(self, name: str, *, state: str, trigger: str, story: Sequence[str]) -> None:
-        path = " > ".join(story) or "nothing yet"
-        super().__init__(f"{name}: no step '{trigger}' from '{state}' (so far: {path})")
-        self.name = name
-        self.state = state
-        self.trigger = trigger
-        self.story = tuple(story)
-
-
-def step(
-    table: Table[State], state: State, trigger: str, *, name: str, story: Sequence[str] = ()
-) -> State:
-    """Returns the next state.
-
-    Raises:
-        InvalidTransition: the table has no such transition.
-    """
-    next_state = table.get((state, trigger))
-    if next_state is None:
-        raise InvalidTransition(name, state=state, trigger=trigger, story=story)
-    return next_state
