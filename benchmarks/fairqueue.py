@@ -140,7 +140,7 @@ class QueueBench:
             )
         took_s = time.process_time() - began
         for bill in bills:
-            queue.end_run(bill)
+            queue.counters.end_run(bill)
         return PAIRS / took_s
 
     def lives_per_s(self) -> float:
@@ -159,10 +159,10 @@ class QueueBench:
                 expected_tokens=EXPECTED_TOKENS,
                 reserved_tokens=reserved_tokens(served),
             )
-            queue.add_output(bill, 60)
-            queue.add_output(bill, 60)
-            queue.end_run(bill)
-            queue.correct_charge(bill, input_tokens=90, output_tokens=90 + job.serial % 80)
+            queue.counters.add_output(bill, 60)
+            queue.counters.add_output(bill, 60)
+            queue.counters.end_run(bill)
+            queue.counters.correct_charge(bill, input_tokens=90, output_tokens=90 + job.serial % 80)
         return PAIRS / (time.process_time() - began)
 
 

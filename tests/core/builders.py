@@ -203,7 +203,7 @@ class Pool:
         state = self.core._state
         for place in of(asked, commands.Place):
             node = state.fleet.nodes[place.node]
-            counter = state.queue.counters.coops.get(node.card.coop)
+            counter = state.counters.coops.get(node.card.coop)
             if node.card.coop == place.terms.borrower or counter is None:
                 continue
             model = place.terms.model

@@ -3,6 +3,7 @@
 It shares no code with the core's queue and keeps no heap; both must return the same jobs.
 """
 
+from collections.abc import Iterable
 from math import inf
 
 from tests.core.builders import facts
@@ -357,12 +358,9 @@ class PlainQueue:
         charge.input, charge.output = input_tokens, output_tokens
         self.commit(charge, self.worth(charge) - before)
 
-    def refund(self, charge: PlainCharge) -> None:
-        self.correct_charge(charge, input_tokens=0, output_tokens=0)
-
     # Slots, credit and blocked shapes.
 
-    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
+    def add_own_slots(self, deltas: Iterable[OwnSlotsChange]) -> None:
         """Books earlier runs on a new kind, oldest first."""
         for delta in deltas:
             slots = self.own_slots.setdefault(delta.coop, {}).setdefault(delta.kind, [0, 0])

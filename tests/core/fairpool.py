@@ -100,8 +100,12 @@ class FairPool:
         self.queue, self.terms, self.own = queue, terms, own
         queue.apply_policy(terms)
         for coop, count in own.items():
-            queue.add_own_slots(OwnSlotsChange(coop, own_kind(), count, batch_share(count)))
-            queue.add_own_slots(OwnSlotsChange(coop, own_kind("grand"), 10 * count, 10 * count))
+            queue.counters.add_own_slots(
+                [
+                    OwnSlotsChange(coop, own_kind(), count, batch_share(count)),
+                    OwnSlotsChange(coop, own_kind("grand"), 10 * count, 10 * count),
+                ]
+            )
         self.most_tokens = max(terms.fair_share.cap_tokens, LONGEST)
         self.free_public = slots // 3
         self.free = slots - self.free_public
@@ -238,15 +242,15 @@ class FairPool:
 
     def produce(self, run: Run, tokens: int) -> None:
         run.output += tokens
-        self.queue.add_output(run.charge, tokens)
+        self.queue.counters.add_output(run.charge, tokens)
         self.charge(run, self.terms.charge.output_weight * tokens)
 
     def end(self, run: Run) -> None:
         self.runs.remove(run)
         self.free_public += run.on_public
         self.free += not run.on_public
-        self.queue.end_run(run.charge)
-        self.queue.correct_charge(
+        self.queue.counters.end_run(run.charge)
+        self.queue.counters.correct_charge(
             run.charge, input_tokens=run.job.facts.input_tokens_est, output_tokens=run.output
         )
         self.queue.unblock_shapes(MODEL, lambda _: True)

@@ -49,8 +49,8 @@ class Slots:
     def end(self, index: int = 0, *, output: int | None = None) -> None:
         """Ends a run, by default the oldest, with its longest answer."""
         job, charge = self.running.pop(index)
-        self.queue.end_run(charge)
-        self.queue.correct_charge(
+        self.queue.counters.end_run(charge)
+        self.queue.counters.correct_charge(
             charge,
             input_tokens=job.facts.input_tokens_est,
             output_tokens=job.output_tokens_max if output is None else output,

@@ -125,7 +125,7 @@ def loads_are_sums_of_leases(state: State) -> None:
 def queue_counters_are_consistent(state: State) -> None:
     """The lines' counts are those of the jobs that wait and run."""
     waiting = [job.facts for job in state.queue.jobs()]
-    for coop, line in state.queue.counters.coops.items():
+    for coop, line in state.counters.coops.items():
         assert line.queued == sum(facts.coop == coop for facts in waiting)
         assert line.running == sum(lease.bill.coop == coop for lease in state.leases.values())
         tokens = sum(
@@ -137,7 +137,7 @@ def queue_counters_are_consistent(state: State) -> None:
     shapes = Counter(job.shape for job in state.queue.jobs())
     assert dict(shapes) == state.queue.shapes
     assert set(state.queue.blocked_shapes) <= set(shapes)
-    blocked = state.queue.blocked
+    blocked = state.blocked_jobs
     assert len(blocked.jobs()) == sum(job in blocked for job in state.queue.jobs())
     assert all(job.shape.limited for job in blocked.jobs())
     assert not blocked or state.deadlines.is_set("recalls", "")
@@ -178,10 +178,10 @@ def own_slots_match_own_nodes(state: State) -> None:
             work = "batch_runs" if lease.batch else "other_runs"
             slots[lease.bill.coop, lease.bill.own, work] += 1
         else:
-            own = state.queue.counters.coops[lease.bill.coop].own.get(lease.terms.model)
+            own = state.counters.coops[lease.bill.coop].own.get(lease.terms.model)
             assert own is None or own.kind_to_book(lease.shape) is None
     counted: Counter[tuple] = Counter()
-    for coop, counter in state.queue.counters.coops.items():
+    for coop, counter in state.counters.coops.items():
         for own in counter.own.values():
             for kind, count in own.counts():
                 counted[coop, kind, "slots"] = count.slots
@@ -319,6 +319,6 @@ def snapshots_restore_the_state(core: Core) -> None:
     assert restored.next_deadline() == core.next_deadline()
     assert restored._state.queue.blocked_shapes == core._state.queue.blocked_shapes
     assert restored._state.queue.unexamined_shapes == core._state.queue.unexamined_shapes
-    assert restored._state.queue.blocked.dump() == core._state.queue.blocked.dump()
+    assert restored._state.blocked_jobs.dump() == core._state.blocked_jobs.dump()
     assert restored._state.queue.shapes == core._state.queue.shapes
     assert restored._state.fleet.contexts == core._state.fleet.contexts

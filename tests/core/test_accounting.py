@@ -204,7 +204,7 @@ class TestBooks:
             pass
         pool.ask("g1", "gamma", kind=JobKind.KEPT)
         state = pool.core._state
-        job, blocked = state.jobs["g1"], state.queue.blocked
+        job, blocked = state.jobs["g1"], state.blocked_jobs
         before = job in blocked, blocked.is_due(job)
         lease = next(iter(state.leases.values()))
         settlement.settle_lent(state, lease, lease.expected.energy_uwh - left_uwh)

@@ -198,7 +198,7 @@ class TestBounded:
 
         assert dispatch.SEARCHES_PER_EVENT == at_once
         assert {f"j{number}" for number in range(300)} <= set(done)
-        assert 300 == len(pool.core._state.queue.blocked.jobs())
+        assert 300 == len(pool.core._state.blocked_jobs.jobs())
         checked(pool)
 
     def test_blocked_jobs_are_held_against_a_node_a_few_at_a_time(

@@ -48,7 +48,7 @@ def test_credit_does_not_grow_with_energy() -> None:
         pool.join(card("n1", "beta"))
         (place,) = pool.ask("j1", "alpha")
         pool.report(place, energy_decode_uwh=energy_uwh)
-        weights.append(pool.core._state.queue.counters.coops["beta"].weight)
+        weights.append(pool.core._state.counters.coops["beta"].weight)
 
     assert 1.0 < weights[0] == weights[1]
 
@@ -61,7 +61,7 @@ def test_report_beyond_its_lease_earns_no_more_than_the_lease() -> None:
         pool.join(card("n1", "beta"))
         (place,) = pool.ask("j1", "alpha")
         pool.report(place, output_tokens=output_tokens)
-        weights.append(pool.core._state.queue.counters.coops["beta"].weight)
+        weights.append(pool.core._state.counters.coops["beta"].weight)
 
     assert weights[0] == weights[1]
 
@@ -151,7 +151,7 @@ def test_a_lender_gets_its_turn_more_often() -> None:
     pool.report(place, input_tokens=90, output_tokens=50, energy_decode_uwh=9 * 10**9)
     (own,) = pool.ask("j2", "beta")
     pool.report(own)
-    lines = pool.core._state.queue.counters.coops
+    lines = pool.core._state.counters.coops
 
     assert lines["beta"].weight == pytest.approx(1.0 + 0.25 * (90 + 2 * 50) / 5_000_000)
     assert lines["alpha"].weight == 1.0
@@ -163,7 +163,7 @@ def test_a_lenders_weight_fades_though_nothing_follows() -> None:
     pool.join(card("n1", "beta"))
     (place,) = pool.ask("j1", "alpha")
     pool.report(place, input_tokens=90, output_tokens=35)
-    line = pool.core._state.queue.counters.coops["beta"]
+    line = pool.core._state.counters.coops["beta"]
     given = line.weight
     pool.now += 604_800.0
     pool.tell(events.PeriodBegan, Period.DAY, pool.now + 86_400.0)
@@ -180,4 +180,4 @@ def test_a_policy_that_ends_credit_ends_it_at_once() -> None:
     pool.report(place)
     pool.tell(events.PolicyChanged, policy(fair_share=FairShare(credit=Credit(most=0.0))))
 
-    assert 1.0 == pool.core._state.queue.counters.coops["beta"].weight
+    assert 1.0 == pool.core._state.counters.coops["beta"].weight

@@ -114,7 +114,7 @@ class Both:
         if self.runs:
             charge, plain = rng.choice(self.runs)
             tokens = rng.randrange(1, 150)
-            self.queue.add_output(charge, tokens)
+            self.queue.counters.add_output(charge, tokens)
             self.plain.add_output(plain, tokens)
 
     def end(self, rng: Random) -> None:
@@ -122,12 +122,10 @@ class Both:
             return
         run = self.runs.pop(rng.randrange(len(self.runs)))
         lost, output = rng.random() < 0.2, rng.randrange(400)
-        for queue, charge in zip((self.queue, self.plain), run, strict=True):
+        tokens = (0, 0) if lost else (30, output)
+        for queue, charge in zip((self.queue.counters, self.plain), run, strict=True):
             queue.end_run(charge)
-            if lost:
-                queue.refund(charge)
-            else:
-                queue.correct_charge(charge, input_tokens=30, output_tokens=output)
+            queue.correct_charge(charge, input_tokens=tokens[0], output_tokens=tokens[1])
 
     def cancel(self, rng: Random) -> None:
         if self.waiting:
@@ -173,8 +171,8 @@ class Both:
         if rng.random() < 0.3:  # the same replica is of another kind from now on
             other = rng.choice([other for other in KINDS if other != kind])
             deltas.append(OwnSlotsChange(coop, other, 1, 1))
-        self.queue.add_own_slots(*deltas)
-        self.plain.add_own_slots(*deltas)
+        self.queue.counters.add_own_slots(deltas)
+        self.plain.add_own_slots(deltas)
 
     def serve_owner_first(self, rng: Random) -> None:
         """The next job would take another co-op's node: the owner may go first."""
@@ -189,7 +187,7 @@ class Both:
 
     def set_credit(self, rng: Random) -> None:
         coop, factor = rng.choice(COOPS), rng.choice((0.0, 0.125, 0.25))
-        self.queue.set_credit(coop, factor)
+        self.queue.counters.set_credit(coop, factor)
         self.plain.set_credit(coop, factor)
 
     def restart(self, _: Random) -> None:
@@ -201,12 +199,10 @@ class Both:
         charge_of = {plain: charge for charge, plain in self.runs}
         runs = [(charge_of[plain], plain.job.shape) for plain in self.plain.runs]
         load(self.queue, state, self.waiting, runs)
-        self.queue.add_own_slots(
-            *(
-                OwnSlotsChange(coop, kind, slots, batch_slots)
-                for coop, own in self.plain.own_slots.items()
-                for kind, (slots, batch_slots) in own.items()
-            )
+        self.queue.counters.add_own_slots(
+            OwnSlotsChange(coop, kind, slots, batch_slots)
+            for coop, own in self.plain.own_slots.items()
+            for kind, (slots, batch_slots) in own.items()
         )
         self.plain.turn = None
 

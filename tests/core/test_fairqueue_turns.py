@@ -5,7 +5,7 @@ from tests.core.fairplain import COOPS, make_job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
-from entraide_scheduler.core.fair_queue.service_counters import CapReached
+from entraide_scheduler.core.fair_queue.counters import CapReached
 from entraide_scheduler.core.policy import CoopTerms
 
 SCARCE = shape("grand")
@@ -43,7 +43,7 @@ def test_tokens_follow_the_shares_over_a_long_time(answers: tuple[int, ...]) -> 
 def test_credit_adds_to_the_weight() -> None:
     """A credit factor of 0.25 gives a co-op a quarter more turns."""
     pool = Slots(policy())
-    pool.queue.set_credit("beta", 0.25)
+    pool.queue.counters.set_credit("beta", 0.25)
     pool.ask("alpha", 400)
     pool.ask("beta", 400)
     turns = coops(pool.turns(270))
@@ -69,7 +69,7 @@ def test_without_expected_lengths_only_what_was_produced_counts() -> None:
     for coop in ("alpha", "beta"):
         pool.ask(coop)
     before = pool.queue.next_job()
-    pool.queue.add_output(charge, 500)
+    pool.queue.counters.add_output(charge, 500)
 
     assert ["alpha", "beta"] == coops([before, pool.queue.next_job()])
     assert 10.0 + 2 * 500 == pool.queue.counters.coop_counter("alpha").committed
@@ -80,10 +80,10 @@ def test_an_answer_shorter_than_expected_gives_back_the_rest() -> None:
     pool = Slots(policy())
     charge = pool.start(pool.ask("alpha", prompt=100, answer=400)[0])
     committed = pool.queue.counters.coop_counter("alpha").committed
-    pool.queue.add_output(charge, 30)
+    pool.queue.counters.add_output(charge, 30)
     during = pool.queue.counters.coop_counter("alpha").committed
-    pool.queue.end_run(charge)
-    pool.queue.correct_charge(charge, input_tokens=60, output_tokens=31)
+    pool.queue.counters.end_run(charge)
+    pool.queue.counters.correct_charge(charge, input_tokens=60, output_tokens=31)
 
     assert (900.0, 900.0) == (committed, during)
     assert 60.0 + 2 * 31 == pool.queue.counters.coop_counter("alpha").committed
@@ -93,9 +93,9 @@ def test_a_lost_run_costs_nothing_on_any_level() -> None:
     """The charge of a lost run is refunded to co-op, project and class."""
     pool = Slots(policy())
     charge = pool.start(pool.ask("alpha")[0])
-    pool.queue.add_output(charge, 70)
-    pool.queue.end_run(charge)
-    pool.queue.refund(charge)
+    pool.queue.counters.add_output(charge, 70)
+    pool.queue.counters.end_run(charge)
+    pool.queue.counters.correct_charge(charge, input_tokens=0, output_tokens=0)
 
     assert (0.0, 0.0, 0.0) == tuple(
         counter.committed for counter in pool.queue.counters.counters_of(charge)
@@ -107,8 +107,8 @@ def test_a_charge_ends_in_the_terms_under_which_it_began() -> None:
     pool = Slots(policy())
     charge = pool.start(pool.ask("alpha")[0])
     pool.queue.apply_policy(policy(CoopTerms("alpha", shares=8.0)))
-    pool.queue.end_run(charge)
-    pool.queue.refund(charge)
+    pool.queue.counters.end_run(charge)
+    pool.queue.counters.correct_charge(charge, input_tokens=0, output_tokens=0)
 
     assert 0.0 == pool.queue.counters.coop_counter("alpha").committed
 
@@ -221,7 +221,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
     pool.turns(40)
     pool.ask("beta", 100, answer=10)
     pool.ask("gamma", 100, answer=10)
-    pool.queue.add_own_slots(own_slots("alpha", 2))
+    pool.queue.counters.add_own_slots([own_slots("alpha", 2)])
     held = []
     for _ in range(60):
         pool.end()
@@ -235,7 +235,7 @@ def test_a_coop_gets_what_its_own_nodes_could_have_given_and_no_more() -> None:
 def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
     """With ``own_nodes`` off only the counters decide."""
     pool = Slots(policy(own_nodes=False))
-    pool.queue.add_own_slots(own_slots("alpha", 5))
+    pool.queue.counters.add_own_slots([own_slots("alpha", 5)])
     pool.ask("alpha", 20)
     pool.ask("beta", 20)
 
@@ -245,11 +245,11 @@ def test_own_nodes_count_for_nothing_when_the_members_say_so() -> None:
 def test_turns_that_are_owed_do_not_lift_others() -> None:
     """Owed turns do not raise the virtual time above the lowest waiting counter."""
     pool = Slots(policy(own_nodes=True))
-    pool.queue.add_own_slots(own_slots("alpha", 1))
+    pool.queue.counters.add_own_slots([own_slots("alpha", 1)])
     pool.ask("alpha", 500)
     pool.ask("beta", 50)
     pool.turns(400)
-    pool.queue.add_own_slots(own_slots("alpha", -1))
+    pool.queue.counters.add_own_slots([own_slots("alpha", -1)])
     pool.ask("gamma", 50)
     turns = coops(pool.turns(40))
 
@@ -293,8 +293,8 @@ def test_what_is_produced_makes_room_under_the_cap() -> None:
     charges = [pool.start(job) for job in pool.ask("alpha", 2)]
     (waits,) = pool.ask("alpha")
     held = pool.queue.cap_reached(waits)
-    pool.queue.add_output(charges[0], 50)
-    pool.queue.add_output(charges[1], 50)
+    pool.queue.counters.add_output(charges[0], 50)
+    pool.queue.counters.add_output(charges[1], 50)
 
     assert CapReached(400, 500) == held
     assert pool.queue.cap_reached(waits) is None

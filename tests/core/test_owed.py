@@ -225,7 +225,7 @@ class TestEarlierRuns:
         pool = self.elsewhere()
         mine = self.own().card
         pool.join(mine)
-        own = pool.core._state.queue.counters.coops["alpha"].own[MODEL]
+        own = pool.core._state.counters.coops["alpha"].own[MODEL]
         before = own.version
         pool.join(mine)
 

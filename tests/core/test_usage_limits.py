@@ -165,11 +165,11 @@ def test_tokens_that_were_shown_are_not_taken_back(
     (place,) = pool.ask("j1", "alpha", stream=True)
     pool.accept(place)
     pool.progress(place, 60)
-    charged = pool.core._state.queue.counters.coops["alpha"].committed
+    charged = pool.core._state.counters.coops["alpha"].committed
     pool.now += 2.0
     asked = pool.report(place, outcome, delivered=delivered, output_tokens=10)
     (settle,) = of(asked, commands.Settle)
-    line = pool.core._state.queue.counters.coops["alpha"]
+    line = pool.core._state.counters.coops["alpha"]
 
     assert (state, 60) == (settle.state, settle.usage.output_tokens)
     assert settle.usage.counted is Basis.ESTIMATED

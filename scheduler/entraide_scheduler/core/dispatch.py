@@ -55,7 +55,7 @@ def dispatch(state: State) -> None:
     queue, improved = state.queue, state.fleet.replica_index.improved
     searches = 0
     update_own_slots(state)
-    if queue.blocked.has_due:
+    if state.blocked_jobs.has_due:
         _recheck_due(state)
     owed_job: Job | None = None  # goes before the next job, on its own co-op's replica
     while True:
@@ -83,7 +83,7 @@ def dispatch(state: State) -> None:
         searches += 1
         _set_aside(state, job, result)
     state.placing = ""
-    if searches == SEARCHES_PER_EVENT or queue.blocked:
+    if searches == SEARCHES_PER_EVENT or state.blocked_jobs:
         _schedule_rechecks(state)
 
 
@@ -91,7 +91,7 @@ def update_own_slots(state: State) -> None:
     """Passes changes of the slots of co-ops' own nodes to the fair queue."""
     deltas = state.fleet.replica_index.own_deltas
     if deltas:
-        state.queue.add_own_slots(*deltas)
+        state.counters.add_own_slots(deltas)
         deltas.clear()
 
 
@@ -117,15 +117,15 @@ def retry_skipped_shapes(state: State, _: str) -> None:
 
 def recheck_blocked(state: State, _: str) -> None:
     """Makes all blocked jobs due, each minute."""
-    state.queue.blocked.mark_all_due()
+    state.blocked_jobs.mark_all_due()
 
 
 def _schedule_rechecks(state: State) -> None:
     """Sets the deadlines of the remaining checks; an earlier deadline stays."""
     queue = state.queue
-    if queue.unexamined_shapes or queue.blocked.has_due:
+    if queue.unexamined_shapes or state.blocked_jobs.has_due:
         state.deadlines.set_no_later("looks", "", state.now + SKIPPED_RETRY_S)
-    if queue.blocked:
+    if state.blocked_jobs:
         state.deadlines.set_no_later("recalls", "", state.now + RECHECK_ALL_S)
 
 
@@ -133,7 +133,7 @@ def _recheck_due(state: State) -> None:
     """Unblocks a few due jobs; dispatch blocks those again that are still limited."""
     queue = state.queue
     for _ in range(RECHECKS_PER_EVENT):
-        job = queue.blocked.next_due()
+        job = state.blocked_jobs.next_due()
         if job is None:
             break
         queue.unblock_job(job)
@@ -146,11 +146,11 @@ def _recheck_improved(state: State) -> None:
     views.improved.clear()
     if len(improved) > VIEWS_PER_EVENT:
         for model in dict.fromkeys(view.replica.model for view in improved):
-            queue.blocked.mark_model_due(model)
+            state.blocked_jobs.mark_model_due(model)
         return
     for view in improved:
         if 0 in view.blocked_by:
-            for job in queue.blocked.take_jobs(view.replica.model, JOBS_PER_VIEW):
+            for job in state.blocked_jobs.take_jobs(view.replica.model, JOBS_PER_VIEW):
                 if _fits_replica(state, job, view):
                     queue.unblock_job(job)
 

@@ -65,7 +65,7 @@ def _begin_period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin_period(event.period, event.ends_at)
     settlement.refresh_credits(state)
     state.queue.unblock_all_shapes(lambda shape: shape.limited or event.period is Period.DAY)
-    state.queue.blocked.mark_all_due()
+    state.blocked_jobs.mark_all_due()
 
 
 def _set_intensity(state: State, event: events.IntensityChanged) -> None:
@@ -336,7 +336,7 @@ class Core:
 
     def queue_lengths(self) -> dict[str, int]:
         """Returns the number of waiting jobs of each co-op that has any."""
-        counters = self._state.queue.counters.coops
+        counters = self._state.counters.coops
         return {name: counters[name].queued for name in sorted(counters) if counters[name].queued}
 
     def balances(self) -> dict[str, dict[str, int]]:

@@ -107,7 +107,7 @@ def handle_forecast(state: State, event: ForecastIssued) -> None:
 
 def _retry_deferred(state: State) -> None:
     state.queue.unblock_all_shapes(lambda shape: bool(shape.green_h))
-    state.queue.blocked.mark_all_due()
+    state.blocked_jobs.mark_all_due()
 
 
 def shifting_values(

@@ -11,13 +11,13 @@ the counters of those that wait, so it neither catches up nor is punished. A co-
 machines are lent has a right to that capacity at once. ``docs/concepts/fairness.md`` gives the
 definition and the bounds.
 
-``fair_queue`` is the queue; ``service_counters`` the counters and what is owed; ``backlog`` the
-waiting jobs by model; ``blocked_jobs`` those that a limit of their own keeps from running;
-``lazy_heap`` the ordered sets; ``fair_queue_state`` writes and reads the queue for a snapshot.
+``queue`` is the queue; ``counters`` the service counters, the charges and what is owed; ``backlog``
+the waiting jobs by model; ``blocked_jobs`` those that a limit of their own keeps from running;
+``lazy_heap`` the ordered sets; ``queue_state`` writes and reads the queue for a snapshot.
 """
 
-from entraide_scheduler.core.fair_queue.fair_queue import FairQueue
-from entraide_scheduler.core.fair_queue.fair_queue_state import QueueState, dump, load
+from entraide_scheduler.core.fair_queue.queue import FairQueue
+from entraide_scheduler.core.fair_queue.queue_state import QueueState, dump, load
 
 __all__ = [
     "FairQueue", "QueueState", "dump", "load",

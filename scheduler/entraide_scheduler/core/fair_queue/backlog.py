@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import TypeAlias
 
-from entraide_scheduler.core.fair_queue.lazy_heap import HeapItem, HeapKey, LazyHeap
-from entraide_scheduler.core.fair_queue.service_counters import (
+from entraide_scheduler.core.fair_queue.counters import (
     BacklogKind,
     CoopCounter,
     CounterPath,
     ServiceCounter,
 )
+from entraide_scheduler.core.fair_queue.lazy_heap import HeapItem, HeapKey, LazyHeap
 from entraide_scheduler.core.records import Job, OwnKind, Shape
 from entraide_scheduler.core.rules import OwnSlots
 

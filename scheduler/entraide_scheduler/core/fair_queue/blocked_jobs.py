@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from entraide_scheduler.core.fair_queue.service_counters import (
+from entraide_scheduler.core.fair_queue.counters import (
     BacklogKind,
     CoopCounter,
     ServiceCounter,

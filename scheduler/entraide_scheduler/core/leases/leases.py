@@ -175,8 +175,8 @@ def release_lease(state: State, lease: Lease) -> None:
     del state.leases[terms.job]
     state.deadlines.clear("lease", terms.job)
     state.fleet.replica_index.remove_lease(lease, state.now)
-    state.queue.end_run(lease.bill)
-    state.queue.blocked.mark_coop_due(terms.borrower)
+    state.counters.end_run(lease.bill)
+    state.blocked_jobs.mark_coop_due(terms.borrower)
     evaluation.release_replica(state, terms.job)
     view = state.fleet.replica_index.view_of(terms.model, terms.node)
     if view is not None:
@@ -232,7 +232,7 @@ def end_backoff(state: State, name: str) -> None:
 def void_lease(state: State, lease: Lease) -> None:
     """Ends a lease whose run is not used: refunds its charge and releases its reservations."""
     release_lease(state, lease)
-    state.queue.refund(lease.bill)
+    state.counters.correct_charge(lease.bill, input_tokens=0, output_tokens=0)
     state.quotas.settle(lease.terms.borrower, lease.holds, {})
     if lease.foreign:
         settlement.settle_lent(state, lease, 0)

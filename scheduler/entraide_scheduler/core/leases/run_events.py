@@ -51,7 +51,7 @@ def handle_progressed(state: State, event: RunProgressed) -> None:
     if produced > lease.output_tokens:
         if lease.output_tokens == 0:
             state.fleet.replica_index.record_first_token(lease, state.now)
-        state.queue.add_output(lease.bill, produced - lease.output_tokens)
+        state.counters.add_output(lease.bill, produced - lease.output_tokens)
         lease.output_tokens = produced
 
 

@@ -348,7 +348,7 @@ def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) 
     counted = [
         (job, count)
         for job, count in waiting
-        if not (job.shape.green_h or job in state.queue.blocked)
+        if not (job.shape.green_h or job in state.blocked_jobs)
     ]
     rate = capacity_tokens_per_s(state, model)
     if not counted or not rate:

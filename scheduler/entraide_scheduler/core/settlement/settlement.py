@@ -78,7 +78,7 @@ def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> 
     )
     uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
     output = min(usage.output_tokens, lease.output_tokens_max)
-    state.queue.correct_charge(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
+    state.counters.correct_charge(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
     if lease.foreign:
         add_credit(state, terms.lender, lease.bill.charged())
         settle_lent(state, lease, settlement.energy_uwh)
@@ -89,14 +89,14 @@ def add_credit(state: State, lender: str, virtual_tokens: float) -> None:
     """Adds what other co-ops were charged on a lender's nodes to the lender's credit."""
     credit = state.policy.fair_share.credit
     state.credits.add_gift(lender, virtual_tokens, state.now, credit)
-    state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
+    state.counters.set_credit(lender, state.credits.factor(lender, state.now, credit))
 
 
 def refresh_credits(state: State) -> None:
     """Updates every co-op's weight by its credit, which decays while the co-op gives nothing."""
     credit = state.policy.fair_share.credit
     for lender in state.credits.gifts:
-        state.queue.set_credit(lender, state.credits.factor(lender, state.now, credit))
+        state.counters.set_credit(lender, state.credits.factor(lender, state.now, credit))
 
 
 def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
@@ -105,7 +105,7 @@ def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
     if state.quotas.lent.settle(
         lender, lease.lent_day, reserved_uwh=reserved_uwh, used_uwh=used_uwh
     ):
-        state.queue.blocked.mark_all_due()
+        state.blocked_jobs.mark_all_due()
 
 
 def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:

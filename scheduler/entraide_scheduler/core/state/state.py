@@ -34,6 +34,7 @@ class State:
         fleet, model_aliases, demand, queue, quotas, ledger, credits, length_predictor,
         prefix_cache, shift_planner, deadlines:
             see their modules.
+        counters, blocked_jobs: the fair queue's service counters and blocked jobs.
         quarantines: the senders whose messages do not count.
         jobs: those not ended, by id. ended: the recently ended, oldest first.
         explained: ended jobs whose explanation is kept, oldest first.
@@ -59,6 +60,8 @@ class State:
         self.model_aliases = ModelAliases()
         self.demand = Demand()
         self.queue = FairQueue()
+        self.counters = self.queue.counters
+        self.blocked_jobs = self.queue.blocked
         self.quotas = Quotas()
         self.ledger = Ledger()
         self.credits = Credits()
@@ -76,7 +79,7 @@ class State:
         self.commands: list[Command] = []
         self.deadline: tuple[str, str] | None = None
         self.placing = ""
-        self.fleet.replica_index.watched = self.queue.blocked.models
+        self.fleet.replica_index.watched = self.blocked_jobs.models
         self.apply_policy(self.policy)
 
     def apply_policy(self, policy: Policy) -> None:

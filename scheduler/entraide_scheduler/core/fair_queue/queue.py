@@ -28,17 +28,16 @@ from entraide_scheduler.core.fair_queue.backlog import (
     reserved_tokens,
 )
 from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedJobs, BlockedQueue
-from entraide_scheduler.core.fair_queue.lazy_heap import HeapKey
-from entraide_scheduler.core.fair_queue.service_counters import (
+from entraide_scheduler.core.fair_queue.counters import (
     NEVER,
     CapReached,
     CoopCounter,
     CounterPath,
     ServiceCounters,
 )
+from entraide_scheduler.core.fair_queue.lazy_heap import HeapKey
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, OwnKind, RunCharge, Shape
-from entraide_scheduler.core.rules import OwnSlotsChange
 
 OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops; a lower tier is served first
 
@@ -62,22 +61,10 @@ class FairQueue:
         self._next_turn: tuple[Job, ClassQueue, int] | None = None
         self._largest_tokens = 0
 
-    # Terms and weights.
-
     def apply_policy(self, policy: Policy) -> None:
         """Applies a policy and unblocks every shape."""
         self.counters.apply_policy(policy)
         self.unblock_all_shapes(lambda _: True)
-
-    def add_own_slots(self, *deltas: OwnSlotsChange) -> None:
-        """Changes the number of slots that co-ops' own nodes have, by kind."""
-        self.counters.add_own_slots(deltas)
-
-    def set_credit(self, coop: str, factor: float) -> None:
-        """Sets a co-op's credit factor; its weight becomes shares x (1 + factor)."""
-        counter = self.counters.coop_counter(coop)
-        counter.credit = factor
-        self.counters.update_weight(counter)
 
     # Waiting.
 
@@ -474,22 +461,6 @@ class FairQueue:
             expected_tokens=expected_tokens,
             reserved_tokens=reserved_tokens,
         )
-
-    def add_output(self, charge: RunCharge, tokens_more: int) -> None:
-        """Counts output tokens of a run; expected tokens are committed already."""
-        self.counters.add_output(charge, tokens_more)
-
-    def end_run(self, charge: RunCharge) -> None:
-        """Ends a run: none of its tokens are expected or in flight any more."""
-        self.counters.end_run(charge)
-
-    def correct_charge(self, charge: RunCharge, *, input_tokens: int, output_tokens: int) -> None:
-        """Sets the charge of an ended run to the tokens that the engine counted."""
-        self.counters.correct_charge(charge, input_tokens=input_tokens, output_tokens=output_tokens)
-
-    def refund(self, charge: RunCharge) -> None:
-        """Refunds the charge of an ended run that produced no usable answer."""
-        self.counters.correct_charge(charge, input_tokens=0, output_tokens=0)
 
 
 def _arrival(head: tuple[Job, int]) -> int:

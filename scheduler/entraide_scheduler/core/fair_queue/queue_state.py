@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from entraide_scheduler.core.fair_queue.backlog import ModelBacklog
 from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedState
-from entraide_scheduler.core.fair_queue.fair_queue import FairQueue
-from entraide_scheduler.core.fair_queue.service_counters import CoopCounter, ServiceCounter
+from entraide_scheduler.core.fair_queue.counters import CoopCounter, ServiceCounter
+from entraide_scheduler.core.fair_queue.queue import FairQueue
 from entraide_scheduler.core.records import Job, RunCharge, Shape
 
 
 class CounterState(Struct, frozen=True, array_like=True):
-    """A project's or class's counter and its children; see ``service_counters.ServiceCounter``."""
+    """A project's or class's counter and its children; see ``counters.ServiceCounter``."""
 
     name: str
     committed: float
@@ -25,7 +25,7 @@ class CounterState(Struct, frozen=True, array_like=True):
 
 
 class CoopCounterState(Struct, frozen=True, array_like=True):
-    """A co-op's counter and its children; see ``service_counters.CoopCounter``.
+    """A co-op's counter and its children; see ``counters.CoopCounter``.
 
     ``own_slots`` is unused and 0: the slots of own nodes are counted anew from the nodes.
     """

@@ -225,6 +225,12 @@ class ServiceCounters:
         coop.weight = self._shares.get(coop.name, 1.0) * (1.0 + coop.credit)
         self.mark_coop_lower(coop)
 
+    def set_credit(self, coop: str, factor: float) -> None:
+        """Sets a co-op's credit factor; its weight becomes shares x (1 + factor)."""
+        counter = self.coop_counter(coop)
+        counter.credit = factor
+        self.update_weight(counter)
+
     def coop_counter(self, name: str) -> CoopCounter:
         """Returns a co-op's counter; creates a missing one."""
         coop = self.coops.get(name)
