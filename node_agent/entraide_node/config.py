@@ -17,6 +17,7 @@ from entraide.errors import RequestError
 from entraide.types import Basis, DataClass
 from entraide.wire.subjects import checked
 from entraide_node.core.model_fit import ANY_MODEL
+from entraide_node.core.model_manager import UNLOAD_IDLE_S
 from entraide_node.energy.source_config import ConfigFault, SourceConfig, find_fault
 from entraide_node.engine_config import Attach, LlamaCpp, MlxLm, NoEngine, OwnerEngine, Vllm
 
@@ -130,7 +131,7 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     dir: str = ""
     memory_gb: float | None = None
-    unload_idle_s: float = 900.0
+    unload_idle_s: float = UNLOAD_IDLE_S
     allow: tuple[str, ...] = (ANY_MODEL,)
     threads: int = 0
     share_on_lan: bool = False

@@ -26,7 +26,7 @@ from entraide_scheduler.core.events import (
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S, Grid
-from entraide_sim.model_manager import reset_models
+from entraide_sim.model_driver import ModelDriver
 from entraide_sim.node_agents import NodeAgents
 from entraide_sim.nodes import Node, Site
 from entraide_sim.workload import GATEWAY
@@ -47,9 +47,9 @@ class Fault(Struct, frozen=True):
             ``give_back`` (its runs end now and are placed elsewhere); ``cap`` (power cap of
             ``value`` watts from now on, infinite for none); ``silent`` (heartbeats are lost),
             ``heard``; ``late`` (heartbeats take ``value`` seconds from now on, 0 for none);
-            ``broken`` (the engine fails every new run), ``mended``; and for the scheduler
-            ``restart`` (stopped for ``value`` seconds, then restored from its snapshot; events
-            are queued meanwhile, and live jobs of its gateway end).
+            ``broken`` (the engine fails every new run and every load), ``mended``; and for the
+            scheduler ``restart`` (stopped for ``value`` seconds, then restored from its snapshot;
+            events are queued meanwhile, and live jobs of its gateway end).
         value: see ``kind``; seconds are at most ``DELAY_S_MAX``.
         reason: of ``refuse``: stable code of the reason.
     """
@@ -69,6 +69,7 @@ class SimulatedEnvironment:
         driver: Driver,
         *,
         machines: NodeAgents,
+        models: ModelDriver,
         grid: Grid,
         nodes: dict[str, Node],
         sites: Iterable[Site],
@@ -76,6 +77,7 @@ class SimulatedEnvironment:
     ) -> None:
         self._driver = driver
         self._agents = machines
+        self._models = models
         self._grid = grid
         self._nodes = nodes
         self._sites = [site for site in sites if site.nodes]
@@ -229,8 +231,6 @@ class SimulatedEnvironment:
 
     def _recover_node(self, node: Node, kind: str) -> None:
         """Restores a crashed node, or a node whose heartbeats were lost."""
-        if kind == "return" and not node.up:
-            reset_models(node)
         node.up = node.up or kind == "return"
         node.reachable = node.reachable or kind == "heard"
         self._update_reachable()
@@ -270,6 +270,7 @@ class SimulatedEnvironment:
             case _:
                 raise ValueError(f"unknown kind of fault: {fault.kind!r}")
         node.copy_state()
+        self._models.decide(node)
 
 
 def _policy_periods(policy: Policy) -> list[Period]:

@@ -10,6 +10,7 @@ import msgspec
 
 from entraide.models import Catalogue, ModelEntry, ModelSize, Openness
 from entraide.types import Loadable
+from entraide_node.core.model_fit import TransferRates, estimate_load_s
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device, ModelFootprint
 from entraide_sim.nodes import NodeSpec
@@ -17,6 +18,7 @@ from entraide_sim.results import Assumption
 from entraide_sim.scenario import NodeGroup, Scenario, ScenarioModel
 
 BYTES_PER_GB = 1e9
+BYTES_PER_MB = 1e6
 LOAD_GB_PER_S = 1.0  # from a solid-state disk, decompression and copy to the engine included
 ENGINE_START_S = 5.0  # start of the engine and its first measurement
 SMALL_BELOW_B, MEDIUM_UP_TO_B = 4.0, 15.0  # billions of parameters, as the shipped catalogue has it
@@ -57,9 +59,11 @@ def combine_models(
     specs = [make_spec(model) for model in (*served, *loadable)]
     if len(specs) == 1 and served:
         return specs[0]
-    offers = []
+    rates, offers = _transfer_rates(group), []
     for spec, model in zip(specs, (*served, *loadable), strict=True):
         replica, footprint = spec.card.replicas[0], footprint_of(model)
+        weights_bytes = int(footprint.weights_gb * BYTES_PER_GB)
+        fetch_bytes = 0 if group.download_mb_per_s is None or model in served else weights_bytes
         memory_gb = footprint.weights_gb + spec.pool_tokens * footprint.kv_mb_per_token / 1_000.0
         offers.append(
             Loadable(
@@ -70,8 +74,10 @@ def combine_models(
                 slots=replica.slots,
                 features=replica.features,
                 memory_bytes=int(memory_gb * BYTES_PER_GB),
-                fetch_bytes=0,
-                load_s=ENGINE_START_S + footprint.weights_gb / LOAD_GB_PER_S,
+                fetch_bytes=fetch_bytes,
+                load_s=estimate_load_s(
+                    weights_bytes, fetch_bytes=fetch_bytes, speeds=rates, start_s=ENGINE_START_S
+                ),
             )
         )
     fixed = sum(offer.memory_bytes for offer in offers[: len(served)])
@@ -84,7 +90,20 @@ def combine_models(
         loadable=tuple(offers),
         models_bytes=max(0, int(room_gb * BYTES_PER_GB)),
     )
-    return msgspec.structs.replace(specs[0], card=card, model_specs=tuple(specs))
+    return msgspec.structs.replace(
+        specs[0],
+        card=card,
+        model_specs=tuple(specs),
+        transfer_rates=rates,
+        unload_idle_s=group.unload_idle_s,
+    )
+
+
+def _transfer_rates(group: NodeGroup) -> TransferRates:
+    disk_bytes_per_s = LOAD_GB_PER_S * BYTES_PER_GB
+    if group.download_mb_per_s is None:
+        return TransferRates(disk_bytes_per_s=disk_bytes_per_s)
+    return TransferRates(group.download_mb_per_s * BYTES_PER_MB, disk_bytes_per_s)
 
 
 def pool_catalogue(scenario: Scenario) -> Catalogue | None:

@@ -29,6 +29,7 @@ from entraide_scheduler.core.events import (
 from entraide_sim.driver import Driver
 from entraide_sim.hardware import Run
 from entraide_sim.jobs import Job
+from entraide_sim.model_driver import ModelDriver
 from entraide_sim.nodes import Node, make_hardware
 
 ENDPOINT = "/v1/chat/completions"
@@ -55,12 +56,21 @@ class NodeAgents:
 
     Args of the constructor:
         driver: virtual time and the core.
+        models: the nodes' models.
         progress_s: interval of progress reports.
         closed: called with each job whose last run has ended.
     """
 
-    def __init__(self, driver: Driver, *, progress_s: float, closed: Callable[[Job], None]) -> None:
+    def __init__(
+        self,
+        driver: Driver,
+        models: ModelDriver,
+        *,
+        progress_s: float,
+        closed: Callable[[Job], None],
+    ) -> None:
         self._driver = driver
+        self._models = models
         self._progress_s = progress_s
         self._on_job_released = closed
 
@@ -89,6 +99,8 @@ class NodeAgents:
                 self._add_usage(instance, run)
             instance.runs.clear()
             instance.phase_end_at = inf
+        node.restarts += 1
+        self._models.crash(node)
         if node.shares_surplus:
             node.site.update_carbon_rate()
 
@@ -168,6 +180,7 @@ class NodeAgents:
         node.engine.add_run(run, now, node.site.g_per_j)
         node.site.supply.balance.grid_j += run.wake_j
         if node.sharing_instances:
+            self._models.update_run_count(node)
             self._update_sharing(node)
         if node.engine.next_at <= now:
             self._advance_engine(node)
@@ -263,6 +276,8 @@ class NodeAgents:
         )
         if node.runs.get(run.job) is run:
             del node.runs[run.job]
+            if node.sharing_instances:
+                self._models.update_run_count(node)
         values = (run.job, run.epoch, node.name, outcome, code, run.produced_tokens > 0, usage)
         self._send_event(node, RunReported, values)
         self._add_usage(node, run)

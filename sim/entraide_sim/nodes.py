@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Rates
+from entraide_node.core.model_fit import TransferRates
+from entraide_node.core.model_manager import UNLOAD_IDLE_S, ModelManager, ModelState
 from entraide_sim.arrivals import make_rng
 from entraide_sim.battery import Battery, SiteSupply
 from entraide_sim.energy import FLAT, J_PER_KWH, PowerCurve, decode_energy_j, prefill_energy_j
@@ -32,6 +34,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
         card: as sent to the pool; without ``model_specs`` it has exactly one replica.
         model_specs: one specification for each model that it serves or can load; empty for a
             machine with one fixed model.
+        transfer_rates: of the weights of models that it loads.
+        unload_idle_s: idle time after which its owner has a loaded model unloaded; 0 for never.
         rates: true speed; None for the card's.
         extra_w: true added power at full load, watts; None for the card's.
         power_cap_w: power cap of the whole machine, watts; ``rates`` and ``extra_w`` are without
@@ -74,6 +78,8 @@ class NodeSpec(Struct, frozen=True, kw_only=True):
     energy_basis: Basis = Basis.MEASURED
     energy_told: float = 1.0
     model_specs: tuple["NodeSpec", ...] = ()
+    transfer_rates: TransferRates = TransferRates()
+    unload_idle_s: float = UNLOAD_IDLE_S
 
     @property
     def first_model(self) -> "NodeSpec":
@@ -194,8 +200,10 @@ class Node:
         other_instances: instances of its other models: nodes with their own runs and engine that
             share the machine.
         host: the node that owns this instance; itself for the first model.
-        sharing_instances: all instances of a machine with several models; empty otherwise.
-        restarts: number of returns after a crash.
+        sharing_instances: all instances of a machine with ``model_specs``; empty otherwise.
+        models: the machine's model manager.
+        models_scheduled: whether its next decision after an idle time is scheduled.
+        restarts: number of crashes.
     """
 
     def __init__(self, spec: NodeSpec, site: Site, *, seed: int, number: int, at: float) -> None:
@@ -216,10 +224,12 @@ class Node:
         self.served_spec = spec
         self.host = self
         self.sharing_instances: list[Node] = []
-        if self.other_instances:
+        if self.spec.model_specs:
             self.sharing_instances = self.model_instances()
             for instance in self.other_instances:
                 instance.host, instance.sharing_instances = self, self.sharing_instances
+        self.models_scheduled = False
+        self.restart_models()
         hardware = make_hardware(spec, power_cap_w=spec.power_cap_w)
         self.engine = Engine(hardware, at=at, noise=_noise_source(spec.noise, seed, number))
         self.runs: dict[str, Run] = {}
@@ -241,8 +251,16 @@ class Node:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether this instance's model is loaded."""
-        return any(replica.model == self.replica.model for replica in self.host.card.replicas)
+        """Whether this instance's model is served."""
+        return self.models.state_of(self.replica.model) is ModelState.SERVING
+
+    def restart_models(self) -> None:
+        """Gives the machine a new model manager, which serves its owner's models alone."""
+        self.models = ModelManager()
+        for replica in self.spec.card.replicas:
+            self.models.add_fixed(replica.model)
+        for instance in self.other_instances:
+            instance.models = self.models
 
     def model_instances(self) -> list["Node"]:
         """Returns the instances of all its models, this one first."""

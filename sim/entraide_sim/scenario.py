@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from entraide.types import DataClass, JobClass
+from entraide_node.core.model_manager import UNLOAD_IDLE_S
 from entraide_scheduler.core.policy import Lend, Quota
 
 START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
@@ -147,6 +148,9 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         models: instead of ``model``: all models served initially; an empty list for none.
         loadable: further models that they can load on demand.
         models_gb: memory for loadable models; None for the memory that served models leave.
+        unload_idle_s: idle time after which the owner has a loaded model unloaded; 0 for never.
+        download_mb_per_s: rate at which the weights of loadable models are fetched; None if the
+            weights are on the machines' disks.
         hours: local hours in which they serve the pool (``mo-fr 18:00-08:00``); empty for always.
         owner: presence of the owner.
         dedicated: bought for the pool, so that idle energy, cost and emissions count too.
@@ -173,6 +177,8 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: tuple[str, ...] | None = None
     loadable: tuple[str, ...] = ()
     models_gb: float | None = None
+    unload_idle_s: float = UNLOAD_IDLE_S
+    download_mb_per_s: float | None = None
     hours: tuple[str, ...] = ()
     owner: OwnerSchedule = OwnerSchedule()
     dedicated: bool = False

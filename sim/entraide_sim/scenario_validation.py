@@ -92,6 +92,8 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "active_w": FROM_0,
             "power_cap_w": ABOVE_0,
             "models_gb": ABOVE_0,
+            "unload_idle_s": FROM_0,
+            "download_mb_per_s": ABOVE_0,
             "throttle_after_s": ABOVE_0,
             "throttle_factor": AllowedRange(0, 1, open_low=True),
             "wake_s": FROM_0,

@@ -23,7 +23,7 @@ from entraide_sim.driver import Driver, RestorableCore
 from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
-from entraide_sim.model_manager import ModelManager
+from entraide_sim.model_driver import ModelDriver
 from entraide_sim.node_agents import NodeAgents, RunOffer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
 from entraide_sim.workload import Request
@@ -123,12 +123,16 @@ class World:
         _check_sites(site_by_key.values())
         _check_faults(faults, self.nodes, restarts=isinstance(driver.core, RestorableCore))
         self.sites = list(site_by_key.values())
-        self.agents = NodeAgents(driver, progress_s=progress_s, closed=self._release_job)
+        self._models = ModelDriver(driver, self._send_card)
+        self.agents = NodeAgents(
+            driver, self._models, progress_s=progress_s, closed=self._release_job
+        )
         self._environment: Environment
         if make_environment is None:
             self._environment = SimulatedEnvironment(
                 driver,
                 machines=self.agents,
+                models=self._models,
                 grid=grid,
                 nodes=self.nodes,
                 sites=self.sites,
@@ -136,7 +140,6 @@ class World:
             )
         else:
             self._environment = make_environment(self)
-        self._models = ModelManager(driver, self._send_card)
         driver.execute_command = self._execute
 
     def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
@@ -227,7 +230,7 @@ class World:
 
     def _place_job(self, command: commands.Place) -> None:
         job, node, model = self.jobs[command.job], self.nodes[command.node], ""
-        if node.other_instances:
+        if node.sharing_instances:
             model = command.terms.model
             instance = node.instance_of(model)
             assert instance is not None, f"{node.name} has no {model}"

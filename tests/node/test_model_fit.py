@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from entraide.catalogue import find, shipped
-from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
+from entraide.models import ArtefactFile, Catalogue, ModelEntry
 from entraide.types import Loadable
 from entraide_node.core import model_fit
 from entraide_node.core.hardware import Gpu, Hardware
@@ -279,12 +279,10 @@ def test_features_are_what_both_can() -> None:
 
 def test_how_long_loading_lasts() -> None:
     """The time until a model serves is its fetch, its reading and the engine's start."""
-    artefact = Artefact("gguf", "Q4_K_M", "", "", (ArtefactFile("m.gguf", 10**9, HASH),), 10**9)
     speeds = TransferRates(network_bytes_per_s=1e7, disk_bytes_per_s=1e8)
+    fetched, kept = (
+        model_fit.estimate_load_s(10**9, fetch_bytes=fetch_bytes, speeds=speeds, start_s=10.0)
+        for fetch_bytes in (10**9, 0)
+    )
 
-    assert 120.0 == model_fit.estimate_load_s(
-        artefact, engine="llama.cpp", fetch_bytes=10**9, speeds=speeds
-    )
-    assert 20.0 == model_fit.estimate_load_s(
-        artefact, engine="llama.cpp", fetch_bytes=0, speeds=speeds
-    )
+    assert (120.0, 20.0) == (fetched, kept)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entraide.state_machine import IllegalTransition
+from entraide.types import Loadable
 from entraide_node.core.model_manager import (
     BACKING_OFF,
     EVICTION_IDLE_S,
@@ -18,7 +19,6 @@ from entraide_node.core.model_manager import (
     TOO_MANY,
     UNKNOWN,
     LoadLimits,
-    LoadRequest,
     ModelAction,
     ModelActionKind,
     ModelEvent,
@@ -48,8 +48,9 @@ class Node:
 
     def load(self, model: str, size: int = 4, *, fetch: bool = False, known: bool = True) -> str:
         """The pool asks; returns why not, or ""."""
-        need = LoadRequest(model, size, fetch) if known else None
-        refusal = self.manager.request(model, need, limits=self.limits, at=self.now)
+        offer = Loadable(model, "unknown", "llama.cpp", 4_096, 4, (), size, int(fetch), 10.0)
+        offers = (offer,) if known else ()
+        refusal = self.manager.request(model, offers, limits=self.limits, at=self.now)
         self.look()
         return refusal.code if refusal is not None else ""
 
@@ -234,6 +235,13 @@ def dropped(node: Node) -> None:
     node.pool_lets_go("b")
 
 
+def fetch_given_up(node: Node) -> None:
+    node.is_slow = True
+    node.load("a", 9, fetch=True)
+    node.pool_lets_go("a")
+    node.load("b", 9)
+
+
 def order_is_kept(node: Node) -> None:
     node.load("a", 6)
     node.set_run_count("a", 1)
@@ -268,6 +276,7 @@ SITUATIONS: dict[str, tuple[Callable[[Node], None], str]] = {
     ),
     "what the owner put there stays": (fixed_stays, ""),
     "let go before it served": (dropped, "load a, unload a, load b, unload b"),
+    "a fetch that is given up takes no memory": (fetch_given_up, "fetch a, unload a, load b"),
     "a small one does not overtake a large one": (
         order_is_kept, "load a, unload a, load b, load c",
     ),

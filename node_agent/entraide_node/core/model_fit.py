@@ -321,18 +321,20 @@ def _assess_model(entry: ModelEntry, capacity: ModelCapacity) -> Loadable | Unlo
         memory_bytes=config.memory_bytes,
         fetch_bytes=missing_bytes,
         load_s=estimate_load_s(
-            artefact, engine=engine.name, fetch_bytes=missing_bytes, speeds=capacity.speeds
+            artefact.weights_bytes,
+            fetch_bytes=missing_bytes,
+            speeds=capacity.speeds,
+            start_s=START_S.get(engine.name, START_DEFAULT_S),
         ),
     )
 
 
 def estimate_load_s(
-    artefact: Artefact, *, engine: str, fetch_bytes: int, speeds: TransferRates
+    weights_bytes: float, *, fetch_bytes: float, speeds: TransferRates, start_s: float
 ) -> float:
     """Returns the estimated seconds until a model serves: fetch, read, start."""
     fetch_s = fetch_bytes / speeds.network_bytes_per_s
-    read_s = artefact.weights_bytes / speeds.disk_bytes_per_s
-    return fetch_s + read_s + START_S.get(engine, START_DEFAULT_S)
+    return fetch_s + weights_bytes / speeds.disk_bytes_per_s + start_s
 
 
 def _replica_features(entry: ModelEntry, engine: EngineKind) -> tuple[str, ...]:

@@ -1,25 +1,28 @@
 """Model manager: which models a node fetches, loads, keeps and unloads.
 
-Input: load and unload orders of the pool, results of the shell's actions, the number of runs of
-each model, and the owner's limits. Output: actions (fetch, load, unload) and refusals. At most one
-model is fetched and one is loaded at a time, in the order of the orders. A model with runs is never
-unloaded, nor one that the owner configured. Memory for a model is freed by unloading the models
-that have been idle the longest, for at least ``EVICTION_IDLE_S``. A model that failed is not
-retried before an exponential back-off.
+Input: load and unload orders of the pool, the models that the node can load, results of the shell's
+actions, the number of runs of each model, and the owner's limits. Output: actions (fetch, load,
+unload) and refusals. At most one model is fetched and one is loaded at a time, in the order of the
+orders. A model with runs is never unloaded, nor one that the owner configured. Memory for a model
+is freed by unloading the models that have been idle the longest, for at least ``EVICTION_IDLE_S``.
+A model that failed is not retried before an exponential back-off.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.state_machine import StateMachine
+from entraide.types import Loadable
 from entraide_node.core.backoff import doubling_backoff_s
 
 REQUESTS_MAX = 16
 EVICTION_IDLE_S = 30.0  # a model that is idle for this long may be evicted
 BACKOFF_FIRST_S = 30.0
 BACKOFF_MAX_S = 3_600.0
+UNLOAD_IDLE_S = 900.0  # default of the owner's limit
 STABLE_S = 600.0  # after serving for this long, earlier failures of a model no longer count
 GB = 1e9
 
@@ -95,7 +98,7 @@ class ModelRecord(Struct, frozen=True):
     Attributes:
         model: public name.
         state: its state.
-        memory_bytes: memory that it needs while loaded.
+        memory_bytes: memory that it needs while loaded; 0 while its weights are being fetched.
         fixed: whether the owner configured it; it is never unloaded.
         runs: number of current runs.
         idle_since, up_since: when it last became idle, and when it last began to serve.
@@ -162,20 +165,6 @@ class LoadLimits(Struct, frozen=True):
     reason: str = ""
 
 
-class LoadRequest(Struct, frozen=True):
-    """An accepted load order.
-
-    Attributes:
-        model: public name.
-        memory_bytes: memory that the model needs while loaded.
-        fetch: whether its weights must still be fetched.
-    """
-
-    model: str
-    memory_bytes: int
-    fetch: bool
-
-
 class ModelActionKind(StrEnum):
     """What the shell must do with a model."""
 
@@ -204,7 +193,7 @@ class ModelManager:
 
     def __init__(self) -> None:
         self._records: dict[str, ModelRecord] = {}
-        self._requests: dict[str, LoadRequest] = {}  # oldest first
+        self._requests: dict[str, Loadable] = {}  # accepted load orders, oldest first
 
     def records(self) -> tuple[ModelRecord, ...]:
         """Returns the record of every model that is or was on this node."""
@@ -242,24 +231,25 @@ class ModelManager:
         self._records[model] = replace(record, code=code) if code else record
         request = self._requests.get(model)
         if request is not None and event is E.FETCHED:
-            self._requests[model] = replace(request, fetch=False)
+            self._requests[model] = replace(request, fetch_bytes=0)
         elif event in (E.UP, E.FAIL):
             self._requests.pop(model, None)
 
     def request(
-        self, model: str, request: LoadRequest | None, *, limits: LoadLimits, at: float
+        self, model: str, loadable: Iterable[Loadable], *, limits: LoadLimits, at: float
     ) -> Refusal | None:
         """Handles a load order; returns a refusal, or None.
 
         Args:
             model: public name.
-            request: memory and fetch; None if this node cannot load the model.
+            loadable: the models that this node can load.
             limits: of the owner, now.
             at: now.
         """
         record = self._records.get(model, ModelRecord(model))
         if model in self._requests or record.state in (S.SERVING, S.LOADING, S.FETCHING):
             return None
+        request = next((offer for offer in loadable if offer.model == model), None)
         refusal = self._refusal_of(record, request, limits=limits, at=at)
         if refusal is not None or request is None:
             return refusal
@@ -303,7 +293,7 @@ class ModelManager:
         return min(idle) + limits.unload_idle_s if idle else None
 
     def _refusal_of(
-        self, record: ModelRecord, request: LoadRequest | None, *, limits: LoadLimits, at: float
+        self, record: ModelRecord, request: Loadable | None, *, limits: LoadLimits, at: float
     ) -> Refusal | None:
         """Why a model cannot be loaded now, or None."""
         model = record.model
@@ -357,7 +347,7 @@ class ModelManager:
     def _retire_idle(self, limits: LoadLimits, at: float) -> None:
         if limits.unload_idle_s:
             for record in self._idle_records():
-                if at - record.idle_since >= limits.unload_idle_s:
+                if at >= record.idle_since + limits.unload_idle_s:
                     self._records[record.model] = apply_model_event(record, E.RETIRE, at=at)
 
     def _retire_over_limit(self, limits: LoadLimits, at: float) -> None:
@@ -370,7 +360,7 @@ class ModelManager:
 
     def _make_room(self, limits: LoadLimits, at: float) -> list[Refusal]:
         """Drains idle models until the next model fits; refuses it if that is not enough."""
-        fetched = [request for request in self._requests.values() if not request.fetch]
+        fetched = [request for request in self._requests.values() if not request.fetch_bytes]
         if self._has_state(S.LOADING) or not fetched:
             return []
         request = fetched[0]
@@ -406,22 +396,23 @@ class ModelManager:
             record = self._records.get(request.model, ModelRecord(request.model))
             if record.state not in (S.ABSENT, S.FAILED):
                 continue
-            if request.fetch and not fetching:
+            if request.fetch_bytes and not fetching:
                 fetching, event, kind = True, E.FETCH, ModelActionKind.FETCH
-            elif not request.fetch and not loading:
+            elif not request.fetch_bytes and not loading:
                 loading = True  # this load starts or waits for memory; no later load overtakes it
                 if request.memory_bytes + self._held_bytes(*IN_MEMORY) > limits.models_bytes:
                     continue
                 event, kind = E.LOAD, ModelActionKind.LOAD
             else:
                 continue
-            record = replace(record, memory_bytes=request.memory_bytes)
+            memory_bytes = request.memory_bytes if event is E.LOAD else 0
+            record = replace(record, memory_bytes=memory_bytes)
             self._records[request.model] = apply_model_event(record, event, at=at)
             orders.append(ModelAction(kind, request.model))
         return orders
 
 
-def _refuse_for_memory(request: LoadRequest, room_bytes: int) -> Refusal:
+def _refuse_for_memory(request: Loadable, room_bytes: int) -> Refusal:
     values: Values = {
         "model": request.model,
         "needed_gb": round(request.memory_bytes / GB, 1),

@@ -20,14 +20,13 @@ from entraide_node.core import rate_drift
 from entraide_node.core.model_manager import (
     UNKNOWN,
     LoadLimits,
-    LoadRequest,
     ModelAction,
     ModelActionKind,
     ModelEvent,
+    ModelManager,
     ModelState,
     Refusal,
 )
-from entraide_node.core.model_manager import ModelManager as Plan
 from entraide_node.core.rate_drift import RateDrift
 from entraide_node.engine_provider import EngineHandle, RunTiming
 from entraide_node.engines.base import EngineProblem
@@ -78,7 +77,7 @@ class EngineManager:
         self._unreachable = unreachable
         self._failed = failed
         self._changed = changed
-        self._manager = Plan()
+        self._manager = ModelManager()
         self._instances: dict[str, EngineInstance] = {}
         self._down: dict[str, tuple[float, str]] = {}  # since when, and the code
         self._drift: dict[str, RateDrift] = {}
@@ -176,16 +175,9 @@ class EngineManager:
 
     async def load_model(self, model: str) -> None:
         """Handles a load order; reports a refusal to the pool."""
-        loadable = next(
-            (candidate for candidate in self._source.loadable if candidate.model == model), None
+        refusal = self._manager.request(
+            model, self._source.loadable, limits=self._limits(), at=time.monotonic()
         )
-        request = (
-            LoadRequest(model, loadable.memory_bytes, loadable.fetch_bytes > 0)
-            if loadable
-            else None
-        )
-        limits, now_s = self._limits(), time.monotonic()
-        refusal = self._manager.request(model, request, limits=limits, at=now_s)
         if refusal is not None and refusal.code == UNKNOWN:
             problem = self._source.explain_refusal(model)
             refusal = Refusal(model, problem.code, problem.values)
