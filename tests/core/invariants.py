@@ -11,6 +11,7 @@ from entraide.types import JobState, NodeState
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.accounting.ledger import UNITS
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
+from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
 from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
@@ -35,6 +36,7 @@ def check(pool: Pool) -> None:
     leases_are_on_reachable_nodes(state)
     loads_are_sums_of_leases(state)
     queue_counters_are_consistent(state)
+    backlog_is_that_of_the_waiting_jobs(state)
     no_runnable_job_waits(pool.core)
     own_slots_match_own_nodes(state)
     ledger_sums_to_zero(pool)
@@ -141,6 +143,21 @@ def queue_counters_are_consistent(state: State) -> None:
     assert len(blocked.jobs()) == sum(job in blocked for job in state.queue.jobs())
     assert all(job.shape.limited for job in blocked.jobs())
     assert not blocked or state.deadlines.is_set("recalls", "")
+
+
+def backlog_is_that_of_the_waiting_jobs(state: State) -> None:
+    """The deferred work is, by model and co-op, the work of the jobs that wait."""
+    jobs, rebuilt = state.queue.jobs(), BatchBacklog()
+    for job in jobs:
+        if job.wait is not None:
+            rebuilt.add(job.shape.model, job.facts.coop, job.wait)
+    backlog = state.shift_planner.backlog
+    models = {*state.fleet.contexts, *(job.shape.model for job in jobs)}
+
+    assert [rebuilt.work(model) for model in models] == [backlog.work(model) for model in models]
+    assert [rebuilt.jobs(coop) for coop in state.coops] == [
+        backlog.jobs(coop) for coop in state.coops
+    ]
 
 
 def no_runnable_job_waits(core: Core) -> None:

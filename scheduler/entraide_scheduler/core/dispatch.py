@@ -46,8 +46,7 @@ def place_or_enqueue(state: State, job: Job) -> None:
         if chosen is not None:
             leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run_at_once)
             return
-    evaluation.add_batch_work(state, job)
-    queue.add(job)
+    state.enqueue(job)
 
 
 def dispatch(state: State) -> None:
@@ -78,7 +77,6 @@ def dispatch(state: State) -> None:
                 owed_job = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if owed_job is None:
                 leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
-                evaluation.remove_batch_work(state, job)
             continue
         searches += 1
         _set_aside(state, job, result)

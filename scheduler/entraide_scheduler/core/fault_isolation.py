@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, evaluation, events, node_lifecycle, settlement
+from entraide_scheduler.core import admission, events, node_lifecycle, settlement
 from entraide_scheduler.core.records import EVENT_RAISED, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
@@ -104,10 +104,9 @@ def _end_waiting(state: State, event: events.SenderQuarantined) -> None:
     """Ends a key's waiting jobs, including kept jobs; its runs go on."""
     values: Values = {"key": event.name, "quarantine": event.reason}
     for job in [job for job in state.queue.jobs() if job.facts.key == event.name]:
-        evaluation.remove_batch_work(state, job)
-        state.queue.remove(job)
-        code = "key_quarantined"
-        settlement.end_job(state, job, "fail", code=code, epoch=job.epoch, values=values)
+        settlement.end_waiting_job(
+            state, job, "fail", code="key_quarantined", epoch=job.epoch, values=values
+        )
 
 
 def clear_sender(state: State, event: events.QuarantineCleared) -> None:

@@ -143,13 +143,7 @@ ISOLATED_EVENTS = (events.SenderQuarantined, events.DeadlineDropped)
 
 def _expire_job(state: State, name: str) -> None:
     """Ends a job whose deadline has passed."""
-    job, lease = state.jobs[name], state.leases.get(name)
-    if lease is not None:
-        leases.stop_job(state, lease, "fail", "deadline_exceeded")
-    else:
-        evaluation.remove_batch_work(state, job)
-        state.queue.remove(job)
-        settlement.end_job(state, job, "fail", code="deadline_exceeded")
+    leases.stop_job(state, state.jobs[name], "fail", "deadline_exceeded")
 
 
 DEADLINE_HANDLERS: Mapping[str, Callable[[State, str], None]] = MappingProxyType(

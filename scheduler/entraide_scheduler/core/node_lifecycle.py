@@ -6,8 +6,8 @@ end of the leases of lost nodes, and the end of live jobs that no node can serve
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import admission, evaluation, leases, model_loading, settlement
-from entraide_scheduler.core.commands import CancelRun, NodeTurned
+from entraide_scheduler.core import admission, leases, model_loading, settlement
+from entraide_scheduler.core.commands import NodeTurned
 from entraide_scheduler.core.evaluation import reshape_jobs
 from entraide_scheduler.core.events import (
     GatewayLost,
@@ -19,7 +19,7 @@ from entraide_scheduler.core.events import (
 )
 from entraide_scheduler.core.fleet import is_sound_card
 from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.records import Job, Node, Shape
+from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.state import State
 
 
@@ -225,10 +225,10 @@ def end_unservable_jobs(state: State) -> None:
         return
     for job in state.queue.jobs():
         if job.facts.kind is JobKind.LIVE and not served[job.shape]:
-            evaluation.remove_batch_work(state, job)
-            state.queue.remove(job)
             code, values, _ = admission.unreachable_reason(state, job.shape)
-            settlement.end_job(state, job, "fail", code=code, epoch=job.epoch, values=values)
+            settlement.end_waiting_job(
+                state, job, "fail", code=code, epoch=job.epoch, values=values
+            )
 
 
 def _is_reachable(state: State, shape: Shape) -> bool:
@@ -266,18 +266,7 @@ def _end_gateway_jobs(state: State, gateway: str) -> None:
     for job in state.jobs_of(gateway):
         lease = state.leases.get(job.facts.job)
         if job.facts.kind is JobKind.LIVE:
-            _end_live_job(state, job)
+            leases.stop_job(state, job, "fail", "gateway_lost")
         elif lease is not None:
-            terms = lease.terms
-            state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+            leases.cancel_run(state, lease)
             leases.requeue_job(state, lease, "lose", avoid=False, counts=False)
-
-
-def _end_live_job(state: State, job: Job) -> None:
-    lease = state.leases.get(job.facts.job)
-    if lease is not None:
-        leases.stop_job(state, lease, "fail", "gateway_lost")
-    else:
-        evaluation.remove_batch_work(state, job)
-        state.queue.remove(job)
-        settlement.end_job(state, job, "fail", code="gateway_lost")

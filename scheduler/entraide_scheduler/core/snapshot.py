@@ -139,7 +139,7 @@ def read(data: bytes) -> State:
     for job in waiting:
         if snapshot.queue.blocked is None:  # from before jobs could be blocked
             job.shape = shape_of(state, job)
-        evaluation.add_batch_work(state, job)
+        state.shift_planner.add_job(job)
     _fill_shapes(state, snapshot.leases)
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
     fair_queue.load(state.queue, snapshot.queue, waiting, runs)

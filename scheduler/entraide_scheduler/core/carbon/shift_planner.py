@@ -27,7 +27,7 @@ from entraide_scheduler.core.carbon.intensity_forecast import (
     Signal,
 )
 from entraide_scheduler.core.policy import Deferral
-from entraide_scheduler.core.records import Shape
+from entraide_scheduler.core.records import Job, Shape
 
 STEP_S = 900  # plans are made for the start of a quarter of an hour
 SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
@@ -237,6 +237,16 @@ class ShiftPlanner:
         self._inputs: tuple[object, ...] = ()
         self._capacities: dict[Shape, tuple[ZoneCapacity, ...]] = {}
         self._plans: dict[tuple[object, ...], list[tuple[int, StartLimit]]] = {}
+
+    def add_job(self, job: Job) -> None:
+        """Adds a waiting job's work to the backlog, if the job may be deferred."""
+        if job.wait is not None:
+            self.backlog.add(job.shape.model, job.facts.coop, job.wait)
+
+    def remove_job(self, job: Job) -> None:
+        """Removes the work that was added for a job, if any was."""
+        if job.wait is not None:
+            self.backlog.remove(job.shape.model, job.facts.coop, job.wait)
 
     def start_limit(
         self,

@@ -13,13 +13,11 @@ the greatest intensity at which a job may start; ``exclusive_retry`` reserves re
 
 from entraide_scheduler.core.evaluation.carbon_shifting import (
     UPPER_RUNS,
-    add_batch_work,
     batch_work_for,
     handle_forecast,
     handle_greener_hour,
     handle_intensity,
     may_start_now,
-    remove_batch_work,
     schedule_greener_retry,
     shifting_values,
 )
@@ -40,9 +38,9 @@ from entraide_scheduler.core.evaluation.shape import (
 )
 
 __all__ = [
-    "UPPER_RUNS", "add_batch_work", "batch_work_for", "evaluate_nodes", "fit_context",
+    "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "fit_context",
     "handle_forecast", "handle_greener_hour", "handle_intensity", "hold_replica",
-    "make_request", "may_start_now", "release_replica", "remove_batch_work",
+    "make_request", "may_start_now", "release_replica",
     "require_exclusive", "reserve_replica", "reshape_jobs", "restore_exclusive",
     "retry_exclusive", "round_context", "schedule_greener_retry", "shape_of",
     "shifting_values",

@@ -48,18 +48,6 @@ def batch_work_for(state: State, job: Job) -> BatchWork | None:
     return wait if wait.hour * HOUR_S > state.now + STEP_S else None
 
 
-def add_batch_work(state: State, job: Job) -> None:
-    """Adds a job to the waiting work, if the job may wait."""
-    if job.wait is not None:
-        state.shift_planner.backlog.add(job.shape.model, job.facts.coop, job.wait)
-
-
-def remove_batch_work(state: State, job: Job) -> None:
-    """Removes a job from the waiting work, if the job was part of it."""
-    if job.wait is not None:
-        state.shift_planner.backlog.remove(job.shape.model, job.facts.coop, job.wait)
-
-
 def max_g_per_kwh(
     state: State, job: Job, at: float, tokens: tuple[float, float]
 ) -> dict[str, float] | None:

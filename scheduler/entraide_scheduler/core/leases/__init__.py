@@ -16,6 +16,7 @@ model that would have done; ``feedback`` passes observations to ``estimation``.
 from entraide_scheduler.core.leases.backoff import allow_probe
 from entraide_scheduler.core.leases.engine_exits import suspected_replica
 from entraide_scheduler.core.leases.leases import (
+    cancel_run,
     end_backoff,
     end_node_leases,
     end_pause,
@@ -36,7 +37,7 @@ from entraide_scheduler.core.leases.run_events import (
 )
 
 __all__ = [
-    "allow_probe", "end_backoff", "end_node_leases", "end_pause", "expire_lease",
+    "allow_probe", "cancel_run", "end_backoff", "end_node_leases", "end_pause", "expire_lease",
     "handle_abandoned", "handle_accepted", "handle_cancelled", "handle_declined",
     "handle_exceeded", "handle_progressed", "handle_reported", "offer_lease", "requeue_job",
     "retry_node", "stop_job", "suspected_replica",

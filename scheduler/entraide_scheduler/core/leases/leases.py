@@ -66,6 +66,7 @@ def offer_lease(
         expected_tokens=round_half_up(request.produced_tokens),
         reserved_tokens=reserved,
     )
+    state.shift_planner.remove_job(job)
     job.front = False
     lease = Lease(
         _make_terms(state, job, pick),
@@ -270,21 +271,28 @@ def requeue_job(
             retry_node(state, node)
         return
     job.front = True
-    evaluation.add_batch_work(state, job)
-    state.queue.add(job)
+    state.enqueue(job)
     model_loading.request_plan(state, job)
 
 
-def stop_job(state: State, lease: Lease, trigger: str, code: str) -> None:
-    """Ends a lease's job and stops its run, which is settled when the node reports."""
-    terms = lease.terms
-    job = state.jobs[terms.job]
+def stop_job(state: State, job: Job, trigger: str, code: str) -> None:
+    """Ends a job that waits or runs; its run, if any, is settled when the node reports."""
+    lease = state.leases.get(job.facts.job)
+    if lease is None:
+        settlement.end_waiting_job(state, job, trigger, code=code)
+        return
     lease.step("stop")
     lease.holds = (*lease.holds, *settlement.take_tokens(job))
-    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
-    settlement.end_job(state, job, trigger, code=code, epoch=terms.epoch)
+    cancel_run(state, lease)
+    settlement.end_job(state, job, trigger, code=code, epoch=lease.terms.epoch)
     lease.job_state = job.state
-    state.deadlines.set("lease", terms.job, state.now + state.policy.timing.lease_s)
+    state.deadlines.set("lease", job.facts.job, state.now + state.policy.timing.lease_s)
+
+
+def cancel_run(state: State, lease: Lease) -> None:
+    """Tells a lease's node to stop the run."""
+    terms = lease.terms
+    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
 
 
 def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
@@ -350,8 +358,7 @@ def expire_lease(state: State, name: str) -> None:
     if lease.state is LeaseState.STOPPING:
         close_lease(state, lease, None)
         return
-    terms = lease.terms
-    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+    cancel_run(state, lease)
     counts = backoff.record_failure(state, lease, backoff.NO_ANSWER)
     requeue_job(state, lease, "expire", avoid=True, counts=counts)
 
@@ -371,8 +378,7 @@ def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int
             close_lease(state, lease, None)
             continue
         if node.state is NodeState.LOST:
-            terms = lease.terms
-            state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+            cancel_run(state, lease)
         requeue_job(state, lease, "lose", avoid=True)
     if state.exclusive_replicas:
         evaluation.retry_exclusive(state)

@@ -143,7 +143,7 @@ def handle_exceeded(state: State, event: RunExceeded) -> None:
         event.output_tokens, lease.output_tokens_max
     )
     if lease.state is not LeaseState.STOPPING:
-        state.emit(CancelRun(state.cause, event.job, event.epoch, event.node))
+        leases.cancel_run(state, lease)
         leases.renew_lease(state, lease)
         leases.finish_job(
             state, lease, settlement.estimate_usage(state, lease), updates_predictors=False
@@ -211,10 +211,9 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
     if lease is None or job is None or lease.terms.epoch != event.epoch:
         state.drop("abandoned", job=event.job)
         return
-    terms = lease.terms
     if event.code == settlement.ANSWER_INVALID:
-        settlement.record_violation(state, terms.node, event.code)
-    state.emit(CancelRun(state.cause, terms.job, terms.epoch, terms.node))
+        settlement.record_violation(state, lease.terms.node, event.code)
+    leases.cancel_run(state, lease)
     if job.facts.kind is JobKind.KEPT and event.code == "gateway_lost":
         leases.requeue_job(state, lease, "lose", avoid=False)
     elif event.code == settlement.ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
@@ -227,12 +226,7 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
 def handle_cancelled(state: State, event: JobCancelled) -> None:
     """Handles a job that its owner cancelled or whose client disconnected."""
     job = state.jobs.get(event.job)
-    lease = state.leases.get(event.job)
     if job is None:
         state.drop("cancelled", job=event.job)
-    elif lease is not None:
-        leases.stop_job(state, lease, "cancel", event.reason)
     else:
-        evaluation.remove_batch_work(state, job)
-        state.queue.remove(job)
-        settlement.end_job(state, job, "cancel", code=event.reason)
+        leases.stop_job(state, job, "cancel", event.reason)

@@ -10,7 +10,6 @@ growing pause. A waiting job that named an alias is given the alias's current mo
 from msgspec import structs
 
 from entraide.types import NodeState
-from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.evaluation import fit_context, shape_of
 from entraide_scheduler.core.events import CatalogueChanged, LoadAsked, LoadFailed, UnloadAsked
@@ -368,12 +367,10 @@ def refresh_aliases(state: State) -> None:
 
 
 def _change_model(state: State, job: Job, model: str) -> None:
-    evaluation.remove_batch_work(state, job)
-    state.queue.remove(job)
+    state.dequeue(job)
     job.facts = structs.replace(job.facts, model=model)
     job.context_tokens = 0
     job.shape = shape_of(state, job)
     fit_context(state, job)
     job.shape = shape_of(state, job)
-    evaluation.add_batch_work(state, job)
-    state.queue.add(job)
+    state.enqueue(job)

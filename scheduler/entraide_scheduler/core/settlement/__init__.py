@@ -20,6 +20,7 @@ from entraide_scheduler.core.settlement.protocol_violations import (
 from entraide_scheduler.core.settlement.settlement import (
     bounded_usage,
     end_job,
+    end_waiting_job,
     estimate_usage,
     forget_old_jobs,
     refresh_credits,
@@ -30,6 +31,6 @@ from entraide_scheduler.core.settlement.settlement import (
 
 __all__ = [
     "ANSWER_INVALID", "STREAM_BYTES", "STREAM_TOKENS", "bounded_usage", "end_job",
-    "estimate_usage", "forget_old_jobs", "record_violation", "refresh_credits", "settle",
-    "settle_lent", "take_tokens",
+    "end_waiting_job", "estimate_usage", "forget_old_jobs", "record_violation",
+    "refresh_credits", "settle", "settle_lent", "take_tokens",
 ]  # fmt: skip

@@ -54,6 +54,20 @@ def end_job(
     state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
 
 
+def end_waiting_job(
+    state: State,
+    job: Job,
+    trigger: str,
+    *,
+    code: str,
+    epoch: int = 0,
+    values: Values | None = None,
+) -> None:
+    """Removes a job from the waiting jobs and ends it."""
+    state.dequeue(job)
+    end_job(state, job, trigger, code=code, epoch=epoch, values=values)
+
+
 def take_tokens(job: Job) -> tuple[Hold, ...]:
     """Removes and returns a job's reservations of tokens; its run is settled with them."""
     tokens = tuple(hold for hold in job.holds if hold.kind is QuotaKind.TOKENS)

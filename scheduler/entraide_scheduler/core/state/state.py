@@ -93,6 +93,16 @@ class State:
         self.fleet.apply_policy(policy, self.now)
         self.quotas.apply_policy(policy.coops)
 
+    def enqueue(self, job: Job) -> None:
+        """Adds a job to the waiting jobs: to the fair queue, and to the backlog if it may defer."""
+        self.shift_planner.add_job(job)
+        self.queue.add(job)
+
+    def dequeue(self, job: Job) -> None:
+        """Removes a job from the waiting jobs."""
+        self.shift_planner.remove_job(job)
+        self.queue.remove(job)
+
     def emit(self, *commands: Command) -> None:
         """Adds commands to those of the current event."""
         self.commands.extend(commands)
