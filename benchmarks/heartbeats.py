@@ -157,7 +157,8 @@ async def ours(fleet: HeartbeatFleet, secs: float) -> HeartbeatTotals:
     """Handles a fleet's messages with the scheduler's node listener for ``secs`` CPU seconds."""
     driver, nobody, heard = CountingDriver(), NullNodePort(), HeartbeatTotals()
     rows = [NodeRow(c.node, c.coop, c.site, c.zone, "U", APPROVED) for c in fleet.cards]
-    anything: Any = {"driver": driver, "publisher": nobody, "issuer": nobody}
+    anything: Any = {"driver": driver, "publisher": nobody, "issuer": nobody, "catalogue": nobody}
+    anything |= {"revoke_key": nobody, "wait_for_result": nobody}
     listener = NodeListener(registry=NodeRegistry(None, rows), **anything)  # type: ignore[arg-type]
     for hello in fleet.make_hellos():
         await listener.on_message(hello)

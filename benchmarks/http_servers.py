@@ -35,8 +35,9 @@ from benchmarks.gateway import Phase, Sample, Target, compiled, load, process, u
 from msgspec import Struct
 
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.head_check import KeyCheck
-from entraide_scheduler.gateway.http import Exchange, HttpServer
+from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.refusals import ErrorReply, error_body, http_status
 from entraide_scheduler.http_limits import UNREAD_MAX_BYTES, HttpLimits
 from entraide_scheduler.nats.config import free_port
@@ -216,8 +217,14 @@ def refuse(exchange: Exchange, refusal: ErrorReply) -> None:
 async def serve_ours(port: int) -> None:
     """Runs our own server."""
     limits = HttpLimits()
-    check = KeyCheck(Authenticator(KnownKeys()), limits, lambda _reason: None)
-    server = HttpServer(handle_exchange, refuse, check=check, limits=limits)
+
+    def count(_reason: str) -> None:
+        """Counts nothing."""
+
+    check = KeyCheck(Authenticator(KnownKeys()), limits, count)
+    server = HttpServer(
+        handle_exchange, refuse, check=check, limits=limits, proxies=(), count=count
+    )
     await server.start("127.0.0.1", port)
     await asyncio.Event().wait()
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -82,10 +83,9 @@ class NatsSchedulerAdapter:
     A message sent while no scheduler is connected is lost; the gateway submits the same job again.
     """
 
-    def __init__(self, connection: Client, gateway: str, sink: GatewaySink) -> None:
+    def __init__(self, connection: Client, gateway: str) -> None:
         self._connection = connection
         self._gateway = gateway
-        self._sink = sink
         self._publisher = Publisher(connection)
         self._boot = secrets.token_hex(8)
         self._subscription: Subscription | None = None
@@ -102,10 +102,11 @@ class NatsSchedulerAdapter:
         """The publisher, which the gateway's node channel shares to keep one order."""
         return self._publisher
 
-    async def start(self) -> None:
-        """Subscribes to the scheduler's messages and starts the heartbeats."""
+    async def start(self, sink: GatewaySink) -> None:
+        """Subscribes the sink to the scheduler's messages and starts the heartbeats."""
         down = subjects.gateway_down(self._gateway)
-        self._subscription = await subscribe(self._connection, down, self._on_message)
+        on_message = partial(self._on_message, sink)
+        self._subscription = await subscribe(self._connection, down, on_message)
         self._heartbeat_task = asyncio.create_task(self._send_heartbeats(), name="gateway-beat")
 
     async def stop(self) -> None:
@@ -164,13 +165,13 @@ class NatsSchedulerAdapter:
             raise PoolUnreachable("pool_unreachable") from problem
         return answer.data
 
-    async def _on_message(self, message: Msg) -> None:
+    async def _on_message(self, sink: GatewaySink, message: Msg) -> None:
         try:
             down = codec.gateway_down.decode(message.data)
         except msgspec.DecodeError:
             self._log.warning("bus.undecodable", subject=message.subject)
             return
-        self._sink.on_scheduler_message(down)
+        sink.on_scheduler_message(down)
 
     async def _send_heartbeats(self) -> None:
         while True:

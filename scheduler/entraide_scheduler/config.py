@@ -93,6 +93,11 @@ class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     cert_file: str = ""
     key_file: str = ""
 
+    @property
+    def is_set(self) -> bool:
+        """Whether the HTTP and gRPC servers use TLS."""
+        return bool(self.hosts or self.cert_file)
+
 
 class SeriesConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """An hourly series of a zone's intensity, as CSV with a ``utc`` column.
@@ -217,11 +222,6 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         """The configured URL of the store, or the default."""
         return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
 
-    @property
-    def has_tls(self) -> bool:
-        """Whether the HTTP and gRPC servers use TLS."""
-        return bool(self.tls.hosts or self.tls.cert_file)
-
 
 def load_config(path: Path) -> SchedulerConfig:
     """Reads and checks a scheduler's config file; its paths are relative to the file's folder.
@@ -231,24 +231,27 @@ def load_config(path: Path) -> SchedulerConfig:
     """
     config = read_toml(path, SchedulerConfig)
     config = _with_absolute_paths(config, path.absolute().parent)
-    for listen in (config.http, config.grpc):
-        if requires_tls(listen.host) and not config.has_tls:
-            raise _config_error(
-                path, f"{listen.host} is reachable from other machines: [tls] is needed"
-            )
-    if config.http.fault:
-        raise _config_error(path, config.http.fault)
+    if server_fault := find_server_fault(config.http, config.grpc, config.tls):
+        raise config_error(path, server_fault)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
-        raise _config_error(path, "[journal] keep_days and events_max must not be negative")
+        raise config_error(path, "[journal] keep_days and events_max must not be negative")
     if config.grid.electricity_maps is not None:
         maps_fault = _electricity_maps_fault(config.grid.electricity_maps)
         if maps_fault:
-            raise _config_error(path, f"[grid.electricity_maps] {maps_fault}")
+            raise config_error(path, f"[grid.electricity_maps] {maps_fault}")
     if config.lang not in ("fr", "en"):
-        raise _config_error(path, "lang must be fr or en")
+        raise config_error(path, "lang must be fr or en")
     for fault in find_faults(load_first_policy(config)):
         raise _policy_error(Path(config.policy_file or path), fault)
     return config
+
+
+def find_server_fault(http: HttpConfig, grpc: ListenConfig, tls: TlsConfig) -> str:
+    """Returns what is wrong with the settings of the HTTP and gRPC servers, or ""."""
+    for listen in (http, grpc):
+        if requires_tls(listen.host) and not tls.is_set:
+            return f"{listen.host} is reachable from other machines: [tls] is needed"
+    return http.fault
 
 
 def read_toml(path: Path, struct_type: type[T]) -> T:
@@ -260,12 +263,12 @@ def read_toml(path: Path, struct_type: type[T]) -> T:
     try:
         raw = path.read_bytes()
         if len(raw) > CONFIG_BYTES_MAX:
-            raise _config_error(path, "too large")
+            raise config_error(path, "too large")
         return msgspec.convert(decode_toml(raw.decode()), struct_type)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise _config_error(path, str(problem)) from problem
+        raise config_error(path, str(problem)) from problem
     except msgspec.ValidationError as problem:
-        raise _config_error(path, str(problem)) from problem
+        raise config_error(path, str(problem)) from problem
 
 
 def load_first_policy(config: SchedulerConfig) -> Policy:
@@ -355,7 +358,8 @@ def _policy_error(path: Path, fault: PolicyFault) -> PoolError:
     )
 
 
-def _config_error(path: Path, detail: str) -> PoolError:
+def config_error(path: Path, detail: str) -> PoolError:
+    """Returns the error of an invalid config file."""
     return PoolError(
         "config_refused", f"{path}: {detail}", values={"path": str(path), "detail": detail}
     )

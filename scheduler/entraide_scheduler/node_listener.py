@@ -32,6 +32,7 @@ from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.store.rows import NodeRow
+from entraide_scheduler.usage_reports import DeferredReports, ResultWaiter
 
 HEARTBEAT_S = 1.0
 REFUSALS_MAX = 32  # failed loads remembered per node
@@ -73,7 +74,18 @@ class LoadRefusal(Struct, frozen=True):
 
 
 class NodeListener:
-    """Listens to the control messages of all nodes."""
+    """Listens to the control messages of all nodes.
+
+    Args:
+        driver: receives the events.
+        registry: the nodes that may send.
+        publisher: sends the replies.
+        issuer: renews the nodes' identities.
+        catalogue: the pool's model catalogue.
+        revoke_key: revokes the bus key of a node that has left the pool; returns whether the bus
+            confirmed it.
+        wait_for_result: see ``usage_reports``.
+    """
 
     def __init__(
         self,
@@ -83,14 +95,16 @@ class NodeListener:
         publisher: Publisher,
         issuer: IdentityIssuer,
         catalogue: PoolCatalogue,
+        revoke_key: Callable[[str], Awaitable[bool]],
+        wait_for_result: ResultWaiter,
     ) -> None:
         self._catalogue = catalogue
         self._driver = driver
         self._registry = registry
         self._publisher = publisher
         self._issuer = issuer
-        self._on_report: Callable[[str, m.UsageReport], None] = self.feed_report
-        self._revoke_key: Callable[[str], Awaitable[bool]] | None = None
+        self._pass_report = DeferredReports(wait_for_result, self._feed_report)
+        self._revoke_key = revoke_key
         self._sessions: dict[str, NodeSession] = {}
         self._seen_nodes: set[str] = set()
         self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
@@ -101,14 +115,6 @@ class NodeListener:
     async def start(self, connection: Client) -> None:
         """Subscribes to the control subjects of all nodes."""
         await subscribe(connection, subjects.ALL_NODES_CTL, self.on_message)
-
-    def defer_reports_through(self, way: Callable[[str, m.UsageReport], None]) -> None:
-        """Passes usage reports to ``way``, which later passes them to ``feed_report``."""
-        self._on_report = way
-
-    def set_key_revoker(self, revoke_key: Callable[[str], Awaitable[bool]]) -> None:
-        """Sets the function that revokes the bus key of a node that has left the pool."""
-        self._revoke_key = revoke_key
 
     def report_seen_nodes(self) -> None:
         """Feeds ``NodesSeen`` with the nodes heard since the last call; called once a second."""
@@ -133,7 +139,7 @@ class NodeListener:
             if row.node in self._sessions:
                 await self._renew_identity(row, fresh_s=RENEW_WHEN_LEFT_S)
 
-    def feed_report(self, node: str, message: m.UsageReport) -> None:
+    def _feed_report(self, node: str, message: m.UsageReport) -> None:
         """Feeds a usage report as ``RunReported``."""
         self._driver.feed(
             e.RunReported,
@@ -174,7 +180,7 @@ class NodeListener:
             case m.Accept():
                 self._driver.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
             case m.UsageReport():
-                self._on_report(node, message)
+                self._pass_report(node, message)
             case _:
                 await self._handle_rare(row, message)
 
@@ -302,7 +308,7 @@ class NodeListener:
         """Revokes the identity of a node that has left the pool."""
         await self._registry.set_approval(row.node, REVOKED)
         try:
-            confirmed = self._revoke_key is not None and await self._revoke_key(row.public_key)
+            confirmed = await self._revoke_key(row.public_key)
         except EntraideError as problem:  # too many revocations: the operator must act
             self._log.error("node.not_cut_off", node=row.node, code=problem.code)
             return

@@ -8,11 +8,13 @@ import contextlib
 import fcntl
 import secrets
 import ssl
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import structlog
+from msgspec import Struct
 from nats.aio.client import Client
 
 from entraide.errors import PoolError
@@ -31,7 +33,7 @@ from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
-from entraide_scheduler.gateway.pool_service import PoolService
+from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.grid.feed import IntensityFeed
@@ -56,9 +58,24 @@ from entraide_scheduler.scheduler_adapters import (
     MessageRouter,
 )
 from entraide_scheduler.store.store import Store
-from entraide_scheduler.usage_reports import DeferredReports
 
 GRPC_GRACE_S = 2.0
+
+
+class Parts(Struct, frozen=True):
+    """The parts of a scheduler process that others are made from."""
+
+    bus: Client
+    store: Store
+    identity: PoolIdentity
+    policy: Policy
+    signer: ReceiptSigner
+    driver: LiveDriver
+    registry: NodeRegistry
+    catalogue: PoolCatalogue
+    gateway: Gateway
+    node_listener: NodeListener
+    gateway_listener: GatewayListener
 
 
 class Service:
@@ -100,6 +117,20 @@ class Service:
         recovered = await recover(store)
         bus = await self._connect(identity)
         self._cleanup.push_async_callback(bus.close)
+        parts = await self._make_parts(store, bus, identity, policy, recovered)
+        await self._start_parts(parts)
+        versions = {"incarnation": parts.driver.incarnation, "policy": policy.version}
+        self._log.info("scheduler.ready", http=parts.gateway.url, grpc=self.grpc.port, **versions)
+
+    async def _make_parts(
+        self,
+        store: Store,
+        bus: Client,
+        identity: PoolIdentity,
+        policy: Policy,
+        recovered: RecoveredState,
+    ) -> Parts:
+        """Creates the parts around the recovered state; none has received a message yet."""
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
         router = MessageRouter(publisher)
@@ -109,48 +140,60 @@ class Service:
         registry = self.registry = NodeRegistry(store, await store.list_nodes())
         catalogue = PoolCatalogue(self._home, key, now=driver.now)
         gateway = self._make_gateway(
-            driver, store=store, publisher=publisher, signer=signer, policy=policy
-        )
-        router.attach(self._config.gateway, gateway.sink)
-        node_listener = NodeListener(
-            driver, registry=registry, publisher=publisher, issuer=identity, catalogue=catalogue
-        )
-        catalogue.add_listener(node_listener.send_catalogue)
-        node_listener.defer_reports_through(
-            DeferredReports(driver, gateway.is_answer_pending, node_listener.feed_report)
-        )
-        gateway_listener = GatewayListener(driver, store, router, local=self._config.gateway)
-        feed = IntensityFeed.from_config(self._config.grid)
-        periodic = PeriodicTasks(
             driver,
             store=store,
-            nodes=node_listener,
-            gateways=gateway_listener,
+            publisher=publisher,
+            signer=signer,
+            policy=policy,
+            weights=self._make_weight_server(driver, registry, catalogue),
+        )
+        router.attach(self._config.gateway, gateway)
+        node_listener = NodeListener(
+            driver,
+            registry=registry,
+            publisher=publisher,
+            issuer=identity,
+            catalogue=catalogue,
+            revoke_key=self._make_key_revoker(identity),
+            wait_for_result=gateway.wait_for_result,
+        )
+        catalogue.add_listener(node_listener.send_catalogue)
+        return Parts(
+            bus=bus,
+            store=store,
+            identity=identity,
+            policy=policy,
+            signer=signer,
+            driver=driver,
+            registry=registry,
+            catalogue=catalogue,
+            gateway=gateway,
+            node_listener=node_listener,
+            gateway_listener=GatewayListener(driver, store, router, local=self._config.gateway),
+        )
+
+    async def _start_parts(self, parts: Parts) -> None:
+        """Starts the parts in order; the servers for clients and nodes come last."""
+        driver, feed = parts.driver, IntensityFeed.from_config(self._config.grid)
+        periodic = PeriodicTasks(
+            driver,
+            store=parts.store,
+            nodes=parts.node_listener,
+            gateways=parts.gateway_listener,
             feed=feed,
             timezone=self._config.timezone,
         )
         await driver.start(self._config.gateway)
-        driver.feed(e.PolicyChanged, policy=policy)
-        _feed_catalogue(catalogue, driver)
+        driver.feed(e.PolicyChanged, policy=parts.policy)
+        _feed_catalogue(parts.catalogue, driver)
         periodic.feed_current()
-        await subscribe_answers(bus, self._config.gateway, gateway.sink)
-        await gateway_listener.start(bus)
-        await node_listener.start(bus)
+        await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
+        await parts.gateway_listener.start(parts.bus)
+        await parts.node_listener.start(parts.bus)
         periodic.start()
         self._cleanup.push_async_callback(periodic.stop)
         self._start_grid_poller(feed, driver)
-        await self._serve(
-            driver,
-            store=store,
-            registry=registry,
-            identity=identity,
-            policy=policy,
-            node_listener=node_listener,
-            catalogue=catalogue,
-            gateway_listener=gateway_listener,
-        )
-        versions = {"incarnation": driver.incarnation, "policy": policy.version}
-        self._log.info("scheduler.ready", http=gateway.url, grpc=self.grpc.port, **versions)
+        await self._serve(parts.gateway, self._make_enrolment(parts), self._make_admin(parts))
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter
@@ -177,8 +220,7 @@ class Service:
         return policy
 
     async def _connect(self, identity: PoolIdentity) -> Client:
-        nats = self._config.nats
-        tls = client_context(_text(nats.ca_file)) if nats.ca_file else None
+        nats, tls = self._config.nats, self._bus_context()
 
         async def push() -> None:
             if not await identity.push_claims(nats.urls, tls=tls):
@@ -202,6 +244,7 @@ class Service:
         publisher: Publisher,
         signer: ReceiptSigner,
         policy: Policy,
+        weights: WeightServer,
     ) -> Gateway:
         config = self._config
         gateway = self.gateway = Gateway(
@@ -222,6 +265,7 @@ class Service:
             ),
             status=lambda: build_pool_status(driver),
             health=driver.health,
+            weights=weights,
             tls=self._http_context(),
         )
         return gateway
@@ -238,87 +282,73 @@ class Service:
             catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=driver.now
         )
 
-    async def _serve(
-        self,
-        driver: LiveDriver,
-        *,
-        store: Store,
-        registry: NodeRegistry,
-        identity: PoolIdentity,
-        policy: Policy,
-        node_listener: NodeListener,
-        catalogue: PoolCatalogue,
-        gateway_listener: GatewayListener,
-    ) -> None:
-        config, gateway, files = self._config, self.gateway, self._tls_files()
-        assert gateway is not None
-        ca_pem = _text(files.ca) if files and files.ca.name else ""
-        nats_ca = _text(config.nats.ca_file) if config.nats.ca_file else ""
-        bus_tls = client_context(nats_ca) if nats_ca else None
-        revoke_bus_key = partial(identity.revoke_key, servers=config.nats.urls, tls=bus_tls)
-        node_listener.set_key_revoker(revoke_bus_key)
-        enrolment = EnrolmentService(
-            store=store,
-            registry=registry,
-            identity=identity,
-            now=driver.now,
-            nats_urls=config.nats.node_urls or config.nats.urls,
-            ca_pem=nats_ca or ca_pem,
-            pool=config.pool,
-            lang=config.lang,
-            signing_key=ReceiptSigner(load_signing_key(self._home)).public_base64,
+    def _make_enrolment(self, parts: Parts) -> EnrolmentService:
+        nats = self._config.nats
+        return EnrolmentService(
+            store=parts.store,
+            registry=parts.registry,
+            identity=parts.identity,
+            now=parts.driver.now,
+            nats_urls=nats.node_urls or nats.urls,
+            ca_pem=_text(nats.ca_file) if nats.ca_file else self._read_ca(),
+            pool=self._config.pool,
+            lang=self._config.lang,
+            signing_key=parts.signer.public_base64,
         )
-        admin = AdminService(
-            store=store,
-            driver=driver,
-            registry=registry,
-            identity=identity,
-            policy=policy,
-            catalogue=catalogue,
-            admin_key=config.admin_key or _admin_key(self._home),
-            revoke_bus_key=revoke_bus_key,
-            node_listener=node_listener,
-            on_keys_changed=gateway.clear_key_cache,
-            broadcast_revocation=gateway_listener.broadcast,
-            ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
-            lang=config.lang,
-            timezone=config.timezone,
-        )
-        gateway.serve_weights(self._make_weight_server(driver, registry, catalogue))
-        self._add_services(enrolment, admin, gateway.get_pool_service())
-        certificate = Certificate(files.cert, files.key) if files else None
-        await self.grpc.start(config.grpc.host, config.grpc.port, certificate)
-        self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
-        await self._open_gateway(gateway, tls=files is not None, ca_pem=ca_pem)
 
-    def _add_services(
-        self, enrolment: EnrolmentService, admin: AdminService, pool: PoolService
+    def _make_admin(self, parts: Parts) -> AdminService:
+        ca_pem = self._read_ca()
+        return AdminService(
+            store=parts.store,
+            driver=parts.driver,
+            registry=parts.registry,
+            identity=parts.identity,
+            policy=parts.policy,
+            catalogue=parts.catalogue,
+            admin_key=self._config.admin_key or _admin_key(self._home),
+            revoke_bus_key=self._make_key_revoker(parts.identity),
+            node_listener=parts.node_listener,
+            on_keys_changed=parts.gateway.clear_key_cache,
+            broadcast_revocation=parts.gateway_listener.broadcast,
+            ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
+            lang=self._config.lang,
+            timezone=self._config.timezone,
+        )
+
+    def _make_key_revoker(self, identity: PoolIdentity) -> Callable[[str], Awaitable[bool]]:
+        return partial(identity.revoke_key, servers=self._config.nats.urls, tls=self._bus_context())
+
+    async def _serve(
+        self, gateway: Gateway, enrolment: EnrolmentService, admin: AdminService
     ) -> None:
-        add = self.grpc.add_service
+        """Starts the gRPC services, then the gateway, which publishes their address."""
+        config, add, files = self._config.grpc, self.grpc.add_service, self._tls_files()
         add_enrolment = enrolment_pb2_grpc.add_EnrolmentServicer_to_server
         add("entraide.v1.Enrolment", lambda server: add_enrolment(enrolment, server))
         add_admin = admin_pb2_grpc.add_AdminServicer_to_server
         add("entraide.v1.Admin", lambda server: add_admin(admin, server))
         add_pool = pool_pb2_grpc.add_PoolServicer_to_server
-        add("entraide.v1.Pool", lambda server: add_pool(pool, server))
-
-    async def _open_gateway(self, gateway: Gateway, *, tls: bool, ca_pem: str) -> None:
-        grpc = self._config.grpc
-        public = grpc.public or f"{grpc.host}:{self.grpc.port}"
-        gateway.set_endpoints(grpc=public, tls=tls, ca_pem=ca_pem)
-        await gateway.start()
-        self._cleanup.push_async_callback(self._stop_gateway, gateway)
-        gateway.ready = True
-
-    async def _stop_gateway(self, gateway: Gateway) -> None:
-        gateway.ready = False
-        await gateway.stop()
+        add("entraide.v1.Pool", lambda server: add_pool(gateway.pool_service, server))
+        certificate = Certificate(files.cert, files.key) if files else None
+        await self.grpc.start(config.host, config.port, certificate)
+        self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
+        public = config.public or f"{config.host}:{self.grpc.port}"
+        await gateway.start(PoolEndpoints(public, files is not None, self._read_ca()))
+        self._cleanup.push_async_callback(gateway.stop)
 
     def _tls_files(self) -> TlsFiles | None:
         tls = self._config.tls
         if tls.cert_file:
             return TlsFiles(Path(tls.ca_file), Path(tls.cert_file), Path(tls.key_file))
         return ensure_files(self._home, tls.hosts) if tls.hosts else None
+
+    def _read_ca(self) -> str:
+        files = self._tls_files()
+        return _text(files.ca) if files and files.ca.name else ""
+
+    def _bus_context(self) -> ssl.SSLContext | None:
+        ca_file = self._config.nats.ca_file
+        return client_context(_text(ca_file)) if ca_file else None
 
     def _http_context(self) -> ssl.SSLContext | None:
         files = self._tls_files()

@@ -27,6 +27,7 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
 from entraide_scheduler.gateway.auth import hash_key
+from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
@@ -124,7 +125,7 @@ class NodeRun:
         self.sent = 0
 
     def _out(self, message: m.NodeOut) -> None:
-        self.pool.gateway.sink.on_node_message(self.node, message)
+        self.pool.gateway.on_node_message(self.node, message)
 
     def accept(self) -> None:
         self.pool.driver.feed(e.RunAccepted, job=self.run.job, epoch=self.run.epoch, node=self.node)
@@ -244,7 +245,7 @@ async def open_pool(
         settings=settings or Settings(drain_s=drain_s),
         status=lambda: build_pool_status(driver),
     )
-    outside.sink = gateway.sink
+    outside.sink = gateway
     await driver.start("main")
     driver.feed(e.PolicyChanged, policy=Policy("v1", coops))
     for zone, grams in (("CA-QC", 1.3), ("CA-ON", 38.0)):
@@ -254,8 +255,7 @@ async def open_pool(
         )  # fmt: skip
     for node_card in joined:
         driver.feed(e.NodeJoined, card=node_card, accepting=True, reason="")
-    await gateway.start()
-    gateway.ready = True
+    await gateway.start(PoolEndpoints())
     pool = Pool(store, driver, gateway, nodes)
     try:
         yield pool

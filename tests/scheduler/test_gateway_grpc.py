@@ -35,7 +35,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 @pytest.fixture
 async def stub(pool: Pool) -> AsyncIterator[Stub]:
     server = grpc.aio.server()
-    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.get_pool_service(), server)
+    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.pool_service, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

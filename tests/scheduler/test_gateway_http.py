@@ -27,8 +27,8 @@ from entraide import __version__
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.gateway.http import BODY_MAX_BYTES
 from entraide_scheduler.gateway.receipts import is_genuine
+from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 
 @pytest.fixture

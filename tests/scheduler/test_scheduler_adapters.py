@@ -38,8 +38,8 @@ async def apart(
     """A gateway in a process of its own: its adapter and its sink."""
     sink = RecordingSink()
     connection = await bus.gateway("second")
-    adapter = NatsSchedulerAdapter(connection, "second", sink)
-    await adapter.start()
+    adapter = NatsSchedulerAdapter(connection, "second")
+    await adapter.start(sink)
     await subscribe_answers(connection, "second", sink)
     await connection.flush()
     yield adapter, sink
@@ -168,7 +168,7 @@ async def test_facts_out_of_bounds_are_refused_before_the_core(
 
 async def test_desk_without_a_scheduler_says_so(bus: NatsPool) -> None:
     """Questions that no scheduler answers end as unreachable."""
-    adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second", RecordingSink())
+    adapter = NatsSchedulerAdapter(await bus.gateway("second"), "second")
     with pytest.raises(PoolUnreachable) as refused:
         await adapter.list_models()
     await adapter.publisher.close()

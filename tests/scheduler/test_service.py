@@ -91,8 +91,11 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         assert {0} == {sum(b[unit] for b in books.values()) for unit in books["alpha"]}
 
 
-async def test_report_of_a_kept_job_waits_for_its_answer(pool: RunningScheduler) -> None:
-    """The books of a kept job are not closed before its answer is there."""
+async def test_report_of_a_kept_job_waits_for_its_answer(
+    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books of a kept job are closed when its answer is there, and not before."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 3_600.0)
     node, key = await live_node(pool), await pool.operator.key("alpha")
     name = await submit(pool, key)
     await eventually(lambda: node.runs)
@@ -108,6 +111,22 @@ async def test_report_of_a_kept_job_waits_for_its_answer(pool: RunningScheduler)
     assert between is not None
     assert "active" == between.state
     assert "completed" == (await job(pool, key, name))["state"]
+
+
+async def test_report_of_a_kept_job_does_not_wait_for_ever(
+    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books of a kept job whose answer does not come are closed after the time limit."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
+    node, key = await live_node(pool), await pool.operator.key("alpha")
+    name = await submit(pool, key)
+    await eventually(lambda: node.runs)
+    run = node.runs[0]
+    await node.send(m.Accept(run.job, run.epoch))
+    await node.report(run, usage())
+    await eventually(lambda: node.received(m.UsageAck))
+
+    assert "completed" == pool.driver.core.job(name).state
 
 
 async def test_start_after_a_stop_keeps_policy_nodes_and_incarnation(

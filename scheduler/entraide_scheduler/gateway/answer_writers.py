@@ -6,15 +6,19 @@ comment line every ``COMMENT_EVERY_S``, so that proxies do not time out; an erro
 """
 
 import asyncio
-from collections.abc import Callable
 
 import msgspec
 
 from entraide.decoding import decode_json
 from entraide.types import Receipt, Usage
 from entraide_scheduler.gateway import refusals
-from entraide_scheduler.gateway.answer_listener import CompleteAnswer
-from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.answer_events import (
+    AnswerEvent,
+    AnswerPart,
+    AnswerStarted,
+    CompleteAnswer,
+)
+from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply
 
 HEAD_AFTER_S = 10.0
@@ -63,96 +67,81 @@ def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
     return b"".join(events)
 
 
-class WholeAnswerWriter:
-    """A listener that sends one JSON document."""
+class AnswerWriter:
+    """An ``AnswerSink`` that sends one JSON document, or server-sent events as they arrive."""
 
-    def __init__(self, exchange: Exchange, job: str, lang: str) -> None:
+    def __init__(self, exchange: Exchange, lang: str) -> None:
         self._exchange = exchange
-        self._job = job
         self._lang = lang
+        self._job = ""
+        self._stream = self._include_usage = False
+        self._timer: asyncio.TimerHandle | None = None
 
-    def on_client_left(self) -> None:
-        """Handles the departure of the client."""
-
-    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (the answer is not streamed)
-        """Does nothing: the answer is not streamed."""
+    def __call__(self, event: AnswerEvent) -> bool:
+        """Handles an event; returns False if the client's send buffer is full."""
+        match event:
+            case AnswerPart():
+                if self._timer is not None:
+                    self._cancel_timer()
+                    self._begin_stream()
+                return self._exchange.write(event.data)
+            case AnswerStarted():
+                self._start(event)
+            case CompleteAnswer():
+                self._finish(event)
+            case ErrorReply():
+                self._fail(event)
         return True
 
-    def on_answer(self, answer: CompleteAnswer) -> None:
-        """Sends the answer with its receipt."""
-        if not self._exchange.is_over:
+    def _start(self, event: AnswerStarted) -> None:
+        self._job = event.job
+        self._stream = event.request.stream
+        self._include_usage = event.request.include_usage
+        if self._stream:
+            self._set_timer(HEAD_AFTER_S)
+
+    def _finish(self, answer: CompleteAnswer) -> None:
+        """Sends the document, or the last chunks, with the receipt."""
+        self._cancel_timer()
+        if self._stream:
+            self._begin_stream()
+            self._exchange.write(last_events(answer, include_usage=self._include_usage))
+            self._exchange.end()
+        elif not self._exchange.is_over:
             body = add_receipt(answer.body, answer.receipt)
             self._exchange.respond(200, body, headers=[("x-request-id", self._job)])
 
-    def on_error(self, refusal: ErrorReply) -> None:
-        """Sends the error."""
-        send_refusal(self._exchange, refusal, self._lang)
-
-
-class StreamedAnswerWriter:
-    """A listener that sends server-sent events as they arrive."""
-
-    def __init__(
-        self,
-        exchange: Exchange,
-        job: str,
-        lang: str,
-        *,
-        include_usage: bool,
-        on_first: Callable[[], None],
-    ) -> None:
-        self._exchange = exchange
-        self._job = job
-        self._lang = lang
-        self._include_usage = include_usage
-        self._on_first = on_first
-        self._answering = False
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HEAD_AFTER_S, self._send_comment)
-
-    def on_client_left(self) -> None:
-        """Handles the departure of the client."""
-        self._timer.cancel()
-
-    def on_tokens(self, data: bytes) -> bool:
-        """Forwards events."""
-        if not self._answering:
-            self._answering = True
-            self._timer.cancel()
-            self._on_first()
-            self._begin_answer()
-        return self._exchange.write(data)
-
-    def on_answer(self, answer: CompleteAnswer) -> None:
-        """Sends the last chunks, one of them with the receipt."""
-        self._timer.cancel()
-        self._begin_answer()
-        self._exchange.write(last_events(answer, include_usage=self._include_usage))
-        self._exchange.end()
-
-    def on_error(self, refusal: ErrorReply) -> None:
+    def _fail(self, refusal: ErrorReply) -> None:
         """Sends the error, with its own status or, after the head, as an event."""
-        self._timer.cancel()
+        self._cancel_timer()
         if self._exchange.is_over:
             return
-        if refusal.code == "client_too_slow":
-            self._exchange.abort()
-        elif not self._exchange.has_begun:
+        if not self._exchange.has_begun:
             send_refusal(self._exchange, refusal, self._lang)
+        elif refusal.code == "client_too_slow":
+            self._exchange.abort()
         else:
             self._exchange.write(b"data: %s\n\n" % refusals.error_body(refusal, self._lang))
             self._exchange.end()
 
-    def _begin_answer(self) -> None:
+    def _begin_stream(self) -> None:
         if not self._exchange.has_begun:
             headers = [*STREAM_HEADERS, ("x-request-id", self._job)]
             self._exchange.begin(200, kind=EVENT_STREAM, headers=headers)
 
     def _send_comment(self) -> None:
         if not self._exchange.is_over:
-            self._begin_answer()
+            self._begin_stream()
             self._exchange.write(COMMENT)
-            self._timer = asyncio.get_running_loop().call_later(COMMENT_EVERY_S, self._send_comment)
+            self._set_timer(COMMENT_EVERY_S)
+
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._send_comment)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def send_refusal(exchange: Exchange, refusal: ErrorReply, lang: str) -> None:

@@ -31,8 +31,6 @@ class HttpRequest(Struct, frozen=True):
 class ResponseWriter(Protocol):
     """The interface of a connection for its exchange."""
 
-    lost: bool
-
     @property
     def unread_bytes(self) -> int:
         """Bytes in the send buffer."""
@@ -90,11 +88,6 @@ class Exchange:
         self._chunked = http11
         self._head: bytes = b""
         self.is_over = False
-
-    @property
-    def client_left(self) -> bool:
-        """Whether the client has left."""
-        return self._connection.lost
 
     @property
     def has_begun(self) -> bool:

@@ -9,17 +9,13 @@ import contextlib
 import hmac
 import ssl
 from collections.abc import Coroutine
-from typing import TypeVar
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.wire.messages import GatewayDown, KeyRevoked, NodeOut
-from entraide.wire.nats import requires_tls
+from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
 from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.coop_jobs import CoopJobs
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.kept_jobs import KeptJobs, Sealer
@@ -27,6 +23,7 @@ from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.options import FactsBuilder
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.peers import parse_networks
+from entraide_scheduler.gateway.pool_api import PoolApi
 from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.routes import Routes
@@ -35,10 +32,8 @@ from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
 from entraide_scheduler.http_limits import HttpLimits
-from entraide_scheduler.scheduler_port import GatewaySink, NodeChannel, SchedulerPort
+from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
 from entraide_scheduler.store.store import Store
-
-Api = TypeVar("Api", Routes, PoolService)
 
 
 class Settings(Struct, frozen=True):
@@ -68,7 +63,11 @@ class Settings(Struct, frozen=True):
 
 
 class Gateway:
-    """HTTP and gRPC ``Pool`` for one scheduler."""
+    """HTTP and gRPC ``Pool`` for one scheduler; a ``GatewaySink``.
+
+    Attributes:
+        pool_service: the gRPC ``Pool`` servicer.
+    """
 
     def __init__(
         self,
@@ -77,10 +76,11 @@ class Gateway:
         nodes: NodeChannel,
         store: Store,
         sealing_key: bytes,
-        signer: ReceiptSigner | Ed25519PrivateKey,
+        signer: ReceiptSigner,
         settings: Settings,
         status: StatusSource | None = None,
         health: Health | None = None,
+        weights: WeightServer | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         """Creates the parts; ``start`` starts them.
@@ -94,28 +94,24 @@ class Gateway:
             settings: settings of the gateway.
             status: returns the pool's status for the status page, or None.
             health: health of the scheduler in the same process, or None.
-            tls: TLS context of the HTTP server; required unless it listens on loopback.
-
-        Raises:
-            ValueError: it would be reachable from other machines without TLS.
+            weights: serves pinned weights to nodes, or None.
+            tls: TLS context of the HTTP server, or None.
         """
-        if tls is None and requires_tls(settings.host):
-            raise ValueError(f"{settings.host} is reachable from other machines: TLS is needed")
         self._settings = settings
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
+        self._scheduler = scheduler
         self._authenticator = Authenticator(store)
         self.metrics = Metrics(health.counts if health is not None else {})
         token_estimator = TokenEstimator()
-        receipt_signer = signer if isinstance(signer, ReceiptSigner) else ReceiptSigner(signer)
         self._running_jobs = RunningJobs(
             scheduler=scheduler,
             nodes=nodes,
-            signer=receipt_signer,
+            signer=signer,
             token_estimator=token_estimator,
             counters=self.metrics,
         )
-        self._keeps_jobs_elsewhere = settings.kept_gateway not in ("", scheduler.gateway)
+        self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
         facts_builder = _make_facts_builder(
             scheduler.gateway, settings, sealing_key, token_estimator
         )
@@ -126,52 +122,38 @@ class Gateway:
             facts_builder=facts_builder,
             sealer=Sealer(sealing_key),
         )
-        if not self._keeps_jobs_elsewhere:
-            self._running_jobs.set_kept_job_handler(self._kept_jobs)
         self._pages = Pages(
-            scheduler=scheduler,
-            signer=receipt_signer,
-            pool=settings.pool,
-            status=status,
-            health=health,
+            scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
         )
-        coop_jobs = CoopJobs(
+        self._api = PoolApi(
             store=store,
             scheduler=scheduler,
-            running_jobs=self._running_jobs,
-            kept_jobs=self._kept_jobs,
-            signer=receipt_signer,
-        )
-        self._routes = self._make_api(Routes, facts_builder, coop_jobs)
-        self._pool_service = self._make_api(PoolService, facts_builder, coop_jobs)
-        self._http: HttpServer | None = None
-        self._background: list[asyncio.Task[None]] = []
-
-    def _make_api(self, kind: type[Api], facts_builder: FactsBuilder, coop_jobs: CoopJobs) -> Api:
-        return kind(
-            authenticator=self._authenticator,
             facts_builder=facts_builder,
             running_jobs=self._running_jobs,
             kept_jobs=self._kept_jobs,
-            coop_jobs=coop_jobs,
+            signer=signer,
+        )
+        self._routes, self.pool_service = self._make_codecs(weights)
+        self._http: HttpServer | None = None
+        self._background: list[asyncio.Task[None]] = []
+
+    def _make_codecs(self, pool_weights: WeightServer | None) -> tuple[Routes, PoolService]:
+        routes = Routes(
+            self._api,
+            authenticator=self._authenticator,
+            pages=self._pages,
+            metrics=self.metrics,
+            pool_weights=pool_weights,
+            lang=self._settings.lang,
+        )
+        pool_service = PoolService(
+            self._api,
+            authenticator=self._authenticator,
             pages=self._pages,
             metrics=self.metrics,
             lang=self._settings.lang,
         )
-
-    @property
-    def sink(self) -> GatewaySink:
-        """The receiver of messages for this gateway."""
-        return self
-
-    @property
-    def ready(self) -> bool:
-        """The state that ``/readyz`` reports; set by the process of the gateway."""
-        return self._pages.ready
-
-    @ready.setter
-    def ready(self, ready: bool) -> None:
-        self._pages.ready = ready
+        return routes, pool_service
 
     @property
     def port(self) -> int:
@@ -185,22 +167,9 @@ class Gateway:
         host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
-    def get_pool_service(self) -> PoolService:
-        """Returns the gRPC ``Pool`` servicer of this gateway."""
-        return self._pool_service
-
-    def serve_weights(self, weights: WeightServer) -> None:
-        """Enables downloads of pinned weights by nodes."""
-        self._routes.pool_weights = weights
-
-    def set_endpoints(self, *, grpc: str, tls: bool, ca_pem: str) -> None:
-        """Sets the address of the gRPC services for ``/.well-known/entraide``."""
-        self._pages.endpoints = PoolEndpoints(grpc, tls, ca_pem)
-
-    def is_answer_pending(self, job: str, epoch: int) -> bool:
-        """Whether the answer of this run is still outstanding."""
-        running = self._running_jobs.get(job)
-        return running is not None and running.epoch == epoch
+    def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
+        """Returns a future that resolves when a run of a kept job has ended here, or None."""
+        return self._running_jobs.wait_for_result(job, epoch)
 
     def clear_key_cache(self) -> None:
         """Clears the cache of API keys."""
@@ -210,18 +179,29 @@ class Gateway:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
         if isinstance(message, KeyRevoked):
             self._authenticator.clear_cache()
-        self._running_jobs.on_scheduler_message(message)
+        if isinstance(message, KeyRevoked | NodeRevoked):
+            self._running_jobs.end_revoked(message)
+            return
+        is_known = self._running_jobs.on_job_update(message) or (
+            self._runs_kept_jobs and self._kept_jobs.on_job_update(message)
+        )
+        if not is_known and isinstance(message, JobPlaced):
+            self._scheduler.cancel(message.job, "client_gone")
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
         """Handles a part or the end of an answer."""
         self._running_jobs.on_node_message(node, message)
 
-    async def start(self) -> None:
-        """Starts to listen, and submits unfinished kept jobs again.
+    async def start(self, endpoints: PoolEndpoints) -> None:
+        """Starts to listen, and submits unfinished kept jobs again; then ``/readyz`` says ready.
+
+        Args:
+            endpoints: addresses of the gRPC services, for ``/.well-known/entraide``.
 
         Raises:
             OSError: the address is in use or not local.
         """
+        self._pages.endpoints = endpoints
         settings, count = self._settings, self.metrics.count_refused
         self._http = HttpServer(
             self._routes,
@@ -232,15 +212,17 @@ class Gateway:
             count=count,
         )
         await self._http.start(self._settings.host, self._settings.port, self._tls)
-        if not self._keeps_jobs_elsewhere:
+        if self._runs_kept_jobs:
             resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
             self._spawn(self._kept_jobs.run_expiry())
+        self._pages.ready = True
         self._log.info("gateway.listening", url=self.url)
 
     async def stop(self) -> None:
         """Stops the gateway as the module describes; returns when all its tasks have ended."""
-        self._routes.stopping = self._pool_service.stopping = True
+        self._pages.ready = False
+        self._api.stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 await self._running_jobs.wait_until_drained()

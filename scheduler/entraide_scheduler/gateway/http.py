@@ -26,17 +26,7 @@ from entraide_scheduler.gateway.peers import (
     is_in_networks,
 )
 from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.http_limits import BODY_MAX_BYTES, SMALL_BODY_MAX_BYTES, HttpLimits
-
-__all__ = [
-    "BODY_MAX_BYTES",
-    "Exchange",
-    "HeadCheck",
-    "HttpRequest",
-    "HttpServer",
-    "RefusalHandler",
-    "RequestHandler",
-]
+from entraide_scheduler.http_limits import HttpLimits
 
 
 class HeadCheck(Protocol):
@@ -49,17 +39,6 @@ class HeadCheck(Protocol):
         """Releases a permit: its exchange has ended."""
 
 
-class NoCheck:
-    """Permits every request, for a server without keys."""
-
-    def check(self, head: HttpRequest) -> HeadDecision:
-        """Returns a permit."""
-        return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES)
-
-    def release(self, admission: Permit) -> None:
-        """Does nothing: no request was counted."""
-
-
 class HttpServer:
     """An HTTP/1.1 server with limits on connections."""
 
@@ -68,17 +47,17 @@ class HttpServer:
         handler: RequestHandler,
         refuse: RefusalHandler,
         *,
-        check: HeadCheck | None = None,
-        limits: HttpLimits | None = None,
-        proxies: tuple[Network, ...] = (),
-        count: Callable[[str], None] = lambda _reason: None,
+        check: HeadCheck,
+        limits: HttpLimits,
+        proxies: tuple[Network, ...],
+        count: Callable[[str], None],
     ) -> None:
         """Creates the server; ``start`` starts it.
 
         Args:
             handler: answers a request.
             refuse: answers with an error.
-            check: decides on each head; None permits all.
+            check: decides on each head.
             limits: limits per connection, address and key.
             proxies: proxies that may name the client's address.
             count: counts refusals and closed connections, by reason.
@@ -86,10 +65,10 @@ class HttpServer:
         self.loop = asyncio.get_running_loop()
         self.refuse = refuse
         self.count = count
-        self.limits = limits or HttpLimits()
+        self.limits = limits
         self.stopping = False
         self._handler = handler
-        self._head_check = check or NoCheck()
+        self._head_check = check
         self._proxies = proxies
         self._connections: set[Connection] = set()
         self._idle: dict[Connection, None] = {}  # the longest idle first

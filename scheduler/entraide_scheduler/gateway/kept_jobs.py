@@ -11,6 +11,7 @@ so that a client can fetch it again.
 import asyncio
 import os
 import time
+from functools import partial
 
 import msgspec
 import structlog
@@ -20,11 +21,11 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from entraide.types import JobKind, JobState
 from entraide.wire.messages import JobEnded, JobPlaced, JobRefused, JobUpdate
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.answer_listener import CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
 from entraide_scheduler.gateway.answer_writers import add_receipt
 from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.fields import KEEP_MAX_S
-from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Options
+from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.scheduler_port import SchedulerPort
@@ -58,26 +59,6 @@ class Sealer:
         return self._cipher.decrypt(nonce, data, f"{job}/{what}".encode())
 
 
-class KeptJobListener:
-    """Stores the end of one kept job."""
-
-    def __init__(self, kept: "KeptJobs", job: str) -> None:
-        self._kept = kept
-        self._job = job
-
-    def on_tokens(self, data: bytes) -> bool:  # noqa: ARG002  (a kept job is not streamed)
-        """Does nothing: the answer is not streamed."""
-        return True
-
-    def on_answer(self, answer: CompleteAnswer) -> None:
-        """Encrypts and stores the result."""
-        self._kept.keep_result(self._job, answer)
-
-    def on_error(self, refusal: ErrorReply) -> None:
-        """Stores the error code of the failure."""
-        self._kept.keep_failure(self._job, refusal.code)
-
-
 class KeptJobs:
     """Submits, runs, ends and expires kept jobs."""
 
@@ -98,18 +79,17 @@ class KeptJobs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("entraide.gateway")
 
-    async def submit(
-        self, caller: Caller, path: str, body: bytes, options: Options, keep_s: float
-    ) -> KeptJobRow:
+    async def submit(self, caller: Caller, submission: Submission) -> KeptJobRow:
         """Stores a job and submits it; it is on disk on return.
 
         Raises:
             Refused: the request is invalid, or its idempotency key belongs to another request.
         """
-        if not 0 <= keep_s <= KEEP_MAX_S:
+        path, body, options = submission.path, submission.body, submission.options
+        if not 0 <= submission.keep_s <= KEEP_MAX_S:
             raise refused(
                 "invalid_request", param=options.names["keep_s"], fault="between", low=0,
-                high=round(KEEP_MAX_S), found=show_value(keep_s),
+                high=round(KEEP_MAX_S), found=show_value(submission.keep_s),
             )  # fmt: skip
         parsed = openai.parse_request(path, body)
         facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.KEPT)
@@ -123,7 +103,7 @@ class KeptJobs:
             sealed_body=self._sealer.seal(facts.job, "request", body),
             path=path,
             submitted_at=time.time(),
-            keep_s=keep_s or KEEP_DEFAULT_S,
+            keep_s=submission.keep_s or KEEP_DEFAULT_S,
             idempotency=facts.idempotency,
         )
         job = await self._store.put_kept(row)
@@ -132,7 +112,7 @@ class KeptJobs:
             return row
         earlier = await self._store.get_kept(job)
         if earlier is None or (path, body) != (earlier.path, self.unseal_request(earlier)):
-            raise refused("already_exists", job=job, name="Idempotency-Key")
+            raise refused("already_exists", job=job, name=options.idempotency_name)
         return earlier
 
     def unseal_request(self, row: KeptJobRow) -> bytes:
@@ -149,7 +129,7 @@ class KeptJobs:
         """Cancels a kept job."""
         if not self._running_jobs.cancel(row.job, "cancelled"):
             self._scheduler.cancel(row.job, "cancelled")
-        await self._end_job(row.job, JobState.CANCELLED, "cancelled")
+        await self._write_end(row.job, JobState.CANCELLED, "cancelled")
 
     async def resubmit_pending(self) -> int:
         """Submits all unfinished jobs again; the core ignores a job that it knows.
@@ -162,7 +142,7 @@ class KeptJobs:
             if await self._store.get_receipt(row.job) is not None:
                 # Settled without a result: a second run would be charged twice.
                 self._log.error("gateway.result_lost", job=row.job)
-                await self._end_job(row.job, JobState.FAILED, "gateway_lost")
+                await self._write_end(row.job, JobState.FAILED, "gateway_lost")
             else:
                 self._scheduler.submit(row.facts)
         return len(rows)
@@ -179,20 +159,29 @@ class KeptJobs:
             await self._store.expire_kept(time.time())
             await asyncio.sleep(EXPIRE_EVERY_S)
 
-    def on_scheduler_message(self, message: JobUpdate) -> bool:
-        """Handles a message about a kept job that is not in memory."""
+    def on_job_update(self, message: JobUpdate) -> bool:
+        """Handles a message about a job that is not in memory; returns False if it is not kept."""
         if not message.job.startswith(KEPT_PREFIX):
             return False
         match message:
             case JobPlaced():
                 self._spawn(message)
             case JobRefused():
-                self.keep_failure(message.job, message.code, JobState.REFUSED)
+                self._keep_failure(message.job, message.code, JobState.REFUSED)
             case JobEnded() if message.state is not JobState.COMPLETED:
-                self.keep_failure(message.job, message.code or str(message.state))
+                self._keep_failure(message.job, message.code or str(message.state))
         return True
 
-    def keep_result(self, job: str, answer: CompleteAnswer) -> None:
+    def _on_event(self, job: str, event: AnswerEvent) -> bool:
+        """Stores the end of a job; the answer is not streamed."""
+        match event:
+            case CompleteAnswer():
+                self._keep_result(job, event)
+            case ErrorReply():
+                self._keep_failure(job, event.code)
+        return True
+
+    def _keep_result(self, job: str, answer: CompleteAnswer) -> None:
         """Stores the result; the write is queued now, so before the job's settlement."""
         body = add_receipt(answer.body, answer.receipt)
         self._write_end(
@@ -203,12 +192,9 @@ class KeptJobs:
             msgspec.json.encode(answer.receipt) if answer.receipt is not None else b"",
         )
 
-    def keep_failure(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:
+    def _keep_failure(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:
         """Stores the error code of a failure."""
         self._write_end(job, JobState.CANCELLED if code in CANCELLED else state, code)
-
-    async def _end_job(self, job: str, state: JobState, code: str) -> None:
-        await self._write_end(job, state, code)
 
     def _write_end(
         self,
@@ -250,12 +236,12 @@ class KeptJobs:
         except InvalidTag:
             self._log.error("gateway.seal_broken", job=row.job)
             self._scheduler.cancel(row.job, "cancelled")
-            await self._end_job(row.job, JobState.FAILED, "internal")
+            await self._write_end(row.job, JobState.FAILED, "internal")
             return
         except Refused as problem:  # stored by a version that accepted more fields
             self._scheduler.cancel(row.job, problem.refusal.code)
-            await self._end_job(row.job, JobState.FAILED, problem.refusal.code)
+            await self._write_end(row.job, JobState.FAILED, problem.refusal.code)
             return
-        listener = KeptJobListener(self, row.job)
-        if not self._running_jobs.start_placed(row.facts, parsed, listener, placed):
+        sink = partial(self._on_event, row.job)
+        if not self._running_jobs.start_placed(row.facts, parsed, sink, placed):
             self._scheduler.abandon(row.job, placed.epoch, "gateway_lost")

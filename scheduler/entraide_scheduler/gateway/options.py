@@ -89,13 +89,32 @@ class Options(Struct, frozen=True):
     idempotency: str = ""
     names: Mapping[str, str] = HTTP_NAMES
 
+    @property
+    def idempotency_name(self) -> str:
+        """Name of the idempotency key, without the message that holds it."""
+        return self.names["idempotency"].rpartition(".")[2]
+
+
+class Submission(Struct, frozen=True):
+    """A request for a job, as a protocol's codec read it.
+
+    Attributes:
+        path: one of ``openai.PATHS``.
+        body: the JSON body that the request has over HTTP.
+        options: options of the request.
+        keep_s: of a kept job: how long its result is retained, seconds; 0 for the default.
+        began_at: start of the request, on the monotonic clock, seconds.
+    """
+
+    path: str
+    body: bytes
+    options: Options
+    keep_s: float = 0.0
+    began_at: float = 0.0
+
 
 def options_from_headers(headers: Mapping[str, str], now: float) -> Options:
-    """Reads the pool's own request headers.
-
-    Raises:
-        Refused: ``invalid_request`` or ``deadline_passed``.
-    """
+    """Reads the pool's own request headers; ``check_options`` checks their values."""
     deadline = headers.get("x-entraide-deadline", "")
     grams = headers.get("x-entraide-max-gco2e", "")
     return Options(

@@ -14,7 +14,7 @@ from msgspec import Struct
 from entraide import __version__
 from entraide.decoding import decode_json
 from entraide.wire.messages import ModelCard
-from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.views import PoolStatus, models_json, status_json
 from entraide_scheduler.health import Health
@@ -101,14 +101,14 @@ class Pages:
             self._status = (now + FRESH_S, body)
         return self._status[1]
 
-    def render_readiness(self, *, ready: bool) -> bytes:
+    def render_readiness(self) -> bytes:
         """Returns whether requests are accepted, and the incidents of the last hour.
 
         A degraded pool accepts requests: the HTTP status depends on ``ready`` only.
         """
         reasons = self._health.incidents() if self._health is not None else ()
-        status = "not_ready" if not ready else "degraded" if reasons else "ok"
-        return msgspec.json.encode({"ready": ready, "status": status, "reasons": reasons})
+        status = "not_ready" if not self.ready else "degraded" if reasons else "ok"
+        return msgspec.json.encode({"ready": self.ready, "status": status, "reasons": reasons})
 
     def render_well_known(self) -> bytes:
         """Returns the addresses of the pool and the public key of its receipts.

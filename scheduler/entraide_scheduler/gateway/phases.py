@@ -11,7 +11,7 @@ class JobPhase(StrEnum):
     WAITING = "waiting"  # submitted, not placed
     RUNNING = "running"  # placed, nothing forwarded
     ANSWERING = "answering"  # a part of the answer was forwarded
-    CLOSED = "closed"  # the listener was notified of the end
+    CLOSED = "closed"  # the sink received the last event
 
 
 GATEWAY_JOB = StateMachine(

@@ -20,7 +20,8 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.options import GRPC_NAMES, Options
+from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.options import GRPC_NAMES, Options, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
 from entraide_scheduler.gateway.views import JobStatus
 
@@ -65,6 +66,23 @@ def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> t
         return openai.CHAT, msgspec.json.encode(body)
     body["prompt"] = request.prompt
     return openai.COMPLETION, msgspec.json.encode(body)
+
+
+def read_submission(
+    request: pool_pb2.InferenceRequest,
+    *,
+    stream: bool,
+    now: float,
+    keep_s: float = 0.0,
+    began_at: float = 0.0,
+) -> Submission:
+    """Returns the submission of a request.
+
+    Raises:
+        Refused: as ``build_request_body``.
+    """
+    path, body = build_request_body(request, stream=stream)
+    return Submission(path, body, read_options(request.options, now), keep_s, began_at)
 
 
 def rename_param(refusal: ErrorReply) -> ErrorReply:
@@ -116,6 +134,16 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
     if facts.smaller is not None:
         fields["smaller"] = common_pb2.SmallerModel(**msgspec.structs.asdict(facts.smaller))
     return common_pb2.Receipt(usage=tokens, **fields)
+
+
+def done_message(answer: CompleteAnswer, text: str, finish_reason: str) -> pool_pb2.Done:
+    """Returns the last message of a stream, with the whole text of its answer."""
+    return pool_pb2.Done(
+        text=text,
+        finish_reason=finish_reason,
+        usage=usage_message(answer.usage),
+        receipt=receipt_message(answer.receipt) if answer.receipt else None,
+    )
 
 
 def job_message(view: JobStatus, result: bytes = b"") -> pool_pb2.Job:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.errors import CODES
+from entraide.errors import CODES, EntraideError
 from entraide.printable import printable
 
 Values = Mapping[str, str | int | float]
@@ -47,6 +47,13 @@ class Refused(Exception):
     def __init__(self, refusal: ErrorReply) -> None:
         super().__init__(refusal.code)
         self.refusal = refusal
+
+
+def reply_of(problem: Refused | EntraideError) -> ErrorReply:
+    """Returns the error to send for an exception."""
+    if isinstance(problem, Refused):
+        return problem.refusal
+    return ErrorReply(problem.code, problem.values, problem.retry_after_s, problem.job)
 
 
 def refused(code: str, *, job: str = "", **values: str | float) -> Refused:

@@ -1,7 +1,7 @@
-"""Routes: dispatches each HTTP request to the handler of its path and method.
+"""Routes: the HTTP codec of the pool API; dispatches each request to the handler of its path.
 
-Handlers authenticate, call the gateway's parts and send the response. Each error becomes one
-response in OpenAI's error format.
+Handlers authenticate, translate the request for ``PoolApi`` and send the response. Each error
+becomes one response in OpenAI's error format.
 """
 
 import time
@@ -15,26 +15,20 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
-from entraide.types import JobKind
 from entraide_scheduler.gateway import openai, openapi, weights
-from entraide_scheduler.gateway.answer_writers import (
-    StreamedAnswerWriter,
-    WholeAnswerWriter,
-    send_refusal,
-)
+from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.coop_jobs import LIST_MAX, CoopJobs
+from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import JobRequest
-from entraide_scheduler.gateway.http import BODY_MAX_BYTES, Exchange
-from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.options import Caller, FactsBuilder, options_from_headers
+from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Pages
-from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
-from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
+from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import explanation_json, receipt_json
+from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 JOBS = "/v1/jobs"
 LIMIT_DIGITS_MAX = 9
@@ -131,27 +125,21 @@ class Routes:
 
     def __init__(
         self,
+        api: PoolApi,
         *,
         authenticator: Authenticator,
-        facts_builder: FactsBuilder,
-        running_jobs: RunningJobs,
-        kept_jobs: KeptJobs,
-        coop_jobs: CoopJobs,
         pages: Pages,
         metrics: Metrics,
+        pool_weights: weights.WeightServer | None,
         lang: i18n.Lang,
     ) -> None:
+        self._api = api
         self._authenticator = authenticator
-        self.pool_weights: weights.WeightServer | None = None
-        self._facts_builder = facts_builder
-        self._running_jobs = running_jobs
-        self._kept_jobs = kept_jobs
-        self._coop_jobs = coop_jobs
         self._pages = pages
         self._metrics = metrics
+        self._pool_weights = pool_weights
         self._lang = lang
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
-        self.stopping = False
         self._handlers: dict[str, RouteHandler] = {
             "page": self._send_page,
             "status": self._send_status,
@@ -199,71 +187,36 @@ class Routes:
             if handle is None:
                 raise refused("method_not_allowed", method=request.method)
             await self._handlers[handle](RouteCall(exchange, route.name, lang))
-        except Refused as problem:
-            send_refusal(exchange, problem.refusal, lang)
-        except EntraideError as problem:
-            refusal = ErrorReply(problem.code, problem.values, problem.retry_after_s, problem.job)
-            send_refusal(exchange, refusal, lang)
+        except (Refused, EntraideError) as problem:
+            send_refusal(exchange, reply_of(problem), lang)
 
     async def _authenticate(self, call: RouteCall) -> Caller:
         return await self._authenticator.authenticate(
             call.exchange.request.headers.get("authorization", "")
         )
 
-    # Inference.
+    # Jobs.
 
     async def _run_inference(self, path: str, call: RouteCall) -> None:
         exchange = call.exchange
-        request = exchange.request
         caller = await self._authenticate(call)
-        if self.stopping:
-            raise refused("shutting_down")
-        parsed = openai.parse_request(path, request.body)
-        options = options_from_headers(request.headers, time.time())
-        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
         if exchange.is_over:
             return
-        if facts.idempotency and self._running_jobs.has_idempotency_key(
-            facts.coop, facts.idempotency
-        ):
-            raise refused("already_exists", name="Idempotency-Key")
-        if not self._running_jobs.has_room:
-            raise Refused(ErrorReply("queue_full", retry_after_s=1.0))
-        listener: StreamedAnswerWriter | WholeAnswerWriter
-        if parsed.stream:
-            listener = StreamedAnswerWriter(
-                exchange,
-                facts.job,
-                call.lang,
-                include_usage=parsed.include_usage,
-                on_first=lambda: self._metrics.observe_ttft(time.monotonic() - exchange.began_at),
-            )
-        else:
-            listener = WholeAnswerWriter(exchange, facts.job, call.lang)
-
-        def gone() -> None:
-            listener.on_client_left()
-            self._running_jobs.cancel(facts.job, "client_gone")
-
-        exchange.on_client_left = gone
-        self._running_jobs.start(facts, parsed, listener)
-
-    # Jobs.
+        options = options_from_headers(exchange.request.headers, time.time())
+        submission = Submission(path, exchange.request.body, options, began_at=exchange.began_at)
+        job = self._api.stream(caller, submission, AnswerWriter(exchange, call.lang))
+        exchange.on_client_left = partial(self._api.end_stream, job)
 
     async def _submit_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        if self.stopping:
-            raise refused("shutting_down")
         request = call.exchange.request
-        submission = convert(read_object(request.body), JobRequest)
+        fields = convert(read_object(request.body), JobRequest)
         body = _request_bytes(request.body)
         options = options_from_headers(request.headers, time.time())
-        row = await self._kept_jobs.submit(
-            caller, submission.path, body, options, submission.keep_s
-        )
-        view = (await self._coop_jobs.find_job(caller, row.job, call.lang)).view
+        submission = Submission(fields.path, body, options, fields.keep_s)
+        view = (await self._api.submit(caller, submission, call.lang)).view
         if not call.exchange.is_over:
-            headers = [("x-request-id", row.job), ("location", f"{JOBS}/{row.job}")]
+            headers = [("x-request-id", view.id), ("location", f"{JOBS}/{view.id}")]
             call.exchange.respond(202, msgspec.json.encode(view), headers=headers)
 
     async def _list_jobs(self, call: RouteCall) -> None:
@@ -271,26 +224,26 @@ class Routes:
         limit = _query_values(call.exchange.request.query).get("limit", "0")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
             raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
-        jobs = await self._coop_jobs.list_jobs(caller, int(limit), call.lang)
+        jobs = await self._api.list_jobs(caller, int(limit), call.lang)
         call.respond(msgspec.json.encode({"object": "list", "data": jobs}))
 
     async def _get_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        details = await self._coop_jobs.find_job(caller, call.name, call.lang)
+        details = await self._api.get(caller, call.name, call.lang)
         call.respond(msgspec.json.encode(details.view))
 
     async def _cancel_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        view = await self._coop_jobs.cancel_job(caller, call.name, call.lang)
+        view = await self._api.cancel(caller, call.name, call.lang)
         call.respond(msgspec.json.encode(view))
 
     async def _explain_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(explanation_json(await self._coop_jobs.get_explanation(caller, call.name)))
+        call.respond(explanation_json(await self._api.explain(caller, call.name)))
 
     async def _get_receipt(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(receipt_json(await self._coop_jobs.get_receipt(caller, call.name, call.lang)))
+        call.respond(receipt_json(await self._api.get_receipt(caller, call.name, call.lang)))
 
     async def _list_models(self, call: RouteCall) -> None:
         await self._authenticate(call)
@@ -306,9 +259,9 @@ class Routes:
     # Pages without a key.
 
     async def _send_weights(self, call: RouteCall) -> None:
-        if self.pool_weights is None:  # a gateway in a process of its own has no node registry
+        if self._pool_weights is None:  # a gateway in a process of its own has no node registry
             raise refused("unknown_path", path=call.exchange.request.path)
-        await self.pool_weights.send_part(call.exchange, call.name)
+        await self._pool_weights.send_part(call.exchange, call.name)
 
     async def _send_page(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
@@ -329,12 +282,12 @@ class Routes:
         call.respond(b'{"status":"ok"}')
 
     async def _send_readiness(self, call: RouteCall) -> None:
-        ready = self._pages.ready and not self.stopping
-        call.respond(self._pages.render_readiness(ready=ready), 200 if ready else 503)
+        ready = self._pages.ready
+        call.respond(self._pages.render_readiness(), 200 if ready else 503)
 
     async def _send_metrics(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            page, kind = self._metrics.render(len(self._running_jobs)), self._metrics.CONTENT_TYPE
+            page, kind = self._metrics.render(self._api.running_count), self._metrics.CONTENT_TYPE
             call.exchange.respond(200, page, kind=kind)
 
 

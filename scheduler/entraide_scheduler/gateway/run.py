@@ -14,19 +14,26 @@ import structlog
 from msgspec import Struct
 
 from entraide import i18n
-from entraide.errors import PoolError
 from entraide.v1 import pool_pb2, pool_pb2_grpc
-from entraide.wire.messages import GatewayDown, NodeOut
-from entraide.wire.nats import BusConnection, client_context, connect, requires_tls
+from entraide.wire.nats import BusConnection, client_context, connect
 from entraide.wire.subjects import checked
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
-from entraide_scheduler.config import HttpConfig, ListenConfig, NatsConfig, TlsConfig, read_toml
+from entraide_scheduler.config import (
+    HttpConfig,
+    ListenConfig,
+    NatsConfig,
+    TlsConfig,
+    config_error,
+    find_server_fault,
+    read_toml,
+)
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.gateway.gateway import Gateway, Settings
+from entraide_scheduler.gateway.pages import PoolEndpoints
+from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
 from entraide_scheduler.nats.tls import TlsFiles, ensure_files, make_server_context
 from entraide_scheduler.run import stop_event
-from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
@@ -57,21 +64,6 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     tls: TlsConfig = TlsConfig()
 
 
-class _DeferredSink:
-    """Forwards to the gateway once it exists: adapter and gateway each need the other first."""
-
-    def __init__(self) -> None:
-        self.sink: GatewaySink | None = None
-
-    def on_scheduler_message(self, message: GatewayDown) -> None:
-        if self.sink is not None:
-            self.sink.on_scheduler_message(message)
-
-    def on_node_message(self, node: str, message: NodeOut) -> None:
-        if self.sink is not None:
-            self.sink.on_node_message(node, message)
-
-
 def load_gateway_config(path: Path) -> GatewayConfig:
     """Reads a gateway's config file; paths in it are relative to it.
 
@@ -82,28 +74,19 @@ def load_gateway_config(path: Path) -> GatewayConfig:
     try:
         checked(config.gateway)
     except ValueError as problem:
-        raise _config_error(path, str(problem)) from problem
+        raise config_error(path, str(problem)) from problem
     if config.gateway == config.kept_gateway:
-        raise _config_error(path, "gateway must differ from kept_gateway")
+        raise config_error(path, "gateway must differ from kept_gateway")
     if config.lang not in i18n.LANGUAGES:
-        raise _config_error(path, "lang must be fr or en")
-    has_tls = bool(config.tls.hosts or config.tls.cert_file)
-    for listen in (config.http, config.grpc):
-        if requires_tls(listen.host) and not has_tls:
-            why = f"{listen.host} is reachable from other machines: [tls] is needed"
-            raise _config_error(path, why)
-    if config.http.fault:
-        raise _config_error(path, config.http.fault)
+        raise config_error(path, "lang must be fr or en")
+    if fault := find_server_fault(config.http, config.grpc, config.tls):
+        raise config_error(path, fault)
     config_dir = path.absolute().parent
     absolute: dict[str, Any] = {"dir": str(config_dir / config.dir)}
     if config.nats.ca_file:
         ca_file = str(config_dir / config.nats.ca_file)
         absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
     return msgspec.structs.replace(config, **absolute)
-
-
-def _config_error(path: Path, why: str) -> PoolError:
-    return PoolError("config_refused", f"{path}: {why}", values={"path": str(path), "detail": why})
 
 
 async def run_gateway(config: GatewayConfig) -> None:
@@ -125,15 +108,14 @@ async def run_gateway(config: GatewayConfig) -> None:
         name=f"gateway {config.gateway}",
         tls=_bus_context(config.nats.ca_file),
     )
-    sink = _DeferredSink()
-    scheduler = NatsSchedulerAdapter(connection, config.gateway, sink)
+    scheduler = NatsSchedulerAdapter(connection, config.gateway)
     files = _find_tls_files(config)
     gateway = Gateway(
         scheduler=scheduler,
         nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
         sealing_key=load_sealing_key(state),
-        signer=load_signing_key(state),
+        signer=ReceiptSigner(load_signing_key(state)),
         settings=Settings(
             host=config.http.host,
             port=config.http.port,
@@ -146,25 +128,20 @@ async def run_gateway(config: GatewayConfig) -> None:
         ),
         tls=_http_context(files),
     )
-    sink.sink = gateway.sink
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
-    servicer = gateway.get_pool_service()
     grpc.add_service(
-        pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(servicer, server)
+        pool, lambda server: pool_pb2_grpc.add_PoolServicer_to_server(gateway.pool_service, server)
     )
     try:
-        await subscribe_answers(connection, config.gateway, sink)
-        await scheduler.start()
-        await gateway.start()
+        await subscribe_answers(connection, config.gateway, gateway)
+        await scheduler.start(gateway)
         certificate = Certificate(cert=files.cert, key=files.key) if files else None
         await grpc.start(config.grpc.host, config.grpc.port, certificate)
-        _announce(gateway, config, grpc.port, files)
-        gateway.ready = True
+        await gateway.start(_find_endpoints(config, grpc.port, files))
         log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
         await stopped.wait()
     finally:
-        gateway.ready = False
         await _stop(gateway, grpc, scheduler, connection)
         await store.close()
 
@@ -178,10 +155,8 @@ async def _stop(
     await connection.close()
 
 
-def _announce(
-    gateway: Gateway, config: GatewayConfig, grpc_port: int, files: TlsFiles | None
-) -> None:
-    gateway.set_endpoints(
+def _find_endpoints(config: GatewayConfig, grpc_port: int, files: TlsFiles | None) -> PoolEndpoints:
+    return PoolEndpoints(
         grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
         tls=files is not None,
         ca_pem=files.ca.read_text("ascii") if files is not None else "",

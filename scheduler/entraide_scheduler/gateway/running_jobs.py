@@ -1,8 +1,9 @@
 """Running jobs: the state of each job at its gateway, from submission to answer or failure.
 
 In: placements, refusals and ends from the scheduler; parts and ends of answers from nodes. Out:
-runs and cancellations to nodes, tokens and answers to each job's ``AnswerListener``. A job may be
-placed again until the first part of its answer was forwarded; after that, a lost node ends it.
+runs and cancellations to nodes, and the events of each job's answer to its sink (see
+``answer_events``). A job may be placed again until the first part of its answer was forwarded;
+after that, a lost node ends it.
 
 Each job follows the transitions of ``phases``; a message without a transition is dropped and
 counted.
@@ -12,7 +13,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import structlog
@@ -20,7 +20,6 @@ import structlog
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
     CancelRun,
-    GatewayDown,
     JobEnded,
     JobPlaced,
     JobRefused,
@@ -35,7 +34,12 @@ from entraide.wire.messages import (
 )
 from entraide_scheduler.core.accounting import TOKEN_CODES
 from entraide_scheduler.core.carbon import make_receipt, settle
-from entraide_scheduler.gateway.answer_listener import AnswerListener, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import (
+    AnswerPart,
+    AnswerSink,
+    AnswerStarted,
+    CompleteAnswer,
+)
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
@@ -61,6 +65,9 @@ class JobCounters(Protocol):
     def count_placement(self, attempt: int) -> None:
         """Counts a placement; ``attempt`` begins at 1."""
 
+    def observe_ttft(self, ttft_s: float) -> None:
+        """Records the time from a request to the first part of its answer, seconds."""
+
     def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
         """Counts the end of a job."""
 
@@ -68,37 +75,21 @@ class JobCounters(Protocol):
         """Counts a failed step other than the answer."""
 
 
-class KeptJobHandler(Protocol):
-    """Handles messages about kept jobs that are not in memory."""
-
-    def on_scheduler_message(self, message: JobUpdate) -> bool:
-        """Handles a message about a job; returns False if it is not a kept job."""
-
-
 class RunningJob:
-    """State of one job: request, listener, placement, and tokens forwarded so far."""
+    """State of one job: request, sink, placement, and tokens forwarded so far."""
 
     __slots__ = (
-        "attempts",
-        "epoch",
-        "facts",
-        "limits",
-        "listener",
-        "node",
-        "outcome_timer",
-        "phase",
-        "request",
-        "sent_tokens",
-        "stream",
-        "terms",
+        "attempts", "began_at", "end_waiters", "epoch", "facts", "limits", "node", "outcome_timer",
+        "phase", "request", "sent_tokens", "sink", "stream", "terms",
     )  # fmt: skip
 
     def __init__(
-        self, facts: RequestFacts, parsed: ParsedRequest, listener: AnswerListener
+        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
     ) -> None:
         self.facts = facts
         self.request = parsed
-        self.listener = listener
+        self.sink = sink
+        self.began_at = began_at  # on the monotonic clock, seconds
         self.stream = facts.stream
         self.phase = JobPhase.WAITING
         self.node = ""
@@ -108,6 +99,7 @@ class RunningJob:
         self.sent_tokens = 0
         self.attempts = 0
         self.outcome_timer: asyncio.TimerHandle | None = None
+        self.end_waiters: list[asyncio.Future[None]] = []
 
     def step(self, event: str) -> None:
         """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
@@ -134,7 +126,6 @@ class RunningJobs:
         self._counters = counters
         self._clock = clock
         self._jobs: dict[str, RunningJob] = {}
-        self._kept_job_handler: KeptJobHandler | None = None
         self._job_closed = asyncio.Event()
         self.recent = RecentJobs()
         self._log = structlog.get_logger("entraide.gateway")
@@ -147,11 +138,6 @@ class RunningJobs:
         """Number of live jobs that have not ended."""
         return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
 
-    @property
-    def has_room(self) -> bool:
-        """Whether another job can be submitted."""
-        return len(self._jobs) < JOBS_MAX
-
     def has_idempotency_key(self, coop: str, idempotency: str) -> bool:
         """Whether the co-op has an unfinished job with this idempotency key."""
         return any(job.facts.idempotency == idempotency for job in self.list_of_coop(coop))
@@ -162,10 +148,6 @@ class RunningJobs:
             self._job_closed.clear()
             await self._job_closed.wait()
 
-    def set_kept_job_handler(self, handler: KeptJobHandler) -> None:
-        """Sets the handler of messages about kept jobs that are not in memory."""
-        self._kept_job_handler = handler
-
     def get(self, job: str) -> RunningJob | None:
         """Returns a job that has not ended, or None."""
         return self._jobs.get(job)
@@ -174,30 +156,44 @@ class RunningJobs:
         """Returns a co-op's jobs that have not ended, newest first."""
         return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
 
-    def start(self, facts: RequestFacts, parsed: ParsedRequest, listener: AnswerListener) -> bool:
-        """Submits a job; its listener receives the answer. Returns False if there are too many."""
-        if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
+    def start(
+        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, *, began_at: float
+    ) -> bool:
+        """Submits a job; its sink receives the answer. Returns False if there are too many."""
+        if not self._add(facts, parsed, sink, began_at):
             return False
-        self._jobs[facts.job] = RunningJob(facts, parsed, listener)
         self._scheduler.submit(facts)
         return True
 
     def start_placed(
-        self,
-        facts: RequestFacts,
-        parsed: ParsedRequest,
-        listener: AnswerListener,
-        placed: JobPlaced,
+        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, placed: JobPlaced
     ) -> bool:
         """Starts a kept job that was just placed. Returns False if there are too many."""
+        return self._add(facts, parsed, sink, time.monotonic()) and self.on_job_update(placed)
+
+    def _add(
+        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
+    ) -> bool:
         if len(self._jobs) >= JOBS_MAX or facts.job in self._jobs:
             return False
-        self._jobs[facts.job] = RunningJob(facts, parsed, listener)
-        self.on_scheduler_message(placed)
+        self._jobs[facts.job] = RunningJob(facts, parsed, sink, began_at)
+        sink(AnswerStarted(facts.job, parsed))
         return True
 
+    def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
+        """Returns a future that resolves when a run of a kept job has ended here.
+
+        None if this run is not here: it has ended, or the job is not kept.
+        """
+        running = self._jobs.get(job)
+        if running is None or running.epoch != epoch or running.facts.kind is not JobKind.KEPT:
+            return None
+        ended = asyncio.get_running_loop().create_future()
+        running.end_waiters.append(ended)
+        return ended
+
     def cancel(self, job: str, reason: str) -> bool:
-        """Cancels a job at its node and at the scheduler, and fails its listener."""
+        """Cancels a job at its node and at the scheduler, and ends its answer."""
         running = self._jobs.get(job)
         if running is None:
             return False
@@ -222,24 +218,22 @@ class RunningJobs:
                 self.cancel(running.facts.job, code)
             else:
                 self._cancel_outcome_timer(running)
+                self._resolve_waiters(running)
                 del self._jobs[running.facts.job]
 
-    # The scheduler port calls these.
+    # The gateway calls these, for messages of the scheduler and of nodes.
 
-    def on_scheduler_message(self, message: GatewayDown) -> None:
-        """Handles a job's placement, refusal or end, or a revocation."""
-        if isinstance(message, KeyRevoked | NodeRevoked):
-            self.end_revoked(message)
-            return
+    def on_job_update(self, message: JobUpdate) -> bool:
+        """Handles a job's placement, refusal or end; returns False if the job is not here."""
         running = self._jobs.get(message.job)
         if running is None:
-            self._handle_unknown_job(message)
-            return
+            return False
         try:
-            self._handle_scheduler_message(message, running)
+            self._handle_job_update(message, running)
         except Exception:  # noqa: BLE001  (an error in one job must not affect the others)
             self._log.exception("gateway.job_failed", job=message.job)
             self._fail(running, ErrorReply("internal", job=message.job))
+        return True
 
     def on_node_message(self, node: str, message: NodeOut) -> None:
         """Handles a part of an answer, or its end."""
@@ -264,7 +258,7 @@ class RunningJobs:
         else:
             self._handle_end(message, running)
 
-    def _handle_scheduler_message(self, message: JobUpdate, running: RunningJob) -> None:
+    def _handle_job_update(self, message: JobUpdate, running: RunningJob) -> None:
         match message:
             case JobPlaced():
                 self._handle_placement(message, running)
@@ -275,15 +269,6 @@ class RunningJobs:
                 self._fail(running, refusal)
             case JobEnded():
                 self._handle_core_end(message, running)
-
-    def _handle_unknown_job(self, message: JobUpdate) -> None:
-        """Handles a message about a job that is not in memory: kept, or ended."""
-        if self._kept_job_handler is not None and self._kept_job_handler.on_scheduler_message(
-            message
-        ):
-            return
-        if isinstance(message, JobPlaced):
-            self._scheduler.cancel(message.job, "client_gone")
 
     def _handle_placement(self, message: JobPlaced, running: RunningJob) -> None:
         if message.epoch <= running.epoch:
@@ -297,6 +282,7 @@ class RunningJobs:
             self._cancel_run(running)
         running.step("placed")
         self._cancel_outcome_timer(running)
+        self._resolve_waiters(running)  # the former run has no answer any more
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
         running.limits = RunLimits.from_placement(running.facts, message)
         running.attempts += 1
@@ -325,9 +311,12 @@ class RunningJobs:
         if excess:
             self._end_at_limit(running, running.limits, excess)
             return
+        if running.phase is JobPhase.RUNNING:
+            self._counters.observe_ttft(time.monotonic() - running.began_at)
         running.step("tokens")
+        part = AnswerPart(running.sent_tokens, message.data)
         running.sent_tokens += message.n
-        if not running.listener.on_tokens(message.data):
+        if not running.sink(part):
             self.cancel(running.facts.job, "client_too_slow")
 
     def _handle_end(self, message: RunEnded, running: RunningJob) -> None:
@@ -358,15 +347,14 @@ class RunningJobs:
         self._scheduler.report_excess(LeaseExceeded(*run, reason, output_tokens))
 
     def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
-        """Passes a complete answer to the listener; returns False if the job has ended already."""
+        """Passes a complete answer to the sink; returns False if the job has ended already."""
         if running.terms is None or not GATEWAY_JOB.allows(running.phase, "whole"):
             return False
         running.step("whole")
         answer = CompleteAnswer(
             final, body, usage, self._make_receipt(running, running.terms, usage)
         )
-        self._close_job(running)
-        self._notify_listener(running, partial(running.listener.on_answer, answer))
+        self._close_job(running, answer)
         self._record_end(running, "completed", answer)
         return True
 
@@ -417,24 +405,28 @@ class RunningJobs:
     def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
         if GATEWAY_JOB.allows(running.phase, "failed"):
             running.step("failed")
-            self._close_job(running)
-            self._notify_listener(running, partial(running.listener.on_error, refusal))
+            self._close_job(running, refusal)
             self._record_end(running, refusal.code, None)
 
-    def _close_job(self, running: RunningJob) -> None:
+    def _close_job(self, running: RunningJob, last: CompleteAnswer | ErrorReply) -> None:
+        """Removes a job, and passes its last event on before any other step that might fail."""
         self._cancel_outcome_timer(running)
         self._jobs.pop(running.facts.job, None)
         self._job_closed.set()
-
-    def _notify_listener(self, running: RunningJob, notify: Callable[[], None]) -> None:
-        """Notifies the listener of its job's end, before any other step that might fail."""
         try:
-            notify()
-        except Exception:  # noqa: BLE001  (an error in one listener must not affect the others)
-            self._log.exception("gateway.listener_failed", job=running.facts.job)
+            running.sink(last)
+        except Exception:  # noqa: BLE001  (an error in one sink must not affect the others)
+            self._log.exception("gateway.sink_failed", job=running.facts.job)
             self._counters.count_failure("listener")
             with contextlib.suppress(Exception):
-                running.listener.on_error(ErrorReply("internal", job=running.facts.job))
+                running.sink(ErrorReply("internal", job=running.facts.job))
+        self._resolve_waiters(running)
+
+    def _resolve_waiters(self, running: RunningJob) -> None:
+        for ended in running.end_waiters:
+            if not ended.done():
+                ended.set_result(None)
+        running.end_waiters.clear()
 
     def _record_end(self, running: RunningJob, state: str, answer: CompleteAnswer | None) -> None:
         """Counts and records an ended job, and updates the token estimator."""

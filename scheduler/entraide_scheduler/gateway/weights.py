@@ -15,7 +15,7 @@ from msgspec import Struct
 from entraide.catalogue import is_safe
 from entraide.models import ArtefactFile, Catalogue
 from entraide.wire import node_pass
-from entraide_scheduler.gateway.http import Exchange
+from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 PATH = "/weights/"

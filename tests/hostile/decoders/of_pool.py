@@ -32,11 +32,10 @@ from entraide_scheduler.gateway import (
     routes,
     run_limits,
 )
-from entraide_scheduler.gateway.answer_listener import CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer, TextReader
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import PATHS, JobRequest
 from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
-from entraide_scheduler.gateway.pool_service import events_text
 from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
@@ -171,7 +170,8 @@ def read_last_chunk(data: bytes, _: Path) -> None:
     if answer_validation.is_valid_answer(end, 1 << 20, stream=True):
         answer = CompleteAnswer(data, b"", END.usage, None)
         answer_writers.last_events(answer, include_usage=True)
-        events_text(b"data: " + data + b"\n\n")
+        TextReader().read_part(AnswerPart(0, b"data: " + data + b"\n\n"))
+        TextReader().read_final(data)
 
 
 def read_gateway(data: bytes, _: Path) -> None:
@@ -248,7 +248,7 @@ CASES: dict[str, Case] = {
     "the last chunk of a stream": Case(
         read_last_chunk, json_like(b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'),
         (msgspec.DecodeError,),
-        ("entraide_scheduler.gateway.pool_service:",
+        ("entraide_scheduler.gateway.answer_events:",
          "entraide_scheduler.gateway.answer_writers:last_events"),
     ),
     "a gateway's message": Case(

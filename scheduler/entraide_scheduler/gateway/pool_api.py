@@ -1,14 +1,22 @@
-"""Co-op jobs: queries and cancellations of a co-op's own jobs, for HTTP and gRPC.
+"""Pool API: the use cases of the pool, which the HTTP and gRPC codecs translate into messages.
 
-A job of another co-op is reported as unknown.
+In: an authenticated caller and, for a new job, a ``Submission``. Out: events of an answer, or what
+the pool knows about a job. A job of another co-op is reported as unknown.
 """
 
 from msgspec import Struct
 
-from entraide.decoding import MsgpackDecoder
-from entraide.types import Explanation, Receipt
+from entraide.types import Explanation, JobKind, Receipt
+from entraide_scheduler.gateway import openai
+from entraide_scheduler.gateway.answer_events import AnswerSink
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
-from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, is_job_id
+from entraide_scheduler.gateway.options import (
+    KEPT_PREFIX,
+    Caller,
+    FactsBuilder,
+    Submission,
+    is_job_id,
+)
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
@@ -24,8 +32,7 @@ from entraide_scheduler.store.store import Store
 
 LIST_DEFAULT = 50
 LIST_MAX = 1_000
-
-_explanation = MsgpackDecoder[Explanation](Explanation)
+QUEUE_FULL_RETRY_S = 1.0
 
 
 class JobDetails(Struct, frozen=True):
@@ -36,25 +43,69 @@ class JobDetails(Struct, frozen=True):
     result: bytes = b""
 
 
-class CoopJobs:
-    """Queries and cancellations of a co-op's own jobs."""
+class PoolApi:
+    """The use cases of one gateway.
+
+    Attributes:
+        stopping: whether new jobs are refused because the gateway stops.
+    """
 
     def __init__(
         self,
         *,
         store: Store,
         scheduler: SchedulerPort,
+        facts_builder: FactsBuilder,
         running_jobs: RunningJobs,
         kept_jobs: KeptJobs,
         signer: ReceiptSigner,
     ) -> None:
         self._store = store
         self._scheduler = scheduler
+        self._facts_builder = facts_builder
         self._running_jobs = running_jobs
         self._kept_jobs = kept_jobs
         self._signer = signer
+        self.stopping = False
 
-    async def find_job(self, caller: Caller, job: str, lang: str) -> JobDetails:
+    @property
+    def running_count(self) -> int:
+        """Number of jobs that have not ended."""
+        return len(self._running_jobs)
+
+    def stream(self, caller: Caller, submission: Submission, sink: AnswerSink) -> str:
+        """Starts a live job, whose events the sink receives; returns the job's identifier.
+
+        Raises:
+            Refused: the request is invalid, its idempotency key is in use, or too many jobs run.
+        """
+        self._check_accepting()
+        parsed = openai.parse_request(submission.path, submission.body)
+        options = submission.options
+        facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
+        if facts.idempotency and self._running_jobs.has_idempotency_key(
+            facts.coop, facts.idempotency
+        ):
+            raise refused("already_exists", name=options.idempotency_name)
+        if not self._running_jobs.start(facts, parsed, sink, began_at=submission.began_at):
+            raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
+        return facts.job
+
+    def end_stream(self, job: str) -> None:
+        """Cancels a live job whose client has left, unless it has ended."""
+        self._running_jobs.cancel(job, "client_gone")
+
+    async def submit(self, caller: Caller, submission: Submission, lang: str) -> JobDetails:
+        """Submits a kept job; it is on disk on return.
+
+        Raises:
+            Refused: the request is invalid, or its idempotency key belongs to another request.
+        """
+        self._check_accepting()
+        row = await self._kept_jobs.submit(caller, submission)
+        return await self.get(caller, row.job, lang)
+
+    async def get(self, caller: Caller, job: str, lang: str) -> JobDetails:
         """Returns a job of the caller's co-op.
 
         Raises:
@@ -93,35 +144,32 @@ class CoopJobs:
         views.sort(key=lambda view: view.id.partition("-")[2], reverse=True)
         return views[:limit_jobs]
 
-    async def cancel_job(self, caller: Caller, job: str, lang: str) -> JobStatus:
+    async def cancel(self, caller: Caller, job: str, lang: str) -> JobStatus:
         """Cancels a job.
 
         Raises:
             Refused: ``unknown_job``, or ``job_ended``.
         """
-        details = await self.find_job(caller, job, lang)
+        details = await self.get(caller, job, lang)
         if details.view.ended_at:
             raise refused("job_ended", job=job)
         if details.row is not None:
             await self._kept_jobs.cancel(details.row)
         else:
             self._running_jobs.cancel(job, "cancelled")
-        return (await self.find_job(caller, job, lang)).view
+        return (await self.get(caller, job, lang)).view
 
-    async def get_explanation(self, caller: Caller, job: str) -> Explanation:
+    async def explain(self, caller: Caller, job: str) -> Explanation:
         """Returns the explanation of a job.
 
         Raises:
             Refused: ``unknown_job``.
         """
         _check_job_id(job)
-        explained = await self._scheduler.explain(job, caller.coop)
-        if explained.explanation is not None:
-            return explained.explanation
-        stored = await self._store.get_explanation(job)
-        if stored is None or stored[0] != caller.coop:
+        explanation = (await self._scheduler.explain(job, caller.coop)).explanation
+        if explanation is None:
             raise refused("unknown_job", job=job)
-        return _explanation.decode(stored[1])
+        return explanation
 
     async def get_receipt(self, caller: Caller, job: str, lang: str) -> Receipt:
         """Returns the settled receipt of a job.
@@ -133,7 +181,7 @@ class CoopJobs:
         receipt = await self._settled_receipt(caller, job)
         if receipt is not None:
             return receipt
-        await self.find_job(caller, job, lang)  # raises if there is no such job
+        await self.get(caller, job, lang)  # raises if there is no such job
         raise refused("not_ready", job=job)
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
@@ -141,6 +189,10 @@ class CoopJobs:
         if settlement is None or settlement[0] != caller.coop:
             return None
         return settlement[1] if settlement[1].signature else self._signer.sign(settlement[1])
+
+    def _check_accepting(self) -> None:
+        if self.stopping:
+            raise refused("shutting_down")
 
 
 def _check_job_id(job: str) -> None:
