@@ -279,6 +279,22 @@ def of(asked: list[commands.Command], kind: type[Any]) -> list[Any]:
     return [command for command in asked if type(command) is kind]
 
 
+def place_in(asked: list[commands.Command]) -> commands.Place:
+    """Returns the only placement among the commands."""
+    (place,) = of(asked, commands.Place)
+    return place
+
+
+def placed(pool: Pool, job: str = "j1", coop: str = "alpha", **changes: Any) -> commands.Place:
+    """Requests a job and returns its only placement."""
+    return place_in(pool.ask(job, coop, **changes))
+
+
+def excluded(place: commands.Place) -> dict[str, str]:
+    """Returns the rule that ruled out each node of a placement."""
+    return {exclusion.node: exclusion.rule for exclusion in place.explanation.excluded}
+
+
 def kinds(asked: list[commands.Command]) -> list[str]:
     """Returns the names of the commands' kinds, in order."""
     return [type(command).__name__ for command in asked]

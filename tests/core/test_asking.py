@@ -9,10 +9,21 @@ import random
 
 import msgspec
 import pytest
-from tests.core.builders import MODEL, START, Pool, card, facts, policy, rates, replica, surplus
+from tests.core.builders import (
+    MODEL,
+    START,
+    Pool,
+    card,
+    facts,
+    packed,
+    policy,
+    rates,
+    replica,
+    surplus,
+)
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Power
-from entraide_scheduler.core import commands, events
+from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import (
     CoopTerms,
@@ -200,10 +211,6 @@ def ask(core: Core, at: float, jobs: int) -> None:
         core.quota_left(coop)
     for node in ("", "n1"):
         core.preview_load(MODEL, node)
-
-
-def packed(asked: list[commands.Command]) -> bytes:
-    return msgspec.msgpack.encode(asked)
 
 
 @pytest.mark.parametrize("explained_nodes", [64, 3], ids=["one by one", "as columns"])

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.core import invariants
-from tests.core.builders import Pool, card, of, replica
+from tests.core.builders import Pool, card, of, placed, replica
 
 from entraide.types import JobState, Outcome
 from entraide_scheduler.core import commands, events
@@ -11,11 +11,6 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy.policy import Limits
 
 HEARD = ("qc-1", "on-1", "ab-1")
-
-
-def placed(pool: Pool, job: str, coop: str = "alpha", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
-    return place
 
 
 def fail(

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.core.builders import START, Pool, card, facts, of, replica, usage
+from tests.core.builders import START, Pool, card, facts, of, placed, replica, usage
 
 from entraide.types import Basis, JobKind, JobState, Outcome
 from entraide_scheduler.core import commands, events
@@ -16,11 +16,6 @@ from entraide_scheduler.core.settlement import settlement
 HEARD = ("qc-1", "on-1", "ab-1")
 WH = 1_000_000
 ALPHA = facts("j1", "alpha")
-
-
-def placed(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
-    return place
 
 
 def cancel_run(pool: Pool, place: commands.Place) -> commands.CancelRun:

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.core import invariants
-from tests.core.builders import Pool, card, of
+from tests.core.builders import Pool, card, excluded, of, place_in, placed
 
 from entraide.types import DataClass, JobState, Outcome
 from entraide_scheduler.core import commands, events
@@ -10,20 +10,10 @@ from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.records import ENGINES_ENDED, SenderKind
 
 
-def placed(pool: Pool, job: str, coop: str = "alpha", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
-    return place
-
-
 def exits(pool: Pool, place: commands.Place, **changes) -> list[commands.Command]:
     """The engine exits during a run."""
     pool.accept(place)
     return pool.report(place, Outcome.FAILED, code="engine_exited", **changes)
-
-
-def again(asked: list[commands.Command]) -> commands.Place:
-    (place,) = of(asked, commands.Place)
-    return place
 
 
 def ended(asked: list[commands.Command]) -> commands.EndJob:
@@ -33,17 +23,13 @@ def ended(asked: list[commands.Command]) -> commands.EndJob:
 
 def refused(pool: Pool, job: str, **changes) -> commands.EndJob:
     """A job that ends two engines."""
-    return ended(exits(pool, again(exits(pool, placed(pool, job, **changes)))))
-
-
-def excluded(place: commands.Place) -> dict[str, str]:
-    return {exclusion.node: exclusion.rule for exclusion in place.explanation.excluded}
+    return ended(exits(pool, place_in(exits(pool, placed(pool, job, **changes)))))
 
 
 def test_a_job_is_retried_once_and_then_refused(three: Pool) -> None:
     """A second exit while the job runs alone refuses the job."""
     first = placed(three, "j1")
-    second = again(exits(three, first))
+    second = place_in(exits(three, first))
     end = ended(exits(three, second))
 
     assert second.node != first.node
@@ -54,10 +40,10 @@ def test_a_job_is_retried_once_and_then_refused(three: Pool) -> None:
 def test_a_suspect_that_completes_alone_is_innocent(three: Pool) -> None:
     """Runs that were in the engine by chance complete, one at a time, and are billed as ever."""
     together = [placed(three, f"j{number}", "beta") for number in range(2)]
-    first = again(exits(three, together[0]))
+    first = place_in(exits(three, together[0]))
     waits = exits(three, together[1])
     done = three.report(first)
-    second = again(done)
+    second = place_in(done)
     three.report(second)
 
     assert [] == of(waits, commands.Place)  # a co-op has one run at a time that is alone
@@ -66,7 +52,7 @@ def test_a_suspect_that_completes_alone_is_innocent(three: Pool) -> None:
 
 def test_nobody_joins_a_run_that_must_be_alone(three: Pool) -> None:
     """Its replica is reserved during the run, and explanations name the rule."""
-    alone = again(exits(three, placed(three, "j1")))
+    alone = place_in(exits(three, placed(three, "j1")))
     others = [placed(three, f"o{number}", "gamma") for number in range(4)]
 
     assert alone.node not in {place.node for place in others}
@@ -82,7 +68,7 @@ def test_a_job_alone_waits_for_an_empty_replica(pool: Pool) -> None:
     waits = exits(pool, placed(pool, "j1"))
     pool.wait(6.0, seen=("n1", "n2"))
     late = placed(pool, "late", "beta")
-    starts = again(pool.report(held))
+    starts = place_in(pool.report(held))
 
     assert [] == of(waits, commands.Place)
     assert "n1" == late.node
@@ -92,7 +78,7 @@ def test_a_job_alone_waits_for_an_empty_replica(pool: Pool) -> None:
 def test_a_retry_prefers_another_co_ops_engine(pool: Pool) -> None:
     """Two machines of one co-op cannot together have another's requests refused."""
     pool.join(card("n1"), card("n2"), card("n3", "beta", "CA-AB"))
-    second = again(exits(pool, placed(pool, "j1")))
+    second = place_in(exits(pool, placed(pool, "j1")))
 
     assert "n3" == second.node
     assert "same_engine" == excluded(second)["n2"]
@@ -104,7 +90,7 @@ def test_the_same_node_counts_only_where_there_is_no_other(pool: Pool) -> None:
     asked = exits(pool, placed(pool, "j1"))
     asked += pool.wait(5.0, seen=("n1", "n2"))
 
-    assert "n1" == again(asked).node
+    assert "n1" == place_in(asked).node
 
 
 @pytest.mark.parametrize("code", ["engine_failed", "owner_returned", "draining"])
@@ -119,8 +105,8 @@ def test_other_ends_do_not_count(three: Pool, code: str) -> None:
 
 def test_the_loss_of_the_machine_does_not_count(three: Pool) -> None:
     """A run alone whose node is lost is tried again alone, and not refused."""
-    second = again(exits(three, placed(three, "j1")))
-    third = again(three.tell(events.NodeLeft, second.node, "goodbye"))
+    second = place_in(exits(three, placed(three, "j1")))
+    third = place_in(three.tell(events.NodeLeft, second.node, "goodbye"))
 
     assert "j1" == third.job
     assert JobState.OFFERED is three.core.job("j1").state
@@ -193,7 +179,7 @@ def test_a_restored_core_keeps_who_is_alone(three: Pool) -> None:
     """Reservations, exits and keys are in the snapshot."""
     refused(three, "j0", key="bad")
     three.wait(20.0, seen=("qc-1", "on-1", "ab-1"))
-    alone = again(exits(three, placed(three, "j1", key="bad")))
+    alone = place_in(exits(three, placed(three, "j1", key="bad")))
     data = three.core.snapshot()
     three.core = Core.restore(data)
 

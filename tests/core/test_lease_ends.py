@@ -1,7 +1,18 @@
 """Effects of a lease on demand, pauses, blocked shapes, waiting work and the fair queue."""
 
 import pytest
-from tests.core.builders import GB, START, Pool, card, catalogue, entry, of, replica
+from tests.core.builders import (
+    GB,
+    START,
+    Pool,
+    card,
+    catalogue,
+    entry,
+    of,
+    place_in,
+    placed,
+    replica,
+)
 from tests.core.loading import offering
 
 from entraide.types import Basis, EnergyStatus, JobClass, JobKind, Outcome
@@ -14,16 +25,6 @@ from entraide_scheduler.core.records import LeaseState, ModelLoad, ModelLoadStat
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")
 LONG = {"input_tokens_est": 3_000, "input_tokens_max": 3_200}  # three seconds until it is read
-
-
-def placed(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
-    return place
-
-
-def again(asked: list[commands.Command]) -> commands.Place:
-    (place,) = of(asked, commands.Place)
-    return place
 
 
 def fail(pool: Pool, place: commands.Place, code: str = "engine_failed") -> list[commands.Command]:
@@ -182,7 +183,7 @@ class TestOver:
 
     def test_a_stopped_run_frees_the_replica_that_it_had_alone(self, three: Pool) -> None:
         """The slot is free when the node has reported, not when the job is cancelled."""
-        second = again(fail(three, placed(three), "engine_exited"))
+        second = place_in(fail(three, placed(three), "engine_exited"))
         three.accept(second)
         three.tell(events.JobCancelled, "j1", "client_gone")
         held = set(three.core._state.exclusive_replicas), lane_of(three, second.node).load.reserved
@@ -211,7 +212,7 @@ class TestAlone:
     def test_a_node_that_takes_nothing_more_is_waited_for_by_nobody(self, pool: Pool) -> None:
         """Its owner wants no more work: the job has its own co-op's engine once more."""
         self.waiting(pool)
-        place = again(pool.tell(events.NodeChanged, "n2", False, "", None))
+        place = place_in(pool.tell(events.NodeChanged, "n2", False, "", None))
 
         assert (place.job, place.node) == ("j1", "n1")
 
@@ -245,10 +246,10 @@ class TestOpened:
         for name in HEARD:
             lane_of(three, name).load.completed = True
         first = placed(three, "bad")
-        second = again(fail(three, first))
+        second = place_in(fail(three, first))
         waits = of(three.ask("j2", jurisdiction="CA-QC"), commands.Place)
-        third = again(fail(three, second))
-        fourth = again(fail(three, third))
+        third = place_in(fail(three, second))
+        fourth = place_in(fail(three, third))
         asked = fail(three, fourth)
 
         assert (first.node, waits) == ("qc-1", [])

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.core.builders import START, Pool, card, kinds, of, replica
+from tests.core.builders import START, Pool, card, kinds, of, place_in, placed, replica
 
 from entraide.types import Basis, JobClass, JobKind, JobState, Outcome
 from entraide_scheduler.core import commands, events
@@ -11,16 +11,6 @@ from entraide_scheduler.core.settlement import settlement
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION
 
 HEARD = ("qc-1", "on-1", "ab-1")
-
-
-def placed(pool: Pool, job: str = "j1", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, **changes), commands.Place)
-    return place
-
-
-def next_place(asked: list[commands.Command]) -> commands.Place:
-    (place,) = of(asked, commands.Place)
-    return place
 
 
 def test_one_job_from_request_to_books(three: Pool) -> None:
@@ -98,7 +88,7 @@ def test_a_node_that_did_not_answer_is_left_alone_for_a_while(three: Pool) -> No
 def test_old_messages_stop_the_old_run_and_change_nothing(three: Pool) -> None:
     """A node that still runs a lost epoch is told to stop; its usage is never billed."""
     old = placed(three)
-    new = next_place(three.wait(5.0, seen=HEARD))
+    new = place_in(three.wait(5.0, seen=HEARD))
     accepted, progress = three.accept(old), three.progress(old, 7)
     report = three.report(old)
 
@@ -123,7 +113,7 @@ class TestDeclines:
     @pytest.mark.parametrize("code", ["full", "draining", "not_loaded", "stale"])
     def test_what_another_node_may_take_goes_there(self, three: Pool, code: str) -> None:
         """A decline that concerns the node sends the job to another one."""
-        again = next_place(three.decline(placed(three), code))
+        again = place_in(three.decline(placed(three), code))
 
         assert again.node == "on-1"
 
@@ -174,7 +164,7 @@ class TestDeclines:
         pool = Pool("alpha", limits=Limits(attempts=2))
         pool.join(card("n1"))
         pool.decline(placed(pool), "stale")
-        again = next_place(pool.wait(5.0, seen=("n1",)))
+        again = place_in(pool.wait(5.0, seen=("n1",)))
         (end,) = pool.decline(again, "stale")
 
         assert (end.code, end.values) == ("too_many_attempts", {"attempts": 2})
@@ -343,7 +333,7 @@ class TestAbandoning:
         """If the client already has part of the answer, a second placement ends the job."""
         first = placed(three, stream=True)
         three.accept(first)
-        second = next_place(three.tell(events.NodeLeft, first.node, "goodbye"))
+        second = place_in(three.tell(events.NodeLeft, first.node, "goodbye"))
         asked = three.tell(events.JobAbandoned, "j1", second.epoch, "stream_broken")
 
         assert kinds(asked) == ["CancelRun", "EndJob"]

@@ -1,21 +1,23 @@
 """Placement: filter, prediction and pick, with numbers that can be computed by hand."""
 
 import pytest
-from tests.core.builders import MODEL, START, Pool, card, kinds, of, rates, replica, surplus
+from tests.core.builders import (
+    MODEL,
+    START,
+    Pool,
+    card,
+    excluded,
+    kinds,
+    of,
+    placed,
+    rates,
+    replica,
+    surplus,
+)
 
 from entraide.types import Basis, DataClass, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.rules.rules import is_in_jurisdiction
-
-
-def place_of(pool: Pool, job: str = "j1", coop: str = "alpha", **changes) -> commands.Place:
-    (place,) = of(pool.ask(job, coop, **changes), commands.Place)
-    return place
-
-
-def excluded(place: commands.Place) -> dict[str, str]:
-    return {exclusion.node: exclusion.rule for exclusion in place.explanation.excluded}
-
 
 RULES = {
     "it left": (card("other"), {}, (events.NodeLeft, "other", "goodbye"), "node_left"),
@@ -63,7 +65,7 @@ def test_each_hard_rule_excludes(pool: Pool, case: str) -> None:
     pool.join(card("able", zone="CA-QC", replicas=(able,)), other)
     if event is not None:
         pool.tell(*event)
-    place = place_of(pool, **changes)
+    place = placed(pool, **changes)
 
     assert place.node == "able"
     assert excluded(place) == {"other": rule}
@@ -76,7 +78,7 @@ def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
     pool.join(card("suspect"))
     pool.wait(4.0)
     pool.join(card("able"))
-    place = place_of(pool)
+    place = placed(pool)
 
     assert excluded(place) == {"lost": "node_lost", "suspect": "node_suspect"}
     assert all(exclusion.waiting_helps for exclusion in place.explanation.excluded)
@@ -85,7 +87,7 @@ def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
 def test_a_node_without_a_free_slot_is_excluded(pool: Pool) -> None:
     """Leases of ours, offered ones too, fill the slots of a replica."""
     pool.join(card("one", replicas=(replica(slots=1),)), card("two", zone="CA-AB"))
-    first, second = place_of(pool, "j1"), place_of(pool, "j2")
+    first, second = placed(pool, "j1"), placed(pool, "j2")
 
     assert (first.node, second.node) == ("one", "two")
     assert excluded(second) == {"one": "no_free_slot"}
@@ -109,8 +111,8 @@ def test_a_jurisdiction_is_a_prefix_up_to_a_hyphen(zone, jurisdiction, inside) -
 def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
     """RTT + queued and own prefill, TPOT of the batch, energy share, grams."""
     pool.join(card("n1", zone="CA-AB"))
-    place_of(pool, "before", input_tokens_est=400)
-    place = place_of(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
+    placed(pool, "before", input_tokens_est=400)
+    place = placed(pool, "j1", input_tokens_est=100, output_tokens_max=1_000)
     (candidate,) = place.explanation.candidates
     # Nine runs of ten stay below 30 % above the mean; 99 of 100 lie 1.8 times as far from it.
     start_s, alone_s = 0.02, 1 / 1_000  # the first step; a prompt token with nothing else running
@@ -128,9 +130,9 @@ def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:
 def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
     """A job that has produced something is no queued prompt any more."""
     pool.join(card("n1"))
-    before = place_of(pool, "before", input_tokens_est=400)
+    before = placed(pool, "before", input_tokens_est=400)
     pool.progress(before, 1)
-    (candidate,) = place_of(pool, "j1").explanation.candidates
+    (candidate,) = placed(pool, "j1").explanation.candidates
 
     assert candidate.ttft_s == pytest.approx(0.02 + 0.02 + 0.1 + 100 * (0.02 + 0.002) / 512)
 
@@ -138,11 +140,11 @@ def test_a_first_token_frees_the_prefill_queue(pool: Pool) -> None:
 def test_a_first_token_that_comes_late_puts_off_those_behind(pool: Pool) -> None:
     """The remaining prompts are read from the first token on, even if it was late."""
     pool.join(card("n1"))
-    first = place_of(pool, "first", input_tokens_est=400)
-    place_of(pool, "second", input_tokens_est=300)
+    first = placed(pool, "first", input_tokens_est=400)
+    placed(pool, "second", input_tokens_est=300)
     pool.wait(3.0, seen=("n1",))
     pool.progress(first, 1)
-    (candidate,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+    (candidate,) = placed(pool, "j1", input_tokens_est=100).explanation.candidates
     in_line_s = 0.02 + 0.3 + 300 * (0.02 + 0.002) / 512
     told_s = 0.02  # it was read when its token set out, and the next prompt has been there since
 
@@ -154,8 +156,8 @@ def test_a_first_token_that_comes_late_puts_off_those_behind(pool: Pool) -> None
 def test_the_second_job_also_waits_for_a_machine_to_wake(pool: Pool) -> None:
     """A machine that is being woken for one job is no sooner awake for the next."""
     pool.join(card("n1", power=Power("bench", 10.0, 110.0, Basis.DECLARED, wake_s=8.0)))
-    place_of(pool, "first", input_tokens_est=400)
-    (candidate,) = place_of(pool, "j1", input_tokens_est=100).explanation.candidates
+    placed(pool, "first", input_tokens_est=400)
+    (candidate,) = placed(pool, "j1", input_tokens_est=100).explanation.candidates
 
     assert candidate.ttft_s > 8.0
 
@@ -163,9 +165,9 @@ def test_the_second_job_also_waits_for_a_machine_to_wake(pool: Pool) -> None:
 def test_answers_so_far_teach_how_long_the_next_is(pool: Pool) -> None:
     """After long answers of a co-op the predicted energy rises."""
     pool.join(card("n1"))
-    first = place_of(pool, "j1", output_tokens_max=1_000)
+    first = placed(pool, "j1", output_tokens_max=1_000)
     pool.report(first, output_tokens=900)
-    second = place_of(pool, "j2", output_tokens_max=1_000)
+    second = placed(pool, "j2", output_tokens_max=1_000)
 
     assert (
         second.explanation.candidates[0].energy_uwh > 5 * first.explanation.candidates[0].energy_uwh
@@ -174,7 +176,7 @@ def test_answers_so_far_teach_how_long_the_next_is(pool: Pool) -> None:
 
 def test_the_greenest_is_picked(three: Pool) -> None:
     """With equal machines in three provinces the job goes to Québec."""
-    place = place_of(three)
+    place = placed(three)
 
     assert place.node == "qc-1"
     assert place.explanation.reason == "greenest"
@@ -189,7 +191,7 @@ def test_a_greener_node_that_misses_the_objective_is_not_picked(pool: Pool) -> N
     """A greener node that would miss the promise is passed over, and named."""
     slow = replica(rates=rates(prefill_tokens_per_s=40.0))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", "beta", zone="CA-AB"))
-    place = place_of(pool)
+    place = placed(pool)
 
     assert (place.node, place.explanation.reason) == ("fast", "greenest")
     assert place.explanation.values["greener_node"] == "slow"
@@ -202,7 +204,7 @@ def test_a_slow_stream_breaks_the_promise_too(pool: Pool) -> None:
     slow = replica(rates=rates(tpot_base_s=0.5))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
 
-    assert place_of(pool).node == "fast"
+    assert placed(pool).node == "fast"
 
 
 def test_when_none_keeps_the_promise_the_fastest_is_picked(pool: Pool) -> None:
@@ -211,7 +213,7 @@ def test_when_none_keeps_the_promise_the_fastest_is_picked(pool: Pool) -> None:
         pool.join(
             card(name, zone=zone, replicas=(replica(rates=rates(prefill_tokens_per_s=rate)),))
         )
-    place = place_of(pool)
+    place = placed(pool)
 
     assert (place.node, place.explanation.reason) == ("fast", "fastest_at_risk")
     assert place.terms.at_risk
@@ -220,7 +222,7 @@ def test_when_none_keeps_the_promise_the_fastest_is_picked(pool: Pool) -> None:
 def test_queueing_time_counts(pool: Pool) -> None:
     """A job that waited longer than its promise goes to the fastest node."""
     pool.join(card("n1", replicas=(replica(slots=1),)))
-    first = place_of(pool, "j1")
+    first = placed(pool, "j1")
     pool.ask("j2")
     pool.wait(3.0, seen=("n1",))
     (second,) = of(pool.report(first), commands.Place)
@@ -234,7 +236,7 @@ def test_a_class_without_a_first_token_promise_takes_the_slow_green_node(pool: P
     slow = replica(rates=rates(prefill_tokens_per_s=40.0))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
 
-    assert place_of(pool, job_class=JobClass.STANDARD).node == "slow"
+    assert placed(pool, job_class=JobClass.STANDARD).node == "slow"
 
 
 def test_a_completion_is_promised_from_the_request_on(pool: Pool) -> None:
@@ -246,7 +248,7 @@ def test_a_completion_is_promised_from_the_request_on(pool: Pool) -> None:
     pool.ask("waited", **standard)
     pool.wait(100.0)
     (waited,) = of(pool.tell(events.NodesSeen, ("fast", "slow")), commands.Place)
-    new = place_of(pool, "new", **standard)
+    new = placed(pool, "new", **standard)
 
     assert (waited.node, new.node) == ("fast", "slow")
     assert not waited.terms.at_risk
@@ -257,7 +259,7 @@ def test_at_risk_a_completion_goes_where_it_ends_first(pool: Pool) -> None:
     starts_late = replica(rates=rates(prefill_tokens_per_s=2.0, tpot_base_s=0.7))
     ends_late = replica(rates=rates(tpot_base_s=2.0))
     pool.join(card("ends-late", replicas=(ends_late,)), card("late", replicas=(starts_late,)))
-    place = place_of(pool, job_class=JobClass.STANDARD)
+    place = placed(pool, job_class=JobClass.STANDARD)
 
     assert (place.node, place.explanation.reason) == ("late", "fastest_at_risk")
 
@@ -266,7 +268,7 @@ def test_a_deadline_is_a_promise(pool: Pool) -> None:
     """A job with a deadline goes where it is predicted to end in time."""
     slow = replica(rates=rates(prefill_tokens_per_s=40.0))
     pool.join(card("slow", zone="CA-QC", replicas=(slow,)), card("fast", zone="CA-AB"))
-    place = place_of(pool, job_class=JobClass.BATCH, deadline_at=START + 4.0)
+    place = placed(pool, job_class=JobClass.BATCH, deadline_at=START + 4.0)
 
     assert place.node == "fast"
 
@@ -277,7 +279,7 @@ def test_equal_grams_go_to_the_thriftier_machine(pool: Pool) -> None:
     pool.tell(events.IntensityChanged, "CA-NB", 102.0, 102.0, "measured", START)
     thrifty = Power("bench", 10.0, 109.0, Basis.DECLARED)
     pool.join(card("a", zone="CA-NS"), card("b", zone="CA-NB", power=thrifty))
-    first, second = place_of(pool).explanation.candidates
+    first, second = placed(pool).explanation.candidates
 
     assert (first.node, second.node) == ("b", "a")
     assert second.carbon_ug < first.carbon_ug < 1.02 * second.carbon_ug
@@ -297,9 +299,9 @@ def test_a_machine_is_filled_as_far_as_it_is_cleaner(
     pool.tell(events.IntensityChanged, "CA-NB", next_g_per_kwh, next_g_per_kwh, "measured", START)
     flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
     pool.join(card("a", zone="CA-NS", replicas=(flat,)), card("b", zone="CA-NB", replicas=(flat,)))
-    placed = [place_of(pool, f"j{number}") for number in range(4)]
+    places = [placed(pool, f"j{number}") for number in range(4)]
 
-    assert on_the_greenest == [place.node for place in placed].count("a")
+    assert on_the_greenest == [place.node for place in places].count("a")
 
 
 def test_time_that_is_taken_up_counts_for_more_than_slots(pool: Pool) -> None:
@@ -307,11 +309,11 @@ def test_time_that_is_taken_up_counts_for_more_than_slots(pool: Pool) -> None:
     flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
     pool.join(card("decodes", replicas=(flat,)))
     for number in range(2):
-        pool.progress(place_of(pool, f"decoding{number}"), 1)
+        pool.progress(placed(pool, f"decoding{number}"), 1)
     pool.join(card("reads", replicas=(flat,)))
-    reading = place_of(pool, "reading", input_tokens_est=340, input_tokens_max=400)
+    reading = placed(pool, "reading", input_tokens_est=340, input_tokens_max=400)
 
-    assert (reading.node, place_of(pool).node) == ("reads", "decodes")
+    assert (reading.node, placed(pool).node) == ("reads", "decodes")
 
 
 def test_why_a_fuller_machine_was_passed_over_is_told(pool: Pool) -> None:
@@ -320,7 +322,7 @@ def test_why_a_fuller_machine_was_passed_over_is_told(pool: Pool) -> None:
     pool.tell(events.IntensityChanged, "CA-NB", 160.0, 160.0, "measured", START)
     flat = replica(slots=4, rates=rates(tpot_base_s=0.0, tpot_per_sequence_s=0.02))
     pool.join(card("a", zone="CA-NS", replicas=(flat,)), card("b", zone="CA-NB", replicas=(flat,)))
-    place = [place_of(pool, f"j{number}") for number in range(3)][-1]
+    place = [placed(pool, f"j{number}") for number in range(3)][-1]
 
     assert (place.node, place.explanation.reason) == ("b", "greenest_with_room")
     assert place.explanation.values["greener_node"] == "a"
@@ -331,16 +333,16 @@ def test_all_equal_the_name_decides(pool: Pool) -> None:
     """Two machines alike: the first by name, whichever joined first."""
     pool.join(card("b"), card("a"))
 
-    assert place_of(pool).node == "a"
+    assert placed(pool).node == "a"
 
 
 def test_own_surplus_beats_hydro_until_it_is_used(three: Pool) -> None:
     """Surplus that our own jobs already use is not counted twice."""
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(120.0)))
-    first = place_of(three, "j1")
-    batch = place_of(three, "j2")
+    first = placed(three, "j1")
+    batch = placed(three, "j2")
     three.tell(events.NodeChanged, "on-1", True, "", surplus(60.0))
-    third = place_of(three, "j3")
+    third = placed(three, "j3")
 
     assert (first.node, first.terms.surplus_basis) == ("on-1", Basis.MEASURED)
     assert first.terms.intensity_direct_g_per_kwh == 0.0
@@ -351,9 +353,9 @@ def test_own_surplus_beats_hydro_until_it_is_used(three: Pool) -> None:
 def test_a_site_without_surplus_loses_to_a_cleaner_grid(three: Pool) -> None:
     """With sun the job goes to Ontario; without it the next goes to Québec, and says why."""
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0)))
-    sunny = place_of(three, "j1")
+    sunny = placed(three, "j1")
     three.tell(events.NodeChanged, "on-1", True, "", surplus(0.0))
-    cloudy = place_of(three, "j2")
+    cloudy = placed(three, "j2")
     values = cloudy.explanation.values
 
     assert (sunny.node, cloudy.node) == ("on-1", "qc-1")
@@ -367,7 +369,7 @@ def test_an_expired_surplus_does_not_count(three: Pool) -> None:
     three.join(card("on-1", "beta", "CA-ON", energy=surplus(400.0, until=START + 5.0)))
     three.wait(6.0, seen=("qc-1", "on-1", "ab-1"))
 
-    assert place_of(three).node == "qc-1"
+    assert placed(three).node == "qc-1"
 
 
 def test_a_carbon_cap_is_kept(three: Pool) -> None:
@@ -398,7 +400,7 @@ class TestExplanations:
         """The explanation says which greener node was ruled out, and by what."""
         pool.join(card("green", "alpha", "CA-QC"), card("other", "beta", "CA-AB"))
         pool.tell(events.NodeChanged, "green", False, "owner_busy", None)
-        values = place_of(pool).explanation.values
+        values = placed(pool).explanation.values
 
         assert values["greener_coop"] == "alpha"
         assert values["greener_rule"] == "not_accepting"
@@ -407,12 +409,12 @@ class TestExplanations:
         """With a single candidate nothing was compared."""
         pool.join(card("n1"))
 
-        assert place_of(pool).explanation.reason == "only_one"
+        assert placed(pool).explanation.reason == "only_one"
 
     def test_a_waiting_job_is_explained_afresh(self, pool: Pool) -> None:
         """It waits for a slot; another co-op's later job waits for its turn."""
         pool.join(card("n1", replicas=(replica(slots=1),)))
-        place_of(pool, "running")
+        placed(pool, "running")
         pool.ask("first")
         pool.ask("other", "beta")
         first = pool.core.explain("first", pool.now)
@@ -443,7 +445,7 @@ class TestExplanations:
         pool.join(*(card(f"green-{n:03}", zone="CA-QC") for n in range(50)))
         pool.join(*(card(f"fast-{n:03}", zone="CA-AB", replicas=(quick,)) for n in range(50)))
         pool.join(*(card(f"abroad-{n:03}", zone="US-NY") for n in range(50)))
-        explanation = place_of(pool).explanation
+        explanation = placed(pool).explanation
 
         assert explanation.excluded_counts == {"wrong_jurisdiction": 50}
         assert [exclusion.node for exclusion in explanation.excluded] == ["abroad-000"]
@@ -455,7 +457,7 @@ class TestExplanations:
 
 def test_the_nodes_can_be_looked_at(three: Pool) -> None:
     """The view tells each node's state and what our leases put on it."""
-    place_of(three)
+    placed(three)
     views = {view.card.node: view for view in three.core.nodes()}
 
     assert {name: view.leases for name, view in views.items()} == {

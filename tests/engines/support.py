@@ -82,15 +82,6 @@ def said(chunks: list[EngineChunk]) -> str:
     return "".join(e["choices"][0]["delta"].get("content") or "" for e in events(chunks))
 
 
-async def eventually(holds: Callable[[], bool]) -> None:
-    """Waits until something outside this process holds; fails at the deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            if holds():
-                return
-            await asyncio.sleep(0.01)
-
-
 def lives(process: psutil.Process) -> bool:
     """Whether a process is there and more than an entry that nobody has read yet."""
     try:

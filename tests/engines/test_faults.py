@@ -13,7 +13,6 @@ import pytest
 from tests.engines.support import (
     config,
     demo_model,
-    eventually,
     lines_of,
     llamacpp,
     metrics_when,
@@ -21,6 +20,7 @@ from tests.engines.support import (
     ready_when,
     request,
 )
+from tests.waiting import eventually
 
 from entraide.types import Outcome
 from entraide_node.core.supervision import ProcessState

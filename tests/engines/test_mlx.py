@@ -16,16 +16,8 @@ import psutil
 import pytest
 import pytest_asyncio
 from tests.engines.own_environments import ALIAS, engine_of, running, version_of, weights
-from tests.engines.support import (
-    events,
-    eventually,
-    lines_of,
-    lives,
-    ran,
-    ready_when,
-    request,
-    said,
-)
+from tests.engines.support import events, lines_of, lives, ran, ready_when, request, said
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.base import BAD_REQUEST, ENGINE_EXITED, ENGINE_HUNG, EngineEnd

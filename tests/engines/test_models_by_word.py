@@ -13,9 +13,10 @@ import msgspec
 import psutil
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.engines.support import demo_model, eventually
+from tests.engines.support import demo_model
 from tests.integration.nats_support import NatsPool, running_pool
 from tests.node.support import POWER, Peer, configure, run
+from tests.waiting import eventually
 
 from entraide import catalogue as documents
 from entraide import i18n

@@ -13,7 +13,6 @@ import pytest_asyncio
 from tests.engines.own_environments import ALIAS, running, version_of, weights
 from tests.engines.support import (
     events,
-    eventually,
     lines_of,
     lives,
     metrics_when,
@@ -22,6 +21,7 @@ from tests.engines.support import (
     request,
     said,
 )
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome
 from entraide_node.engines.base import (

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from tests.hostile import peers
 from tests.hostile.peers import Address, head
-from tests.scheduler.gateway_support import KEY_A, KEY_B, WAIT_S, Pool, ask, card, open_pool
+from tests.scheduler.gateway_support import KEY_A, KEY_B, Pool, ask, card, open_pool
 
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway import Settings
@@ -77,13 +77,6 @@ async def serves(pool: Pool) -> None:
         await answer.read()
 
         assert 200 == answer.status
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits until a condition holds."""
-    async with asyncio.timeout(WAIT_S):
-        while not condition():  # noqa: ASYNC110  (nothing tells when a counter has moved)
-            await asyncio.sleep(0.005)
 
 
 def server(pool: Pool) -> Any:

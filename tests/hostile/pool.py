@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 from tests.core.builders import MODEL, replica, usage
 from tests.integration.nats_support import NatsPool, running_pool
-from tests.scheduler.driver_support import eventually
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, write_config
+from tests.waiting import eventually
 
 from entraide.types import Usage
 from entraide.wire import codec, subjects

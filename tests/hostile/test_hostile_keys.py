@@ -31,10 +31,10 @@ from tests.hostile.peer_scenarios import (
     refused,
     server,
     serves,
-    until,
 )
 from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, Pool, ask
+from tests.waiting import eventually
 
 from entraide_scheduler.http_limits import (
     HttpLimits,
@@ -151,7 +151,7 @@ async def connections_without_key_are_few(pool: Pool, address: Address) -> None:
         known.sendall(head("GET", MODELS, KEY_A))
         await asyncio.to_thread(known.recv, 65_536)
         with many(address, most + 3) as opened:
-            await until(lambda: refused(pool, "connections_without_key") == 3.0)
+            await eventually(lambda: refused(pool, "connections_without_key") == 3.0)
             gone = [await asyncio.to_thread(peers.until_closed, peer) for peer in opened[:3]]
             opened[-1].sendall(head("GET", "/healthz"))
             last = await asyncio.to_thread(opened[-1].recv, 65_536)
@@ -174,7 +174,7 @@ async def connections_without_key_have_a_limit_in_all(pool: Pool, address: Addre
                 peer = stack.enter_context(socket.socket())
                 peer.bind((host, 0))
                 peer.connect((address.host, address.port))
-        await until(lambda: refused(pool, "connections_without_key") == 3.0)
+        await eventually(lambda: refused(pool, "connections_without_key") == 3.0)
 
         assert LONG.connections_without_key == len(server(pool)._keyless)
 
@@ -269,7 +269,7 @@ async def request_sent_ahead_waits_its_turn(pool: Pool, address: Address) -> Non
         peer.sendall(post(json.dumps(ask()).encode()))
         run = await pool.placed()
         peer.sendall(head("GET", "/healthz") + head("GET", "/nowhere", Connection="close"))
-        await until(lambda: held_bytes(pool) > 0)
+        await eventually(lambda: held_bytes(pool) > 0)
         run.finish()
         data = await asyncio.to_thread(peers.until_closed, peer)
 

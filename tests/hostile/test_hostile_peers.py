@@ -26,10 +26,10 @@ from tests.hostile.peer_scenarios import (
     post,
     refused,
     server,
-    until,
 )
 from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, WAIT_S, Pool, ask, chunk
+from tests.waiting import eventually
 
 from entraide_scheduler.http_limits import (
     AHEAD_MAX_BYTES,
@@ -125,7 +125,7 @@ async def unread_answers_stop_the_reading(pool: Pool, address: Address) -> None:
 async def unread_answers_end_the_connection(pool: Pool, address: Address) -> None:
     """A peer that never takes what waits for it is cut off at a deadline."""
     await asyncio.to_thread(peers.unread, address)
-    await until(lambda: not server(pool)._connections)
+    await eventually(lambda: not server(pool)._connections)
 
     assert 1.0 == refused(pool, "unread_deadline")
 
@@ -157,7 +157,7 @@ async def unread_last_answer_ends_the_connection(pool: Pool, address: Address) -
         peer.sendall(post(asked, Connection="close"))
         run = await pool.placed()
         run.finish("x" * 3_500_000)
-        await until(lambda: not server(pool)._connections)
+        await eventually(lambda: not server(pool)._connections)
 
 
 # Sizes.

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.core.builders import card, loadable, rates, replica, usage
 from tests.hostile.pool import HostilePool, RogueNode
-from tests.scheduler.driver_support import eventually
+from tests.waiting import eventually
 
 from entraide.types import Basis, EnergyStatus, Outcome, Power
 from entraide.wire import codec

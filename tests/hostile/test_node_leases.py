@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from tests.core.builders import usage
 from tests.hostile.pool import NO_ENERGY, SERVED, HostilePool, RogueNode
-from tests.scheduler.driver_support import eventually
 from tests.scheduler.gateway_support import events
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome, Power, Receipt
 from entraide.wire import messages as m

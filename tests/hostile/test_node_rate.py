@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.core.builders import usage
 from tests.hostile.pool import NO_ENERGY, HostilePool, RogueNode
-from tests.scheduler.driver_support import eventually
+from tests.waiting import eventually
 
 from entraide.wire import codec
 from entraide.wire import messages as m

@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 from tests.integration.nats_support import NatsPool, running_pool
-from tests.scheduler.pool_support import (
-    RunningScheduler,
-    ScriptedNode,
-    eventually,
-    running_scheduler,
-)
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
+from tests.waiting import eventually
 
 from entraide.v1 import admin_pb2 as a
 from entraide.wire import messages as m

@@ -1,8 +1,6 @@
 """A real bus for tests: its server on a free port of loopback, and those who enter it."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,14 +11,6 @@ from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.server import NatsServer, NatsSettings
 
 DEADLINE_S = 20.0
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Waits until a condition holds, and fails when it does not before the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
-        await asyncio.sleep(0.01)
 
 
 class NatsPool:

@@ -7,8 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
 from tests.node.energy_peers import Home, home, inverter
-from tests.node.support import MODEL, ScriptedEngine, end, eventually, serving
+from tests.node.support import MODEL, ScriptedEngine, end, serving
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
+from tests.waiting import eventually
 
 from entraide.types import Basis
 from entraide_node.agent import Agent

@@ -9,7 +9,8 @@ from pathlib import Path
 import nkeys
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.nats_support import NatsPool, eventually, listen
+from tests.integration.nats_support import NatsPool, listen
+from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError
 from entraide.wire.nats import BusConnection, Identity, connect, expires_at, new_user_key

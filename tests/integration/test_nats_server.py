@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 from structlog.testing import capture_logs
-from tests.integration.nats_support import NatsPool, eventually, listen, running_pool
+from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.waiting import eventually
 
 from entraide.errors import PoolError, PoolUnreachable
 from entraide.wire.nats import (
@@ -431,7 +432,8 @@ async def test_connection_works_on_uvloop(tmp_path: Path) -> None:
         import asyncio, sys
         from pathlib import Path
         import psutil, uvloop
-        from tests.integration.nats_support import eventually, running_pool
+        from tests.integration.nats_support import running_pool
+        from tests.waiting import eventually
 
         async def main():
             async with running_pool(Path(sys.argv[1])) as pool:

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography import x509
-from tests.integration.nats_support import NatsPool, eventually, listen, running_pool
+from tests.integration.nats_support import NatsPool, listen, running_pool
+from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
 from entraide.wire.nats import client_context, connect

@@ -8,12 +8,13 @@ import signal
 import socket
 import struct
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dbus_fast import BusType, Message, Variant
 from dbus_fast.aio import MessageBus
+from tests.waiting import eventually
 
 from entraide_node.idle_detection.wayland import find_sockets
 
@@ -51,13 +52,6 @@ def running(command: list[str], **environ: str) -> Iterator[subprocess.Popen[byt
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Waits until something outside this process holds."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not holds():  # noqa: ASYNC110  (another process makes it hold)
-            await asyncio.sleep(0.02)
 
 
 def authority(number: int) -> bytes:
@@ -105,7 +99,7 @@ async def compositor(folder: Path) -> AsyncIterator[dict[str, str]]:
     quiet = {"WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman",
              "DISPLAY": "", "WAYLAND_DISPLAY": ""}  # fmt: skip
     with running([str(SWAY), "-c", str(config)], **environ, **quiet):
-        await until(lambda: bool(find_sockets(environ)))
+        await eventually(lambda: bool(find_sockets(environ)))
         yield {**environ, "WAYLAND_DISPLAY": find_sockets(environ)[0].name}
 
 
@@ -117,7 +111,7 @@ async def message_bus(folder: Path) -> AsyncIterator[str]:
     config.write_text(BUS_CONFIG.format(path=path))
     command = [str(DBUS_DAEMON), f"--config-file={config}", "--nofork", "--nopidfile"]
     with running(command):
-        await until(lambda: accepts(path))
+        await eventually(lambda: accepts(path))
         yield f"unix:path={path}"
 
 

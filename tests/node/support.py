@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 from nats.aio.msg import Msg
 from tests.integration.nats_support import NatsPool
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome, Power, Rates, Replica
 from entraide.wire import codec, subjects
@@ -179,14 +180,6 @@ class Peer:
         """Waits until the node has said something, and returns the last of it."""
         await eventually(lambda: self.said(kind, **fields))
         return self.said(kind, **fields)[-1]
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Waits until a condition holds, and fails when it does not before the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to hold"
-        await asyncio.sleep(0.01)
 
 
 def configure(pool: NatsPool, folder: Path, **fields: object) -> NodeConfig:

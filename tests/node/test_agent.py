@@ -7,16 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.node.support import (
-    NODE,
-    Peer,
-    ScriptedEngine,
-    configure,
-    end,
-    eventually,
-    run,
-    serving,
-)
+from tests.node.support import NODE, Peer, ScriptedEngine, configure, end, run, serving
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (

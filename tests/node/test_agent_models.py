@@ -11,16 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
-from tests.node.support import (
-    POWER,
-    Peer,
-    ScriptedEngine,
-    configure,
-    end,
-    eventually,
-    replica,
-    run,
-)
+from tests.node.support import POWER, Peer, ScriptedEngine, configure, end, replica, run
+from tests.waiting import eventually
 
 from entraide.types import Basis, Loadable, Outcome
 from entraide.wire.messages import (

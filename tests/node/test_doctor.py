@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.node.support import NODE, Peer, ScriptedEngine, configure, eventually, serving
+from tests.node.support import NODE, Peer, ScriptedEngine, configure, serving
+from tests.waiting import eventually
 
 from entraide.wire.messages import Goodbye, Hello, HelloRequest
 from entraide_node import keys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pynvml
 import pytest
 from tests.node.energy_peers import Powercap, home
-from tests.node.support import eventually
+from tests.waiting import eventually
 
 from entraide.types import Basis, Power
 from entraide_node.energy.counters import (

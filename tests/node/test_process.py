@@ -14,7 +14,8 @@ import msgspec
 import psutil
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.node.support import MODEL, NODE, Peer, configure, eventually, run
+from tests.node.support import MODEL, NODE, Peer, configure, run
+from tests.waiting import eventually
 
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (

@@ -10,16 +10,8 @@ import pytest
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
 from tests.node.energy_peers import Home, home, inverter
-from tests.node.support import (
-    MODEL,
-    Peer,
-    ScriptedEngine,
-    configure,
-    end,
-    eventually,
-    run,
-    serving,
-)
+from tests.node.support import MODEL, Peer, ScriptedEngine, configure, end, run, serving
+from tests.waiting import eventually
 
 from entraide import i18n
 from entraide.types import Basis, EnergyStatus

@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.node.support import (
-    Peer,
-    ScriptedEngine,
-    configure,
-    end,
-    eventually,
-    run,
-    serving,
-)
+from tests.node.support import Peer, ScriptedEngine, configure, end, run, serving
 from tests.node.test_machine_probes import ScriptedDetector
+from tests.waiting import eventually
 
 from entraide.types import DataClass, Lending, Outcome
 from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport

@@ -1,12 +1,12 @@
 """Weights for the neighbours: only proven ones, only when turned on, found by themselves."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 from tests.node.weights import a_model, content
+from tests.waiting import eventually
 
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import fetch, weight_share
@@ -16,13 +16,6 @@ from entraide_node.models.weight_share import WeightShare, is_private, private_a
 
 DATA = content(200_000)
 LOOPBACK = ("127.0.0.1",)
-
-
-async def eventually(holds: Callable[[], object], *, within_s: float = 20.0) -> None:
-    """Waits until something holds."""
-    async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110  (another machine's doing)
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """A live driver with its store, and a recorder of its outgoing messages, for tests."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -62,14 +61,6 @@ async def running_driver(folder: Path) -> AsyncIterator[tuple[LiveDriver, Store,
     finally:
         await driver.stop()
         await store.close()
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    """Waits until a condition holds; fails at the deadline."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not hold before the deadline"
-        await asyncio.sleep(0.01)
 
 
 def block_process(by_s: float) -> None:

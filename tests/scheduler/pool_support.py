@@ -11,7 +11,7 @@ import aiohttp
 import grpc
 from tests.core.builders import MODEL, card, usage
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.driver_support import eventually
+from tests.waiting import eventually
 
 from entraide.types import EnergyStatus, Outcome, Usage
 from entraide.v1 import admin_pb2, admin_pb2_grpc, enrolment_pb2, enrolment_pb2_grpc

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from tests.scheduler.pool_support import RunningScheduler, eventually
+from tests.scheduler.pool_support import RunningScheduler
+from tests.waiting import eventually
 
 from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, shipped

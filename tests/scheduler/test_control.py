@@ -8,7 +8,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from tests.scheduler.pool_support import RunningScheduler, eventually
+from tests.scheduler.pool_support import RunningScheduler
+from tests.waiting import eventually
 
 from entraide.v1 import admin_pb2 as a
 from entraide.wire import messages as m

@@ -10,8 +10,8 @@ import pytest
 import structlog
 from aiohttp import web
 from msgspec.structs import replace
-from tests.scheduler.driver_support import eventually
 from tests.scheduler.test_config import written
+from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide.types import Basis

@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 import pytest
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, eventually
+from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
+from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide_scheduler.gateway.run import load_gateway_config

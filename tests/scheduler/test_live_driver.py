@@ -10,11 +10,11 @@ from tests.scheduler.driver_support import (
     POLICY,
     SentMessages,
     block_process,
-    eventually,
     recovered_driver,
     running_driver,
     store_url,
 )
+from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide.types import JobKind, JobState, Outcome

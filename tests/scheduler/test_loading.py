@@ -10,12 +10,8 @@ import msgspec
 import pytest
 from tests.core.builders import GB, entry, loadable, replica
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.pool_support import (
-    RunningScheduler,
-    ScriptedNode,
-    eventually,
-    running_scheduler,
-)
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
+from tests.waiting import eventually
 
 from entraide import catalogue as documents
 from entraide import i18n

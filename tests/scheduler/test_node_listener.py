@@ -3,7 +3,8 @@
 import time
 
 import msgspec
-from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, eventually
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
+from tests.waiting import eventually
 
 from entraide import __version__
 from entraide.types import Basis, EnergyStatus

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.core.builders import usage
 from tests.scheduler.gateway_support import WAIT_S, chunk, sse
-from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode, eventually
+from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
+from tests.waiting import eventually
 
 from entraide.types import Outcome
 from entraide.v1 import admin_pb2

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.core.builders import facts
 from tests.integration.nats_support import NatsPool
-from tests.scheduler.driver_support import eventually
 from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
+from tests.waiting import eventually
 
 from entraide.errors import PoolUnreachable
 from entraide.types import JobKind, JobState

@@ -10,10 +10,10 @@ from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import (
     RunningScheduler,
     ScriptedNode,
-    eventually,
     running_scheduler,
     write_config,
 )
+from tests.waiting import eventually
 
 from entraide.errors import PoolError
 from entraide.wire import messages as m

@@ -1,0 +1,13 @@
+"""Waiting: until another task or process has made a condition hold, never for a fixed time."""
+
+import asyncio
+from collections.abc import Callable
+
+DEADLINE_S = 60.0  # a guard: a process that starts on a busy machine takes its time
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Waits until a condition holds, and fails when it does not before the deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110  (another task or process makes it hold)
+            await asyncio.sleep(0.01)
