@@ -47,6 +47,7 @@ from statistics import fmean
 
 import msgspec
 from benchmarks.support.common import print_rows
+from benchmarks.support.requests import make_request
 from benchmarks.support.worst_events import COOPS as HELLO_COOPS
 from benchmarks.support.worst_events import caps_row, hellos_row
 from msgspec import Struct, to_builtins
@@ -55,8 +56,6 @@ from entraide.types import (
     Basis,
     DataClass,
     EnergyStatus,
-    JobClass,
-    JobKind,
     NodeCard,
     Outcome,
     Power,
@@ -142,17 +141,11 @@ def card(number: int) -> NodeCard:
 
 def facts(number: int, model: str) -> RequestFacts:
     """Returns a request; all are equal."""
-    return RequestFacts(
-        job=f"job-{model}-{number}",
-        coop=f"coop-{number * 7 % COOPS:03}",
+    return make_request(
+        f"job-{model}-{number}",
+        f"coop-{number * 7 % COOPS:03}",
+        model,
         project=f"project-{number % 3}",
-        key="key",
-        gateway="gateway",
-        kind=JobKind.LIVE,
-        job_class=JobClass.INTERACTIVE,
-        data_class=DataClass.INTERNAL,
-        jurisdiction="CA",
-        model=model,
         input_tokens_est=200 + number % 300,
         input_tokens_max=600,
         output_tokens_max=256,

@@ -28,9 +28,10 @@ import tracemalloc
 from collections import deque
 from collections.abc import Sequence
 
+from benchmarks.support.requests import make_request
 from msgspec import Struct, to_builtins
 
-from entraide.types import DataClass, JobClass, JobKind, JobState, RequestFacts
+from entraide.types import DataClass, JobState
 from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.fair_queue.backlog import reserved_tokens
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
@@ -67,17 +68,10 @@ class Row(Struct, frozen=True):
 
 def make(number: int, coop: str) -> Job:
     """Returns a job; all are equal, each with its own shape object."""
-    facts = RequestFacts(
-        job=f"job-{number}",
-        coop=coop,
-        project="main",
-        key="key",
-        gateway="gateway",
-        kind=JobKind.LIVE,
-        job_class=JobClass.INTERACTIVE,
-        data_class=DataClass.INTERNAL,
-        jurisdiction="CA",
-        model=MODEL,
+    facts = make_request(
+        f"job-{number}",
+        coop,
+        MODEL,
         input_tokens_est=100 + number % 300,
         input_tokens_max=600,
         output_tokens_max=256,

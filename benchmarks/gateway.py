@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from benchmarks.support.common import markdown_table
 from msgspec import Struct
 
 from entraide_scheduler.nats.config import free_port
@@ -41,6 +42,12 @@ SLOTS = 256  # more than the connections of any phase: no job is queued
 READY_TIMEOUT_S = 60.0
 LOAD_TIMEOUT_S = 60.0
 OURS, NGINX, DIRECT = "pool", "nginx", "direct"
+COLUMNS = (
+    "phase", "ttft_added_p50_us", "reference_nginx_ttft_added_p50_us", "requests_per_s",
+    "reference_nginx_requests_per_s", "cpu_us_per_request", "cpu_us_per_request_nginx_ratio",
+    "cpu_us_per_token", "cpu_us_per_token_nginx_ratio", "node_cpu_us_per_request",
+    "nats_cpu_us_per_request", "rss_mib", "errors",
+)  # fmt: skip
 
 
 class Phase(Struct, frozen=True):
@@ -322,21 +329,6 @@ async def run(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     return [row_of(phase, samples, targets, memory) for phase in PHASES]
 
 
-def shown(rows: list[dict[str, Any]]) -> str:
-    """Returns the rows as a table for a person."""
-    names = (
-        "phase", "ttft_added_p50_us", "reference_nginx_ttft_added_p50_us", "requests_per_s",
-        "reference_nginx_requests_per_s", "cpu_us_per_request", "cpu_us_per_request_nginx_ratio",
-        "cpu_us_per_token", "cpu_us_per_token_nginx_ratio", "node_cpu_us_per_request",
-        "nats_cpu_us_per_request", "rss_mib", "errors",
-    )  # fmt: skip
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    for row in rows:
-        cells = ("–" if row[name] is None else str(row[name]) for name in names)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -354,7 +346,7 @@ def main() -> int:
         rows = asyncio.run(run(home, options))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(json.dumps(rows) if options.json else shown(rows))
+    print(json.dumps(rows) if options.json else markdown_table(rows, COLUMNS))
     return 0
 
 

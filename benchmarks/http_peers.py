@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gateway import Target, rss_mib, until_ready
-from benchmarks.http_servers import OURS, SERVERS, served, shown
+from benchmarks.http_servers import OURS, SERVERS, served
+from benchmarks.support.common import markdown_table
 from tests.hostile import peers
 
 PATIENCE_S = 65.0
@@ -149,7 +150,7 @@ def main() -> int:
             rows = list(pool.map(partial(attacked, home), names))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(json.dumps(rows) if options.json else shown(rows))
+    print(json.dumps(rows) if options.json else markdown_table(rows, list(rows[0])[1:]))
     return 0
 
 

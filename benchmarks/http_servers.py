@@ -32,6 +32,7 @@ from typing import Any
 import msgspec
 import uvloop
 from benchmarks.gateway import Phase, Sample, Target, compiled, load, process, until_ready
+from benchmarks.support.common import markdown_table
 from msgspec import Struct
 
 from entraide_scheduler.gateway.auth import Authenticator
@@ -313,14 +314,6 @@ async def measured(home: Path, options: argparse.Namespace) -> list[dict[str, An
     return [row(name, samples) for name in names]
 
 
-def shown(rows: list[dict[str, Any]]) -> str:
-    """Returns the rows as a table for a person."""
-    names = list(rows[0])[1:]
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    lines += ["| " + " | ".join(str(row[name]) for name in names) + " |" for row in rows]
-    return "\n".join(lines)
-
-
 def main() -> int:
     """Entry point; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -338,7 +331,7 @@ def main() -> int:
         rows = asyncio.run(measured(home, options))
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print(json.dumps(rows) if options.json else shown(rows))
+    print(json.dumps(rows) if options.json else markdown_table(rows, list(rows[0])[1:]))
     return 0
 
 

@@ -6,8 +6,9 @@ the benchmark says so in one sentence and exits with 2.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct, to_builtins
 
@@ -39,6 +40,15 @@ def print_rows(rows: Sequence[Struct], *, as_json: bool) -> None:
         for line in cells:
             print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
         print()
+
+
+def markdown_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Returns columns of rows as a Markdown table."""
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = ("–" if row[name] is None else str(row[name]) for name in names)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _cell(value: object) -> str:

@@ -9,13 +9,12 @@ import gc
 import time
 from itertools import count
 
+from benchmarks.support.requests import make_request
 from msgspec import Struct
 
 from entraide.types import (
     Basis,
     DataClass,
-    JobClass,
-    JobKind,
     NodeCard,
     Outcome,
     Power,
@@ -122,17 +121,10 @@ def make_card(number: int, coop: str) -> NodeCard:
 
 def make_facts(number: int, coop: str, *, max_carbon_ug: int | None = None) -> RequestFacts:
     """Returns a request."""
-    return RequestFacts(
-        job=f"job-{number}",
-        coop=coop,
-        project="main",
-        key="key",
-        gateway="gateway",
-        kind=JobKind.LIVE,
-        job_class=JobClass.INTERACTIVE,
-        data_class=DataClass.INTERNAL,
-        jurisdiction="CA",
-        model=MODEL,
+    return make_request(
+        f"job-{number}",
+        coop,
+        MODEL,
         input_tokens_est=300,
         input_tokens_max=400,
         output_tokens_max=128,
