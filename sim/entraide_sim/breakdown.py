@@ -6,17 +6,15 @@ of all service.
 
 from collections.abc import Iterator, Mapping
 from math import ceil, inf
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from entraide.types import JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import fairness, fleet
 from entraide_sim.grid import HOUR_S
-from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, Column
 from entraide_sim.results import (
     PERCENTILES,
     ClassLatency,
@@ -30,7 +28,6 @@ from entraide_sim.scenario import FaultSpec, RestartSpec, Scenario
 from entraide_sim.world import World
 from entraide_sim.world_builder import FAULT_KINDS, WorldParts
 
-Column = npt.NDArray[Any]
 Table = Mapping[str, Column]
 
 

@@ -124,10 +124,10 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
         ("grams", "g_per_year", formatting.format_carbon),
     )
     for name, key, shown in ranks:
-        held = [effect for effect in effects if getattr(effect, key) is not None]
+        measured = [effect for effect in effects if getattr(effect, key) is not None]
         typer.echo("")
         typer.echo(typer.style(i18n.text(f"sim-advice-{name}", lang), bold=True))
-        for effect in sorted(held, key=lambda effect: getattr(effect, key))[:5]:
+        for effect in sorted(measured, key=lambda effect: getattr(effect, key))[:5]:
             value = getattr(effect, key)
             sign = "+" if value > 0 else ""
             values: dict[str, i18n.Value] = dict(effect.values)

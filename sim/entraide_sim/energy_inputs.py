@@ -37,8 +37,8 @@ TARIFF_CAD_PER_KWH = 0.12
 
 def tariff_cad_per_kwh(site: ScenarioSite) -> float:
     """Returns a site's electricity price per kilowatt-hour."""
-    given = site.tariff_cad_per_kwh
-    return TARIFF_CAD_PER_KWH if given is None else given
+    tariff = site.tariff_cad_per_kwh
+    return TARIFF_CAD_PER_KWH if tariff is None else tariff
 
 
 def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[Assumption]]:
@@ -194,19 +194,19 @@ def site_surplus(
 
 def site_battery(site: ScenarioSite) -> tuple[Battery, Assumption] | None:
     """Returns a site's battery and its assumption; None if the site has none."""
-    given = site.battery
-    if given is None:
+    declared = site.battery
+    if declared is None:
         return None
-    capacity_j = given.capacity_kwh * J_PER_KWH
-    floor_j = capacity_j * given.floor_part
+    capacity_j = declared.capacity_kwh * J_PER_KWH
+    floor_j = capacity_j * declared.floor_part
     values: dict[str, str | int | float] = {
         "site": site.name,
-        "capacity_kwh": given.capacity_kwh,
-        "power_kw": given.power_kw,
-        "percent": round(given.efficiency * 100),
-        "floor_percent": round(given.floor_part * 100),
+        "capacity_kwh": declared.capacity_kwh,
+        "power_kw": declared.power_kw,
+        "percent": round(declared.efficiency * 100),
+        "floor_percent": round(declared.floor_part * 100),
     }
-    battery = Battery(capacity_j, given.power_kw * 1_000.0, given.efficiency, floor_j)
+    battery = Battery(capacity_j, declared.power_kw * 1_000.0, declared.efficiency, floor_j)
     return battery, Assumption("battery", "declared", values)
 
 

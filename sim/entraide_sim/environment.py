@@ -288,6 +288,6 @@ def _period_end(period: Period, moment: float) -> float:
         case Period.DAY:
             return (moment // 86_400.0 + 1.0) * 86_400.0
         case _:
-            here = dt.datetime.fromtimestamp(moment, dt.UTC)
-            first = here.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+            moment_utc = dt.datetime.fromtimestamp(moment, dt.UTC)
+            first = moment_utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
             return (first + dt.timedelta(days=32)).replace(day=1).timestamp()

@@ -15,18 +15,15 @@ seconds, or at ``STEPS_MAX`` moments of a longer run.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from entraide.types import JobClass
 from entraide_scheduler.core.policy import Policy
+from entraide_sim.job_records import Column
 
 STEP_S = 30.0
 STEPS_MAX = 20_000
-
-Column = npt.NDArray[Any]
 
 
 def max_min_shares(

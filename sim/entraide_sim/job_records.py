@@ -5,12 +5,13 @@ emissions.
 """
 
 from array import array
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from entraide.types import JobState
+from entraide.types import JobClass, JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import ClassTerms, Policy
 from entraide_sim.jobs import Job
@@ -144,25 +145,41 @@ def summarize_run(records: JobRecords, world: World, *, wall_s: float = 0.0) -> 
         "ttft_s": quantiles(first - asked),
         "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
         "e2e_s": quantiles(end - asked),
-        "slo_attainment": _ratio(
-            int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())
-        ),
+        "slo_attainment": ratio(int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())),
         "energy_wh": energy_wh,
         "carbon_g": carbon_g,
-        "carbon_g_per_1k_output_tokens": _ratio(carbon_g * 1_000, output_tokens),
-        "utilisation": _ratio(slot_s, slots_s),
+        "carbon_g_per_1k_output_tokens": ratio(carbon_g * 1_000, output_tokens),
+        "utilisation": ratio(slot_s, slots_s),
         "virtual_s": long_s,
         "events": world.driver.events_delivered,
         "wall_s": wall_s,
     }
 
 
-def quantiles(values: Column) -> dict[str, float | None]:
-    """Returns the quantiles of a summary; None without values."""
+def latency_rows(classes: Column, ttft_classes: Collection[str]) -> tuple[Column, Column]:
+    """Returns the rows that count for waiting times and for TTFT; all rows if there are none.
+
+    Args:
+        classes: class of each job.
+        ttft_classes: classes with a TTFT objective.
+    """
+    awaited = _rows_or_all(classes != JobClass.BATCH.value)
+    return awaited, _rows_or_all(awaited & np.isin(classes, sorted(ttft_classes)))
+
+
+def _rows_or_all(rows: Column) -> Column:
+    return rows if rows.any() else np.ones(len(rows), dtype=bool)
+
+
+def quantiles(
+    values: Column, parts: tuple[tuple[str, float], ...] = QUANTILES
+) -> dict[str, float | None]:
+    """Returns named quantiles; None without values."""
     if not len(values):
-        return {name: None for name, _ in QUANTILES}
-    return {name: float(np.quantile(values, part)) for name, part in QUANTILES}
+        return {name: None for name, _ in parts}
+    return {name: float(np.quantile(values, part)) for name, part in parts}
 
 
-def _ratio(of: float, whole: float) -> float | None:
+def ratio(of: float, whole: float) -> float | None:
+    """Returns a part of a whole; None where there is no whole."""
     return of / whole if whole else None

@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from entraide.types import JobClass, JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import breakdown, energy_inputs, fairness, fleet
 from entraide_sim.grid import HOUR_S
-from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, JobRecords, quantiles
+from entraide_sim.job_records import (
+    NO_PROMISE,
+    PROMISE_KEPT,
+    Column,
+    JobRecords,
+    latency_rows,
+    quantiles,
+    ratio,
+)
 from entraide_sim.jobs import Job
 from entraide_sim.results import (
     CoopShare,
@@ -31,8 +36,6 @@ from entraide_sim.world import World
 from entraide_sim.world_builder import WorldParts
 
 YEAR_H = 8_766.0
-
-Column = npt.NDArray[Any]
 
 
 class RunRecorder:
@@ -112,11 +115,10 @@ def _summarize(
     asked, first, end = (table[name][done] for name in ("asked_at", "first_at", "end_at"))
     tokens = table["output_tokens"][done]
     several = tokens > 1
-    waited = _rows_or_all(~batch[done])
     ttft_classes = [
         terms.job_class.value for terms in parts.policy.classes if terms.ttft_s is not None
     ]
-    promised_soon = _rows_or_all(waited & np.isin(table["job_class"][done], ttft_classes))
+    awaited, promised_soon = latency_rows(table["job_class"][done], ttft_classes)
     promised = table["promise"] != NO_PROMISE
     output_tokens = int(tokens.sum())
     energy_wh, carbon_g, energy_cad = _energy_carbon_cost(parts, world, table)
@@ -136,18 +138,16 @@ def _summarize(
         "failed": int((table["state"] == JobState.FAILED.value).sum()),
         "ttft_s": quantiles((first - asked)[promised_soon]),
         "tpot_s": quantiles((end - first)[several] / (tokens[several] - 1)),
-        "e2e_s": quantiles((end - asked)[waited]),
-        "slo_attainment": _ratio(
-            int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())
-        ),
+        "e2e_s": quantiles((end - asked)[awaited]),
+        "slo_attainment": ratio(int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())),
         "deadline_misses": int((batch & promised & (table["promise"] != PROMISE_KEPT)).sum()),
         "energy_wh": energy_wh,
         "carbon_g": carbon_g,
-        "carbon_g_per_1k_output_tokens": _ratio(carbon_g * 1_000.0, output_tokens),
+        "carbon_g_per_1k_output_tokens": ratio(carbon_g * 1_000.0, output_tokens),
         "cost_cad": {
             "energy": energy_cad,
             "hardware": hardware_cad,
-            "per_1m_output_tokens": _ratio(cad * 1e6, output_tokens),
+            "per_1m_output_tokens": ratio(cad * 1e6, output_tokens),
         },
         "fairness": fairness.measure_fairness(
             table,
@@ -155,19 +155,10 @@ def _summarize(
             received={coop.coop: coop.received_tokens for coop in coops},
             due_tokens={coop.coop: coop.due_tokens for coop in coops},
         ),
-        "utilisation": _ratio(slot_s, slots * (world.driver.now - world.started_at)),
+        "utilisation": ratio(slot_s, slots * (world.driver.now - world.started_at)),
         "wall_s": wall_s,
         "events": world.driver.events_delivered,
     }
-
-
-def _rows_or_all(rows: Column) -> Column:
-    """Returns these rows, or all rows if there are none."""
-    return rows if rows.any() else np.ones(len(rows), dtype=bool)
-
-
-def _ratio(of: float, whole: float) -> float | None:
-    return of / whole if whole else None
 
 
 def _energy_carbon_cost(

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy.typing as npt
 from msgspec import Struct
 
 from entraide_scheduler.core.machine import Core
 from entraide_sim import model_layout
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S
+from entraide_sim.job_records import Column
 from entraide_sim.results import RunResult
 from entraide_sim.run_metrics import RunRecorder, build_result
 from entraide_sim.scenario import NodeGroup, Scenario
@@ -24,8 +24,6 @@ from entraide_sim.world_builder import build_world
 
 PROGRESS_S_MAX = 15.0
 PROGRESS_STEPS = 200  # progress reports of a run
-
-Column = npt.NDArray[Any]
 
 
 class Case(Struct, frozen=True, kw_only=True):

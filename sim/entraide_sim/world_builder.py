@@ -125,8 +125,8 @@ def make_policy(scenario: Scenario) -> Policy:
 def _with_objective(terms: Any, workloads: tuple[Workload, ...]) -> Any:
     for workload in workloads:
         if workload.job_class is terms.job_class:
-            given = msgspec.structs.asdict(workload.objective)
-            changes = {key: value for key, value in given.items() if value is not None}
+            objective = msgspec.structs.asdict(workload.objective)
+            changes = {key: value for key, value in objective.items() if value is not None}
             terms = msgspec.structs.replace(terms, **changes)
     return terms
 

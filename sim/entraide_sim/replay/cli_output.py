@@ -45,8 +45,8 @@ def print_exact_replay(exact: ExactReplay, lang: str) -> None:
     if diverged.detail:
         typer.echo(f"  {diverged.detail}")
     elif diverged.commands:
-        asked = ", ".join(diverged.commands)
-        typer.echo(i18n.text("sim-replay-asked", lang, commands=asked))
+        commands = ", ".join(diverged.commands)
+        typer.echo(i18n.text("sim-replay-asked", lang, commands=commands))
 
 
 def print_comparison(compared: PolicyComparison, lang: str) -> None:

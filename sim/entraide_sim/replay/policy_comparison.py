@@ -11,12 +11,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
 from entraide.decoding import decode_json, decode_toml
 from entraide.errors import PoolError
-from entraide.types import JobClass, JobState
+from entraide.types import JobState
 from entraide_scheduler.core import snapshot
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Picker, Policy, find_faults
@@ -24,7 +23,14 @@ from entraide_scheduler.core.recording import RecordingHead
 from entraide_scheduler.core.state import State
 from entraide_sim.driver import Driver
 from entraide_sim.grid import Grid
-from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT
+from entraide_sim.job_records import (
+    NO_PROMISE,
+    PROMISE_KEPT,
+    Column,
+    latency_rows,
+    quantiles,
+    ratio,
+)
 from entraide_sim.nodes import NodeSpec
 from entraide_sim.replay import counterfactual_replay
 from entraide_sim.replay.recorded_history import CoopTotals, RecordedHistory, carbon_g, energy_wh
@@ -37,7 +43,6 @@ POLICY_BYTES_MAX = 16 * 1024 * 1024
 DRAIN_S = 86_400.0  # time to run after the last request
 QUANTILES = (("p50", 0.50), ("p95", 0.95))
 
-Column = npt.NDArray[Any]
 Table = Mapping[str, Column]
 
 
@@ -302,7 +307,7 @@ def coop_metrics(run: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> 
     done = of_coop & (state == JobState.COMPLETED.value)
     promised = of_coop & (table["promise"] != NO_PROMISE)
     asked = table["asked_at"][done]
-    awaited, promised_soon = _latency_rows(table["job_class"][done], ttft_classes)
+    awaited, promised_soon = latency_rows(table["job_class"][done], ttft_classes)
     energy = sum(table[name][of_coop].sum() for name in ("prefill_wh", "decode_wh", "wake_wh"))
     return CoopMetrics(
         jobs=int(of_coop.sum()) + waiting,
@@ -311,32 +316,22 @@ def coop_metrics(run: SimulatedRun, coop: str, ttft_classes: frozenset[str]) -> 
         failed=int((of_coop & (state == JobState.FAILED.value)).sum()),
         cancelled=int((of_coop & (state == JobState.CANCELLED.value)).sum()),
         waiting=waiting,
-        waited_s=_quantiles((table["placed_at"][done] - asked)[awaited]),
-        ttft_s=_quantiles((table["first_at"][done] - asked)[promised_soon]),
-        e2e_s=_quantiles((table["end_at"][done] - asked)[awaited]),
+        waited_s=quantiles((table["placed_at"][done] - asked)[awaited], QUANTILES),
+        ttft_s=quantiles((table["first_at"][done] - asked)[promised_soon], QUANTILES),
+        e2e_s=quantiles((table["end_at"][done] - asked)[awaited], QUANTILES),
         input_tokens=int(table["input_tokens"][done].sum()),
         output_tokens=int(table["output_tokens"][done].sum()),
         energy_wh=float(energy),
         carbon_g=float(table["carbon_g"][of_coop].sum()),
-        promises_kept=_ratio(
+        promises_kept=ratio(
             int((table["promise"][promised] == PROMISE_KEPT).sum()), int(promised.sum())
         ),
     )
 
 
-def _latency_rows(classes: Column, ttft_classes: frozenset[str]) -> tuple[Column, Column]:
-    """Returns the rows that count for waiting times, and for TTFT."""
-    awaited = _rows_or_all(classes != JobClass.BATCH.value)
-    return awaited, _rows_or_all(awaited & np.isin(classes, sorted(ttft_classes)))
-
-
-def _rows_or_all(mask: Column) -> Column:
-    return mask if mask.any() else np.ones(len(mask), dtype=bool)
-
-
 def _recorded_metrics(totals: CoopTotals, ttft_classes: frozenset[str]) -> CoopMetrics:
-    awaited, promised_soon = _latency_rows(_tuple_column(totals.completed_waits, 0), ttft_classes)
-    finished, _ = _latency_rows(_tuple_column(totals.completed_durations, 0), ttft_classes)
+    awaited, promised_soon = latency_rows(_tuple_column(totals.completed_waits, 0), ttft_classes)
+    finished, _ = latency_rows(_tuple_column(totals.completed_durations, 0), ttft_classes)
     return CoopMetrics(
         jobs=totals.jobs,
         completed=totals.completed,
@@ -344,14 +339,14 @@ def _recorded_metrics(totals: CoopTotals, ttft_classes: frozenset[str]) -> CoopM
         failed=totals.failed,
         cancelled=totals.cancelled,
         waiting=totals.jobs - totals.completed - totals.refused - totals.failed - totals.cancelled,
-        waited_s=_quantiles(_tuple_column(totals.completed_waits, 1)[awaited]),
-        ttft_s=_quantiles(_tuple_column(totals.completed_waits, 2)[promised_soon]),
-        e2e_s=_quantiles(_tuple_column(totals.completed_durations, 1)[finished]),
+        waited_s=quantiles(_tuple_column(totals.completed_waits, 1)[awaited], QUANTILES),
+        ttft_s=quantiles(_tuple_column(totals.completed_waits, 2)[promised_soon], QUANTILES),
+        e2e_s=quantiles(_tuple_column(totals.completed_durations, 1)[finished], QUANTILES),
         input_tokens=totals.input_tokens,
         output_tokens=totals.output_tokens,
         energy_wh=energy_wh(totals),
         carbon_g=carbon_g(totals),
-        promises_kept=_ratio(totals.promises_kept, totals.promises_made),
+        promises_kept=ratio(totals.promises_kept, totals.promises_made),
     )
 
 
@@ -367,13 +362,3 @@ def _add_totals(every_coop: Sequence[CoopTotals]) -> CoopTotals:
                 total, field.name, getattr(total, field.name) + getattr(coop_totals, field.name)
             )
     return total
-
-
-def _quantiles(values: Column) -> dict[str, float | None]:
-    if not len(values):
-        return {name: None for name, _ in QUANTILES}
-    return {name: float(np.quantile(values, part)) for name, part in QUANTILES}
-
-
-def _ratio(of: int, whole: int) -> float | None:
-    return of / whole if whole else None

@@ -154,11 +154,11 @@ def _draw_map(
             part = parts[z][h]
             step = min(int(part / HEAT_STEP), svg.HEAT_STEPS - 1)
             where = f"{formatting.format_hour(hour, lang)}, {formatting.zone_name(zone, lang)}"
-            said = text(
+            tooltip = text(
                 "sim-report-tip", lang, name=where, what=formatting.format_percentage(part, lang)
             )
             axes.barh([z], [0.94], left=hour - 0.47, height=0.9, color=mark_colour(f"h{step}"),
-                      gid=None)[0].set_gid(tips.add(said))  # fmt: skip
+                      gid=None)[0].set_gid(tips.add(tooltip))  # fmt: skip
             if part > 0:
                 axes.text(
                     hour,

@@ -186,12 +186,12 @@ def owner_text(pattern: str, coops: Iterable[str], lang: str) -> str:
 
 def format_moment(at: float, timezone: str, lang: str) -> str:
     """Returns the day of the week and the time of a moment: ``mardi 7 janvier, 11 h 00``."""
-    here = local_time(at, timezone)
+    local = local_time(at, timezone)
     form = "EEEE d MMMM" if i18n.lang_of(lang) == "fr" else "EEEE, MMMM d"
-    clock = f"{here.hour}{NBSP}h{NBSP}{here.minute:02}"
+    clock = f"{local.hour}{NBSP}h{NBSP}{local.minute:02}"
     if i18n.lang_of(lang) != "fr":
-        clock = f"{here.hour}:{here.minute:02}"
-    return f"{format_date(here, form, locale=babel_locale(lang))}, {clock}"
+        clock = f"{local.hour}:{local.minute:02}"
+    return f"{format_date(local, form, locale=babel_locale(lang))}, {clock}"
 
 
 def zone_name(code: str, lang: str) -> str:

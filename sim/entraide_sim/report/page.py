@@ -66,13 +66,13 @@ def write_report(
     first = i18n.lang_of(lang)
     languages = (first, *(language for language in i18n.LANGUAGES if language != first))
     pages = [_page_values(results, language, chosen, goals) for language in languages]
-    here = files("entraide_sim.report")
+    package = files("entraide_sim.report")
     template = Environment(
-        loader=DictLoader({"page.html": (here / "page.html").read_text("utf-8")}),
+        loader=DictLoader({"page.html": (package / "page.html").read_text("utf-8")}),
         autoescape=True,
         trim_blocks=True,
     ).get_template("page.html")
-    style = (here / "page.css").read_text("utf-8")
+    style = (package / "page.css").read_text("utf-8")
     write_atomically(path, template.render(pages=pages, style=style).encode())
 
 

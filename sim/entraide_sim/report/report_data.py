@@ -42,11 +42,11 @@ def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -
     """
     if chosen is not None:
         return chosen
-    kept = [summary_value(result, "slo_attainment") for result in results]
-    most = max((value for value in kept if value is not None), default=None)
+    attainments = [summary_value(result, "slo_attainment") for result in results]
+    most = max((value for value in attainments if value is not None), default=None)
     may = [
         at
-        for at, value in enumerate(kept)
+        for at, value in enumerate(attainments)
         if most is None or (value or 0.0) >= most - PROMISE_TOLERANCE
     ]
     return (
@@ -85,14 +85,14 @@ def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
         path for path in AXES if any(summary_value(result, *path) is not None for result in results)
     ]
     points = [tuple(_float_value(result, path) for path in axes) for result in results]
-    whole = [tuple(value for value in point if value is not None) for point in points]
-    full = [len(point) == len(axes) for point in whole]
+    known = [tuple(value for value in point if value is not None) for point in points]
+    full = [len(point) == len(axes) for point in known]
     return [
         full[mine]
         and not any(
             full[other]
-            and whole[other] != whole[mine]
-            and all(theirs <= ours for theirs, ours in zip(whole[other], whole[mine], strict=True))
+            and known[other] != known[mine]
+            and all(theirs <= ours for theirs, ours in zip(known[other], known[mine], strict=True))
             for other in range(len(results))
         )
         for mine in range(len(results))

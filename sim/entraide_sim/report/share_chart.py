@@ -12,9 +12,9 @@ from entraide_sim.results import RunResult
 
 def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | None:
     """Returns the chart of the service that each co-op received, was due and gave."""
-    shown = report_data.coops_shown(result)
+    coops = report_data.coops_shown(result)
     total = sum(coop.received_tokens for coop in result.coops)
-    if not shown or not total:
+    if not coops or not total:
         return None
 
     def part(value: float) -> str:
@@ -25,15 +25,15 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
         text(
             "sim-report-shares.caption",
             lang,
-            shown=len(shown),
+            shown=len(coops),
             coops=len(result.coops),
-            scope="all" if len(shown) == len(result.coops) else "some",
+            scope="all" if len(coops) == len(result.coops) else "some",
         ),
         render_svg(
             lambda figure, tips: _draw_shares(figure, tips, result, lang),
             name=f"shares{mark}-{lang}",
             label=text("sim-report-shares", lang),
-            height_in=1.2 + 0.27 * len(shown),
+            height_in=1.2 + 0.27 * len(coops),
         ),
         tuple(
             text(f"sim-report-col-{key}", lang)
@@ -49,20 +49,20 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
                 part(coop.due_tokens),
                 part(coop.given_tokens),
             )
-            for coop in shown
+            for coop in coops
         ),
     )
 
 
 def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -> None:
     axes = figure.subplots()
-    shown = report_data.coops_shown(result)
+    coops = report_data.coops_shown(result)
     total = sum(coop.received_tokens for coop in result.coops)
-    for at, coop in enumerate(shown):
+    for at, coop in enumerate(coops):
         received, due, given = (
             value / total for value in (coop.received_tokens, coop.due_tokens, coop.given_tokens)
         )
-        said = text(
+        tooltip = text(
             "sim-report-tip-share",
             lang,
             coop=coop.coop,
@@ -70,7 +70,9 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
             due=formatting.format_percentage(due, lang),
             given=formatting.format_percentage(given, lang),
         )
-        axes.barh([at], [received], height=0.62, color=series_colour(0))[0].set_gid(tips.add(said))
+        axes.barh([at], [received], height=0.62, color=series_colour(0))[0].set_gid(
+            tips.add(tooltip)
+        )
         axes.plot(
             [due, due],
             [at - 0.42, at + 0.42],
@@ -83,13 +85,13 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
                   markerfacecolor=mark_colour("paper"), markeredgecolor=series_colour(1),
                   markeredgewidth=1.6,
                   label=text("sim-report-given", lang) if not at else None)  # fmt: skip
-        axes.axhspan(at - 0.5, at + 0.5, alpha=0, gid=tips.add(said, band=True))
+        axes.axhspan(at - 0.5, at + 0.5, alpha=0, gid=tips.add(tooltip, band=True))
     handles, labels = axes.get_legend_handles_labels()
     bar = Patch(color=series_colour(0), label=text("sim-report-received", lang))
     figure.legend([bar, *handles], [str(bar.get_label()), *labels],
                   loc="outside upper left", ncols=3)  # fmt: skip
-    axes.set_yticks(range(len(shown)), [coop.coop for coop in shown])
-    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_yticks(range(len(coops)), [coop.coop for coop in coops])
+    axes.set_ylim(len(coops) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.set_xlabel(text("sim-report-axis-part_of_tokens", lang))
     mark_ticks(axes.xaxis, lambda value: formatting.format_percentage(value, lang))

@@ -47,9 +47,9 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
         values["goals"] = formatting.join_list(
             (formatting.format_goal(goal, lang) for goal in goals), lang
         )
-    kept = report_data.summary_value(result, "slo_attainment")
-    if kept is not None:
-        values["kept"] = formatting.format_percentage(kept, lang)
+    attainment = report_data.summary_value(result, "slo_attainment")
+    if attainment is not None:
+        values["kept"] = formatting.format_percentage(attainment, lang)
     code = "sim-report-run-service" if completed else "sim-report-run-nothing"
     return text(code, lang, **values), _carbon_sentence(result, lang), _cost_sentence(result, lang)
 
@@ -202,9 +202,9 @@ def _describe_change(
 
 def _promise_sentence(result: RunResult, lang: str) -> str:
     values = _share_values(result, lang)
-    kept = report_data.summary_value(result, "slo_attainment")
-    if kept is not None:
-        values["kept"] = formatting.format_percentage(kept, lang)
+    attainment = report_data.summary_value(result, "slo_attainment")
+    if attainment is not None:
+        values["kept"] = formatting.format_percentage(attainment, lang)
     return text("sim-report-lead-kept", lang, name=formatting.result_name(result, lang), **values)
 
 

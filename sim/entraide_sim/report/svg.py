@@ -139,25 +139,29 @@ def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
 
 
 def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltips) -> None:
-    held = element.attrib
-    mark = held.pop("id", None)
+    attributes = element.attrib
+    mark = attributes.pop("id", None)
     if mark in used:
-        held["id"] = f"{name}-{mark}"
+        attributes["id"] = f"{name}-{mark}"
     elif mark in tips.texts:
-        held["class"] = mark.partition("-")[0]
+        attributes["class"] = mark.partition("-")[0]
         title = ET.Element(f"{{{SVG}}}title")
         title.text = tips.texts[mark]
         element.insert(0, title)
-    if (link := held.get(f"{{{XLINK}}}href", "")).startswith("#"):
-        held[f"{{{XLINK}}}href"] = f"#{name}-{link[1:]}"
-    if (clip := held.get("clip-path", "")).startswith("url(#"):
-        held["clip-path"] = f"url(#{name}-{clip[5:]}"
-    if element.tag == f"{{{SVG}}}text" and "style" in held:
-        held["style"] = re.sub(r"font-family: [^;]*;? ?", "", held["style"])
-        held["style"] = re.sub(r"font: ([\d.]+px) [^;]*", r"font-size: \1", held["style"])
-    if element.tag == f"{{{SVG}}}path" and "d" in held:
-        held["d"] = re.sub(r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}", held["d"])
-        held["d"] = " ".join(held["d"].split())
+    if (link := attributes.get(f"{{{XLINK}}}href", "")).startswith("#"):
+        attributes[f"{{{XLINK}}}href"] = f"#{name}-{link[1:]}"
+    if (clip := attributes.get("clip-path", "")).startswith("url(#"):
+        attributes["clip-path"] = f"url(#{name}-{clip[5:]}"
+    if element.tag == f"{{{SVG}}}text" and "style" in attributes:
+        attributes["style"] = re.sub(r"font-family: [^;]*;? ?", "", attributes["style"])
+        attributes["style"] = re.sub(
+            r"font: ([\d.]+px) [^;]*", r"font-size: \1", attributes["style"]
+        )
+    if element.tag == f"{{{SVG}}}path" and "d" in attributes:
+        attributes["d"] = re.sub(
+            r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}", attributes["d"]
+        )
+        attributes["d"] = " ".join(attributes["d"].split())
 
 
 def style_axes(axes: Axes, *, grid: str = "y") -> None:
