@@ -80,10 +80,10 @@ def run_gateway(path: Path) -> int:
 
 def find_config(state: Path | None, config: Path | None) -> Path:
     """Returns the path of the scheduler's config: ``config``, else that of ``entraide up``."""
-    from entraide_scheduler.up import poolfile
+    from entraide.cli.pool_access import default_state
     from entraide_scheduler.up.settings import SCHEDULER_CONFIG_NAME
 
-    return config or (state or poolfile.default_state()).resolve() / SCHEDULER_CONFIG_NAME
+    return config or (state or default_state()).resolve() / SCHEDULER_CONFIG_NAME
 
 
 def export_journal(config: Path, out: Path, *, hours: float, lang: str, as_json: bool) -> int:

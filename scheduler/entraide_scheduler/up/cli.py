@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from entraide import i18n
+from entraide.cli.pool_access import POOL_FILE, default_state
 from entraide.errors import EntraideError
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
 
 
 def _home(state: Path | None) -> Path:
-    from entraide_scheduler.up import poolfile
-
-    return (state or poolfile.default_state()).resolve()
+    return (state or default_state()).resolve()
 
 
 def _foreground(options: "PoolOptions") -> int:
@@ -128,8 +127,6 @@ async def _serve(options: "PoolOptions") -> None:
 
 def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
     """Returns instructions: a curl command, a program for the ``openai`` client, the page."""
-    from entraide_scheduler.up import poolfile
-
     key = pool.keys[ASKING]
     curl = (
         f"curl {pool.http}/v1/chat/completions -H 'Authorization: Bearer {key}' "
@@ -148,7 +145,7 @@ def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) ->
     )
     export = f"export ENTRAIDE_URL={pool.http} ENTRAIDE_KEY={key}"
     values = {"export": export, "curl": curl, "program": program, "page": pool.http}
-    return i18n.text("up-ready", lang, **values, keys=str(state / poolfile.NAME))
+    return i18n.text("up-ready", lang, **values, keys=str(state / POOL_FILE))
 
 
 def _detach(options: "PoolOptions") -> int:
@@ -177,7 +174,7 @@ def _detach(options: "PoolOptions") -> int:
     deadline = time.monotonic() + 2 * READY_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if pool := poolfile.read_running(options.state):
-            keys = str(options.state / poolfile.NAME)
+            keys = str(options.state / POOL_FILE)
             typer.echo(i18n.text("up-detached", options.lang, page=pool.http, keys=keys))
             return 0
         time.sleep(POLL_S)

@@ -6,14 +6,13 @@ Readable by its owner only. It exists only while the pool is ready.
 from pathlib import Path
 
 import msgspec
-import platformdirs
 import psutil
 from msgspec import Struct
 
+from entraide.cli.pool_access import POOL_FILE
 from entraide.decoding import decode_json
 from entraide.files import write_private
 
-NAME = "pool.json"
 SUPERVISOR = "up"
 
 
@@ -37,20 +36,17 @@ class PoolFile(Struct, frozen=True):
     pids: dict[str, int]
 
 
-def default_state() -> Path:
-    """Returns the default state directory of a pool."""
-    return Path(platformdirs.user_data_dir("entraide")) / "pool"
-
-
 def write(state: Path, pool: PoolFile) -> None:
     """Writes the file atomically, mode 0600."""
-    write_private(state / NAME, msgspec.json.format(msgspec.json.encode(pool), indent=2) + b"\n")
+    write_private(
+        state / POOL_FILE, msgspec.json.format(msgspec.json.encode(pool), indent=2) + b"\n"
+    )
 
 
 def read(state: Path) -> PoolFile | None:
     """Returns the pool file of this directory, or None."""
     try:
-        return decode_json((state / NAME).read_bytes(), type=PoolFile)
+        return decode_json((state / POOL_FILE).read_bytes(), type=PoolFile)
     except (OSError, msgspec.MsgspecError):
         return None
 
@@ -66,4 +62,4 @@ def read_running(state: Path) -> PoolFile | None:
 
 def remove(state: Path) -> None:
     """Removes the pool file: no pool is ready here."""
-    (state / NAME).unlink(missing_ok=True)
+    (state / POOL_FILE).unlink(missing_ok=True)

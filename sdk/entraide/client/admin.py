@@ -4,7 +4,6 @@ It returns the contract's own messages, which the operator's command line prints
 is meant to hold the admin key.
 """
 
-from types import TracebackType
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -59,12 +58,7 @@ class AdminClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._transport.close()
 
     def call(self, name: str, request: Message) -> Any:
