@@ -1,0 +1,267 @@
+"""The table "One request, hop by hop" of the architecture is what a traced request calls.
+
+A real scheduler with its gateway, a real nats-server and a real node agent with the built-in engine
+answer streamed chat requests. All but the server and the engine run in this process, so that one
+trace has every hop. A row of the table names calls, in the order of their first execution, and
+beside them the other modules and packages that the request enters from inside of those calls.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import combinations
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+from tests.house.source import PACKAGES, ROOT
+from tests.integration.call_tracer import Call, CallTracer
+from tests.integration.nats_support import eventually, running_pool
+from tests.scheduler.pool_support import MODEL, RunningScheduler, running_scheduler
+
+from entraide_node.agent import Agent
+from entraide_node.config import LlamaCpp
+from entraide_node.core.phases import PhaseEvent
+from entraide_node.join import JoinOptions, join_pool
+from entraide_node.machine_setup import MachineSetup, start_machine
+
+PAGE = ROOT / "docs/architecture.md"
+TITLES = {PAGE: "One request, hop by hop", PAGE.with_suffix(".fr.md"): "Le chemin d’une requête"}
+LINK = re.compile(r"\[`[\w/.]+`\]\(([\w/.]+?)(?:\.py)?\)(?:`\.([\w.]+)`)?")
+REQUESTS = 3
+
+# What a request enters and no row names.
+UNNAMED = {
+    "entraide": "the vocabulary and the codecs: types, units, errors, subjects, messages",
+    "entraide_scheduler.clock": "the time, for whoever asks",
+    "entraide_scheduler.core.records": "what the core's packages keep in the state",
+    "entraide_scheduler.core.state": "the state that each handler of the core gets",
+    "entraide_scheduler.gateway.metrics": "counts what the gateway does",
+}
+
+
+class Row(NamedTuple):
+    """A row of the table: its calls, as name and function, and the names beside them."""
+
+    calls: tuple[tuple[str, str], ...]
+    beside: tuple[str, ...]
+
+
+def import_name(link: str) -> str:
+    """The module or package that a link of a page in `docs` leads to."""
+    path = (PAGE.parent / link).resolve()
+    root = next(root for root in PACKAGES.values() if path.is_relative_to(root))
+    return ".".join(path.relative_to(root).parts)
+
+
+def read_rows(page: Path) -> list[Row]:
+    """The rows of a page's table."""
+    _, _, text = page.read_text("utf-8").partition(f"## {TITLES[page]}\n")
+    cells = [line.split("|") for line in text.partition("\n## ")[0].splitlines()]
+    return [
+        Row(
+            tuple((import_name(link), function) for link, function in LINK.findall(line[3])),
+            tuple(import_name(link) for link, _ in LINK.findall(line[4])),
+        )
+        for line in cells
+        if len(line) > 4 and line[1].strip().isdecimal()
+    ]
+
+
+def covers(name: str, module: str) -> bool:
+    """Whether a name is the module's, or that of a package which it is in."""
+    return f"{module}.".startswith(f"{name}.")
+
+
+def is_call(listed: tuple[str, str], made: tuple[str, str]) -> bool:
+    """Whether a listed call is the call that was made."""
+    return listed[1] == made[1] and covers(listed[0], made[0])
+
+
+def find(trace: Sequence[Call], listed: tuple[str, str]) -> int | None:
+    """The place in a trace of the first call that a listed one names."""
+    places = (n for n, call in enumerate(trace) if is_call(listed, (call.module, call.function)))
+    return next(places, None)
+
+
+def are_of_one_part(first: Call, second: Call) -> bool:
+    """Whether two calls run one after the other: in one thread of one component."""
+    component = first.module.partition(".")[0]
+    return first.thread == second.thread and covers(component, second.module)
+
+
+def misplaced_calls(rows: Sequence[Row], traces: Sequence[Sequence[Call]]) -> list[str]:
+    """A sentence for each listed call that is not made, or that is made before an earlier one.
+
+    The scheduler, the node and the thread of the store run at the same time. The order of calls of
+    two of them need hold in one request only; a later request may find something in a cache.
+    """
+    listed = [call for row in rows for call in row.calls]
+    wrong = [f"{'.'.join(call)} is not called" for call in listed if find(traces[0], call) is None]
+    places = [[find(trace, call) for call in listed] for trace in traces]
+    for before, after in combinations(range(len(listed)), 2):
+        pairs = [
+            (trace, trace_places[before], trace_places[after])
+            for trace, trace_places in zip(traces, places, strict=True)
+        ]
+        made = [(trace, a, b) for trace, a, b in pairs if a is not None and b is not None]
+        strict = any(are_of_one_part(trace[a], trace[b]) for trace, a, b in made)
+        if made and not (all if strict else any)(a < b for _, a, b in made):
+            wrong.append(f"{'.'.join(listed[after])} is called before {'.'.join(listed[before])}")
+    return wrong
+
+
+def row_of(call: Call, rows: Sequence[Row]) -> int | None:
+    """The number of the row with the nearest listed call that a call is inside of, or is."""
+    for made in ((call.module, call.function), *call.callers):
+        for number, row in enumerate(rows):
+            if any(is_call(listed, made) for listed in row.calls):
+                return number
+    return None
+
+
+def misplaced_names(rows: Sequence[Row], trace: Sequence[Call]) -> list[str]:
+    """A sentence for each name beside a row from inside of which it is not entered first."""
+    wrong = []
+    for number, row in enumerate(rows):
+        for name in row.beside:
+            entries = [row_of(call, rows) for call in trace if covers(name, call.module)]
+            first = next((entry for entry in entries if entry is not None), None)
+            if first != number:
+                place = "in none" if first is None else f"in row {first + 1}"
+                wrong.append(f"{name} stands in row {number + 1}, and is entered {place}")
+    return wrong
+
+
+def unnamed_modules(rows: Sequence[Row], trace: Sequence[Call]) -> list[str]:
+    """A sentence for each module that is entered and not named, or excused and not entered."""
+    entered = {call.module: call.function for call in reversed(trace)}
+    named = {name for row in rows for name in (*(name for name, _ in row.calls), *row.beside)}
+    return [
+        f"{module}.{function} is called, and no row names {module}"
+        for module, function in sorted(entered.items())
+        if not any(covers(name, module) for name in named | UNNAMED.keys())
+    ] + [
+        f"{name} is not entered, and needs no excuse"
+        for name in UNNAMED
+        if not any(covers(name, module) for module in entered)
+    ]
+
+
+def faults(rows: Sequence[Row], traces: Sequence[Sequence[Call]]) -> list[str]:
+    """A sentence for each thing in the table that the traced requests did otherwise."""
+    return [
+        *misplaced_calls(rows, traces),
+        *misplaced_names(rows, traces[0]),
+        *unnamed_modules(rows, traces[0]),
+    ]
+
+
+@asynccontextmanager
+async def running_node(scheduler: RunningScheduler, folder: Path) -> AsyncIterator[Agent]:
+    """A node that has joined with the built-in engine and its small model, and is live."""
+    token = await scheduler.operator.token()
+    joined = await asyncio.to_thread(
+        join_pool, scheduler.gateway.url, token, folder=folder, options=JoinOptions(name="n1")
+    )
+    engine = LlamaCpp(alias=MODEL, threads=1, slots=1, context_tokens=512)
+    config = replace(joined, engine=engine)
+    machine = await start_machine(config, tell=lambda state: None)
+    assert isinstance(machine, MachineSetup), machine
+    agent = Agent(config, machine=machine)
+    work = asyncio.create_task(agent.run())
+    await eventually(lambda: scheduler.state("n1") == "live")
+    try:
+        yield agent
+    finally:
+        agent.apply_event(PhaseEvent.ORPHANED)
+        await work
+        await machine.stop()
+
+
+async def ask(scheduler: RunningScheduler, key: str) -> None:
+    """Makes a streamed chat request over a connection of its own, and reads the answer."""
+    messages = [{"role": "user", "content": "Bonjour"}]
+    body = {"model": MODEL, "max_tokens": 4, "stream": True, "messages": messages}
+    async with (
+        scheduler.session(key) as session,
+        session.post("/v1/chat/completions", json=body) as answer,
+    ):
+        assert answer.status == 200
+        assert b"[DONE]" in await answer.read()
+
+
+async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
+    """The first calls of each request, from its connection until its receipt is settled."""
+    traces = []
+    async with (
+        running_pool(folder) as bus,
+        running_scheduler(folder, bus) as scheduler,
+        running_node(scheduler, folder / "node") as agent,
+    ):
+        for _ in range(REQUESTS):
+            key = await scheduler.operator.key()  # a new one, which the gateway has to look up
+            tracer.start()
+            await ask(scheduler, key)
+            await eventually(lambda: not agent._reports)  # the scheduler has settled the job
+            traces.append(tracer.stop())
+    return traces
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
+    """The first calls of three requests."""
+    tracer = CallTracer()
+    with tracer.installed():
+        return asyncio.run(trace_requests(tmp_path_factory.mktemp("hops"), tracer))
+
+
+def test_the_table_is_what_a_request_calls(traces: list[list[Call]]) -> None:
+    """Each listed call is made, in order, and each module that is entered stands in its row."""
+    assert [] == faults(read_rows(PAGE), traces)
+
+
+def test_both_languages_have_the_same_hops() -> None:
+    """The French table has the calls and the modules of the English one, row by row."""
+    english, french = (read_rows(page) for page in TITLES)
+
+    assert english == french
+
+
+def test_a_row_too_few_is_noticed(traces: list[list[Call]]) -> None:
+    """Each row has something that no other row says."""
+    rows = read_rows(PAGE)
+
+    assert [] == [
+        number + 1
+        for number in range(len(rows))
+        if not faults([*rows[:number], *rows[number + 1 :]], traces)
+    ]
+
+
+def test_a_row_in_the_wrong_place_is_noticed(traces: list[list[Call]]) -> None:
+    """Two neighbours of one thread cannot change places."""
+    rows = read_rows(PAGE)
+    first = [traces[0][find(traces[0], row.calls[0]) or 0] for row in rows]
+    neighbours = [n for n in range(len(rows) - 1) if are_of_one_part(first[n], first[n + 1])]
+
+    assert len(neighbours) > len(rows) / 2
+    assert [] == [
+        number + 1
+        for number in neighbours
+        if not faults([*rows[:number], rows[number + 1], rows[number], *rows[number + 2 :]], traces)
+    ]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row((("entraide_scheduler.core.machine", "Core.restore"),), ()),
+        Row((("entraide_scheduler.core.machine", "Core.handle"),), ("entraide_node.join",)),
+    ],
+)
+def test_an_invented_row_is_noticed(row: Row, traces: list[list[Call]]) -> None:
+    """A call that the request does not make is seen, and a module that it does not enter."""
+    assert faults([*read_rows(PAGE), row], traces)
