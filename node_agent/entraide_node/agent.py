@@ -3,11 +3,11 @@
 It connects the parts: the bus, the engines, the runs, the meters and the owner's policy. Input:
 messages of the bus, signals and the owner's files. Output: messages through the ``announcer`` and
 the status file. The cores decide: ``run_admission`` what is accepted, ``model_manager`` which
-models are loaded, ``phases`` what a signal leads to.
+models are loaded, ``owner_policy`` whether the owner lends the machine, ``phases`` what a signal
+leads to.
 
-Two loops run: one probes the engines, the other reads the owner's files, sends the heartbeat and
-writes the status. Each event that matters wakes the second loop, so nothing waits for the next
-period.
+Two loops run: one probes the engines, the other sends the heartbeat and writes the status. Each
+event that matters wakes the second loop, so nothing waits for the next period.
 """
 
 import asyncio
@@ -38,8 +38,9 @@ from entraide.wire.messages import (
 )
 from entraide_node.announcer import Announcer
 from entraide_node.bus import NodeBus
-from entraide_node.config import NodeConfig
+from entraide_node.config import Attach, NodeConfig
 from entraide_node.core.model_manager import LoadLimits, Refusal
+from entraide_node.core.owner_policy import OWNER_RETURNED, EndRuns
 from entraide_node.core.phases import AGENT, Phase, PhaseEvent
 from entraide_node.core.run_admission import (
     DRAINING,
@@ -50,20 +51,13 @@ from entraide_node.core.run_admission import (
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
 from entraide_node.keys import Keyring, read_ca_pem
+from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.model_manager.model_source import ModelSource, NoModelSource
-from entraide_node.owner import files as owner_files
-from entraide_node.owner.policy_driver import (
-    OWNER_RETURNED,
-    AgentLoad,
-    PolicyDriver,
-    UnrestrictedDriver,
-)
+from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
-
-__all__ = ["OWNER_RETURNED", "Agent", "PolicyDriver", "UnrestrictedDriver"]
 
 RESEND_S = 5.0
 PROGRESS_S = 1.0
@@ -78,19 +72,23 @@ class Agent:
 
     def __init__(
         self, config: NodeConfig, *, machine: MachineSetup,
-        policy_driver: PolicyDriver | None = None, model_source: ModelSource | None = None,
+        probes: MachineProbes | None = None, model_source: ModelSource | None = None,
     ) -> None:  # fmt: skip
         """Does not connect yet.
 
         Args:
             config: of the node; ``dir`` holds its identity.
             machine: the started engines, the power and the meters; the agent stops them.
-            policy_driver: applies the owner's terms; None for an owner without terms.
+            probes: of the machine, for the owner policy; None for this machine's own.
             model_source: source of the models that the pool orders; None for none.
         """
         self._config = config
         self._folder = Path(config.dir)
-        self._policy_driver = policy_driver or UnrestrictedDriver()
+        # The load of an engine that the owner started cannot be told from the owner's load.
+        attached = any(isinstance(engine, Attach) for engine in config.owner_engines)
+        self._policy_driver = PolicyDriver(
+            self._folder, probes or MachineProbes(tells_load=not attached)
+        )
         self._model_source = model_source or NoModelSource()
         self._power_sampler = PowerSampler(machine.power, machine.meters)
         self._site_meters = SiteMeters(
@@ -106,7 +104,6 @@ class Agent:
         self._phase = Phase.SERVING
         self._wake = asyncio.Event()
         self._phase_changed = asyncio.Event()
-        self._paused = owner_files.is_paused(self._folder)
         self._engines = EngineManager(
             machine.instances,
             folder=self._folder,
@@ -153,12 +150,14 @@ class Agent:
         self._catalogue_asked_s = -math.inf
         self._wake.set()
 
-    def _end_runs(self, code: str, foreign_only: bool) -> None:
+    def _end_runs(self, command: EndRuns) -> None:
         """Ends the current runs because the owner needs the machine."""
         self._log.info(
-            "node.runs_ended_for_owner", code=code, running=len(self._runs.active_runs())
+            "node.runs_ended_for_owner",
+            foreign_only=command.foreign_only,
+            running=len(self._runs.active_runs()),
         )
-        self._runs.stop_all(code=code, foreign_only=foreign_only)
+        self._runs.stop_all(code=OWNER_RETURNED, foreign_only=command.foreign_only)
         self._wake.set()
 
     def _workload(self) -> AgentLoad:
@@ -301,8 +300,7 @@ class Agent:
                     await self._wake.wait()
 
     def _refresh_limits(self) -> None:
-        """Reads the owner's files, and wakes the engine manager if the limits changed."""
-        self._paused = owner_files.is_paused(self._folder)
+        """Wakes the engine manager if the owner's limits changed."""
         limits = self._load_limits()
         if limits != self._limits_in_force:
             self._limits_in_force = limits
@@ -355,7 +353,6 @@ class Agent:
     def _readiness(self) -> NodeReadiness:
         return NodeReadiness(
             phase=self._phase,
-            paused=self._paused,
             owner=self._policy_driver.reason(),
             engine_up=self._engines.is_up,
             measuring=self._engines.is_measuring,
@@ -373,14 +370,7 @@ class Agent:
         return LoadLimits(
             models_bytes=limit_bytes if lent_bytes is None else min(limit_bytes, lent_bytes),
             unload_idle_s=self._config.models.unload_idle_s,
-            reason=reason_not_loading(
-                NodeReadiness(
-                    phase=self._phase,
-                    paused=self._paused,
-                    engine_up=True,
-                    owner=self._policy_driver.reason(),
-                )
-            ),
+            reason=reason_not_loading(self._phase, self._policy_driver.reason()),
         )
 
     def _state_code(self) -> str:

@@ -15,16 +15,15 @@ import msgspec
 import psutil
 import structlog
 
-from entraide.types import Basis, DataClass, EnergyStatus, Lending, NodeCard, Rates, Replica
+from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica
 from entraide.wire.messages import Heartbeat, Hello, Welcome
 from entraide_node.bus import NodeBus
 from entraide_node.config import NodeConfig
-from entraide_node.core.run_admission import LendingLimits
+from entraide_node.core.owner_policy import LendingLimits
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
 from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.policy_driver import OwnerStatus
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
 
@@ -152,7 +151,11 @@ class Announcer:
             node=self._config.node, coop=self._config.coop, site=self._config.site,
             zone=self._config.zone, power=self._power_sampler.power(),
             replicas=tuple(_limit_slots(replica, limits) for replica in self._engines.replicas()),
-            data_classes=_accepted_classes(self._config.data_classes, limits.data_classes),
+            data_classes=tuple(
+                data_class
+                for data_class in self._config.data_classes
+                if data_class in limits.data_classes
+            ),
             energy=None, rtt_s=self.rtt_s, agent=VERSION,
             loadable=self._engines.loadable_models(), loading=self._engines.loading_models(),
             models_bytes=models_bytes,
@@ -162,7 +165,7 @@ class Announcer:
         """Returns the site's surplus: measured, else declared."""
         return self._site_meters.current_status(now) or self._declaration.current_status(now)
 
-    def write_status(self, state: str, owner: OwnerStatus) -> None:
+    def write_status(self, state: str, owner: owner_files.OwnerStatus) -> None:
         """Writes the status file that the owner's commands read.
 
         Args:
@@ -203,17 +206,6 @@ class Announcer:
             owner_files.write_status(self._folder, status)
         except OSError as problem:  # a full disk must not stop the node
             self._log.warning("node.status_write_failed", problem=str(problem))
-
-
-def _accepted_classes(
-    classes: tuple[DataClass, ...], lent_classes: tuple[DataClass, ...] | None
-) -> tuple[DataClass, ...]:
-    """The data classes that both the configuration and the owner's terms allow."""
-    return (
-        classes
-        if lent_classes is None
-        else tuple(data_class for data_class in classes if data_class in lent_classes)
-    )
 
 
 def _limit_slots(replica: Replica, limits: LendingLimits) -> Replica:

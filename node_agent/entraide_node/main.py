@@ -27,11 +27,9 @@ from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import EngineProblem
 from entraide_node.error_output import error_sentence, print_error
 from entraide_node.logs import log_to_folder, log_to_stderr
-from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.terms_driver import TermsPolicyDriver
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -126,7 +124,6 @@ class _AgentProcess:
                 self._config,
                 machine=machine,
                 model_source=source,
-                policy_driver=self._policy_driver(),
             )
             if not self._stopping.is_set():
                 await self._agent.run()
@@ -135,11 +132,6 @@ class _AgentProcess:
         finally:
             await machine.stop()
         return owner_files.StopReason("", {})
-
-    def _policy_driver(self) -> TermsPolicyDriver:
-        # The load of an engine that the owner started cannot be told from the owner's load.
-        attached = any(isinstance(engine, Attach) for engine in self._config.owner_engines)
-        return TermsPolicyDriver(self._folder, MachineProbes(tells_load=not attached))
 
     async def _start_machine(self) -> MachineSetup | EngineProblem | None:
         """Starts the engines; retries servers of the owner. None if it was asked to stop."""

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, Outcome, Usage
 from entraide.units import uwh_from_joules
+from entraide_node.core.owner_policy import OWNER_RETURNED
 from entraide_node.core.run_admission import (
     Admission,
     AdmissionDecision,
@@ -33,7 +34,6 @@ from entraide_sim.model_driver import ModelDriver
 from entraide_sim.nodes import Node, make_hardware
 
 ENDPOINT = "/v1/chat/completions"
-OWNER_RETURNED = "owner_returned"  # code of a run ended for the machine's owner
 ENGINE_FAILED = "engine_failed"  # code of a run on a broken engine
 NO_USAGE = Usage(0, 0, 0, Basis.ESTIMATED, 0, 0, Basis.ESTIMATED, 0.0, 0.0)
 TOO_LONG = AdmissionDecision(Admission.DECLINE, "context_exceeded")

@@ -44,8 +44,8 @@ from entraide_node.engines.base import (
     EngineTimings,
     EngineUsage,
 )
+from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import EngineInstance, MachineSetup
-from entraide_node.owner.policy_driver import PolicyDriver
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -202,18 +202,22 @@ def replica(facts: EngineFacts) -> Replica:
     )  # fmt: skip
 
 
+async def read_terms(agent: Agent) -> None:
+    """Waits until an agent has read its owner's terms; before, it accepts no run."""
+    await eventually(lambda: agent._policy_driver.reason() != "starting")
+
+
 @asynccontextmanager
 async def serving(
     config: NodeConfig, engine: Engine, *, meters: tuple[PowerMeter, ...] = (),
-    policy_driver: PolicyDriver | None = None,
+    probes: MachineProbes | None = None,
 ) -> AsyncIterator[Agent]:  # fmt: skip
-    """An agent at work; it has left when this ends."""
+    """An agent at work that has read its owner's terms; it has left when this ends."""
     instance = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
-    agent = Agent(
-        config, machine=MachineSetup((instance,), POWER, meters), policy_driver=policy_driver
-    )
+    agent = Agent(config, machine=MachineSetup((instance,), POWER, meters), probes=probes)
     task = asyncio.create_task(agent.run())
     try:
+        await read_terms(agent)
         yield agent
     finally:
         agent.apply_event(PhaseEvent.ORPHANED)

@@ -5,13 +5,24 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
-from tests.node.support import POWER, Peer, ScriptedEngine, configure, end, replica, run
+from tests.node.support import (
+    POWER,
+    Peer,
+    ScriptedEngine,
+    configure,
+    end,
+    read_terms,
+    replica,
+    run,
+)
+from tests.node.test_machine_probes import ScriptedDetector
 from tests.waiting import eventually
 
 from entraide.types import Basis, Loadable, Outcome
@@ -27,21 +38,17 @@ from entraide.wire.messages import (
     UnloadModel,
     UsageReport,
 )
-from entraide_node.agent import OWNER_RETURNED, Agent
+from entraide_node.agent import Agent
 from entraide_node.bench import EngineRates, cache_key
 from entraide_node.config import ModelsConfig
+from entraide_node.core.owner_policy import OWNER_RETURNED
 from entraide_node.core.phases import PhaseEvent
-from entraide_node.core.run_admission import LendingLimits
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
+from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import RATES_NAME, EngineInstance, MachineSetup
 from entraide_node.model_manager import engine_manager
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.policy_driver import (
-    EndRunsCallback,
-    NotifyChange,
-    OwnerStatus,
-    ReadWorkload,
-)
+from entraide_node.owner.terms_file import TERMS_NAME
 
 MEASURED = EngineRates(500.0, 47.0, 160.0, 0.02, 0.001, Basis.MEASURED, 1e9, 3.0)
 
@@ -109,40 +116,6 @@ class ScriptedSource:
             raise
 
 
-class ScriptedOwner:
-    """A policy driver whose answers the test sets."""
-
-    def __init__(self) -> None:
-        self.why = ""
-        self.lends = LendingLimits()
-        self.notify: NotifyChange = lambda: None
-        self.end_runs: EndRunsCallback = lambda _code, _others: None
-
-    def reason(self) -> str:
-        """See ``PolicyDriver``."""
-        return self.why
-
-    def limits(self) -> LendingLimits:
-        """See ``PolicyDriver``."""
-        return self.lends
-
-    def status(self) -> OwnerStatus:
-        """See ``PolicyDriver``."""
-        return OwnerStatus()
-
-    async def run(
-        self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
-    ) -> None:
-        """See ``PolicyDriver``."""
-        self.notify, self.end_runs, self.read_workload = notify, end_runs, read_workload
-        await asyncio.Event().wait()
-
-    def says(self, why: str = "", lends: LendingLimits | None = None) -> None:
-        """The owner's word changes."""
-        self.why, self.lends = why, lends or LendingLimits()
-        self.notify()
-
-
 class Node:
     """A node under test."""
 
@@ -151,7 +124,7 @@ class Node:
         self.folder = folder
         self.peer = peer
         self.source = source
-        self.owner = ScriptedOwner()
+        self.detector = ScriptedDetector(inf)
         known = {cache_key(engine.facts): MEASURED for engine in source.engines.values()}
         (folder / RATES_NAME).write_bytes(msgspec.json.encode(known))
 
@@ -159,17 +132,22 @@ class Node:
     async def serving(self, *engines: ScriptedEngine) -> AsyncIterator[Agent]:
         """Its agent at work, with these engines of its owner's."""
         machine = MachineSetup(tuple(instance_of(engine) for engine in engines), POWER)
-        agent = Agent(
-            self.config, machine=machine, policy_driver=self.owner, model_source=self.source
-        )
+        probes = MachineProbes(self.detector)
+        agent = Agent(self.config, machine=machine, probes=probes, model_source=self.source)
         task = asyncio.create_task(agent.run())
         try:
             await self.peer.hear(Hello)
+            await read_terms(agent)
             yield agent
         finally:
             agent.apply_event(PhaseEvent.ORPHANED)
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    def write_terms(self, text: str) -> None:
+        """Its owner writes terms under which only presence and the limits of the text count."""
+        careless = "temperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
+        (self.folder / TERMS_NAME).write_text(f"settle_s = 0\non_battery = true\n{careless}{text}")
 
     async def card(self, *, models: list[str], loading: list[str] | None = None) -> Hello:
         """Waits for a card with these replicas."""
@@ -252,6 +230,7 @@ async def test_a_crashed_engine_leaves_the_others(
     """While one engine is down its model takes nothing and leaves the card; the other goes on."""
     monkeypatch.setattr(engine_manager, "DOWN_HIDDEN_S", 0.5)
     first, second = engine_of("one"), engine_of("two")
+    node.write_terms("give_back_s = 0")
     async with node.serving(first, second):
         await node.card(models=["one", "two"])
         first.problem = EngineProblem("engine_exited", {})
@@ -340,10 +319,11 @@ async def test_a_load_that_fails_is_told(node: Node) -> None:
 async def test_a_returning_owner_ends_what_loads(node: Node) -> None:
     """When the owner returns, a load is cancelled and reported, and no other one starts."""
     node.source.may_come.clear()
+    node.write_terms("")
     async with node.serving():
         await node.peer.tell(LoadModel("a"))
         await node.card(models=[], loading=["a"])
-        node.owner.says("owner_busy")
+        node.detector.idle_s = 0.0
         first = await node.peer.hear(LoadFailed, model="a")
         await node.card(models=[])
         await node.peer.hear(Heartbeat, accepting=False, reason="owner_busy")
@@ -361,7 +341,7 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
     async with node.serving(fixed):
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
-        node.owner.says(lends=LendingLimits(slots=1, models_bytes=0))
+        node.write_terms("[caps_idle]\nmemory_gb = 1e-9\npower_w = 19.4\n")
         less = await node.card(models=["fixed"])
         for job in ("job-1", "job-2"):
             await node.peer.send(run(job, model="fixed"))
@@ -369,7 +349,7 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
         await node.peer.tell(LoadModel("b"))
         failed = await node.peer.hear(LoadFailed)
 
-    assert (1, 0) == (less.card.replicas[0].slots, less.card.models_bytes)
+    assert (1, 1) == (less.card.replicas[0].slots, less.card.models_bytes)
     assert ("job-2", "full") == (declined.job, declined.code)
     assert "load_no_room" == failed.code
 
@@ -377,13 +357,14 @@ async def test_a_returning_owner_takes_memory_and_slots(node: Node) -> None:
 async def test_giving_back_ends_what_runs(node: Node) -> None:
     """A run that is given back ends as failed, with the owner's code, on whichever engine."""
     first, second = engine_of("one"), engine_of("two")
+    node.write_terms("give_back_s = 0")
     async with node.serving(first, second):
         await node.peer.send(run("job-1", model="one", stream=True))
         await node.peer.send(run("job-2", model="two"))
         first.say("job-1", EngineChunk(b"data: a\n\n", 3))
         await eventually(lambda: len(node.peer.said(Accept)) == 2)
         await eventually(lambda: node.peer.out)
-        node.owner.end_runs(OWNER_RETURNED, False)
+        owner_files.pause(node.folder)
         streamed = await node.peer.hear(UsageReport, job="job-1")
         whole = await node.peer.hear(UsageReport, job="job-2")
 

@@ -1,5 +1,6 @@
 """How a machine steps aside and comes back: every step of the table, and what cannot flap."""
 
+from entraide.types import Lending
 from entraide_node.core.machine_state import GIB, MachineState
 from entraide_node.core.owner_policy import (
     LENDING,
@@ -150,7 +151,9 @@ def test_only_the_others_work_is_given_back_where_own_work_goes_on() -> None:
     early = life.see(400.0, GONE, running=1)
     later = life.see(460.0, GONE, running=1)
 
-    assert [False, True, True, False] == [lent.own_only for lent in (alone, beside, early, later)]
+    assert [False, True, True, False] == [
+        lent.limits.lending is Lending.OWN_ONLY for lent in (alone, beside, early, later)
+    ]
     assert [None] * 4 == [lent.reason for lent in (alone, beside, early, later)]
     assert [(30.0, EndRuns(foreign_only=True))] == life.asked
 
@@ -167,8 +170,8 @@ def test_caps_differ_between_idle_and_in_use() -> None:
     idle = life.see(0.0, MachineState(**machine))  # type: ignore[arg-type]
     used = life.see(1.0, MachineState(idle_s=0.0, **machine))  # type: ignore[arg-type]
 
-    assert (None, 8 * GIB) == (idle.slots, idle.models_bytes)
-    assert (2, 2 * GIB) == (used.slots, used.models_bytes)
+    assert (None, 8 * GIB) == (idle.limits.slots, idle.limits.models_bytes)
+    assert (2, 2 * GIB) == (used.limits.slots, used.limits.models_bytes)
 
 
 def test_what_holds_at_the_first_look_counts_at_once() -> None:

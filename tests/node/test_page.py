@@ -25,7 +25,7 @@ from entraide_node.core.owner_terms import (
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.owner.cli_output import owner_sentences
-from entraide_node.owner.policy_driver import OwnerStatus
+from entraide_node.owner.files import OwnerStatus
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.page.form import FormProblem, fields_to_terms, terms_to_fields
 from entraide_node.page.server import OwnerPage

@@ -1,11 +1,14 @@
 """Owner policy: when a machine stops working for the pool, and when it starts again.
 
 Input: the owner's terms, the machine's state and the number of runs, observed about once a second.
-Output: what the machine lends now, and commands to end runs. One transition table serves both for
-all jobs and for the jobs of other co-ops. When a rule becomes effective, no new run is accepted;
-runs that are left after ``give_back_s`` are ended. Work starts again after no rule was effective
-for ``settle_s``; that wait doubles each time that work was interrupted within ``SHORT_WORK_S``, at
-most ``DOUBLINGS_MAX`` times, so that the state does not oscillate.
+Output: what the machine lends now, and commands to end runs. No other module decides that: the
+driver ``owner.policy_driver`` reads the inputs and carries out the commands.
+
+One transition table serves both for all jobs and for the jobs of other co-ops. When a rule becomes
+effective, no new run is accepted; runs that are left after ``give_back_s`` are ended. Work starts
+again after no rule was effective for ``settle_s``; that wait doubles each time that work was
+interrupted within ``SHORT_WORK_S``, at most ``DOUBLINGS_MAX`` times, so that the state does not
+oscillate.
 """
 
 from enum import StrEnum
@@ -15,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.state_machine import StateMachine
+from entraide.types import DataClass, Lending
 from entraide_node.core.machine_state import GIB, MachineState, current_caps, slots_within_cap
 from entraide_node.core.owner_rules import (
     FOREIGN_WORK_RULES,
@@ -30,6 +34,7 @@ from entraide_node.core.owner_terms import OwnerTerms
 
 SHORT_WORK_S = 600.0  # an interruption of work sooner than this doubles the next wait
 DOUBLINGS_MAX = 3
+OWNER_RETURNED = "owner_returned"  # end code of a run that is ended for the owner
 
 
 class LendingState(StrEnum):
@@ -81,7 +86,7 @@ class PolicyState(Struct, frozen=True):
         doublings: how often the wait before the next work has doubled.
     """
 
-    state: LendingState = LendingState.AWAY
+    state: LendingState = LendingState.SETTLING
     since: float = -inf
     active_rules: tuple[ActiveRule, ...] = ()
     doublings: int = 0
@@ -172,23 +177,35 @@ def next_deadline(policy: PolicyState, terms: OwnerTerms) -> float | None:
     return None if deadline == inf else deadline
 
 
+class LendingLimits(Struct, frozen=True):
+    """What the owner lends to the pool now; None where the owner sets no limit.
+
+    Attributes:
+        slots: concurrent sequences that the power cap leaves, summed over all engines.
+        models_bytes: memory for models that the pool loads.
+        lending: for whose jobs.
+        data_classes: data classes that the node may process.
+    """
+
+    slots: int | None = None
+    models_bytes: int | None = None
+    lending: Lending = Lending.ALL
+    data_classes: tuple[DataClass, ...] = tuple(DataClass)
+
+
 class PolicyOutcome(Struct, frozen=True):
-    """What the machine lends now.
+    """Whether the machine works now, and what it lends.
 
     Attributes:
         reason: why it accepts no run; None if it does.
-        own_only: whether it accepts only its own co-op's jobs.
-        slots: concurrent jobs that its power cap leaves; None for no cap.
-        models_bytes: memory for models that the pool loads; None for no cap.
+        limits: how much it lends, and for whose jobs.
         state: the lending state.
         since: when it was entered, on the caller's clock.
         until: when work will start again if no rule becomes effective before; None if unknown.
     """
 
     reason: RuleReason | None
-    own_only: bool
-    slots: int | None
-    models_bytes: int | None
+    limits: LendingLimits
     state: LendingState
     since: float
     until: float | None
@@ -209,8 +226,8 @@ class OwnerPolicy:
 
     def __init__(self) -> None:
         """Starts so that work is allowed at the first observation if no rule is effective then."""
-        self.all_work = PolicyState(LendingState.SETTLING)
-        self.foreign_work = PolicyState(LendingState.SETTLING)
+        self.all_work = PolicyState()
+        self.foreign_work = PolicyState()
 
     def evaluate(
         self, terms: OwnerTerms, now: MachineState, *, at: float, running: int, foreign: int
@@ -253,15 +270,19 @@ class OwnerPolicy:
             reason = RuleReason(*SETTLING)
             if policy.state is LendingState.SETTLING:
                 until = policy.since + policy.settle_s(terms)
+        limits = self._limits(terms, now)
+        return PolicyOutcome(reason, limits, policy.state, policy.since, until)
+
+    def _limits(self, terms: OwnerTerms, now: MachineState) -> LendingLimits:
         caps = current_caps(terms, now)
-        return PolicyOutcome(
-            reason=reason,
-            own_only=self.foreign_work.state is not LendingState.WORKING,
+        lending = Lending.OWN_FIRST if terms.own_first else Lending.ALL
+        if self.foreign_work.state is not LendingState.WORKING:
+            lending = Lending.OWN_ONLY
+        return LendingLimits(
             slots=slots_within_cap(caps, now) if caps.power_w else None,
             models_bytes=int(caps.memory_gb * GIB) if caps.memory_gb else None,
-            state=policy.state,
-            since=policy.since,
-            until=until,
+            lending=lending,
+            data_classes=terms.data_classes,
         )
 
 

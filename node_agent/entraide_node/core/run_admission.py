@@ -9,11 +9,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide.types import DataClass, Lending
 from entraide_node.core.phases import Phase
 
 # Why a node accepts no work; the message catalogue has its sentence under `node-reason-CODE`.
-PAUSED = "paused"
 DRAINING = "draining"
 ENGINE_DOWN = "engine_down"
 BENCHMARKING = "benchmarking"
@@ -21,47 +19,29 @@ BENCHMARKING = "benchmarking"
 SUPPORTED_PATHS = ("/v1/chat/completions", "/v1/completions")
 
 
-class LendingLimits(Struct, frozen=True):
-    """What the owner lends to the pool now; None where the owner sets no limit.
-
-    Attributes:
-        slots: concurrent sequences, summed over all engines.
-        models_bytes: memory for models that the pool loads.
-        lending: for whose jobs.
-        data_classes: data classes that the node may process.
-    """
-
-    slots: int | None = None
-    models_bytes: int | None = None
-    lending: Lending = Lending.ALL
-    data_classes: tuple[DataClass, ...] | None = None
-
-
 class NodeReadiness(Struct, frozen=True):
     """The facts that decide whether the node accepts work.
 
     Attributes:
         phase: of the agent's life.
-        paused: whether the owner paused the node.
-        engine_up: whether one of its engines serves, or it has none and waits for a load order.
         owner: code of the owner's rule that forbids work now, or "".
+        engine_up: whether one of its engines serves, or it has none and waits for a load order.
         measuring: whether an engine is being benchmarked, which needs the machine for itself.
     """
 
     phase: Phase
-    paused: bool
+    owner: str
     engine_up: bool
-    owner: str = ""
     measuring: bool = False
 
 
 def reason_not_accepting(readiness: NodeReadiness) -> str:
     """Returns the stable code of why the node accepts no work, or "" when it accepts work.
 
-    >>> reason_not_accepting(NodeReadiness(phase=Phase.SERVING, paused=True, engine_up=False))
+    >>> reason_not_accepting(NodeReadiness(Phase.SERVING, owner="paused", engine_up=False))
     'paused'
     """
-    reason = reason_not_loading(readiness)
+    reason = reason_not_loading(readiness.phase, readiness.owner)
     if reason:
         return reason
     if not readiness.engine_up:
@@ -69,11 +49,14 @@ def reason_not_accepting(readiness: NodeReadiness) -> str:
     return BENCHMARKING if readiness.measuring else ""
 
 
-def reason_not_loading(readiness: NodeReadiness) -> str:
-    """Returns the code of why the node may do no work at all, loading included, or ""."""
-    if readiness.phase is not Phase.SERVING:
-        return DRAINING
-    return PAUSED if readiness.paused else readiness.owner
+def reason_not_loading(phase: Phase, owner: str) -> str:
+    """Returns the code of why the node may do no work at all, loading included, or "".
+
+    Args:
+        phase: of the agent's life.
+        owner: code of the owner's rule that forbids work now, or "".
+    """
+    return owner if phase is Phase.SERVING else DRAINING
 
 
 class RunRequest(Struct, frozen=True):

@@ -18,7 +18,6 @@ from entraide.types import EnergyStatus
 from entraide_node.config import EnergyConfig, SurplusDeclaration, find_declaration_problem
 from entraide_node.energy.power_sampler import PowerStatus
 from entraide_node.energy.site_meters import SiteStatus
-from entraide_node.owner.policy_driver import OwnerStatus
 
 PAUSE_NAME = "paused"
 ENERGY_NAME = "energy.toml"
@@ -40,6 +39,35 @@ class ModelStatus(Struct, frozen=True):
     model: str
     state: str
     runs: int = 0
+
+
+class OwnerStatus(Struct, frozen=True, kw_only=True):
+    """The status of the owner's terms.
+
+    Attributes:
+        number, code, values: why the machine accepts no work; 0 and "" if it does.
+        state: see ``core.owner_policy.LendingState``; "" before the first evaluation.
+        since_at: since when that code applies, seconds since the epoch.
+        until_at: when work starts again if no rule becomes effective; None if unknown.
+        give_back_s: how long a run may continue after a rule became effective.
+        own_only: whether only jobs of its own co-op are accepted.
+        how: source of idle detection, or "".
+        watching: whether a program keeps the screen on.
+        file_code, file_values: fault of the owner's file; "" without one.
+    """
+
+    number: int = 0
+    code: str = ""
+    values: dict[str, str | int | float] = {}
+    state: str = ""
+    since_at: float = 0.0
+    until_at: float | None = None
+    give_back_s: float = 0.0
+    own_only: bool = False
+    how: str = ""
+    watching: bool = False
+    file_code: str = ""
+    file_values: dict[str, str | int | float] = {}
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):

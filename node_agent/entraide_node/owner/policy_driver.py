@@ -1,18 +1,34 @@
-"""Policy driver: the interface between the agent and the owner's policy.
+"""Policy driver: applies the owner's policy to the machine's state, once a second.
 
-``TermsPolicyDriver`` implements it with the owner's terms; ``UnrestrictedDriver`` is for an owner
-without terms. The agent applies the driver's limits.
+Input: the owner's files, the probes and the agent's load. Output: the limits of lending, and calls
+to end runs. ``core.owner_policy`` decides; this driver reads the inputs and carries out its
+commands. If a probe fails, presence counts as undetectable.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
 
+import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
-from entraide_node.core.run_admission import LendingLimits
+from entraide.types import Lending
+from entraide_node.core.machine_state import MachineState
+from entraide_node.core.owner_policy import (
+    EndRuns,
+    LendingLimits,
+    LendingState,
+    OwnerPolicy,
+    PolicyOutcome,
+)
+from entraide_node.machine_probes import MachineProbes
+from entraide_node.owner import files as owner_files
+from entraide_node.owner.files import OwnerStatus
+from entraide_node.owner.terms_file import TermsFile
 
-OWNER_RETURNED = "owner_returned"  # end code of a run that is ended for the owner
+POLL_INTERVAL_S = 1.0
 
 
 class AgentLoad(Struct, frozen=True):
@@ -34,54 +50,56 @@ class AgentLoad(Struct, frozen=True):
     active_w: float = 0.0
 
 
-class OwnerStatus(Struct, frozen=True, kw_only=True):
-    """The status of the owner's terms.
-
-    Attributes:
-        number, code, values: why the machine accepts no work; 0 and "" if it does.
-        state: see ``core.owner_policy.LendingState``; "" without terms.
-        since_at: since when that code applies, seconds since the epoch.
-        until_at: when work starts again if no rule becomes effective; None if unknown.
-        give_back_s: how long a run may continue after a rule became effective.
-        own_only: whether only jobs of its own co-op are accepted.
-        how: source of idle detection, or "".
-        watching: whether a program keeps the screen on.
-        file_code, file_values: fault of the owner's file; "" without one.
-    """
-
-    number: int = 0
-    code: str = ""
-    values: dict[str, str | int | float] = {}
-    state: str = ""
-    since_at: float = 0.0
-    until_at: float | None = None
-    give_back_s: float = 0.0
-    own_only: bool = False
-    how: str = ""
-    watching: bool = False
-    file_code: str = ""
-    file_values: dict[str, str | int | float] = {}
-
-
 NotifyChange = Callable[[], object]
-EndRunsCallback = Callable[[str, bool], object]
+EndRunsCallback = Callable[[EndRuns], object]
 ReadWorkload = Callable[[], AgentLoad]
 
 
-class PolicyDriver(Protocol):
-    """Applies the owner's policy: limits of lending, and the end of runs."""
+class PolicyDriver:
+    """Keeps the owner policy's outcome up to date while the agent lives."""
+
+    def __init__(self, folder: Path, probes: MachineProbes) -> None:
+        """Lends nothing before the first evaluation.
+
+        Args:
+            folder: of the node, with the owner's files.
+            probes: of the machine; this driver closes them.
+        """
+        self._folder = folder
+        self._probes = probes
+        self._file = TermsFile(folder)
+        self._policy = OwnerPolicy()
+        self._outcome: PolicyOutcome | None = None
+        self._since_at = time.time()
+        self._log = structlog.get_logger("entraide.node")
 
     def reason(self) -> str:
         """Returns the stable code of why the machine accepts no work now, or ""."""
-        ...
+        return "starting" if self._outcome is None else _reason_code(self._outcome)
 
     def limits(self) -> LendingLimits:
         """Returns the current limits of lending."""
-        ...
+        return LendingLimits() if self._outcome is None else self._outcome.limits
 
     def status(self) -> OwnerStatus:
         """Returns the status of the owner's terms."""
-        ...
+        now, problem, activity = self._outcome, self._file.problem, self._probes.activity
+        if now is None:
+            return OwnerStatus()
+        return OwnerStatus(
+            number=0 if now.reason is None else now.reason.number,
+            code=_reason_code(now),
+            values={} if now.reason is None else now.reason.values,
+            state=now.state,
+            since_at=self._since_at,
+            until_at=None if now.until is None else time.time() + now.until - time.monotonic(),
+            give_back_s=self._file.terms.give_back_s,
+            own_only=now.limits.lending is Lending.OWN_ONLY,
+            how=activity.how,
+            watching=activity.watching,
+            file_code="" if problem is None else problem.code,
+            file_values={} if problem is None else problem.values(self._folder),
+        )
 
     async def run(
         self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
@@ -90,34 +108,65 @@ class PolicyDriver(Protocol):
 
         Args:
             notify: called when ``reason`` or ``limits`` has changed: the pool is told at once.
-            end_runs: called with ``OWNER_RETURNED`` when all runs must end now; with
-                True, only the runs of other co-ops.
+            end_runs: called when runs must end now.
             read_workload: returns the agent's current load.
         """
-        ...
+        try:
+            while True:
+                await self._evaluate(notify=notify, end_runs=end_runs, read_workload=read_workload)
+                await asyncio.sleep(self._sleep_s())
+        finally:
+            await self._probes.close()
 
-
-class UnrestrictedDriver:
-    """The policy driver of an owner without terms."""
-
-    def reason(self) -> str:
-        """See ``PolicyDriver``."""
-        return ""
-
-    def limits(self) -> LendingLimits:
-        """See ``PolicyDriver``."""
-        return LendingLimits()
-
-    def status(self) -> OwnerStatus:
-        """See ``PolicyDriver``."""
-        return OwnerStatus()
-
-    async def run(  # nothing ever changes
-        self,
-        *,
-        notify: NotifyChange,  # noqa: ARG002
-        end_runs: EndRunsCallback,  # noqa: ARG002
-        read_workload: ReadWorkload,  # noqa: ARG002
+    async def _evaluate(
+        self, *, notify: NotifyChange, end_runs: EndRunsCallback, read_workload: ReadWorkload
     ) -> None:
-        """See ``PolicyDriver``."""
-        await asyncio.Event().wait()
+        """Evaluates the policy once, and carries out the commands."""
+        self._file.refresh()
+        machine_state = await self._read_machine_state()
+        workload = read_workload()
+        now = replace(
+            machine_state,
+            surplus_w=workload.surplus_w,
+            idle_w=workload.idle_w,
+            active_w=workload.active_w,
+            slots=workload.slots,
+        )
+        previous = self._outcome
+        self._outcome, commands = self._policy.evaluate(
+            self._file.terms,
+            now,
+            at=time.monotonic(),
+            running=workload.running,
+            foreign=workload.foreign,
+        )
+        is_new = previous is None or _reason_code(previous) != _reason_code(self._outcome)
+        if is_new:
+            self._since_at = time.time()
+            code = _reason_code(self._outcome)
+            self._log.info("node.owner", state=self._outcome.state, reason=code)
+        for command in commands:
+            end_runs(command)
+        if is_new or previous is None or previous.limits != self._outcome.limits:
+            notify()
+
+    async def _read_machine_state(self) -> MachineState:
+        paused = owner_files.is_paused(self._folder)
+        try:
+            return await self._probes.read_state(self._file.terms, paused=paused)
+        except Exception:  # noqa: BLE001  (a probe's bug must not take the node away)
+            self._log.exception("node.probe_broken")
+            return MachineState(paused=paused, idle_s=None)
+
+    def _sleep_s(self) -> float:
+        """Returns the time until the next evaluation, seconds."""
+        deadline = self._policy.next_deadline(self._file.terms)
+        if self._outcome is not None and self._outcome.state is LendingState.GIVING_BACK:
+            return POLL_INTERVAL_S / 4
+        if deadline is None:
+            return POLL_INTERVAL_S
+        return min(POLL_INTERVAL_S, max(0.01, deadline - time.monotonic()))
+
+
+def _reason_code(outcome: PolicyOutcome) -> str:
+    return "" if outcome.reason is None else outcome.reason.code

@@ -1,5 +1,6 @@
 """The owner's file and the agent: the terms applied on a real bus, with a scripted engine."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +17,11 @@ from entraide.types import DataClass, Lending, Outcome
 from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport
 from entraide_node.agent import Agent
 from entraide_node.config import EnergyConfig, NodeConfig
+from entraide_node.core.owner_policy import LendingLimits
 from entraide_node.engines.base import EngineChunk
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.owner import files as owner_files
-from entraide_node.owner.terms_driver import TermsPolicyDriver
+from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.owner.terms_file import TERMS_NAME
 
 QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
@@ -30,8 +32,7 @@ async def owned(
     config: NodeConfig, engine: ScriptedEngine, detector: ScriptedDetector
 ) -> AsyncIterator[Agent]:
     """An agent whose owner's presence is as the test says."""
-    driver = TermsPolicyDriver(Path(config.dir), MachineProbes(detector))
-    async with serving(config, engine, policy_driver=driver) as agent:
+    async with serving(config, engine, probes=MachineProbes(detector)) as agent:
         yield agent
 
 
@@ -165,3 +166,24 @@ async def test_not_knowing_is_a_reason_of_its_own(
         await eventually(lambda: peer.said(Heartbeat, reason="activity_unknown"))
 
     assert [] == peer.said(Heartbeat, accepting=True)
+
+
+async def test_terms_that_change_nothing_else_are_announced(tmp_path: Path) -> None:
+    """New terms with the same reason are told to the pool at once, also if only classes change."""
+    driver = PolicyDriver(tmp_path, MachineProbes(ScriptedDetector(inf)))
+    announced: list[LendingLimits] = []
+    task = asyncio.create_task(
+        driver.run(
+            notify=lambda: announced.append(driver.limits()),
+            end_runs=lambda command: None,
+            read_workload=AgentLoad,
+        )
+    )
+    await eventually(lambda: announced)
+    say(tmp_path, 'present = "all"\non_battery = true\ndata_classes = ["public"]\n')
+    await eventually(lambda: len(announced) == 2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [tuple(DataClass), (DataClass.PUBLIC,)] == [limits.data_classes for limits in announced]
