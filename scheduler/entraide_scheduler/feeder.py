@@ -27,7 +27,13 @@ from entraide_scheduler.checkpoint import Checkpoint, RecoveryFailed
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.records import EVENT_RAISED, Sender, SenderKind
+from entraide_scheduler.core.records import (
+    EVENT_RAISED,
+    JOB_DEADLINES,
+    DeadlineKind,
+    Sender,
+    SenderKind,
+)
 from entraide_scheduler.event_backoff import FREE_FAILURES, EventBackoff
 from entraide_scheduler.executor import Executor, format_traceback
 from entraide_scheduler.health import Health
@@ -37,7 +43,6 @@ REFEED_MAX_S = 0.5  # CPU seconds of events since the checkpoint; then a new one
 RECOVERIES_PER_MINUTE_MAX = 60
 MINUTE_S = 60.0
 POLL_S = 1.0  # between ``Woke`` events while ``next_deadline`` raises
-JOB_DEADLINES = ("green", "job", "lease")  # kinds whose name is a job's
 INTERNAL = "internal"
 
 _Job = tuple[str, str, int]  # identifier, gateway, epoch of the run
@@ -200,7 +205,7 @@ class Feeder:
 
     def _try_event(self, kind: type[e.Event], fields: dict[str, Any]) -> bool:
         """Feeds an event; returns False if it raised, with the core as it was before."""
-        failed: tuple[str, str] | None = None
+        failed: tuple[DeadlineKind, str] | None = None
         while True:
             try:
                 self._handle_event(kind, fields)
@@ -276,7 +281,7 @@ class Feeder:
         self._quarantine(Sender(SenderKind.KEY, view.key), "placing")
         return True
 
-    def _drop_deadline(self, kind: str, name: str) -> None:
+    def _drop_deadline(self, kind: DeadlineKind, name: str) -> None:
         """Drops a deadline and the job to which it belongs."""
         self._log.error("live.deadline_dropped", deadline=kind)
         self._counts[f"deadline_dropped.{kind}"] += 1

@@ -17,6 +17,7 @@ from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import (
+    DeadlineKind,
     LeaseState,
     ModelLoadState,
     ReplicaState,
@@ -24,6 +25,8 @@ from entraide_scheduler.core.records import (
 )
 from entraide_scheduler.core.records.state_machines import JOB
 from entraide_scheduler.core.state import State
+
+NODE_SILENCE, BACKOFF_END = DeadlineKind.NODE_SILENCE, DeadlineKind.BACKOFF_END
 
 
 def check(pool: Pool) -> None:
@@ -101,7 +104,7 @@ def leases_are_on_reachable_nodes(state: State) -> None:
     for name, lease in state.leases.items():
         node = state.fleet.nodes[lease.terms.node]
         assert node.state in (NodeState.LIVE, NodeState.SUSPECT)
-        assert ("lease", name) in deadlines
+        assert (DeadlineKind.LEASE_EXPIRY, name) in deadlines
         assert (name in state.jobs) == (lease.state is not LeaseState.STOPPING)
 
 
@@ -142,7 +145,7 @@ def queue_counters_are_consistent(state: State) -> None:
     blocked = state.blocked_jobs
     assert len(blocked.jobs()) == sum(job in blocked for job in state.queue.jobs())
     assert all(job.shape.limited for job in blocked.jobs())
-    assert not blocked or state.deadlines.is_set("recalls", "")
+    assert not blocked or state.deadlines.is_set(DeadlineKind.BLOCKED_JOBS, "")
 
 
 def backlog_is_that_of_the_waiting_jobs(state: State) -> None:
@@ -169,7 +172,7 @@ def no_runnable_job_waits(core: Core) -> None:
     queue, known = state.queue, set()
     for job in queue.jobs():
         if job.shape in queue.unexamined_shapes or queue.blocked.is_due(job):
-            assert state.deadlines.is_set("looks", "")
+            assert state.deadlines.is_set(DeadlineKind.SKIPPED_SHAPES, "")
         elif job.shape.limited or job.shape not in known:
             known.add(job.shape)
             request = evaluation.make_request(state, job, state.now)
@@ -259,7 +262,9 @@ def lent_energy_covers_running_leases(pool: Pool) -> None:
 def deadlines_are_in_the_future(state: State) -> None:
     """Due deadlines were handled; each reachable node has a silence deadline."""
     due = state.deadlines.next()
-    watched = {name for kind, name, _ in state.deadlines.listed() if kind == "node"}
+    watched = {
+        name for kind, name, _ in state.deadlines.listed() if kind == DeadlineKind.NODE_SILENCE
+    }
 
     assert due is None or due > state.now
     assert watched == {
@@ -271,7 +276,9 @@ def deadlines_are_in_the_future(state: State) -> None:
 
 def pauses_end_in_the_future(state: State) -> None:
     """Each paused replica has a deadline at which its pause ends, within the maximum pause."""
-    due = {name: at for kind, name, at in state.deadlines.listed() if kind == "rest"}
+    due = {
+        name: at for kind, name, at in state.deadlines.listed() if kind == DeadlineKind.BACKOFF_END
+    }
     for name, node in state.fleet.nodes.items():
         rests = [
             backoff for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
@@ -322,7 +329,9 @@ def model_loads_match_the_cards(state: State) -> None:
                 assert load.paused
             pending = pending or order.state is not ModelLoadState.LOADED
     waits = any(job.facts.model in index.by_model for job in state.queue.jobs())
-    watched = ("models", "") in {(kind, name) for kind, name, _ in state.deadlines.listed()}
+    watched = (DeadlineKind.MODEL_PLAN, "") in {
+        (kind, name) for kind, name, _ in state.deadlines.listed()
+    }
     assert watched or not (waits or pending)
     assert not state.demand.plan_due
 

@@ -11,6 +11,7 @@ from entraide_scheduler.core import commands, dispatch, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
+from entraide_scheduler.core.records import DeadlineKind
 
 OLD = Path(__file__).parents[1] / "data" / "snapshot_6_limited_jobs.msgpack"
 IDLE_AB_UG = 25_000  # what a job of a hundred tokens emits at most on an idle machine in Alberta
@@ -333,8 +334,8 @@ class TestMoments:
         """Its one deadline, up to a minute ahead, delays neither look."""
         pool, searches = self.crowded(monkeypatch)
         state = pool.core._state
-        state.deadlines.clear("recalls", "")
-        state.deadlines.set("looks", "", pool.now + 60.0)
+        state.deadlines.clear(DeadlineKind.BLOCKED_JOBS, "")
+        state.deadlines.set(DeadlineKind.SKIPPED_SHAPES, "", pool.now + 60.0)
         pool.core = Core.restore(pool.core.snapshot())
         self.grid(pool)
         pool.now = pool.core.next_deadline()

@@ -20,7 +20,7 @@ from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.leases import leases
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.core.records import LeaseState, ModelLoad, ModelLoadState
+from entraide_scheduler.core.records import DeadlineKind, LeaseState, ModelLoad, ModelLoadState
 
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")
@@ -318,10 +318,10 @@ class TestAgain:
         pool.join(card("n1"), offering("able", MODEL))
         place = placed(pool)
         deadlines = pool.core._state.deadlines
-        deadlines.clear("models", "")
+        deadlines.clear(DeadlineKind.MODEL_PLAN, "")
         pool.decline(place, "full")
 
-        assert deadlines.is_set("models", "")
+        assert deadlines.is_set(DeadlineKind.MODEL_PLAN, "")
 
 
 class TestLose:

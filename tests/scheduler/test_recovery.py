@@ -22,8 +22,14 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import dispatch, events, machine
 from entraide_scheduler.core.machine import DEADLINE_HANDLERS, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.records import EVENT_RAISED, Sender, SenderKind
-from entraide_scheduler.feeder import JOB_DEADLINES, RECOVERIES_PER_MINUTE_MAX
+from entraide_scheduler.core.records import (
+    EVENT_RAISED,
+    JOB_DEADLINES,
+    DeadlineKind,
+    Sender,
+    SenderKind,
+)
+from entraide_scheduler.feeder import RECOVERIES_PER_MINUTE_MAX
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.store.journal import Retention
@@ -59,7 +65,7 @@ VALUES: dict[type, tuple[Any, ...]] = {
     events.LoadFailed: ("n1", "other", "no_room"),
     events.SenderQuarantined: (KEY, "key-beta", "engines_ended"),
     events.QuarantineCleared: (NODE, "n2"),
-    events.DeadlineDropped: ("node", "n1"),
+    events.DeadlineDropped: (DeadlineKind.NODE_SILENCE, "n1"),
 }
 BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
 
@@ -98,7 +104,7 @@ class Driver:
         return recovered.core.snapshot()
 
 
-def busy_core(deadline: str = "") -> Core:
+def busy_core(deadline: DeadlineKind | None = None) -> Core:
     """Two nodes, a job that runs on the first, one that waits; and a deadline, if one is named."""
     pool = Pool()
     pool.join(card("n1", "beta", replicas=(replica(slots=1),)))
@@ -151,7 +157,7 @@ def spoil(state: Any) -> None:
     """Leaves hardly anything of a state as it was."""
     state.arrivals += 7
     state.ledger.balances["alpha"] = {"tokens": 1}
-    state.deadlines.clear("node", "n1")
+    state.deadlines.clear(DeadlineKind.NODE_SILENCE, "n1")
     state.jobs.clear()
     state.fleet.nodes.pop("n2", None)
 
@@ -191,7 +197,7 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
 
 @pytest.mark.parametrize("deadline", DEADLINE_HANDLERS)
 async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: DeadlineKind
 ) -> None:
     """The core is as that of a driver which was told to drop it, byte for byte."""
 
@@ -242,7 +248,7 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
     left = [1]
 
     def broken(state: Any, name: str) -> None:
-        DEADLINE_HANDLERS["node"](state, name)
+        DEADLINE_HANDLERS[DeadlineKind.NODE_SILENCE](state, name)
         if left[0]:
             left[0] -= 1
             spoil(state)
@@ -253,7 +259,9 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
         for message in (bad, good):
             message.wait_until(LATER)
         good.feed(events.Woke)
-        monkeypatch.setattr(machine, "DEADLINE_HANDLERS", {**DEADLINE_HANDLERS, "node": broken})
+        monkeypatch.setattr(
+            machine, "DEADLINE_HANDLERS", {**DEADLINE_HANDLERS, DeadlineKind.NODE_SILENCE: broken}
+        )
         bad.feed(events.Woke)
 
         assert good.state() == bad.state() == await bad.replayed()

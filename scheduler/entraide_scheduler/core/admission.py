@@ -16,7 +16,7 @@ from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.evaluation import fit_context, round_context, shape_of
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.records import Job, Node, Quarantine, Shape
+from entraide_scheduler.core.records import DeadlineKind, Job, Node, Quarantine, Shape
 from entraide_scheduler.core.rules import Rule, Values
 from entraide_scheduler.core.state import State
 
@@ -66,7 +66,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     state.arrivals += 1
     state.jobs[facts.job] = job
     if facts.deadline_at is not None:
-        state.deadlines.set("job", facts.job, facts.deadline_at)
+        state.deadlines.set(DeadlineKind.JOB_EXPIRY, facts.job, facts.deadline_at)
     return job
 
 

@@ -19,7 +19,7 @@ from entraide_scheduler.core.placement import (
     pick,
     predict,
 )
-from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.records import DeadlineKind, Job
 from entraide_scheduler.core.state import State
 
 SEARCHES_PER_EVENT = 64  # searches over all nodes that find no node
@@ -122,9 +122,9 @@ def _schedule_rechecks(state: State) -> None:
     """Sets the deadlines of the remaining checks; an earlier deadline stays."""
     queue = state.queue
     if queue.unexamined_shapes or state.blocked_jobs.has_due:
-        state.deadlines.set_no_later("looks", "", state.now + SKIPPED_RETRY_S)
+        state.deadlines.set_no_later(DeadlineKind.SKIPPED_SHAPES, "", state.now + SKIPPED_RETRY_S)
     if state.blocked_jobs:
-        state.deadlines.set_no_later("recalls", "", state.now + RECHECK_ALL_S)
+        state.deadlines.set_no_later(DeadlineKind.BLOCKED_JOBS, "", state.now + RECHECK_ALL_S)
 
 
 def _recheck_due(state: State) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from entraide.models import Catalogue
 from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, RequestFacts, Usage
 from entraide_scheduler.core.policy import Period, Policy
-from entraide_scheduler.core.records import SenderKind
+from entraide_scheduler.core.records import DeadlineKind, SenderKind
 
 
 class BaseEvent(Struct, frozen=True, array_like=True, tag=True, gc=False):
@@ -218,7 +218,7 @@ class DeadlineDropped(BaseEvent, frozen=True, tag="deadline-dropped"):
         kind, name: as in ``Deadlines``.
     """
 
-    kind: str
+    kind: DeadlineKind
     name: str
 
 

@@ -41,7 +41,7 @@ from entraide_scheduler.core.dispatch import (
 from entraide_scheduler.core.evaluation import reshape_jobs
 from entraide_scheduler.core.models import AliasMeaning
 from entraide_scheduler.core.policy import Period, find_faults
-from entraide_scheduler.core.records import Quarantine, Sender, SenderKind
+from entraide_scheduler.core.records import DeadlineKind, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]
@@ -146,19 +146,19 @@ def _expire_job(state: State, name: str) -> None:
     leases.stop_job(state, state.jobs[name], "fail", "deadline_exceeded")
 
 
-DEADLINE_HANDLERS: Mapping[str, Callable[[State, str], None]] = MappingProxyType(
+DEADLINE_HANDLERS: Mapping[DeadlineKind, Callable[[State, str], None]] = MappingProxyType(
     {
-        "gone": node_lifecycle.forget_node,
-        "green": evaluation.handle_greener_hour,
-        "job": _expire_job,
-        "lease": leases.expire_lease,
-        "looks": retry_skipped_shapes,
-        "models": model_loading.mark_plan_due,
-        "node": node_lifecycle.handle_silence,
-        "pause": leases.end_pause,
-        "recalls": recheck_blocked,
-        "rest": leases.end_backoff,
-        "surplus": node_lifecycle.handle_surplus_expired,
+        DeadlineKind.NODE_FORGETTING: node_lifecycle.forget_node,
+        DeadlineKind.GREENER_HOUR: evaluation.handle_greener_hour,
+        DeadlineKind.JOB_EXPIRY: _expire_job,
+        DeadlineKind.LEASE_EXPIRY: leases.expire_lease,
+        DeadlineKind.SKIPPED_SHAPES: retry_skipped_shapes,
+        DeadlineKind.MODEL_PLAN: model_loading.mark_plan_due,
+        DeadlineKind.NODE_SILENCE: node_lifecycle.handle_silence,
+        DeadlineKind.PAUSE_END: leases.end_pause,
+        DeadlineKind.BLOCKED_JOBS: recheck_blocked,
+        DeadlineKind.BACKOFF_END: leases.end_backoff,
+        DeadlineKind.SURPLUS_EXPIRY: node_lifecycle.handle_surplus_expired,
     }
 )
 
@@ -209,7 +209,7 @@ class Core:
         state.deadline = None
 
     @property
-    def active_deadline(self) -> tuple[str, str] | None:
+    def active_deadline(self) -> tuple[DeadlineKind, str] | None:
         """The deadline (kind, name) whose handler raised in the last event, or None."""
         return self._state.deadline
 

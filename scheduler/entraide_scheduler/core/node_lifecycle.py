@@ -19,7 +19,7 @@ from entraide_scheduler.core.events import (
 )
 from entraide_scheduler.core.fleet import is_sound_card
 from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.records import Node, Shape
+from entraide_scheduler.core.records import DeadlineKind, Node, Shape
 from entraide_scheduler.core.state import State
 
 
@@ -45,7 +45,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
         leases.allow_probe(state, node)
     node.peak_w = event.peak_w
     model_loading.handle_hello(state, node)
-    state.deadlines.clear("gone", card.node)
+    state.deadlines.clear(DeadlineKind.NODE_FORGETTING, card.node)
     _schedule_silence_check(state, node)
     if turned:
         _announce_state_change(state, node)
@@ -75,9 +75,9 @@ def _schedule_surplus_expiry(state: State, node: Node) -> None:
     """Sets the deadline at which a node's surplus expires and its cost model is updated."""
     until = state.fleet.replica_index.valid_until(node)
     if until is None or until <= state.now:
-        state.deadlines.clear("surplus", node.card.node)
+        state.deadlines.clear(DeadlineKind.SURPLUS_EXPIRY, node.card.node)
     else:
-        state.deadlines.set("surplus", node.card.node, until)
+        state.deadlines.set(DeadlineKind.SURPLUS_EXPIRY, node.card.node, until)
 
 
 def reschedule_surplus_expiries(state: State) -> None:
@@ -126,7 +126,7 @@ def handle_seen(state: State, event: NodesSeen) -> None:
         live = nodes.get(name)
         if live is not None and live.state is NodeState.LIVE and not live.quarantine:
             live.last_seen = now
-            state.deadlines.set("node", name, silent_at)
+            state.deadlines.set(DeadlineKind.NODE_SILENCE, name, silent_at)
             continue
         node = _find_known_node(state, name)
         if node is not None and _record_heartbeat(state, node):
@@ -158,9 +158,10 @@ def _schedule_silence_check(state: State, node: Node) -> None:
     timing = state.policy.timing
     after_s = {NodeState.LIVE: timing.suspect_after_s, NodeState.SUSPECT: timing.lost_after_s}
     if node.state in after_s:
-        state.deadlines.set("node", node.card.node, node.last_seen + after_s[node.state])
+        at = node.last_seen + after_s[node.state]
+        state.deadlines.set(DeadlineKind.NODE_SILENCE, node.card.node, at)
     else:
-        state.deadlines.clear("node", node.card.node)
+        state.deadlines.clear(DeadlineKind.NODE_SILENCE, node.card.node)
 
 
 def _announce_state_change(state: State, node: Node) -> None:
@@ -197,8 +198,9 @@ def remove_node(state: State, node: Node, reason: str) -> None:
     state.fleet.remove_node(node, state.now)
     node.accepting, node.reason = False, reason
     _schedule_silence_check(state, node)
-    state.deadlines.clear("surplus", name)
-    state.deadlines.set("gone", name, state.now + state.policy.timing.job_kept_s)
+    state.deadlines.clear(DeadlineKind.SURPLUS_EXPIRY, name)
+    kept_until = state.now + state.policy.timing.job_kept_s
+    state.deadlines.set(DeadlineKind.NODE_FORGETTING, name, kept_until)
     state.prefix_cache.forget_node(name)
     _announce_state_change(state, node)
     leases.end_node_leases(state, node)
@@ -210,8 +212,8 @@ def remove_node(state: State, node: Node, reason: str) -> None:
 
 def forget_node(state: State, name: str) -> None:
     """Deletes the record of a node that left."""
-    state.deadlines.clear("pause", name)
-    state.deadlines.clear("rest", name)
+    state.deadlines.clear(DeadlineKind.PAUSE_END, name)
+    state.deadlines.clear(DeadlineKind.BACKOFF_END, name)
     state.fleet.forget_node(name)
 
 
@@ -254,7 +256,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
     model_loading.handle_restart(state)
     _end_gateway_jobs(state, event.gateway)
     for lease in state.leases.values():
-        state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
+        leases.extend_lease(state, lease)
 
 
 def handle_gateway_lost(state: State, event: GatewayLost) -> None:

@@ -21,7 +21,15 @@ from entraide_scheduler.core.evaluation import shape_of
 from entraide_scheduler.core.fair_queue import QueueState
 from entraide_scheduler.core.models import DemandState
 from entraide_scheduler.core.policy import IntensityBasis, Policy
-from entraide_scheduler.core.records import Job, KeyExits, Lease, Node, Quarantine, SenderKind
+from entraide_scheduler.core.records import (
+    DeadlineKind,
+    Job,
+    KeyExits,
+    Lease,
+    Node,
+    Quarantine,
+    SenderKind,
+)
 from entraide_scheduler.core.state import State
 
 VERSION = 6
@@ -46,7 +54,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     habits: LengthPredictorState
     prefixes: PrefixCacheState
     outlook: dict[IntensityBasis, dict[str, ZoneSignals]]
-    deadlines: list[tuple[str, str, float]]
+    deadlines: list[tuple[DeadlineKind, str, float]]
     jobs: list[Job]
     ended: list[Job]
     explained: list[str]

@@ -23,7 +23,7 @@ from entraide_scheduler.core.carbon import (
 )
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
 from entraide_scheduler.core.fleet import ReplicaView
-from entraide_scheduler.core.records import BatchWork, Job, Shape
+from entraide_scheduler.core.records import BatchWork, DeadlineKind, Job, Shape
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
@@ -74,7 +74,8 @@ def may_start_now(state: State, shape: Shape, view: ReplicaView) -> bool:
 
 def schedule_greener_retry(state: State) -> None:
     """Schedules the next placement attempt of deferred jobs, at the next quarter of an hour."""
-    state.deadlines.set("green", "", float((int(state.now) // STEP_S + 1) * STEP_S))
+    at = float((int(state.now) // STEP_S + 1) * STEP_S)
+    state.deadlines.set(DeadlineKind.GREENER_HOUR, "", at)
 
 
 def handle_greener_hour(state: State, _: str) -> None:

@@ -21,6 +21,7 @@ from entraide_scheduler.core.leases.leases import (
     end_node_leases,
     end_pause,
     expire_lease,
+    extend_lease,
     offer_lease,
     requeue_job,
     retry_node,
@@ -38,7 +39,7 @@ from entraide_scheduler.core.leases.run_events import (
 
 __all__ = [
     "allow_probe", "cancel_run", "end_backoff", "end_node_leases", "end_pause", "expire_lease",
-    "handle_abandoned", "handle_accepted", "handle_cancelled", "handle_declined",
-    "handle_exceeded", "handle_progressed", "handle_reported", "offer_lease", "requeue_job",
-    "retry_node", "stop_job", "suspected_replica",
+    "extend_lease", "handle_abandoned", "handle_accepted", "handle_cancelled",
+    "handle_declined", "handle_exceeded", "handle_progressed", "handle_reported", "offer_lease",
+    "requeue_job", "retry_node", "stop_job", "suspected_replica",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ replicas, so that no co-op can stop a pool by what it sends.
 """
 
 from entraide.types import NodeState
-from entraide_scheduler.core.records import Backoff, Job, Lease, Node, ReplicaState
+from entraide_scheduler.core.records import Backoff, DeadlineKind, Job, Lease, Node, ReplicaState
 from entraide_scheduler.core.state import State
 
 BACKOFF_FIRST_S = 5.0
@@ -191,8 +191,8 @@ def _refresh_node(state: State, node: Node) -> None:
         backoff.until for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
     ]
     if ends:
-        state.deadlines.set("rest", node.card.node, min(ends))
+        state.deadlines.set(DeadlineKind.BACKOFF_END, node.card.node, min(ends))
     else:
-        state.deadlines.clear("rest", node.card.node)
+        state.deadlines.clear(DeadlineKind.BACKOFF_END, node.card.node)
     if node.state is not NodeState.LEFT:
         state.fleet.replica_index.update_node(node, state.now)

@@ -21,6 +21,7 @@ from entraide_scheduler.core.leases.smallest_model import smallest_model_terms
 from entraide_scheduler.core.placement import Pick, PlacementResult
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import (
+    DeadlineKind,
     ExpectedRun,
     Hold,
     Job,
@@ -91,7 +92,8 @@ def offer_lease(
     view.load.turn = state.placements
     state.leases[facts.job] = lease
     state.fleet.replica_index.add_lease(lease, state.now)
-    state.deadlines.set("lease", facts.job, state.now + state.policy.timing.offer_timeout_s)
+    until = state.now + state.policy.timing.offer_timeout_s
+    state.deadlines.set(DeadlineKind.LEASE_EXPIRY, facts.job, until)
     state.emit(
         Place(
             state.cause,
@@ -166,7 +168,13 @@ def renew_lease(state: State, lease: Lease) -> None:
     if lease.state is LeaseState.OFFERED:
         lease.step("accept")
         state.jobs[lease.terms.job].step("accept")
-    state.deadlines.set("lease", lease.terms.job, state.now + state.policy.timing.lease_s)
+    extend_lease(state, lease)
+
+
+def extend_lease(state: State, lease: Lease) -> None:
+    """Gives a lease its full duration from now."""
+    until = state.now + state.policy.timing.lease_s
+    state.deadlines.set(DeadlineKind.LEASE_EXPIRY, lease.terms.job, until)
 
 
 def release_lease(state: State, lease: Lease) -> None:
@@ -174,7 +182,7 @@ def release_lease(state: State, lease: Lease) -> None:
     lease.step("over")
     terms = lease.terms
     del state.leases[terms.job]
-    state.deadlines.clear("lease", terms.job)
+    state.deadlines.clear(DeadlineKind.LEASE_EXPIRY, terms.job)
     state.fleet.replica_index.remove_lease(lease, state.now)
     state.counters.end_run(lease.bill)
     state.blocked_jobs.mark_coop_due(terms.borrower)
@@ -208,7 +216,7 @@ def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: f
     if load is not None:
         load.paused = reason
         state.fleet.replica_index.update_node(node, state.now)
-        state.deadlines.set("pause", node.card.node, state.now + for_s)
+        state.deadlines.set(DeadlineKind.PAUSE_END, node.card.node, state.now + for_s)
 
 
 def end_pause(state: State, name: str) -> None:
@@ -286,7 +294,7 @@ def stop_job(state: State, job: Job, trigger: str, code: str) -> None:
     cancel_run(state, lease)
     settlement.end_job(state, job, trigger, code=code, epoch=lease.terms.epoch)
     lease.job_state = job.state
-    state.deadlines.set("lease", job.facts.job, state.now + state.policy.timing.lease_s)
+    extend_lease(state, lease)
 
 
 def cancel_run(state: State, lease: Lease) -> None:

@@ -25,7 +25,14 @@ from entraide_scheduler.core.model_loading.model_planner import (
     used_bytes,
     will_miss_promise,
 )
-from entraide_scheduler.core.records import Job, LoadBackoff, ModelLoad, ModelLoadState, Node
+from entraide_scheduler.core.records import (
+    DeadlineKind,
+    Job,
+    LoadBackoff,
+    ModelLoad,
+    ModelLoadState,
+    Node,
+)
 from entraide_scheduler.core.state import State
 
 LOAD_START_TIMEOUT_S = 30.0  # until a node's card must list a load as begun
@@ -290,7 +297,7 @@ def _begin_load(state: State, node: Node, model: str, reason: str) -> None:
     node.asked_loads = (*[at for at in node.asked_loads if at > now - HOUR_S], now)
     state.fleet.update_model_loads(node)
     state.demand.clear_missed(model)
-    state.deadlines.set("models", "", now + TICK_S)
+    state.deadlines.set(DeadlineKind.MODEL_PLAN, "", now + TICK_S)
     if fits:
         state.emit(LoadModel(state.cause, node.card.node, model))
 
@@ -300,7 +307,7 @@ def _begin_unload(state: State, node: Node, load: ModelLoad) -> None:
     load.told_at = state.now
     _pause_replica(state, node, load.model)
     state.fleet.update_model_loads(node)
-    state.deadlines.set("models", "", state.now + TICK_S)
+    state.deadlines.set(DeadlineKind.MODEL_PLAN, "", state.now + TICK_S)
     state.emit(UnloadModel(state.cause, node.card.node, load.model))
 
 
@@ -342,14 +349,14 @@ def _schedule_plan(state: State) -> None:
         load.state is not ModelLoadState.LOADED for node in nodes for load in node.orders.values()
     )
     if not waits and not pending:
-        state.deadlines.clear("models", "")
+        state.deadlines.clear(DeadlineKind.MODEL_PLAN, "")
         return
     at = state.now + TICK_S
     for node in nodes:
         for model, rest in node.rests.items():
             if model in waited and state.now < rest.until < at:
                 at = rest.until
-    state.deadlines.set("models", "", at)
+    state.deadlines.set(DeadlineKind.MODEL_PLAN, "", at)
 
 
 # Requests that named an alias.

@@ -18,6 +18,7 @@ from entraide.types import Lending, NodeState
 from entraide_scheduler.core.fleet import EligibleNodes
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.records import (
+    DeadlineKind,
     Job,
     ModelLoad,
     ModelLoadState,
@@ -104,8 +105,8 @@ def request_plan(state: State, job: Job) -> None:
         return
     if job.shape not in state.demand.considered and not state.fleet.eligible_nodes(job.shape).views:
         state.demand.plan_due = True
-    elif not state.deadlines.is_set("models", ""):
-        state.deadlines.set("models", "", state.now + TICK_S)
+    elif not state.deadlines.is_set(DeadlineKind.MODEL_PLAN, ""):
+        state.deadlines.set(DeadlineKind.MODEL_PLAN, "", state.now + TICK_S)
 
 
 def used_bytes(node: Node, *, leaving: bool = True) -> int:

@@ -19,7 +19,7 @@ from entraide_scheduler.core.accounting import (
 from entraide_scheduler.core.commands import EndJob, Settle
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.records import Hold, Job, Lease
+from entraide_scheduler.core.records import DeadlineKind, Hold, Job, Lease
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.settlement.protocol_violations import record_violation
 from entraide_scheduler.core.state import State
@@ -50,7 +50,7 @@ def end_job(
     state.ended[facts.job] = job
     if job.explanation is not None:
         state.explained[facts.job] = None
-    state.deadlines.clear("job", facts.job)
+    state.deadlines.clear(DeadlineKind.JOB_EXPIRY, facts.job)
     state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
 
 

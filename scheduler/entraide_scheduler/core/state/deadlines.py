@@ -6,6 +6,8 @@ Setting a deadline again moves it. ``next`` gives the time at which the driver m
 from heapq import heappop, heappush
 from math import inf
 
+from entraide_scheduler.core.records import DeadlineKind
+
 
 class Deadlines:
     """Times by ``(kind, name)``, popped in order of time, kind and name.
@@ -15,11 +17,11 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._due: dict[tuple[str, str], float] = {}
-        self._heap: list[tuple[float, str, str]] = []
-        self._entry_at: dict[tuple[str, str], float] = {}
+        self._due: dict[tuple[DeadlineKind, str], float] = {}
+        self._heap: list[tuple[float, DeadlineKind, str]] = []
+        self._entry_at: dict[tuple[DeadlineKind, str], float] = {}
 
-    def set(self, kind: str, name: str, at: float) -> None:
+    def set(self, kind: DeadlineKind, name: str, at: float) -> None:
         """Sets or moves a deadline, seconds since the epoch."""
         key = (kind, name)
         self._due[key] = at
@@ -28,16 +30,16 @@ class Deadlines:
             self._entry_at[key] = at
             heappush(self._heap, (at, kind, name))
 
-    def set_no_later(self, kind: str, name: str, at: float) -> None:
+    def set_no_later(self, kind: DeadlineKind, name: str, at: float) -> None:
         """Sets a deadline unless an earlier one is set."""
         if at < self._due.get((kind, name), inf):
             self.set(kind, name, at)
 
-    def clear(self, kind: str, name: str) -> None:
+    def clear(self, kind: DeadlineKind, name: str) -> None:
         """Removes a deadline, if it is set."""
         self._due.pop((kind, name), None)
 
-    def is_set(self, kind: str, name: str) -> bool:
+    def is_set(self, kind: DeadlineKind, name: str) -> bool:
         """Tells whether a deadline is set."""
         return (kind, name) in self._due
 
@@ -46,7 +48,7 @@ class Deadlines:
         self._correct_top()
         return self._heap[0][0] if self._heap else None
 
-    def pop(self, now: float) -> tuple[str, str] | None:
+    def pop(self, now: float) -> tuple[DeadlineKind, str] | None:
         """Removes and returns the earliest deadline due at ``now``; None when none is due."""
         self._correct_top()
         if not self._heap or self._heap[0][0] > now:
@@ -56,7 +58,7 @@ class Deadlines:
         del self._due[(kind, name)]
         return kind, name
 
-    def listed(self) -> list[tuple[str, str, float]]:
+    def listed(self) -> list[tuple[DeadlineKind, str, float]]:
         """Returns all deadlines as kind, name and time, for a snapshot."""
         return [(kind, name, at) for (kind, name), at in self._due.items()]
 

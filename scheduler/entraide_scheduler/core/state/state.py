@@ -16,7 +16,14 @@ from entraide_scheduler.core.fair_queue import FairQueue
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.models import Demand, ModelAliases
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
-from entraide_scheduler.core.records import ExclusiveReplica, Job, KeyExits, Lease, Quarantines
+from entraide_scheduler.core.records import (
+    DeadlineKind,
+    ExclusiveReplica,
+    Job,
+    KeyExits,
+    Lease,
+    Quarantines,
+)
 from entraide_scheduler.core.state.deadlines import Deadlines
 
 EPOCHS_PER_INCARNATION = 2**20
@@ -77,7 +84,7 @@ class State:
         self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
         self.commands: list[Command] = []
-        self.deadline: tuple[str, str] | None = None
+        self.deadline: tuple[DeadlineKind, str] | None = None
         self.placing = ""
         self.fleet.replica_index.watched = self.blocked_jobs.models
         self.apply_policy(self.policy)
