@@ -22,13 +22,8 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.core import dispatch, events, machine
 from entraide_scheduler.core.machine import DEADLINE_HANDLERS, HANDLERS, Core
 from entraide_scheduler.core.policy import Period
-from entraide_scheduler.core.records import (
-    EVENT_RAISED,
-    JOB_DEADLINES,
-    DeadlineKind,
-    Sender,
-    SenderKind,
-)
+from entraide_scheduler.core.records import EVENT_RAISED, JOB_DEADLINES, Sender, SenderKind
+from entraide_scheduler.core.records import DeadlineKind as Kind
 from entraide_scheduler.feeder import RECOVERIES_PER_MINUTE_MAX
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
@@ -65,7 +60,7 @@ VALUES: dict[type, tuple[Any, ...]] = {
     events.LoadFailed: ("n1", "other", "no_room"),
     events.SenderQuarantined: (KEY, "key-beta", "engines_ended"),
     events.QuarantineCleared: (NODE, "n2"),
-    events.DeadlineDropped: (DeadlineKind.NODE_SILENCE, "n1"),
+    events.DeadlineDropped: (Kind.NODE_SILENCE, "n1"),
 }
 BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
 
@@ -104,7 +99,7 @@ class Driver:
         return recovered.core.snapshot()
 
 
-def busy_core(deadline: DeadlineKind | None = None) -> Core:
+def busy_core(deadline: Kind | None = None) -> Core:
     """Two nodes, a job that runs on the first, one that waits; and a deadline, if one is named."""
     pool = Pool()
     pool.join(card("n1", "beta", replicas=(replica(slots=1),)))
@@ -157,7 +152,7 @@ def spoil(state: Any) -> None:
     """Leaves hardly anything of a state as it was."""
     state.arrivals += 7
     state.ledger.balances["alpha"] = {"tokens": 1}
-    state.deadlines.clear(DeadlineKind.NODE_SILENCE, "n1")
+    state.deadlines.clear(Kind.NODE_SILENCE, "n1")
     state.jobs.clear()
     state.fleet.nodes.pop("n2", None)
 
@@ -197,7 +192,7 @@ async def test_an_event_that_raises_leaves_nothing_but_the_quarantine_of_its_sen
 
 @pytest.mark.parametrize("deadline", DEADLINE_HANDLERS)
 async def test_a_deadline_that_raises_twice_is_dropped_and_no_sender_pays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: DeadlineKind
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deadline: Kind
 ) -> None:
     """The core is as that of a driver which was told to drop it, byte for byte."""
 
@@ -248,7 +243,7 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
     left = [1]
 
     def broken(state: Any, name: str) -> None:
-        DEADLINE_HANDLERS[DeadlineKind.NODE_SILENCE](state, name)
+        DEADLINE_HANDLERS[Kind.NODE_SILENCE](state, name)
         if left[0]:
             left[0] -= 1
             spoil(state)
@@ -259,9 +254,8 @@ async def test_a_deadline_that_raises_once_is_done_the_second_time(
         for message in (bad, good):
             message.wait_until(LATER)
         good.feed(events.Woke)
-        monkeypatch.setattr(
-            machine, "DEADLINE_HANDLERS", {**DEADLINE_HANDLERS, DeadlineKind.NODE_SILENCE: broken}
-        )
+        handlers = {**DEADLINE_HANDLERS, Kind.NODE_SILENCE: broken}
+        monkeypatch.setattr(machine, "DEADLINE_HANDLERS", handlers)
         bad.feed(events.Woke)
 
         assert good.state() == bad.state() == await bad.replayed()

@@ -69,19 +69,7 @@ def offer_lease(
     )
     state.shift_planner.remove_job(job)
     job.front = False
-    lease = Lease(
-        _make_terms(state, job, pick),
-        LeaseState.OFFERED,
-        charge,
-        expected,
-        facts.job_class is JobClass.BATCH,
-        view.coop != facts.coop,
-        view.cost.start_s - view.node.card.rtt_s + expected.input_tokens * view.cost.input_s,
-        facts.input_tokens_max,
-        job.output_tokens_max * max(1, facts.choices),
-        holds=_reserve_quotas(state, job, expected),
-        shape=job.shape if charge.own is None else None,
-    )
+    lease = _make_lease(state, job, pick, expected, charge)
     if lease.foreign:
         lease.lent_day = state.quotas.lent.reserve(view.coop, expected.energy_uwh)
     if state.fleet.loadable_index.nodes and not pick.best.keeps and view.load.leases:
@@ -105,6 +93,25 @@ def offer_lease(
             lease.terms,
             job.explanation,
         )
+    )
+
+
+def _make_lease(
+    state: State, job: Job, pick: Pick, expected: ExpectedRun, charge: RunCharge
+) -> Lease:
+    facts, view = job.facts, pick.best.view
+    return Lease(
+        _make_terms(state, job, pick),
+        LeaseState.OFFERED,
+        charge,
+        expected,
+        facts.job_class is JobClass.BATCH,
+        view.coop != facts.coop,
+        view.cost.start_s - view.node.card.rtt_s + expected.input_tokens * view.cost.input_s,
+        facts.input_tokens_max,
+        job.output_tokens_max * max(1, facts.choices),
+        holds=_reserve_quotas(state, job, expected),
+        shape=job.shape if charge.own is None else None,
     )
 
 
