@@ -33,7 +33,7 @@ class AnswerStarted(Struct, frozen=True):
     request: ParsedRequest
 
 
-class AnswerPart(Struct, frozen=True):
+class AnswerPart(Struct, frozen=True, gc=False):
     """A part of a streamed answer.
 
     Attributes:

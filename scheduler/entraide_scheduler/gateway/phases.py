@@ -20,7 +20,6 @@ GATEWAY_JOB = StateMachine(
         (JobPhase.WAITING, "placed"): JobPhase.RUNNING,
         (JobPhase.RUNNING, "placed"): JobPhase.RUNNING,
         (JobPhase.RUNNING, "tokens"): JobPhase.ANSWERING,
-        (JobPhase.ANSWERING, "tokens"): JobPhase.ANSWERING,
         (JobPhase.RUNNING, "whole"): JobPhase.CLOSED,
         (JobPhase.ANSWERING, "whole"): JobPhase.CLOSED,
         (JobPhase.WAITING, "failed"): JobPhase.CLOSED,

@@ -311,9 +311,9 @@ class RunningJobs:
         if excess:
             self._end_at_limit(running, running.limits, excess)
             return
-        if running.phase is JobPhase.RUNNING:
+        if running.phase is not JobPhase.ANSWERING:
+            running.step("tokens")
             self._counters.observe_ttft(time.monotonic() - running.began_at)
-        running.step("tokens")
         part = AnswerPart(running.sent_tokens, message.data)
         running.sent_tokens += message.n
         if not running.sink(part):
