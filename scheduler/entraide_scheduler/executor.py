@@ -96,10 +96,6 @@ class Executor:
             except Exception as problem:  # noqa: BLE001  (as above)
                 self._note_failure(command, problem)
 
-    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Sends a gateway a message that does not come from the core."""
-        self._outbound.send_to_gateway(gateway, message)
-
     def _note_failure(self, command: c.Command, problem: Exception) -> None:
         kind = type(command).__name__
         self._health.add("command_failed", kind)

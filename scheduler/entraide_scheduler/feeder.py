@@ -35,7 +35,7 @@ from entraide_scheduler.core.records import (
     SenderKind,
 )
 from entraide_scheduler.event_backoff import FREE_FAILURES, EventBackoff
-from entraide_scheduler.executor import Executor, format_traceback
+from entraide_scheduler.executor import Executor, Outbound, format_traceback
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import DriverSnapshot, Journal, RecoveredState
 
@@ -55,6 +55,7 @@ class Feeder:
         recovered: state to continue from.
         journal: receives each event after the core has handled it.
         executor: carries out the core's commands.
+        outbound: sends the replies to clients whose event was dropped.
         health, counts: record incidents and count events.
         clock: returns the time now.
 
@@ -71,6 +72,7 @@ class Feeder:
         *,
         journal: Journal,
         executor: Executor,
+        outbound: Outbound,
         health: Health,
         counts: collections.Counter[str],
         clock: Callable[[], float],
@@ -83,6 +85,7 @@ class Feeder:
         self.policy_version = ""
         self._journal = journal
         self._executor = executor
+        self._outbound = outbound
         self._health = health
         self._counts = counts
         self._clock = clock
@@ -306,7 +309,7 @@ class Feeder:
         if kind is e.JobRequested:
             facts = fields["facts"]
             refusal = m.JobRefused(facts.job, INTERNAL, {}, None)
-            self._executor.send_to_gateway(facts.gateway, refusal)
+            self._outbound.send_to_gateway(facts.gateway, refusal)
         elif kind in (e.JobCancelled, e.JobAbandoned):
             job = self._find_unended_job(fields["job"])
             if job is not None:
@@ -320,7 +323,7 @@ class Feeder:
     def _send_internal_error(self, job: _Job) -> None:
         name, gateway, epoch = job
         ended = m.JobEnded(name, JobState.FAILED, INTERNAL, epoch, {})
-        self._executor.send_to_gateway(gateway, ended)
+        self._outbound.send_to_gateway(gateway, ended)
 
 
 def _event_name(kind: type[e.Event]) -> str:

@@ -18,7 +18,6 @@ from typing import Any
 import structlog
 
 from entraide.types import Explanation
-from entraide.wire import messages as m
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
@@ -50,7 +49,6 @@ class LiveDriver:
         retention: Retention = NO_RETENTION,
     ) -> None:
         self._clock = clock
-        self._outbound = outbound
         self._journal = Journal(store, at=clock(), digest=recovered.digest, retention=retention)
         self._event_queue: collections.deque[tuple[type[Any], dict[str, Any]]] = collections.deque()
         self._feeding = False
@@ -74,6 +72,7 @@ class LiveDriver:
             recovered,
             journal=self._journal,
             executor=executor,
+            outbound=outbound,
             health=self.health,
             counts=self.counts,
             clock=clock,
@@ -152,10 +151,6 @@ class LiveDriver:
             self._feeding = False
         self._set_timer()
         return is_applied
-
-    def send_to_gateway(self, gateway: str, message: m.GatewayDown) -> None:
-        """Sends a gateway a message that is not from a command of the core."""
-        self._outbound.send_to_gateway(gateway, message)
 
     def committed(self) -> Future[None]:
         """Returns a future that resolves when all events fed so far are on disk."""

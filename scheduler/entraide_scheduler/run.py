@@ -88,10 +88,10 @@ async def _run_until_stopped(config: SchedulerConfig) -> int:
         await asyncio.wait({starting})
         return 0
     await starting
-    assert service.driver is not None
-    ends: set[asyncio.Future[Any]] = {waiting, service.driver.failed}
+    failed = service.parts.driver.failed
+    ends: set[asyncio.Future[Any]] = {waiting, failed}
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    broken = service.driver.failed.done()
+    broken = failed.done()
     await service.stop()
     return EXIT_BROKEN if broken else 0

@@ -16,8 +16,8 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
-from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.views import ModelView
+from entraide_scheduler.executor import Outbound
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.request_bounds import find_facts_fault
@@ -58,22 +58,32 @@ class MessageRouter:
 
 
 class LocalSchedulerAdapter:
-    """``SchedulerPort`` for the gateway inside the scheduler."""
+    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus."""
 
-    def __init__(self, driver: LiveDriver, store: Store, gateway: str) -> None:
+    def __init__(self, driver: LiveDriver, store: Store, outbound: Outbound, gateway: str) -> None:
         self._driver = driver
         self._store = store
+        self._outbound = outbound
         self._gateway = gateway
 
     @property
     def gateway(self) -> str:
-        """Identifier of this gateway."""
+        """Identifier of the gateway inside the scheduler."""
         return self._gateway
 
     def submit(self, facts: RequestFacts) -> None:
-        """Submits a job; the reply comes to the sink."""
-        if not _refuse_out_of_bounds(self._driver, facts):
+        """Submits a job, or refuses facts that are out of bounds; the reply comes to the sink."""
+        fault = find_facts_fault(facts, now=self._driver.now())
+        if not fault:
             self._driver.feed(e.JobRequested, facts=facts)
+            return
+        self._driver.counts["gateway.unsound"] += 1
+        values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
+        if fault == "input_tokens_est" and facts.input_tokens_est > facts.input_tokens_max:
+            limits = {"limit": facts.input_tokens_max, "found": facts.input_tokens_est}
+            values = {"param": fault, "fault": "at_most", **limits}
+        refusal = m.JobRefused(facts.job, "invalid_request", values, None)
+        self._outbound.send_to_gateway(facts.gateway, refusal)
 
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
@@ -85,27 +95,52 @@ class LocalSchedulerAdapter:
 
     def report_excess(self, message: m.LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client has been answered."""
-        feed_exceeded(self._driver, message)
+        self._driver.feed(
+            e.RunExceeded,
+            job=message.job,
+            epoch=message.epoch,
+            node=message.node,
+            reason=message.reason,
+            output_tokens=message.output_tokens,
+        )
 
     async def explain(self, job: str, coop: str) -> m.ExplanationReply:
         """Returns the explanation of a job of this co-op, and its settled receipt if any."""
-        return await explain_job(self._driver, self._store, job, coop)
+        view = self._driver.core.job(job)
+        explanation = None
+        if view is not None and view.coop == coop:
+            explanation = self._driver.explain(job)
+        if explanation is None:
+            stored = await self._store.get_explanation(job)
+            if stored is not None and stored[0] == coop:
+                explanation = _explanation.decode(stored[1])
+        settlement = await self._store.get_receipt(job)
+        is_own = settlement is not None and settlement[0] == coop
+        return m.ExplanationReply(explanation, settlement[1] if settlement and is_own else None)
 
     async def list_models(self) -> tuple[m.ModelCard, ...]:
-        """Returns the models that clients may name, and the model of each size alias."""
-        return list_model_cards(self._driver.core)
+        """Returns served models, then loadable models, then size aliases."""
+        core = self._driver.core
+        cards = [_model_card(view) for view in (*core.models(), *core.loadable_models())]
+        by_name = {card.model: card for card in cards}
+        for meaning in core.alias_meanings():
+            card = by_name.get(meaning.model)
+            if card is not None:
+                alias = msgspec.structs.replace(card, model=meaning.alias, means=meaning.model)
+                cards.append(alias)
+        return tuple(cards)
 
 
 class GatewayListener:
     """Handles the messages of gateways in processes of their own."""
 
     def __init__(
-        self, driver: LiveDriver, store: Store, router: MessageRouter, *, local: str
+        self, driver: LiveDriver, scheduler: LocalSchedulerAdapter, router: MessageRouter
     ) -> None:
         self._driver = driver
-        self._store = store
+        self._scheduler = scheduler
         self._router = router
-        self._local = local
+        self._local = scheduler.gateway
         self._last_message_at: dict[str, float] = {}
         self._log = structlog.get_logger("entraide.gateways")
 
@@ -142,85 +177,30 @@ class GatewayListener:
         except msgspec.DecodeError:
             self._driver.counts["gateway.undecodable"] += 1
             return
+        scheduler = self._scheduler
         match message:
             case m.SubmitJob():
                 self._submit(gateway, message.facts)
             case m.CancelJob():
-                self._driver.feed(e.JobCancelled, job=message.job, reason=message.reason)
+                scheduler.cancel(message.job, message.reason)
             case m.AbandonPlacement():
-                self._driver.feed(
-                    e.JobAbandoned, job=message.job, epoch=message.epoch, code=message.code
-                )
+                scheduler.abandon(message.job, message.epoch, message.code)
             case m.LeaseExceeded():
-                feed_exceeded(self._driver, message)
+                scheduler.report_excess(message)
             case m.ExplanationRequest():
-                answer = await explain_job(self._driver, self._store, message.job, message.coop)
+                answer = await scheduler.explain(message.job, message.coop)
                 await raw.respond(codec.encode(answer))
             case m.ModelsRequest():
-                await raw.respond(codec.encode(m.ModelsReply(list_model_cards(self._driver.core))))
+                await raw.respond(codec.encode(m.ModelsReply(await scheduler.list_models())))
             case m.GatewayHeartbeat():
                 pass
 
     def _submit(self, gateway: str, facts: RequestFacts) -> None:
         if facts.gateway not in (gateway, self._local):
             self._driver.counts["gateway.foreign"] += 1
-        elif self._driver.core.job(facts.job) is not None:
-            return  # a gateway repeats a submission until it gets a reply
-        elif not _refuse_out_of_bounds(self._driver, facts):
-            self._driver.feed(e.JobRequested, facts=facts)
-
-
-def _refuse_out_of_bounds(driver: LiveDriver, facts: RequestFacts) -> bool:
-    """Refuses a request whose facts are out of bounds; returns whether it did."""
-    fault = find_facts_fault(facts, now=driver.now())
-    if fault:
-        driver.counts["gateway.unsound"] += 1
-        values: dict[str, str | int | float] = {"param": fault, "fault": "unreadable"}
-        if fault == "input_tokens_est" and facts.input_tokens_est > facts.input_tokens_max:
-            limits = {"limit": facts.input_tokens_max, "found": facts.input_tokens_est}
-            values = {"param": fault, "fault": "at_most", **limits}
-        refusal = m.JobRefused(facts.job, "invalid_request", values, None)
-        driver.send_to_gateway(facts.gateway, refusal)
-    return bool(fault)
-
-
-def feed_exceeded(driver: LiveDriver, message: m.LeaseExceeded) -> None:
-    """Feeds ``RunExceeded``: a node sent more than its lease grants."""
-    driver.feed(
-        e.RunExceeded,
-        job=message.job,
-        epoch=message.epoch,
-        node=message.node,
-        reason=message.reason,
-        output_tokens=message.output_tokens,
-    )
-
-
-async def explain_job(driver: LiveDriver, store: Store, job: str, coop: str) -> m.ExplanationReply:
-    """Returns the explanation and the settled receipt of a job, if it is this co-op's."""
-    view = driver.core.job(job)
-    explanation = None
-    if view is not None and view.coop == coop:
-        explanation = driver.explain(job)
-    if explanation is None:
-        stored = await store.get_explanation(job)
-        if stored is not None and stored[0] == coop:
-            explanation = _explanation.decode(stored[1])
-    settlement = await store.get_receipt(job)
-    is_own = settlement is not None and settlement[0] == coop
-    return m.ExplanationReply(explanation, settlement[1] if settlement and is_own else None)
-
-
-def list_model_cards(core: Core) -> tuple[m.ModelCard, ...]:
-    """Returns served models, then loadable models, then size aliases."""
-    cards = [_model_card(view) for view in core.models()]
-    cards += [_model_card(view) for view in core.loadable_models()]
-    by_name = {card.model: card for card in cards}
-    for meaning in core.alias_meanings():
-        card = by_name.get(meaning.model)
-        if card is not None:
-            cards.append(msgspec.structs.replace(card, model=meaning.alias, means=meaning.model))
-    return tuple(cards)
+        elif self._driver.core.job(facts.job) is None:
+            # A gateway repeats a submission until it gets a reply: a known job is ignored.
+            self._scheduler.submit(facts)
 
 
 def _model_card(view: ModelView) -> m.ModelCard:

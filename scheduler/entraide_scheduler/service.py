@@ -5,19 +5,16 @@ stops first.
 """
 
 import contextlib
-import fcntl
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 from nats.aio.client import Client
 
-from entraide.errors import PoolError
 from entraide.files import write_private
 from entraide.i18n import lang_of
 from entraide.types import JobState
@@ -41,11 +38,11 @@ from entraide_scheduler.grid.poller import GridPoller
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
-from entraide_scheduler.nats.keyfiles import make_private_home, read_private
+from entraide_scheduler.nats.keyfiles import lock_home, read_private
 from entraide_scheduler.nats.tls import (
     TlsFiles,
     compute_fingerprint,
-    ensure_files,
+    find_tls_files,
     make_server_context,
 )
 from entraide_scheduler.node_listener import NodeListener
@@ -57,6 +54,7 @@ from entraide_scheduler.scheduler_adapters import (
     LocalSchedulerAdapter,
     MessageRouter,
 )
+from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
@@ -86,11 +84,14 @@ class Service:
         self._home = Path(config.dir)
         self._log = structlog.get_logger("entraide.scheduler")
         self._cleanup = contextlib.AsyncExitStack()
-        self.driver: LiveDriver | None = None
-        self.gateway: Gateway | None = None
-        self.registry: NodeRegistry | None = None
-        self.store: Store | None = None
+        self._parts: Parts | None = None
         self.grpc = GrpcServer()
+
+    @property
+    def parts(self) -> Parts:
+        """Its parts, once started."""
+        assert self._parts is not None, "not started"
+        return self._parts
 
     async def start(self) -> None:
         """Starts all parts; on return ``/readyz`` says ready.
@@ -109,15 +110,15 @@ class Service:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        self._cleanup.enter_context(contextlib.closing(_lock_state_directory(self._home)))
+        self._cleanup.enter_context(contextlib.closing(lock_home(self._home, "scheduler.lock")))
         identity = PoolIdentity(self._home)
-        store = self.store = await Store.open(self._config.effective_store_url)
+        store = await Store.open(self._config.effective_store_url)
         self._cleanup.push_async_callback(store.close)
         policy = await self._load_policy(store)
         recovered = await recover(store)
         bus = await self._connect(identity)
         self._cleanup.push_async_callback(bus.close)
-        parts = await self._make_parts(store, bus, identity, policy, recovered)
+        parts = self._parts = await self._make_parts(store, bus, identity, policy, recovered)
         await self._start_parts(parts)
         versions = {"incarnation": parts.driver.incarnation, "policy": policy.version}
         self._log.info("scheduler.ready", http=parts.gateway.url, grpc=self.grpc.port, **versions)
@@ -135,12 +136,14 @@ class Service:
         self._cleanup.push_async_callback(publisher.close)
         router = MessageRouter(publisher)
         signer = ReceiptSigner(key := load_signing_key(self._home))
-        driver = self.driver = self._make_driver(recovered, store, router)
+        driver = self._make_driver(recovered, store, router)
         self._cleanup.push_async_callback(driver.stop)
-        registry = self.registry = NodeRegistry(store, await store.list_nodes())
+        registry = NodeRegistry(store, await store.list_nodes())
         catalogue = PoolCatalogue(self._home, key, now=driver.now)
+        scheduler = LocalSchedulerAdapter(driver, store, router, self._config.gateway)
         gateway = self._make_gateway(
             driver,
+            scheduler,
             store=store,
             publisher=publisher,
             signer=signer,
@@ -169,7 +172,7 @@ class Service:
             catalogue=catalogue,
             gateway=gateway,
             node_listener=node_listener,
-            gateway_listener=GatewayListener(driver, store, router, local=self._config.gateway),
+            gateway_listener=GatewayListener(driver, scheduler, router),
         )
 
     async def _start_parts(self, parts: Parts) -> None:
@@ -239,6 +242,7 @@ class Service:
     def _make_gateway(
         self,
         driver: LiveDriver,
+        scheduler: SchedulerPort,
         *,
         store: Store,
         publisher: Publisher,
@@ -246,9 +250,9 @@ class Service:
         policy: Policy,
         weights: WeightServer,
     ) -> Gateway:
-        config = self._config
-        gateway = self.gateway = Gateway(
-            scheduler=LocalSchedulerAdapter(driver, store, config.gateway),
+        config, files = self._config, self._tls_files()
+        return Gateway(
+            scheduler=scheduler,
             nodes=NatsNodeChannel(publisher),
             store=store,
             sealing_key=load_sealing_key(self._home),
@@ -266,9 +270,8 @@ class Service:
             status=lambda: build_pool_status(driver),
             health=driver.health,
             weights=weights,
-            tls=self._http_context(),
+            tls=make_server_context(files) if files else None,
         )
-        return gateway
 
     def _make_weight_server(
         self, driver: LiveDriver, registry: NodeRegistry, catalogue: PoolCatalogue
@@ -337,22 +340,15 @@ class Service:
         self._cleanup.push_async_callback(gateway.stop)
 
     def _tls_files(self) -> TlsFiles | None:
-        tls = self._config.tls
-        if tls.cert_file:
-            return TlsFiles(Path(tls.ca_file), Path(tls.cert_file), Path(tls.key_file))
-        return ensure_files(self._home, tls.hosts) if tls.hosts else None
+        return find_tls_files(self._home, **structs.asdict(self._config.tls))
 
     def _read_ca(self) -> str:
         files = self._tls_files()
-        return _text(files.ca) if files and files.ca.name else ""
+        return files.read_ca() if files else ""
 
     def _bus_context(self) -> ssl.SSLContext | None:
         ca_file = self._config.nats.ca_file
         return client_context(_text(ca_file)) if ca_file else None
-
-    def _http_context(self) -> ssl.SSLContext | None:
-        files = self._tls_files()
-        return make_server_context(files) if files else None
 
 
 def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
@@ -392,26 +388,6 @@ def build_pool_status(driver: LiveDriver) -> PoolStatus:
         policy_version=driver.policy_version,
         nodes=nodes,
     )
-
-
-def _lock_state_directory(home: Path) -> IO[bytes]:
-    """Locks the state directory for this process.
-
-    Raises:
-        PoolError: ``already_running``: another scheduler holds the lock.
-    """
-    make_private_home(home)
-    lock = (home / "scheduler.lock").open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as problem:
-        lock.close()
-        raise PoolError(
-            "already_running",
-            f"A scheduler already runs in {home}.",
-            values={"path": str(home)},
-        ) from problem
-    return lock
 
 
 def _admin_key(home: Path) -> str:

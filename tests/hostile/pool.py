@@ -184,9 +184,8 @@ class HostilePool:
         await eventually(lambda: self.running.state("honest") == "live")
         await self.serves()
         self._balances(self.running.driver.core.balances())
-        assert self.service.store is not None
-        await self.service.store.committed()
-        self._balances(await self.service.store.get_balances())
+        await self.service.parts.store.committed()
+        self._balances(await self.service.parts.store.get_balances())
 
     async def serves(self) -> None:
         """Asks that another request is served by the honest node."""

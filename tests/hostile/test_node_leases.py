@@ -35,9 +35,8 @@ def marks(pool: HostilePool, rogue: RogueNode) -> set[str]:
 async def settled(pool: HostilePool, job: str) -> Receipt:
     """Returns the settled receipt of a job, once it is in the books."""
     await eventually(lambda: pool.running.driver.core.job(job).ended_at > 0.0)
-    assert pool.service.store is not None
-    await pool.service.store.committed()
-    stored = await pool.service.store.get_receipt(job)
+    await pool.service.parts.store.committed()
+    stored = await pool.service.parts.store.get_receipt(job)
     assert stored is not None
     return stored[1]
 

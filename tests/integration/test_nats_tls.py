@@ -14,14 +14,13 @@ from tests.integration.nats_support import NatsPool, listen, running_pool
 from tests.waiting import eventually
 
 from entraide.errors import AuthenticationError, PoolError, PoolUnreachable
-from entraide.wire.nats import client_context, connect
+from entraide.wire.nats import client_context, connect, requires_tls
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.nats.tls import (
     TlsFiles,
     compute_fingerprint,
     ensure_files,
     make_server_context,
-    requires_tls,
 )
 
 DAY_S = 86_400

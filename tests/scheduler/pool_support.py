@@ -145,13 +145,10 @@ class RunningScheduler:
     """A scheduler that runs, with its operator and the nodes that joined it."""
 
     def __init__(self, service: Service) -> None:
-        assert service.driver is not None
-        assert service.gateway is not None
-        assert service.registry is not None
         self.service = service
-        self.driver = service.driver
-        self.gateway = service.gateway
-        self.registry = service.registry
+        self.driver = service.parts.driver
+        self.gateway = service.parts.gateway
+        self.registry = service.parts.registry
         self.operator = Operator(service.grpc.port)
         self._closing: list[BusConnection] = []
 

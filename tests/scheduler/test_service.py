@@ -80,14 +80,14 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         await node.finish(node.runs[0], ANSWER)
         await eventually(lambda: len(node.received(m.UsageAck)) == 2)
         done = await job(pool, key, name)
-        books = await pool.service.store.get_balances()
+        books = await pool.service.parts.store.get_balances()
 
         assert () == node.received(m.Welcome)[0].keep
         assert ("completed", "Salut") == (
             done["state"],
             done["result"]["choices"][0]["message"]["content"],
         )
-        assert 1 == await pool.service.store.count_settled()
+        assert 1 == await pool.service.parts.store.count_settled()
         assert {0} == {sum(b[unit] for b in books.values()) for unit in books["alpha"]}
 
 
@@ -172,7 +172,9 @@ async def test_scheduler_speaks_tls_with_the_pools_own_authority(
         ca_pem = (tmp_path / "tls" / "ca.pem").read_text()
         context = ssl.create_default_context(cadata=ca_pem)
         async with aiohttp.ClientSession() as session:
-            page = await session.get(f"{service.gateway.url}/.well-known/entraide", ssl=context)
+            page = await session.get(
+                f"{service.parts.gateway.url}/.well-known/entraide", ssl=context
+            )
             announced = await page.json()
         credentials = grpc.ssl_channel_credentials(ca_pem.encode())
         async with grpc.aio.secure_channel(announced["grpc"], credentials) as channel:

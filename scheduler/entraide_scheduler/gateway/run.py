@@ -32,7 +32,7 @@ from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
-from entraide_scheduler.nats.tls import TlsFiles, ensure_files, make_server_context
+from entraide_scheduler.nats.tls import TlsFiles, find_tls_files, make_server_context
 from entraide_scheduler.run import stop_event
 from entraide_scheduler.store.store import Store
 
@@ -109,7 +109,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         tls=_bus_context(config.nats.ca_file),
     )
     scheduler = NatsSchedulerAdapter(connection, config.gateway)
-    files = _find_tls_files(config)
+    files = find_tls_files(state, **msgspec.structs.asdict(config.tls))
     gateway = Gateway(
         scheduler=scheduler,
         nodes=NatsNodeChannel(scheduler.publisher),
@@ -159,18 +159,8 @@ def _find_endpoints(config: GatewayConfig, grpc_port: int, files: TlsFiles | Non
     return PoolEndpoints(
         grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
         tls=files is not None,
-        ca_pem=files.ca.read_text("ascii") if files is not None else "",
+        ca_pem=files.read_ca() if files is not None else "",
     )
-
-
-def _find_tls_files(config: GatewayConfig) -> TlsFiles | None:
-    if config.tls.cert_file:
-        names = (config.tls.ca_file, config.tls.cert_file, config.tls.key_file)
-        ca, cert, key = map(Path, names)
-        return TlsFiles(ca=ca, cert=cert, key=key)
-    if config.tls.hosts:
-        return ensure_files(Path(config.dir), config.tls.hosts)
-    return None
 
 
 def _bus_context(ca_file: str) -> ssl.SSLContext | None:

@@ -12,8 +12,6 @@ counted.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
@@ -41,6 +39,7 @@ from entraide_scheduler.gateway.answer_events import (
     CompleteAnswer,
 )
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
+from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
@@ -54,25 +53,6 @@ from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
 JOBS_MAX = 20_000
 COMPLETED_UNSEEN = "stream_broken"  # the core reports completion, but no answer arrived
 CORE_OUTCOME_TIMEOUT_S = 15.0  # maximum time between the node's and the core's report of an end
-
-
-class JobCounters(Protocol):
-    """Counts what happens to jobs."""
-
-    def count_dropped(self, what: str) -> None:
-        """Counts a message that was not used, by reason."""
-
-    def count_placement(self, attempt: int) -> None:
-        """Counts a placement; ``attempt`` begins at 1."""
-
-    def observe_ttft(self, ttft_s: float) -> None:
-        """Records the time from a request to the first part of its answer, seconds."""
-
-    def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
-        """Counts the end of a job."""
-
-    def count_failure(self, what: str) -> None:
-        """Counts a failed step other than the answer."""
 
 
 class RunningJob:
@@ -116,15 +96,13 @@ class RunningJobs:
         nodes: NodeChannel,
         signer: ReceiptSigner,
         token_estimator: TokenEstimator,
-        counters: JobCounters,
-        clock: Callable[[], float] = time.time,
+        counters: Metrics,
     ) -> None:
         self._scheduler = scheduler
         self._nodes = nodes
         self._signer = signer
         self._token_estimator = token_estimator
         self._counters = counters
-        self._clock = clock
         self._jobs: dict[str, RunningJob] = {}
         self._job_closed = asyncio.Event()
         self.recent = RecentJobs()
@@ -328,7 +306,7 @@ class RunningJobs:
         if limits is None or not is_valid_answer(message, limits.bytes_max, stream=running.stream):
             self._reject_answer(running)
             return
-        usage, exceeded = limits.limit_usage(running.facts, message, self._clock())
+        usage, exceeded = limits.limit_usage(running.facts, message, time.time())
         body = message.body if not exceeded else replace_usage(message.body, usage)
         if self._finish(running, message.final, body, usage) and TOKEN_CODES & {*exceeded}:
             self._report_excess(running, exceeded[0], limits.estimate_answer_tokens(message))
@@ -336,8 +314,8 @@ class RunningJobs:
     def _end_at_limit(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
         """Ends a stream that exceeds its grant, with ``finish_reason`` ``length``."""
         model = running.terms.model if running.terms is not None else running.request.model
-        final = last_chunk(running.facts, running.request.path, model, self._clock())
-        usage = limits.estimate_cut_usage(running.facts, self._clock())
+        final = last_chunk(running.facts, running.request.path, model, time.time())
+        usage = limits.estimate_cut_usage(running.facts, time.time())
         self._cancel_run(running)
         if self._finish(running, final, b"", usage):
             self._report_excess(running, excess, usage.output_tokens)
@@ -362,9 +340,7 @@ class RunningJobs:
         """Returns the receipt of an answer, or None if it cannot be made."""
         try:
             settlement = settle(terms, usage)
-            unsigned = make_receipt(
-                terms, usage, settlement, settled=False, issued_at=self._clock()
-            )
+            unsigned = make_receipt(terms, usage, settlement, settled=False, issued_at=time.time())
             return self._signer.sign(unsigned)
         except Exception:  # noqa: BLE001  (the client gets its answer without a receipt)
             self._log.exception("gateway.no_receipt", job=running.facts.job)
@@ -432,7 +408,7 @@ class RunningJobs:
         """Counts and records an ended job, and updates the token estimator."""
         try:
             self._counters.count_end(state, answer)
-            self.recent.add(running.facts, state, self._clock())
+            self.recent.add(running.facts, state, time.time())
             if answer is not None and running.terms is not None:
                 model, tokens = running.terms.model, answer.usage.input_tokens
                 self._token_estimator.add_count(running.request, model, tokens)

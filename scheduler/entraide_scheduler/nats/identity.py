@@ -39,7 +39,6 @@ GATEWAY_LIFE_S = 30 * DAY_S
 SCHEDULER_LIFE_S = 30 * DAY_S
 SYSTEM_LIFE_S = 300
 LONGEST_LIFE_S = max(NODE_LIFE_S, GATEWAY_LIFE_S, SCHEDULER_LIFE_S)
-RENEW_EVERY_S = DAY_S  # a node that is away for less than 29 days keeps a valid JWT
 
 REVOCATIONS_MAX = 50_000  # the account JWT with all revocations must fit in one message
 PUSH_ATTEMPTS_MAX = 3
@@ -141,11 +140,6 @@ class PoolIdentity:
             ValueError: the identifier or the key is malformed.
         """
         return self._issue_jwt(f"node {node}", public_key, claims.node_permissions(node), life_s)
-
-    def issue_gateway_jwt(self, gateway: str, public_key: str) -> str | None:
-        """Issues the JWT of a gateway that is a process of its own; see ``issue_node_jwt``."""
-        permissions = claims.gateway_permissions(gateway)
-        return self._issue_jwt(f"gateway {gateway}", public_key, permissions, GATEWAY_LIFE_S)
 
     def make_scheduler_identity(self) -> Identity:
         """Makes an identity for the scheduler's own connection, with a new key.

@@ -3,12 +3,14 @@
 A file that others may read is refused, not repaired, because its secret may already be known.
 """
 
+import fcntl
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from entraide.errors import PoolError
 from entraide.files import (
@@ -71,6 +73,25 @@ def make_private_home(path: Path) -> Path:
     if stat.S_IMODE(path.stat().st_mode) & PRIVATE_UMASK:
         path.chmod(PRIVATE_DIRECTORY_MODE)
     return path
+
+
+def lock_home(home: Path, name: str) -> IO[bytes]:
+    """Makes a state directory and locks it for this process, until the lock is closed.
+
+    Raises:
+        PoolError: ``already_running``: another process holds the lock.
+    """
+    lock = (make_private_home(home) / name).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        lock.close()
+        raise PoolError(
+            "already_running",
+            f"Another process holds {lock.name}.",
+            values={"path": str(home)},
+        ) from problem
+    return lock
 
 
 def make_private_directory(path: Path, files: Mapping[str, bytes]) -> bool:

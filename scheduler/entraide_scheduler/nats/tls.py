@@ -27,17 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
 
 from entraide.files import write_private
-from entraide.wire.nats import client_context, requires_tls
 from entraide_scheduler.nats.keyfiles import make_private_directory, read_private, unreadable_error
-
-__all__ = [
-    "TlsFiles",
-    "client_context",
-    "compute_fingerprint",
-    "ensure_files",
-    "make_server_context",
-    "requires_tls",
-]
 
 CA_VALIDITY = dt.timedelta(days=3_650)
 LEAF_VALIDITY = dt.timedelta(days=365)
@@ -51,6 +41,19 @@ class TlsFiles(Struct, frozen=True):
     ca: Path
     cert: Path
     key: Path
+
+    def read_ca(self) -> str:
+        """Returns the CA's certificate as PEM; "" if the configuration names none."""
+        return self.ca.read_text("ascii") if self.ca.name else ""
+
+
+def find_tls_files(
+    state: Path, *, hosts: Sequence[str], ca_file: str, cert_file: str, key_file: str
+) -> TlsFiles | None:
+    """Returns the configured files, or those of the pool's own CA for ``hosts``; else None."""
+    if cert_file:
+        return TlsFiles(Path(ca_file), Path(cert_file), Path(key_file))
+    return ensure_files(state, hosts) if hosts else None
 
 
 def ensure_files(

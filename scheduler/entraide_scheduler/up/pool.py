@@ -6,7 +6,6 @@ scheduler is administered over gRPC, as by an operator.
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sys
 import time
@@ -23,7 +22,7 @@ from entraide.errors import PoolError
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.keyfiles import make_private_home
+from entraide_scheduler.nats.keyfiles import lock_home
 from entraide_scheduler.nats.server import NatsServer
 from entraide_scheduler.up import poolfile, ports, settings
 from entraide_scheduler.up.children import Child, ChildSpec
@@ -115,7 +114,7 @@ class LocalPool:
             PoolError: ``already_running``, or ``up_failed`` with the last lines of the child's log.
         """
         state = self._options.state
-        self._lock = _lock_state_directory(state)
+        self._lock = lock_home(state, "up.lock")
         identity = PoolIdentity(state)
         self._report("up-nats")
         hosts = TLS_HOSTS if self._options.tls else ()
@@ -323,21 +322,6 @@ class LocalPool:
             if now != written:
                 poolfile.write(self._options.state, now)
                 written = now
-
-
-def _lock_state_directory(state: Path) -> IO[bytes]:
-    """Locks the state directory for this process.
-
-    Raises:
-        PoolError: ``already_running``: another ``entraide up`` holds the lock.
-    """
-    lock = (make_private_home(state) / "up.lock").open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as problem:
-        lock.close()
-        raise PoolError("already_running", values={"path": str(state)}) from problem
-    return lock
 
 
 def _up_error(name: str, detail: str) -> PoolError:
