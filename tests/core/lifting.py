@@ -91,5 +91,5 @@ def lifted(state: State, node: Node, rule: str, request: PlacementRequest) -> Pl
     view = index.view_of(MODEL, node.card.node)
     if view is not None:
         index.refresh(view, state.now)
-    state.fleet._able = {}
+    state.fleet._eligible = {}
     return request

@@ -1,11 +1,9 @@
 """Explanations: each code has its sentence, and each sentence its values."""
 
-import ast
 from collections.abc import Iterator
 
 import pytest
 from tests.core import recording
-from tests.house.source import modules, tree
 from tests.sdk.explanation_cases import missing_parts
 
 from entraide import i18n
@@ -58,22 +56,3 @@ def test_every_recorded_explanation_is_complete(
 
     assert {"placed", "waiting", "refused"} <= {facts.decision for facts in explanations.values()}
     assert [] == wrong
-
-
-@pytest.mark.checkout
-def test_every_rule_of_the_core_has_its_sentence() -> None:
-    """Each rule that the core can exclude a node by stands in the catalogue, with its undoing."""
-    codes = {
-        node.args[0].value
-        for name, path in modules().items()
-        if name.startswith("entraide_scheduler.core.")
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "Rule"
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-    }
-
-    assert {"no_free_slot", "over_carbon_cap"} <= codes
-    assert [] == sorted(code for code in codes if not i18n.has_message(f"rule-{code}.otherwise"))

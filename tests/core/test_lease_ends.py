@@ -21,6 +21,7 @@ from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.leases import leases
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.records import DeadlineKind, LeaseState, ModelLoad, ModelLoadState
+from entraide_scheduler.core.rules import NOT_ACCEPTING, bits_of
 
 MODEL = "petit"
 HEARD = ("qc-1", "on-1", "ab-1")
@@ -269,14 +270,14 @@ class TestPauses:
         """And open again when the pause is over."""
         self.sunny(pool)
         state, view = pool.core._state, lane_of(pool, "n1")
-        before = view.blocked_by
+        before = view.blocked_bits
         leases.pause_replica(state, view.node, MODEL, reason="full", for_s=1.0)
-        paused = view.blocked_by
+        paused = view.blocked_bits
         asked = pool.wait(1.0, seen=("n1", "n2"))
 
-        assert (before, asked) == ((0, 0, 0, 0), [])
-        assert 0 not in paused
-        assert (view.load.paused, view.blocked_by) == ("", before)
+        assert (before, asked) == (0, [])
+        assert paused == bits_of(NOT_ACCEPTING)
+        assert (view.load.paused, view.blocked_bits) == ("", before)
 
     def test_a_model_that_leaves_stays_shut(self, pool: Pool) -> None:
         """The end of a pause is not the end of an unloading; the node's other models open."""

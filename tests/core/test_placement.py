@@ -15,60 +15,8 @@ from tests.core.builders import (
     surplus,
 )
 
-from entraide.types import Basis, DataClass, JobClass, JobKind, Power
+from entraide.types import Basis, JobClass, JobKind, Power
 from entraide_scheduler.core import commands, events
-from entraide_scheduler.core.rules.rules import is_in_jurisdiction
-
-RULES = {
-    "it left": (card("other"), {}, (events.NodeLeft, "other", "goodbye"), "node_left"),
-    "its owner is there": (
-        card("other"),
-        {},
-        (events.NodeChanged, "other", False, "owner_busy", None),
-        "not_accepting",
-    ),
-    "another model": (card("other", replicas=(replica("b"),)), {}, None, "model_not_loaded"),
-    "a feature": (card("other"), {"features": ("tools",)}, None, "feature_missing"),
-    "abroad": (card("other", zone="US-NY"), {}, None, "wrong_jurisdiction"),
-    "another province": (
-        card("other", zone="CA-ON"),
-        {"jurisdiction": "CA-QC"},
-        None,
-        "wrong_jurisdiction",
-    ),
-    "another's machine": (
-        card("other", "beta"),
-        {"data_class": DataClass.RESTRICTED},
-        None,
-        "data_class_own_coop",
-    ),
-    "an owner who takes public data only": (
-        card("other", data_classes=(DataClass.PUBLIC,)),
-        {},
-        None,
-        "data_class_refused",
-    ),
-    "a short context": (
-        card("other", replicas=(replica(context_tokens=150),)),
-        {},
-        None,
-        "context_too_small",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", RULES)
-def test_each_hard_rule_excludes(pool: Pool, case: str) -> None:
-    """A node that breaks a hard rule is not picked, and the explanation names the rule."""
-    other, changes, event, rule = RULES[case]
-    able = replica(features=("tools", "schema"))
-    pool.join(card("able", zone="CA-QC", replicas=(able,)), other)
-    if event is not None:
-        pool.tell(*event)
-    place = placed(pool, **changes)
-
-    assert place.node == "able"
-    assert excluded(place) == {"other": rule}
 
 
 def test_silent_nodes_are_excluded_by_their_silence(pool: Pool) -> None:
@@ -91,21 +39,6 @@ def test_a_node_without_a_free_slot_is_excluded(pool: Pool) -> None:
 
     assert (first.node, second.node) == ("one", "two")
     assert excluded(second) == {"one": "no_free_slot"}
-
-
-@pytest.mark.parametrize(
-    ("zone", "jurisdiction", "inside"),
-    [
-        ("CA-QC", "CA", True),
-        ("CA-QC", "CA-QC", True),
-        ("CA-QC", "CA-Q", False),
-        ("CAN", "CA", False),
-        ("US-CA", "CA", False),
-    ],
-)
-def test_a_jurisdiction_is_a_prefix_up_to_a_hyphen(zone, jurisdiction, inside) -> None:
-    """CA holds CA-QC; CA-Q holds nothing."""
-    assert is_in_jurisdiction(zone, jurisdiction) is inside
 
 
 def test_what_is_predicted_can_be_worked_out(pool: Pool) -> None:

@@ -1,6 +1,7 @@
 """Vectorized placement: the scan over columns gives the result of the scan over replicas."""
 
 import random
+from itertools import product
 
 import pytest
 from msgspec.structs import astuple, replace
@@ -10,13 +11,19 @@ from entraide.types import Basis, JobClass, JobState, Outcome, Power
 from entraide_scheduler.core import events
 from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
-from entraide_scheduler.core.fleet import EligibleNodes, blocked_code
+from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.placement import PlacementResult, scan
-from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
+from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Policy, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.prediction import make_cost_model
-from entraide_scheduler.core.records import Job
-from entraide_scheduler.core.rules import TEMPORARY_RULES, first_broken
+from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.rules import (
+    TEMPORARY_FILTERS,
+    Reason,
+    blocked_codes,
+    blocking_reason,
+)
+from entraide_scheduler.core.rules.temporary import Affects
 
 COOPS = ("alpha", "beta", "gamma")
 ZONES = ("CA-QC", "CA-ON", "CA-AB", "US-NY")
@@ -126,6 +133,25 @@ def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, Eligib
     return plain, evaluation.evaluate_nodes(state, job, request), eligible
 
 
+def plain_reason(view: ReplicaView, shape: Shape, policy: Policy) -> Reason | None:
+    """Evaluates the temporary filters one by one: the definition of the bits."""
+    affects = {
+        Affects.ALL: True,
+        Affects.OTHER_COOPS: view.node.card.coop != shape.coop,
+        Affects.BATCH: shape.batch,
+        Affects.EXCLUSIVE: shape.alone != "",
+        Affects.ALL_BUT_HOLDER: shape.alone == "" or view.load.reserved != shape.alone,
+    }
+    return next(
+        (
+            each.reason
+            for each in TEMPORARY_FILTERS
+            if affects[each.affects] and each.excludes(view, policy)
+        ),
+        None,
+    )
+
+
 def waiting_alone(pool: Pool) -> Job | None:
     """Returns a queued job that must run alone and may have a replica to itself, if any."""
     state = pool.core._state
@@ -177,14 +203,11 @@ def test_cost_models_kept_up_to_date_equal_new_ones(seed: int) -> None:
             afresh = make_cost_model(view.node, view.load, intensity, state.policy.carbon.basis)
 
             assert afresh == view.cost
-            for batch in (False, True):
+            for batch, alone in product((False, True), ("", "x", view.load.reserved)):
                 for coop in COOPS:
-                    shape = replace(job.shape, coop=coop, batch=batch)
+                    shape = replace(job.shape, coop=coop, batch=batch, alone=alone)
 
-                    code = blocked_code(view, shape)
-                    rule = TEMPORARY_RULES[code - 1] if code else None
-
-                    assert rule is first_broken(view.node, shape, TEMPORARY_RULES)
+                    assert plain_reason(view, shape, state.policy) is blocking_reason(view, shape)
         table_and_rows = index.tables.get(MODEL)
         if table_and_rows is not None:
             table, rows = table_and_rows
@@ -192,4 +215,5 @@ def test_cost_models_kept_up_to_date_equal_new_ones(seed: int) -> None:
                 asked = list(astuple(view.cost))
 
                 assert table.cells[: len(asked), row].tolist() == asked
-                assert tuple(table.blocked_by[:, row].tolist()) == view.blocked_by
+                assert table.blocked_bits[row] == view.blocked_bits
+                assert tuple(table.blocked_by[:, row].tolist()) == blocked_codes(view.blocked_bits)

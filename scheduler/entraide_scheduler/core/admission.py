@@ -17,7 +17,7 @@ from entraide_scheduler.core.evaluation import fit_context, round_context, shape
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import DeadlineKind, Job, Node, Quarantine, Shape
-from entraide_scheduler.core.rules import Rule, Values
+from entraide_scheduler.core.rules import Reason, Values
 from entraide_scheduler.core.state import State
 
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
@@ -42,7 +42,7 @@ class Refusal(Struct, frozen=True):
     code: str
     values: Values
     retry_after_s: float | None = None
-    excluded: tuple[tuple[Node, Rule], ...] = ()
+    excluded: tuple[tuple[Node, Reason], ...] = ()
 
 
 def admit(state: State, facts: RequestFacts) -> Job | None:
@@ -199,7 +199,7 @@ def _is_served(state: State, shape: Shape) -> bool:
 
 
 def _feature_refusal(
-    model: str, features: tuple[str, ...], excluded: tuple[tuple[Node, Rule], ...] = ()
+    model: str, features: tuple[str, ...], excluded: tuple[tuple[Node, Reason], ...] = ()
 ) -> Refusal:
     values: Values = {
         "model": model,
@@ -209,7 +209,7 @@ def _feature_refusal(
     return Refusal("feature_unsupported", values, excluded=excluded)
 
 
-def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Rule]]) -> Values:
+def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Reason]]) -> Values:
     """Returns the node that only one rule keeps from running a refused job now, if there is one.
 
     Returns nothing for a job with limits of energy or carbon or that may be deferred, since these

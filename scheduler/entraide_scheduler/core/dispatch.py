@@ -10,16 +10,10 @@ The constants below bound the work per event; the rest is done ``SKIPPED_RETRY_S
 """
 
 from entraide_scheduler.core import evaluation, leases
-from entraide_scheduler.core.fleet import ReplicaView, may_admit
-from entraide_scheduler.core.placement import (
-    GREENER_LATER,
-    LIMIT_RULES,
-    PlacementResult,
-    exceeded_limit,
-    pick,
-    predict,
-)
+from entraide_scheduler.core.fleet import ReplicaView, is_open, may_admit
+from entraide_scheduler.core.placement import PlacementResult, exceeded_limit, pick, predict
 from entraide_scheduler.core.records import DeadlineKind, Job
+from entraide_scheduler.core.rules import GREENER_LATER, LIMIT_REASONS
 from entraide_scheduler.core.state import State
 
 SEARCHES_PER_EVENT = 64  # searches over all nodes that find no node
@@ -29,7 +23,7 @@ JOBS_PER_VIEW = 32  # blocked jobs that are checked against each of these replic
 SKIPPED_RETRY_S = 0.05  # latest start of the work that an event has left
 RECHECK_ALL_S = 60.0  # period after which all blocked jobs are due
 
-LIMIT_CODES = frozenset(rule.code for rule in LIMIT_RULES)
+LIMIT_CODES = frozenset(reason.code for reason in LIMIT_REASONS)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:
@@ -147,7 +141,7 @@ def _recheck_improved(state: State) -> None:
             state.blocked_jobs.mark_model_due(model)
         return
     for view in improved:
-        if 0 in view.blocked_by:
+        if is_open(view):
             for job in state.blocked_jobs.take_jobs(view.replica.model, JOBS_PER_VIEW):
                 if _fits_replica(state, job, view):
                     queue.unblock_job(job)

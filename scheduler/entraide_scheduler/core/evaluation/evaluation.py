@@ -8,10 +8,11 @@ Small fleets are scanned replica by replica (``placement``), large ones over col
 from math import inf
 
 from entraide_scheduler.core.evaluation import carbon_shifting, exclusive_retry
-from entraide_scheduler.core.placement import ALONE_LIMIT, PlacementResult, scan, scan_columns
+from entraide_scheduler.core.placement import PlacementResult, scan, scan_columns
 from entraide_scheduler.core.policy import Picker
 from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest
 from entraide_scheduler.core.records import Job
+from entraide_scheduler.core.rules import ALONE_LIMIT
 from entraide_scheduler.core.state import State
 
 

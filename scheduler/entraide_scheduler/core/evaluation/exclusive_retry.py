@@ -10,8 +10,9 @@ do not stop the pool.
 from msgspec import structs
 
 from entraide.types import NodeState
-from entraide_scheduler.core.fleet import ReplicaView, blocked_code, is_only_occupied
+from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.records import ExclusiveReplica, Job, Shape
+from entraide_scheduler.core.rules import NO_FREE_SLOT, NOT_EMPTY, blocking_reason
 from entraide_scheduler.core.state import State
 
 REPLICAS_PER_RUN = 4
@@ -94,7 +95,7 @@ def reserve_replica(state: State, job: Job) -> None:
 
 def _is_usable(view: ReplicaView, job: Job) -> bool:
     """Tells whether only its present runs keep a job from a replica."""
-    return is_only_occupied(blocked_code(view, job.shape))
+    return blocking_reason(view, job.shape) in (None, NO_FREE_SLOT, NOT_EMPTY)
 
 
 def release_replica(state: State, name: str) -> None:

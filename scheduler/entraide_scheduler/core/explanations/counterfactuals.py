@@ -1,14 +1,13 @@
 """Counterfactuals: nodes that exactly one condition keeps from a job.
 
 An explanation names a node and a condition: "It could have gone to X if that machine had had a free
-slot." The filter stops at the first rule that a node breaks. This module checks that the node
-breaks no second one: filter rules, green hours, barred engines, nodes tried before, energy and
-carbon limits. To lift a limit, the check evaluates ``placement.exceeded_limit`` for a request
-without that limit.
+slot." Placement names the first reason that excludes a node. This module checks that no second one
+does: filters, green hours, barred engines, nodes tried before, energy and carbon limits. To lift a
+limit, the check evaluates ``placement.exceeded_limit`` for a request without that limit.
 
-Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first rule that it
-breaks. Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes that
-are checked for one explanation.
+Inputs: the state, a ``PlacementRequest``, and the excluded nodes, each with the first reason.
+Output: the first node that passes the check, or None. ``TRIES_MAX`` bounds the nodes that are
+checked for one explanation.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,13 +20,6 @@ from entraide.types import DataClass
 from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.placement import (
-    GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    LIMIT_RULES,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
-    TRIED_BEFORE,
     WITH_ROOM,
     Pick,
     PlacementResult,
@@ -39,15 +31,29 @@ from entraide_scheduler.core.placement import (
 from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest, make_cost_model
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules import (
-    ALL_RULES,
+    ALONE_LIMIT,
     BATCH_SHARE_FULL,
-    LOADABLE_RULES,
+    DATA_CLASS_OWN_COOP,
+    DATA_CLASS_REFUSED,
+    GREENER_LATER,
+    JOB_REASONS,
+    LEND_ENERGY_SPENT,
+    LOADABLE_REASONS,
+    MODEL_NOT_LOADED,
     NO_FREE_SLOT,
+    NODE_LEFT,
     NOT_EMPTY,
-    PERMANENT_RULES,
-    TEMPORARY_RULES,
-    Rule,
-    first_broken,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    PERMANENT_REASONS,
+    SAME_ENGINE,
+    TEMPORARY_REASONS,
+    TRIED_BEFORE,
+    Reason,
+    bits_of,
+    blocking_bits,
+    permanent_reasons,
 )
 from entraide_scheduler.core.state import State
 
@@ -56,64 +62,63 @@ TRIES_MAX = 3  # nodes that are checked for one explanation
 PROMISE_AT_RISK = "promise_at_risk"
 LITTLE_ROOM = "little_room"
 
-# Rules behind which nothing can be checked: an absent model, a node that left.
-_UNKNOWN = ("model_not_loaded", "node_left")
+# Reasons that no explanation offers to lift. Behind an absent model or a node that left nothing can
+# be checked; and if the engine had not exited, the job would have ended where it first ran.
+NEVER_LIFTED = (MODEL_NOT_LOADED, NODE_LEFT, SAME_ENGINE, ALONE_LIMIT)
 
-# The rules that an explanation may name, in the order of the filter. A node that a later rule
-# excludes passes more rules, so it is checked first. ``same_engine`` and ``alone_limit`` are left
-# out: if the engine had not exited, the job would have ended where it first ran.
+# By code, the order in which excluded nodes are checked, the highest first: a node that a later
+# filter excludes passes more of them. One that could load the model passes the offer filters.
 _RANK = {
-    rule.code: rank
-    for rank, rule in enumerate(
+    reason.code: rank
+    for rank, reason in enumerate(
         (
-            *(rule for rule in PERMANENT_RULES if rule not in LOADABLE_RULES),
-            *reversed(LOADABLE_RULES),
-            *TEMPORARY_RULES,
-            GREENER_LATER,
-            *LIMIT_RULES,
-            TRIED_BEFORE,
+            *(reason for reason in PERMANENT_REASONS if reason not in LOADABLE_REASONS),
+            *reversed(LOADABLE_REASONS),
+            *TEMPORARY_REASONS,
+            *JOB_REASONS,
         )
     )
-    if rule.code not in _UNKNOWN
+    if reason not in NEVER_LIFTED
 }
 
 
-def nearest_exclusions(excluded: Iterable[tuple[Node, Rule]]) -> list[tuple[Node, Rule]]:
+def nearest_exclusions(excluded: Iterable[tuple[Node, Reason]]) -> list[tuple[Node, Reason]]:
     """Returns the at most ``TRIES_MAX`` excluded nodes to check, the most rules passed first."""
     ranked = [pair for pair in excluded if pair[1].code in _RANK]
     return nlargest(TRIES_MAX, ranked, key=lambda pair: _RANK[pair[1].code])
 
 
 def find_one_rule_away(
-    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Rule]]
-) -> tuple[Node, Rule] | None:
+    state: State, request: PlacementRequest, excluded: Iterable[tuple[Node, Reason]]
+) -> tuple[Node, Reason] | None:
     """Returns an excluded node and the only rule that it breaks; None if no check succeeds."""
-    for node, rule in nearest_exclusions(excluded):
-        if is_only_obstacle(state, request, node, rule):
-            return node, rule
+    for node, reason in nearest_exclusions(excluded):
+        if is_only_obstacle(state, request, node, reason):
+            return node, reason
     return None
 
 
-def is_only_obstacle(state: State, request: PlacementRequest, node: Node, rule: Rule) -> bool:
-    """Tells whether a rule alone excludes a node; False where that cannot be known."""
-    if rule.code not in _RANK:
+def is_only_obstacle(state: State, request: PlacementRequest, node: Node, reason: Reason) -> bool:
+    """Tells whether a reason alone excludes a node; False where that cannot be known."""
+    if reason.code not in _RANK:
         return False
-    if rule in LOADABLE_RULES:
+    if reason in LOADABLE_REASONS:
         return _could_run_once_loaded(state, request, node)
     view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
     if view is None:
         return False
-    shapes = _shapes_without(rule, node, request.shape)
-    if not shapes or any(
-        other is not rule and other.broken(node, shape) for shape in shapes for other in ALL_RULES
-    ):
+    shapes = _shapes_without(reason, node, request.shape)
+    others = (other for shape in shapes for other in permanent_reasons(node, shape))
+    if not shapes or any(other is not reason for other in others):
+        return False
+    if blocking_bits(view, request.shape) & ~bits_of(reason):
         return False
     return not _is_excluded_otherwise(
-        _with_freed_slots(state, rule, view, request.at), without_rule(state, rule, request)
+        _with_freed_slots(state, reason, view, request.at), without_reason(state, reason, request)
     )
 
 
-def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) -> ReplicaView:
+def _with_freed_slots(state: State, reason: Reason, view: ReplicaView, at: float) -> ReplicaView:
     """Returns a replica as it would be with the free slots that a rule requires.
 
     With fewer leases a job takes more energy: fewer sequences share a decode step, and the job may
@@ -121,7 +126,7 @@ def _with_freed_slots(state: State, rule: Rule, view: ReplicaView, at: float) ->
     """
     load = view.load
     leases = load.leases
-    match rule.code:
+    match reason.code:
         case NO_FREE_SLOT.code:
             leases = view.replica.slots - 1
         case BATCH_SHARE_FULL.code:
@@ -145,13 +150,13 @@ def _with_leases(state: State, view: ReplicaView, leases: int, at: float) -> Rep
     return structs.replace(view, node=node, load=load, effective=intensity, cost=cost)
 
 
-def without_rule(state: State, rule: Rule, request: PlacementRequest) -> PlacementRequest:
+def without_reason(state: State, reason: Reason, request: PlacementRequest) -> PlacementRequest:
     """Returns a job's request without the limit behind a rule.
 
     Without ``greener_later``, the time left is at most the run's expected upper time, so that the
     node must keep the deadline even where the job could have started later.
     """
-    match rule.code:
+    match reason.code:
         case GREENER_LATER.code:
             run_s = evaluation.UPPER_RUNS * state.length_predictor.run_s(request.shape.model)
             left_s = min(request.completion_left_s, run_s)
@@ -169,12 +174,12 @@ def without_rule(state: State, rule: Rule, request: PlacementRequest) -> Placeme
     return request
 
 
-def _shapes_without(rule: Rule, node: Node, shape: Shape) -> list[Shape]:
+def _shapes_without(reason: Reason, node: Node, shape: Shape) -> list[Shape]:
     """Returns the shapes with the data classes that a rule about data would have allowed."""
     classes: Sequence[DataClass] = (shape.data_class,)
-    if rule.code == "data_class_own_coop":
+    if reason.code == DATA_CLASS_OWN_COOP.code:
         classes = (DataClass.INTERNAL, DataClass.PUBLIC)
-    elif rule.code == "data_class_refused":
+    elif reason.code == DATA_CLASS_REFUSED.code:
         classes = node.card.data_classes
     return [structs.replace(shape, data_class=data_class) for data_class in classes]
 
@@ -197,14 +202,10 @@ def _could_run_once_loaded(state: State, request: PlacementRequest, node: Node) 
     shape, name = request.shape, node.card.node
     if request.limited or request.max_g_per_kwh is not None or shape.model in node.loads:
         return False
-    if (
-        name in request.barred
-        or name in request.avoid
-        or first_broken(node, shape, TEMPORARY_RULES) is not None
-    ):
+    if name in request.barred or name in request.avoid:
         return False
-    slots = node.loadable[shape.model].slots
-    return node.card.coop == shape.coop or state.fleet.replica_index.lend_slots(node, slots) > 0
+    loaded = state.fleet.replica_index.once_loaded(node, node.loadable[shape.model])
+    return not blocking_bits(loaded, shape)
 
 
 # Greener nodes.
@@ -224,22 +225,22 @@ def find_greener(
     if len(views) > state.policy.limits.explained_nodes:
         return None
     most_ug, with_room = pick.best.carbon_ug, pick.reason == WITH_ROOM
-    candidates: list[tuple[float, ReplicaView, Rule | None]] = [
+    candidates: list[tuple[float, ReplicaView, Reason | None]] = [
         (fit.carbon_ug, fit.view, None)
         for fit in result.fits
         if (with_room or not fit.keeps) and fit.carbon_ug < most_ug
     ]
-    for node, rule in result.excluded:
+    for node, reason in result.excluded:
         view = views.get(node.card.node)
         if view is not None and (carbon_ug := predict_carbon_ug(view, request)) < most_ug:
-            candidates.append((carbon_ug, view, rule))
+            candidates.append((carbon_ug, view, reason))
     for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
         if broken is None:
             predicted = predict(view, request)
             code = _why_not_picked(predicted, request)
         else:
             freed = _with_freed_slots(state, broken, view, request.at)
-            predicted = predict(freed, without_rule(state, broken, request))
+            predicted = predict(freed, without_reason(state, broken, request))
             greener_then = predicted.keeps and predicted.carbon_ug < most_ug
             sure = greener_then and is_only_obstacle(state, request, view.node, broken)
             code = broken.code if sure else ""

@@ -15,25 +15,23 @@ from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.placement import (
-    GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    LIMIT_RULES,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    Pick,
-    PlacementResult,
-    Prediction,
-    predict,
-)
+from entraide_scheduler.core.placement import Pick, PlacementResult, Prediction, predict
 from entraide_scheduler.core.policy import Policy, QuotaKind
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Job, ModelLoadState, Node, Shape, is_loading
-from entraide_scheduler.core.rules import Rule, Values
+from entraide_scheduler.core.rules import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    LIMIT_REASONS,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    Reason,
+    Values,
+)
 from entraide_scheduler.core.state import State
 
-Excluded = Sequence[tuple[Node, Rule]]
-ValuesGetter = Callable[[Node, Rule], Values]
+Excluded = Sequence[tuple[Node, Reason]]
+ValuesGetter = Callable[[Node, Reason], Values]
 
 
 def explain_placement(
@@ -63,8 +61,8 @@ def explain_wait(
     decision, reason = "waiting", ""
     load_wait = _model_load_wait(state, job.shape, request.at)
     cap = state.queue.cap_reached(job)
-    temporary = next((code for code in TEMPORARY_REASONS if code in counts), "")
-    limit = next((code for code in LIMIT_REASONS if code in counts), "")
+    temporary = next((code for code in WAITING_REASONS if code in counts), "")
+    limit = next((code for code in LIMIT_WAITING_REASONS if code in counts), "")
     if load_wait is not None:
         reason, values = load_wait
     elif GREENER_LATER.code in counts and not result.fitting:
@@ -74,10 +72,10 @@ def explain_wait(
         reason = "at_cap"
         values |= {"in_flight_tokens": cap.in_flight_tokens, "cap_tokens": cap.cap_tokens}
     elif limit and not result.fitting:
-        reason = LIMIT_REASONS[limit]
+        reason = LIMIT_WAITING_REASONS[limit]
         values |= _limit_values(state, job, result, request, limit)
     elif temporary and not result.fitting:
-        reason = TEMPORARY_REASONS[temporary]
+        reason = WAITING_REASONS[temporary]
         values["nodes"] = counts[temporary]
         values |= _first_values(job, result, temporary)
     elif not result.fitting:
@@ -131,7 +129,7 @@ def _model_load_wait(state: State, shape: Shape, at: float) -> tuple[str, Values
 
 
 # Reason of waiting, by the temporary rule that excludes a node; the first in this order counts.
-TEMPORARY_REASONS = {
+WAITING_REASONS = {
     "no_free_slot": "no_free_slot",
     "resting": "resting",
     "probing": "resting",
@@ -145,7 +143,7 @@ TEMPORARY_REASONS = {
 }
 
 # Reason of waiting where a node with a free slot is excluded by a limit of the job.
-LIMIT_REASONS = {
+LIMIT_WAITING_REASONS = {
     "over_carbon_cap": "carbon_cap",
     "over_energy_quota": "quota_energy",
     "over_carbon_quota": "quota_carbon",
@@ -161,8 +159,8 @@ EXAMPLES = {
 
 
 def _first_values(job: Job, result: PlacementResult, code: str) -> Values:
-    node, rule = next(pair for pair in result.excluded if pair[1].code == code)
-    return rule.values(node, job.shape)
+    node, reason = next(pair for pair in result.excluded if pair[1].code == code)
+    return reason.values(node, job.shape)
 
 
 def _limit_values(
@@ -171,12 +169,12 @@ def _limit_values(
     """Returns the least amount that the job needs on a node that a limit excludes."""
     views = state.fleet.replica_index
     if code == LEND_ENERGY_SPENT.code:
-        node = next(node for node, rule in result.excluded if rule is LEND_ENERGY_SPENT)
+        node = next(node for node, reason in result.excluded if reason is LEND_ENERGY_SPENT)
         return _values_getter(state, job, request)(node, LEND_ENERGY_SPENT)
     predictions = [
         predict(view, request)
-        for node, rule in result.excluded
-        if rule.code == code
+        for node, reason in result.excluded
+        if reason.code == code
         and (view := views.view_of(request.shape.model, node.card.node)) is not None
     ]
     if code == "over_carbon_cap":
@@ -213,7 +211,9 @@ def _greener_values(
     state: State, job: Job, result: PlacementResult, request: PlacementRequest
 ) -> Values:
     views = state.fleet.replica_index.by_model.get(request.shape.model, {})
-    excluded = [views[node.card.node] for node, rule in result.excluded if rule is GREENER_LATER]
+    excluded = [
+        views[node.card.node] for node, reason in result.excluded if reason is GREENER_LATER
+    ]
     counts = _token_counts(request)
     return evaluation.shifting_values(state, job, excluded, request.at, counts)
 
@@ -221,38 +221,38 @@ def _greener_values(
 def _values_getter(state: State, job: Job, request: PlacementRequest) -> ValuesGetter:
     """Returns a function that gives the values of a rule's sentence, predictions included."""
 
-    def values_of(node: Node, rule: Rule) -> Values:
-        values = rule.values(node, request.shape)
+    def values_of(node: Node, reason: Reason) -> Values:
+        values = reason.values(node, request.shape)
         view = state.fleet.replica_index.view_of(request.shape.model, node.card.node)
-        if rule is GREENER_LATER:
+        if reason is GREENER_LATER:
             excluded = () if view is None else (view,)
             return values | evaluation.shifting_values(
                 state, job, excluded, request.at, _token_counts(request)
             )
-        if rule in LIMIT_RULES and view is not None:
-            return values | _limit_shortage(state, rule, predict(view, request), request)
+        if reason in LIMIT_REASONS and view is not None:
+            return values | _limit_shortage(state, reason, predict(view, request), request)
         return values
 
     return values_of
 
 
 def _limit_shortage(
-    state: State, rule: Rule, prediction: Prediction, request: PlacementRequest
+    state: State, reason: Reason, prediction: Prediction, request: PlacementRequest
 ) -> Values:
     """Returns what is left of a limit and the amount that the job needs."""
-    if rule is OVER_CARBON_CAP:
+    if reason is OVER_CARBON_CAP:
         return {
             "carbon_g": g_from_ug(round_half_up(prediction.carbon_ug)),
             "max_carbon_ug": round_half_up(request.carbon_cap_ug),
         }
-    if rule is OVER_CARBON_QUOTA:
+    if reason is OVER_CARBON_QUOTA:
         return {
             "left_g": g_from_ug(round_half_up(max(0.0, request.carbon_left_ug))),
             "needed_g": g_from_ug(round_half_up(prediction.carbon_ug)),
         }
     values: Values = {"needed_wh": wh_from_uwh(round_half_up(prediction.energy_uwh))}
     left_uwh = request.energy_left_uwh
-    if rule is LEND_ENERGY_SPENT:
+    if reason is LEND_ENERGY_SPENT:
         lender = prediction.view.coop
         left_uwh = request.lent_left_uwh[lender]
         values["limit_wh"] = wh_from_uwh(state.quotas.lent.limit_uwh[lender])
@@ -283,7 +283,7 @@ def explain_refusal(
         excluded=_exclusions(
             excluded,
             policy.limits.explained_nodes,
-            lambda node, rule: rule.values(node, job.shape),
+            lambda node, reason: reason.values(node, job.shape),
         ),
         excluded_counts=count_by_rule(excluded),
         waiting_helps=waiting_helps,
@@ -294,8 +294,8 @@ def explain_refusal(
 def count_by_rule(excluded: Excluded) -> dict[str, int]:
     """Returns how many nodes each rule excluded, by its code."""
     counts: dict[str, int] = {}
-    for _, rule in excluded:
-        counts[rule.code] = counts.get(rule.code, 0) + 1
+    for _, reason in excluded:
+        counts[reason.code] = counts.get(reason.code, 0) + 1
     return counts
 
 
@@ -303,12 +303,14 @@ def most_common_rule(
     excluded: Excluded, counts: dict[str, int], shape: Shape, *, only_waiting: bool = False
 ) -> Values:
     """Returns the rule that excludes most nodes (the first of equals) and one node's values."""
-    candidates = [(node, rule) for node, rule in excluded if rule.waiting_helps or not only_waiting]
+    candidates = [
+        (node, reason) for node, reason in excluded if reason.waiting_helps or not only_waiting
+    ]
     if not candidates:
         return {} if not only_waiting else most_common_rule(excluded, counts, shape)
-    code = max((rule.code for _, rule in candidates), key=lambda name: counts[name])
-    node, rule = next(pair for pair in candidates if pair[1].code == code)
-    return {"rule": code, "nodes": counts[code], **rule.values(node, shape)}
+    code = max((reason.code for _, reason in candidates), key=lambda name: counts[name])
+    node, reason = next(pair for pair in candidates if pair[1].code == code)
+    return {"rule": code, "nodes": counts[code], **reason.values(node, shape)}
 
 
 def _explanation(
@@ -339,7 +341,7 @@ def _explanation(
         ),
         excluded_counts=result.counts,
         waiting_helps=bool(result.fitting)
-        or any(rule.waiting_helps for _, rule in result.excluded),
+        or any(reason.waiting_helps for _, reason in result.excluded),
         objective_ttft_s=request.objective.ttft_s,
     )
 
@@ -347,9 +349,9 @@ def _explanation(
 def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple[Exclusion, ...]:
     """Returns all exclusions if they are at most ``most``, else one example of each rule."""
     if len(excluded) > most:
-        firsts: dict[str, tuple[Node, Rule]] = {}
-        for node, rule in excluded:
-            firsts.setdefault(rule.code, (node, rule))
+        firsts: dict[str, tuple[Node, Reason]] = {}
+        for node, reason in excluded:
+            firsts.setdefault(reason.code, (node, reason))
         excluded = list(firsts.values())
     return tuple(
         [
@@ -357,11 +359,11 @@ def _exclusions(excluded: Excluded, most: int, values_of: ValuesGetter) -> tuple
                 node.card.node,
                 node.card.coop,
                 node.card.zone,
-                rule.code,
-                values_of(node, rule),
-                rule.waiting_helps,
+                reason.code,
+                values_of(node, reason),
+                reason.waiting_helps,
             )
-            for node, rule in excluded
+            for node, reason in excluded
         ]
     )
 

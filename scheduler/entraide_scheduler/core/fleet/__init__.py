@@ -13,12 +13,7 @@ a list of views, large ones also as columns of numbers, for the vectorised searc
 """
 
 from entraide_scheduler.core.fleet.fleet import MOST, Columns, EligibleNodes, Fleet, is_sound_card
-from entraide_scheduler.core.fleet.replica_index import (
-    ReplicaView,
-    blocked_code,
-    is_only_occupied,
-    may_admit,
-)
+from entraide_scheduler.core.fleet.replica_index import ReplicaView, is_open, may_admit
 from entraide_scheduler.core.fleet.replica_table import (
     FULL_PART,
     TOKEN_S,
@@ -26,6 +21,7 @@ from entraide_scheduler.core.fleet.replica_table import (
     Codes,
     Floats,
     Rows,
+    first_codes,
     min_value,
     smallest_rows,
 )
@@ -42,8 +38,8 @@ __all__ = [
     "Floats",
     "ReplicaView",
     "Rows",
-    "blocked_code",
-    "is_only_occupied",
+    "first_codes",
+    "is_open",
     "is_sound_card",
     "may_admit",
     "min_value",

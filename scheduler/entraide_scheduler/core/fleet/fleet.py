@@ -19,7 +19,7 @@ from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaVie
 from entraide_scheduler.core.fleet.replica_table import Bools, ReplicaTable
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Load, Node, Shape
-from entraide_scheduler.core.rules import LOADABLE_RULES, PERMANENT_RULES, Rule, first_broken
+from entraide_scheduler.core.rules import LOADABLE_REASONS, Reason, permanent_reason
 
 ELIGIBLE_KEPT = 256  # shapes whose eligible nodes are cached
 MOST = 1e9  # upper bound on each rate, power and time of a card
@@ -64,7 +64,7 @@ class Columns(Struct, eq=False):
         table: the columns.
         views: the replicas, by row.
         row_of: row by node name.
-        mask: rows that pass the permanent rules; None when all do.
+        mask: rows that pass the permanent filters; None when all do.
         own: rows of the shape's own co-op.
     """
 
@@ -76,21 +76,21 @@ class Columns(Struct, eq=False):
 
 
 class EligibleNodes(Struct, eq=False):
-    """The nodes that pass the permanent rules for a shape, and the others' first broken rules.
+    """The nodes that pass the permanent filters for a shape, and why the others do not.
 
     Attributes:
         views: replicas of the eligible nodes, in order of node name.
-        excluded: the other nodes, each with the first permanent rule that it breaks.
-        counts, examples: nodes excluded by each permanent rule, and one example node for each.
+        excluded: the other nodes, each with the first reason that excludes it.
+        counts, examples: number of nodes that each reason excludes, and one example node for each.
         context_tokens: longest context that an eligible node offers; 0 without one.
         could_load: excluded nodes that would be eligible with the model loaded, by name.
         columns: the replicas as columns, in fleets too large to be explained node by node.
     """
 
     views: list[ReplicaView]
-    excluded: list[tuple[Node, Rule]]
+    excluded: list[tuple[Node, Reason]]
     counts: dict[str, int]
-    examples: list[tuple[Node, Rule]]
+    examples: list[tuple[Node, Reason]]
     context_tokens: int
     could_load: list[Node]
     columns: Columns | None = None
@@ -201,21 +201,21 @@ class Fleet:
     def _find_eligible(self, shape: Shape) -> EligibleNodes:
         views: list[ReplicaView] = []
         could_load: list[Node] = []
-        excluded: list[tuple[Node, Rule]] = []
+        excluded: list[tuple[Node, Reason]] = []
         counts: dict[str, int] = {}
-        examples: dict[str, tuple[Node, Rule]] = {}
+        examples: dict[str, tuple[Node, Reason]] = {}
         serving = self.replica_index.by_model.get(shape.model, {})
         for name in sorted(self.nodes):
             node = self.nodes[name]
-            rule = first_broken(node, shape, PERMANENT_RULES)
-            if rule is None:
+            reason = permanent_reason(node, shape)
+            if reason is None:
                 views.append(serving[name])
             else:
-                excluded.append((node, rule))
-                if rule in LOADABLE_RULES:
+                excluded.append((node, reason))
+                if reason in LOADABLE_REASONS:
                     could_load.append(node)
-                counts[rule.code] = counts.get(rule.code, 0) + 1
-                examples.setdefault(rule.code, (node, rule))
+                counts[reason.code] = counts.get(reason.code, 0) + 1
+                examples.setdefault(reason.code, (node, reason))
         contexts = [view.replica.context_tokens for view in views]
         context_tokens = max(contexts, default=0)
         eligible = EligibleNodes(

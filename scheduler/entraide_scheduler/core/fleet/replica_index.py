@@ -1,6 +1,6 @@
 """Replica index: all replicas by model and node, each with its current cost model.
 
-Keeps the cost model and the blocked codes of each replica up to date, so that placement only reads
+Keeps the cost model and the blocked bits of each replica up to date, so that placement only reads
 them. They are computed again when a lease begins or ends, a first token arrives, the performance
 model learns from a run, or the intensity, the surplus, the policy or the node changes.
 
@@ -10,9 +10,7 @@ columns (``replica_table``), and lists of replicas that became open or cheaper.
 
 from collections.abc import Container, Iterable, Iterator
 
-from msgspec import Struct
-
-from entraide.types import DataClass, EnergyStatus, Lending, NodeCard, Replica
+from entraide.types import Basis, EnergyStatus, Lending, Loadable, NodeCard, Rates, Replica
 from entraide_scheduler.core.carbon import (
     UNKNOWN_ZONE,
     EffectiveIntensity,
@@ -32,29 +30,32 @@ from entraide_scheduler.core.prediction import (
 )
 from entraide_scheduler.core.records import Lease, Load, Node, OwnKind, Shape, kind_of_replica
 from entraide_scheduler.core.rules import (
-    NO_FREE_SLOT_CODE,
-    NOT_EMPTY_CODE,
-    PERMANENT_RULES,
-    RESERVED_CODE,
-    RESTING_CODE,
-    BlockedBy,
+    NODE_LOST,
+    NODE_SUSPECT,
+    NOT_ACCEPTING,
+    REQUESTER_MASKS,
+    RESTING,
+    LoadedReplica,
     OwnSlotsChange,
+    bits_of,
     blocked_codes,
-    first_broken,
+    blocking_bits,
+    find_blocked_bits,
+    permanent_reason,
 )
 
 NO_SLOTS = (0, 0)
+OUT_OF_SERVICE = bits_of(NODE_SUSPECT, NODE_LOST, NOT_ACCEPTING, RESTING)
+UNKNOWN_RATES = Rates(1.0, 1.0, 0.0, Basis.DEFAULT)
 
 
-class ReplicaView(Struct, eq=False):
-    """One replica, with its cost and its blocked codes.
+class ReplicaView(LoadedReplica, eq=False):
+    """One replica, with its cost and its blocked bits.
 
     Attributes:
-        node, replica, load: the node, the replica, and the leases on it.
         name, coop, zone: the node's name, co-op and zone.
         effective: effective intensity of an extra load.
         cost: cost of one more job.
-        blocked_by: number of the temporary rule that the replica breaks, by requester.
         typical_input_uwh, typical_output_uwh: energy of a prompt token, and of an answer token at
             a full batch, by the card.
         own_kind: properties that decide which jobs of its own co-op the replica can run.
@@ -62,26 +63,16 @@ class ReplicaView(Struct, eq=False):
         counted_slots: slots, and slots for batch work, counted as its co-op's own.
     """
 
-    node: Node
     name: str
     coop: str
     zone: str
-    replica: Replica
-    load: Load
     effective: EffectiveIntensity
     cost: CostModel
-    blocked_by: BlockedBy
     typical_input_uwh: float
     typical_output_uwh: float
     own_kind: OwnKind
     row: int = -1
     counted_slots: tuple[int, int] = NO_SLOTS
-
-
-def requester_index(node: Node, shape: Shape) -> int:
-    """Returns the index in ``ReplicaView.blocked_by`` for a shape."""
-    foreign = 0 if node.card.coop == shape.coop else 1
-    return foreign + 2 if shape.batch else foreign
 
 
 def added_power_w(card: NodeCard) -> float:
@@ -99,27 +90,14 @@ def site_of(node: Node) -> tuple[str, str]:
     return node.card.coop, node.card.site
 
 
-def blocked_code(view: ReplicaView, shape: Shape) -> int:
-    """Returns the number of the temporary rule that a replica breaks, from 1; 0 for none."""
-    requester = requester_index(view.node, shape)
-    code = view.blocked_by[requester]
-    if not shape.alone:
-        return code
-    if code == RESERVED_CODE and view.load.reserved == shape.alone:
-        code = blocked_codes(view.node, view.replica, view.load, reserved=False)[requester]
-    return code or (NOT_EMPTY_CODE if view.load.leases else 0)
-
-
-def is_only_occupied(code: int) -> bool:
-    """Tells whether a code is 0 or only says that the replica is occupied by runs."""
-    return code in (0, NO_FREE_SLOT_CODE, NOT_EMPTY_CODE)
+def is_open(view: ReplicaView) -> bool:
+    """Tells whether a replica takes work of some requester now."""
+    return not view.blocked_bits & REQUESTER_MASKS[0]  # no requester has fewer filters
 
 
 def may_admit(view: ReplicaView, shape: Shape) -> bool:
-    """Tells whether a replica passes all rules for a shape now."""
-    if shape.data_class is DataClass.RESTRICTED and shape.coop != view.node.card.coop:
-        return False
-    return not blocked_code(view, shape) and first_broken(view.node, shape, PERMANENT_RULES) is None
+    """Tells whether no filter excludes a replica from a shape now."""
+    return not blocking_bits(view, shape) and permanent_reason(view.node, shape) is None
 
 
 class ReplicaIndex:
@@ -175,17 +153,18 @@ class ReplicaIndex:
             intensity = self._intensity_of(node, load, at)
             view = ReplicaView(
                 node,
+                replica,
+                load,
+                0,
                 name,
                 node.card.coop,
                 node.card.zone,
-                replica,
-                load,
                 intensity,
                 make_cost_model(node, load, intensity, self._policy.carbon.basis),
-                blocked_codes(node, replica, load),
                 *typical_token_uwh(replica, extra_w=extra_w(node)),
                 kind_of_replica(node.card, replica),
             )
+            view.blocked_bits = find_blocked_bits(view, self._policy)
             self.by_model.setdefault(model, {})[name] = view
             self._count_own(view)
             self.tables.pop(model, None)
@@ -275,7 +254,7 @@ class ReplicaIndex:
     def _count_own(self, view: ReplicaView, *, present: bool = True) -> None:
         """Records the change of the slots that a replica offers its own co-op, if any."""
         slots = NO_SLOTS
-        if present and not 0 < view.blocked_by[0] <= RESTING_CODE:
+        if present and not view.blocked_bits & OUT_OF_SERVICE:
             slots = view.replica.slots, view.load.batch_slots
         if slots != view.counted_slots:
             more, more_batch = slots[0] - view.counted_slots[0], slots[1] - view.counted_slots[1]
@@ -358,6 +337,26 @@ class ReplicaIndex:
         views = self.by_model.get(model)
         return None if views is None else views.get(node)
 
+    def once_loaded(self, node: Node, offer: Loadable) -> LoadedReplica:
+        """Returns the idle replica that a node would have once it had loaded a model.
+
+        Its speed is unknown; no filter reads it.
+        """
+        replica = Replica(
+            offer.model,
+            offer.revision,
+            offer.engine,
+            offer.context_tokens,
+            offer.slots,
+            offer.features,
+            UNKNOWN_RATES,
+        )
+        performance = PerformanceModel.prior(UNKNOWN_RATES, extra_w=0.0, slots=offer.slots)
+        loaded = LoadedReplica(node, replica, Load(performance), 0)
+        self._set_slot_limits(node, replica, loaded.load)
+        loaded.blocked_bits = find_blocked_bits(loaded, self._policy)
+        return loaded
+
     def table_for(self, model: str) -> tuple[ReplicaTable, list[ReplicaView]]:
         """Returns a model's replicas as columns and as rows, in order of node name; cached."""
         table_and_rows = self.tables.get(model)
@@ -367,7 +366,7 @@ class ReplicaIndex:
             for row, view in enumerate(rows):
                 view.row = row
             table = ReplicaTable(
-                [(view.cost, view.blocked_by, view.zone, view.coop) for view in rows]
+                [(view.cost, view.blocked_bits, view.zone, view.coop) for view in rows]
             )
             table_and_rows = self.tables[model] = (table, rows)
         return table_and_rows
@@ -375,23 +374,24 @@ class ReplicaIndex:
     # Cost models.
 
     def refresh(self, view: ReplicaView, at: float) -> None:
-        """Computes a replica's intensity, cost model and blocked codes again."""
+        """Computes a replica's intensity, cost model and blocked bits again."""
         node, load = view.node, view.load
-        old_cost, old_codes = view.cost, view.blocked_by
+        old_cost, old_bits = view.cost, view.blocked_bits
         view.effective = self._intensity_of(node, load, at)
         view.cost = make_cost_model(node, load, view.effective, self._policy.carbon.basis)
-        view.blocked_by = blocked_codes(node, view.replica, load)
-        if view.blocked_by[0] != old_codes[0]:
+        view.blocked_bits = find_blocked_bits(view, self._policy)
+        if (view.blocked_bits ^ old_bits) & OUT_OF_SERVICE:
             self._count_own(view)
         model = view.replica.model
         if model in self.watched and (
-            view.blocked_by != old_codes or is_cheaper(view.cost, old_cost)
+            blocked_codes(view.blocked_bits) != blocked_codes(old_bits)
+            or is_cheaper(view.cost, old_cost)
         ):
             self.improved[model, view.name] = view
         if view.row >= 0:
             table_and_rows = self.tables.get(model)
             if table_and_rows is not None:
-                table_and_rows[0].write_row(view.row, view.cost, view.blocked_by)
+                table_and_rows[0].write_row(view.row, view.cost, view.blocked_bits)
 
     def _refresh_nodes(self, nodes: Iterable[Node], at: float) -> None:
         for node in nodes:

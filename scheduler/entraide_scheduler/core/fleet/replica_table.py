@@ -4,7 +4,7 @@ Computes ``placement.predict`` for all rows at once, with the same operations in
 that the results agree bit for bit (IEEE 754 defines +, -, * and comparisons exactly). Rows are in
 order of node name, so the first of equal rows has the first name.
 
-Inputs: cost models, blocked codes, zones and co-ops. Outputs: predictions as columns, and the rows
+Inputs: cost models, blocked bits, zones and co-ops. Outputs: predictions as columns, and the rows
 of the least values.
 """
 
@@ -16,12 +16,13 @@ from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from entraide_scheduler.core.prediction import CostModel, PlacementRequest
-from entraide_scheduler.core.rules import TEMPORARY_RULES
+from entraide_scheduler.core.rules import REQUESTER_MASKS, TEMPORARY_FILTERS, blocked_codes
 
 BLOCK = 32  # rows per block minimum, in ``_selection_bound``
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Bits = NDArray[np.int64]
 Codes = NDArray[np.int8]
 Rows = NDArray[np.intp]
 
@@ -62,7 +63,15 @@ def _index_names(names: list[str]) -> tuple[list[str], Rows]:
     return distinct, np.array([order[name] for name in names], np.intp)
 
 
-TableRow = tuple[CostModel, tuple[int, ...], str, str]
+def first_codes(bits: Bits) -> Codes:
+    """Returns ``rules.first_code`` of each row."""
+    codes = np.zeros(len(bits), np.int8)
+    for place in reversed(range(len(TEMPORARY_FILTERS))):
+        codes[bits & (1 << place) != 0] = place + 1
+    return codes
+
+
+TableRow = tuple[CostModel, int, str, str]
 
 
 class ReplicaTable:
@@ -71,7 +80,8 @@ class ReplicaTable:
     Attributes:
         cells: cost models, shape (15, rows); the constants above are the indices of its columns.
         column: the rows of ``cells``, one array per quantity.
-        blocked_by: blocked codes, shape (4 requesters, rows).
+        blocked_bits: by row, the temporary filters that exclude some job.
+        blocked_by: the first filter's code, shape (4 requesters, rows).
         zones: by row, index in ``zone_names``.
         coops: by row, index in ``coop_names``.
         counts: by requester, number of rows with each code.
@@ -80,22 +90,26 @@ class ReplicaTable:
     def __init__(self, rows: Sequence[TableRow]) -> None:
         self.cells: Floats = np.array([astuple(cost) for cost, *_ in rows], np.float64).T.copy()
         self.column: list[Floats] = list(self.cells)
-        self.blocked_by = np.array([codes for _, codes, *_ in rows], np.int8).T.copy()
+        self.blocked_bits: Bits = np.array([bits for _, bits, *_ in rows], np.int64)
+        self.blocked_by = np.array(
+            [first_codes(self.blocked_bits & mask) for mask in REQUESTER_MASKS]
+        )
         self.zone_names, self.zones = _index_names([zone for _, _, zone, _ in rows])
         self.coop_names, self.coops = _index_names([coop for *_, coop in rows])
         self._work: list[Floats] = list(np.empty((4, len(rows)), np.float64))
         self._uppers: dict[float, Floats] = {}
-        self._codes = [codes for _, codes, *_ in rows]
-        self.counts = [[0] * (len(TEMPORARY_RULES) + 1) for _ in range(self.blocked_by.shape[0])]
+        self._codes = [blocked_codes(bits) for _, bits, *_ in rows]
+        self.counts = [[0] * (len(TEMPORARY_FILTERS) + 1) for _ in REQUESTER_MASKS]
         for codes in self._codes:
             self._count(codes, 1)
 
-    def write_row(self, row: int, cost: CostModel, codes: tuple[int, ...]) -> None:
+    def write_row(self, row: int, cost: CostModel, bits: int) -> None:
         """Updates the row of a replica."""
         self.cells[:, row] = astuple(cost)
         for scale, uppers in self._uppers.items():
             uppers[:, row] = _upper_bounds(self.cells[:, row], scale)
-        before = self._codes[row]
+        self.blocked_bits[row] = bits
+        before, codes = self._codes[row], blocked_codes(bits)
         if codes != before:
             self._count(before, -1)
             self._count(codes, 1)

@@ -1,7 +1,7 @@
 """Placement: filter, predict, pick: the node that a job gets.
 
 Input: the eligible replicas of a shape and a ``PlacementRequest``. Output: a ``PlacementResult``
-(who is excluded by which rule or limit, what is predicted for the rest) and a ``Pick`` with its
+(who is excluded by which filter or limit, what is predicted for the rest) and a ``Pick`` with its
 reason.
 
 The pick compares physical units: of the replicas that keep the promised delay, the one with the
@@ -14,14 +14,6 @@ result over columns for large fleets, and tests hold the two equal.
 """
 
 from entraide_scheduler.core.placement.placement import (
-    ALONE_LIMIT,
-    GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    LIMIT_RULES,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
-    TRIED_BEFORE,
     WITH_ROOM,
     Pick,
     PlacementResult,
@@ -35,14 +27,6 @@ from entraide_scheduler.core.placement.placement import (
 from entraide_scheduler.core.placement.vectorized import scan_columns
 
 __all__ = [
-    "ALONE_LIMIT",
-    "GREENER_LATER",
-    "LEND_ENERGY_SPENT",
-    "LIMIT_RULES",
-    "OVER_CARBON_CAP",
-    "OVER_CARBON_QUOTA",
-    "OVER_ENERGY_QUOTA",
-    "TRIED_BEFORE",
     "WITH_ROOM",
     "Pick",
     "PlacementResult",

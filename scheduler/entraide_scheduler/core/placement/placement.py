@@ -1,6 +1,6 @@
 """Placement: selects the replica for one job by filter, prediction and pick.
 
-1. Filter: the permanent and temporary rules of ``rules``, then the limits of the job.
+1. Filter: the permanent and temporary filters of ``rules``, then the limits of the job.
 2. Predict: time to first token, completion, energy and carbon, by the replica's ``CostModel``.
 3. Pick: among the replicas predicted to meet the latency objectives with the class's confidence,
    the least carbon, weighted by occupancy (``weighted_ug``); if none is, the fastest. Ties go to
@@ -19,36 +19,23 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Candidates
-from entraide_scheduler.core.fleet import ReplicaView, blocked_code
+from entraide_scheduler.core.fleet import ReplicaView
 from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Node
-from entraide_scheduler.core.rules import TEMPORARY_RULES, Rule
-
-# Rules that need the prediction or the job's history; the search checks them, not their condition.
-OVER_CARBON_CAP = Rule(
-    "over_carbon_cap",
-    lambda *_: False,
-    lambda *_: {},
-    waiting_helps=True,
+from entraide_scheduler.core.rules import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    REASON_BY_BIT,
+    SAME_ENGINE,
+    TRIED_BEFORE,
+    Reason,
+    blocking_bits,
+    masks_for,
 )
-OVER_CARBON_QUOTA = Rule("over_carbon_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
-OVER_ENERGY_QUOTA = Rule("over_energy_quota", lambda *_: False, lambda *_: {}, waiting_helps=True)
-LEND_ENERGY_SPENT = Rule(
-    "lend_energy_spent",
-    lambda *_: False,
-    lambda node, _: {"coop": node.card.coop},
-    waiting_helps=True,
-)
-GREENER_LATER = Rule(
-    "greener_later", lambda *_: False, lambda node, _: {"zone": node.card.zone}, waiting_helps=True
-)
-SAME_ENGINE = Rule("same_engine", lambda *_: False, lambda *_: {}, waiting_helps=False)
-ALONE_LIMIT = Rule("alone_limit", lambda *_: False, lambda *_: {}, waiting_helps=True)
-TRIED_BEFORE = Rule("tried_before", lambda *_: False, lambda *_: {}, waiting_helps=False)
-
-# Limits of the job or of the lender: another job of the same shape may pass them.
-LIMIT_RULES = (LEND_ENERGY_SPENT, OVER_CARBON_CAP, OVER_CARBON_QUOTA, OVER_ENERGY_QUOTA)
 
 TIME_WEIGHT = 2.0  # weight of r^2 against s^2 in ``weighted_ug``
 
@@ -84,8 +71,8 @@ class PlacementResult(Struct, gc=False):
         fits: their predictions, greenest first; empty in large fleets.
         listed: candidates for the explanation, the pick first: all, or in large fleets the best
             by carbon and the fastest.
-        excluded: the other nodes, each with its rule; in large fleets one node per rule.
-        counts: number of nodes that each rule excludes, by its code.
+        excluded: the other nodes, each with its reason; in large fleets one node per reason.
+        counts: number of nodes that each reason excludes, by its code.
         least_ug: least emissions among the replicas that meet the objectives; else infinite.
     """
 
@@ -93,7 +80,7 @@ class PlacementResult(Struct, gc=False):
     fitting: int
     fits: list[Prediction]
     listed: Candidates
-    excluded: list[tuple[Node, Rule]]
+    excluded: list[tuple[Node, Reason]]
     counts: dict[str, int]
     least_ug: float
 
@@ -142,7 +129,7 @@ def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
     return cost.wake_ug + tokens * cost.input_ug + request.produced_tokens * cost.output_ug
 
 
-def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | None:
+def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Reason | None:
     """Returns the first limit that a prediction exceeds: of lender, job or quota; None if none."""
     if request.lent_left_uwh and predicted.view.coop != request.shape.coop:
         left_uwh = request.lent_left_uwh.get(predicted.view.coop, inf)
@@ -159,44 +146,43 @@ def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Rule | N
 
 def scan(
     views: Collection[ReplicaView],
-    permanent: list[tuple[Node, Rule]],
+    permanent: list[tuple[Node, Reason]],
     request: PlacementRequest,
     policy: Policy,
 ) -> PlacementResult:
     """Evaluates every eligible replica for a job: the definition of the pick.
 
     Args:
-        views: replicas of the nodes that pass the permanent rules, in order of node name.
-        permanent: the other nodes, each with the permanent rule that it breaks.
+        views: replicas of the nodes that pass the permanent filters, in order of node name.
+        permanent: the other nodes, each with the first reason that excludes it.
         request: the job's requirements.
         policy: picker, headroom and tolerance.
     """
     fits: list[Prediction] = []
     excluded = list(permanent)
-    max_g, coop = request.max_g_per_kwh, request.shape.coop
-    own_requester = 2 * request.shape.batch  # index in ``blocked_by``; the next is another co-op's
+    max_g, shape, coop = request.max_g_per_kwh, request.shape, request.shape.coop
+    own, others = masks_for(shape)
     for view in views:
-        if request.shape.alone:
-            code = blocked_code(view, request.shape)
-        else:
-            code = view.blocked_by[own_requester if view.coop == coop else own_requester + 1]
-        rule = TEMPORARY_RULES[code - 1] if code else None
-        if rule is None and max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
-            rule = GREENER_LATER
-        if rule is None and view.name in request.barred:
-            rule = SAME_ENGINE
-        if rule is None:
+        bits = view.blocked_bits & (own if view.coop == coop else others)
+        if shape.alone:
+            bits = blocking_bits(view, shape)
+        reason = REASON_BY_BIT[bits & -bits]
+        if reason is None and max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
+            reason = GREENER_LATER
+        if reason is None and view.name in request.barred:
+            reason = SAME_ENGINE
+        if reason is None:
             predicted = predict(view, request)
-            rule = exceeded_limit(predicted, request) if request.limited else None
-            if rule is None:
+            reason = exceeded_limit(predicted, request) if request.limited else None
+            if reason is None:
                 fits.append(predicted)
                 continue
-        excluded.append((view.node, rule))
+        excluded.append((view.node, reason))
     if request.avoid:
         fits = _prefer_untried(fits, request.avoid, excluded)
     counts: dict[str, int] = {}
-    for _, rule in excluded:
-        counts[rule.code] = counts.get(rule.code, 0) + 1
+    for _, reason in excluded:
+        counts[reason.code] = counts.get(reason.code, 0) + 1
     if len(fits) > 1:
         fits.sort(key=greenest_first)
     best = best_of(fits, request, policy)
@@ -254,7 +240,7 @@ def as_candidates(listed: list[Prediction], best: Prediction | None) -> Candidat
 
 
 def _prefer_untried(
-    fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Rule]]
+    fits: list[Prediction], avoid: tuple[str, ...], excluded: list[tuple[Node, Reason]]
 ) -> list[Prediction]:
     others = [prediction for prediction in fits if prediction.view.name not in avoid]
     if not others or len(others) == len(fits):

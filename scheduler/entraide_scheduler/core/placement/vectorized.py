@@ -1,7 +1,7 @@
 """Vectorized placement: computes the result of ``placement.scan`` over columns, for large fleets.
 
 Filter, prediction and pick are array operations on a ``ReplicaTable``. The explanation lists only
-the best nodes by carbon, the fastest nodes, and one example for each rule; the counts cover all
+the best nodes by carbon, the fastest nodes, and one example for each reason; the counts cover all
 nodes. A property test compares both implementations.
 """
 
@@ -21,19 +21,12 @@ from entraide_scheduler.core.fleet import (
     Floats,
     ReplicaView,
     Rows,
-    blocked_code,
+    first_codes,
     min_value,
     smallest_rows,
 )
 from entraide_scheduler.core.placement.placement import (
-    GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
-    SAME_ENGINE,
     TIME_WEIGHT,
-    TRIED_BEFORE,
     PlacementResult,
     as_candidates,
     predict,
@@ -41,7 +34,19 @@ from entraide_scheduler.core.placement.placement import (
 from entraide_scheduler.core.policy import Carbon, Policy
 from entraide_scheduler.core.prediction import PlacementRequest
 from entraide_scheduler.core.records import Node
-from entraide_scheduler.core.rules import NOT_EMPTY_CODE, RESERVED_CODE, TEMPORARY_RULES, Rule
+from entraide_scheduler.core.rules import (
+    GREENER_LATER,
+    LEND_ENERGY_SPENT,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    RESERVED_BITS,
+    SAME_ENGINE,
+    TEMPORARY_FILTERS,
+    TRIED_BEFORE,
+    Reason,
+    masks_for,
+)
 
 
 def scan_columns(
@@ -50,7 +55,7 @@ def scan_columns(
     """Evaluates all rows of a table; the result is that of ``placement.scan``, abridged.
 
     Args:
-        eligible: the eligible nodes, and the rules that exclude the others.
+        eligible: the eligible nodes, and the reasons that exclude the others.
         columns: the eligible nodes as columns.
         request: the job's requirements.
         policy: headroom, tolerance and the length of the list of candidates.
@@ -73,14 +78,14 @@ class ColumnScan:
     """The rows of a table, evaluated for one job.
 
     Attributes:
-        fits: rows that no rule has excluded so far.
+        fits: rows that no filter has excluded so far.
         keeps: rows that fit and are predicted to meet the objectives.
         ttft_s, upper_s, carbon_ug: predictions by row.
         kept_ug: emissions of the rows in ``keeps``; infinite for the others.
         greenest: rows of the least ``kept_ug``, in ascending order.
         least_ug: the least ``kept_ug``.
-        counts: number of nodes that each rule excludes, by its code.
-        examples: one excluded node for each rule.
+        counts: number of nodes that each reason excludes, by its code.
+        examples: one excluded node for each reason.
     """
 
     def __init__(
@@ -91,7 +96,7 @@ class ColumnScan:
         self._views: list[ReplicaView] = columns.views
         self._request = request
         self.counts: dict[str, int] = dict(eligible.counts)
-        self.examples: list[tuple[Node, Rule]] = list(eligible.examples)
+        self.examples: list[tuple[Node, Reason]] = list(eligible.examples)
 
     def evaluate(self) -> None:
         """Filters and predicts, in the order of ``placement.scan``."""
@@ -123,16 +128,16 @@ class ColumnScan:
         self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
 
     def _exclude_blocked(self) -> None:
-        """Sets ``fits`` by the temporary rules, and counts the rows that break one."""
+        """Sets ``fits`` by the temporary filters, and counts the rows that one excludes."""
         columns, table = self._columns, self._table
         requester = 3 if self._request.shape.batch else 1
         codes, mask = table.blocked_by[requester], columns.mask
-        if columns.own:
-            codes = codes.copy()
-            codes[columns.own] = table.blocked_by[requester - 1][columns.own]
         alone = self._request.shape.alone != ""
         if alone:
-            codes = self._codes_when_alone(codes)
+            codes = self._codes_when_alone()
+        elif columns.own:
+            codes = codes.copy()
+            codes[columns.own] = table.blocked_by[requester - 1][columns.own]
         self.fits: Bools = codes == 0
         if mask is not None:
             self.fits &= mask
@@ -142,7 +147,7 @@ class ColumnScan:
             )
             return
         masked_codes = codes if mask is None else np.where(mask, codes, 0)
-        broken = np.bincount(masked_codes, minlength=len(TEMPORARY_RULES) + 1).tolist()
+        broken = np.bincount(masked_codes, minlength=len(TEMPORARY_FILTERS) + 1).tolist()
         self._record_blocked(broken, lambda code: int((masked_codes == code).argmax()))
 
     def _rows_of(self, names: Collection[str]) -> Bools:
@@ -152,28 +157,30 @@ class ColumnScan:
         named[[row_of[name] for name in names if name in row_of]] = True
         return named
 
-    def _codes_when_alone(self, codes: Codes) -> Codes:
+    def _codes_when_alone(self) -> Codes:
         """Returns the codes of the rows for a job that must run alone."""
-        codes, alone = codes.copy(), self._request.shape.alone
-        for row in (codes == RESERVED_CODE).nonzero()[0].tolist():
-            if self._views[row].load.reserved == alone:
-                codes[row] = blocked_code(self._views[row], self._request.shape)
-        codes[(codes == 0) & (self._table.column[FULL_PART] > 0.0)] = NOT_EMPTY_CODE
-        return codes
+        shape, all_bits = self._request.shape, self._table.blocked_bits
+        own, others = masks_for(shape)
+        bits = all_bits & others
+        bits[self._columns.own] = all_bits[self._columns.own] & own
+        for row in (bits & RESERVED_BITS).nonzero()[0].tolist():
+            if self._views[row].load.reserved == shape.alone:
+                bits[row] &= ~RESERVED_BITS
+        return first_codes(bits)
 
     def _record_blocked(self, broken: list[int], example: Callable[[int], int]) -> None:
-        for code, rule in enumerate(TEMPORARY_RULES, 1):
+        for code, (reason, *_) in enumerate(TEMPORARY_FILTERS, 1):
             if broken[code]:
-                self.counts[rule.code] = broken[code]
-                self.examples.append((self._views[example(code)].node, rule))
+                self.counts[reason.code] = broken[code]
+                self.examples.append((self._views[example(code)].node, reason))
 
-    def _exclude(self, which: Bools, rule: Rule) -> None:
-        """Excludes the masked rows that fit so far, and counts them under a rule."""
+    def _exclude(self, which: Bools, reason: Reason) -> None:
+        """Excludes the masked rows that fit so far, and counts them under a reason."""
         out = self.fits & which
         number = int(np.count_nonzero(out))
         if number:
-            self.counts[rule.code] = number
-            self.examples.append((self._views[int(out.argmax())].node, rule))
+            self.counts[reason.code] = number
+            self.examples.append((self._views[int(out.argmax())].node, reason))
             self.fits &= ~which
 
     def _exceeds_lent(self) -> Bools:

@@ -1,58 +1,109 @@
 """Rules: which nodes may run a job, and why the others may not.
 
-Input: a node, one of its replicas and a job's shape. Output: the first rule that excludes the
-replica, with the stable code and the values of its sentence, or none.
+Input: a node, one of its replicas and a job's shape. Output: the first reason that excludes the
+replica, with a stable code and the values of its sentence, or none.
 
-A rule is permanent if only a new card, new terms of the owner or another policy can change its
-answer; the fleet caches those by shape. It is temporary if a lease, a message or a moment can
-change it; blocked codes summarise these for each replica, so that one comparison tells whether a
-shape can be admitted. Rules filter only: what a run would cost is ``prediction``, and which
-admissible node is best is ``placement``. CONTRIBUTING.md has a checklist for a new rule.
+A reason is a code and the values of its sentence; a filter is a reason with a condition. A
+permanent filter reads what a node is and offers: only a new card, new terms of the owner or another
+policy can change its answer, and the fleet caches it by shape. A temporary filter reads a replica's
+present state: a lease, a message or a moment can change it. Each replica keeps the answers of all
+temporary filters as bits, so that a shape is compared with one mask. Limits that need a prediction
+or the job's history are reasons here and conditions in ``placement``. Rules filter only: what a run
+would cost is ``prediction``, and which admissible node is best is ``placement``. CONTRIBUTING.md
+has a checklist for a new rule.
 
-``rules`` lists the rules in the order in which they are told; ``blocked`` the summary;
-``own_capacity`` which kinds of a co-op's own replicas can run its jobs.
+``reasons`` lists the reasons in the order in which they are checked; ``permanent`` and
+``temporary`` hold the filters; ``own_capacity`` counts the co-ops' own slots by kind of replica.
 """
 
-from entraide_scheduler.core.rules.blocked import (
-    NO_FREE_SLOT_CODE,
-    NOT_EMPTY_CODE,
-    RESERVED_CODE,
-    RESTING_CODE,
-    BlockedBy,
-    blocked_codes,
-)
 from entraide_scheduler.core.rules.own_capacity import OwnModelSlots, OwnSlots, OwnSlotsChange
-from entraide_scheduler.core.rules.rules import (
-    ALL_RULES,
+from entraide_scheduler.core.rules.permanent import (
+    PERMANENT_REASONS,
+    permanent_reason,
+    permanent_reasons,
+)
+from entraide_scheduler.core.rules.reasons import (
+    ALONE_LIMIT,
     BATCH_SHARE_FULL,
-    LOADABLE_RULES,
+    DATA_CLASS_OWN_COOP,
+    DATA_CLASS_REFUSED,
+    GREENER_LATER,
+    JOB_REASONS,
+    LEND_ENERGY_SPENT,
+    LIMIT_REASONS,
+    LOADABLE_REASONS,
+    MODEL_NOT_LOADED,
     NO_FREE_SLOT,
+    NODE_LEFT,
+    NODE_LOST,
+    NODE_SUSPECT,
+    NOT_ACCEPTING,
     NOT_EMPTY,
-    PERMANENT_RULES,
-    TEMPORARY_RULES,
-    Rule,
+    OVER_CARBON_CAP,
+    OVER_CARBON_QUOTA,
+    OVER_ENERGY_QUOTA,
+    RESTING,
+    SAME_ENGINE,
+    TRIED_BEFORE,
+    Reason,
     Values,
-    first_broken,
+)
+from entraide_scheduler.core.rules.temporary import (
+    REASON_BY_BIT,
+    REQUESTER_MASKS,
+    RESERVED_BITS,
+    TEMPORARY_FILTERS,
+    TEMPORARY_REASONS,
+    LoadedReplica,
+    bits_of,
+    blocked_codes,
+    blocking_bits,
+    blocking_reason,
+    find_blocked_bits,
+    masks_for,
 )
 
 __all__ = [
-    "ALL_RULES",
+    "ALONE_LIMIT",
     "BATCH_SHARE_FULL",
-    "LOADABLE_RULES",
+    "DATA_CLASS_OWN_COOP",
+    "DATA_CLASS_REFUSED",
+    "GREENER_LATER",
+    "JOB_REASONS",
+    "LEND_ENERGY_SPENT",
+    "LIMIT_REASONS",
+    "LOADABLE_REASONS",
+    "MODEL_NOT_LOADED",
+    "NODE_LEFT",
+    "NODE_LOST",
+    "NODE_SUSPECT",
+    "NOT_ACCEPTING",
     "NOT_EMPTY",
-    "NOT_EMPTY_CODE",
     "NO_FREE_SLOT",
-    "NO_FREE_SLOT_CODE",
-    "PERMANENT_RULES",
-    "RESERVED_CODE",
-    "RESTING_CODE",
-    "TEMPORARY_RULES",
-    "BlockedBy",
+    "OVER_CARBON_CAP",
+    "OVER_CARBON_QUOTA",
+    "OVER_ENERGY_QUOTA",
+    "PERMANENT_REASONS",
+    "REASON_BY_BIT",
+    "REQUESTER_MASKS",
+    "RESERVED_BITS",
+    "RESTING",
+    "SAME_ENGINE",
+    "TEMPORARY_FILTERS",
+    "TEMPORARY_REASONS",
+    "TRIED_BEFORE",
+    "LoadedReplica",
     "OwnModelSlots",
     "OwnSlots",
     "OwnSlotsChange",
-    "Rule",
+    "Reason",
     "Values",
+    "bits_of",
     "blocked_codes",
-    "first_broken",
+    "blocking_bits",
+    "blocking_reason",
+    "find_blocked_bits",
+    "masks_for",
+    "permanent_reason",
+    "permanent_reasons",
 ]  # fmt: skip

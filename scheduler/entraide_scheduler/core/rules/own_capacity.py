@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from entraide_scheduler.core.records import OwnKind, Shape
-from entraide_scheduler.core.rules.rules import is_in_jurisdiction
+from entraide_scheduler.core.rules.permanent import is_suitable
 
 KINDS_PER_MODEL = 16  # per co-op; slots of further kinds give no owed turn
 
@@ -38,17 +38,11 @@ class OwnSlotsChange(NamedTuple):
 def could_run(kind: OwnKind, shape: Shape) -> bool:
     """Tells whether own replicas of a kind may ever run a co-op's jobs of a shape.
 
-    Equivalent to ``rules.PERMANENT_RULES`` for an existing replica. A job with a carbon cap is
-    never owed a turn, since whether an own node keeps the cap depends on the time.
+    A job with a carbon cap is never owed a turn, since whether an own node keeps the cap depends on
+    the time.
     """
-    return (
-        kind.model == shape.model
-        and not shape.capped
-        and kind.context_tokens >= shape.context_tokens
-        and shape.data_class in kind.data_classes
-        and is_in_jurisdiction(kind.zone, shape.jurisdiction)
-        and all(feature in kind.features for feature in shape.features)
-    )
+    own = shape.coop  # the kinds are the asking co-op's
+    return kind.model == shape.model and not shape.capped and is_suitable(kind, kind, own, shape)
 
 
 class OwnSlots:
