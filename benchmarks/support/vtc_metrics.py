@@ -10,15 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
 WINDOW_S = 60.0
 MOMENTS = 19
 SETTLED_S = 120.0  # time after which length predictors have converged
 REFUSED = -1.0
-
-Floats = npt.NDArray[np.float64]
 
 
 class Response(Struct, frozen=True, gc=False):

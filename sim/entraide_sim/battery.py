@@ -54,11 +54,6 @@ class EnergyBalance(Struct):
     lost_j: float = 0.0
     unused_j: float = 0.0
 
-    @property
-    def used_j(self) -> float:
-        """Energy used by the machines."""
-        return self.own_j + self.battery_j + self.grid_j
-
 
 class PowerFlows(Struct, frozen=True):
     """Current power flows."""

@@ -18,10 +18,6 @@ from entraide_sim.scenario_validation import find_issues
 from entraide_sim.simulate import Case, with_alternative, with_policy
 
 PICKERS = tuple(picker.value for picker in Picker)
-COLUMNS = (
-    "ttft_s.p50", "ttft_s.p95", "e2e_s.p95", "slo_attainment", "deadline_misses", "energy_wh",
-    "carbon_g", "carbon_g_per_1k_output_tokens", "cost_cad.per_1m_output_tokens",
-)  # fmt: skip
 
 
 class PolicyVariant(Struct, frozen=True):

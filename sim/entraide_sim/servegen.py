@@ -92,16 +92,6 @@ def generate_servegen(senders: list[ServeGenClient], *, seed: int) -> Iterator[A
     )
 
 
-def mean_rate_per_s(senders: list[ServeGenClient], *, until_s: float) -> float:
-    """Returns the expected number of requests per second of all clients."""
-    expected = sum(
-        (window.end_s - window.begin_s) * window.rate_per_s
-        for sender in senders
-        for window in sender.windows
-    )
-    return expected / until_s
-
-
 def _client_arrivals(sender: ServeGenClient, source: Rng) -> Iterator[Arrival]:
     lengths = source.spawn(1)[0]
     ready: dict[int, list[tuple[int, int]]] = {}

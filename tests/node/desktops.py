@@ -19,8 +19,8 @@ from tests.waiting import eventually
 from entraide_node.idle_detection.wayland import find_sockets
 
 DEADLINE_S = 20.0
-XVFB, XDOTOOL = shutil.which("Xvfb"), shutil.which("xdotool")
-SWAY, WTYPE = shutil.which("sway"), shutil.which("wtype")
+XVFB = shutil.which("Xvfb")
+SWAY = shutil.which("sway")
 DBUS_DAEMON = shutil.which("dbus-daemon")
 COOKIE = bytes(range(16))
 

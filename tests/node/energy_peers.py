@@ -14,7 +14,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 DEADLINE_S = 20.0
-FROM, READ_HOLDING = 40_000, 3
+FROM = 40_000
 
 # How long each model is (SunSpec's own `L`), for those that the tests serve.
 LENGTHS = {1: 66, 103: 50, 113: 60, 124: 24, 203: 105, 213: 124, 701: 153, 713: 7, 802: 62}

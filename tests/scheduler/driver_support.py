@@ -13,7 +13,6 @@ from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.store.store import Store
 
-DEADLINE_S = 20.0
 POLICY = Policy(version="1", coops=(CoopTerms("alpha"), CoopTerms("beta")))
 
 

@@ -19,7 +19,7 @@ def make_day_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | N
     day = report_data.day_profile(result)
     if not day.hours or not day.zones:
         return None
-    names = [formatting.zone_name(zone, lang) for zone in day.zones]
+    names = [i18n.zone_name(zone, lang) for zone in day.zones]
     rows = tuple(
         (
             formatting.format_hour(hour, lang),
@@ -95,7 +95,7 @@ def _draw_day(figure: Figure, tips: Tooltips, day: report_data.DayProfile, lang:
 
 
 def _zone_legend(figure: Figure, day: report_data.DayProfile, named: int, lang: str) -> None:
-    handles = [Patch(color=series_colour(z), label=formatting.zone_name(day.zones[z], lang))
+    handles = [Patch(color=series_colour(z), label=i18n.zone_name(day.zones[z], lang))
                for z in range(named)]  # fmt: skip
     if len(day.zones) > named:
         others = text("sim-report-other-zones", lang, count=len(day.zones) - named)
@@ -107,7 +107,7 @@ def _hour_tooltip(day: report_data.DayProfile, h: int, lang: str) -> str:
     lines = [formatting.format_hour(day.hours[h], lang)]
     for z, zone in enumerate(day.zones):
         lines.append(text(
-            "sim-report-tip-hour", lang, name=formatting.zone_name(zone, lang),
+            "sim-report-tip-hour", lang, name=i18n.zone_name(zone, lang),
             jobs=formatting.format_number(round(day.jobs[z][h], 1), lang),
             intensity=_format_intensity(day.intensity_g_per_kwh[z][h], lang),
         ))  # fmt: skip
@@ -124,7 +124,7 @@ def make_zone_map(result: RunResult, lang: str, *, mark: str = "") -> Chart | No
         [jobs / total if total else 0.0 for jobs, total in zip(row, totals, strict=True)]
         for row in day.jobs
     ]
-    names = [formatting.zone_name(zone, lang) for zone in day.zones]
+    names = [i18n.zone_name(zone, lang) for zone in day.zones]
     return Chart(
         "map",
         text("sim-report-map.caption", lang),
@@ -153,7 +153,7 @@ def _draw_map(
         for h, hour in enumerate(day.hours):
             part = parts[z][h]
             step = min(int(part / HEAT_STEP), svg.HEAT_STEPS - 1)
-            where = f"{formatting.format_hour(hour, lang)}, {formatting.zone_name(zone, lang)}"
+            where = f"{formatting.format_hour(hour, lang)}, {i18n.zone_name(zone, lang)}"
             tooltip = text(
                 "sim-report-tip", lang, name=where, what=formatting.format_percentage(part, lang)
             )
@@ -169,7 +169,7 @@ def _draw_map(
                     fontsize=7,
                     color=mark_colour("ink" if step < svg.HEAT_STEPS // 2 else "paper"),
                 )
-    axes.set_yticks(range(len(day.zones)), [formatting.zone_name(zone, lang) for zone in day.zones])
+    axes.set_yticks(range(len(day.zones)), [i18n.zone_name(zone, lang) for zone in day.zones])
     axes.invert_yaxis()
     axes.set_xlim(day.hours[0] - 0.6, day.hours[-1] + 0.6)
     axes.set_xticks([hour for hour in day.hours if len(day.hours) < 9 or hour % 3 == 0])

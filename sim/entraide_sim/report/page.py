@@ -173,7 +173,7 @@ def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
         (
             formatting.device_name(line.name or line.device, lang),
             formatting.format_count(line.count, lang),
-            formatting.zone_name(line.zone, lang),
+            i18n.zone_name(line.zone, lang),
             formatting.owner_text(line.coop, (coop.coop for coop in result.coops), lang),
             _format_price(line.price_cad, lang),
             formatting.format_count(line.jobs, lang),

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.i18n import text
+from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, report_data, summary_text, svg
 from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
@@ -37,7 +38,7 @@ def make_pareto_chart(
         pair
         for pair in _PAIRS
         if sum(
-            all(report_data.summary_value(result, *path) is not None for path in pair)
+            all(summary_value(result.summary, key) is not None for key in pair)
             for result in results
         )
         > 1
@@ -79,11 +80,11 @@ def make_pareto_chart(
     )
 
 
-def _axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
+def _axis_value(result: RunResult, key: str, lang: str) -> str:
     """Returns a value with its unit, emissions always in grams."""
-    if path == report_data.CARBON:
-        return formatting.format_grams(report_data.summary_value(result, *path), lang)
-    return summary_text.format_axis_value(result, path, lang)
+    if key == report_data.CARBON:
+        return formatting.format_grams(summary_value(result.summary, key), lang)
+    return summary_text.format_axis_value(result, key, lang)
 
 
 class _ParetoData(Struct, frozen=True):
@@ -91,7 +92,7 @@ class _ParetoData(Struct, frozen=True):
 
     results: tuple[RunResult, ...]
     lead: int
-    pairs: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+    pairs: tuple[tuple[str, str], ...]
     lang: str
 
 
@@ -101,15 +102,15 @@ def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
     if len(choice.results) <= NUMBERED_MAX:
         numbered = set(range(len(choice.results)))
     panels = figure.subplots(1, len(choice.pairs), squeeze=False)[0]
-    for axes, (x_path, y_path) in zip(panels, choice.pairs, strict=True):
+    for axes, (x_key, y_key) in zip(panels, choice.pairs, strict=True):
         for at, result in enumerate(choice.results):
             x, y = (
-                report_data.summary_value(result, *x_path),
-                report_data.summary_value(result, *y_path),
+                summary_value(result.summary, x_key),
+                summary_value(result.summary, y_key),
             )
             if x is None or y is None:
                 continue
-            numbers = [_axis_value(result, path, choice.lang) for path in (x_path, y_path)]
+            numbers = [_axis_value(result, key, choice.lang) for key in (x_key, y_key)]
             shade = series_colour(1 if at == choice.lead else 0)
             axes.plot(
                 [x], [y], marker="D" if at == choice.lead else "o", markersize=8, linestyle="none",
@@ -122,15 +123,15 @@ def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
                 axes.annotate(
                     str(at + 1), (x, y), xytext=beside, textcoords="offset points", fontsize=8.5
                 )
-        for axis, path in ((axes.xaxis, x_path), (axes.yaxis, y_path)):
+        for axis, key in ((axes.xaxis, x_key), (axes.yaxis, y_key)):
             _set_scale(
                 axes,
                 axis,
-                [report_data.summary_value(result, *path) for result in choice.results],
+                [summary_value(result.summary, key) for result in choice.results],
                 choice.lang,
             )
-        axes.set_xlabel(text(f"sim-report-axis-{'-'.join(x_path)}", choice.lang))
-        axes.set_ylabel(text(f"sim-report-axis-{'-'.join(y_path)}", choice.lang))
+        axes.set_xlabel(text(f"sim-report-axis-{x_key.replace('.', '-')}", choice.lang))
+        axes.set_ylabel(text(f"sim-report-axis-{y_key.replace('.', '-')}", choice.lang))
         svg.style_axes(axes)
         axes.grid(visible=True)
 

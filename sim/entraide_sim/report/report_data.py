@@ -5,33 +5,24 @@ co-ops are shown when there are many, and the profile of a run over the hours of
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from msgspec import Struct
 
+from entraide_sim.goals import summary_value
+from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.report import formatting
 from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
 
-HOUR_S = 3_600.0
-DAY_H = 24
 ZONES_MAX = 6  # zones with their own colour
 COOPS_MAX = 16  # in one chart
 PROMISE_TOLERANCE = 0.01  # difference of SLO attainment that does not affect the recommendation
 DUE_PART_MIN = 0.95  # of its due service: below, a co-op counts as short
 
-# Axes of a comparison, lower is better: paths in the summary.
-TTFT = ("ttft_s", "p95")
-CARBON = ("carbon_g_per_1k_output_tokens",)
-COST = ("cost_cad", "per_1m_output_tokens")
+# Axes of a comparison, lower is better: keys of the summary.
+TTFT = "ttft_s.p95"
+CARBON = "carbon_g_per_1k_output_tokens"
+COST = "cost_cad.per_1m_output_tokens"
 AXES = (TTFT, CARBON, COST)
-
-
-def summary_value(result: RunResult, *path: str) -> Any:
-    """Returns a value of a summary; None if there is none."""
-    value: Any = result.summary
-    for key in path:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
@@ -42,7 +33,7 @@ def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -
     """
     if chosen is not None:
         return chosen
-    attainments = [summary_value(result, "slo_attainment") for result in results]
+    attainments = [summary_value(result.summary, "slo_attainment") for result in results]
     most = max((value for value in attainments if value is not None), default=None)
     may = [
         at
@@ -51,29 +42,16 @@ def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -
     ]
     return (
         index_of_least(results, CARBON, may)
-        if any(_float_value(results[at], CARBON) for at in may)
+        if any(summary_value(results[at].summary, CARBON) for at in may)
         else may[0]
     )
 
 
-def index_of_least(
-    results: Sequence[RunResult], path: tuple[str, ...], among: Sequence[int] = ()
-) -> int:
+def index_of_least(results: Sequence[RunResult], key: str, among: Sequence[int] = ()) -> int:
     """Returns the index of the result with the lowest value; results without a value come last."""
     indices = among or range(len(results))
-    return min(
-        indices,
-        key=lambda at: (
-            _float_value(results[at], path) is None,
-            _float_value(results[at], path),
-            at,
-        ),
-    )
-
-
-def _float_value(result: RunResult, path: tuple[str, ...]) -> float | None:
-    value = summary_value(result, *path)
-    return None if value is None else float(value)
+    values = [summary_value(result.summary, key) for result in results]
+    return min(indices, key=lambda at: (values[at] is None, values[at], at))
 
 
 def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
@@ -82,9 +60,11 @@ def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
     An axis without a value in any result is ignored; a result without a value is not optimal.
     """
     axes = [
-        path for path in AXES if any(summary_value(result, *path) is not None for result in results)
+        key
+        for key in AXES
+        if any(summary_value(result.summary, key) is not None for result in results)
     ]
-    points = [tuple(_float_value(result, path) for path in axes) for result in results]
+    points = [tuple(summary_value(result.summary, key) for key in axes) for result in results]
     known = [tuple(value for value in point if value is not None) for point in points]
     full = [len(point) == len(axes) for point in known]
     return [

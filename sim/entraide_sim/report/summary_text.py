@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from entraide import i18n
 from entraide.i18n import Value, text
+from entraide_sim.goals import summary_value
+from entraide_sim.grid import HOUR_S
 from entraide_sim.report import formatting, report_data
 from entraide_sim.results import RunResult
 
@@ -33,21 +35,19 @@ def summary_sentences(
 
 
 def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tuple[str, str, str]:
-    completed = report_data.summary_value(result, "completed") or 0
+    completed = summary_value(result.summary, "completed") or 0
     values: dict[str, Value] = {
         "machines": report_data.machine_count(result),
         "completed": int(completed),
-        "jobs": int(report_data.summary_value(result, "jobs") or 0),
+        "jobs": int(summary_value(result.summary, "jobs") or 0),
         "span": formatting.format_span(_run_hours(result), lang),
-        "ttft": formatting.format_seconds(
-            report_data.summary_value(result, *report_data.TTFT), lang
-        ),
+        "ttft": formatting.format_seconds(summary_value(result.summary, report_data.TTFT), lang),
     }
     if goals:
         values["goals"] = formatting.join_list(
             (formatting.format_goal(goal, lang) for goal in goals), lang
         )
-    attainment = report_data.summary_value(result, "slo_attainment")
+    attainment = summary_value(result.summary, "slo_attainment")
     if attainment is not None:
         values["kept"] = formatting.format_percentage(attainment, lang)
     code = "sim-report-run-service" if completed else "sim-report-run-nothing"
@@ -56,18 +56,15 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
 
 def _run_hours(result: RunResult) -> float:
     """Returns the duration of the run, hours: of the summary, else of the columns."""
-    return (
-        float(report_data.summary_value(result, "virtual_s") or result.hours * report_data.HOUR_S)
-        / report_data.HOUR_S
-    )
+    return float(summary_value(result.summary, "virtual_s") or result.hours * HOUR_S) / HOUR_S
 
 
 def _carbon_sentence(result: RunResult, lang: str) -> str:
     values: dict[str, Value] = {
-        "energy": formatting.format_energy(report_data.summary_value(result, "energy_wh"), lang),
-        "carbon": formatting.format_carbon(report_data.summary_value(result, "carbon_g"), lang),
+        "energy": formatting.format_energy(summary_value(result.summary, "energy_wh"), lang),
+        "carbon": formatting.format_carbon(summary_value(result.summary, "carbon_g"), lang),
     }
-    per_1k = report_data.summary_value(result, *report_data.CARBON)
+    per_1k = summary_value(result.summary, report_data.CARBON)
     if per_1k is not None:
         values["per_1k"] = formatting.format_carbon(per_1k, lang)
     main = report_data.main_zone(result)
@@ -84,19 +81,17 @@ def _carbon_sentence(result: RunResult, lang: str) -> str:
 
 def _cost_sentence(result: RunResult, lang: str) -> str:
     values = _share_values(result, lang)
-    per_1m = report_data.summary_value(result, *report_data.COST)
+    per_1m = summary_value(result.summary, report_data.COST)
     if per_1m is not None:
         values["per_1m"] = formatting.format_money(per_1m, lang)
-        values["of"] = (
-            "all" if report_data.summary_value(result, "cost_cad", "hardware") else "energy"
-        )
+        values["of"] = "all" if summary_value(result.summary, "cost_cad.hardware") else "energy"
     return text("sim-report-run-cost", lang, **values)
 
 
 def _share_values(result: RunResult, lang: str) -> dict[str, Value]:
     """Returns the fairness of the shares: ``even``, ``short`` with a co-op, or ``alone``."""
     if len(result.coops) < 2:
-        used = report_data.summary_value(result, "utilisation")
+        used = summary_value(result.summary, "utilisation")
         return {"fair": "alone", "used": formatting.format_percentage(used, lang)}
     short = report_data.worst_served_coop(result)
     if short is None:
@@ -120,14 +115,14 @@ def _plan_sentence(
 
 
 def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> str:
-    paths = [
-        path
-        for path in report_data.AXES
-        if any(report_data.summary_value(result, *path) is not None for result in results)
+    keys = [
+        key
+        for key in report_data.AXES
+        if any(summary_value(result.summary, key) is not None for result in results)
     ]
-    if not paths:
+    if not keys:
         return text("sim-report-compare-nothing", lang, tried=len(results))
-    firsts = [report_data.index_of_least(results, path) for path in paths]
+    firsts = [report_data.index_of_least(results, key) for key in keys]
     if set(firsts) == {lead}:
         return text("sim-report-compare-all", lang, tried=len(results),
                     name=formatting.result_name(results[lead], lang))  # fmt: skip
@@ -135,11 +130,11 @@ def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
     for at in dict.fromkeys(firsts):
         best = [
             text(
-                f"sim-report-least-{'-'.join(path)}",
+                f"sim-report-least-{key.replace('.', '-')}",
                 lang,
-                amount=format_axis_value(results[at], path, lang),
+                amount=format_axis_value(results[at], key, lang),
             )
-            for path, first in zip(paths, firsts, strict=True)
+            for key, first in zip(keys, firsts, strict=True)
             if first == at
         ]
         parts.append(text("sim-report-least", lang, name=formatting.result_name(results[at], lang),
@@ -148,14 +143,14 @@ def _comparison_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
     return text(code, lang, tried=len(results), parts=formatting.join_clauses(parts, lang))
 
 
-def format_axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> str:
+def format_axis_value(result: RunResult, key: str, lang: str) -> str:
     """Returns a value of one of the compared axes, with its unit."""
-    value = report_data.summary_value(result, *path)
-    if path == report_data.TTFT:
+    value = summary_value(result.summary, key)
+    if key == report_data.TTFT:
         return formatting.format_seconds(value, lang)
     return (
         formatting.format_carbon(value, lang)
-        if path == report_data.CARBON
+        if key == report_data.CARBON
         else formatting.format_money(value, lang)
     )
 
@@ -163,22 +158,20 @@ def format_axis_value(result: RunResult, path: tuple[str, ...], lang: str) -> st
 def _difference_sentence(results: Sequence[RunResult], lang: str, lead: int) -> str:
     name = formatting.result_name(results[lead], lang)
     if lead == 0:
-        numbers = {
-            "-".join(path): format_axis_value(results[0], path, lang) for path in report_data.AXES
-        }
-        return text("sim-report-lead-numbers", lang, name=name, ttft=numbers["ttft_s-p95"],
+        numbers = {key: format_axis_value(results[0], key, lang) for key in report_data.AXES}
+        return text("sim-report-lead-numbers", lang, name=name, ttft=numbers["ttft_s.p95"],
                     per_1k=numbers["carbon_g_per_1k_output_tokens"],
-                    per_1m=numbers["cost_cad-per_1m_output_tokens"])  # fmt: skip
+                    per_1m=numbers["cost_cad.per_1m_output_tokens"])  # fmt: skip
     parts = []
-    for path in (report_data.CARBON, report_data.TTFT, report_data.COST):
+    for key in (report_data.CARBON, report_data.TTFT, report_data.COST):
         now, before = (
-            report_data.summary_value(results[lead], *path),
-            report_data.summary_value(results[0], *path),
+            summary_value(results[lead].summary, key),
+            summary_value(results[0].summary, key),
         )
         if now is None or before is None:
             continue
-        how, by = _describe_change(now, before, path, lang)
-        parts.append(text(f"sim-report-change-{'-'.join(path)}", lang, how=how, by=by))
+        how, by = _describe_change(now, before, key, lang)
+        parts.append(text(f"sim-report-change-{key.replace('.', '-')}", lang, how=how, by=by))
     return text(
         "sim-report-compare-change",
         lang,
@@ -188,21 +181,19 @@ def _difference_sentence(results: Sequence[RunResult], lang: str, lead: int) -> 
     )
 
 
-def _describe_change(
-    now: float, before: float, path: tuple[str, ...], lang: str
-) -> tuple[str, str]:
+def _describe_change(now: float, before: float, key: str, lang: str) -> tuple[str, str]:
     """Returns how a number changed (``less``, ``more``, ``same``), and by how much."""
     if abs(now - before) <= SAME_PART * abs(before):
         return "same", ""
     how = "less" if now < before else "more"
-    if path == report_data.TTFT or not before:
+    if key == report_data.TTFT or not before:
         return how, formatting.format_seconds(abs(now - before), lang)
     return how, formatting.format_percentage(abs(now - before) / before, lang)
 
 
 def _promise_sentence(result: RunResult, lang: str) -> str:
     values = _share_values(result, lang)
-    attainment = report_data.summary_value(result, "slo_attainment")
+    attainment = summary_value(result.summary, "slo_attainment")
     if attainment is not None:
         values["kept"] = formatting.format_percentage(attainment, lang)
     return text("sim-report-lead-kept", lang, name=formatting.result_name(result, lang), **values)
@@ -210,40 +201,28 @@ def _promise_sentence(result: RunResult, lang: str) -> str:
 
 def key_figures(result: RunResult, lang: str) -> list[KeyFigure]:
     """Returns the available key figures of one result."""
-    completed = report_data.summary_value(result, "completed") or 0
-    each_wh = (
-        (report_data.summary_value(result, "energy_wh") or 0.0) / completed if completed else None
-    )
+    completed = summary_value(result.summary, "completed") or 0
+    each_wh = (summary_value(result.summary, "energy_wh") or 0.0) / completed if completed else None
     values_by_key = {
-        "ttft": formatting.format_seconds(
-            report_data.summary_value(result, *report_data.TTFT), lang
-        ),
-        "kept": formatting.format_percentage(
-            report_data.summary_value(result, "slo_attainment"), lang
-        ),
-        "per_1k": formatting.format_carbon(
-            report_data.summary_value(result, *report_data.CARBON), lang
-        ),
+        "ttft": formatting.format_seconds(summary_value(result.summary, report_data.TTFT), lang),
+        "kept": formatting.format_percentage(summary_value(result.summary, "slo_attainment"), lang),
+        "per_1k": formatting.format_carbon(summary_value(result.summary, report_data.CARBON), lang),
         "each": formatting.format_energy(each_wh, lang),
-        "per_1m": formatting.format_money(
-            report_data.summary_value(result, *report_data.COST), lang
-        ),
-        "used": formatting.format_percentage(
-            report_data.summary_value(result, "utilisation"), lang
-        ),
+        "per_1m": formatting.format_money(summary_value(result.summary, report_data.COST), lang),
+        "used": formatting.format_percentage(summary_value(result.summary, "utilisation"), lang),
     }
     microwave = formatting.DASH if each_wh is None else formatting.microwave_time(each_wh, lang)
-    unserved = [int(report_data.summary_value(result, key) or 0) for key in ("rejected", "failed")]
+    unserved = [int(summary_value(result.summary, key) or 0) for key in ("rejected", "failed")]
     notes: dict[str, Value] = {
         "microwave": microwave,
         "watts": formatting.format_number(formatting.MICROWAVE_W, lang),
         "rejected": unserved[0],
         "failed": unserved[1],
         "energy_cost": formatting.format_money(
-            report_data.summary_value(result, "cost_cad", "energy"), lang
+            summary_value(result.summary, "cost_cad.energy"), lang
         ),
         "hardware_cost": formatting.format_money(
-            report_data.summary_value(result, "cost_cad", "hardware"), lang
+            summary_value(result.summary, "cost_cad.hardware"), lang
         ),
     }
     return [
