@@ -11,7 +11,6 @@ core over ``secs``, the same of the reference as ``reference_…``, and ``thread
 150 MB and 1 %.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from benchmarks.support.common import make_parser
 from msgspec import Struct, to_builtins
 
 from entraide_node.owner import files as owner_files
@@ -142,8 +142,7 @@ def measure(secs: float) -> IdleRow:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true")
+    parser = make_parser(__doc__)
     parser.add_argument("--secs", type=float, default=SECS)
     options = parser.parse_args()
     result = to_builtins(measure(options.secs))

@@ -38,7 +38,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import msgspec
 from benchmarks.support import regions, zone_placement
-from benchmarks.support.common import print_rows
+from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.deferral import run_deferral
 from benchmarks.support.devices import read_catalogue
 from benchmarks.support.regions import HELD_OUT, IN_SAMPLE, Region, region_intensities
@@ -331,8 +331,7 @@ def placement_rows_of(
 
 def main(arguments: Sequence[str]) -> None:
     """Measures and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     parser.add_argument("--machines", type=int, nargs="+", default=FLEETS, help="of each fleet")

@@ -33,7 +33,6 @@ Times are CPU time of one thread, without full garbage collections (``gc.freeze`
 as in the live scheduler).
 """
 
-import argparse
 import gc
 import json
 import sys
@@ -46,7 +45,7 @@ from operator import itemgetter
 from statistics import fmean
 
 import msgspec
-from benchmarks.support.common import print_rows
+from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.requests import make_request
 from benchmarks.support.worst_events import COOPS as HELLO_COOPS
 from benchmarks.support.worst_events import caps_row, hellos_row
@@ -369,8 +368,7 @@ def measure(nodes: int, secs: float, load: str) -> Row:
 
 def main(arguments: Sequence[str]) -> None:
     """Measures each size and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--secs", type=float, default=SECS, help="seconds for each measurement")
     parser.add_argument("--nodes", type=int, nargs="+", default=SIZES, help="of each fleet")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")

@@ -21,14 +21,13 @@ use different nodes.
     python -m benchmarks.fairness [--json] [--quick] [--only PART ...]
 """
 
-import argparse
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.support import vtc_workloads
-from benchmarks.support.common import print_rows
+from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.eligibility import EligibilityRow, eligibility_row
 from benchmarks.support.fairness_bound import BoundRow, OwnersRow, bound_rows, owners_rows
 from benchmarks.support.vtc_metrics import (
@@ -240,8 +239,7 @@ MEASURES: Mapping[str, Callable[..., list[Any]]] = dict(
 
 def main() -> None:
     """Measures and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="few seeds: to see that it works")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
     options = parser.parse_args()

@@ -19,7 +19,6 @@ the jobs. Times are CPU time of one process, the best of the rounds; garbage col
 the queued jobs frozen.
 """
 
-import argparse
 import gc
 import json
 import sys
@@ -28,6 +27,7 @@ import tracemalloc
 from collections import deque
 from collections.abc import Sequence
 
+from benchmarks.support.common import make_parser
 from benchmarks.support.requests import make_request
 from msgspec import Struct, to_builtins
 
@@ -293,8 +293,7 @@ def rows(rounds: int) -> list[Row]:
 
 def main(arguments: Sequence[str]) -> None:
     """Measures each size and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of each size; the best counts")
     options = parser.parse_args(arguments)
     table = rows(options.rounds)

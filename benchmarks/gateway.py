@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from benchmarks.support.common import markdown_table
+from benchmarks.support.common import make_parser, markdown_table
 from msgspec import Struct
 
 from entraide_scheduler.nats.config import free_port
@@ -331,8 +331,7 @@ async def run(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--secs", type=float, default=2.0, help="of each load")
     options = parser.parse_args()

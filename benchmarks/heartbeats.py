@@ -17,7 +17,6 @@ simulated time. ``tick_p99_s`` is the time of a second's last event, ``NodesSeen
 time of one process.
 """
 
-import argparse
 import asyncio
 import json
 import logging
@@ -30,6 +29,7 @@ from typing import Any
 
 import structlog
 from benchmarks.decisions import card
+from benchmarks.support.common import make_parser
 from msgspec import Struct, to_builtins
 from msgspec.msgpack import Encoder
 from nats.aio.msg import Msg
@@ -228,8 +228,7 @@ def measure(nodes: int, changed_part: float, secs: float) -> Row:
 
 def main(arguments: Sequence[str]) -> None:
     """Measures each part and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--secs", type=float, default=SECS, help="CPU seconds for each part")
     parser.add_argument("--nodes", type=int, default=NODES, help="how many nodes beat")
     options = parser.parse_args(arguments)

@@ -13,7 +13,6 @@ of one header of 32 MiB; ``before_body``: answer to a wrong key before any byte 
 ``unread_stream_rss_mib``: memory of an endless stream in 10 s whose client reads nothing.
 """
 
-import argparse
 import asyncio
 import contextlib
 import importlib.util
@@ -31,7 +30,7 @@ from typing import Any
 
 from benchmarks.gateway import Target, rss_mib, until_ready
 from benchmarks.http_servers import OURS, SERVERS, served
-from benchmarks.support.common import markdown_table
+from benchmarks.support.common import make_parser, markdown_table
 from tests.hostile import peers
 
 PATIENCE_S = 65.0
@@ -139,8 +138,7 @@ def attacked(home: Path, name: str) -> dict[str, Any]:
 
 def main() -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     options = parser.parse_args()
     peers.PATIENCE_S = PATIENCE_S
     home = Path(tempfile.mkdtemp(prefix="entraide-bench-"))

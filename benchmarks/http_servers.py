@@ -19,7 +19,6 @@ import hashlib
 import importlib
 import importlib.util
 import json
-import shutil
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,7 @@ from typing import Any
 import msgspec
 import uvloop
 from benchmarks.gateway import Phase, Sample, Target, compiled, load, process, until_ready
-from benchmarks.support.common import markdown_table
+from benchmarks.support.common import make_parser, markdown_table
 from msgspec import Struct
 
 from entraide_scheduler.gateway.auth import Authenticator
@@ -316,8 +315,7 @@ async def measured(home: Path, options: argparse.Namespace) -> list[dict[str, An
 
 def main() -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--secs", type=float, default=2.0, help="of each load")
     parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
@@ -326,11 +324,8 @@ def main() -> int:
     if options.serve:
         uvloop.run(SERVE[options.serve](options.port))
         return 0
-    home = Path(tempfile.mkdtemp(prefix="entraide-bench-"))
-    try:
-        rows = asyncio.run(measured(home, options))
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="entraide-bench-", ignore_cleanup_errors=True) as home:
+        rows = asyncio.run(measured(Path(home), options))
     print(json.dumps(rows) if options.json else markdown_table(rows, list(rows[0])[1:]))
     return 0
 

@@ -12,7 +12,6 @@ goal. ``cpu_s`` is the CPU time of the command with all its processes. Exits wit
 confirmed.
 """
 
-import argparse
 import json
 import resource
 import subprocess
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from benchmarks.support.common import print_rows
+from benchmarks.support.common import make_parser, print_rows
 from msgspec import Struct
 
 from entraide_sim.goals import Goal, parse_goal
@@ -136,8 +135,7 @@ def measure(name: str, typed: Sequence[str], home: Path) -> list[Row]:
 
 def main() -> int:
     """Plans and checks the plan; returns the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--scenario", default=SCENARIO, help="name or file")
     parser.add_argument("--goal", action="append", help="to meet (may be repeated)")
     options = parser.parse_args()

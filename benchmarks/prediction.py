@@ -23,7 +23,6 @@ References for the same placements: the card without learning, and the round tri
 should be 0.1. Rows ``all`` weight devices by requests.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from benchmarks.support.common import data_path, print_rows
+from benchmarks.support.common import data_path, make_parser, print_rows
 from benchmarks.support.devices import MODEL, Device, make_card, read_catalogue
 from benchmarks.support.prediction_records import PredictionRecord, PredictionRecorder
 from benchmarks.support.recorded_engines import (
@@ -245,8 +244,7 @@ def recorded_rows(recording: Recording) -> list[Row]:
 
 def main(arguments: Sequence[str]) -> None:
     """Measures and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--quick", action="store_true", help="little of it: does it run at all?")
     parser.add_argument("--seed", type=int, default=1, help="of all luck")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")

@@ -14,7 +14,6 @@ the core's time spent on checkpoints under constant load. Times are medians of `
 seconds of the driver's thread, and wall-clock time for ``recovery_s``.
 """
 
-import argparse
 import asyncio
 import gc
 import json
@@ -29,6 +28,7 @@ from typing import Any
 
 import structlog
 from benchmarks.decisions import ASKED, START, CoreBench, facts
+from benchmarks.support.common import make_parser
 from msgspec import Struct, to_builtins
 
 from entraide.types import Basis, Outcome, Usage
@@ -164,8 +164,7 @@ async def measure(nodes: int, jobs: int) -> Row:
 
 def main(arguments: Sequence[str]) -> None:
     """Measures and prints the row."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--nodes", type=int, default=NODES)
     parser.add_argument("--jobs", type=int, default=JOBS, help="how many jobs wait")
     options = parser.parse_args(arguments)

@@ -16,7 +16,6 @@ the same trace, 1 and 4 instances, measured on a similar machine and not in this
 GPU in more detail.
 """
 
-import argparse
 import cProfile
 import gc
 import pstats
@@ -27,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.decisions import CoreBench
-from benchmarks.support.common import DATA, print_rows
+from benchmarks.support.common import DATA, make_parser, print_rows
 from msgspec import Struct
 
 import entraide_sim as sim
@@ -386,8 +385,7 @@ def profile() -> list[ProfileRow]:
 
 def main() -> None:
     """Measures each size and prints the rows."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="the best of which counts")
     parser.add_argument("--profile", action="store_true", help="which modules take the time")
     options = parser.parse_args()

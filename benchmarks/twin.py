@@ -37,7 +37,7 @@ from pathlib import Path
 
 import psutil
 from benchmarks.support import twin_engines, twin_fit, twin_load
-from benchmarks.support.common import MISSING, print_rows
+from benchmarks.support.common import MISSING, make_parser, print_rows
 from benchmarks.support.twin_fit import COOP, BatchBounds, CalibrationSamples, MeasuredRequest
 from benchmarks.support.twin_load import LoadTarget
 from benchmarks.support.twin_store import LoadRepeat, LoadShape, MeasurementStore, TwinSettings
@@ -263,8 +263,7 @@ def settings_from(options: argparse.Namespace) -> TwinSettings:
 
 def parse() -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    parser = make_parser(__doc__)
     parser.add_argument("--keep", type=Path, default=None, help="folder of what is measured")
     parser.add_argument("--table", action="store_true", help="measure nothing, print the table")
     parser.add_argument("--quick", action="store_true", help="two repeats of a few requests")

@@ -1,9 +1,10 @@
-"""Paths of published data, and printing of result rows.
+"""Paths of published data, options, and printing of result rows.
 
 Traces, series and the hardware catalogue are in a folder beside the checkout. If a file is missing,
 the benchmark says so in one sentence and exits with 2.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,13 @@ def data_path(name: str) -> Path:
         print(f"This benchmark needs {path}, which is not there.", file=sys.stderr)
         raise SystemExit(MISSING)
     return path
+
+
+def make_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Returns the parser of a benchmark's options, described by its docstring's first line."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    return parser
 
 
 def print_rows(rows: Sequence[Struct], *, as_json: bool) -> None:

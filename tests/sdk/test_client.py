@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from tests.sdk import mock_answers
+from tests.sdk.mock_transport import AsyncMockTransport, MockTransport
 
 import entraide
 import entraide.client
 from entraide.client import Answer, AsyncClient, Client, _constants
-from entraide.client.testing import AsyncMockTransport, MockTransport
 from entraide.errors import (
     AuthenticationError,
     EntraideError,

@@ -1,4 +1,4 @@
-"""Mock transports, for the tests of programs that use a client.
+"""Mock transports: a client of the SDK gets its answers from a script.
 
     transport = MockTransport({"Pool/ListModels": [pool_pb2.ListModelsResponse()]})
     client = Client(transport=transport)
