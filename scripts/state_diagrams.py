@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from entraide.state_machine import StateMachine
-from entraide_node.core import model_manager, owner_policy, phases, supervision
+from entraide_node.core import model_records, owner_policy, phases, supervision
 from entraide_scheduler.core.records import state_machines
 from entraide_scheduler.gateway.phases import GATEWAY_JOB
 
@@ -31,7 +31,7 @@ MACHINES: tuple[StateMachine[Any, Any], ...] = (
     GATEWAY_JOB,
     phases.AGENT,
     supervision.PROCESS,
-    model_manager.MODEL,
+    model_records.MODEL,
     owner_policy.LENDING,
 )
 

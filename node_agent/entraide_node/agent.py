@@ -54,7 +54,7 @@ from entraide_node.keys import Keyring, read_ca_pem
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.engine_manager import EngineManager
-from entraide_node.model_manager.model_source import ModelSource, NoModelSource
+from entraide_node.model_manager.model_source import ModelSource
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.run_manager import RunManager
@@ -71,16 +71,16 @@ class Agent:
     """One node agent."""
 
     def __init__(
-        self, config: NodeConfig, *, machine: MachineSetup,
-        probes: MachineProbes | None = None, model_source: ModelSource | None = None,
+        self, config: NodeConfig, *, machine: MachineSetup, model_source: ModelSource,
+        probes: MachineProbes | None = None,
     ) -> None:  # fmt: skip
         """Does not connect yet.
 
         Args:
             config: of the node; ``dir`` holds its identity.
             machine: the started engines, the power and the meters; the agent stops them.
+            model_source: source of the models that the pool orders.
             probes: of the machine, for the owner policy; None for this machine's own.
-            model_source: source of the models that the pool orders; None for none.
         """
         self._config = config
         self._folder = Path(config.dir)
@@ -89,7 +89,7 @@ class Agent:
         self._policy_driver = PolicyDriver(
             self._folder, probes or MachineProbes(tells_load=not attached)
         )
-        self._model_source = model_source or NoModelSource()
+        self._model_source = model_source
         self._power_sampler = PowerSampler(machine.power, machine.meters)
         self._site_meters = SiteMeters(
             config.energy, self._folder, added_w=lambda: self._power_sampler.added_w

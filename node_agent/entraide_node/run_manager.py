@@ -31,12 +31,6 @@ from entraide.wire.messages import (
 )
 from entraide_node.core.energy_allocation import JobEnergy
 from entraide_node.core.run_admission import Admission, ModelOccupancy, RunRequest, admit_run
-from entraide_node.engine_provider import (
-    ConcurrencyCounter,
-    EngineHandle,
-    EngineProvider,
-    RunTiming,
-)
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
@@ -47,6 +41,9 @@ from entraide_node.engines.base import (
     EngineFailure,
     EngineRequest,
 )
+from entraide_node.machine_setup import EngineInstance
+from entraide_node.model_manager.engine_manager import EngineManager
+from entraide_node.run_timing import ConcurrencyCounter, RunTiming
 
 EPOCHS_REMEMBERED_MAX = 10_000
 ENVELOPE_BYTES = 4_096  # of a message in addition to its body
@@ -104,7 +101,7 @@ class RunManager:
 
     def __init__(
         self,
-        engines: EngineProvider,
+        engines: EngineManager,
         *,
         energy: EnergyAccounting,
         transport: RunTransport,
@@ -114,7 +111,7 @@ class RunManager:
         """Has no run yet.
 
         Args:
-            engines: provides the engines.
+            engines: of this node.
             energy: shares the machine's energy out.
             transport: the way out.
             slots_max: returns the owner's current limit on concurrent runs over all models; None
@@ -152,16 +149,16 @@ class RunManager:
             own_only: whether it accepts only its own co-op's jobs.
         """
         older = [h for (job, epoch), h in self._active.items() if job == run.job]
-        handle = self._engines.get_engine(run.model)
+        instance = self._engines.get_engine(run.model)
         decision = admit_run(
             RunRequest(run.job, run.epoch, run.path, run.model, bool(run.sealed), run.own),
-            occupancy=self._occupancy(run, handle, older, own_only=own_only),
+            occupancy=self._occupancy(run, instance, older, own_only=own_only),
             reason=reason,
         )
         if decision.verdict is Admission.IGNORE:
             self._log.info("run.duplicate", job=run.job, epoch=run.epoch)
             return
-        if decision.verdict is Admission.DECLINE or handle is None:
+        if decision.verdict is Admission.DECLINE or instance is None:
             self._log.info("run.declined", job=run.job, epoch=run.epoch, code=decision.code)
             await self._transport.send_to_scheduler(Decline(run.job, run.epoch, decision.code, {}))
             return
@@ -171,7 +168,7 @@ class RunManager:
             self._concurrency.run_seconds(run.model, now_s),
             self._concurrency.other_run_seconds(run.model, now_s),
         )
-        active = _ActiveRun(run, handle.engine, since_s=now_s, run_seconds=run_seconds)
+        active = _ActiveRun(run, instance.engine, since_s=now_s, run_seconds=run_seconds)
         self._active[(run.job, run.epoch)] = active
         self._change_count(run.model, 1)
         for other in older:
@@ -183,16 +180,21 @@ class RunManager:
         self.idle.clear()
 
     def _occupancy(
-        self, run: StartRun, handle: EngineHandle | None, older: list[_ActiveRun], *, own_only: bool
+        self,
+        run: StartRun,
+        instance: EngineInstance | None,
+        older: list[_ActiveRun],
+        *,
+        own_only: bool,
     ) -> ModelOccupancy:
         """The occupancy of a run's model, limited by the free slots of the node."""
         running = self._concurrency.count.get(run.model, 0)
-        slots = handle.slots if handle is not None else 0
+        slots = instance.replica.slots if instance is not None else 0
         node_slots = self._slots_max()
         if node_slots is not None:
             slots = min(slots, node_slots - len(self._active) + running)
         return ModelOccupancy(
-            model=run.model if handle is not None else "",
+            model=run.model if instance is not None else "",
             slots=slots,
             running=running,
             epoch_seen=self._epochs.get(run.job, 0),

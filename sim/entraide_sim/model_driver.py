@@ -17,10 +17,9 @@ from entraide_node.core.model_manager import (
     LoadLimits,
     ModelAction,
     ModelActionKind,
-    ModelEvent,
-    ModelState,
     Refusal,
 )
+from entraide_node.core.model_records import ModelEvent
 from entraide_scheduler.core.events import LoadFailed
 from entraide_sim.driver import Driver
 from entraide_sim.nodes import Node
@@ -139,9 +138,7 @@ class ModelDriver:
 
     def _update_card(self, node: Node) -> None:
         """Sends a node's card if its models have changed."""
-        serving = [record for record in node.models.records() if record.state is ModelState.SERVING]
-        serving.sort(key=lambda record: record.up_since)
-        instances = (node.instance_of(record.model) for record in serving)
+        instances = map(node.instance_of, node.models.listed_models(self._driver.now))
         self._change_card(
             node,
             replicas=tuple(instance.replica for instance in instances if instance is not None),

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from entraide.types import Basis, NodeCard, Rates
 from entraide_node.core.model_fit import TransferRates
-from entraide_node.core.model_manager import UNLOAD_IDLE_S, ModelManager, ModelState
+from entraide_node.core.model_manager import UNLOAD_IDLE_S, ModelManager
 from entraide_sim.arrivals import make_rng
 from entraide_sim.battery import Battery, SiteSupply
 from entraide_sim.energy import FLAT, J_PER_KWH, PowerCurve, decode_energy_j, prefill_energy_j
@@ -252,7 +252,7 @@ class Node:
     @property
     def is_loaded(self) -> bool:
         """Whether this instance's model is served."""
-        return self.models.state_of(self.replica.model) is ModelState.SERVING
+        return self.models.is_ready(self.replica.model)
 
     def restart_models(self) -> None:
         """Gives the machine a new model manager, which serves its owner's models alone."""

@@ -36,6 +36,7 @@ from entraide_node.engines.base import Engine
 from entraide_node.engines.environments import ROOT_VARIABLE
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 
 KINDS = ("llama.cpp", "mlx-lm", "vllm")
 LIVE_S = 120.0
@@ -118,7 +119,7 @@ async def node(scheduler: RunningScheduler, kind: str, folder: Path) -> AsyncIte
     config = replace(joined, engine=engine_config(kind))
     machine = await start_machine(config, tell=lambda state: None)
     assert isinstance(machine, MachineSetup), machine
-    agent = Agent(config, machine=machine)
+    agent = Agent(config, machine=machine, model_source=CatalogueSource(config))
     work = asyncio.create_task(agent.run())
     try:
         yield machine

@@ -46,6 +46,7 @@ from entraide_node.engines.base import (
 )
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import EngineInstance, MachineSetup
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 
 DEADLINE_S = 20.0
 NODE, GATEWAY, MODEL = "node-1", "desk-1", "small"
@@ -214,7 +215,8 @@ async def serving(
 ) -> AsyncIterator[Agent]:  # fmt: skip
     """An agent at work that has read its owner's terms; it has left when this ends."""
     instance = EngineInstance(engine, replica(engine.facts), measured_at=time.time())
-    agent = Agent(config, machine=MachineSetup((instance,), POWER, meters), probes=probes)
+    machine = MachineSetup((instance,), POWER, meters)
+    agent = Agent(config, machine=machine, model_source=CatalogueSource(config), probes=probes)
     task = asyncio.create_task(agent.run())
     try:
         await read_terms(agent)

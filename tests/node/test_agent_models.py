@@ -41,6 +41,7 @@ from entraide.wire.messages import (
 from entraide_node.agent import Agent
 from entraide_node.bench import EngineRates, cache_key
 from entraide_node.config import ModelsConfig
+from entraide_node.core import model_manager
 from entraide_node.core.owner_policy import OWNER_RETURNED
 from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import Engine, EngineChunk, EngineProblem
@@ -228,7 +229,7 @@ async def test_a_crashed_engine_leaves_the_others(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While one engine is down its model takes nothing and leaves the card; the other goes on."""
-    monkeypatch.setattr(engine_manager, "DOWN_HIDDEN_S", 0.5)
+    monkeypatch.setattr(model_manager, "DOWN_HIDDEN_S", 0.5)
     first, second = engine_of("one"), engine_of("two")
     node.write_terms("give_back_s = 0")
     async with node.serving(first, second):
@@ -253,17 +254,16 @@ async def test_an_engine_that_does_not_come_back_is_given_up(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An ordered model whose engine stays down is unloaded, and the pool receives the reason."""
-    monkeypatch.setattr(engine_manager, "DOWN_LOST_S", 0.5)
+    monkeypatch.setattr(model_manager, "DOWN_LOST_S", 0.5)
     async with node.serving(engine_of("fixed")):
         await node.peer.tell(LoadModel("a"))
         await node.card(models=["fixed", "a"])
         node.source.engines["a"].problem = EngineProblem("engine_exited", {"status": 1})
         failed = await node.peer.hear(LoadFailed)
         await node.card(models=["fixed"])
-        states = node.states()
+        await eventually(lambda: node.states() == {"fixed": "serving", "a": "failed"})
 
     assert ("a", "engine_exited") == (failed.model, failed.code)
-    assert "failed" == states["a"]
 
 
 async def test_unloading_waits_for_the_last_run(node: Node) -> None:

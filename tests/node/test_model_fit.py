@@ -60,6 +60,12 @@ def room(hardware: Hardware, *engines: EngineKind, **more: object) -> ModelCapac
     return replace(kept, **more)
 
 
+def loadable_models(catalogue: Catalogue, capacity: ModelCapacity) -> list[Loadable]:
+    """The models that a node offers to load."""
+    assessed = model_fit.assess_models(catalogue, capacity)
+    return [model for model in assessed if isinstance(model, Loadable)]
+
+
 # The largest model that fits, the sequences it serves at once, and the context of each; the model
 # just above it does not fit. Sizes in GiB. Models, by the memory that their weights take in four
 # bits, in GB: qwen3-4b 2.4, qwen3-8b 5.0, gemma-3-12b-it 7.4, qwen3-14b 9.0, gpt-oss-20b 13.7,
@@ -110,8 +116,7 @@ def test_what_a_machine_can_load(
 ) -> None:
     """Each machine offers the models up to a size, with the context that its memory leaves."""
     offered = {
-        loadable.model: loadable
-        for loadable in model_fit.loadable_models(CATALOGUE, room(hardware, engine))
+        loadable.model: loadable for loadable in loadable_models(CATALOGUE, room(hardware, engine))
     }
     largest = max(BY_SIZE.index(name) for name in offered if name in BY_SIZE)
     loadable = offered[BY_SIZE[largest]]
@@ -130,7 +135,7 @@ def test_nothing_takes_more_than_there_is(hardware: Hardware, engine: EngineKind
     most = model_fit.models_memory_limit_bytes(hardware, [engine])
     home = model_fit.memory_kind_of(hardware, engine)
     whole = sum(hardware.vram_bytes) if home is MemoryKind.VRAM else hardware.memory_bytes
-    offered = model_fit.loadable_models(CATALOGUE, room(hardware, engine))
+    offered = loadable_models(CATALOGUE, room(hardware, engine))
 
     assert offered
     assert all(0 < loadable.memory_bytes <= most for loadable in offered)
@@ -196,7 +201,7 @@ def test_what_is_pinned_is_offered() -> None:
 
 def test_the_owner_allows_by_name() -> None:
     """A model that the owner did not name is not offered."""
-    offered = model_fit.loadable_models(CATALOGUE, room(mac(32), METAL, allow=("qwen3-8b",)))
+    offered = loadable_models(CATALOGUE, room(mac(32), METAL, allow=("qwen3-8b",)))
     refused = model_fit.assess_models(CATALOGUE, room(mac(32), METAL, allow=("qwen3-8b",)))
 
     assert ["qwen3-8b"] == [loadable.model for loadable in offered]
@@ -270,7 +275,7 @@ def test_features_are_what_both_can() -> None:
     """Tools need a model and an engine that have them; a schema only the engine."""
     offered = {
         loadable.model: loadable.features
-        for loadable in model_fit.loadable_models(CATALOGUE, room(mac(64), METAL))
+        for loadable in loadable_models(CATALOGUE, room(mac(64), METAL))
     }
 
     assert ("logprobs", "schema", "tools") == offered["qwen3-8b"]

@@ -1,110 +1,33 @@
-"""Which models a node loads and unloads: situations in plain English, and properties."""
+"""Which models a node loads and unloads: situations in plain English."""
 
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from tests.node.model_support import Node
 
 from entraide.state_machine import IllegalTransition
-from entraide.types import Loadable
 from entraide_node.core.model_manager import (
     BACKING_OFF,
+    DOWN_HIDDEN_S,
+    DOWN_LOST_S,
     EVICTION_IDLE_S,
-    IN_MEMORY,
-    MODEL,
     NO_ROOM,
     NOT_NOW,
     REQUESTS_MAX,
     TOO_MANY,
     UNKNOWN,
     LoadLimits,
-    ModelAction,
-    ModelActionKind,
+)
+from entraide_node.core.model_records import (
+    MODEL,
     ModelEvent,
-    ModelManager,
     ModelRecord,
     ModelState,
-    Refusal,
     apply_model_event,
     load_backoff_s,
 )
 
-LIMITS = LoadLimits(models_bytes=10)
 S, E = ModelState, ModelEvent
-
-
-class Node:
-    """A model manager with a shell that carries out each action at once, unless it is held."""
-
-    def __init__(self, limits: LoadLimits = LIMITS) -> None:
-        self.manager = ModelManager()
-        self.limits = limits
-        self.now = 1_000.0
-        self.done: list[str] = []
-        self.refused: list[tuple[str, str]] = []
-        self.held: list[ModelAction] = []  # orders that wait for `finish`
-        self.is_slow = False
-
-    def load(self, model: str, size: int = 4, *, fetch: bool = False, known: bool = True) -> str:
-        """The pool asks; returns why not, or ""."""
-        offer = Loadable(model, "unknown", "llama.cpp", 4_096, 4, (), size, int(fetch), 10.0)
-        offers = (offer,) if known else ()
-        refusal = self.manager.request(model, offers, limits=self.limits, at=self.now)
-        self.look()
-        return refusal.code if refusal is not None else ""
-
-    def look(self) -> None:
-        """Calls the model manager until it decides nothing more."""
-        while decisions := self.manager.decide(self.limits, self.now):
-            for decision in decisions:
-                if isinstance(decision, Refusal):
-                    self.refused.append((decision.model, decision.code))
-                    continue
-                self.done.append(f"{decision.do} {decision.model}")
-                if self.is_slow:
-                    self.held.append(decision)
-                else:
-                    self.finish(decision)
-
-    def finish(self, order: ModelAction, *, fails: str = "") -> None:
-        """What an order comes to."""
-        event = {
-            ModelActionKind.FETCH: E.FETCHED,
-            ModelActionKind.LOAD: E.UP,
-            ModelActionKind.UNLOAD: E.GONE,
-        }[order.do]
-        if fails:
-            self.manager.apply_event(order.model, E.FAIL, at=self.now, code=fails)
-        else:
-            self.manager.apply_event(order.model, event, at=self.now)
-
-    def release_held(self, *, fails: str = "") -> None:
-        """Ends the orders that were held, and looks again."""
-        held, self.held = self.held, []
-        for order in held:
-            self.finish(order, fails=fails)
-        self.look()
-
-    def set_run_count(self, model: str, runs: int) -> None:
-        """A model has so many runs now."""
-        self.manager.set_run_count(model, runs, self.now)
-        self.look()
-
-    def pool_lets_go(self, model: str) -> None:
-        """The pool unloads a model."""
-        self.manager.release(model, at=self.now)
-        self.look()
-
-    def wait(self, seconds: float) -> None:
-        """Time passes."""
-        self.now += seconds
-        self.look()
-
-    def allow(self, models_bytes: int = 10, unload_idle_s: float = 0.0, reason: str = "") -> None:
-        """The owner's word changes."""
-        self.limits = LoadLimits(models_bytes, unload_idle_s, reason)
-        self.look()
 
 
 def loads_and_unloads(node: Node) -> None:
@@ -242,6 +165,32 @@ def fetch_given_up(node: Node) -> None:
     node.load("b", 9)
 
 
+def engine_is_lost(node: Node) -> None:
+    node.load("a", 6)
+    node.respond("a", "engine_exited")
+    node.wait(DOWN_LOST_S - 1)
+    node.is_slow = True
+    node.wait(1)
+    node.load("a", 6)
+    node.load("b", 6)
+    node.release_held()
+
+
+def engine_comes_back(node: Node) -> None:
+    node.load("a")
+    node.respond("a", "engine_silent")
+    node.wait(DOWN_LOST_S - 1)
+    node.respond("a")
+    node.respond("a", "engine_silent")
+    node.wait(DOWN_LOST_S - 1)
+
+
+def fixed_is_down(node: Node) -> None:
+    node.manager.add_fixed("a")
+    node.respond("a", "engine_exited")
+    node.wait(DOWN_LOST_S)
+
+
 def order_is_kept(node: Node) -> None:
     node.load("a", 6)
     node.set_run_count("a", 1)
@@ -277,6 +226,11 @@ SITUATIONS: dict[str, tuple[Callable[[Node], None], str]] = {
     "what the owner put there stays": (fixed_stays, ""),
     "let go before it served": (dropped, "load a, unload a, load b, unload b"),
     "a fetch that is given up takes no memory": (fetch_given_up, "fetch a, unload a, load b"),
+    "an engine is lost: its memory is free once it has stopped": (
+        engine_is_lost, "load a, unload a, load b",
+    ),
+    "an engine that comes back in time is kept": (engine_comes_back, "load a"),
+    "the owner's engine is never given up": (fixed_is_down, ""),
     "a small one does not overtake a large one": (
         order_is_kept, "load a, unload a, load b, load c",
     ),
@@ -342,11 +296,29 @@ def test_a_failed_model_rests() -> None:
     assert S.FAILED is node.manager.state_of("a")
 
 
+def test_a_model_whose_engine_is_down() -> None:
+    """It takes no run at once, leaves the card later, and is refused as failed once it is lost."""
+    node = Node()
+    node.load("a")
+    node.respond("a", "engine_exited")
+    down = node.manager.is_ready("a"), node.manager.listed_models(node.now)
+    node.wait(DOWN_HIDDEN_S + 1)
+    hidden = node.manager.listed_models(node.now)
+    due = node.manager.next_deadline(node.limits)
+    node.wait(DOWN_LOST_S)
+
+    assert (False, ("a",)) == down
+    assert () == hidden
+    assert 1_000.0 + DOWN_LOST_S == due
+    assert [("a", "engine_exited")] == node.refused
+    assert (S.FAILED, BACKING_OFF) == (node.manager.state_of("a"), node.load("a"))
+
+
 def test_a_long_service_pays_off() -> None:
     """An engine that fails after it served for long rests as after a first failure."""
     failed = apply_model_event(ModelRecord("a", S.LOADING, failures=4), E.FAIL, at=1.0)
     served = apply_model_event(
-        ModelRecord("a", S.SERVING, failures=4, up_since=0.0), E.FAIL, at=700.0
+        ModelRecord("a", S.SERVING, failures=4, up_since=0.0), E.LOSE, at=700.0
     )
 
     assert (5, 1) == (failed.failures, served.failures)
@@ -384,84 +356,3 @@ def test_the_table_is_all(state: ModelState, event: ModelEvent) -> None:
             apply_model_event(record, event, at=1.0)
     else:
         assert expected is apply_model_event(record, event, at=1.0).state
-
-
-MODELS = st.sampled_from("abcdef")
-DEEDS = st.one_of(
-    st.tuples(st.just("load"), MODELS, st.integers(1, 12), st.booleans()),
-    st.tuples(st.just("let go"), MODELS),
-    st.tuples(st.just("took"), MODELS, st.integers(0, 2)),
-    st.tuples(st.just("wait"), st.sampled_from([1.0, 31.0, 500.0])),
-    st.tuples(st.just("finish"), st.booleans()),
-    st.tuples(st.just("allow"), st.sampled_from(["", "owner_busy"])),
-)
-
-
-@given(st.lists(DEEDS, max_size=60))
-def test_whatever_happens(deeds: list[tuple[object, ...]]) -> None:
-    """Memory is never exceeded, what runs or is fixed never unloaded, one loads at a time."""
-    node = Node(LoadLimits(models_bytes=12, unload_idle_s=200.0))
-    node.is_slow = True
-    node.manager.add_fixed("f")
-    for deed, *args in deeds:
-        runs = {record.model: record.runs for record in node.manager.records()}
-        done = len(node.done)
-        match deed, args:
-            case "load", (str(model), int(size), bool(fetch)):
-                node.load(model, size, fetch=fetch)
-            case "let go", (str(model),):
-                node.pool_lets_go(model)
-            case "took", (str(model), int(count)):
-                if node.manager.state_of(model) in (S.SERVING, S.DRAINING):
-                    runs[model] = count
-                    node.set_run_count(model, count)
-            case "wait", (float(seconds),):
-                node.wait(seconds)
-            case "finish", (bool(fails),):
-                finish_one(node, fails=fails)
-            case "allow", (str(reason),):
-                node.allow(12, 200.0, reason)
-        check(node, runs, node.done[done:])
-    node.allow(12, 0.0)
-    settle(node)
-
-    assert () == node.manager.loading_models()
-
-
-def finish_one(node: Node, *, fails: bool) -> None:
-    """The oldest order that still stands comes to its end."""
-    if node.held:
-        order = node.held.pop(0)
-        dropped = (
-            order.do is not ModelActionKind.UNLOAD
-            and node.manager.state_of(order.model) is S.UNLOADING
-        )
-        if not dropped:
-            node.finish(
-                order, fails="boum" if fails and order.do is not ModelActionKind.UNLOAD else ""
-            )
-        node.look()
-
-
-def settle(node: Node) -> None:
-    """Everything that was begun comes to its end, and no run is left."""
-    for _ in range(200):
-        for record in node.manager.records():
-            if record.runs:
-                node.set_run_count(record.model, 0)
-        if not node.held:
-            return
-        finish_one(node, fails=False)
-
-
-def check(node: Node, runs: dict[str, int], done: list[str]) -> None:
-    """What must hold after each deed."""
-    record = node.manager.records()
-    states = [entry.state for entry in record]
-    unloaded = [what.removeprefix("unload ") for what in done if what.startswith("unload ")]
-
-    assert sum(entry.memory_bytes for entry in record if entry.state in IN_MEMORY) <= 12
-    assert states.count(S.LOADING) <= 1
-    assert states.count(S.FETCHING) <= 1
-    assert S.SERVING is node.manager.state_of("f")
-    assert [] == [model for model in unloaded if runs.get(model)]

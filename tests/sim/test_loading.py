@@ -10,7 +10,7 @@ from tests.sim.support import START, card, grid, node, policy
 import entraide_sim as sim
 from entraide.types import JobState, Loadable, Outcome
 from entraide_node.core.model_fit import TransferRates
-from entraide_node.core.model_manager import ModelState
+from entraide_node.core.model_records import ModelState
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.events import LoadFailed, RunDeclined, RunReported
 from entraide_scheduler.core.machine import Core

@@ -252,15 +252,6 @@ def assess_models(
     return tuple(_assess_model(entry, capacity) for entry in catalogue.models)
 
 
-def loadable_models(catalogue: Catalogue, capacity: ModelCapacity) -> tuple[Loadable, ...]:
-    """Returns the models that the node offers to load, for its card."""
-    return tuple(
-        assessment
-        for assessment in assess_models(catalogue, capacity)
-        if isinstance(assessment, Loadable)
-    )
-
-
 def choose_artefact(
     entry: ModelEntry, capacity: ModelCapacity
 ) -> tuple[EngineKind, Artefact, LoadConfig] | None:

@@ -1,11 +1,13 @@
 """Model manager: which models a node fetches, loads, keeps and unloads.
 
 Input: load and unload orders of the pool, the models that the node can load, results of the shell's
-actions, the number of runs of each model, and the owner's limits. Output: actions (fetch, load,
-unload) and refusals. At most one model is fetched and one is loaded at a time, in the order of the
-orders. A model with runs is never unloaded, nor one that the owner configured. Memory for a model
-is freed by unloading the models that have been idle the longest, for at least ``EVICTION_IDLE_S``.
-A model that failed is not retried before an exponential back-off.
+actions, the number of runs of each model, whether its engine responds, and the owner's limits.
+Output: actions (fetch, load, unload) and refusals. At most one model is fetched and one is loaded
+at a time, in the order of the orders. A model with runs is never unloaded, nor one that the owner
+configured. Memory for a model is freed by unloading the models that have been idle the longest, for
+at least ``EVICTION_IDLE_S``. An engine that does not respond gets no run; after ``DOWN_LOST_S`` a
+model that the pool ordered is unloaded. A model that failed is not retried before an exponential
+back-off.
 """
 
 from collections.abc import Iterable
@@ -14,16 +16,21 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.state_machine import StateMachine
 from entraide.types import Loadable
-from entraide_node.core.backoff import doubling_backoff_s
+from entraide_node.core.model_records import (
+    IN_MEMORY,
+    LEAVING,
+    ModelEvent,
+    ModelRecord,
+    ModelState,
+    apply_model_event,
+)
 
 REQUESTS_MAX = 16
 EVICTION_IDLE_S = 30.0  # a model that is idle for this long may be evicted
-BACKOFF_FIRST_S = 30.0
-BACKOFF_MAX_S = 3_600.0
+DOWN_HIDDEN_S = 15.0  # an engine that is down for longer is left off the card
+DOWN_LOST_S = 120.0  # an ordered model whose engine is down for this long is unloaded
 UNLOAD_IDLE_S = 900.0  # default of the owner's limit
-STABLE_S = 600.0  # after serving for this long, earlier failures of a model no longer count
 GB = 1e9
 
 Values = dict[str, str | int | float]
@@ -35,120 +42,7 @@ BACKING_OFF = "load_resting"
 NO_ROOM = "load_no_room"
 TOO_MANY = "load_too_many"
 
-
-class ModelState(StrEnum):
-    """The state of a model on this node."""
-
-    ABSENT = "absent"
-    FETCHING = "fetching"  # its weights are being fetched to the disk
-    LOADING = "loading"  # its engine starts and is benchmarked
-    SERVING = "serving"
-    DRAINING = "draining"  # accepts no new run, finishes its runs
-    UNLOADING = "unloading"  # its engine stops
-    FAILED = "failed"  # waits for its back-off before a retry
-
-
-class ModelEvent(StrEnum):
-    """An event that changes the state of a model."""
-
-    FETCH = "fetch"
-    FETCHED = "fetched"
-    LOAD = "load"
-    UP = "up"  # its engine serves and was benchmarked
-    FAIL = "fail"  # the fetch, the load or the engine failed; nothing of it runs any more
-    RETIRE = "retire"
-    RECALL = "recall"  # ordered again before it was unloaded
-    EMPTY = "empty"  # no run is left
-    DROP = "drop"  # its order was withdrawn before it served
-    GONE = "gone"
-
-
 S, E = ModelState, ModelEvent
-
-MODEL = StateMachine(
-    "model",
-    {
-        (S.ABSENT, E.FETCH): S.FETCHING,
-        (S.ABSENT, E.LOAD): S.LOADING,
-        (S.FETCHING, E.FETCHED): S.ABSENT,
-        (S.FETCHING, E.FAIL): S.FAILED,
-        (S.FETCHING, E.DROP): S.UNLOADING,
-        (S.LOADING, E.UP): S.SERVING,
-        (S.LOADING, E.FAIL): S.FAILED,
-        (S.LOADING, E.DROP): S.UNLOADING,
-        (S.SERVING, E.RETIRE): S.DRAINING,
-        (S.SERVING, E.FAIL): S.FAILED,
-        (S.DRAINING, E.RECALL): S.SERVING,
-        (S.DRAINING, E.EMPTY): S.UNLOADING,
-        (S.DRAINING, E.FAIL): S.FAILED,
-        (S.UNLOADING, E.GONE): S.ABSENT,
-        (S.FAILED, E.FETCH): S.FETCHING,
-        (S.FAILED, E.LOAD): S.LOADING,
-    },
-    starts=(S.ABSENT, S.SERVING),
-)
-
-IN_MEMORY = (S.LOADING, S.SERVING, S.DRAINING, S.UNLOADING)
-LEAVING = (S.DRAINING, S.UNLOADING)
-
-
-class ModelRecord(Struct, frozen=True):
-    """The record of one model on this node.
-
-    Attributes:
-        model: public name.
-        state: its state.
-        memory_bytes: memory that it needs while loaded; 0 while its weights are being fetched.
-        fixed: whether the owner configured it; it is never unloaded.
-        runs: number of current runs.
-        idle_since, up_since: when it last became idle, and when it last began to serve.
-        failures: number of consecutive failures.
-        retry_at: earliest time of the next attempt after a failure.
-        code: stable code of the last failure, or "".
-    """
-
-    model: str
-    state: ModelState = S.ABSENT
-    memory_bytes: int = 0
-    fixed: bool = False
-    runs: int = 0
-    idle_since: float = 0.0
-    up_since: float = 0.0
-    failures: int = 0
-    retry_at: float = 0.0
-    code: str = ""
-
-
-def apply_model_event(record: ModelRecord, event: ModelEvent, *, at: float) -> ModelRecord:
-    """Returns a model's record after an event.
-
-    Args:
-        record: the model now.
-        event: of the model.
-        at: time of the event, in seconds on a monotonic clock.
-
-    Raises:
-        IllegalTransition: the table has no transition for it.
-    """
-    state = MODEL.step(record.state, event, subject=record.model)
-    if event is E.UP:
-        return replace(record, state=state, up_since=at, idle_since=at, runs=0, code="")
-    if event is E.FAIL:
-        was_up = record.state in (S.SERVING, S.DRAINING)
-        failures = 1 if was_up and at - record.up_since >= STABLE_S else record.failures + 1
-        return replace(
-            record, state=state, failures=failures, retry_at=at + load_backoff_s(failures), runs=0
-        )
-    return replace(record, state=state)
-
-
-def load_backoff_s(failures: int) -> float:
-    """Returns the wait after consecutive failures to load: it doubles, up to one hour.
-
-    >>> [load_backoff_s(n) for n in (1, 2, 3, 100)]
-    [30.0, 60.0, 120.0, 3600.0]
-    """
-    return doubling_backoff_s(failures, first_s=BACKOFF_FIRST_S, max_s=BACKOFF_MAX_S)
 
 
 class LoadLimits(Struct, frozen=True):
@@ -204,6 +98,24 @@ class ModelManager:
         record = self._records.get(model)
         return record.state if record is not None else S.ABSENT
 
+    def is_ready(self, model: str) -> bool:
+        """Whether a model serves and its engine responds."""
+        record = self._records.get(model)
+        return record is not None and record.state is S.SERVING and record.down_since is None
+
+    def listed_models(self, at: float) -> tuple[str, ...]:
+        """Returns the models of the node's card, in the order in which they began to serve.
+
+        A model whose engine does not respond stays on the card for ``DOWN_HIDDEN_S``.
+        """
+        serving = [
+            record
+            for record in self.records()
+            if record.state is S.SERVING
+            and (record.down_since is None or at - record.down_since <= DOWN_HIDDEN_S)
+        ]
+        return tuple(r.model for r in sorted(serving, key=lambda record: record.up_since))
+
     def loading_models(self) -> tuple[str, ...]:
         """Returns the models that are being loaded or wait for it, in their order."""
         started = [p.model for p in self.records() if p.state in (S.LOADING, S.FETCHING)]
@@ -221,8 +133,24 @@ class ModelManager:
         if record is not None and (record.runs or runs):
             self._records[model] = replace(record, runs=runs, idle_since=at)
 
+    def set_response(self, model: str, code: str, *, at: float) -> bool:
+        """Notes whether an engine responds; returns whether that has changed.
+
+        Args:
+            model: that the engine serves.
+            code: stable code of why it does not respond; "" if it does.
+            at: now.
+        """
+        record = self._records.get(model)
+        if record is None or record.state not in (S.SERVING, S.DRAINING):
+            return False
+        if (record.down_since is not None) == bool(code):
+            return False
+        self._records[model] = replace(record, down_since=at if code else None, code=code)
+        return True
+
     def apply_event(self, model: str, event: ModelEvent, *, at: float, code: str = "") -> None:
-        """Applies the result of an action, or the failure of an engine.
+        """Applies the result of an action.
 
         Raises:
             IllegalTransition: the table has no transition for it.
@@ -278,6 +206,7 @@ class ModelManager:
                 Refusal(m, NOT_NOW, {"reason": limits.reason}) for m in self.loading_models()
             ]
             self._requests.clear()
+        decisions += self._unload_lost(at)
         self._retire_idle(limits, at)
         self._retire_over_limit(limits, at)
         decisions += self._make_room(limits, at)
@@ -287,10 +216,10 @@ class ModelManager:
 
     def next_deadline(self, limits: LoadLimits) -> float | None:
         """Returns when to call ``decide`` again even without an event; None for never."""
-        if not limits.unload_idle_s:
-            return None
-        idle = [record.idle_since for record in self._idle_records()]
-        return min(idle) + limits.unload_idle_s if idle else None
+        deadlines = list(self._lost_at().values())
+        if limits.unload_idle_s:
+            deadlines += [r.idle_since + limits.unload_idle_s for r in self._idle_records()]
+        return min(deadlines, default=None)
 
     def _refusal_of(
         self, record: ModelRecord, request: Loadable | None, *, limits: LoadLimits, at: float
@@ -301,7 +230,7 @@ class ModelManager:
             return Refusal(model, NOT_NOW, {"reason": limits.reason})
         if request is None:
             return Refusal(model, UNKNOWN, {"model": model})
-        if record.state is S.FAILED and at < record.retry_at:
+        if record.state in (S.LOST, S.FAILED) and at < record.retry_at:
             values: Values = {
                 "model": model, "wait_s": record.retry_at - at, "reason": record.code
             }  # fmt: skip
@@ -343,6 +272,27 @@ class ModelManager:
 
     def _has_state(self, state: ModelState) -> bool:
         return any(record.state is state for record in self.records())
+
+    def _lost_at(self) -> dict[str, float]:
+        """When each of the pool's models is lost whose engine does not respond."""
+        return {
+            record.model: record.down_since + DOWN_LOST_S
+            for record in self.records()
+            if record.down_since is not None
+            and record.state in (S.SERVING, S.DRAINING)
+            and not record.fixed
+        }
+
+    def _unload_lost(self, at: float) -> list[ModelAction | Refusal]:
+        """Unloads the models whose engines were down for too long."""
+        decisions: list[ModelAction | Refusal] = []
+        for model, lost_at in self._lost_at().items():
+            if at >= lost_at:
+                record = apply_model_event(self._records[model], E.LOSE, at=at)
+                self._records[model] = record
+                decisions.append(Refusal(model, record.code, {}))
+                decisions.append(ModelAction(ModelActionKind.UNLOAD, model))
+        return decisions
 
     def _retire_idle(self, limits: LoadLimits, at: float) -> None:
         if limits.unload_idle_s:

@@ -2,7 +2,7 @@
 
 It fetches, starts, benchmarks and stops the engine of each model that the pool orders, probes every
 engine each ``PROBE_INTERVAL_S``, and repeats the benchmark when rates drift. The owner's engines
-are held too and stay. Runs obtain the engine of a serving model through ``EngineProvider``.
+are held too and stay. Runs obtain the engine of a serving model here.
 """
 
 import asyncio
@@ -22,13 +22,11 @@ from entraide_node.core.model_manager import (
     LoadLimits,
     ModelAction,
     ModelActionKind,
-    ModelEvent,
     ModelManager,
-    ModelState,
     Refusal,
 )
+from entraide_node.core.model_records import ModelEvent, ModelState
 from entraide_node.core.rate_drift import RateDrift
-from entraide_node.engine_provider import EngineHandle, RunTiming
 from entraide_node.engines.base import EngineProblem
 from entraide_node.machine_setup import (
     EngineInstance,
@@ -37,17 +35,16 @@ from entraide_node.machine_setup import (
     start_instance,
 )
 from entraide_node.model_manager.engine_setup import start_engine
-from entraide_node.model_manager.model_source import ModelSource, NoModelSource
+from entraide_node.model_manager.model_source import ModelSource
+from entraide_node.run_timing import RunTiming
 
 PROBE_INTERVAL_S = 1.0
-DOWN_HIDDEN_S = 15.0  # an engine that is down for longer is left off the card
-DOWN_LOST_S = 120.0  # an ordered model whose engine is down for longer is unloaded
 QUIET_MIN_S = 60.0  # without a run, before an engine is benchmarked again
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
 
 
 class EngineManager:
-    """The engines of one node; implements ``EngineProvider``."""
+    """The engines of one node."""
 
     def __init__(
         self,
@@ -55,7 +52,7 @@ class EngineManager:
         *,
         folder: Path,
         limits: Callable[[], LoadLimits],
-        source: ModelSource | None = None,
+        source: ModelSource,
         unreachable: tuple[Attach, ...] = (),
         failed: Callable[[Refusal], Awaitable[None]],
         changed: Callable[[], object],
@@ -66,24 +63,22 @@ class EngineManager:
             instances: the owner's engines, started; it stops them.
             folder: the agent's folder.
             limits: returns the owner's current limits on loading.
-            source: source of the models that the pool orders; None for none.
+            source: source of the models that the pool orders.
             unreachable: servers of the owner's that did not answer yet.
             failed: awaited with each model that is not loaded.
             changed: called when the node's card may have changed.
         """
         self._folder = folder
         self._limits = limits
-        self._source = source or NoModelSource()
+        self._source = source
         self._unreachable = unreachable
         self._failed = failed
         self._changed = changed
         self._manager = ModelManager()
         self._instances: dict[str, EngineInstance] = {}
-        self._down: dict[str, tuple[float, str]] = {}  # since when, and the code
         self._drift: dict[str, RateDrift] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}  # current action on a model
         self._last_run_s = time.monotonic()
-        self._running = 0
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("entraide.node")
         self.is_measuring = False
@@ -92,27 +87,20 @@ class EngineManager:
 
     # For runs.
 
-    def get_engine(self, model: str) -> EngineHandle | None:
-        """See ``EngineProvider``."""
-        instance = self._instances.get(model)
-        serves = self._manager.state_of(model) is ModelState.SERVING and model not in self._down
-        return (
-            EngineHandle(instance.engine, instance.replica.slots)
-            if instance is not None and serves
-            else None
-        )
+    def get_engine(self, model: str) -> EngineInstance | None:
+        """Returns the engine for runs of a model; None if the model is not served."""
+        return self._instances[model] if self._manager.is_ready(model) else None
 
     def set_run_count(self, model: str, count: int) -> None:
-        """See ``EngineProvider``."""
+        """Sets the current number of runs of a model."""
         now_s = time.monotonic()
         self._last_run_s = now_s
         self._manager.set_run_count(model, count, now_s)
-        self._running = sum(record.runs for record in self._manager.records())
         if not count:
             self._wake.set()
 
     def record_timing(self, timing: RunTiming) -> None:
-        """See ``EngineProvider``."""
+        """Records the durations of a completed run."""
         instance = self._instances.get(timing.model)
         if instance is None or not timing.is_alone:
             return
@@ -126,7 +114,11 @@ class EngineManager:
         )
 
     async def check_engine(self, model: str) -> None:
-        """See ``EngineProvider``."""
+        """Probes a model's engine after it failed a run.
+
+        Awaited before the failure is reported, so that the node's state is up to date when the next
+        message arrives.
+        """
         instance = self._instances.get(model)
         if instance is not None:
             await self._probe(instance)
@@ -134,17 +126,9 @@ class EngineManager:
     # For the announcer.
 
     def replicas(self) -> tuple[Replica, ...]:
-        """Returns the served replicas for the node's card.
-
-        An engine that is down for less than ``DOWN_HIDDEN_S`` stays on the card.
-        """
-        now_s = time.monotonic()
-        return tuple(
-            instance.replica
-            for model, instance in self._instances.items()
-            if self._manager.state_of(model) is ModelState.SERVING
-            and now_s - self._down.get(model, (now_s, ""))[0] <= DOWN_HIDDEN_S
-        )
+        """Returns the served replicas for the node's card."""
+        models = self._manager.listed_models(time.monotonic())
+        return tuple(self._instances[model].replica for model in models)
 
     def loadable_models(self) -> tuple[Loadable, ...]:
         """Returns the loadable models for the node's card."""
@@ -156,20 +140,24 @@ class EngineManager:
 
     def model_states(self) -> tuple[tuple[str, str, int], ...]:
         """Returns each known model with its state and its number of runs."""
-        down = "down"
-        known = {p.model: p for p in self._manager.records() if p.state is not ModelState.ABSENT}
+        known = [r for r in self._manager.records() if r.state is not ModelState.ABSENT]
         states = [
-            (model, down if model in self._down else str(record.state), record.runs)
-            for model, record in known.items()
+            (r.model, str(r.state) if r.down_since is None else "down", r.runs) for r in known
         ]
-        waiting = [(m, "waiting", 0) for m in self._manager.loading_models() if m not in known]
+        names = [record.model for record in known]
+        waiting = [(m, "waiting", 0) for m in self._manager.loading_models() if m not in names]
         return (*states, *waiting)
 
     @property
     def is_up(self) -> bool:
         """Whether an engine serves, or none is expected to."""
-        serving = [m for m in self._instances if self._manager.state_of(m) is ModelState.SERVING]
-        return not serving or any(model not in self._down for model in serving)
+        records = self._manager.records()
+        serving = [record for record in records if record.state is ModelState.SERVING]
+        return not serving or any(record.down_since is None for record in serving)
+
+    @property
+    def _is_running(self) -> bool:
+        return any(record.runs for record in self._manager.records())
 
     # Orders of the pool.
 
@@ -265,9 +253,7 @@ class EngineManager:
         engine = await start_engine(await self._source.make_engine(model))
         if isinstance(engine, EngineProblem):
             return engine
-        return await measure_instance(
-            engine, folder=self._folder, is_busy=lambda: self._running > 0
-        )
+        return await measure_instance(engine, folder=self._folder, is_busy=lambda: self._is_running)
 
     async def _unload(self, model: str, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:  # a fetch or load that is cancelled
@@ -278,7 +264,6 @@ class EngineManager:
 
     async def _remove_instance(self, model: str) -> None:
         instance = self._instances.pop(model, None)
-        self._down.pop(model, None)
         if instance is not None:
             await instance.engine.stop()
 
@@ -317,7 +302,6 @@ class EngineManager:
             await asyncio.gather(
                 *(self._probe(instance) for instance in tuple(self._instances.values()))
             )
-            await self._unload_lost()
             await self._remeasure_if_due()
             await asyncio.sleep(PROBE_INTERVAL_S)
 
@@ -326,27 +310,14 @@ class EngineManager:
         problem = await instance.engine.ready()
         if self._instances.get(model) is not instance:
             return  # it was unloaded meanwhile
-        was_down = model in self._down
-        if problem is None and was_down:
-            del self._down[model]
+        code = "" if problem is None else problem.code
+        if not self._manager.set_response(model, code, at=time.monotonic()):
+            return
+        if code:
+            self._log.warning("node.engine_down", model=model, code=code)
+        else:
             self._log.info("node.engine_up", model=model)
-            self._changed()
-        elif problem is not None and not was_down:
-            self._down[model] = (time.monotonic(), problem.code)
-            self._log.warning("node.engine_down", model=model, code=problem.code)
-            self._changed()
-
-    async def _unload_lost(self) -> None:
-        """Unloads ordered models whose engine stays down."""
-        now_s = time.monotonic()
-        fixed = {record.model for record in self._manager.records() if record.fixed}
-        for model, (since_s, code) in tuple(self._down.items()):
-            if model in fixed or now_s - since_s < DOWN_LOST_S or model in self._tasks:
-                continue
-            await self._remove_instance(model)
-            self._manager.apply_event(model, ModelEvent.FAIL, at=time.monotonic(), code=code)
-            await self._refuse(Refusal(model, code, {}))
-            self.wake()
+        self.wake()
 
     async def _retry_unreachable(self, engine: Attach, number: int) -> None:
         """Retries a server of the owner until it responds, and adds it."""
@@ -368,7 +339,7 @@ class EngineManager:
 
     async def _remeasure_if_due(self) -> None:
         """Benchmarks an engine again if its rates drifted and the node is quiet."""
-        if self._running or self._tasks or time.monotonic() - self._last_run_s < QUIET_MIN_S:
+        if self._is_running or self._tasks or time.monotonic() - self._last_run_s < QUIET_MIN_S:
             return
         now = time.time()
         for model, instance in tuple(self._instances.items()):
@@ -377,7 +348,7 @@ class EngineManager:
             is_due = rate_drift_seen is not None and rate_drift.is_measurement_due(
                 rate_drift_seen, measured_s=instance.measured_at, at=now
             )
-            if model in self._down or not (is_due or is_unmeasured):
+            if not self._manager.is_ready(model) or not (is_due or is_unmeasured):
                 continue
             await self._remeasure(model, instance)
             return
@@ -388,7 +359,7 @@ class EngineManager:
         self._changed()
         try:
             remeasured = await remeasure_instance(
-                instance, folder=self._folder, is_busy=lambda: self._running > 0
+                instance, folder=self._folder, is_busy=lambda: self._is_running
             )
         finally:
             self.is_measuring = False

@@ -1,9 +1,8 @@
 """Model source: the interface through which the engine manager obtains models.
 
-``CatalogueSource`` implements it with the pool's catalogue; ``NoModelSource`` offers no model.
+``CatalogueSource`` implements it with the pool's catalogue.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,31 +47,3 @@ class ModelSource(Protocol):
     async def make_engine(self, model: str) -> Engine | EngineProblem:
         """Returns the engine for a model whose weights are present; not started."""
         ...
-
-
-class NoModelSource:
-    """The source of a node that serves only the engines that its owner configured."""
-
-    loadable: tuple[Loadable, ...] = ()
-    models_bytes = 0
-    digest: str | None = None
-
-    def explain_refusal(self, model: str) -> EngineProblem:
-        """See ``ModelSource``."""
-        return EngineProblem("load_unknown", {"model": model})
-
-    async def accept_catalogue(self, document: bytes, signature: bytes) -> bool:  # noqa: ARG002
-        """See ``ModelSource``."""
-        return False
-
-    async def run(self, *, changed: Callable[[], object]) -> None:  # noqa: ARG002
-        """See ``ModelSource``."""
-        await asyncio.Event().wait()
-
-    async def fetch_weights(self, model: str) -> EngineProblem | None:
-        """See ``ModelSource``."""
-        return self.explain_refusal(model)
-
-    async def make_engine(self, model: str) -> Engine | EngineProblem:
-        """See ``ModelSource``."""
-        return self.explain_refusal(model)

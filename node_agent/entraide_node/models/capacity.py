@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from entraide.models import Catalogue
 from entraide_node.core.hardware import Hardware
 from entraide_node.core.model_fit import (
-    ANY_MODEL,
     EngineKind,
     ModelCapacity,
     engines_in_fastest_memory,
@@ -30,8 +29,8 @@ def measure_capacity(
     hardware: Hardware,
     engines: Sequence[EngineKind],
     *,
-    cap_bytes: int = 0,
-    allow: Sequence[str] = (ANY_MODEL,),
+    cap_bytes: int,
+    allow: Sequence[str],
 ) -> ModelCapacity:
     """Returns the machine's capacity for models.
 

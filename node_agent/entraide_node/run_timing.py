@@ -1,27 +1,10 @@
-"""Engine provider: the interface between runs and engines.
+"""Run timing: how long runs lasted, and how many ran meanwhile.
 
-It defines what a run needs of an engine, and what the engine manager learns from runs.
-``ConcurrencyCounter`` integrates the number of runs of each model over time, so that a run's
-duration can be compared with the benchmark at the same mean batch size.
+Input: begins and ends of runs. Output: the number of runs of each model, integrated over time, so
+that a run's duration can be compared with the benchmark at the same mean batch size.
 """
 
-from typing import Protocol
-
 from msgspec import Struct
-
-from entraide_node.engines.base import Engine
-
-
-class EngineHandle(Struct, frozen=True):
-    """Access to the engine that serves a model.
-
-    Attributes:
-        engine: the engine.
-        slots: sequences that it may run at once now.
-    """
-
-    engine: Engine
-    slots: int
 
 
 class RunTiming(Struct, frozen=True):
@@ -42,26 +25,6 @@ class RunTiming(Struct, frozen=True):
     decode_s: float
     sequences_mean: float
     is_alone: bool
-
-
-class EngineProvider(Protocol):
-    """Provides engines to runs, and learns from runs."""
-
-    def get_engine(self, model: str) -> EngineHandle | None:
-        """Returns the engine for runs of a model; None if the model is not served."""
-
-    def set_run_count(self, model: str, runs: int) -> None:
-        """Sets the current number of runs of a model."""
-
-    def record_timing(self, timing: RunTiming) -> None:
-        """Records the durations of a completed run."""
-
-    async def check_engine(self, model: str) -> None:
-        """Probes a model's engine after it failed a run.
-
-        Awaited before the failure is reported, so that the node's state is up to date when the next
-        message arrives.
-        """
 
 
 class ConcurrencyCounter:
