@@ -135,6 +135,17 @@ def test_what_cannot_be_is_not_saved(field: str, text: str, code: str) -> None:
     assert FormProblem(code, field, text) == fields_to_terms(fields)
 
 
+def test_no_form_writes_a_file_that_is_refused() -> None:
+    """More programs or time ranges than the file may list are refused, and not cut."""
+    fields = terms_to_fields(OwnerTerms())
+    spans = ", ".join(f"{n // 60:02}:{n % 60:02}-23:00" for n in range(65))
+
+    assert FormProblem("too-many", "hours", "64") == fields_to_terms(fields | {"hours-0": spans})
+    assert FormProblem("too-many", "programs", "64") == fields_to_terms(
+        fields | {"programs": "\n".join(map(str, range(65)))}
+    )
+
+
 def test_numbers_are_read_as_either_language_writes_them() -> None:
     """A comma is a point, and an empty field is none."""
     terms = fields_to_terms(terms_to_fields(SET) | {"idle_min": "2,5", "load_max_percent": ""})
@@ -178,6 +189,37 @@ async def test_what_is_wrong_stays_on_the_page(
     assert "Not saved: “de 8 h &lt;b&gt;à&lt;/b&gt; 18 h” is not a time range" in said
     assert 'value="12"' in said
     assert 1 == said.count("aria-invalid")
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "lang"),
+    [
+        ("", "en-CA,fr;q=0.5", "en"),
+        ("", "de", "fr"),
+        ("?lang=fr", "en", "fr"),
+    ],
+)
+async def test_the_page_opens_in_the_readers_language(
+    page: OwnerPage, session: aiohttp.ClientSession, query: str, header: str, lang: str
+) -> None:
+    """The reader's choice goes before the browser's language, and that before the node's."""
+    async with session.get(page.url + query, headers={"Accept-Language": header}) as answer:
+        html = await answer.text()
+
+    assert f'<html lang="{lang}">' in html
+
+
+async def test_a_list_that_is_too_long_stays_on_the_page(
+    page: OwnerPage, session: aiohttp.ClientSession
+) -> None:
+    """A refused list is named with its limit."""
+    async with session.get(page.url) as answer:
+        form = form_of(await answer.text())
+    data = changed(form, programs="\n".join(map(str, range(65))))
+    async with session.post(page.url + "save?lang=en", data=data) as answer:
+        html = await answer.text()
+
+    assert "lists more than 64" in html
 
 
 async def test_pause_and_resume(
@@ -267,7 +309,7 @@ async def test_a_browser_without_scripts_saves_it(page: OwnerPage, tmp_path: Pat
             mobile=True,
         )  # fmt: skip
         await shown.call("Emulation.setScriptExecutionDisabled", value=True)
-        await _go(shown, page.url)
+        await _go(shown, f"{page.url}?lang=fr")
         width = await shown.evaluate("document.documentElement.scrollWidth")
         await shown.evaluate("document.querySelector('[name=idle_min]').value = '8'")
         shown.heard.clear()

@@ -8,7 +8,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import structlog
@@ -21,8 +20,7 @@ from entraide_node.core.owner_terms import UNRESTRICTED_TERMS, OwnerTerms, forma
 
 TERMS_NAME = "owner.toml"
 TERMS_BYTES_MAX = 64 * 1024
-PROGRAMS_MAX = 64
-HOURS_MAX = 64
+LISTED_MAX = 64  # programs, and time ranges
 
 # Range of each number, by its key.
 BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -40,6 +38,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 }
 
 _AT = re.compile(r"at line (\d+)")
+_UNKNOWN = re.compile(r"unknown field `(.*?)`(?: - at `|$)", re.DOTALL)
 _PATH = re.compile(r"`\$((?:\.\w+|\[\.{3}\]|\[\d+\])+)`")
 
 
@@ -75,55 +74,49 @@ def parse_terms(text: str) -> OwnerTerms | TermsProblem:
         match = _AT.search(str(problem))
         line = int(match.group(1)) if match else text.count("\n") + 1
         return TermsProblem("not_toml", line, detail=str(problem).split(" (")[0])
-    unknown = _find_unknown_key(table)
-    if unknown:
-        return TermsProblem("unknown_key", find_line(text, unknown), unknown)
     hours = table.pop("hours", [])
+    try:
+        terms = msgspec.convert(table, OwnerTerms)
+    except msgspec.ValidationError as problem:
+        return _validation_problem(text, str(problem))
     if not isinstance(hours, list) or not all(isinstance(text_span, str) for text_span in hours):
         return TermsProblem("wrong_kind", find_line(text, "hours"), "hours")
     spans = [parse_hours(text_span) for text_span in hours]
     for text_span, span in zip(hours, spans, strict=True):
         if span is None:
             return TermsProblem("wrong_hours", find_line(text, "hours"), "hours", text_span)
-    try:
-        terms = msgspec.convert(table, OwnerTerms)
-    except msgspec.ValidationError as problem:
-        return _validation_problem(text, str(problem))
     terms = msgspec.structs.replace(terms, hours=tuple(span for span in spans if span))
-    return _find_out_of_range(text, terms) or terms
-
-
-def _find_unknown_key(table: Mapping[str, Any]) -> str:
-    known = set(OwnerTerms.__struct_fields__)
-    for key, value in table.items():
-        if key not in known:
-            return key
-        if key.startswith("caps_") and isinstance(value, dict):
-            for inner in value:
-                if inner not in ("memory_gb", "power_w"):
-                    return f"{key}.{inner}"
-    return ""
+    excess = find_excess(terms)
+    if excess is not None:
+        code, key, detail = excess
+        return TermsProblem(code, find_line(text, key), key, detail)
+    return terms
 
 
 def _validation_problem(text: str, problem: str) -> TermsProblem:
     match = _PATH.search(problem)
     key = re.sub(r"\[.*?\]", "", match.group(1)).lstrip(".") if match else ""
+    unknown = _UNKNOWN.search(problem)
+    if unknown:
+        key = f"{key}.{unknown.group(1)}".lstrip(".")
+        return TermsProblem("unknown_key", find_line(text, key), key)
     enumerated = re.search(r"Invalid enum value '(.*?)'", problem)
     if enumerated:
         return TermsProblem("wrong_word", find_line(text, key), key, enumerated.group(1))
     return TermsProblem("wrong_kind", find_line(text, key), key)
 
 
-def _find_out_of_range(text: str, terms: OwnerTerms) -> TermsProblem | None:
+def find_excess(terms: OwnerTerms) -> tuple[str, str, str] | None:
+    """Returns the first value that is not allowed, as code, key and limit; None without one."""
     values = msgspec.to_builtins(terms)
     for key, (low, high) in BOUNDS.items():
         table, _, inner = key.rpartition(".")
         value = (values[table] if table else values)[inner]
         if not low <= value <= high:
-            return TermsProblem("beyond", find_line(text, key), key, f"{low:g}–{high:g}")
-    if len(terms.programs) > PROGRAMS_MAX or len(terms.hours) > HOURS_MAX:
-        key = "programs" if len(terms.programs) > PROGRAMS_MAX else "hours"
-        return TermsProblem("too_many", find_line(text, key), key, str(PROGRAMS_MAX))
+            return "beyond", key, f"{low:g}–{high:g}"
+    for key in ("programs", "hours"):
+        if len(values[key]) > LISTED_MAX:
+            return "too_many", key, str(LISTED_MAX)
     return None
 
 

@@ -20,7 +20,7 @@ from entraide_node.core.owner_terms import (
     format_hours,
     parse_hours,
 )
-from entraide_node.owner.terms_file import BOUNDS, PROGRAMS_MAX
+from entraide_node.owner.terms_file import BOUNDS, find_excess
 
 TEXT_CHARS_MAX = 4_096
 
@@ -40,7 +40,7 @@ class FormProblem(Struct, frozen=True):
     Attributes:
         code: stable; its sentence is in the message catalogue under ``page-CODE``.
         field: the faulty field.
-        text: its content.
+        text: its content; for ``too-many`` the largest number.
     """
 
     code: str
@@ -73,10 +73,10 @@ def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
     if isinstance(hours, FormProblem):
         return hours
     table: dict[str, Any] = {"caps_idle": {}, "caps_present": {}}
-    for key, (low, high) in BOUNDS.items():
+    for key in BOUNDS:
         text = _field_text(fields, key)
         number = _parse_number(text)
-        if number is None or not low <= number <= high:
+        if number is None:
             return FormProblem("wrong-number", key, text)
         name, _, inner = key.rpartition(".")
         (table[name] if name else table)[inner] = number
@@ -86,11 +86,17 @@ def fields_to_terms(fields: Fields) -> OwnerTerms | FormProblem:
         chosen = _field_text(fields, key)
         table[key] = chosen if chosen in known else known[0]
     lines = [line.strip() for line in _field_text(fields, "programs").splitlines()]
-    table["programs"] = [line for line in lines if line][:PROGRAMS_MAX]
+    table["programs"] = [line for line in lines if line]
     ticked = fields.get("data_classes", [])
     table["data_classes"] = [data_class for data_class in DataClass if data_class in ticked]
-    terms = msgspec.convert(table, OwnerTerms)
-    return msgspec.structs.replace(terms, hours=hours)
+    terms = msgspec.structs.replace(msgspec.convert(table, OwnerTerms), hours=hours)
+    excess = find_excess(terms)
+    if excess is None:
+        return terms
+    code, key, limit = excess
+    if code == "too_many":
+        return FormProblem("too-many", key, limit)
+    return FormProblem("wrong-number", key, _field_text(fields, key))
 
 
 def _parse_hours(fields: Fields) -> tuple[WeeklyHours, ...] | FormProblem:

@@ -145,7 +145,12 @@ class OwnerPage:
         raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
 
     def _lang(self, request: web.Request) -> str:
-        return i18n.lang_of(request.query.get("lang", self._config.lang))
+        """The reader's choice, else the browser's language, else the node's."""
+        requested = request.query.get("lang")
+        if requested:
+            return i18n.lang_of(requested)
+        header = request.headers.get("Accept-Language")
+        return i18n.lang_of_header(header, i18n.lang_of(self._config.lang))
 
     def _make_response(
         self,
@@ -181,6 +186,9 @@ class OwnerPage:
 def _problem_sentence(problem: FormProblem, lang: str) -> str:
     if problem.code == "wrong-hours":
         return i18n.text("page-wrong-hours", lang, text=problem.text)
+    if problem.code == "too-many":
+        name = i18n.text("page-when" if problem.field == "hours" else "page-programs", lang)
+        return i18n.text("page-too-many", lang, name=name, most=int(problem.text))
     low, high = BOUNDS[problem.field]
     name = i18n.text(f"page-{problem.field.rpartition('.')[2]}", lang)
     return i18n.text("page-wrong-number", lang, text=problem.text, name=name, low=low, high=high)

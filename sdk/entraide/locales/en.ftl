@@ -2314,6 +2314,7 @@ page-saved = Saved. The machine follows the new terms within a second.
 page-refused = Not saved: { $problem }
 page-wrong-hours = “{ $text }” is not a time range; write it as 18:00-08:00.
 page-wrong-number = “{ $text }” is not a valid number for “{ $name }” ({ $low } to { $high }).
+page-too-many = “{ $name }” lists more than { $most }.
 page-no-terms = No terms are set yet: the machine works at any time. What you save here applies at once.
 page-when = When it may work
 page-hours-hint = For each day: 18:00-08:00, several separated by a comma. Leave every day empty for no restriction; otherwise the machine does not work on an empty day.

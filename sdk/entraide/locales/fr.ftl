@@ -2317,6 +2317,7 @@ page-saved = Enregistré. La machine suit les nouvelles conditions dans la secon
 page-refused = Non enregistré : { $problem }
 page-wrong-hours = « { $text } » n’est pas une plage d’heures ; écrivez-la comme 18:00-08:00.
 page-wrong-number = « { $text } » n’est pas un nombre qui convient à « { $name } » ({ $low } à { $high }).
+page-too-many = « { $name } » compte plus de { $most } éléments.
 page-no-terms = Aucune condition n’est encore fixée : la machine travaille à toute heure. Ce que vous enregistrez ici s’applique aussitôt.
 page-when = Quand elle peut travailler
 page-hours-hint = Pour chaque jour : 18:00-08:00, plusieurs plages séparées par une virgule. Laissez tous les jours vides pour ne rien limiter ; sinon, la machine ne travaille pas un jour laissé vide.
