@@ -48,7 +48,7 @@ import msgspec
 from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.requests import make_request
 from benchmarks.support.worst_events import COOPS as HELLO_COOPS
-from benchmarks.support.worst_events import caps_row, hellos_row
+from benchmarks.support.worst_events import ZONES, caps_row, hellos_row
 from msgspec import Struct, to_builtins
 
 from entraide.types import (
@@ -79,7 +79,6 @@ WEIGHED_JOBS = 10_000  # queued once more under tracemalloc, to weigh them
 BUSY_PART = 0.5  # of the slots
 BUSY_MAX = 4_000  # jobs that run throughout
 START = 1_800_000_000.0
-ZONES = (("CA-QC", 1.3), ("CA-ON", 38.0), ("CA-AB", 372.0), ("CA-SK", 640.0), ("CA-MB", 1.4))
 ASKED, FULL = "asked", "full"
 SLOTS = 8  # of each node, of the model ``ASKED``
 CAP_TOKENS = 1 << 22  # above what a co-op's part of all slots holds: no cap keeps a slot free

@@ -14,7 +14,7 @@ from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
 from entraide_sim import fairness, fleet
 from entraide_sim.grid import HOUR_S
-from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, Column
+from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, Column, Table
 from entraide_sim.results import (
     PERCENTILES,
     ClassLatency,
@@ -27,8 +27,6 @@ from entraide_sim.results import (
 from entraide_sim.scenario import FaultSpec, RestartSpec, Scenario
 from entraide_sim.world import World
 from entraide_sim.world_builder import FAULT_KINDS, WorldParts
-
-Table = Mapping[str, Column]
 
 
 def hour_count(parts: WorldParts, world: World) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 
 from entraide.types import JobClass
 from entraide_scheduler.core.policy import Policy
-from entraide_sim.job_records import Column
+from entraide_sim.job_records import Column, Table
 
 STEP_S = 30.0
 STEPS_MAX = 20_000
@@ -56,7 +56,7 @@ def jain_index(values: Sequence[float]) -> float | None:
 
 
 def measure_fairness(
-    table: Mapping[str, Column],
+    table: Table,
     policy: Policy,
     *,
     received: Mapping[str, float],
@@ -86,7 +86,7 @@ def measure_fairness(
 
 
 def _service_gaps(
-    table: Mapping[str, Column], policy: Policy, weights: Mapping[str, float], bound: float
+    table: Table, policy: Policy, weights: Mapping[str, float], bound: float
 ) -> tuple[float, int]:
     turns = table["job_class"] != JobClass.BATCH.value
     placed = table["placed_at"] > 0.0
@@ -115,7 +115,7 @@ def _service_gaps(
     return gap, violations
 
 
-def _is_waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> Column:
+def _is_waiting(table: Table, rows: Column, moments: Column) -> Column:
     """Returns at which moments some of these jobs wait for placement."""
     asked, placed = np.sort(table["asked_at"][rows]), table["placed_at"][rows]
     over = np.sort(np.where(placed > 0.0, placed, table["end_at"][rows]))
@@ -125,9 +125,7 @@ def _is_waiting(table: Mapping[str, Column], rows: Column, moments: Column) -> C
     return waiting
 
 
-def _service_until(
-    table: Mapping[str, Column], rows: Column, moments: Column, policy: Policy
-) -> Column:
+def _service_until(table: Table, rows: Column, moments: Column, policy: Policy) -> Column:
     """Returns the virtual tokens served up to each moment; answers count linearly in time."""
     placed = rows & (table["placed_at"] > 0.0)
     charge = policy.charge

@@ -5,7 +5,7 @@ emissions.
 """
 
 from array import array
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ TEXTS = ("state", "code", "node", "zone", "coop", "project", "job_class")
 PROMISE_KEPT, PROMISE_MISSED, NO_PROMISE = 1, 0, -1
 
 Column = npt.NDArray[Any]
+Table = Mapping[str, Column]
 
 
 class JobRecords:

@@ -8,7 +8,6 @@ Machines cost, and idle, for as long as requests arrive; the drain after the las
 counted.
 """
 
-from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
@@ -20,8 +19,8 @@ from entraide_sim.grid import HOUR_S
 from entraide_sim.job_records import (
     NO_PROMISE,
     PROMISE_KEPT,
-    Column,
     JobRecords,
+    Table,
     latency_rows,
     quantiles,
     ratio,
@@ -105,7 +104,7 @@ def build_result(
 def _summarize(
     parts: WorldParts,
     world: World,
-    table: Mapping[str, Column],
+    table: Table,
     *,
     coops: tuple[CoopShare, ...],
     wall_s: float,
@@ -162,7 +161,7 @@ def _summarize(
 
 
 def _energy_carbon_cost(
-    parts: WorldParts, world: World, table: Mapping[str, Column]
+    parts: WorldParts, world: World, table: Table
 ) -> tuple[float, float, float]:
     """Returns energy (Wh), emissions (grams) and energy cost (dollars)."""
     energy_wh = cad = 0.0

@@ -15,7 +15,7 @@ from entraide_scheduler.core.machine import Core
 from entraide_sim import model_layout
 from entraide_sim.driver import Driver
 from entraide_sim.grid import HOUR_S
-from entraide_sim.job_records import Column
+from entraide_sim.job_records import Table
 from entraide_sim.results import RunResult
 from entraide_sim.run_metrics import RunRecorder, build_result
 from entraide_sim.scenario import NodeGroup, Scenario
@@ -49,7 +49,7 @@ def simulate(
     *,
     clock: Callable[[], float],
     progress: Callable[[float], None] | None = None,
-) -> tuple[RunResult, Mapping[str, Column]]:
+) -> tuple[RunResult, Table]:
     """Runs a case.
 
     Args:

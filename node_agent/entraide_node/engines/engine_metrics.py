@@ -4,8 +4,8 @@ Input: the metrics of llama.cpp or vLLM. Output: ``EngineMetrics``; None if no k
 there.
 """
 
+from entraide.units import COUNT_MAX
 from entraide_node.engines.base import EngineMetrics
-from entraide_node.engines.untrusted_json import COUNT_MAX
 
 # llama.cpp counts cached prompt tokens apart, vLLM among the others.
 _PROCESSING = ("llamacpp:requests_processing", "vllm:num_requests_running")

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from entraide.decoding import decode_json
+from entraide.units import COUNT_MAX
 
-COUNT_MAX = 2**53
 TEXT_CHARS_MAX = 500
 MILLISECONDS_MAX = 1e12
 

@@ -5,7 +5,7 @@ simulated under the proposed policy. The effect of the proposal is the differenc
 the difference of the first two shows how well the simulation matches reality.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from entraide_sim.job_records import (
     NO_PROMISE,
     PROMISE_KEPT,
     Column,
+    Table,
     latency_rows,
     quantiles,
     ratio,
@@ -42,8 +43,6 @@ ALL_COOPS = ""  # the row of all co-ops
 POLICY_BYTES_MAX = 16 * 1024 * 1024
 DRAIN_S = 86_400.0  # time to run after the last request
 QUANTILES = (("p50", 0.50), ("p95", 0.95))
-
-Table = Mapping[str, Column]
 
 
 class CoopMetrics(Struct, frozen=True):
