@@ -15,14 +15,18 @@ from entraide.wire.messages import Heartbeat, Hello, Welcome
 from entraide_node.agent import Agent
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
+from entraide_node.owner.policy_driver import PolicyDriver
 from entraide_scheduler.periodic import PeriodicTasks
 
 # What happens whether or not there is a request.
 MESSAGES = (Heartbeat, Hello, Welcome)
 LOOPS = frozenset(
     loop.__code__
-    for loop in (Agent._heartbeat_loop, PeriodicTasks._run, PowerSampler.run, SiteMeters.run)
-)
+    for loop in (
+        Agent._heartbeat_loop, PeriodicTasks._run, PolicyDriver.run, PowerSampler.run,
+        SiteMeters.run,
+    )
+)  # fmt: skip
 
 
 class Call(NamedTuple):

@@ -18,8 +18,9 @@ import pytest
 from msgspec.structs import replace
 from tests.house.source import PACKAGES, ROOT
 from tests.integration.call_tracer import Call, CallTracer
-from tests.integration.nats_support import eventually, running_pool
+from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, running_scheduler
+from tests.waiting import eventually
 
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
