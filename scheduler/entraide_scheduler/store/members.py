@@ -55,12 +55,6 @@ def put_policy(connection: Connection, policy: Policy) -> None:
     )
 
 
-def get_node(connection: Connection, name: str) -> NodeRow | None:
-    """Returns one node."""
-    row = connection.execute(select(nodes).where(nodes.c.node == name)).first()
-    return NodeRow(*row) if row else None
-
-
 def list_nodes(connection: Connection) -> tuple[NodeRow, ...]:
     """Returns every node that ever joined, sorted by name."""
     return tuple(NodeRow(*row) for row in connection.execute(select(nodes).order_by(nodes.c.node)))

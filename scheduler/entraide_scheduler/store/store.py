@@ -90,10 +90,6 @@ class Store:
         """Adds a policy that is in force from now on."""
         return self._writer.submit(lambda c: members.put_policy(c, policy))
 
-    async def get_node(self, node: str) -> NodeRow | None:
-        """Returns one node."""
-        return await self._read(lambda c: members.get_node(c, node))
-
     async def list_nodes(self) -> tuple[NodeRow, ...]:
         """Returns every node that ever joined."""
         return await self._read(members.list_nodes)
