@@ -1,13 +1,15 @@
-"""Owner presence: when owners use their machines, and the faults that follow for their nodes.
+"""Owner presence: when owners use or pause their machines, and the faults that follow.
 
 Draws visits from a weekly pattern; the live node agent's owner policy then decides when the node
-pauses, returns its runs, resumes, or works under a power cap. Days and hours are local.
+accepts no work, returns its runs, or works again. Days and hours are local.
 """
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from math import inf
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from entraide_node.core.machine_state import MachineState
 from entraide_node.core.owner_policy import LendingState, OwnerPolicy
@@ -40,8 +42,9 @@ def presence_faults(
     number: int,
     power_cap_w: float | None = None,
     present_cap_w: float | None = None,
+    pauses: Sequence[tuple[float, float]] = (),
 ) -> Iterator[Fault]:
-    """Yields the faults of one node from its owner's presence and hours, power caps first.
+    """Yields the faults of one node from its owner's presence, hours and pauses, power caps first.
 
     Args:
         node: name of the node.
@@ -54,9 +57,10 @@ def presence_faults(
         number: of this owner.
         power_cap_w: power cap of the machine, watts, if any.
         present_cap_w: power cap while the owner is present.
+        pauses: begin and end of each pause of the node by its owner.
     """
     capped = present_cap_w is not None
-    if not terms.hours and (
+    if not (terms.hours or pauses) and (
         not PATTERNS[pattern] or (terms.present is PresencePolicy.ALL and not capped)
     ):
         return
@@ -68,7 +72,9 @@ def presence_faults(
             if end > start_at and begin < until:
                 yield Fault(max(begin, start_at), node, "cap", min(usual_w, present_cap_w))
                 yield Fault(end, node, "cap", usual_w)
-    yield from visit_faults(node, terms, visits=visits, start_at=start_at, until=until, zone=zone)
+    yield from visit_faults(
+        node, terms, visits=visits, start_at=start_at, until=until, zone=zone, pauses=pauses
+    )
 
 
 def visit_faults(
@@ -79,8 +85,9 @@ def visit_faults(
     start_at: float,
     until: float,
     zone: ZoneInfo,
+    pauses: Sequence[tuple[float, float]] = (),
 ) -> Iterator[Fault]:
-    """Yields the faults of one node from its owner's visits, in order of time.
+    """Yields the faults of one node from its owner's visits and pauses, in order of time.
 
     Args:
         node: name of the node.
@@ -89,24 +96,27 @@ def visit_faults(
         start_at: first moment, seconds since the epoch.
         until: end, exclusive.
         zone: the owner's time zone.
+        pauses: begin and end of each pause.
     """
     owner_policy = OwnerPolicy()
-    edges = sorted(
-        at for at in _change_moments(terms, visits, start_at, until, zone) if start_at < at
-    )
-    at, edge_index, accepting, has_runs = start_at, 0, True, True
+    moments = _change_moments(terms, visits, start_at, until, zone)
+    moments |= {edge for pause in pauses for edge in pause}
+    edges = sorted(at for at in moments if start_at < at)
+    at, edge_index, reason, has_runs = start_at, 0, "", True
     while at < until:
-        machine_state = _machine_state(visits, at, zone)
+        machine_state = replace(
+            _machine_state(visits, at, zone), paused=any(b <= at < end for b, end in pauses)
+        )
         lending, gives_back = owner_policy.evaluate(
             terms, machine_state, at=at, running=has_runs, foreign=False
         )
-        if lending.reason is not None and accepting:
+        if lending.reason is not None and lending.reason.code != reason:
             yield Fault(at, node, "refuse", reason=lending.reason.code)
         if gives_back:
             yield Fault(at, node, "give_back")
-        if lending.reason is None and not accepting:
+        if lending.reason is None and reason:
             yield Fault(at, node, "take")
-        accepting = lending.reason is None
+        reason = "" if lending.reason is None else lending.reason.code
         has_runs = lending.state not in (LendingState.GIVING_BACK, LendingState.AWAY)
         if lending.state is LendingState.GIVING_BACK:
             continue  # evaluate the same moment again: the runs have ended

@@ -5,8 +5,8 @@ Parts: nodes, sites, grid, policy, faults, and an iterator over the requests. Th
 seed give the same parts.
 """
 
-from collections.abc import Iterator
-from math import ceil
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -293,9 +293,38 @@ def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
 
 def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list[Fault]:
     faults: list[Fault] = []
+    pauses: dict[str, list[tuple[float, float]]] = {}  # by node
+    for restart in scenario.faults.restart:
+        at = scenario.start_at + restart.at_h * HOUR_S
+        faults.append(Fault(at, "", "restart", restart.down_s))
+    for rank, (begins, ends) in enumerate(FAULT_KINDS):
+        for number, spec in enumerate(getattr(scenario.faults, begins)):
+            source = make_rng(seed, 8, number, rank)
+            for machine, begin_at, end_at in _fault_spans(scenario, spec, machines, source):
+                node = machine.spec.card.node
+                if begins == "pause":
+                    pauses.setdefault(node, []).append((begin_at, end_at))
+                    continue
+                late = begins == "late"
+                faults.append(
+                    Fault(begin_at, node, begins, spec.late_s or 0.0 if late else spec.factor)
+                )
+                if end_at < inf:
+                    faults.append(Fault(end_at, node, ends, 0.0 if late else 1.0))
+    owner_faults = _owner_faults(scenario, machines, seed, pauses=pauses)
+    return sorted((*owner_faults, *faults), key=lambda fault: fault.at)
+
+
+def _owner_faults(
+    scenario: Scenario,
+    machines: list[Machine],
+    seed: int,
+    *,
+    pauses: Mapping[str, Sequence[tuple[float, float]]],
+) -> Iterator[Fault]:
     end_at = scenario.start_at + (scenario.hours + energy_inputs.DRAIN_H) * HOUR_S
     for number, machine in enumerate(machines):
-        faults += owner_presence.presence_faults(
+        yield from owner_presence.presence_faults(
             machine.spec.card.node,
             machine.terms,
             pattern=machine.group.owner.present,
@@ -306,19 +335,8 @@ def _make_faults(scenario: Scenario, machines: list[Machine], seed: int) -> list
             number=number,
             power_cap_w=machine.group.power_cap_w,
             present_cap_w=machine.group.owner.present_cap_w,
+            pauses=pauses.get(machine.spec.card.node, ()),
         )
-    for restart in scenario.faults.restart:
-        at = scenario.start_at + restart.at_h * HOUR_S
-        faults.append(Fault(at, "", "restart", restart.down_s))
-    for begins, ends in FAULT_KINDS:
-        for number, spec in enumerate(getattr(scenario.faults, begins)):
-            source = make_rng(seed, 8, number, FAULT_KINDS.index((begins, ends)))
-            selected = _select_machines(spec, machines, source)
-            for place, machine in enumerate(selected):
-                faults += _faults_of_spec(
-                    scenario, spec, machine, kinds=(begins, ends), rank=place / len(selected)
-                )
-    return sorted(faults, key=lambda fault: fault.at)
 
 
 def _select_machines(spec: FaultSpec, machines: list[Machine], source: Any) -> list[Machine]:
@@ -334,18 +352,14 @@ def _select_machines(spec: FaultSpec, machines: list[Machine], source: Any) -> l
     return [matching[index] for index in order[: round(spec.part * len(matching))]]
 
 
-def _faults_of_spec(
-    scenario: Scenario, spec: FaultSpec, machine: Machine, *, kinds: tuple[str, str], rank: float
-) -> list[Fault]:
-    node = machine.spec.card.node
-    begins, ends = kinds
-    at = scenario.start_at + spec.at_h * HOUR_S
-    kind = "refuse" if begins == "pause" else begins
-    late = begins == "late"
-    faults = [Fault(at, node, kind, spec.late_s or 0.0 if late else spec.factor)]
-    if begins == "pause":
-        faults.append(Fault(at + machine.terms.give_back_s, node, "give_back"))
-    if spec.until_h is not None:
-        back_h = spec.until_h + spec.spread_h * rank
-        faults.append(Fault(scenario.start_at + back_h * HOUR_S, node, ends, 0.0 if late else 1.0))
-    return faults
+def _fault_spans(
+    scenario: Scenario, spec: FaultSpec, machines: list[Machine], source: Any
+) -> Iterator[tuple[Machine, float, float]]:
+    """Yields the machines that a fault affects, each with its begin and end."""
+    selected = _select_machines(spec, machines, source)
+    for place, machine in enumerate(selected):
+        end_at = inf
+        if spec.until_h is not None:
+            back_h = spec.until_h + spec.spread_h * (place / len(selected))
+            end_at = scenario.start_at + back_h * HOUR_S
+        yield machine, scenario.start_at + spec.at_h * HOUR_S, end_at

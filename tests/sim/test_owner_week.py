@@ -112,12 +112,31 @@ def week() -> Week:
 def test_owners_come_back_two_hundred_times_under_load() -> None:
     """Each visit stops its machine once, most of them during runs."""
     lived = week()
-    refusals = [fault for fault in lived.faults if fault.kind == "refuse"]
+    refusals = [fault for fault in lived.faults if fault.reason == "owner_busy"]
     busy = [late for late in lived.overtime_s() if late > 0.0]
 
     assert 4 * VISITS == len(refusals)
-    assert {"owner_busy"} == {fault.reason for fault in refusals}
+    assert {"refuse"} == {fault.kind for fault in refusals}
     assert len(busy) >= 0.4 * len(refusals)
+
+
+def test_a_paused_machine_waits_for_its_owner_to_leave() -> None:
+    """When a pause ends during a visit, the machine takes work after it.
+
+    It settles for twice as long, since it had worked for less than ten minutes before.
+    """
+    faults = owner_presence.visit_faults(
+        "n1", TERMS, visits=[(START + 100.0, START + 4_000.0)],
+        pauses=[(START + 50.0, START + 1_000.0)], start_at=START, until=START + WEEK, zone=CLOCK,
+    )  # fmt: skip
+
+    assert [
+        (50.0, "refuse", "paused"),
+        (80.0, "give_back", "paused"),
+        (1_000.0, "refuse", "owner_busy"),
+        (4_300.0, "refuse", "settling"),
+        (4_360.0, "take", "paused"),
+    ] == [(fault.at - START, fault.kind, fault.reason) for fault in faults]
 
 
 def test_no_client_sees_a_failure_but_streams_that_had_begun() -> None:
