@@ -43,14 +43,14 @@ class PeriodicTasks:
         self._hour_ends_at = 0.0
         self._fed_forecasts: dict[str, float] = {}
         self._fed_readings: dict[str, IntensityReading] = {}
-        self._revision = -1
+        self._has_unfed_reading = False
         self._log = structlog.get_logger("entraide.periodic")
         self._task: asyncio.Task[None] | None = None
 
     def feed_current(self) -> None:
         """Feeds the present periods, intensities and forecasts to the core."""
         self._feed_periods()
-        self._feed_intensity()
+        self.feed_intensity()
         self._feed_forecasts()
 
     def start(self) -> None:
@@ -79,8 +79,8 @@ class PeriodicTasks:
         self._feed_forecasts()
         self._driver.write_snapshot_if_due()
         hour_over = self._driver.now() >= self._hour_ends_at
-        if hour_over or self._revision != self._feed.revision:
-            self._feed_intensity()
+        if hour_over or self._has_unfed_reading:
+            self.feed_intensity()
         if hour_over:
             await self._nodes.renew_due_identities()
             await self._store.expire_explanations(self._driver.now())
@@ -92,8 +92,9 @@ class PeriodicTasks:
                 ends_at = period_end(period, now, self._zone)
                 self._driver.feed(e.PeriodBegan, period=period, ends_at=ends_at)
 
-    def _feed_intensity(self) -> None:
-        self._revision = self._feed.revision
+    def feed_intensity(self) -> None:
+        """Feeds the intensities that differ from those fed last."""
+        self._has_unfed_reading = False
         for reading in self._feed.readings_at(self._driver.now()):
             self._hour_ends_at = reading.valid_until
             previous = self._fed_readings.get(reading.zone)
@@ -111,7 +112,7 @@ class PeriodicTasks:
                 valid_until=reading.valid_until,
             ):
                 del self._fed_readings[reading.zone]
-                self._revision = -1  # the next tick feeds it again
+                self._has_unfed_reading = True  # the next tick feeds it again
 
     def _feed_forecasts(self) -> None:
         """Feeds each forecast once; the newest is fed again at a start, which changes nothing."""

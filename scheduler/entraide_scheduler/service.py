@@ -195,7 +195,7 @@ class Service:
         await parts.node_listener.start(parts.bus)
         periodic.start()
         self._cleanup.push_async_callback(periodic.stop)
-        self._start_grid_poller(feed, driver)
+        self._start_grid_poller(feed, driver, periodic)
         await self._serve(parts.gateway, self._make_enrolment(parts), self._make_admin(parts))
 
     def _make_driver(
@@ -209,9 +209,12 @@ class Service:
             retention=self._config.journal.retention,
         )
 
-    def _start_grid_poller(self, feed: IntensityFeed, driver: LiveDriver) -> None:
-        if self._config.grid.electricity_maps is not None:
-            poller = GridPoller(self._config.grid.electricity_maps, feed, now=driver.now)
+    def _start_grid_poller(
+        self, feed: IntensityFeed, driver: LiveDriver, periodic: PeriodicTasks
+    ) -> None:
+        config = self._config.grid.electricity_maps
+        if config is not None:
+            poller = GridPoller(config, feed, now=driver.now, on_new_hour=periodic.feed_intensity)
             poller.start()
             self._cleanup.push_async_callback(poller.stop)
 
@@ -258,14 +261,11 @@ class Service:
             sealing_key=load_sealing_key(self._home),
             signer=signer,
             settings=Settings(
-                host=config.http.host,
-                port=config.http.port,
+                http=config.http,
                 pool=config.pool,
                 lang=lang_of(config.lang),
                 jurisdiction=policy.jurisdiction,
                 drain_s=config.drain_s,
-                trusted_proxies=config.http.trusted_proxies,
-                limits=config.http.limits,
             ),
             status=lambda: build_pool_status(driver),
             health=driver.health,

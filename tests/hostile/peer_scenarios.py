@@ -16,6 +16,7 @@ from tests.hostile import peers
 from tests.hostile.peers import Address, head
 from tests.scheduler.gateway_support import KEY_A, KEY_B, Pool, ask, card, open_pool
 
+from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway import Settings
 from entraide_scheduler.http_limits import HttpLimits
@@ -62,7 +63,7 @@ class Scenarios:
 
 async def attacked(folder: Path, attack: Scenario, limits: HttpLimits) -> None:
     """Runs a scenario against a live gateway; then another co-op's request is answered."""
-    settings = Settings(drain_s=0.0, limits=limits, trusted_proxies=("127.0.0.9",))
+    settings = Settings(http=HttpConfig(trusted_proxies=("127.0.0.9",), limits=limits), drain_s=0.0)
     async with open_pool(folder, settings=settings) as pool:
         await attack(pool, Address(pool.gateway.port, KEY_A))
         await serves(pool)

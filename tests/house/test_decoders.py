@@ -71,7 +71,6 @@ OURS = {
     "entraide_scheduler.checkpoint:": STORE,
     "entraide_scheduler.scheduler_adapters:": STORE,
     "entraide_scheduler.export:_read_snapshot": STORE,
-    "entraide_scheduler.gateway.pages:Pages.get_model": "a page that this gateway made",
     "entraide_scheduler.gateway.pool_messages:job_message": STORE,
     "entraide_scheduler.gateway.receipts:is_genuine": "a receipt of the store",
     "entraide_scheduler.grid.annual:load_annual_averages": SHIPPED,

@@ -1,5 +1,6 @@
 """Electricity Maps' API on the loopback: valid and invalid responses, intervals, fallbacks."""
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -278,11 +279,20 @@ class Clock:
         return self.now_s
 
 
+def ignore_new_hour() -> None:
+    """Does nothing: the test reads the feed."""
+
+
 async def test_it_asks_as_often_as_it_should() -> None:
-    """The intensity each ten minutes, the forecast each hour, and nothing in between."""
-    clock, feed = Clock(), IntensityFeed([], YEAR)
+    """The intensity each ten minutes, the forecast each hour; an hour is announced once."""
+    clock, feed, announced_at = Clock(), IntensityFeed([], YEAR), []
     async with api() as served, asking(served) as client:
-        watch = GridPoller(config(served), feed, now=clock)
+        watch = GridPoller(
+            config(served),
+            feed,
+            now=clock,
+            on_new_hour=lambda: announced_at.append(clock.now_s),
+        )
         counts = []
         for wait_s in (0.0, 599.0, 1.0, 3_000.0):
             clock.now_s += wait_s
@@ -291,6 +301,7 @@ async def test_it_asks_as_often_as_it_should() -> None:
             counts.append([queries["what"] for queries in served.asked].count("forecast"))
 
     assert [2, 2, 2, 2, 4, 2, 6, 4] == counts
+    assert [NOON + 400.0] == announced_at
     assert Basis.MEASURED is feed.readings_at(NOON + 400.0)[0].basis
     assert 1 == len(feed.forecasts_at(clock.now_s))
 
@@ -299,7 +310,12 @@ async def test_trouble_makes_it_patient() -> None:
     """After trouble it waits twice as long each time, up to an hour, or as long as it is told."""
     clock, waits = Clock(), []
     async with api() as served, asking(served) as client:
-        watch = GridPoller(config(served, forecasts=False), IntensityFeed([], YEAR), now=clock)
+        watch = GridPoller(
+            config(served, forecasts=False),
+            IntensityFeed([], YEAR),
+            now=clock,
+            on_new_hour=ignore_new_hour,
+        )
         served.status["latest"] = 503
         for n in range(6):
             if n == 5:
@@ -316,7 +332,7 @@ async def test_a_contract_without_forecasts() -> None:
     clock, feed = Clock(), IntensityFeed([], YEAR)
     async with api() as served, asking(served) as client:
         served.status["forecast"] = 403
-        watch = GridPoller(config(served), feed, now=clock)
+        watch = GridPoller(config(served), feed, now=clock, on_new_hour=ignore_new_hour)
         for _ in range(24):
             await watch.poll_due(client)
             clock.now_s += HOUR
@@ -329,12 +345,14 @@ async def test_the_token_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the API answers, our token is in its header and nowhere else."""
     monkeypatch.setenv("MAPS_TOKEN", TOKEN)
     async with api() as served:
-        feed = IntensityFeed([], YEAR)
+        feed, new_hour = IntensityFeed([], YEAR), asyncio.Event()
         served.status["forecast"] = 500
         with structlog.testing.capture_logs() as logged:
-            watch = GridPoller(config(served, token_env="MAPS_TOKEN"), feed, now=Clock())
+            watch = GridPoller(
+                config(served, token_env="MAPS_TOKEN"), feed, now=Clock(), on_new_hour=new_hour.set
+            )
             watch.start()
-            await eventually(lambda: feed.revision)
+            await new_hour.wait()
             await eventually(lambda: logged)
             await watch.stop()
 
@@ -349,7 +367,9 @@ async def test_without_a_token_the_feed_falls_back(tmp_path: Path) -> None:
         feed = IntensityFeed([], YEAR)
         keys = {"token_file": str(tmp_path / "none")}
         with structlog.testing.capture_logs() as logged:
-            watch = GridPoller(config(served, **keys), feed, now=Clock())
+            watch = GridPoller(
+                config(served, **keys), feed, now=Clock(), on_new_hour=ignore_new_hour
+            )
             watch.start()
             await watch.stop()
 
@@ -384,10 +404,10 @@ def test_the_core_hears_of_a_change_at_once_and_once() -> None:
     periodic = PeriodicTasks(
         driver, store=nothing, nodes=nothing, gateways=nothing, feed=feed, timezone="UTC"
     )
-    periodic._feed_intensity()
+    periodic.feed_intensity()
     feed.put_hour(HourlyIntensity(ZONE, NOON, 41.0, 73.5, Basis.MEASURED))
-    periodic._feed_intensity()
-    periodic._feed_intensity()
+    periodic.feed_intensity()
+    periodic.feed_intensity()
 
     assert [(ZONE, "default"), (other, "default"), (ZONE, "measured")] == [
         (fields["zone"], fields["basis"])

@@ -9,7 +9,6 @@ import msgspec
 from entraide.decoding import JsonDecoder
 from entraide.types import Usage
 from entraide.wire.messages import RunEnded
-from entraide_scheduler.node_validation.bounds import ANSWER_MAX_BYTES
 
 _object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
@@ -42,8 +41,6 @@ def replace_usage(body: bytes, usage: Usage) -> bytes:
 
 
 def _is_object(data: bytes) -> bool:
-    if len(data) > ANSWER_MAX_BYTES:
-        return False
     try:
         _object.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError):

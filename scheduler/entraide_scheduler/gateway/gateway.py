@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
+from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
@@ -31,7 +32,6 @@ from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
-from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
 from entraide_scheduler.store.store import Store
 
@@ -40,26 +40,21 @@ class Settings(Struct, frozen=True):
     """Settings of a gateway.
 
     Attributes:
-        host, port: where it listens for HTTP; port 0 takes a free one.
+        http: its HTTP server; port 0 takes a free one.
         pool: name of the pool.
         lang: default language of replies.
         jurisdiction: default jurisdiction of requests; "" for that of the core's policy.
         kept_gateway: identifier of the gateway that runs kept jobs, the one inside the
             scheduler; "" for this one.
         drain_s: how long running jobs may continue at a stop, seconds.
-        trusted_proxies: addresses and networks of proxies that may name the client's address.
-        limits: limits of the HTTP server.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 0
+    http: HttpConfig = HttpConfig()
     pool: str = "entraide"
     lang: i18n.Lang = "fr"
     jurisdiction: str = "CA"
     kept_gateway: str = ""
     drain_s: float = 5.0
-    trusted_proxies: tuple[str, ...] = ()
-    limits: HttpLimits = HttpLimits()
 
 
 class Gateway:
@@ -164,7 +159,8 @@ class Gateway:
     @property
     def url(self) -> str:
         """URL of the HTTP server, once started."""
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        host = self._settings.http.host
+        host = f"[{host}]" if ":" in host else host
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}"
 
     def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
@@ -202,16 +198,16 @@ class Gateway:
             OSError: the address is in use or not local.
         """
         self._pages.endpoints = endpoints
-        settings, count = self._settings, self.metrics.count_refused
+        http, count = self._settings.http, self.metrics.count_refused
         self._http = HttpServer(
             self._routes,
             self._routes.refuse,
-            check=KeyCheck(self._authenticator, settings.limits, count),
-            limits=settings.limits,
-            proxies=parse_networks(settings.trusted_proxies),
+            check=KeyCheck(self._authenticator, http.limits, count),
+            limits=http.limits,
+            proxies=parse_networks(http.trusted_proxies),
             count=count,
         )
-        await self._http.start(self._settings.host, self._settings.port, self._tls)
+        await self._http.start(http.host, http.port, self._tls)
         if self._runs_kept_jobs:
             resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)

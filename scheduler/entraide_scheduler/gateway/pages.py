@@ -12,11 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from entraide import __version__
-from entraide.decoding import decode_json
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.receipts import ReceiptSigner
-from entraide_scheduler.gateway.views import PoolStatus, models_json, status_json
+from entraide_scheduler.gateway.views import PoolStatus, model_entry, status_json
 from entraide_scheduler.health import Health
 from entraide_scheduler.scheduler_port import SchedulerPort
 
@@ -83,12 +82,15 @@ class Pages:
 
     async def list_models(self) -> bytes:
         """Returns the list of models in OpenAI's format."""
-        return models_json(await self.get_model_cards(), self._pool)
+        entries = [model_entry(card, self._pool) for card in await self.get_model_cards()]
+        return msgspec.json.encode({"object": "list", "data": entries})
 
     async def get_model(self, name: str) -> bytes | None:
         """Returns one model of the list, or None."""
-        model_cards = decode_json(await self.list_models())["data"]
-        return next((msgspec.json.encode(card) for card in model_cards if card["id"] == name), None)
+        for card in await self.get_model_cards():
+            if card.model == name:
+                return msgspec.json.encode(model_entry(card, self._pool))
+        return None
 
     async def render_status(self) -> bytes:
         """Returns the pool's status as JSON."""

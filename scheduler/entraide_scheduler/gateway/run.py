@@ -117,14 +117,11 @@ async def run_gateway(config: GatewayConfig) -> None:
         sealing_key=load_sealing_key(state),
         signer=ReceiptSigner(load_signing_key(state)),
         settings=Settings(
-            host=config.http.host,
-            port=config.http.port,
+            http=config.http,
             pool=config.pool,
             lang=i18n.lang_of(config.lang),
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
-            trusted_proxies=config.http.trusted_proxies,
-            limits=config.http.limits,
         ),
         tls=_http_context(files),
     )

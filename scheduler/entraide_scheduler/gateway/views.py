@@ -124,28 +124,20 @@ def receipt_json(receipt: Receipt) -> bytes:
     return msgspec.json.encode(receipt)
 
 
-def models_json(models: Sequence[ModelCard], pool: str) -> bytes:
-    """Returns the models in OpenAI's list format, with additional fields of the pool."""
-    return msgspec.json.encode(
-        {
-            "object": "list",
-            "data": [
-                {
-                    "id": card.model,
-                    "object": "model",
-                    "created": 0,
-                    "owned_by": pool,
-                    "context_tokens": card.context_tokens,
-                    "features": card.features,
-                    "replicas": card.replicas,
-                    "revisions": card.revisions,
-                    "loaded": card.loaded,
-                    **({"means": card.means} if card.means else {}),
-                }
-                for card in models
-            ],
-        }
-    )
+def model_entry(card: ModelCard, pool: str) -> dict[str, object]:
+    """Returns a model in OpenAI's format, with additional fields of the pool."""
+    return {
+        "id": card.model,
+        "object": "model",
+        "created": 0,
+        "owned_by": pool,
+        "context_tokens": card.context_tokens,
+        "features": card.features,
+        "replicas": card.replicas,
+        "revisions": card.revisions,
+        "loaded": card.loaded,
+        **({"means": card.means} if card.means else {}),
+    }
 
 
 class NodeStatus(Struct, frozen=True):

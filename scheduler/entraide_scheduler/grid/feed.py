@@ -70,7 +70,6 @@ class IntensityFeed:
         self._annual = load_annual_averages() if annual is None else annual
         self._hours: dict[str, HourlyIntensity] = {}
         self._received_forecasts: dict[str, ZoneForecast] = {}
-        self.revision = 0  # incremented by each changed hour
 
     @classmethod
     def from_config(cls, config: GridConfig) -> "IntensityFeed":
@@ -101,11 +100,11 @@ class IntensityFeed:
         )
         return cls(series, forecasts=forecasts)
 
-    def put_hour(self, hour: HourlyIntensity) -> None:
-        """Stores a zone's newest hour."""
-        if self._hours.get(hour.zone) != hour:
-            self._hours[hour.zone] = hour
-            self.revision += 1
+    def put_hour(self, hour: HourlyIntensity) -> bool:
+        """Stores a zone's newest hour; returns whether it differs from the stored one."""
+        is_new = self._hours.get(hour.zone) != hour
+        self._hours[hour.zone] = hour
+        return is_new
 
     def put_forecast(self, issue: ZoneForecast) -> None:
         """Stores a zone's newest forecast."""

@@ -30,7 +30,12 @@ class GridPoller:
     """Polls until it is stopped."""
 
     def __init__(
-        self, config: ElectricityMapsConfig, feed: IntensityFeed, *, now: Callable[[], float]
+        self,
+        config: ElectricityMapsConfig,
+        feed: IntensityFeed,
+        *,
+        now: Callable[[], float],
+        on_new_hour: Callable[[], None],
     ) -> None:
         """Creates a poller; ``start`` starts it.
 
@@ -38,10 +43,12 @@ class GridPoller:
             config: zones and intervals.
             feed: receives the results.
             now: seconds since the epoch.
+            on_new_hour: called after the feed received a new hour of a zone.
         """
         self._config = config
         self._feed = feed
         self._now = now
+        self._on_new_hour = on_new_hour
         self._failures: dict[tuple[str, str], int] = {}
         self._due: dict[tuple[str, str], float] = {}
         self._log = structlog.get_logger("entraide.grid")
@@ -109,10 +116,10 @@ class GridPoller:
             self._log.info("grid.found", zone=zone, what=what)
         self._failures[key] = 0
         self._due[key] = self._now() + every_s
-        if isinstance(result, HourlyIntensity):
-            self._feed.put_hour(result)
-        else:
+        if isinstance(result, ZoneForecast):
             self._feed.put_forecast(result)
+        elif self._feed.put_hour(result):
+            self._on_new_hour()
 
 
 def _wait_s(failure: FetchFailure, what: str, every_s: float, failures: int) -> float:
