@@ -110,7 +110,7 @@ async def test_stop_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [] == engine_children()
     assert [] == names_in(tmp_path)
     assert EngineProblem("engine_stopped", {}) == problem
-    assert ProcessState.STOPPED is engine.supervision.state
+    assert ProcessState.STOPPED is engine._supervisor._supervision.state
 
 
 async def test_stop_while_it_starts() -> None:
@@ -206,7 +206,7 @@ async def test_it_comes_back_again_and_again() -> None:
             await ready_when(engine, "engine_exited")
             await ready_when(engine, None)
 
-            assert n == engine.supervision.failures
+            assert n == engine._supervisor._supervision.failures
 
 
 async def test_an_exit_is_told_apart_from_a_stop() -> None:

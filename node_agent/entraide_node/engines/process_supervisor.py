@@ -70,11 +70,6 @@ class ProcessSupervisor:
         self._end: tuple[int, asyncio.Future[bool]] | None = None  # last process
 
     @property
-    def supervision(self) -> Supervision:
-        """State of the process, with its last transitions."""
-        return self._supervision
-
-    @property
     def pid(self) -> int | None:
         """Process id of the process that serves now."""
         ready = self._has_state(ProcessState.READY) and self._process is not None

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Callable
 from msgspec.structs import replace
 
 from entraide.types import Basis, Outcome
-from entraide_node.core.supervision import Supervision
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
     ENGINE_EXITED,
@@ -75,11 +74,6 @@ class SupervisedEngine:
     def pid(self) -> int | None:
         """Process id of the child that serves now."""
         return self._supervisor.pid
-
-    @property
-    def supervision(self) -> Supervision:
-        """State of the process, with its last transitions."""
-        return self._supervisor.supervision
 
     async def start(self) -> EngineProblem | None:
         """Returns None when it serves, or why it cannot; it is stopped after a problem."""

@@ -191,11 +191,11 @@ class TermsFile:
         self._log = structlog.get_logger("entraide.node")
         self.refresh()
 
-    def refresh(self) -> bool:
-        """Reads the file if it has changed; returns whether it had."""
+    def refresh(self) -> None:
+        """Reads the file if it has changed."""
         stamp = self._stamp()
         if stamp == self._last_stamp:
-            return False
+            return
         self._last_stamp = stamp
         terms = read_terms(self._folder)
         if isinstance(terms, TermsProblem):
@@ -209,7 +209,6 @@ class TermsFile:
             self.terms, self.problem = terms, None
             self._log.info("node.terms", terms=repr(terms))
         self._is_new = False
-        return True
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
