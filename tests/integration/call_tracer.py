@@ -11,20 +11,21 @@ import msgspec
 from nats.aio.msg import Msg
 
 from entraide.wire import codec
-from entraide.wire.messages import Heartbeat, Hello, Welcome
+from entraide.wire.messages import CatalogueReply, CatalogueRequest, Heartbeat, Hello, Welcome
 from entraide_node.agent import Agent
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner.policy_driver import PolicyDriver
 from entraide_scheduler.periodic import PeriodicTasks
 
 # What happens whether or not there is a request.
-MESSAGES = (Heartbeat, Hello, Welcome)
+MESSAGES = (CatalogueReply, CatalogueRequest, Heartbeat, Hello, Welcome)
 LOOPS = frozenset(
     loop.__code__
     for loop in (
-        Agent._heartbeat_loop, PeriodicTasks._run, PolicyDriver.run, PowerSampler.run,
-        SiteMeters.run,
+        Agent._heartbeat_loop, CatalogueSource.run, PeriodicTasks._run, PolicyDriver.run,
+        PowerSampler.run, SiteMeters.run,
     )
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ from entraide_node.config import LlamaCpp
 from entraide_node.core.phases import PhaseEvent
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
+from entraide_node.model_manager.catalogue_source import CatalogueSource
 
 PAGE = ROOT / "docs/architecture.md"
 TITLES = {PAGE: "One request, hop by hop", PAGE.with_suffix(".fr.md"): "Le chemin d’une requête"}
@@ -171,7 +172,7 @@ async def running_node(scheduler: RunningScheduler, folder: Path) -> AsyncIterat
     config = replace(joined, engine=engine)
     machine = await start_machine(config, tell=lambda state: None)
     assert isinstance(machine, MachineSetup), machine
-    agent = Agent(config, machine=machine)
+    agent = Agent(config, machine=machine, model_source=CatalogueSource(config))
     work = asyncio.create_task(agent.run())
     await eventually(lambda: scheduler.state("n1") == "live")
     try:
