@@ -13,10 +13,12 @@ from entraide_scheduler.core.accounting.ledger import UNITS
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
 from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
 from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import (
+    Changes,
     DeadlineKind,
     LeaseState,
     ModelLoadState,
@@ -49,6 +51,8 @@ def check(pool: Pool) -> None:
     model_loads_match_the_cards(state)
     pauses_end_in_the_future(state)
     exclusive_replicas_run_one_job(state)
+    every_change_was_followed(state)
+    indexes_equal_a_rebuild(pool.core)
     snapshots_restore_the_state(pool.core)
 
 
@@ -333,7 +337,30 @@ def model_loads_match_the_cards(state: State) -> None:
         (kind, name) for kind, name, _ in state.deadlines.listed()
     }
     assert watched or not (waits or pending)
-    assert not state.demand.plan_due
+
+
+def every_change_was_followed(state: State) -> None:
+    """``reconcile`` and the plan have cleared all that the event had changed."""
+    assert state.changes == Changes()
+
+
+def indexes_equal_a_rebuild(core: Core) -> None:
+    """Views, contexts and offers are those of a fleet that is built anew from the nodes."""
+    fleet, rebuilt = core._state.fleet, Core.restore(core.snapshot())._state.fleet
+
+    assert rebuilt.contexts == fleet.contexts
+    assert rebuilt.loadable_index.contexts == fleet.loadable_index.contexts
+    assert rebuilt.loadable_index.nodes.keys() == fleet.loadable_index.nodes.keys()
+    assert rebuilt.replica_index.restricted_nodes == fleet.replica_index.restricted_nodes
+    assert _views(rebuilt) == _views(fleet)
+
+
+def _views(fleet: Fleet) -> dict[tuple[str, str], tuple[object, ...]]:
+    return {
+        (model, name): (view.effective, view.cost, view.blocked_bits, view.counted_slots)
+        for model, views in fleet.replica_index.by_model.items()
+        for name, view in views.items()
+    }
 
 
 def snapshots_restore_the_state(core: Core) -> None:

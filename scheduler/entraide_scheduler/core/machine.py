@@ -7,8 +7,9 @@ sends a ``Woke``. The core reads no clock (``event.at`` is the time), does no in
 draws no random numbers, so the same events give the same commands, byte for byte: the live
 scheduler, the simulator and a replay run the same code. For each event the core runs the deadlines
 that are due, then the event's handler, then the plan to load models if it is due, then the dispatch
-of waiting jobs. The tables below map each kind of event and deadline to its handler; ``snapshot``
-encodes the state.
+of waiting jobs. After each deadline, the handler and the plan, ``reconcile`` makes the rest of the
+state follow what they changed. The tables below map each kind of event and deadline to its handler;
+``snapshot`` encodes the state.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,9 +39,9 @@ from entraide_scheduler.core.dispatch import (
     recheck_blocked,
     retry_skipped_shapes,
 )
-from entraide_scheduler.core.evaluation import reshape_jobs
 from entraide_scheduler.core.models import AliasMeaning
 from entraide_scheduler.core.policy import Period, find_faults
+from entraide_scheduler.core.reconcile import reconcile
 from entraide_scheduler.core.records import DeadlineKind, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.state import State
 
@@ -55,15 +56,12 @@ def _apply_policy(state: State, event: events.PolicyChanged) -> None:
         state.drop("unsound_policy")
         return
     state.apply_policy(event.policy)
-    settlement.refresh_credits(state)
     node_lifecycle.reschedule_surplus_expiries(state)
-    reshape_jobs(state)
-    model_loading.handle_node_change(state)
 
 
 def _begin_period(state: State, event: events.PeriodBegan) -> None:
     state.quotas.begin_period(event.period, event.ends_at)
-    settlement.refresh_credits(state)
+    state.changes.credits = True
     state.queue.unblock_all_shapes(lambda shape: shape.limited or event.period is Period.DAY)
     state.blocked_jobs.mark_all_due()
 
@@ -93,11 +91,6 @@ def _admit_job(state: State, event: events.JobRequested) -> None:
     if job is not None:
         model_loading.record_request(state, job)
         place_or_enqueue(state, job)
-
-
-def _fail_load(state: State, event: events.LoadFailed) -> None:
-    model_loading.handle_load_failed(state, event)
-    node_lifecycle.end_unservable_jobs(state)
 
 
 def _do_nothing(_: State, __: events.Woke) -> None:
@@ -132,7 +125,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.RunReported: leases.handle_reported,
         events.RunExceeded: leases.handle_exceeded,
         events.JobAbandoned: leases.handle_abandoned,
-        events.LoadFailed: _fail_load,
+        events.LoadFailed: model_loading.handle_load_failed,
         events.SenderQuarantined: fault_isolation.quarantine_sender,
         events.QuarantineCleared: fault_isolation.clear_sender,
         events.DeadlineDropped: _drop_deadline,
@@ -185,27 +178,33 @@ class Core:
         state.commands = []
         state.deadline, state.placing = None, ""
         if isinstance(event, ISOLATED_EVENTS):
-            HANDLERS[type(event)](state, event)
+            self._run(HANDLERS[type(event)], event)
             return state.commands
         if isinstance(event, events.SchedulerStarted):
-            node_lifecycle.handle_started(state, event)
+            self._run(node_lifecycle.handle_started, event)
             self._run_due_deadlines()
         else:
             self._run_due_deadlines()
             if not (state.quarantines and fault_isolation.is_ignored(state, event)):
-                HANDLERS[type(event)](state, event)
-        if state.demand.plan_due and model_loading.apply_plan(state):
-            node_lifecycle.end_unservable_jobs(state)
+                self._run(HANDLERS[type(event)], event)
+        if state.changes.plan:
+            model_loading.apply_plan(state)
+            reconcile(state)
         dispatch(state)
         settlement.forget_old_jobs(state)
         return state.commands
+
+    def _run(self, handler: Handler, subject: Any) -> None:
+        """Runs a handler of an event or a deadline, and makes the state follow its changes."""
+        handler(self._state, subject)
+        reconcile(self._state)
 
     def _run_due_deadlines(self) -> None:
         state = self._state
         while (due := state.deadlines.pop(state.now)) is not None:
             state.deadline = due
             kind, name = due
-            DEADLINE_HANDLERS[kind](state, name)
+            self._run(DEADLINE_HANDLERS[kind], name)
         state.deadline = None
 
     @property

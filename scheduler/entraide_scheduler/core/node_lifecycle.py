@@ -1,14 +1,13 @@
 """Node lifecycle: handles nodes, gateways and the scheduler as they come and go.
 
 Input: joins, heartbeats, departures and silence deadlines. Output: each node's state
-(``state_machines.NODE``, a timeout failure detector with the states live, suspect and lost), the
-end of the leases of lost nodes, and the end of live jobs that no node can serve any more.
+(``state_machines.NODE``, a timeout failure detector with the states live, suspect and lost), and
+the end of the leases of lost nodes. ``reconcile`` ends the jobs that no node can serve any more.
 """
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import admission, leases, model_loading, settlement
+from entraide_scheduler.core import leases, model_loading
 from entraide_scheduler.core.commands import NodeTurned
-from entraide_scheduler.core.evaluation import reshape_jobs
 from entraide_scheduler.core.events import (
     GatewayLost,
     NodeChanged,
@@ -18,8 +17,7 @@ from entraide_scheduler.core.events import (
     SchedulerStarted,
 )
 from entraide_scheduler.core.fleet import is_sound_card
-from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.records import DeadlineKind, Node, Shape
+from entraide_scheduler.core.records import DeadlineKind, Node
 from entraide_scheduler.core.state import State
 
 
@@ -29,8 +27,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     if not is_sound_card(card):
         state.drop("unsound_card", node=card.node)
         return
-    inputs_before = _shape_inputs(state)
-    turned, changed = state.fleet.add_or_update(
+    turned = state.fleet.add_or_update(
         card,
         accepting=event.accepting,
         reason=event.reason,
@@ -48,27 +45,10 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     state.deadlines.clear(DeadlineKind.NODE_FORGETTING, card.node)
     _schedule_silence_check(state, node)
     if turned:
-        _announce_state_change(state, node)
+        _announce_state(state, node)
     _schedule_surplus_expiry(state, node)
-    if changed:
-        model_loading.refresh_aliases(state)
-    if _shape_inputs(state) != inputs_before:
-        reshape_jobs(state)
     if restarted and was_known:
         leases.end_node_leases(state, node, held=event.held)
-    if changed:
-        end_unservable_jobs(state)
-    leases.retry_node(state, node)
-
-
-def _shape_inputs(state: State) -> tuple[object, ...]:
-    """Returns what jobs' shapes depend on: context lengths and nodes with restricted slots."""
-    fleet = state.fleet
-    return (
-        dict(fleet.contexts),
-        dict(fleet.loadable_index.contexts),
-        sorted(fleet.replica_index.restricted_nodes),
-    )
 
 
 def _schedule_surplus_expiry(state: State, node: Node) -> None:
@@ -91,9 +71,8 @@ def reschedule_surplus_expiries(state: State) -> None:
 def handle_surplus_expired(state: State, name: str) -> None:
     """Handles the expiry of a node's renewable status."""
     node = state.fleet.nodes.get(name)
-    if node is not None and node.state is not NodeState.LEFT:
-        state.fleet.replica_index.update_node(node, state.now)
-        leases.retry_node(state, node)
+    if node is not None:
+        state.fleet.refresh_node(node, state.now, opened=True)
 
 
 def handle_changed(state: State, event: NodeChanged) -> None:
@@ -101,7 +80,6 @@ def handle_changed(state: State, event: NodeChanged) -> None:
     node = _find_known_node(state, event.node)
     if node is not None:
         _record_heartbeat(state, node)
-        was_accepting, was_lending = node.accepting, node.lending
         state.fleet.update_node(
             node,
             accepting=event.accepting,
@@ -111,11 +89,6 @@ def handle_changed(state: State, event: NodeChanged) -> None:
             lending=event.lending,
         )
         _schedule_surplus_expiry(state, node)
-        if was_lending is not node.lending:
-            reshape_jobs(state)
-        if (was_accepting, was_lending) != (node.accepting, node.lending):
-            model_loading.handle_node_change(state)
-        leases.retry_node(state, node)
 
 
 def handle_seen(state: State, event: NodesSeen) -> None:
@@ -129,8 +102,8 @@ def handle_seen(state: State, event: NodesSeen) -> None:
             state.deadlines.set(DeadlineKind.NODE_SILENCE, name, silent_at)
             continue
         node = _find_known_node(state, name)
-        if node is not None and _record_heartbeat(state, node):
-            leases.retry_node(state, node)
+        if node is not None:
+            _record_heartbeat(state, node)
 
 
 def _find_known_node(state: State, name: str) -> Node | None:
@@ -144,13 +117,17 @@ def _find_known_node(state: State, name: str) -> Node | None:
     return node
 
 
-def _record_heartbeat(state: State, node: Node) -> bool:
+def _record_heartbeat(state: State, node: Node) -> None:
     node.last_seen = state.now
-    turned = node.step("heard")
+    _step_node(state, node, "heard")
+
+
+def _step_node(state: State, node: Node, trigger: str) -> None:
+    """Applies a trigger to a node, and reports its state if that changed."""
+    turned = state.fleet.step_node(node, trigger, state.now)
     _schedule_silence_check(state, node)
     if turned:
-        _announce_state_change(state, node)
-    return turned
+        _announce_state(state, node)
 
 
 def _schedule_silence_check(state: State, node: Node) -> None:
@@ -164,24 +141,17 @@ def _schedule_silence_check(state: State, node: Node) -> None:
         state.deadlines.clear(DeadlineKind.NODE_SILENCE, node.card.node)
 
 
-def _announce_state_change(state: State, node: Node) -> None:
-    """Reports a node's changed state and updates its cost model."""
-    if node.state is not NodeState.LEFT:
-        state.fleet.replica_index.update_node(node, state.now)
-    model_loading.handle_node_change(state)
+def _announce_state(state: State, node: Node) -> None:
+    """Reports a node's changed state."""
     state.emit(NodeTurned(state.cause, node.card.node, node.state))
 
 
 def handle_silence(state: State, name: str) -> None:
     """Handles a node's silence deadline: live becomes suspect, suspect becomes lost."""
     node = state.fleet.nodes[name]
-    node.step("silent")
-    _schedule_silence_check(state, node)
-    _announce_state_change(state, node)
+    _step_node(state, node, "silent")
     if node.state is NodeState.LOST:
         leases.end_node_leases(state, node)
-        model_loading.refresh_aliases(state)
-        end_unservable_jobs(state)
 
 
 def handle_left(state: State, event: NodeLeft) -> None:
@@ -193,21 +163,16 @@ def handle_left(state: State, event: NodeLeft) -> None:
 
 def remove_node(state: State, node: Node, reason: str) -> None:
     """Removes a node from service and ends its leases; its record is kept for ``job_kept_s``."""
-    inputs_before, name = _shape_inputs(state), node.card.node
+    name = node.card.node
     model_loading.handle_node_left(state, node)
-    state.fleet.remove_node(node, state.now)
-    node.accepting, node.reason = False, reason
+    state.fleet.remove_node(node, reason, state.now)
     _schedule_silence_check(state, node)
     state.deadlines.clear(DeadlineKind.SURPLUS_EXPIRY, name)
     kept_until = state.now + state.policy.timing.job_kept_s
     state.deadlines.set(DeadlineKind.NODE_FORGETTING, name, kept_until)
     state.prefix_cache.forget_node(name)
-    _announce_state_change(state, node)
+    _announce_state(state, node)
     leases.end_node_leases(state, node)
-    model_loading.refresh_aliases(state)
-    if _shape_inputs(state) != inputs_before:
-        reshape_jobs(state)
-    end_unservable_jobs(state)
 
 
 def forget_node(state: State, name: str) -> None:
@@ -215,29 +180,6 @@ def forget_node(state: State, name: str) -> None:
     state.deadlines.clear(DeadlineKind.PAUSE_END, name)
     state.deadlines.clear(DeadlineKind.BACKOFF_END, name)
     state.fleet.forget_node(name)
-
-
-def end_unservable_jobs(state: State) -> None:
-    """Fails the waiting live jobs that no reachable node serves or can load the model for.
-
-    Admission would refuse them now. Kept jobs go on waiting.
-    """
-    served = {shape: _is_reachable(state, shape) for shape in state.queue.shapes}
-    if all(served.values()):
-        return
-    for job in state.queue.jobs():
-        if job.facts.kind is JobKind.LIVE and not served[job.shape]:
-            code, values, _ = admission.unreachable_reason(state, job.shape)
-            settlement.end_waiting_job(
-                state, job, "fail", code=code, epoch=job.epoch, values=values
-            )
-
-
-def _is_reachable(state: State, shape: Shape) -> bool:
-    views = state.fleet.eligible_nodes(shape).views
-    return any(view.node.state in REACHABLE for view in views) or model_loading.can_be_loaded(
-        state, shape
-    )
 
 
 def handle_started(state: State, event: SchedulerStarted) -> None:
@@ -250,9 +192,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
         node = state.fleet.nodes[name]
         if node.state in (NodeState.LIVE, NodeState.SUSPECT):
             node.last_seen = state.now
-            if node.step("restart"):
-                _announce_state_change(state, node)
-            _schedule_silence_check(state, node)
+            _step_node(state, node, "restart")
     model_loading.handle_restart(state)
     _end_gateway_jobs(state, event.gateway)
     for lease in state.leases.values():

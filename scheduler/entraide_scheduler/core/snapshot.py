@@ -152,6 +152,7 @@ def read(data: bytes) -> State:
     runs = [(lease.bill, lease.shape) for lease in snapshot.leases]
     fair_queue.load(state.queue, snapshot.queue, waiting, runs)
     dispatch.update_own_slots(state)
+    state.changes.clear()
     return state
 
 

@@ -67,9 +67,9 @@ def hold_replica(state: State, job: Job, view: ReplicaView) -> None:
     known = state.exclusive_replicas.get(name)
     if known is not None and (known.node, known.model) != (view.name, view.replica.model):
         release_replica(state, name)
-    view.load.reserved = name
-    state.exclusive_replicas[name] = ExclusiveReplica(view.name, view.replica.model, job.facts.coop)
-    state.fleet.replica_index.update_node(view.node, state.now)
+    model = view.replica.model
+    state.exclusive_replicas[name] = ExclusiveReplica(view.name, model, job.facts.coop)
+    state.fleet.reserve_replica(view.node, model, name, state.now)
 
 
 def reserve_replica(state: State, job: Job) -> None:
@@ -106,9 +106,8 @@ def release_replica(state: State, name: str) -> None:
     node = state.fleet.nodes.get(held.node)
     load = None if node is None else node.loads.get(held.model)
     if node is not None and load is not None and load.reserved == name:
-        load.reserved = ""
+        state.fleet.reserve_replica(node, held.model, "", state.now)
         if node.state is not NodeState.LEFT:
-            state.fleet.replica_index.update_node(node, state.now)
             state.queue.unblock_shapes(held.model, lambda _: True)
     retry_exclusive(state)
 

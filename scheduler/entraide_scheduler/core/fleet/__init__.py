@@ -4,9 +4,9 @@ Input: node cards, heartbeats, owners' terms, intensities, and leases as they op
 Output: the nodes that pass the permanent rules for a shape, the replicas that can take work now,
 and changes of the co-ops' own capacity.
 
-The fleet is the only place that changes a node's place in an index: a caller changes the record
-and reports the node, and the fleet updates each index that depends on it. Small models are kept as
-a list of views, large ones also as columns of numbers, for the vectorised search.
+The fleet owns the nodes' records: a method for each kind of change updates each index that depends
+on it, and records in ``Changes`` what others must follow. Small models are kept as a list of
+views, large ones also as columns of numbers, for the vectorised search.
 
 ``fleet`` adds, updates and removes nodes; ``replica_index`` keeps views by model;
 ``replica_table`` the columns; ``loadable_index`` the models that nodes could load.

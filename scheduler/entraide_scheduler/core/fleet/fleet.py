@@ -18,7 +18,7 @@ from entraide_scheduler.core.fleet.loadable_index import LoadableIndex, find_loa
 from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaView, added_power_w
 from entraide_scheduler.core.fleet.replica_table import Bools, ReplicaTable
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.core.records import Load, Node, Shape
+from entraide_scheduler.core.records import Changes, Load, Node, Shape, is_leaving
 from entraide_scheduler.core.rules import LOADABLE_REASONS, Reason, permanent_reason
 
 ELIGIBLE_KEPT = 256  # shapes whose eligible nodes are cached
@@ -99,6 +99,12 @@ class EligibleNodes(Struct, eq=False):
 class Fleet:
     """Nodes by identifier, in the order in which they first joined.
 
+    All changes of a node's record that an index depends on go through these methods. They update
+    the indexes and record what else must follow.
+
+    Args:
+        changes: receives what else must follow.
+
     Attributes:
         nodes: all known nodes; one that left is kept for a while.
         contexts: by model, the distinct context lengths that nodes of the pool offer, ascending.
@@ -106,7 +112,8 @@ class Fleet:
         loadable_index: models that the nodes that have not left could load.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self.nodes: dict[str, Node] = {}
         self.contexts: dict[str, tuple[int, ...]] = {}
         self.replica_index = ReplicaIndex(self.nodes)
@@ -120,16 +127,32 @@ class Fleet:
         self._scanned_nodes_max = policy.limits.explained_nodes
         self._eligible = {}
         self.replica_index.apply_policy(policy, at)
+        self._changes.shapes = True
+        self._mark_plan_due()
 
     def add_or_update(
         self, card: NodeCard, *, accepting: bool, reason: str, at: float,
         lending: Lending = Lending.ALL,
-    ) -> tuple[bool, bool]:  # fmt: skip
+    ) -> bool:  # fmt: skip
         """Adds a node, or updates the node of the same identifier, by a card that is sound.
 
         Returns:
-            Whether the node's state changed, and whether what the node offers changed.
+            Whether the node's state changed.
         """
+        inputs_before = self._shape_inputs()
+        turned, changed = self._set_card(card, accepting, reason, at, lending)
+        if changed:
+            self._mark_offers_changed()
+        if self._shape_inputs() != inputs_before:
+            self._changes.shapes = True
+        self._mark_plan_due()
+        self._changes.opened[card.node] = None
+        return turned
+
+    def _set_card(
+        self, card: NodeCard, accepting: bool, reason: str, at: float, lending: Lending
+    ) -> tuple[bool, bool]:  # fmt: skip
+        """Returns whether the node's state changed, and whether what the node offers changed."""
         replicas: dict[str, Replica] = {}
         for replica in card.replicas:
             replicas.setdefault(replica.model, replica)
@@ -165,18 +188,88 @@ class Fleet:
         lending: Lending = Lending.ALL,
     ) -> None:  # fmt: skip
         """Applies a heartbeat that changed something."""
+        if (node.accepting, node.lending) != (accepting, lending):
+            self._mark_plan_due()
         node.accepting, node.reason, node.energy = accepting, reason, energy
         if node.lending is not lending:
             self.replica_index.set_lending(node, lending)
-        self.replica_index.update_node(node, at)
+            self._changes.shapes = True
+        self.refresh_node(node, at, opened=True)
 
-    def remove_node(self, node: Node, at: float) -> bool:
-        """Removes a node that leaves; returns whether its state changed."""
+    def step_node(self, node: Node, trigger: str, at: float) -> bool:
+        """Applies a trigger to a node that has not left; returns whether its state changed."""
+        turned = node.step(trigger)
+        if turned:
+            self.refresh_node(node, at, opened=node.state is NodeState.LIVE)
+            self._mark_plan_due()
+            if node.state is NodeState.LOST:
+                self._mark_offers_changed()
+        return turned
+
+    def stop_accepting(self, node: Node, reason: str, at: float) -> None:
+        """Records that a node accepts no new work, with the stable code of why."""
+        node.accepting, node.reason = False, reason
+        self.refresh_node(node, at)
+
+    def pause_replica(self, node: Node, model: str, code: str, at: float) -> None:
+        """Pauses a replica, if the node has it; the code says why."""
+        load = node.loads.get(model)
+        if load is not None:
+            load.paused = code
+            self.refresh_node(node, at)
+
+    def end_pauses(self, node: Node, at: float) -> None:
+        """Ends the pauses of a node's replicas, except of those that are being unloaded."""
+        for model, load in node.loads.items():
+            if not is_leaving(node, model):
+                load.paused = ""
+        self.refresh_node(node, at, opened=True)
+
+    def reserve_replica(self, node: Node, model: str, job: str, at: float) -> None:
+        """Reserves a replica for a job; "" ends the reservation."""
+        node.loads[model].reserved = job
+        self.refresh_node(node, at)
+
+    def refresh_node(self, node: Node, at: float, *, opened: bool = False) -> None:
+        """Computes a node's costs and blocked codes again after a change of its record.
+
+        Args:
+            node: the node; nothing is computed for one that has left.
+            at: now, seconds since the epoch.
+            opened: whether the node may admit more than before.
+        """
+        if node.state is not NodeState.LEFT:
+            self.replica_index.update_node(node, at)
+            if opened:
+                self._changes.opened[node.card.node] = None
+
+    def remove_node(self, node: Node, reason: str, at: float) -> None:
+        """Removes a node that leaves, with the reason; its record is kept until forgotten."""
+        inputs_before = self._shape_inputs()
+        self._mark_plan_due()
         self.replica_index.remove_node(node, at)
         self._count_offer(node, -1)
-        turned = node.step("leave")
-        node.left_at = at
-        return turned
+        node.step("leave")
+        node.accepting, node.reason, node.left_at = False, reason, at
+        self._mark_offers_changed()
+        if self._shape_inputs() != inputs_before:
+            self._changes.shapes = True
+
+    def _shape_inputs(self) -> tuple[object, ...]:
+        """Returns what jobs' shapes depend on: context lengths and nodes with restricted slots."""
+        return (
+            dict(self.contexts),
+            dict(self.loadable_index.contexts),
+            sorted(self.replica_index.restricted_nodes),
+        )
+
+    def _mark_offers_changed(self) -> None:
+        self._changes.aliases = self._changes.servable = True
+
+    def _mark_plan_due(self) -> None:
+        """Makes a plan due if any node can load a model."""
+        if self.loadable_index.nodes:
+            self._changes.plan = True
 
     def set_quarantine(self, node: Node, reason: str) -> None:
         """Sets the reason of a node's quarantine; "" ends the quarantine."""

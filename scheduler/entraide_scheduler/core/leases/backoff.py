@@ -141,16 +141,12 @@ def record_completion(state: State, job: Job, lease: Lease) -> None:
         _refresh_node(state, node)
 
 
-def forgive_replicas(state: State, job: Job) -> list[Node]:
+def forgive_replicas(state: State, job: Job) -> None:
     """Ends the pauses of the replicas on which a job failed, since the job is at fault.
 
     A replica is not forgiven if other co-ops' jobs failed there, or if a job that failed there
     completed on another replica.
-
-    Returns:
-        The nodes of the forgiven replicas.
     """
-    forgiven = []
     for name, model in job.failed_on:
         node = state.fleet.nodes.get(name)
         backoff = None if node is None else node.backoffs.get(model)
@@ -163,9 +159,7 @@ def forgive_replicas(state: State, job: Job) -> list[Node]:
         backoff.coops = ()
         if not backoff.failures:
             del node.backoffs[model]
-        _refresh_node(state, node)
-        forgiven.append(node)
-    return forgiven
+        _refresh_node(state, node, opened=True)
 
 
 def allow_probe(state: State, node: Node) -> None:
@@ -182,10 +176,10 @@ def end_due_backoffs(state: State, node: Node) -> None:
     for model, backoff in node.backoffs.items():
         if backoff.state is ReplicaState.RESTING and backoff.until <= state.now:
             backoff.step("rested", _describe_replica(node.card.node, model))
-    _refresh_node(state, node)
+    _refresh_node(state, node, opened=True)
 
 
-def _refresh_node(state: State, node: Node) -> None:
+def _refresh_node(state: State, node: Node, *, opened: bool = False) -> None:
     """Updates a node in the replica index, and the deadline of its next pause to end."""
     ends = [
         backoff.until for backoff in node.backoffs.values() if backoff.state is ReplicaState.RESTING
@@ -194,5 +188,4 @@ def _refresh_node(state: State, node: Node) -> None:
         state.deadlines.set(DeadlineKind.BACKOFF_END, node.card.node, min(ends))
     else:
         state.deadlines.clear(DeadlineKind.BACKOFF_END, node.card.node)
-    if node.state is not NodeState.LEFT:
-        state.fleet.replica_index.update_node(node, state.now)
+    state.fleet.refresh_node(node, state.now, opened=opened)

@@ -29,7 +29,6 @@ from entraide_scheduler.core.records import (
     LeaseState,
     Node,
     RunCharge,
-    is_leaving,
 )
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
@@ -219,10 +218,8 @@ def retry_model(state: State, view: ReplicaView) -> None:
 
 def pause_replica(state: State, node: Node, model: str, *, reason: str, for_s: float) -> None:
     """Pauses a replica for ``for_s`` seconds; the node's next hello ends the pause earlier."""
-    load = node.loads.get(model)
-    if load is not None:
-        load.paused = reason
-        state.fleet.replica_index.update_node(node, state.now)
+    if model in node.loads:
+        state.fleet.pause_replica(node, model, reason, state.now)
         state.deadlines.set(DeadlineKind.PAUSE_END, node.card.node, state.now + for_s)
 
 
@@ -230,11 +227,7 @@ def end_pause(state: State, name: str) -> None:
     """Ends the pauses of a node's replicas, except of those that are being unloaded."""
     node = state.fleet.nodes.get(name)
     if node is not None:
-        for model, load in node.loads.items():
-            if not is_leaving(node, model):
-                load.paused = ""
-        state.fleet.replica_index.update_node(node, state.now)
-        retry_node(state, node)
+        state.fleet.end_pauses(node, state.now)
 
 
 def end_backoff(state: State, name: str) -> None:
@@ -242,7 +235,6 @@ def end_backoff(state: State, name: str) -> None:
     node = state.fleet.nodes.get(name)
     if node is not None:
         backoff.end_due_backoffs(state, node)
-        retry_node(state, node)
 
 
 def void_lease(state: State, lease: Lease) -> None:
@@ -282,8 +274,7 @@ def requeue_job(
         settlement.end_job(
             state, job, "fail", code="too_many_attempts", epoch=lease.terms.epoch, values=values
         )
-        for node in backoff.forgive_replicas(state, job):
-            retry_node(state, node)
+        backoff.forgive_replicas(state, job)
         return
     job.front = True
     state.enqueue(job)

@@ -83,8 +83,7 @@ def handle_declined(state: State, event: RunDeclined) -> None:
         return
     node, model = state.fleet.nodes[event.node], lease.terms.model
     if event.code == "draining":
-        node.accepting, node.reason = False, event.code
-        state.fleet.replica_index.update_node(node, state.now)
+        state.fleet.stop_accepting(node, event.code, state.now)
     elif event.code == "full":
         leases.pause_replica(state, node, model, reason=event.code, for_s=FULL_PAUSE_S)
     elif event.code == "not_loaded":
@@ -180,8 +179,7 @@ def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
     if job.alone:
         code = engine_exits.ENDS_ENGINE
         engine_exits.record_refusal(state, job)
-        for node in backoff.forgive_replicas(state, job):
-            leases.retry_node(state, node)
+        backoff.forgive_replicas(state, job)
     else:
         before = job.failed_on
         backoff.record_failure(state, lease, code)

@@ -17,7 +17,6 @@ from entraide_scheduler.core.model_loading.model_lifecycle import (
     handle_hello,
     handle_load_asked,
     handle_load_failed,
-    handle_node_change,
     handle_node_left,
     handle_restart,
     handle_unload_asked,
@@ -36,7 +35,7 @@ from entraide_scheduler.core.model_loading.model_planner import (
 
 __all__ = [
     "PlanStep", "apply_plan", "can_be_loaded", "handle_catalogue", "handle_hello",
-    "handle_load_asked", "handle_load_failed", "handle_node_change", "handle_node_left",
+    "handle_load_asked", "handle_load_failed", "handle_node_left",
     "handle_restart", "handle_unload_asked", "is_served", "mark_plan_due", "plan_models",
     "preview_load", "record_request", "refresh_aliases", "request_plan",
 ]  # fmt: skip

@@ -53,18 +53,12 @@ LATE_LOAD = "late"  # reason of a load that succeeded after its timeout
 def handle_catalogue(state: State, event: CatalogueChanged) -> None:
     """Replaces the catalogue and resolves the waiting jobs' aliases again."""
     state.model_aliases.set_catalogue(event.catalogue)
-    refresh_aliases(state)
+    state.changes.aliases = True
 
 
 def mark_plan_due(state: State, _: str) -> None:
     """Handles the plan's deadline: a plan is due."""
-    state.demand.plan_due = True
-
-
-def handle_node_change(state: State) -> None:
-    """Makes a plan due after a node joined, left, or changed which work it accepts."""
-    if state.fleet.loadable_index.nodes:
-        state.demand.plan_due = True
+    state.changes.plan = True
 
 
 def handle_hello(state: State, node: Node) -> None:
@@ -76,7 +70,7 @@ def handle_hello(state: State, node: Node) -> None:
                 load.step("serve", state.now)
                 node.rests.pop(model, None)
             elif load.state is ModelLoadState.UNLOADING:
-                _pause_replica(state, node, model)
+                state.fleet.pause_replica(node, model, UNLOADING, state.now)
         elif load.state in (ModelLoadState.LOADED, ModelLoadState.UNLOADING):
             _end_load(node, load, "gone", state.now)
     for model, rest in list(node.rests.items()):
@@ -86,7 +80,6 @@ def handle_hello(state: State, node: Node) -> None:
             del node.rests[model]
     if had or node.orders or card.loadable:
         state.fleet.update_model_loads(node)
-    handle_node_change(state)
 
 
 def _adopt_late_load(state: State, node: Node, model: str) -> None:
@@ -112,7 +105,6 @@ def handle_node_left(state: State, node: Node) -> None:
     """Ends the loads of a node that leaves."""
     for load in list(node.orders.values()):
         _end_load(node, load, "gone", state.now)
-    handle_node_change(state)
 
 
 def handle_load_failed(state: State, event: LoadFailed) -> None:
@@ -123,7 +115,6 @@ def handle_load_failed(state: State, event: LoadFailed) -> None:
         state.drop("load_failed", node=event.node)
         return
     _fail_load(state, node, load, event.code)
-    refresh_aliases(state)
 
 
 def handle_load_asked(state: State, event: LoadAsked) -> None:
@@ -202,19 +193,18 @@ def record_request(state: State, job: Job) -> None:
 # Plan execution.
 
 
-def apply_plan(state: State) -> bool:
-    """Makes a plan and carries it out; returns whether a load has timed out."""
+def apply_plan(state: State) -> None:
+    """Fails the loads whose timeout has passed, makes a plan and carries it out."""
     demand = state.demand
-    demand.plan_due = False
-    some_failed = _expire_loads(state)
-    if some_failed:
-        refresh_aliases(state)
+    _expire_loads(state)
+    if state.changes.aliases:
+        refresh_aliases(state)  # before the plan, which follows the jobs' models
     _record_missed_promises(state)
     for node in list(state.fleet.loadable_index.sorted_nodes()):
         _start_ready_loads(state, node)
     for step in plan_models(state):
         _apply_step(state, step)
-    demand.plan_due = False
+    state.changes.plan = False
     fleet = state.fleet
     demand.considered = {
         shape: None
@@ -222,7 +212,6 @@ def apply_plan(state: State) -> bool:
         if shape.model in fleet.loadable_index.by_model and not fleet.eligible_nodes(shape).views
     }
     _schedule_plan(state)
-    return some_failed
 
 
 def _record_missed_promises(state: State) -> None:
@@ -237,19 +226,17 @@ def _record_missed_promises(state: State) -> None:
             state.demand.record_missed(first.shape, state.now)
 
 
-def _expire_loads(state: State) -> bool:
+def _expire_loads(state: State) -> None:
     """Fails the loads whose timeout has passed, and repeats unloads without effect."""
-    now, some = state.now, False
+    now = state.now
     for node in list(state.fleet.loadable_index.sorted_nodes()):
         for load in list(node.orders.values()):
             if load.state in (ModelLoadState.MAKING_ROOM, ModelLoadState.LOADING):
                 if now >= _load_timeout_at(node, load):
                     _fail_load(state, node, load, NOT_BEGUN)
-                    some = True
             elif load.state is ModelLoadState.UNLOADING and now >= load.told_at + UNLOAD_REPEAT_S:
                 load.told_at = now
                 state.emit(UnloadModel(state.cause, node.card.node, load.model))
-    return some
 
 
 def _load_timeout_at(node: Node, load: ModelLoad) -> float:
@@ -305,18 +292,10 @@ def _begin_load(state: State, node: Node, model: str, reason: str) -> None:
 def _begin_unload(state: State, node: Node, load: ModelLoad) -> None:
     load.step("unload", state.now)
     load.told_at = state.now
-    _pause_replica(state, node, load.model)
+    state.fleet.pause_replica(node, load.model, UNLOADING, state.now)
     state.fleet.update_model_loads(node)
     state.deadlines.set(DeadlineKind.MODEL_PLAN, "", state.now + TICK_S)
     state.emit(UnloadModel(state.cause, node.card.node, load.model))
-
-
-def _pause_replica(state: State, node: Node, model: str) -> None:
-    """Pauses a replica that is being unloaded."""
-    load = node.loads.get(model)
-    if load is not None:
-        load.paused = UNLOADING
-        state.fleet.replica_index.update_node(node, state.now)
 
 
 def _fail_load(state: State, node: Node, load: ModelLoad, code: str) -> None:
@@ -332,7 +311,8 @@ def _fail_load(state: State, node: Node, load: ModelLoad, code: str) -> None:
     node.rests[load.model] = LoadBackoff(failures, state.now + rest_s, code)
     _end_load(node, load, "fail", state.now)
     state.fleet.update_model_loads(node)
-    state.demand.plan_due = True
+    changes = state.changes
+    changes.plan = changes.aliases = changes.servable = True
 
 
 def _end_load(node: Node, load: ModelLoad, trigger: str, at: float) -> None:
@@ -364,7 +344,9 @@ def _schedule_plan(state: State) -> None:
 
 def refresh_aliases(state: State) -> None:
     """Resolves the aliases of waiting jobs again."""
-    state.demand.plan_due = state.demand.plan_due or bool(state.fleet.loadable_index.nodes)
+    state.changes.aliases = False
+    if state.fleet.loadable_index.nodes:
+        state.changes.plan = True
     for job in state.queue.jobs():
         if job.alias:
             asked_for = structs.replace(job.facts, model=job.alias)

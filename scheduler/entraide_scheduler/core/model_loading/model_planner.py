@@ -104,7 +104,7 @@ def request_plan(state: State, job: Job) -> None:
     if job.facts.model not in state.fleet.loadable_index.by_model:
         return
     if job.shape not in state.demand.considered and not state.fleet.eligible_nodes(job.shape).views:
-        state.demand.plan_due = True
+        state.changes.plan = True
     elif not state.deadlines.is_set(DeadlineKind.MODEL_PLAN, ""):
         state.deadlines.set(DeadlineKind.MODEL_PLAN, "", state.now + TICK_S)
 

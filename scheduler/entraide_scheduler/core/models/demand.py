@@ -50,13 +50,11 @@ class Demand:
         by_model: demand by model, the model with the oldest last request first.
         considered: unserved shapes that the last plan considered; a job of another unserved shape
             makes a new plan due at once.
-        plan_due: whether a plan must be made before the current event ends.
     """
 
     def __init__(self) -> None:
         self.by_model: dict[str, ModelDemand] = {}
         self.considered: dict[Shape, None] = {}
-        self.plan_due = False
 
     def record_request(self, model: str, tokens: float, at: float, half_life_s: float) -> None:
         """Adds an admitted job's expected output tokens."""

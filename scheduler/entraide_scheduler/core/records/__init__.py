@@ -9,11 +9,13 @@ format: a field is added at the end, with a default, and never renamed. Records 
 to each other; they name each other by identifier.
 
 ``state_machines`` holds the tables, from which the documentation's diagrams are drawn; ``records``
-jobs, leases and nodes; ``deadline_kinds`` what is due at a deadline; ``charges`` what a run is
-charged in the fair share; ``own_kinds`` the kinds of replicas by which a co-op's own capacity is
-counted; ``quarantine`` the senders whose messages do not count.
+jobs, leases and nodes; ``changes`` what an event has changed so far; ``deadline_kinds`` what is due
+at a deadline; ``charges`` what a run is charged in the fair share; ``own_kinds`` the kinds of
+replicas by which a co-op's own capacity is counted; ``quarantine`` the senders whose messages do
+not count.
 """
 
+from entraide_scheduler.core.records.changes import Changes
 from entraide_scheduler.core.records.charges import RunCharge
 from entraide_scheduler.core.records.deadline_kinds import JOB_DEADLINES, DeadlineKind
 from entraide_scheduler.core.records.own_kinds import OwnKind, kind_of_replica
@@ -50,6 +52,7 @@ __all__ = [
     "JOB_DEADLINES",
     "Backoff",
     "BatchWork",
+    "Changes",
     "DeadlineKind",
     "ExclusiveReplica",
     "ExpectedRun",

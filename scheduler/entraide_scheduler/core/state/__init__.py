@@ -5,7 +5,9 @@ handler receives and that ``snapshot`` encodes.
 
 The packages below know nothing of the state: they are given what they need. The packages above
 are functions over it, called by ``machine`` and by each other, from high to low only. Commands of
-the current event are collected here in order, each with the event that caused it.
+the current event are collected here in order, each with the event that caused it, and so are its
+``Changes``, which ``reconcile`` follows. A job enters and leaves the waiting jobs by ``enqueue``
+and ``dequeue``.
 
 ``state`` is the state; ``deadlines`` the earliest moments at which something is due.
 """

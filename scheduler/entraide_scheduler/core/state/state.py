@@ -17,6 +17,7 @@ from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.models import Demand, ModelAliases
 from entraide_scheduler.core.policy import ClassTerms, CoopTerms, Policy
 from entraide_scheduler.core.records import (
+    Changes,
     DeadlineKind,
     ExclusiveReplica,
     Job,
@@ -48,6 +49,7 @@ class State:
         exclusive_replicas: replicas reserved for a single job, by job.
         key_exits: engine exits within the last hour, by API key.
         leases: by job, one at most for each, also while its run is being stopped.
+        changes: what the current event has changed and ``reconcile`` must follow.
         commands: emitted during the current event.
         deadline, placing: the deadline being handled and the waiting job being placed; None and ""
             if none. They tell the driver which one raised.
@@ -63,7 +65,8 @@ class State:
         self.coops: dict[str, CoopTerms] = {}
         self.classes: dict[JobClass, ClassTerms] = {}
         self.scales: dict[JobClass, float] = {}
-        self.fleet = Fleet()
+        self.changes = Changes()
+        self.fleet = Fleet(self.changes)
         self.model_aliases = ModelAliases()
         self.demand = Demand()
         self.queue = FairQueue()
@@ -99,6 +102,7 @@ class State:
         self.shift_planner.forecast.apply_policy(policy.carbon.basis, policy.deferral)
         self.fleet.apply_policy(policy, self.now)
         self.quotas.apply_policy(policy.coops)
+        self.changes.credits = True
 
     def enqueue(self, job: Job) -> None:
         """Adds a job to the waiting jobs: to the fair queue, and to the backlog if it may defer."""
