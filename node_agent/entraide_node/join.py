@@ -19,6 +19,7 @@ import grpc
 import msgspec
 from msgspec import Struct
 
+from entraide.catalogue import demonstration
 from entraide.decoding import decode_json
 from entraide.errors import PoolUnreachable, RequestError
 from entraide.files import write_private
@@ -28,7 +29,6 @@ from entraide.wire.subjects import checked
 from entraide_node import config as configuration
 from entraide_node import keys
 from entraide_node.engine_config import NoEngine
-from entraide_node.models.model_files import demo_path
 
 JOIN_TIMEOUT_S = 15.0
 PAGE_BYTES_MAX = 256 * 1024
@@ -247,7 +247,7 @@ def _write_folder(
         pool=answer.pool or pool,
         lang=options.lang,
         # Without the demonstration model, the pool decides what is loaded.
-        engine=configuration.LlamaCpp() if demo_path() is not None else NoEngine(),
+        engine=configuration.LlamaCpp() if demonstration.path() is not None else NoEngine(),
     )
     if path.exists():  # a second join keeps the owner's settings
         old_config = configuration.load_config(path)

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 from tests.integration.nats_support import NatsPool
 
+from entraide.catalogue import demonstration
 from entraide.errors import PoolUnreachable, RequestError
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide_node import join, keys
 from entraide_node.config import EnergyConfig, dump_config, load_config
 from entraide_node.engine_config import NoEngine, OwnerEngine
 from entraide_node.join import JoinOptions, PoolPage, _choose_ca, join_pool
-from entraide_node.models.model_files import demo_path
 from entraide_scheduler.nats.tls import compute_fingerprint, ensure_files
 
 TOKEN = "one-time"
@@ -87,7 +87,7 @@ async def test_joining(address: str, desk: Desk, bus: NatsPool, tmp_path: Path) 
         config.site,
     )
     assert (bus.url,) == config.nats_urls
-    assert ("none" if demo_path() is None else "llama.cpp") == kind_of(config.engine)
+    assert ("none" if demonstration.path() is None else "llama.cpp") == kind_of(config.engine)
     assert connection.is_connected
     assert identity.seed not in repr(keys.read_identity(folder))
     assert 0o600 == stat.S_IMODE((folder / keys.IDENTITY_NAME).stat().st_mode)

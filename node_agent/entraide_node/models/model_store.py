@@ -13,7 +13,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,7 +32,6 @@ PART_SUFFIX = ".part"
 HUB_FOLDER = ".hub"
 LOCKS_FOLDER = ".locks"
 LOCK_POLL_S = 0.1
-BLOCK_BYTES = 1024 * 1024
 SPEED_LEAST_BYTES = 8 * 1024 * 1024  # a smaller file does not measure the network rate
 PLACES_MAX = 2_000
 
@@ -309,10 +308,6 @@ def _fingerprint(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
-def _sha256(path: Path, update: Callable[[int], None] = lambda _: None) -> str:
-    digest = hashlib.sha256()
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            update(len(block))
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
