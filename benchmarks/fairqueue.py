@@ -33,7 +33,7 @@ from msgspec import Struct, to_builtins
 
 from entraide.types import DataClass, JobState
 from entraide_scheduler.core.fair_queue import FairQueue
-from entraide_scheduler.core.fair_queue.backlog import reserved_tokens
+from entraide_scheduler.core.fair_queue.formulas import reserved_tokens
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_scheduler.core.records import Job, RunCharge, Shape
 

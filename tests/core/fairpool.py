@@ -13,10 +13,11 @@ from random import Random
 from types import MappingProxyType
 
 from msgspec import structs
-from tests.core.fairplain import make_job, own_kind, reserved, shape
+from tests.core.fair_jobs import make_job, own_kind, shape
 
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue.formulas import reserved_tokens
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, RunCharge, Shape
 from entraide_scheduler.core.rules import OwnSlotsChange
@@ -41,7 +42,7 @@ class Run:
         self.on_public = on_public
 
     def in_flight(self) -> int:
-        return reserved(self.job) - self.output
+        return reserved_tokens(self.job) - self.output
 
 
 class Account:
@@ -195,7 +196,7 @@ class FairPool:
             job,
             input_tokens=job.facts.input_tokens_est,
             expected_tokens=expected,
-            reserved_tokens=reserved(job),
+            reserved_tokens=reserved_tokens(job),
         )
         run = Run(job, charge, answer, owed=owed, turns=account.turns, on_public=on_public)
         self.charge(run, self.terms.charge.input_weight * job.facts.input_tokens_est)
@@ -209,7 +210,7 @@ class FairPool:
     def below_cap(self, coop: str, job: Job) -> bool:
         """Whether a co-op would stay within its cap with one more job."""
         held = self.in_flight(coop)
-        return not held or held + reserved(job) <= self.terms.fair_share.cap_tokens
+        return not held or held + reserved_tokens(job) <= self.terms.fair_share.cap_tokens
 
     def in_flight(self, coop: str) -> int:
         return sum(run.in_flight() for run in self.runs if run.job.facts.coop == coop)

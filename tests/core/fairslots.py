@@ -1,8 +1,9 @@
 """A fair queue and a few slots that run its jobs, for tests of the order of service."""
 
-from tests.core.fairplain import make_job, reserved
+from tests.core.fair_jobs import make_job
 
 from entraide_scheduler.core.fair_queue import FairQueue
+from entraide_scheduler.core.fair_queue.formulas import reserved_tokens
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, RunCharge
 
@@ -40,7 +41,7 @@ class Slots:
             job,
             input_tokens=job.facts.input_tokens_est,
             expected_tokens=job.output_tokens_max if expected is None else expected,
-            reserved_tokens=reserved(job),
+            reserved_tokens=reserved_tokens(job),
         )
         self.running.append((job, charge))
         self.served.append(job)

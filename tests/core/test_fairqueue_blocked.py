@@ -1,6 +1,6 @@
 """Fair queue: shapes whose nodes are full are blocked, and return to their position."""
 
-from tests.core.fairplain import make_job, policy, shape
+from tests.core.fair_jobs import make_job, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import DataClass
@@ -50,7 +50,7 @@ def test_nothing_is_next_when_all_is_blocked_or_empty() -> None:
 
     assert empty is None
     assert queue.next_job() is None
-    assert {shape(): 1} == queue.shapes
+    assert [shape()] == queue.shapes
 
 
 def test_shapes_merge_when_what_is_served_changes() -> None:
@@ -63,6 +63,6 @@ def test_shapes_merge_when_what_is_served_changes() -> None:
     merged = Shape("petit", (), "CA", DataClass.INTERNAL, "", 8_192)
     pool.queue.reorder(lambda _: merged)
 
-    assert {merged: 4} == pool.queue.shapes
+    assert [merged] == pool.queue.shapes
     assert () == pool.queue.blocked_shapes
     assert ["alpha", "beta"] * 2 == coops(pool.turns(4))

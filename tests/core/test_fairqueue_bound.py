@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
-from tests.core.fairplain import own_kind, policy
+from tests.core.fair_jobs import own_kind, policy
 from tests.core.fairpool import FairPool, live
 
 from entraide_scheduler.core.fair_queue import FairQueue

@@ -1,11 +1,11 @@
 """Fair queue: order of service between co-ops, projects and classes."""
 
 import pytest
-from tests.core.fairplain import COOPS, make_job, own_slots, policy, shape
+from tests.core.fair_jobs import COOPS, make_job, own_slots, policy, shape
 from tests.core.fairslots import Slots, coops
 
 from entraide.types import JobClass
-from entraide_scheduler.core.fair_queue.counters import CapReached
+from entraide_scheduler.core.fair_queue.queue import CapReached
 from entraide_scheduler.core.policy import CoopTerms
 
 SCARCE = shape("grand")
@@ -393,5 +393,5 @@ def test_a_long_queue_leaves_no_dead_entries_behind() -> None:
     counter = pool.queue.counters.coop_counter("alpha")
 
     assert 1 == len(pool.queue.jobs())
-    assert {} == counter.heap_items
+    assert {} == {**counter.coop_queues, **counter.entries}
     assert ["grand"] == list(pool.queue.backlogs)

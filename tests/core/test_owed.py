@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 from tests.core.builders import MODEL, START, Pool, card, of, replica, usage
-from tests.core.fairplain import own_kind, own_slots, shape
+from tests.core.fair_jobs import own_kind, own_slots, shape
 
 from entraide.types import DataClass, JobClass, Outcome
 from entraide_scheduler.core import commands, events

@@ -27,20 +27,20 @@ LIMIT_CODES = frozenset(reason.code for reason in LIMIT_REASONS)
 
 
 def place_or_enqueue(state: State, job: Job) -> None:
-    """Places a job that has just been admitted, or enqueues it.
+    """Enqueues a job that has just been admitted; places it at once if it is the only candidate.
 
-    If the queue is idle for the job's model, the job is next and need not be enqueued first.
+    Only a job that cannot start now counts when the planner looks for models to load.
     """
     queue = state.queue
     update_own_slots(state)
-    if job.wait is None and queue.is_idle_for(job.facts.model):
+    is_only = job.wait is None and queue.is_idle_for(job.facts.model)
+    state.enqueue(job)
+    if is_only and queue.next_job() is job:
         request = evaluation.make_request(state, job, state.now)
         result = evaluation.evaluate_nodes(state, job, request)
         chosen = pick(result, state.policy)
         if chosen is not None:
-            leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run_at_once)
-            return
-    state.enqueue(job)
+            leases.offer_lease(state, job, result, chosen, request)
 
 
 def dispatch(state: State) -> None:
@@ -70,7 +70,7 @@ def dispatch(state: State) -> None:
             if not is_owed:
                 owed_job = queue.first_owed_on(view.coop, view.own_kind, before=job)
             if owed_job is None:
-                leases.offer_lease(state, job, result, chosen, request, serve=queue.start_run)
+                leases.offer_lease(state, job, result, chosen, request)
             continue
         searches += 1
         _set_aside(state, job, result)

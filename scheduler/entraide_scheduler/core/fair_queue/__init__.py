@@ -11,8 +11,13 @@ the counters of those that wait, so it neither catches up nor is punished. A co-
 machines are lent has a right to that capacity at once. ``docs/concepts/fairness.md`` gives the
 definition and the bounds.
 
-``queue`` is the queue; ``counters`` the service counters, the charges and what is owed; ``backlog``
-the waiting jobs by model; ``blocked_jobs`` those that a limit of their own keeps from running;
+The specification is ``tests/core/fair_queue_definition.py``: the same queue, computed from scratch
+at each call. Tests compare both over random histories.
+
+``queue`` decides who is next, and owns which jobs take turns. ``counters`` owns the service:
+counters, charges, booked slots. ``backlog`` has the waiting jobs as queues by model, shape, co-op,
+project and class; ``blocked_jobs`` the order in which jobs that a limit of their own keeps from
+running are checked again. ``formulas`` is what the specification and the fast code share;
 ``lazy_heap`` the ordered sets; ``queue_state`` writes and reads the queue for a snapshot.
 """
 

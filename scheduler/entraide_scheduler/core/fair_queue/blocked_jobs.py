@@ -9,18 +9,10 @@ checks a few jobs each time therefore reaches all of them.
 
 from collections import OrderedDict, deque
 from itertools import chain, islice
-from typing import TypeAlias
 
 from msgspec import Struct
 
-from entraide_scheduler.core.fair_queue.counters import (
-    BacklogKind,
-    CoopCounter,
-    ServiceCounter,
-)
 from entraide_scheduler.core.records import Job, Shape
-
-BlockedKey: TypeAlias = tuple[Shape, str, str, str]  # shape, co-op, project, class
 
 
 class BlockedState(Struct, frozen=True, array_like=True):
@@ -33,30 +25,6 @@ class BlockedState(Struct, frozen=True, array_like=True):
 
     lists: list[tuple[str, str, list[str], list[str]]]
     due: list[tuple[str, str]]
-
-
-class BlockedQueue:
-    """Number of blocked jobs of one shape, co-op, project and class.
-
-    Attributes:
-        coop, project, job_class: the counters of these jobs.
-        kind, shape: of these jobs.
-        jobs: number of jobs.
-    """
-
-    __slots__ = ("coop", "job_class", "jobs", "kind", "project", "shape")
-
-    def __init__(
-        self,
-        path: tuple[CoopCounter, ServiceCounter, ServiceCounter],
-        *,
-        kind: BacklogKind,
-        shape: Shape,
-    ) -> None:
-        self.coop, self.project, self.job_class = path
-        self.kind = kind
-        self.shape = shape
-        self.jobs = 0
 
 
 class BlockedList:
@@ -87,7 +55,6 @@ class BlockedJobs:
     def __init__(self) -> None:
         self.models: dict[str, OrderedDict[str, BlockedList]] = {}
         self._due: OrderedDict[tuple[str, str], BlockedList] = OrderedDict()
-        self._queues: dict[BlockedKey, BlockedQueue] = {}
 
     def __bool__(self) -> bool:
         return bool(self.models)
@@ -101,17 +68,8 @@ class BlockedJobs:
 
     # Additions and removals.
 
-    def queue_of(self, job: Job) -> BlockedQueue | None:
-        """Returns the queue for a job; None if no such job is blocked."""
-        return self._queues.get(_queue_key(job))
-
-    def add_queue(self, job: Job, queue: BlockedQueue) -> None:
-        """Adds the queue for a job that is the first of its kind."""
-        self._queues[_queue_key(job)] = queue
-
     def add(self, job: Job, *, due: bool) -> None:
-        """Adds a job whose queue exists."""
-        self._queues[_queue_key(job)].jobs += 1
+        """Adds a job."""
         model, coop = job.shape.model, job.facts.coop
         coops = self.models.setdefault(model, OrderedDict())
         coop_jobs = coops.get(coop)
@@ -123,8 +81,8 @@ class BlockedJobs:
         else:
             coop_jobs.checked[job.serial] = job
 
-    def remove(self, job: Job) -> BlockedQueue:
-        """Removes a job; returns its queue, which is dropped when empty."""
+    def remove(self, job: Job) -> None:
+        """Removes a job."""
         model, coop = job.shape.model, job.facts.coop
         coops = self.models[model]
         coop_jobs = coops[coop]
@@ -136,17 +94,11 @@ class BlockedJobs:
             del coops[coop]
             if not coops:
                 del self.models[model]
-        queue = self._queues[_queue_key(job)]
-        queue.jobs -= 1
-        if not queue.jobs:
-            del self._queues[_queue_key(job)]
-        return queue
 
     def clear(self) -> None:
         """Removes all blocked jobs."""
         self.models.clear()
         self._due.clear()
-        self._queues.clear()
 
     def jobs(self) -> list[Job]:
         """Returns all blocked jobs, in no particular order."""
@@ -159,18 +111,13 @@ class BlockedJobs:
         ]
 
     def heads(self) -> list[tuple[Job, int]]:
-        """Returns each queue's first job by arrival, and its number of jobs."""
-        first: dict[BlockedKey, Job] = {}
+        """Returns the first job by arrival, and the number, of each shape, project and class."""
+        jobs: dict[tuple[Shape, str, str, str], list[Job]] = {}
         for job in self.jobs():
-            key = _queue_key(job)
-            known = first.get(key)
-            if known is None or job.serial < known.serial:
-                first[key] = job
-        return [(job, self._queues[key].jobs) for key, job in first.items()]
-
-    def queues(self) -> list[BlockedQueue]:
-        """Returns the queues."""
-        return list(self._queues.values())
+            facts = job.facts
+            key = job.shape, facts.coop, facts.project, facts.job_class
+            jobs.setdefault(key, []).append(job)
+        return [(min(queue, key=lambda job: job.serial), len(queue)) for queue in jobs.values()]
 
     # Checks.
 
@@ -270,8 +217,3 @@ class BlockedJobs:
         """Restores the order of the lists with due jobs from a snapshot."""
         for name in state.due:
             self._due.move_to_end(name)
-
-
-def _queue_key(job: Job) -> BlockedKey:
-    facts = job.facts
-    return job.shape, facts.coop, facts.project, facts.job_class

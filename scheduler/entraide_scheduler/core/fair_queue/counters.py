@@ -10,18 +10,14 @@ Sheng et al., OSDI 2024, and ``docs/concepts/fairness.md``.
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from msgspec import Struct
-
 from entraide.types import JobClass, RequestFacts
 from entraide_scheduler.core.estimation import MIN_ANSWERS
-from entraide_scheduler.core.fair_queue.lazy_heap import LazyHeap
+from entraide_scheduler.core.fair_queue.formulas import BacklogKind
 from entraide_scheduler.core.policy import ChargeWeights, ClassTerms, FairShare, Policy
 from entraide_scheduler.core.records import OwnKind, RunCharge, Shape
 from entraide_scheduler.core.rules import OwnModelSlots, OwnSlotsChange
 
 NEVER = 2**62  # tokens; larger than any job
-
-BacklogKind: TypeAlias = tuple[str, str, str]  # model, job class, data class
 
 
 class ServiceCounter:
@@ -33,20 +29,16 @@ class ServiceCounter:
         weight: divisor of the virtual tokens served.
         committed: virtual tokens charged or expected of its runs, divided by the weight.
         running: number of its jobs that hold a lease.
-        queue_count: number of class queues in which its jobs wait.
-        heap_items: its item in each heap.
+        queues: number of class queues in which its jobs wait; the backlog counts them.
         children: counters of the level below, by name; kept when no job waits.
         virtual_time: the highest counter at which a child was served.
-        is_lower: whether a decrease of its counter is still to be applied to the heaps.
     """
 
     __slots__ = (
         "children",
         "committed",
-        "heap_items",
-        "is_lower",
         "name",
-        "queue_count",
+        "queues",
         "rank",
         "running",
         "virtual_time",
@@ -59,71 +51,68 @@ class ServiceCounter:
         self.weight = weight
         self.committed = 0.0
         self.running = 0
-        self.queue_count = 0
-        self.heap_items: dict[LazyHeap[Any], Any] = {}
+        self.queues = 0
         self.children: dict[str, ServiceCounter] = {}
         self.virtual_time = 0.0
-        self.is_lower = False
-
-    def enter_heap(self, heap: "LazyHeap[Any]", item: Any) -> None:
-        """Adds an item of this counter to a heap."""
-        heap.add(item)
-        self.heap_items[heap] = item
-
-    def leave_heap(self, heap: "LazyHeap[Any]") -> None:
-        """Removes the item of this counter from a heap."""
-        heap.remove(self.heap_items.pop(heap))
 
     def clear_waiting(self) -> None:
         """Forgets the waiting jobs of this counter and its children; service stays."""
-        self.queue_count, self.heap_items = 0, {}
+        self.queues = 0
         for child in self.children.values():
             child.clear_waiting()
 
 
 class CoopCounter(ServiceCounter):
-    """A co-op's service counter.
+    """A co-op's service counter, and what the queue notes of its waiting jobs.
 
     Attributes:
-        queues_by_kind: number of class queues of each kind.
-        queues_by_shape: number of class queues of each shape.
         lifts: by model, addition to the counter for the time without waiting jobs.
-        queued: number of waiting jobs.
         in_flight_tokens: prompts and longest answers of its runs, less the tokens produced.
         own: slots of its own nodes, by model.
         unbooked: by model, runs that no kind of its own replicas can run, each with its shape, in
             order of start.
-        answers: runs that ended with an answer; counted up to ``FEW``.
+        answers: runs that ended with an answer; counted up to ``MIN_ANSWERS``.
         credit: factor added to its weight for service that it gave to other co-ops.
+        queued: number of its waiting jobs.
+        kinds: number of class queues of each kind.
+        shape_count: number of different shapes of its waiting jobs.
+        coop_queues: its queues with jobs that take turns (``backlog.CoopQueue``).
+        entries: its items in the heaps of models, by model (``backlog.BacklogEntry``).
+        is_lower: whether its keys may be lower than its entries in these heaps.
         needs_tokens: size of the smallest job that its cap holds back.
         held_back_at: counters at which ``next_job`` has found its first job above the cap.
     """
 
     __slots__ = (
         "answers",
+        "coop_queues",
         "credit",
+        "entries",
         "held_back_at",
         "in_flight_tokens",
+        "is_lower",
+        "kinds",
         "lifts",
         "needs_tokens",
         "own",
         "queued",
-        "queues_by_kind",
-        "queues_by_shape",
+        "shape_count",
         "unbooked",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self.queues_by_kind: dict[BacklogKind, int] = {}
-        self.queues_by_shape: dict[Shape, int] = {}
         self.lifts: dict[str, float] = {}
-        self.queued = 0
         self.in_flight_tokens = 0
         self.own: dict[str, OwnModelSlots] = {}
         self.unbooked: dict[str, dict[RunCharge, Shape]] = {}
         self.answers = 0
         self.credit = 0.0
+        self.queued = self.shape_count = 0
+        self.kinds: dict[BacklogKind, int] = {}
+        self.coop_queues: dict[Any, None] = {}
+        self.entries: dict[str, Any] = {}
+        self.is_lower = False
         self.needs_tokens = NEVER
         self.held_back_at: tuple[float, ...] = ()
 
@@ -141,72 +130,39 @@ class CoopCounter(ServiceCounter):
         if self.counter(model) < counter:
             self.lifts[model] = counter - self.committed
 
-    def add_queue(self, kind: BacklogKind, shape: Shape) -> bool:
-        """Counts one more class queue; returns whether it is the first of its kind."""
-        queues = self.queues_by_kind.get(kind, 0)
-        self.queues_by_kind[kind] = queues + 1
-        self.queues_by_shape[shape] = self.queues_by_shape.get(shape, 0) + 1
-        return not queues
-
-    def waits_for(self, kind: BacklogKind) -> bool:
-        """Tells whether a job of a kind waits."""
-        return kind in self.queues_by_kind
-
-    def remove_queue(self, kind: BacklogKind, shape: Shape) -> bool:
-        """Counts one class queue less; returns whether no job waits for the model now."""
-        self.queues_by_kind[kind] -= 1
-        self.queues_by_shape[shape] -= 1
-        if not self.queues_by_shape[shape]:
-            del self.queues_by_shape[shape]
-        if not self.queues_by_kind[kind]:
-            del self.queues_by_kind[kind]
-        return all(other[0] != kind[0] for other in self.queues_by_kind)
-
     def clear_waiting(self) -> None:
         """Forgets the waiting jobs; service and lifts stay."""
         super().clear_waiting()
-        self.queues_by_kind, self.queues_by_shape, self.queued = {}, {}, 0
+        self.queued = self.shape_count = 0
+        self.kinds, self.coop_queues, self.entries = {}, {}, {}
 
 
-CounterPath: TypeAlias = tuple[
-    CoopCounter, ServiceCounter, ServiceCounter
-]  # of a co-op, a project and a class
-
-
-class CapReached(Struct, frozen=True):
-    """Why a job waits for its own co-op's runs: the co-op's tokens in flight are at the cap.
-
-    Attributes:
-        in_flight_tokens: prompts and longest answers of the co-op's runs, less tokens produced.
-        cap_tokens: upper bound while another co-op waits for the same nodes.
-    """
-
-    in_flight_tokens: int
-    cap_tokens: int
+# Of a co-op, a project and a class.
+CounterPath: TypeAlias = tuple[CoopCounter, ServiceCounter, ServiceCounter]
 
 
 class ServiceCounters:
     """The service counters of all levels.
 
     Attributes:
-        terms: parameters of the fair queue.
+        terms, charge: parameters of the fair queue, and virtual tokens per token.
         coops: counters by name; each has its projects as children, and each project its classes.
         virtual_time: the highest counter at which a co-op was served.
+        lowered_coops: the co-ops whose keys may be lower than their entries in the queue's heaps.
     """
 
     def __init__(self) -> None:
         self.terms = FairShare()
         self.coops: dict[str, CoopCounter] = {}
         self.virtual_time = 0.0
-        self._charge = ChargeWeights()
+        self.charge = ChargeWeights()
         self._shares: dict[str, float] = {}
         self._classes: dict[JobClass, ClassTerms] = {}
-        self._lowered_projects: list[ServiceCounter] = []
-        self._lowered_coops: list[CoopCounter] = []
+        self.lowered_coops: list[CoopCounter] = []
 
     def apply_policy(self, policy: Policy) -> None:
         """Applies a policy's weights, charges and parameters."""
-        self.terms, self._charge = policy.fair_share, policy.charge
+        self.terms, self.charge = policy.fair_share, policy.charge
         self._shares = {terms.coop: terms.shares for terms in policy.coops}
         self._classes = {terms.job_class: terms for terms in policy.classes}
         self.update_weights()
@@ -258,20 +214,6 @@ class ServiceCounters:
         project = coop.children[charge.project]
         return coop, project, project.children[charge.job_class]
 
-    def head_start(self, coop: CoopCounter) -> float:
-        """Returns how far below the virtual time the counter of a returning co-op may start.
-
-        At most the virtual tokens that the co-op's cap leaves, over its weight, so that the bound
-        of ``docs/concepts/fairness.md`` holds. A co-op with runs and fewer than ``FEW`` ended
-        answers gets this maximum: its charges are still guesses, and it is not idle.
-        """
-        terms = self.terms
-        left_tokens = max(0, terms.cap_tokens - coop.in_flight_tokens)
-        virtual_tokens_max = self._charge.output_weight * left_tokens
-        if terms.expected_lengths and coop.running and coop.answers < MIN_ANSWERS:
-            return virtual_tokens_max / coop.weight
-        return min(float(terms.head_start_tokens), virtual_tokens_max) / coop.weight
-
     # Charges.
 
     def begin_charge(
@@ -290,8 +232,8 @@ class ServiceCounters:
             coop.name,
             project.name,
             job_class.name,
-            self._charge.input_weight,
-            self._charge.output_weight,
+            self.charge.input_weight,
+            self.charge.output_weight,
             coop.weight,
             job_class.weight,
             input_tokens,
@@ -393,32 +335,11 @@ class ServiceCounters:
         coop.committed += virtual_tokens / charge.coop_weight
         project.committed += virtual_tokens
         job_class.committed += virtual_tokens / charge.class_weight
-        if virtual_tokens <= 0.0:
+        if virtual_tokens <= 0.0 or coop.needs_tokens != NEVER:
             self.mark_coop_lower(coop)
-            if not project.is_lower and project.heap_items:
-                project.is_lower = True
-                self._lowered_projects.append(project)
-        elif coop.needs_tokens != NEVER:
-            self.mark_coop_lower(coop)
-
-    # Counters that decreased.
 
     def mark_coop_lower(self, coop: CoopCounter) -> None:
         """Notes that a co-op's keys may be lower than its entries in the heaps."""
-        if not coop.is_lower and coop.heap_items:
+        if coop.queued and not coop.is_lower:
             coop.is_lower = True
-            self._lowered_coops.append(coop)
-
-    def update_heaps(self) -> None:
-        """Applies decreased keys to the heaps; co-ops last, as tiers depend on their projects."""
-        for project in self._lowered_projects:
-            project.is_lower = False
-            for heap, item in project.heap_items.items():
-                heap.decrease_key(item)
-        self._lowered_projects.clear()
-        for coop in self._lowered_coops:
-            coop.is_lower = False
-            coop.needs_tokens = NEVER
-            for heap, item in coop.heap_items.items():
-                heap.decrease_key(item)
-        self._lowered_coops.clear()
+            self.lowered_coops.append(coop)

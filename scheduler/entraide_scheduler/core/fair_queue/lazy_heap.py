@@ -7,21 +7,22 @@ The order depends on the keys alone, never on the heap's history.
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 DEAD_ENTRIES_MIN = 16  # a heap of n items is rebuilt beyond n + 16 dead entries
 
 
-class HeapItem(Protocol):
+class HeapItem:
     """An item of a heap.
 
     Attributes:
         entry: the item's live entry in the heap; None when the item is not in the heap.
     """
 
-    __slots__ = ()
+    __slots__ = ("entry",)
 
-    entry: "HeapKey[Any] | None"
+    def __init__(self) -> None:
+        self.entry: HeapKey[Any] | None = None
 
     def __lt__(self, _: object) -> bool:
         """Returns False: items have no order, and keys that differ only here are of one counter."""
@@ -39,25 +40,17 @@ class LazyHeap(Generic[P]):
 
     Attributes:
         key: returns an item's key; no two items of a heap have the same name.
-        on_push: called when the least key may have fallen, for a heap that is ordered by it.
     """
 
-    __slots__ = ("_heap", "_size", "key", "on_push")
+    __slots__ = ("_heap", "_size", "key")
 
-    def __init__(
-        self, key: Callable[[P], HeapKey[P]], on_push: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, key: Callable[[P], HeapKey[P]]) -> None:
         self.key = key
-        self.on_push = on_push
         self._heap: list[HeapKey[P]] = []
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
-
-    def items(self) -> list[P]:
-        """Returns the items, in no order."""
-        return [entry[4] for entry in self._heap if entry[4].entry is entry]
 
     def add(self, item: P) -> None:
         """Adds an item."""
@@ -68,16 +61,20 @@ class LazyHeap(Generic[P]):
         """Removes an item; its dead entry stays until it reaches the top or a rebuild."""
         item.entry = None
         self._size -= 1
-        if len(self._heap) > 2 * self._size + DEAD_ENTRIES_MIN:
+        if not self._size:
+            self._heap.clear()
+        elif len(self._heap) > 2 * self._size + DEAD_ENTRIES_MIN:
             self._heap = [entry for entry in self._heap if entry[4].entry is entry]
             heapify(self._heap)
 
-    def decrease_key(self, item: P) -> None:
-        """Pushes a new entry if an item's key has fallen."""
+    def decrease_key(self, item: P) -> bool:
+        """Pushes a new entry if an item's key has fallen; returns whether it has."""
         key = self.key(item)
         assert item.entry is not None
-        if key < item.entry:
+        has_fallen = key < item.entry
+        if has_fallen:
             self._push(item, key)
+        return has_fallen
 
     def peek(self) -> HeapKey[P]:
         """Returns the least key; the heap must not be empty."""
@@ -99,5 +96,3 @@ class LazyHeap(Generic[P]):
     def _push(self, item: P, key: HeapKey[P]) -> None:
         item.entry = key
         heappush(self._heap, key)
-        if self.on_push is not None:
-            self.on_push()

@@ -14,34 +14,42 @@ Input: jobs, charges, blocked shapes. Output: the next job. ``docs/concepts/fair
 bound.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
 
 from entraide_scheduler.core.fair_queue.backlog import (
-    Backlog,
     ClassQueue,
     CoopQueue,
     ModelBacklog,
     ShapeQueue,
+)
+from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedJobs
+from entraide_scheduler.core.fair_queue.counters import NEVER, CoopCounter, ServiceCounters
+from entraide_scheduler.core.fair_queue.formulas import (
+    CAPPED,
+    NORMAL,
+    OWED,
+    fits_cap,
+    head_start,
     kind_of,
-    lift_project_and_class,
-    open_coop_queues,
     reserved_tokens,
 )
-from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedJobs, BlockedQueue
-from entraide_scheduler.core.fair_queue.counters import (
-    NEVER,
-    CapReached,
-    CoopCounter,
-    CounterPath,
-    ServiceCounters,
-)
-from entraide_scheduler.core.fair_queue.lazy_heap import HeapKey
+from entraide_scheduler.core.fair_queue.lazy_heap import HeapKey, LazyHeap
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.core.records import Job, OwnKind, RunCharge, Shape
 
-OWED, NORMAL, CAPPED = range(3)  # tiers of co-ops; a lower tier is served first
 
-ENTRIES_FOR_ONE_SHAPE = 2  # heap items of a co-op that waits for one shape: shape and model
+class CapReached(Struct, frozen=True):
+    """Why a job waits for its own co-op's runs: the co-op's tokens in flight are at the cap.
+
+    Attributes:
+        in_flight_tokens: prompts and longest answers of the co-op's runs, less tokens produced.
+        cap_tokens: upper bound while another co-op waits for the same nodes.
+    """
+
+    in_flight_tokens: int
+    cap_tokens: int
 
 
 class FairQueue:
@@ -49,7 +57,7 @@ class FairQueue:
 
     Attributes:
         counters: service of each co-op, project and class.
-        backlogs: the waiting co-ops, by model.
+        backlogs: the waiting jobs, by model.
         blocked: waiting jobs that take no turns because a limit of their own excludes every node.
     """
 
@@ -57,7 +65,8 @@ class FairQueue:
         self.counters = ServiceCounters()
         self.backlogs: dict[str, ModelBacklog] = {}
         self.blocked = BlockedJobs()
-        self._backlog = Backlog(self._coop_key)
+        self._open_shapes = LazyHeap(ShapeQueue.key)
+        self._blocked_shapes: dict[Shape, bool] = {}  # True if no search was made
         self._next_turn: tuple[Job, ClassQueue, int] | None = None
         self._largest_tokens = 0
 
@@ -76,102 +85,115 @@ class FairQueue:
         """Enqueues a job that waited before, restored or reshaped; lifts no counter."""
         self._enqueue(job, lift=False)
 
-    def _enqueue(self, job: Job, *, lift: bool) -> None:
-        self._next_turn = None
-        queue = self._backlog.find_queue(job)
-        if queue is None:
-            path = self.counters.counters_for(job.facts)
-            self._add_queue(job, path, lift=lift)
-            coop, project, job_class = path
-            queue = self._backlog.add_first(job, coop=coop, project=project, job_class=job_class)
-        else:
-            self._backlog.add(queue, job)
-        coop = queue.coop
-        coop.queued += 1
-        self._largest_tokens = max(self._largest_tokens, reserved_tokens(job))
-        if coop.needs_tokens != NEVER:
-            self.counters.mark_coop_lower(coop)
-
-    def _add_queue(self, job: Job, path: CounterPath, *, lift: bool) -> None:
-        """Counts one more queue on a path; lifts those of its counters that had no queue."""
-        coop, project, job_class = path
-        kind, model = kind_of(job), job.shape.model
-        model_backlog = self.backlogs.get(model)
-        if model_backlog is None:
-            model_backlog = self.backlogs[model] = ModelBacklog(self.counters.virtual_time, model)
-        is_first = coop.add_queue(kind, job.shape)
-        if lift:
-            self.counters.update_heaps()
-            if is_first:
-                coop.lift_to(model, model_backlog.virtual_time - self.counters.head_start(coop))
-            lift_project_and_class(self._backlog.coop_queue(job.shape, coop.name), path)
-        project.queue_count += 1
-        job_class.queue_count += 1
-        model_backlog.add_coop(coop)
+    def restore_blocked(self, job: Job, *, due: bool) -> None:
+        """Adds a job that was blocked before, when a snapshot is restored."""
+        queue = self._count_queued(job, lift=False)
+        self._block(queue, job, due=due)
 
     def remove(self, job: Job) -> None:
         """Removes a waiting job."""
-        self._next_turn = None
+        queue = self._queue_of(job)
         if job in self.blocked:
-            self._remove_blocked(job)
+            self._unblock(queue, job)
         else:
-            self._dequeue(self._queue_of(job), job)
-
-    def _queue_of(self, job: Job) -> ClassQueue:
-        queue = self._backlog.find_queue(job)
-        assert queue is not None, f"{job.facts.job} does not wait"
-        return queue
-
-    def _dequeue(self, queue: ClassQueue, job: Job) -> None:
-        self._backlog.remove(queue, job)
-        coop = queue.coop
-        coop.queued -= 1
-        if not len(queue):
-            self._remove_queue(queue)
-        if coop.needs_tokens != NEVER:
-            self.counters.mark_coop_lower(coop)
-
-    def _remove_queue(self, queue: ClassQueue | BlockedQueue) -> None:
-        queue.project.queue_count -= 1
-        queue.job_class.queue_count -= 1
-        if queue.coop.remove_queue(queue.kind, queue.shape):
-            model = queue.kind[0]
-            model_backlog = self.backlogs[model]
-            queue.coop.leave_heap(model_backlog.heap)
-            if not len(model_backlog.heap):
-                del self.backlogs[model]
+            self._end_turns(queue, job)
+        self._count_gone(queue)
 
     def block_job(self, job: Job) -> None:
         """Blocks a waiting job that a limit of its own keeps from every open node."""
-        self._next_turn = None
         queue = self._queue_of(job)
-        self._add_blocked(job, due=False)
-        self._dequeue(queue, job)
-
-    def restore_blocked(self, job: Job, *, due: bool) -> None:
-        """Adds a job that was blocked before, when a snapshot is restored."""
-        self._next_turn = None
-        self._add_blocked(job, due=due)
-
-    def _add_blocked(self, job: Job, *, due: bool) -> None:
-        path = self.counters.counters_for(job.facts)
-        queue = self.blocked.queue_of(job)
-        if queue is None:
-            self._add_queue(job, path, lift=False)
-            self.blocked.add_queue(job, BlockedQueue(path, kind=kind_of(job), shape=job.shape))
-        self.blocked.add(job, due=due)
-        path[0].queued += 1
+        self._end_turns(queue, job)
+        self._block(queue, job, due=False)
 
     def unblock_job(self, job: Job) -> None:
         """Unblocks a job; it returns to its former position in its class queue."""
-        self.restore(job)
-        self._remove_blocked(job)
+        queue = self._queue_of(job)
+        self._unblock(queue, job)
+        self._begin_turns(queue, job)
 
-    def _remove_blocked(self, job: Job) -> None:
-        queue = self.blocked.remove(job)
+    def _enqueue(self, job: Job, *, lift: bool) -> None:
+        queue = self._count_queued(job, lift=lift)
+        self._begin_turns(queue, job)
+
+    def _find_queue(self, job: Job) -> ClassQueue | None:
+        backlog = self.backlogs.get(job.shape.model)
+        return None if backlog is None else backlog.find_queue(job)
+
+    def _queue_of(self, job: Job) -> ClassQueue:
+        queue = self._find_queue(job)
+        assert queue is not None, f"{job.facts.job} does not wait"
+        return queue
+
+    def _new_queue(self, job: Job, *, lift: bool) -> ClassQueue:
+        """Returns a new class queue for a job; lifts those of its counters that had no queue."""
+        counters, model, kind = self.counters, job.shape.model, kind_of(job)
+        path = coop, _, _ = counters.counters_for(job.facts)
+        backlog = self.backlogs.get(model) or self.add_backlog(model, counters.virtual_time)
+        coop_queue = backlog.coop_queue(job.shape, coop)
+        if lift:
+            if kind not in coop.kinds:
+                head_start_tokens = head_start(coop, counters.terms, counters.charge)
+                coop.lift_to(model, backlog.virtual_time - head_start_tokens)
+            coop_queue.lift(path)
+        queue = ClassQueue(coop_queue, path, kind)
+        backlog.add_queue(queue)
+        return queue
+
+    def add_backlog(self, model: str, virtual_time: float) -> ModelBacklog:
+        """Adds the backlog of a model, for which no job waits yet."""
+        backlog = self.backlogs[model] = ModelBacklog(model, virtual_time, self._coop_key)
+        return backlog
+
+    def _count_queued(self, job: Job, *, lift: bool) -> ClassQueue:
+        """Counts a job that begins to wait; returns its class queue."""
+        queue = self._find_queue(job)
+        if queue is None:
+            queue = self._new_queue(job, lift=lift)
+        queue.coop.queued += 1
+        return queue
+
+    def _count_gone(self, queue: ClassQueue) -> None:
+        """Counts a job that waits no more; drops a queue without jobs."""
         queue.coop.queued -= 1
-        if not queue.jobs:
-            self._remove_queue(queue)
+        if not (len(queue) or queue.blocked):
+            model = queue.kind[0]
+            backlog = self.backlogs[model]
+            backlog.drop_queue(queue)
+            if not backlog.shape_queues:
+                del self.backlogs[model]
+
+    def _begin_turns(self, queue: ClassQueue, job: Job) -> None:
+        self._next_turn = None
+        self._largest_tokens = max(self._largest_tokens, reserved_tokens(job))
+        queue.add(job)
+        shape_queue = queue.coop_queue.shape_queue
+        if shape_queue.entry is not None:
+            if len(queue) == 1:
+                self._open_shapes.decrease_key(shape_queue)
+        elif len(queue) == 1 and shape_queue.shape not in self._blocked_shapes:
+            self._open_shapes.add(shape_queue)
+        if queue.coop.needs_tokens != NEVER:
+            self.counters.mark_coop_lower(queue.coop)
+
+    def _end_turns(self, queue: ClassQueue, job: Job) -> None:
+        self._next_turn = None
+        queue.remove(job)
+        shape_queue = queue.coop_queue.shape_queue
+        if not len(shape_queue.heap):
+            if shape_queue.entry is not None:
+                self._open_shapes.remove(shape_queue)
+            else:
+                del self._blocked_shapes[shape_queue.shape]
+        if queue.coop.needs_tokens != NEVER:
+            self.counters.mark_coop_lower(queue.coop)
+
+    def _block(self, queue: ClassQueue, job: Job, *, due: bool) -> None:
+        queue.blocked += 1
+        self.blocked.add(job, due=due)
+
+    def _unblock(self, queue: ClassQueue, job: Job) -> None:
+        queue.blocked -= 1
+        self.blocked.remove(job)
 
     def reorder(self, shape_of: Callable[[Job], Shape]) -> None:
         """Rebuilds the queue after a change of shapes; unblocks all jobs and shapes.
@@ -179,29 +201,38 @@ class FairQueue:
         Args:
             shape_of: returns a job's new shape, which must have the same model.
         """
-        jobs = self.jobs()
-        self._backlog = Backlog(self._coop_key)
+        jobs, backlogs = self.jobs(), self.backlogs
+        self._open_shapes = LazyHeap(ShapeQueue.key)
+        self._blocked_shapes, self.backlogs = {}, {}
         self.blocked.clear()
-        self.backlogs = {
-            model: ModelBacklog(model_backlog.virtual_time, model)
-            for model, model_backlog in self.backlogs.items()
-        }
         for coop in self.counters.coops.values():
             coop.clear_waiting()
+        for model, backlog in backlogs.items():
+            self.add_backlog(model, backlog.virtual_time)
         for job in jobs:
             job.shape = shape_of(job)
             self.restore(job)
 
+    def _shape_queues(self) -> Iterator[ShapeQueue]:
+        for backlog in self.backlogs.values():
+            yield from backlog.shape_queues.values()
+
+    def _class_queues(self) -> Iterator[ClassQueue]:
+        for shape_queue in self._shape_queues():
+            yield from shape_queue.class_queues.values()
+
     def jobs(self) -> list[Job]:
         """Returns the waiting jobs, in order of arrival."""
-        if not self.blocked:
-            return self._backlog.jobs()
-        return sorted([*self._backlog.jobs(), *self.blocked.jobs()], key=lambda job: job.serial)
+        jobs = [job for queue in self._class_queues() for job in queue]
+        return sorted([*jobs, *self.blocked.jobs()], key=lambda job: job.serial)
 
     def heads(self) -> list[tuple[Job, int]]:
-        """Returns each class queue's first job and number of jobs, by arrival."""
-        heads = self._backlog.heads()
-        return heads if not self.blocked else sorted([*heads, *self.blocked.heads()], key=_arrival)
+        """Returns each class queue's first job and number of jobs, by arrival.
+
+        The jobs that are blocked count apart.
+        """
+        heads = [(queue.first(), len(queue)) for queue in self._class_queues() if len(queue)]
+        return sorted([*heads, *self.blocked.heads()], key=lambda head: head[0].serial)
 
     def queue_length(self, coop: str) -> int:
         """Returns how many jobs of a co-op wait."""
@@ -211,57 +242,71 @@ class FairQueue:
     def shape_count(self, coop: str) -> int:
         """Returns the number of different shapes of a co-op's waiting jobs."""
         counter = self.counters.coops.get(coop)
-        return 0 if counter is None else len(counter.queues_by_shape)
+        return 0 if counter is None else counter.shape_count
+
+    # Shapes.
 
     @property
-    def shapes(self) -> dict[Shape, int]:
-        """The number of waiting jobs of each shape."""
-        shapes = self._backlog.shapes()
-        for queue in self.blocked.queues():
-            shapes[queue.shape] = shapes.get(queue.shape, 0) + queue.jobs
-        return shapes
+    def shapes(self) -> list[Shape]:
+        """The shapes of the waiting jobs."""
+        return [shape_queue.shape for shape_queue in self._shape_queues()]
 
     @property
     def blocked_shapes(self) -> tuple[Shape, ...]:
         """The blocked shapes, in the order in which they were blocked."""
-        return tuple(self._backlog.blocked_shapes)
+        return tuple(self._blocked_shapes)
 
     @property
     def unexamined_shapes(self) -> tuple[Shape, ...]:
         """The blocked shapes for which no search was made, to bound the work of an event."""
-        return tuple(shape for shape, late in self._backlog.blocked_shapes.items() if late)
+        return tuple(shape for shape, late in self._blocked_shapes.items() if late)
 
     def block_shape(self, shape: Shape, *, late: bool = False) -> None:
         """Blocks a shape that fits no node now; ``late`` means that no search was made."""
-        self._backlog.block(shape, late=late)
+        backlog = self.backlogs.get(shape.model)
+        shape_queue = None if backlog is None else backlog.shape_queues.get(shape)
+        if shape_queue is not None and shape_queue.entry is not None:
+            self._open_shapes.remove(shape_queue)
+            self._blocked_shapes[shape] = late
 
     def unblock_unexamined(self) -> None:
         """Unblocks the shapes for which no search was made."""
-        self._backlog.unblock_unexamined()
+        for shape in self.unexamined_shapes:
+            self._unblock_shape(self.backlogs[shape.model].shape_queues[shape])
 
     def unblock_shapes(self, model: str, may_fit: Callable[[Shape], bool]) -> None:
         """Unblocks those shapes of a model that may fit a replica now."""
-        self._backlog.unblock(model, may_fit)
+        backlog = self.backlogs.get(model)
+        if backlog is None or not self._blocked_shapes:
+            return
+        for shape_queue in backlog.shape_queues.values():
+            is_blocked = shape_queue.entry is None and len(shape_queue.heap)
+            if is_blocked and may_fit(shape_queue.shape):
+                self._unblock_shape(shape_queue)
 
     def unblock_all_shapes(self, may_fit: Callable[[Shape], bool]) -> None:
         """Unblocks those shapes of all models that may fit a replica now."""
-        for model in self._backlog.by_model:
-            self._backlog.unblock(model, may_fit)
+        for model in self.backlogs:
+            self.unblock_shapes(model, may_fit)
+
+    def _unblock_shape(self, shape_queue: ShapeQueue) -> None:
+        del self._blocked_shapes[shape_queue.shape]
+        self._open_shapes.add(shape_queue)
 
     # Turns.
 
     def next_job(self) -> Job | None:
         """Returns the next job among those whose shape is not blocked; None when there is none."""
-        if not len(self._backlog.open_shapes):
+        if not len(self._open_shapes):
             return None
-        self.counters.update_heaps()
+        self._update_heaps()
         capped: list[CoopCounter] = []
         while True:
-            key = self._backlog.open_shapes.peek()
+            key = self._open_shapes.peek()
             tier, counter, *_ = key
             queue = self._first_queue(key)
             job = queue.first()
-            if tier != NORMAL or self._fits_cap(queue.coop, job):
+            if tier != NORMAL or fits_cap(queue.coop, job, self.counters.terms.cap_tokens):
                 break
             # The co-op's first job is of another shape than the key's, and exceeds the cap.
             queue.coop.held_back_at += (counter,)
@@ -272,21 +317,35 @@ class FairQueue:
         self._next_turn = job, queue, tier
         return job
 
+    def _update_heaps(self) -> None:
+        """Applies the decreased keys of co-ops to the heaps."""
+        lowered = self.counters.lowered_coops
+        for coop in lowered:
+            coop.is_lower = False
+            coop.needs_tokens = NEVER
+            for coop_queue in coop.coop_queues:
+                shape_queue = coop_queue.shape_queue
+                has_fallen = shape_queue.heap.decrease_key(coop_queue)
+                if has_fallen and shape_queue.entry is not None:
+                    self._open_shapes.decrease_key(shape_queue)
+            for model, entry in coop.entries.items():
+                self.backlogs[model].heap.decrease_key(entry)
+        lowered.clear()
+
     def _first_queue(self, key: HeapKey[ShapeQueue]) -> ClassQueue:
         """Returns the co-op's first class queue over all its open shapes that are next.
 
         With the key's shape, those shapes are next for which the co-op has the same counter and, in
         the tier ``OWED``, an owed turn.
         """
-        tier, turn_counter, _, _, shape_queue = key
-        coop_queue = shape_queue.first_coop_queue
-        assert coop_queue is not None
+        tier, turn_counter, _, name, shape_queue = key
+        coop_queue = shape_queue.coop_queues[name]
         coop = coop_queue.coop
-        if len(coop.heap_items) == ENTRIES_FOR_ONE_SHAPE:
+        if len(coop.coop_queues) == 1:
             return coop_queue.first()
         coop_queues = [
             coop_queue
-            for coop_queue in open_coop_queues(coop)
+            for coop_queue in _open_queues(coop)
             if coop.counter(coop_queue.shape_queue.shape.model) == turn_counter
             and (tier != OWED or coop_queue.is_owed())
         ]
@@ -311,7 +370,7 @@ class FairQueue:
             return None
         owed = [
             coop_queue
-            for coop_queue in open_coop_queues(counter)
+            for coop_queue in _open_queues(counter)
             if own.has_free(kind, coop_queue.shape_queue.shape)
         ]
         if not owed:
@@ -334,20 +393,16 @@ class FairQueue:
 
     def _tier_at_cap(self, coop_queue: CoopQueue, counter: float) -> int:
         coop, job = coop_queue.coop, coop_queue.first().first()
-        if counter not in coop.held_back_at and self._fits_cap(coop, job):
+        if counter not in coop.held_back_at and fits_cap(coop, job, self.counters.terms.cap_tokens):
             return NORMAL
         coop.needs_tokens = min(coop.needs_tokens, reserved_tokens(job))
         return CAPPED
-
-    def _fits_cap(self, coop: CoopCounter, job: Job) -> bool:
-        in_flight_tokens, cap_tokens = coop.in_flight_tokens, self.counters.terms.cap_tokens
-        return not in_flight_tokens or in_flight_tokens + reserved_tokens(job) <= cap_tokens
 
     def cap_reached(self, job: Job) -> CapReached | None:
         """Returns the co-op's cap if it holds a job back while other co-ops wait; else None."""
         coop, terms = self.counters.coop_counter(job.facts.coop), self.counters.terms
         own = coop.own.get(job.shape.model) if terms.own_nodes else None
-        if (own is not None and own.is_owed(job.shape)) or self._fits_cap(coop, job):
+        if (own is not None and own.is_owed(job.shape)) or fits_cap(coop, job, terms.cap_tokens):
             return None
         return CapReached(coop.in_flight_tokens, terms.cap_tokens)
 
@@ -360,22 +415,21 @@ class FairQueue:
         """
         if job in self.blocked:
             return 0, 0
-        self.counters.update_heaps()
+        self._update_heaps()
         queue = self._queue_of(job)
-        coop_queues = [
-            coop_queue
-            for shape_queue in self._backlog.by_model[job.shape.model].values()
+        keys = [
+            (coop_queue.coop, self._coop_key(coop_queue))
+            for shape_queue in self.backlogs[job.shape.model].shape_queues.values()
             for coop_queue in shape_queue.coop_queues.values()
+            if coop_queue.queues
         ]
-        keys = [(coop_queue.coop, self._coop_key(coop_queue)) for coop_queue in coop_queues]
         own_key = min(key for coop, key in keys if coop is queue.coop)
         coops_ahead = {coop.name for coop, key in keys if key < own_key}
-        path = queue.coop.name, queue.project.name, queue.job_class.name
+        name = queue.name
         own_jobs = sum(
-            shape_queue.class_queues[path].count_before(job)
-            for shape_queues in self._backlog.by_model.values()
-            for shape_queue in shape_queues.values()
-            if path in shape_queue.class_queues
+            shape_queue.class_queues[name].count_before(job)
+            for shape_queue in self._shape_queues()
+            if name in shape_queue.class_queues
         )
         return own_jobs, len(coops_ahead - {queue.coop.name})
 
@@ -399,8 +453,8 @@ class FairQueue:
         else:
             queue = self._queue_of(job)
             self._advance_virtual_time(queue, None)
-        self._next_turn = None
-        self._dequeue(queue, job)
+        self._end_turns(queue, job)
+        self._count_gone(queue)
         return self.counters.begin_charge(
             (queue.coop, queue.project, queue.job_class),
             shape=job.shape,
@@ -421,7 +475,7 @@ class FairQueue:
         model, counters = queue.kind[0], self.counters
         model_backlog = self.backlogs[model]
         if tier is None or tier == OWED:
-            counters.update_heaps()
+            self._update_heaps()
             counter = model_backlog.heap.peek()[1]
         else:
             counter = queue.coop.counter(model)
@@ -434,34 +488,9 @@ class FairQueue:
 
     def is_idle_for(self, model: str) -> bool:
         """Tells whether a job of a model that arrives now would be the only candidate."""
-        return model not in self.backlogs and not len(self._backlog.open_shapes)
-
-    def start_run_at_once(
-        self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
-    ) -> RunCharge:
-        """Begins the charge of a job that never waited, while ``is_idle_for`` holds for its model.
-
-        Equivalent to ``add``, ``next_job`` and ``start_run``: lifts the counters of its path to
-        the virtual times and advances these.
-        """
-        path = self.counters.counters_for(job.facts)
-        coop, project, job_class = path
-        counters, model = self.counters, job.facts.model
-        if not coop.waits_for(kind_of(job)):
-            coop.lift_to(model, counters.virtual_time - counters.head_start(coop))
-        lift_project_and_class(None, path)
-        counters.virtual_time = max(counters.virtual_time, coop.counter(model))
-        coop.virtual_time = max(coop.virtual_time, project.committed)
-        project.virtual_time = max(project.virtual_time, job_class.committed)
-        self._largest_tokens = max(self._largest_tokens, reserved_tokens)
-        return self.counters.begin_charge(
-            path,
-            shape=job.shape,
-            input_tokens=input_tokens,
-            expected_tokens=expected_tokens,
-            reserved_tokens=reserved_tokens,
-        )
+        return model not in self.backlogs and not len(self._open_shapes)
 
 
-def _arrival(head: tuple[Job, int]) -> int:
-    return head[0].serial
+def _open_queues(coop: CoopCounter) -> list[CoopQueue]:
+    """Returns a co-op's queues of shapes that are not blocked."""
+    return [queue for queue in coop.coop_queues if queue.shape_queue.entry is not None]

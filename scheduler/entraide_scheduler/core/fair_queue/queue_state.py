@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from entraide_scheduler.core.fair_queue.backlog import ModelBacklog
 from entraide_scheduler.core.fair_queue.blocked_jobs import BlockedState
 from entraide_scheduler.core.fair_queue.counters import CoopCounter, ServiceCounter
 from entraide_scheduler.core.fair_queue.queue import FairQueue
@@ -109,7 +108,8 @@ def load(
     assert not queue.counters.coops
     queue.counters.coops = {coop.name: _load_coop(coop) for coop in state.coops}
     queue.counters.virtual_time = state.height
-    queue.backlogs = {model: ModelBacklog(floor, model) for model, floor in state.floors.items()}
+    for model, floor in state.floors.items():
+        queue.add_backlog(model, floor)
     queue.counters.update_weights()
     for charge, shape in runs:
         queue.counters.count_run(charge, queue.counters.counters_of(charge), shape)

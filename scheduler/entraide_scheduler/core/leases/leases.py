@@ -8,7 +8,6 @@ expires. ``run_events`` maps the nodes' messages to these functions.
 """
 
 from collections.abc import Collection
-from typing import Protocol
 
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
@@ -34,23 +33,12 @@ from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import EPOCHS_PER_INCARNATION, State
 
 
-class StartCharge(Protocol):
-    """Removes a job from the fair queue, or admits it directly, and charges its run."""
-
-    def __call__(
-        self, job: Job, *, input_tokens: int, expected_tokens: int, reserved_tokens: int
-    ) -> RunCharge:
-        """Returns the run's charge."""
-
-
 def offer_lease(
     state: State,
     job: Job,
     result: PlacementResult,
     pick: Pick,
     request: PlacementRequest,
-    *,
-    serve: StartCharge,
 ) -> None:
     """Offers a job to the node that placement picked."""
     facts, view = job.facts, pick.best.view
@@ -60,7 +48,7 @@ def offer_lease(
     job.explanation = explanations.explain_placement(state, job, result, pick, request)
     expected = _predict_run(pick, request)
     reserved = facts.input_tokens_max + job.output_tokens_max * max(1, facts.choices)
-    charge = serve(
+    charge = state.queue.start_run(
         job,
         input_tokens=expected.input_tokens,
         expected_tokens=round_half_up(request.produced_tokens),
