@@ -18,8 +18,10 @@ import typer
 from entraide import i18n
 from entraide.errors import EntraideError, RequestError
 from entraide_sim.replay import cli as replay
+from entraide_sim.seed_statistics import SEEDS
 
 CACHE_FOLDER = "done"
+SEEDS_MAX = 100
 
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
@@ -43,6 +45,7 @@ class CommandOptions(msgspec.Struct, frozen=True):
     as_json: bool
     lang: str
     command: str
+    seeds: int = SEEDS
 
 
 def _make_option(name: str, code: str, lang: str, metavar: str | None = None) -> Any:
@@ -105,11 +108,12 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
         ] = None,
         minimise: Annotated[
             str, _make_option("--minimise", "opt-sim-minimise", lang, "cost|carbon|machines")
-        ] = "machines",
+        ] = "",
         ranges: Annotated[
             list[str] | None, _make_option("--range", "opt-sim-range", lang, "NAME=A..B")
         ] = None,
         seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
+        seeds: Annotated[int, _make_option("--seeds", "opt-sim-seeds", lang)] = SEEDS,
         ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
         at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
@@ -117,9 +121,10 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
     ) -> None:
         typed = "".join(f" --goal '{goal_text}'" for goal_text in goal or [])
         typed += "".join(f" --range {bounds}" for bounds in ranges or [])
-        typed += f" --minimise {minimise}" if goal else ""
+        typed += f" --minimise {minimise}" if minimise else ""
+        typed += f" --seeds {seeds}" if seeds != SEEDS else ""
         command = f"entraide sim plan {scenario}{typed}"
-        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
+        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command, seeds)
         if goal:
             work: Callable[[], int] = lambda: run_plan(  # noqa: E731
                 scenario, goal, minimise, ranges or [], options
@@ -192,26 +197,26 @@ def run_plan(
     from entraide_sim.scenario_reader import check_files, load_scenario
 
     wanted = tuple(g.parse_goal(text) for text in goals)
-    if minimise not in fleet_planner.OBJECTIVES:
+    if minimise and minimise not in fleet_planner.OBJECTIVES:
         known = ", ".join(fleet_planner.OBJECTIVES)
         values = {"fault": "unknown_objective", "value": minimise, "known": known}
         raise RequestError("plan_refused", values=values)
     loaded = load_scenario(source)
     groups = fleet_planner.plan_groups(loaded.scenario, dict(map(_parse_range, ranges)))
     check_files(loaded)
-    seed = loaded.scenario.seed if options.seed is None else options.seed
+    seeds = _seeds(loaded, options)
     with _sweep_with_progress(options) as (run_all, at_once):
         plan = fleet_planner.FleetPlanner(
             loaded,
             groups=groups,
             goals=wanted,
-            minimise=minimise,
-            seed=seed,
+            minimise=minimise or fleet_planner.default_objective(groups, loaded.scenario),
+            seeds=seeds,
             run_all=run_all,
             at_once=at_once,
         ).find_plan()
         planned = fleet_planner.fleet_case(
-            loaded.scenario, groups, plan.closest.counts, home=str(loaded.home), seed=seed
+            loaded.scenario, groups, plan.closest.counts, home=str(loaded.home), seed=seeds[0]
         )
         ((_, outcome),) = run_all([planned], tables=True)
     _write_plan(options, plan, planned, outcome)
@@ -280,6 +285,16 @@ def run_advice(source: str, options: CommandOptions) -> int:
         cli_output.print_advice(effects, base, options.lang)
         cli_output.print_report_path(options.out, options.lang)
     return 0
+
+
+def _seeds(loaded: Any, options: CommandOptions) -> tuple[int, ...]:
+    """Returns the seeds of a command: as many as asked for, from the first one on."""
+    if not 1 <= options.seeds <= SEEDS_MAX:
+        values: dict[str, str | int | float] = {"fault": "seeds", "value": options.seeds}
+        values["most"] = SEEDS_MAX
+        raise RequestError("plan_refused", values=values)
+    first = loaded.scenario.seed if options.seed is None else options.seed
+    return tuple(range(first, first + options.seeds))
 
 
 def _parse_range(text: str) -> tuple[str, tuple[int, int]]:

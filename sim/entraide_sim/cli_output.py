@@ -10,11 +10,12 @@ import typer
 
 from entraide import i18n
 from entraide.cli.output import print_table
-from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, describe_fleet
+from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import ChangeEffect
+from entraide_sim.seed_statistics import interval
 
 DASH = "—"
 
@@ -84,35 +85,64 @@ def print_comparison(results: Sequence[RunResult], lang: str) -> None:
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:
-    """Prints a plan: the fleet, its run, and the goals that one machine fewer misses."""
-    count = sum(plan.closest.counts)
+    """Prints a plan: whether anything is needed, the fleet, its run, and how sure that is."""
+    if plan.current.meets_goals:
+        typer.echo(typer.style(i18n.text("sim-plan-enough", lang), bold=True))
+    else:
+        typer.echo(typer.style(i18n.text("sim-plan-not_enough", lang), bold=True))
+        _print_missed_goals(plan, plan.current, lang)
     if plan.feasible is None:
-        typer.echo(
-            i18n.text("sim-plan-none", lang, fleet=describe_fleet(plan.groups, plan.closest.counts))
-        )
+        complete = "yes" if plan.complete else "no"
+        words = fleet_name(plan.groups, plan.closest.counts, lang)
+        typer.echo(i18n.text("sim-plan-none", lang, fleet=words, complete=complete))
         _print_missed_goals(plan, plan.closest, lang)
-        return
-    typer.echo(
-        typer.style(
-            i18n.text(
-                "sim-plan-found",
-                lang,
-                fleet=describe_fleet(plan.groups, plan.closest.counts),
-                count=count,
-                before=sum(plan.current.counts),
-            ),
-            bold=True,
+    else:
+        words = i18n.text(
+            "sim-plan-found",
+            lang,
+            minimise=plan.minimise,
+            fleet=fleet_name(plan.groups, plan.closest.counts, lang),
+            count=sum(plan.closest.counts),
+            before=sum(plan.current.counts),
         )
-    )
-    print_run(plan.closest.result, lang)
-    for smaller in plan.smaller_fleets:
-        typer.echo(
-            i18n.text("sim-plan-fewer", lang, fleet=describe_fleet(plan.groups, smaller.counts))
-            + " "
-            + ", ".join(_goal_value_text(goal.key, smaller, lang) for goal in plan.goals
-                        if not goal.is_met(smaller.result.summary))
-        )  # fmt: skip
-    typer.echo(i18n.text("sim-plan-runs", lang, busy=plan.peak_runs, whole=plan.full_runs))
+        typer.echo(typer.style(words, bold=True))
+        print_run(plan.closest.result, lang)
+        _print_intervals(plan, lang)
+        for smaller in plan.smaller_fleets:
+            _print_smaller(plan, smaller, lang)
+    code = "sim-plan-complete" if plan.complete else "sim-plan-partial"
+    seeds, tried = len(plan.seeds), plan.tried
+    typer.echo(i18n.text(code, lang, fleets=plan.fleets, tried=tried, seeds=seeds))
+
+
+def _print_intervals(plan: FleetPlan, lang: str) -> None:
+    """Prints the mean of each goal's value over the seeds, with its interval."""
+    for goal in plan.goals:
+        values = [summary_value(result.summary, goal.key) for result in plan.closest.results]
+        known = [value for value in values if value is not None]
+        if len(known) < 2 or len(known) < len(values):
+            continue
+        of = interval(known)
+        words = i18n.text(
+            "sim-plan-interval",
+            lang,
+            measure=_measure_name(goal.key, lang),
+            mean=i18n.decimal(of.mean, lang),
+            low=i18n.decimal(of.low, lang),
+            high=i18n.decimal(of.high, lang),
+        )
+        typer.echo(f"  {words}")
+
+
+def _print_smaller(plan: FleetPlan, smaller: EvaluatedFleet, lang: str) -> None:
+    words = fleet_name(plan.groups, smaller.counts, lang)
+    missed = [
+        _goal_value_text(goal.key, smaller, lang)
+        for goal in plan.goals
+        if not goal.is_met(smaller.summary)
+    ]
+    outcome = ", ".join(missed) or i18n.text("sim-plan-fewer-meets", lang)
+    typer.echo(f"{i18n.text('sim-plan-fewer', lang, fleet=words)}: {outcome}")
 
 
 def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
@@ -139,12 +169,16 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
 
 def _print_missed_goals(plan: FleetPlan, evaluated: EvaluatedFleet, lang: str) -> None:
     for goal in plan.goals:
-        if not goal.is_met(evaluated.result.summary):
+        if not goal.is_met(evaluated.summary):
             typer.echo(f"  {goal}: {_goal_value_text(goal.key, evaluated, lang)}")
 
 
 def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
-    value = summary_value(evaluated.result.summary, key)
+    value = summary_value(evaluated.summary, key)
+    shown = DASH if value is None else i18n.decimal(value, lang)
+    return f"{_measure_name(key, lang)} = {shown}"
+
+
+def _measure_name(key: str, lang: str) -> str:
     code = f"sim-measure-{key.replace('.', '-')}"
-    measure = i18n.text(code, lang) if i18n.has_message(code) else key
-    return f"{measure} = {DASH if value is None else i18n.decimal(value, lang)}"
+    return i18n.text(code, lang) if i18n.has_message(code) else key

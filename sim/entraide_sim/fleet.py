@@ -59,6 +59,11 @@ def group_price_cad(group: NodeGroup) -> float | None:
     return catalogue.devices()[group.device].price_cad if group.dedicated else 0.0
 
 
+def idle_power_w(group: NodeGroup) -> float:
+    """Returns the idle power of one machine, watts."""
+    return catalogue.devices()[group.device].idle_w if group.idle_w is None else group.idle_w
+
+
 def build_machines(scenario: Scenario) -> list[Machine]:
     """Returns all machines, by group and number."""
     sites = {site.name: site for site in scenario.sites}
@@ -110,7 +115,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
     footprint = model_footprint(model)
     slots = device.slots if group.slots is None else group.slots
     kv_tokens = min(catalogue.kv_capacity_tokens(device, footprint), slots * model.context_tokens)
-    idle_w = device.idle_w if group.idle_w is None else group.idle_w
+    idle_w = idle_power_w(group)
     active_w = device.active_w if group.active_w is None else group.active_w
     measured = group.idle_w is not None and group.active_w is not None
     cap_w = inf if group.power_cap_w is None else group.power_cap_w

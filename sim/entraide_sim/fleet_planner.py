@@ -1,37 +1,43 @@
-"""Fleet planner: searches the smallest, cheapest or lowest-carbon fleet that meets its goals.
+"""Fleet planner: the fleet with the fewest machines, the least cost or emissions that meets goals.
 
-1. On the busiest hours, from the largest allowed fleet, remove machines group by group with a
-   binary search while the goals that those hours can test are met.
-2. Run that fleet for the whole time, together with each fleet that has one machine fewer. If it
-   fails, add the machine that helps most; if a smaller fleet succeeds, take that one; repeat.
+Each fleet of the ranges is simulated with one seed (``fleet_search``), and those that may be the
+answer with ``seeds`` seeds; a goal is met when the mean of the seeds meets it. Up to
+``EXHAUSTIVE_MAX`` fleets the search is complete. A larger space is screened by the busiest hours,
+for the goals that those can test, and the plan says how many of its fleets were simulated.
 
-The answer was run and meets the goals; each fleet with one machine fewer was run too and fails.
-Step 1 assumes that more machines never make a latency goal worse; step 2 does not.
+``current`` is the fleet without purchases, simulated with the same seeds: whether anything is
+needed at all is the first answer of a plan.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import sqrt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim import catalogue, fleet
+from entraide_sim.energy_inputs import tariff_cad_per_kwh
+from entraide_sim.fleet_search import EXHAUSTIVE_MAX, Counts, FleetSearch, FleetSpace, Trial
 from entraide_sim.goals import PEAK_KEYS, Goal
 from entraide_sim.grid import HOUR_S
+from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
+from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
+from entraide_sim.seed_statistics import mean_summary
 from entraide_sim.simulate import Case, with_nodes
 from entraide_sim.sweep import CaseOutcome
 from entraide_sim.world_builder import build_world
 
 PEAK_H = 2.0
-CHANGES_MAX = 64  # machines added or removed in step 2
+WHOLE_RUNS_MAX = 40  # of a search that is not complete, beside those of further seeds
+CONFIRMED_MAX = 6  # fleets that such a search simulates with all seeds
 OBJECTIVES = ("machines", "cost", "carbon")
 
-Counts = tuple[int, ...]
 RunAll = Callable[[Sequence[Case]], Iterator[tuple[int, CaseOutcome]]]
 
 
@@ -44,17 +50,24 @@ class GroupBounds(Struct, frozen=True):
 
 
 class EvaluatedFleet(Struct, frozen=True):
-    """A fleet with the result of its full run.
+    """A fleet with the results of its full runs.
 
     Attributes:
         counts: machines by group.
-        result: of the full run.
-        meets_goals: whether all goals are met.
+        results: of the full runs, one for each seed.
+        summary: the mean of their summaries.
+        meets_goals: whether the mean meets all goals.
     """
 
     counts: Counts
-    result: RunResult
+    results: tuple[RunResult, ...]
+    summary: dict[str, Any]
     meets_goals: bool
+
+    @property
+    def result(self) -> RunResult:
+        """The run of the first seed, which reports show."""
+        return self.results[0]
 
 
 class FleetPlan(Struct, frozen=True):
@@ -64,9 +77,12 @@ class FleetPlan(Struct, frozen=True):
         groups: the order of the counts.
         goals, minimise: as requested.
         current: the scenario's own fleet, without purchases.
-        feasible: the planned fleet; None if the largest one fails.
+        feasible: the planned fleet; None if no simulated fleet meets the goals.
         closest: the planned fleet, or the one closest to the goals.
-        smaller_fleets: each fleet with one machine fewer; all of them fail.
+        smaller_fleets: each fleet with one machine fewer.
+        complete: whether every fleet of the ranges was simulated or is proved to be no better.
+        fleets, tried: number of fleets within the ranges, and of those that were simulated.
+        seeds: of the runs that decide.
         peak_runs, full_runs: numbers of simulations.
     """
 
@@ -77,8 +93,26 @@ class FleetPlan(Struct, frozen=True):
     feasible: EvaluatedFleet | None
     closest: EvaluatedFleet
     smaller_fleets: tuple[EvaluatedFleet, ...]
+    complete: bool
+    fleets: int
+    tried: int
+    seeds: tuple[int, ...]
     peak_runs: int
     full_runs: int
+
+
+def default_objective(groups: Sequence[GroupBounds], scenario: Scenario) -> str:
+    """Returns what a plan minimises unless the command says: cost if it may buy, else emissions.
+
+    Machines that a member owns are there anyway: to use fewer of them saves nothing by itself.
+    """
+    own = len(scenario.fleet)
+    buys = any(
+        group.most > (group.nodes.count if number < own else 0)
+        and (fleet.group_price_cad(group.nodes) or 0.0) > 0.0
+        for number, group in enumerate(groups)
+    )
+    return "cost" if buys else "carbon"
 
 
 def plan_groups(
@@ -114,9 +148,10 @@ class FleetPlanner:
         groups: node groups with their ranges.
         goals: to meet.
         minimise: one of ``OBJECTIVES``.
-        seed: of all runs.
+        seeds: of the runs that decide; the first one screens.
         run_all: runs cases in parallel.
         at_once: number of parallel cases.
+        exhaustive_max: number of fleets up to which the search is complete.
     """
 
     def __init__(
@@ -126,168 +161,156 @@ class FleetPlanner:
         groups: tuple[GroupBounds, ...],
         goals: tuple[Goal, ...],
         minimise: str,
-        seed: int,
+        seeds: tuple[int, ...],
         run_all: RunAll,
         at_once: int,
+        exhaustive_max: int = EXHAUSTIVE_MAX,
     ) -> None:
         self._loaded = loaded
         self._groups = groups
         self._goals = goals
         self._minimise = minimise
-        self._seed = seed
+        self._seeds = seeds
         self._run_all = run_all
         self._at_once = at_once
-        self._peak = busiest_hours(loaded, seed)
-        keys = [goal for goal in goals if goal.key.partition(".")[0] in PEAK_KEYS]
-        self._peak_goals = tuple(keys) if self._peak is not None else goals
-        self._peak_results: dict[Counts, RunResult] = {}
-        self._full_results: dict[Counts, EvaluatedFleet] = {}
+        self._exhaustive_max = exhaustive_max
+        self._space = FleetSpace(
+            tuple(group.least for group in groups), tuple(group.most for group in groups)
+        )
+        self._peak = busiest_hours(loaded, seeds[0])
+        self._peak_goals = tuple(goal for goal in goals if goal.key.partition(".")[0] in PEAK_KEYS)
+        self._fixed_cad = tuple(_fixed_cost_cad(loaded.scenario, group.nodes) for group in groups)
+        self._results: dict[tuple[Counts, int], RunResult] = {}
+        self._peak_runs = 0
 
     def find_plan(self) -> FleetPlan:
-        """Runs the search; see the module."""
-        most = tuple(group.most for group in self._groups)
-        own = len(self._loaded.scenario.fleet)
-        base = tuple(
-            min(group.most, group.nodes.count) if number < own else 0
-            for number, group in enumerate(self._groups)
+        """Runs the search; see the module.
+
+        Raises:
+            RequestError: ``plan_refused``: the ranges hold no machine.
+        """
+        if not self._space.size:
+            raise RequestError("plan_refused", values={"fault": "no_fleet"})
+        current = self._current_counts()
+        inexact = self._space.size > self._exhaustive_max
+        search = FleetSearch(
+            self._space,
+            lambda fleets: self._score(fleets, self._seeds[:1]),
+            self._lower_bound,
+            at_once=self._at_once,
+            screen=self._score_peak if inexact and self._peak is not None else None,
+            trials_max=WHOLE_RUNS_MAX if inexact else self._space.size,
+            confirmed_max=CONFIRMED_MAX if inexact else self._space.size,
         )
-        if self._meets_peak_goals(most):
-            evaluated, feasible = self._refine_fleet(self._shrink_fleet(most))
-        else:
-            (evaluated,) = self._run_full([most])
-            feasible = evaluated.meets_goals
-            if feasible:  # the busiest hours were stricter than the whole time
-                evaluated, feasible = self._refine_fleet(most)
-        fewer = tuple(
-            self._full_results[counts]
-            for counts in self._smaller_fleets(evaluated.counts)
-            if feasible
+        best, complete = search.decide(
+            current,
+            lambda fleets: self._score(fleets, self._seeds),
+            exhaustive_max=self._exhaustive_max,
         )
-        (first,) = self._run_full([base])
+        closest = best or min(search.trials.values(), key=Trial.rank)
+        shown = [current, closest.counts, *self._smaller_fleets(closest.counts)]
+        first, planned, *smaller = self._evaluate(shown, self._seeds)
         return FleetPlan(
-            self._groups,
-            self._goals,
-            self._minimise,
-            first,
-            evaluated if feasible else None,
-            evaluated,
-            fewer,
-            len(self._peak_results),
-            len(self._full_results),
+            groups=self._groups,
+            goals=self._goals,
+            minimise=self._minimise,
+            current=first,
+            feasible=planned if planned.meets_goals else None,
+            closest=planned,
+            smaller_fleets=tuple(smaller),
+            complete=complete,
+            fleets=self._space.size,
+            tried=len({counts for counts, _ in self._results}),
+            seeds=self._seeds,
+            peak_runs=self._peak_runs,
+            full_runs=len(self._results),
         )
 
-    # The busiest hours.
-
-    def _shrink_fleet(self, most: Counts) -> Counts:
-        """Removes machines, in the order in which the objective gains most."""
-        candidates: list[Counts] = []
-        for order in _removal_orders(self._groups, self._minimise, self._loaded.scenario):
-            counts = most
-            for number in order:
-                counts = self._fewest_machines(counts, number)
-            candidates.append(counts)
-        return min(
-            candidates, key=lambda counts: self._objective_value(counts, self._peak_result(counts))
+    def _current_counts(self) -> Counts:
+        """Returns the scenario's own machines, without purchases."""
+        own = len(self._loaded.scenario.fleet)
+        return tuple(
+            group.nodes.count if number < own else 0 for number, group in enumerate(self._groups)
         )
-
-    def _fewest_machines(self, counts: Counts, number: int) -> Counts:
-        """Returns the counts with the fewest machines of one group that meet the goals."""
-        low, high = self._groups[number].least, counts[number]
-        while low < high:
-            step = (high - low) / (self._at_once + 1)
-            parts = {low + int(step * part) for part in range(1, self._at_once + 1)}
-            asked = sorted(parts if high - low > self._at_once else range(low, high))
-            fleets = [_with_count(counts, number, count) for count in asked]
-            self._run_peak(fleets)
-            meeting = [
-                count
-                for count, fleet in zip(asked, fleets, strict=True)
-                if self._meets_peak_goals(fleet)
-            ]
-            high = min([high, *meeting])
-            low = max([low, *(count + 1 for count in asked if count < high)])
-        return _with_count(counts, number, high)
-
-    def _meets_peak_goals(self, counts: Counts) -> bool:
-        if not sum(counts):
-            return False
-        return _meets_goals(self._peak_goals, self._peak_result(counts))
-
-    def _peak_result(self, counts: Counts) -> RunResult:
-        self._run_peak([counts])
-        return self._peak_results[counts]
-
-    def _run_peak(self, fleets: Sequence[Counts]) -> None:
-        left = [counts for counts in fleets if sum(counts) and counts not in self._peak_results]
-        scenario = self._peak or self._loaded.scenario
-        for number, outcome in self._run_all(
-            [self._fleet_case(scenario, counts) for counts in left]
-        ):
-            self._peak_results[left[number]] = outcome.result
-
-    # The whole time.
-
-    def _refine_fleet(self, start: Counts) -> tuple[EvaluatedFleet, bool]:
-        counts = start
-        for _ in range(CHANGES_MAX):
-            fewer = self._smaller_fleets(counts)
-            evaluated, *smaller = self._run_full([counts, *fewer])
-            meeting = [candidate for candidate in smaller if candidate.meets_goals]
-            if meeting:
-                counts = min(
-                    meeting,
-                    key=lambda candidate: self._objective_value(candidate.counts, candidate.result),
-                ).counts
-                continue
-            if evaluated.meets_goals:
-                return evaluated, True
-            more = [
-                _with_count(counts, number, counts[number] + 1)
-                for number, group in enumerate(self._groups)
-                if counts[number] < group.most
-            ]
-            if not more:
-                return evaluated, False
-            counts = min(self._run_full(more), key=self._goal_distance).counts
-        return self._full_results[counts], self._full_results[counts].meets_goals
-
-    def _goal_distance(self, evaluated: EvaluatedFleet) -> tuple[float, tuple[float, float]]:
-        missed = sum(goal.missed_by(evaluated.result.summary) for goal in self._goals)
-        return missed, self._objective_value(evaluated.counts, evaluated.result)
 
     def _smaller_fleets(self, counts: Counts) -> list[Counts]:
         return [
-            _with_count(counts, number, counts[number] - 1)
+            (*counts[:number], counts[number] - 1, *counts[number + 1 :])
             for number, group in enumerate(self._groups)
             if counts[number] > group.least and sum(counts) > 1
         ]
 
-    def _run_full(self, fleets: Sequence[Counts]) -> list[EvaluatedFleet]:
-        left = [counts for counts in fleets if counts not in self._full_results]
-        cases = [self._fleet_case(self._loaded.scenario, counts) for counts in left]
-        for number, outcome in self._run_all(cases):
-            result = outcome.result
-            meets = _meets_goals(self._goals, result)
-            self._full_results[left[number]] = EvaluatedFleet(left[number], result, meets)
-        return [self._full_results[counts] for counts in fleets]
+    # Scores.
 
-    # Both.
-
-    def _fleet_case(self, scenario: Scenario, counts: Counts) -> Case:
-        return fleet_case(
-            scenario, self._groups, counts, home=str(self._loaded.home), seed=self._seed
-        )
-
-    def _objective_value(self, counts: Counts, result: RunResult) -> tuple[float, float]:
-        cost = result.summary["cost_cad"]
-        cad = float(cost["energy"] + cost["hardware"])
+    def _lower_bound(self, counts: Counts) -> float:
+        """Returns what a fleet's first objective is at least: machines and their fixed costs."""
         match self._minimise:
             case "machines":
-                return float(sum(counts)), cad
+                return float(sum(counts))
             case "cost":
-                return cad, float(sum(counts))
+                return sum(count * cad for count, cad in zip(counts, self._fixed_cad, strict=True))
             case _:
-                return float(result.summary["carbon_g"]), float(sum(counts))
+                return 0.0
+
+    def _score(self, fleets: Sequence[Counts], seeds: tuple[int, ...]) -> Iterable[Trial]:
+        return [
+            self._trial(evaluated.counts, evaluated.summary, self._goals)
+            for evaluated in self._evaluate(fleets, seeds)
+        ]
+
+    def _score_peak(self, fleets: Sequence[Counts]) -> Iterable[Trial]:
+        assert self._peak is not None
+        self._peak_runs += len(fleets)
+        cases = [self._fleet_case(self._peak, counts, self._seeds[0]) for counts in fleets]
+        return [
+            self._trial(fleets[number], outcome.result.summary, self._peak_goals)
+            for number, outcome in self._run_all(cases)
+        ]
+
+    def _trial(self, counts: Counts, summary: Mapping[str, Any], goals: Sequence[Goal]) -> Trial:
+        missed = sum(goal.missed_by(summary) for goal in goals)
+        cost = summary["cost_cad"]
+        cad = float(cost["energy"] + cost["hardware"])
+        machines, grams = float(sum(counts)), float(summary["carbon_g"])
+        match self._minimise:
+            case "machines":
+                objective = (machines, cad, grams)
+            case "cost":
+                objective = (cad, machines, grams)
+            case _:
+                objective = (grams, cad, machines)
+        return Trial(counts, missed, objective)
+
+    def _evaluate(self, fleets: Sequence[Counts], seeds: tuple[int, ...]) -> list[EvaluatedFleet]:
+        """Returns fleets with their runs of the whole time, each run made once."""
+        left = [
+            (counts, seed)
+            for counts in dict.fromkeys(fleets)
+            for seed in seeds
+            if (counts, seed) not in self._results
+        ]
+        cases = [self._fleet_case(self._loaded.scenario, counts, seed) for counts, seed in left]
+        for number, outcome in self._run_all(cases):
+            self._results[left[number]] = outcome.result
+        return [self._evaluated(counts, seeds) for counts in fleets]
+
+    def _evaluated(self, counts: Counts, seeds: tuple[int, ...]) -> EvaluatedFleet:
+        results = tuple(self._results[counts, seed] for seed in seeds)
+        summary = mean_summary([result.summary for result in results])
+        meets = all(goal.is_met(summary) for goal in self._goals)
+        return EvaluatedFleet(counts, results, summary, meets)
+
+    def _fleet_case(self, scenario: Scenario, counts: Counts, seed: int) -> Case:
+        return fleet_case(scenario, self._groups, counts, home=str(self._loaded.home), seed=seed)
+
+
+def _fixed_cost_cad(scenario: Scenario, group: NodeGroup) -> float:
+    """Returns what one machine costs even without a job: its price over its life, and idling."""
+    (site,) = (site for site in scenario.sites if site.name == group.site)
+    cad = (fleet.group_price_cad(group) or 0.0) / group.life_years * scenario.hours / YEAR_H
+    if group.dedicated:
+        cad += fleet.idle_power_w(group) * scenario.hours / 1_000.0 * tariff_cad_per_kwh(site)
+    return cad
 
 
 def fleet_case(
@@ -299,13 +322,31 @@ def fleet_case(
         for group, count in zip(groups, counts, strict=True)
     )
     label = describe_fleet(groups, counts)
-    return Case(scenario=with_nodes(scenario, nodes), home=home, seed=seed, label=label)
+    titles = {str(lang): fleet_name(groups, counts, lang) for lang in i18n.LANGUAGES}
+    scenario = with_nodes(scenario, nodes)
+    return Case(scenario=scenario, home=home, seed=seed, label=label, names={label: titles})
 
 
 def describe_fleet(groups: Sequence[GroupBounds], counts: Counts) -> str:
     """Returns a fleet as text: ``4 × mini-qc + 2 × studio-on``."""
     return " + ".join(
         f"{count} × {group.nodes.name}"
+        for group, count in zip(groups, counts, strict=True)
+        if count
+    )
+
+
+def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str) -> str:
+    """Returns a fleet in words: each group's count, device and site."""
+    devices = catalogue.devices()
+    return ", ".join(
+        i18n.text(
+            "sim-plan-group",
+            lang,
+            count=count,
+            device=formatting.device_name(devices[group.nodes.device].name, lang),
+            site=group.nodes.site,
+        )
         for group, count in zip(groups, counts, strict=True)
         if count
     )
@@ -335,43 +376,3 @@ def busiest_hours(loaded: LoadedScenario, seed: int) -> Scenario | None:
     )
     start = scenario.start + dt.timedelta(hours=best)
     return msgspec.structs.replace(scenario, start=start, hours=PEAK_H)
-
-
-def _meets_goals(goals: Sequence[Goal], result: RunResult) -> bool:
-    return all(goal.is_met(result.summary) for goal in goals)
-
-
-def _with_count(counts: Counts, number: int, count: int) -> Counts:
-    return (*counts[:number], count, *counts[number + 1 :])
-
-
-def _removal_orders(
-    groups: Sequence[GroupBounds], minimise: str, scenario: Scenario
-) -> list[list[int]]:
-    """Returns the orders in which to shrink groups: by the objective, and slowest first."""
-    zones = {site.name: site.zone for site in scenario.sites}
-    tariffs = {site.name: site.tariff_cad_per_kwh or 0.12 for site in scenario.sites}
-
-    def speed(number: int) -> float:
-        nodes = groups[number].nodes
-        device = catalogue.devices()[nodes.device]
-        return device.decode_tokens_per_s * sqrt(nodes.slots or device.slots)
-
-    def cost(number: int) -> float:
-        nodes = groups[number].nodes
-        device = catalogue.devices()[nodes.device]
-        price = (fleet.group_price_cad(nodes) or 0.0) / nodes.life_years
-        energy = device.active_w / 1_000.0 * 1_000.0 * tariffs[nodes.site]
-        return -(price + energy) / speed(number)
-
-    def grams(number: int) -> float:
-        nodes = groups[number].nodes
-        device = catalogue.devices()[nodes.device]
-        zone = catalogue.zone_averages().get(zones[nodes.site])
-        intensity = zone.direct_g_per_kwh if zone is not None else 100.0
-        return -(device.active_w / device.decode_tokens_per_s) * intensity
-
-    every = list(range(len(groups)))
-    by_name = {"machines": speed, "cost": cost, "carbon": grams}
-    orders = [sorted(every, key=by_name[minimise]), sorted(every, key=speed)]
-    return orders if orders[0] != orders[1] else orders[:1]

@@ -78,14 +78,19 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
             "machines": sum(tried.counts),
             "nodes": {group.nodes.name: count for group, count in counts},
             "meets": tried.meets_goals,
-            "missed": [str(goal) for goal in plan.goals if not goal.is_met(tried.result.summary)],
-            "summary": tried.result.summary,
+            "missed": [str(goal) for goal in plan.goals if not goal.is_met(tried.summary)],
+            "summary": tried.summary,
+            "seeds": [result.summary for result in tried.results],
         }
 
     return {
         "goals": [str(goal) for goal in plan.goals],
         "minimise": plan.minimise,
         "found": plan.feasible is not None,
+        "complete": plan.complete,
+        "fleets": plan.fleets,
+        "tried": plan.tried,
+        "seeds": plan.seeds,
         "fleet": fleet(plan.closest),
         "as_is": fleet(plan.current),
         "one_machine_fewer": [fleet(tried) for tried in plan.smaller_fleets],

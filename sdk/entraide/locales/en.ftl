@@ -1564,6 +1564,7 @@ help-sim-plan = Plan a fleet: the smallest, cheapest or greenest one that meets 
 arg-scenario = File of a scenario, or the name of one that comes with Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
 opt-sim-out = Folder for the results.
 opt-sim-seed = Random seed (default: the scenario's).
+opt-sim-seeds = Number of random seeds that decide; more of them give narrower intervals.
 opt-sim-ray = Address of a Ray cluster to run on; "local" starts one on this machine.
 opt-sim-resume = Continue from what an interrupted command left in the folder.
 opt-sim-at_once = Number of simulations run at once; 0 for one on each processor.
@@ -1586,13 +1587,23 @@ sim-col-kept = OBJECTIVE MET
 sim-col-energy = ENERGY
 sim-col-carbon = CO2E
 sim-col-cost = COST
-sim-plan-found = { $count } { $count ->
-    [one] machine is
-   *[other] machines are
-} enough (the scenario has { $before }): { $fleet }
-sim-plan-none = No fleet within the ranges meets the goals. The closest one: { $fleet }
-sim-plan-fewer = One machine fewer is not enough: { $fleet } gives:
-sim-plan-runs = { $whole } simulations of the whole period, and { $busy } of the busiest hours.
+sim-plan-enough = What you have meets the goals: you need to buy nothing.
+sim-plan-not_enough = What you have does not meet the goals:
+sim-plan-found = { $minimise ->
+    [machines] The fewest machines that meet the goals
+    [cost] The fleet of least cost that meets the goals
+   *[carbon] The fleet of least emissions that meets the goals
+}: { $count } (you have { $before }): { $fleet }
+sim-plan-none = { $complete ->
+    [yes] No fleet within the ranges meets the goals.
+   *[no] No fleet that was simulated meets the goals.
+} The closest one: { $fleet }
+sim-plan-interval = { $measure }: { $mean }, between { $low } and { $high }.
+sim-plan-fewer = One machine fewer: { $fleet }
+sim-plan-fewer-meets = meets the goals too
+sim-plan-complete = All { $fleets } fleets within the ranges were simulated, or are proved to be no better; { $seeds } seeds decided.
+sim-plan-partial = { $tried } of the { $fleets } fleets within the ranges were simulated: a better one may exist; { $seeds } seeds decided.
+sim-plan-group = { $count } { $device } ({ $site })
 sim-advice-dollars = Largest savings of cost, per year
 sim-advice-seconds = Largest reductions of the wait for the first token (95 %)
 sim-advice-grams = Largest reductions of emissions, per year
@@ -1659,6 +1670,8 @@ error-plan_refused = The plan cannot be made: { $fault ->
     [unknown_objective] "{ $value }" cannot be minimised: write one of { $known }.
     [unknown_group] the scenario has no machines called "{ $value }": write one of { $known }.
     [no_range] "{ $value }" is not a range: write it like mini=0..6.
+    [no_fleet] its ranges hold no machine: give at least one group a count above 0.
+    [seeds] { $value } seeds cannot be simulated: give a number from 1 to { $most }.
    *[other] the range of "{ $value }" is empty: write the smaller number first.
 }
 sim-assumption-speed = { $device } runs { $model } at { $prefill } prompt tokens and { $decode } answer tokens per second, alone.

@@ -1564,6 +1564,7 @@ help-sim-plan = Planifier un parc de machines : le plus petit, le moins cher ou
 arg-scenario = Fichier d’un scénario, ou nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
 opt-sim-out = Dossier des résultats.
 opt-sim-seed = Graine aléatoire (par défaut, celle du scénario).
+opt-sim-seeds = Nombre de graines aléatoires qui décident ; plus il y en a, plus les intervalles sont étroits.
 opt-sim-ray = Adresse d’une grappe Ray où calculer ; « local » en démarre une ici.
 opt-sim-resume = Reprendre ce qu’une commande interrompue a laissé dans le dossier.
 opt-sim-at_once = Nombre de simulations menées de front ; 0 pour une par processeur.
@@ -1586,13 +1587,23 @@ sim-col-kept = DÉLAIS TENUS
 sim-col-energy = ÉNERGIE
 sim-col-carbon = CO2E
 sim-col-cost = COÛT
-sim-plan-found = { $count } { $count ->
-    [one] machine suffit
-   *[other] machines suffisent
-} (le scénario en a { $before }) : { $fleet }
-sim-plan-none = Aucun parc dans ces limites n’atteint les objectifs. Le plus proche : { $fleet }
-sim-plan-fewer = Une machine de moins ne suffit pas : { $fleet } donne :
-sim-plan-runs = { $whole } simulations de la période entière, et { $busy } des heures les plus chargées.
+sim-plan-enough = Ce que vous avez atteint les objectifs : vous n’avez rien à acheter.
+sim-plan-not_enough = Ce que vous avez n’atteint pas les objectifs :
+sim-plan-found = { $minimise ->
+    [machines] Le moins de machines qui atteigne les objectifs
+    [cost] Le parc le moins coûteux qui atteigne les objectifs
+   *[carbon] Le parc qui émet le moins et atteint les objectifs
+} : { $count } (vous en avez { $before }) : { $fleet }
+sim-plan-none = { $complete ->
+    [yes] Aucun parc dans ces limites n’atteint les objectifs.
+   *[no] Aucun parc simulé n’atteint les objectifs.
+} Le plus proche : { $fleet }
+sim-plan-interval = { $measure } : { $mean }, entre { $low } et { $high }.
+sim-plan-fewer = Une machine de moins : { $fleet }
+sim-plan-fewer-meets = atteint aussi les objectifs
+sim-plan-complete = Les { $fleets } parcs dans ces limites ont tous été simulés, ou l’on a prouvé qu’ils ne sont pas meilleurs ; { $seeds } graines ont décidé.
+sim-plan-partial = { $tried } des { $fleets } parcs dans ces limites ont été simulés : il peut en exister un meilleur ; { $seeds } graines ont décidé.
+sim-plan-group = { $count } { $device } ({ $site })
 sim-advice-dollars = Plus grandes économies, par année
 sim-advice-seconds = Plus grandes réductions de l’attente du premier mot (95 %)
 sim-advice-grams = Plus grandes réductions des émissions, par année
@@ -1658,6 +1669,8 @@ error-plan_refused = Le plan est impossible : { $fault ->
     [unknown_key] un résumé n’a pas de « { $value } » : écrivez l’un de { $known }.
     [unknown_objective] « { $value } » ne peut pas être réduit au minimum : écrivez l’un de { $known }.
     [unknown_group] le scénario n’a pas de machines nommées « { $value } » : écrivez l’un de { $known }.
+    [no_fleet] ses intervalles ne contiennent aucune machine : donnez à un groupe au moins un nombre supérieur à 0.
+    [seeds] { $value } graines ne peuvent être simulées : donnez un nombre de 1 à { $most }.
     [no_range] « { $value } » n’est pas un intervalle : écrivez-le comme mini=0..6.
    *[other] l’intervalle de « { $value } » est vide : écrivez le plus petit nombre d’abord.
 }
