@@ -16,6 +16,7 @@ from entraide_node.agent import Agent
 from entraide_node.energy.power_sampler import PowerSampler
 from entraide_node.energy.site_meters import SiteMeters
 from entraide_node.model_manager.catalogue_source import CatalogueSource
+from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.owner.policy_driver import PolicyDriver
 from entraide_scheduler.periodic import PeriodicTasks
 
@@ -24,8 +25,9 @@ MESSAGES = (CatalogueReply, CatalogueRequest, Heartbeat, Hello, Welcome)
 LOOPS = frozenset(
     loop.__code__
     for loop in (
-        Agent._heartbeat_loop, CatalogueSource.run, PeriodicTasks._run, PolicyDriver.run,
-        PowerSampler.run, SiteMeters.run,
+        Agent._heartbeat_loop, CatalogueSource.run, EngineManager._decide_loop,
+        EngineManager._probe_loop, PeriodicTasks._run, PolicyDriver.run, PowerSampler.run,
+        SiteMeters.run,
     )
 )  # fmt: skip
 
