@@ -3,8 +3,7 @@
 A pool of 500 co-ops has 100,000 queued jobs. Two loads, each with its own rows:
 
 - ``idle``: the queued jobs wait for a model whose slots are all taken. Jobs of another model, whose
-  replicas are half busy, are placed on arrival without the fair queue. The placing event is the
-  request.
+  replicas are half busy, are placed on arrival. The placing event is the request.
 - ``waiting``: all jobs are of one model whose slots are all taken. An arriving job is queued; each
   end of a run frees a slot, and the fair queue selects the next job. The placing event is the
   report.
