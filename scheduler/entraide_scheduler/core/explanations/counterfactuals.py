@@ -26,9 +26,14 @@ from entraide_scheduler.core.placement import (
     Prediction,
     exceeded_limit,
     predict,
-    predict_carbon_ug,
+    tokens_to_read,
 )
-from entraide_scheduler.core.prediction import NO_TOKENS, PlacementRequest, make_cost_model
+from entraide_scheduler.core.prediction import (
+    NO_TOKENS,
+    PlacementRequest,
+    make_cost_model,
+    predict_carbon,
+)
 from entraide_scheduler.core.records import Node, Shape
 from entraide_scheduler.core.rules import (
     ALONE_LIMIT,
@@ -232,7 +237,10 @@ def find_greener(
     ]
     for node, reason in result.excluded:
         view = views.get(node.card.node)
-        if view is not None and (carbon_ug := predict_carbon_ug(view, request)) < most_ug:
+        if view is None:
+            continue
+        carbon_ug = predict_carbon(view.cost, request, tokens_to_read(view, request))
+        if carbon_ug < most_ug:
             candidates.append((carbon_ug, view, reason))
     for _, view, broken in nsmallest(TRIES_MAX, candidates, key=lambda entry: entry[0]):
         if broken is None:

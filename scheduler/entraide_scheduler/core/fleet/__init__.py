@@ -15,11 +15,7 @@ views, large ones also as columns of numbers, for the vectorised search.
 from entraide_scheduler.core.fleet.fleet import MOST, Columns, EligibleNodes, Fleet, is_sound_card
 from entraide_scheduler.core.fleet.replica_index import ReplicaView, is_open, may_admit
 from entraide_scheduler.core.fleet.replica_table import (
-    FULL_PART,
-    TOKEN_S,
-    Bools,
     Codes,
-    Floats,
     Rows,
     first_codes,
     min_value,
@@ -27,15 +23,11 @@ from entraide_scheduler.core.fleet.replica_table import (
 )
 
 __all__ = [
-    "FULL_PART",
     "MOST",
-    "TOKEN_S",
-    "Bools",
     "Codes",
     "Columns",
     "EligibleNodes",
     "Fleet",
-    "Floats",
     "ReplicaView",
     "Rows",
     "first_codes",

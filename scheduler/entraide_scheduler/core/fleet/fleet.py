@@ -16,8 +16,9 @@ from entraide.types import EnergyStatus, Lending, Loadable, NodeCard, NodeState,
 from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.fleet.loadable_index import LoadableIndex, find_loadable
 from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaView, added_power_w
-from entraide_scheduler.core.fleet.replica_table import Bools, ReplicaTable
+from entraide_scheduler.core.fleet.replica_table import ReplicaTable
 from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.core.prediction import Bools
 from entraide_scheduler.core.records import Changes, Load, Node, Shape, is_leaving
 from entraide_scheduler.core.rules import LOADABLE_REASONS, Reason, permanent_reason
 

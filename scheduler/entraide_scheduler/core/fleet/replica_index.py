@@ -67,7 +67,7 @@ class ReplicaView(LoadedReplica, eq=False):
     coop: str
     zone: str
     effective: EffectiveIntensity
-    cost: CostModel
+    cost: CostModel[float]
     typical_input_uwh: float
     typical_output_uwh: float
     own_kind: OwnKind

@@ -21,8 +21,8 @@ from entraide_scheduler.core.placement.placement import (
     exceeded_limit,
     pick,
     predict,
-    predict_carbon_ug,
     scan,
+    tokens_to_read,
 )
 from entraide_scheduler.core.placement.vectorized import scan_columns
 
@@ -34,7 +34,7 @@ __all__ = [
     "exceeded_limit",
     "pick",
     "predict",
-    "predict_carbon_ug",
     "scan",
     "scan_columns",
+    "tokens_to_read",
 ]  # fmt: skip

@@ -1,27 +1,40 @@
 """Placement: selects the replica for one job by filter, prediction and pick.
 
 1. Filter: the permanent and temporary filters of ``rules``, then the limits of the job.
-2. Predict: time to first token, completion, energy and carbon, by the replica's ``CostModel``.
+2. Predict: time to first token, energy and carbon, by the replica's ``CostModel``.
 3. Pick: among the replicas predicted to meet the latency objectives with the class's confidence,
    the least carbon, weighted by occupancy (``weighted_ug``); if none is, the fastest. Ties go to
    the least energy, then the earliest first token, then the first node name.
 
 Quantities compared are physical: seconds, micrograms, microwatt-hours. ``scan`` evaluates every
 replica and defines the result; ``vectorized`` computes the same result over columns for large
-fleets. Inputs: replica views, a ``PlacementRequest``, the policy. Output: ``PlacementResult``.
+fleets, by the same formulas: those on a ``Number`` take both.
+
+Inputs: replica views, a ``PlacementRequest``, the policy. Output: ``PlacementResult``.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from heapq import nsmallest
 from math import inf
+from operator import attrgetter
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
 from entraide.types import Candidates
 from entraide_scheduler.core.fleet import ReplicaView
-from entraide_scheduler.core.policy import ClassTerms, Picker, Policy
-from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.policy import Picker, Policy
+from entraide_scheduler.core.prediction import (
+    CostModel,
+    Number,
+    PlacementRequest,
+    predict_carbon,
+    predict_completion,
+    predict_energy,
+    predict_latency,
+    upper_bounds,
+)
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
@@ -48,7 +61,6 @@ class Prediction(Struct, gc=False):
     Attributes:
         view: the replica.
         ttft_s, ttft_upper_s: time to the first token: mean, and bound at the class's confidence.
-        completion_s: mean time to the end.
         energy_uwh, carbon_ug: marginal energy and emissions of the job.
         keeps: whether all latency objectives, counted from the request, are predicted to be met.
     """
@@ -56,7 +68,6 @@ class Prediction(Struct, gc=False):
     view: ReplicaView
     ttft_s: float
     ttft_upper_s: float
-    completion_s: float
     energy_uwh: float
     carbon_ug: float
     keeps: bool
@@ -92,55 +103,67 @@ class Pick(Struct, frozen=True, gc=False):
     reason: str
 
 
+def tokens_to_read(view: ReplicaView, request: PlacementRequest) -> int:
+    """Returns the prompt tokens that are not expected in a replica's cache."""
+    return request.input_tokens - request.cached.get(view.name, 0)
+
+
 def predict(view: ReplicaView, request: PlacementRequest) -> Prediction:
-    """Returns the prediction for a job on a replica, by the formulas of ``CostModel``."""
-    cost = view.cost
-    tokens = request.input_tokens
+    """Returns the prediction for a job on a replica."""
+    cost, tokens = view.cost, request.input_tokens
     if request.cached:
-        tokens -= request.cached.get(view.name, 0)
-    queued_s = cost.free_at - request.at
-    excess = cost.ttft_excess
-    if queued_s > 0.0:
-        excess = cost.queued_excess
-    else:
-        queued_s = 0.0
-    ttft_s = queued_s + cost.start_s + tokens * cost.input_s
-    upper_s = ttft_s * (1.0 + excess * request.scale)
-    tpot_upper_s = cost.token_s * (1.0 + cost.tpot_excess * request.scale)
+        tokens = tokens_to_read(view, request)
+    bounds = upper_bounds(cost, request.scale)
+    ttft_s, upper_s, keeps = predict_latency(cost, request, tokens, bounds)
     return Prediction(
         view,
         ttft_s,
         upper_s,
-        ttft_s + request.output_tokens * cost.token_s,
-        cost.wake_uwh + tokens * cost.input_uwh + request.produced_tokens * cost.output_uwh,
-        cost.wake_ug + tokens * cost.input_ug + request.produced_tokens * cost.output_ug,
-        upper_s <= request.ttft_left_s
-        and tpot_upper_s <= request.tpot_s
-        and upper_s + request.output_upper * tpot_upper_s <= request.completion_left_s,
+        predict_energy(cost, request, tokens),
+        predict_carbon(cost, request, tokens),
+        keeps,
     )
 
 
-def predict_carbon_ug(view: ReplicaView, request: PlacementRequest) -> float:
-    """Returns ``predict``'s emissions alone, micrograms."""
-    cost = view.cost
-    tokens = request.input_tokens
-    if request.cached:
-        tokens -= request.cached.get(view.name, 0)
-    return cost.wake_ug + tokens * cost.input_ug + request.produced_tokens * cost.output_ug
+def limits_exceeded(
+    request: PlacementRequest,
+    *,
+    carbon_ug: Any,
+    energy_uwh: Callable[[], Any],
+    lent_left_uwh: Callable[[], Any],
+) -> Iterator[tuple[Reason, Any]]:
+    """Yields each limit of lender, job and quota that applies, and whether it is exceeded.
+
+    Args:
+        request: the limits.
+        carbon_ug: predicted emissions, of one replica or by row.
+        energy_uwh: returns the predicted energy, likewise.
+        lent_left_uwh: returns the energy that the replica's co-op still lends, likewise; infinite
+            for the job's own.
+    """
+    if request.lent_left_uwh:
+        left_uwh = lent_left_uwh()
+        yield LEND_ENERGY_SPENT, (left_uwh <= 0.0) | (energy_uwh() > left_uwh)
+    if request.carbon_cap_ug < inf:
+        yield OVER_CARBON_CAP, carbon_ug > request.carbon_cap_ug
+    if request.carbon_left_ug < inf:
+        yield OVER_CARBON_QUOTA, carbon_ug > request.carbon_left_ug
+    if request.energy_left_uwh < inf:
+        yield OVER_ENERGY_QUOTA, energy_uwh() > request.energy_left_uwh
 
 
 def exceeded_limit(predicted: Prediction, request: PlacementRequest) -> Reason | None:
-    """Returns the first limit that a prediction exceeds: of lender, job or quota; None if none."""
-    if request.lent_left_uwh and predicted.view.coop != request.shape.coop:
-        left_uwh = request.lent_left_uwh.get(predicted.view.coop, inf)
-        if left_uwh <= 0 or predicted.energy_uwh > left_uwh:
-            return LEND_ENERGY_SPENT
-    if predicted.carbon_ug > request.carbon_cap_ug:
-        return OVER_CARBON_CAP
-    if predicted.carbon_ug > request.carbon_left_ug:
-        return OVER_CARBON_QUOTA
-    if predicted.energy_uwh > request.energy_left_uwh:
-        return OVER_ENERGY_QUOTA
+    """Returns the first limit that a prediction exceeds; None if none."""
+    coop = predicted.view.coop
+    is_own = coop == request.shape.coop
+    for reason, is_exceeded in limits_exceeded(
+        request,
+        carbon_ug=predicted.carbon_ug,
+        energy_uwh=lambda: predicted.energy_uwh,
+        lent_left_uwh=lambda: inf if is_own else request.lent_left_uwh.get(coop, inf),
+    ):
+        if is_exceeded:
+            return reason
     return None
 
 
@@ -161,15 +184,16 @@ def scan(
     fits: list[Prediction] = []
     excluded = list(permanent)
     max_g, shape, coop = request.max_g_per_kwh, request.shape, request.shape.coop
+    alone, barred = shape.alone != "", request.barred
     own, others = masks_for(shape)
     for view in views:
         bits = view.blocked_bits & (own if view.coop == coop else others)
-        if shape.alone:
+        if alone:
             bits = blocking_bits(view, shape)
         reason = REASON_BY_BIT[bits & -bits]
         if reason is None and max_g is not None and view.cost.g_per_kwh > max_g.get(view.zone, 0.0):
             reason = GREENER_LATER
-        if reason is None and view.name in request.barred:
+        if reason is None and barred and view.name in barred:
             reason = SAME_ENGINE
         if reason is None:
             predicted = predict(view, request)
@@ -183,8 +207,9 @@ def scan(
     counts: dict[str, int] = {}
     for _, reason in excluded:
         counts[reason.code] = counts.get(reason.code, 0) + 1
-    if len(fits) > 1:
-        fits.sort(key=greenest_first)
+    if len(fits) > 1:  # objectives met first, then the least carbon; stable, so names break ties
+        fits.sort(key=attrgetter("carbon_ug"))
+        fits.sort(key=attrgetter("keeps"), reverse=True)
     best = best_of(fits, request, policy)
     listed = (
         fits
@@ -211,7 +236,7 @@ def shortlist(fits: list[Prediction], request: PlacementRequest, most: int) -> l
         most,
         fits,
         key=lambda prediction: (
-            promised_time_s(prediction, request.objective),
+            promised_time_s(prediction.view.cost, request, prediction.ttft_s),
             prediction.view.name,
         ),
     )
@@ -267,19 +292,28 @@ def best_of(fits: list[Prediction], request: PlacementRequest, policy: Policy) -
     if not fits:
         return None
     if policy.picker is not Picker.GREENEST:
-        return min(fits, key=PICKERS[policy.picker](policy))
+        return min(fits, key=PICKERS[policy.picker](policy, request))
     keeping = [prediction for prediction in fits if prediction.keeps]
     if not keeping:
-        return min(fits, key=fastest_first(request.objective))
+        return min(fits, key=fastest_first(request))
     headroom = policy.carbon.headroom
-    weighted = [weighted_ug(prediction, request, headroom) for prediction in keeping]
+    weighted = [
+        weighted_ug(fit.carbon_ug, fit.ttft_upper_s, fit.view.cost.full_part, request, headroom)
+        for fit in keeping
+    ]
     most_ug = min(weighted) * (1.0 + policy.carbon.tolerance)
     least = [prediction for prediction, ug in zip(keeping, weighted, strict=True) if ug <= most_ug]
     return least[0] if len(least) == 1 else min(least, key=least_energy_first)
 
 
-def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: float) -> float:
-    """Returns a prediction's emissions, weighted by the replica's occupancy, micrograms.
+def weighted_ug(
+    carbon_ug: Number,
+    upper_s: Number,
+    full_part: Number,
+    request: PlacementRequest,
+    headroom: float,
+) -> Number:
+    """Returns predicted emissions, weighted by the replica's occupancy, micrograms.
 
     ``carbon_ug * (1 + headroom * (2 r^2 + s^2))``, with r the upper time to the first token as a
     fraction of the time left for it, and s the occupied fraction of the slots. So load spreads over
@@ -287,8 +321,8 @@ def weighted_ug(prediction: Prediction, request: PlacementRequest, headroom: flo
     replica that is cleaner by more than the weight is still filled up to the objective. Time has
     the greater weight: prefill capacity that stays idle while prompts queue elsewhere is lost.
     """
-    r, s = prediction.ttft_upper_s / request.ttft_left_s, prediction.view.cost.full_part
-    return prediction.carbon_ug * (1.0 + headroom * (TIME_WEIGHT * r * r + s * s))
+    r, s = upper_s / request.ttft_left_s, full_part
+    return carbon_ug * (1.0 + headroom * (TIME_WEIGHT * r * r + s * s))
 
 
 def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
@@ -296,53 +330,49 @@ def least_energy_first(prediction: Prediction) -> tuple[float, float, str]:
     return prediction.energy_uwh, prediction.ttft_s, prediction.view.name
 
 
-def promised_time_s(prediction: Prediction, objective: ClassTerms) -> float:
+def promised_time_s(cost: CostModel[Number], request: PlacementRequest, ttft_s: Number) -> Number:
     """Returns the time that a class promises: to the first token, else to the end, seconds."""
+    objective = request.objective
     promises_end = objective.ttft_s is None and objective.completion_s is not None
-    return prediction.completion_s if promises_end else prediction.ttft_s
+    return predict_completion(cost, request, ttft_s) if promises_end else ttft_s
 
 
-def fastest_first(objective: ClassTerms) -> SortKey:
+def fastest_first(request: PlacementRequest) -> SortKey:
     """Returns the sort key function: promised time, carbon, name."""
     return lambda prediction: (
-        promised_time_s(prediction, objective),
+        promised_time_s(prediction.view.cost, request, prediction.ttft_s),
         prediction.carbon_ug,
         prediction.view.name,
     )
 
 
-def greenest_first(prediction: Prediction) -> tuple[bool, float, str]:
-    """Returns the sort key of candidates: objectives met first, carbon, name."""
-    return not prediction.keeps, prediction.carbon_ug, prediction.view.name
-
-
-def _weighted(policy: Policy) -> SortKey:
+def _weighted(policy: Policy, request: PlacementRequest) -> SortKey:
     weights = policy.weights
 
     def key(prediction: Prediction) -> tuple[float, str]:
         grams, energy_wh = prediction.carbon_ug / 1e6, prediction.energy_uwh / 1e6
-        time = weights.per_s * prediction.completion_s
+        time = weights.per_s * predict_completion(prediction.view.cost, request, prediction.ttft_s)
         total = weights.per_g * grams + time + weights.per_wh * energy_wh
         return total, prediction.view.name
 
     return key
 
 
-PICKERS: Mapping[Picker, Callable[[Policy], SortKey]] = MappingProxyType(
+PICKERS: Mapping[Picker, Callable[[Policy, PlacementRequest], SortKey]] = MappingProxyType(
     {
         Picker.WEIGHTED: _weighted,
-        Picker.FASTEST: lambda _: lambda prediction: (prediction.ttft_s, prediction.view.name),
-        Picker.LEAST_LOADED: lambda _: (
+        Picker.FASTEST: lambda *_: lambda prediction: (prediction.ttft_s, prediction.view.name),
+        Picker.LEAST_LOADED: lambda *_: (
             lambda prediction: (
                 prediction.view.load.leases / prediction.view.replica.slots,
                 prediction.view.load.turn,
                 prediction.view.name,
             )
         ),
-        Picker.ROUND_ROBIN: lambda _: (
+        Picker.ROUND_ROBIN: lambda *_: (
             lambda prediction: (prediction.view.load.turn, prediction.view.name)
         ),
-        Picker.GREEDY_GREEN: lambda _: (
+        Picker.GREEDY_GREEN: lambda *_: (
             lambda prediction: (
                 prediction.view.effective.direct_g_per_kwh,
                 prediction.view.load.leases / prediction.view.replica.slots,

@@ -12,13 +12,9 @@ import numpy as np
 
 from entraide.types import Candidates
 from entraide_scheduler.core.fleet import (
-    FULL_PART,
-    TOKEN_S,
-    Bools,
     Codes,
     Columns,
     EligibleNodes,
-    Floats,
     ReplicaView,
     Rows,
     first_codes,
@@ -26,20 +22,25 @@ from entraide_scheduler.core.fleet import (
     smallest_rows,
 )
 from entraide_scheduler.core.placement.placement import (
-    TIME_WEIGHT,
     PlacementResult,
     as_candidates,
+    limits_exceeded,
     predict,
+    promised_time_s,
+    weighted_ug,
 )
 from entraide_scheduler.core.policy import Carbon, Policy
-from entraide_scheduler.core.prediction import PlacementRequest
+from entraide_scheduler.core.prediction import (
+    Bools,
+    Floats,
+    PlacementRequest,
+    predict_carbon,
+    predict_energy,
+    predict_latency,
+)
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
-    LEND_ENERGY_SPENT,
-    OVER_CARBON_CAP,
-    OVER_CARBON_QUOTA,
-    OVER_ENERGY_QUOTA,
     RESERVED_BITS,
     SAME_ENGINE,
     TEMPORARY_FILTERS,
@@ -100,32 +101,40 @@ class ColumnScan:
 
     def evaluate(self) -> None:
         """Filters and predicts, in the order of ``placement.scan``."""
-        request, row_of = self._request, self._columns.row_of
+        request = self._request
         self._exclude_blocked()
         if request.max_g_per_kwh is not None:
             self._exclude(self._table.above_intensity(request.max_g_per_kwh), GREENER_LATER)
         if request.barred:
             self._exclude(self._rows_of(request.barred), SAME_ENGINE)
-        self.keeps, self.ttft_s, self.upper_s, self.carbon_ug = self._table.predict(request)
-        self._cached = [row_of[name] for name in request.cached if name in row_of]
-        for row in self._cached:
-            prediction = predict(self._views[row], request)
-            self.ttft_s[row], self.carbon_ug[row] = prediction.ttft_s, prediction.carbon_ug
-            self.upper_s[row] = prediction.ttft_upper_s
-            self.keeps[row] = prediction.keeps
-        if request.lent_left_uwh:
-            self._exclude(self._exceeds_lent(), LEND_ENERGY_SPENT)
+        self._predict()
         if request.limited:
-            self._exclude(self.carbon_ug > request.carbon_cap_ug, OVER_CARBON_CAP)
-            self._exclude(self.carbon_ug > request.carbon_left_ug, OVER_CARBON_QUOTA)
-            if request.energy_left_uwh < inf:
-                self._exclude(self._all_energies_uwh() > request.energy_left_uwh, OVER_ENERGY_QUOTA)
+            for reason, is_exceeded in limits_exceeded(
+                request,
+                carbon_ug=self.carbon_ug,
+                energy_uwh=self._all_energies_uwh,
+                lent_left_uwh=self._lent_left_uwh,
+            ):
+                self._exclude(is_exceeded, reason)
         if request.avoid:
             tried = self._rows_of(request.avoid)
             if (self.fits & ~tried).any():
                 self._exclude(tried, TRIED_BEFORE)
         self.keeps &= self.fits
         self.kept_ug = np.where(self.keeps, self.carbon_ug, inf)
+
+    def _predict(self) -> None:
+        """Predicts the job on all rows; a row whose cache holds a part of the prompt, by itself."""
+        request, table, row_of = self._request, self._table, self._columns.row_of
+        tokens, bounds = request.input_tokens, table.bounds_at(request.scale)
+        self.ttft_s, self.upper_s, self.keeps = predict_latency(table.cost, request, tokens, bounds)
+        self.carbon_ug = predict_carbon(table.cost, request, tokens)
+        self._cached = [row_of[name] for name in request.cached if name in row_of]
+        for row in self._cached:
+            prediction = predict(self._views[row], request)
+            self.ttft_s[row], self.carbon_ug[row] = prediction.ttft_s, prediction.carbon_ug
+            self.upper_s[row] = prediction.ttft_upper_s
+            self.keeps[row] = prediction.keeps
 
     def _exclude_blocked(self) -> None:
         """Sets ``fits`` by the temporary filters, and counts the rows that one excludes."""
@@ -183,21 +192,20 @@ class ColumnScan:
             self.examples.append((self._views[int(out.argmax())].node, reason))
             self.fits &= ~which
 
-    def _exceeds_lent(self) -> Bools:
-        """Returns the rows whose co-op lends less energy today than the job needs."""
+    def _lent_left_uwh(self) -> Floats:
         left_uwh = self._table.lent_left_uwh(self._request.lent_left_uwh)
         left_uwh[self._columns.own] = inf
-        beyond: Bools = (left_uwh <= 0.0) | (self._all_energies_uwh() > left_uwh)
-        return beyond
+        return left_uwh
 
     def _all_energies_uwh(self) -> Floats:
         return self._energies_uwh(np.arange(len(self._views)))
 
     def _energies_uwh(self, rows: Rows) -> Floats:
         """Returns the energy of the job on some rows, cached prompt tokens subtracted."""
-        energy_uwh = self._table.energy_uwh(self._request, rows)
+        request, cost = self._request, self._table.cost_at(rows)
+        energy_uwh = predict_energy(cost, request, request.input_tokens)
         for row in self._cached:
-            energy_uwh[rows == row] = predict(self._views[row], self._request).energy_uwh
+            energy_uwh[rows == row] = predict(self._views[row], request).energy_uwh
         return energy_uwh
 
     def best(self, terms: Carbon, most: int) -> int | None:
@@ -223,12 +231,13 @@ class ColumnScan:
         return int(equal[self.ttft_s.take(equal).argmin()])
 
     def _weighted_ug(self, rows: Rows, headroom: float) -> Floats:
-        """Returns ``placement.weighted_ug`` of some rows."""
-        late = self.upper_s.take(rows) / self._request.ttft_left_s
-        full = self._table.column[FULL_PART].take(rows)
-        taken = TIME_WEIGHT * late * late + full * full
-        weighted: Floats = self.kept_ug.take(rows) * (1.0 + headroom * taken)
-        return weighted
+        return weighted_ug(
+            self.kept_ug.take(rows),
+            self.upper_s.take(rows),
+            self._table.cost.full_part.take(rows),
+            self._request,
+            headroom,
+        )
 
     def _fastest(self) -> int | None:
         promised_s = self._promised_times_s()
@@ -239,10 +248,8 @@ class ColumnScan:
         return int(equal[self.carbon_ug.take(equal).argmin()])
 
     def _promised_times_s(self) -> Floats:
-        """Returns ``placement.promised_time_s`` of the rows that fit, infinite for the others."""
-        objective, promised_s = self._request.objective, self.ttft_s
-        if objective.ttft_s is None and objective.completion_s is not None:
-            promised_s = promised_s + self._request.output_tokens * self._table.column[TOKEN_S]
+        """Returns the promised times of the rows that fit, infinite for the others."""
+        promised_s = promised_time_s(self._table.cost, self._request, self.ttft_s)
         return np.where(self.fits, promised_s, inf)
 
     def shortlist(self, most: int) -> list[int]:
@@ -267,8 +274,8 @@ class ColumnScan:
             [view.coop for view in views],
             [view.zone for view in views],
             self.ttft_s.take(rows).tolist(),
-            self._table.column[TOKEN_S].take(rows).tolist(),
-            (self._table.energy_uwh(request, rows) + 0.5).astype(np.int64).tolist(),
+            self._table.cost.token_s.take(rows).tolist(),
+            (self._energies_uwh(rows) + 0.5).astype(np.int64).tolist(),
             (self.carbon_ug.take(rows) + 0.5).astype(np.int64).tolist(),
             [intensity.direct_g_per_kwh for intensity in intensities],
             [intensity.basis for intensity in intensities],

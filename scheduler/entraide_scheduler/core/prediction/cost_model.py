@@ -5,10 +5,14 @@ time to first token, time per token, energy and emissions as functions of the jo
 answer. The model is computed whenever an input changes, so that a prediction for a job is a few
 products.
 
-Inputs: node, load, effective intensity. Output: ``CostModel``; ``placement.predict`` evaluates it.
+Inputs: node, load, effective intensity. Output: ``CostModel``; ``formulas`` evaluate it.
 """
 
+from typing import Generic, TypeVar
+
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from entraide.types import Replica
 from entraide.units import uwh_from_joules
@@ -16,9 +20,12 @@ from entraide_scheduler.core.carbon import EffectiveIntensity
 from entraide_scheduler.core.policy import IntensityBasis
 from entraide_scheduler.core.records import Load, Node
 
+Floats = NDArray[np.float64]
+Number = TypeVar("Number", float, Floats)
 
-class CostModel(Struct, frozen=True, gc=False):
-    """Cost of one more job on a replica.
+
+class CostModel(Struct, Generic[Number], frozen=True, gc=False):
+    """Cost of one more job on a replica, or as columns on each of many.
 
     With n prompt tokens that are not in the replica's cache, m answer tokens, and t the time:
 
@@ -32,26 +39,26 @@ class CostModel(Struct, frozen=True, gc=False):
     slots, ``g_per_kwh`` the effective intensity of one more job.
     """
 
-    free_at: float
-    start_s: float
-    input_s: float
-    token_s: float
-    ttft_excess: float
-    queued_excess: float
-    tpot_excess: float
-    wake_uwh: float
-    input_uwh: float
-    output_uwh: float
-    wake_ug: float
-    input_ug: float
-    output_ug: float
-    full_part: float
-    g_per_kwh: float
+    free_at: Number
+    start_s: Number
+    input_s: Number
+    token_s: Number
+    ttft_excess: Number
+    queued_excess: Number
+    tpot_excess: Number
+    wake_uwh: Number
+    input_uwh: Number
+    output_uwh: Number
+    wake_ug: Number
+    input_ug: Number
+    output_ug: Number
+    full_part: Number
+    g_per_kwh: Number
 
 
 def make_cost_model(
     node: Node, load: Load, effective: EffectiveIntensity, basis: IntensityBasis
-) -> CostModel:
+) -> CostModel[float]:
     """Returns the cost of one more job on a replica under its present load.
 
     The energy is marginal: the energy that the machine uses only because it runs the job. A decode
@@ -93,7 +100,7 @@ def make_cost_model(
     )
 
 
-def is_cheaper(now: CostModel, before: CostModel) -> bool:
+def is_cheaper(now: CostModel[float], before: CostModel[float]) -> bool:
     """Tells whether some job would take less energy or emit less than by an earlier model."""
     return (
         now.wake_uwh < before.wake_uwh
