@@ -101,7 +101,7 @@ LARGER = card("other", zone="CA-AB", power=Power("bench", 10.0, 2_010.0, Basis.D
 
 CASES = {
     "node_quarantined": Case(changed=on_node(quarantine="event_raised")),
-    "node_left": Case(changed=lambda state, node: state.fleet.remove_node(node, START)),
+    "node_left": Case(changed=lambda state, node: state.fleet.remove_node(node, "goodbye", START)),
     "model_loading": Case(
         card("other", replicas=(), loadable=(loadable(),), models_bytes=9**12, loading=(MODEL,))
     ),
