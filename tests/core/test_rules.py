@@ -62,6 +62,7 @@ class Case(Struct, frozen=True):
         changed: changes the node, or what the pool holds for the job.
         request: limits of the job's request that differ.
         alone: whether the job must run alone.
+        policy: sections of the policy that differ.
     """
 
     card: NodeCard = card("other", "beta")
@@ -69,6 +70,7 @@ class Case(Struct, frozen=True):
     changed: Callable[[State, Node], object] = lambda _state, _node: None
     request: dict[str, Any] = {}
     alone: bool = False
+    policy: dict[str, Any] = {}
 
 
 def on_node(**changes: Any) -> Callable[[State, Node], None]:
@@ -169,7 +171,7 @@ class Decided(Struct, frozen=True):
 
 def decide(case: Case, limits: Limits = SMALL) -> Decided:
     """Evaluates the two nodes of a case for its job."""
-    pool = Pool(limits=limits)
+    pool = Pool(limits=limits, **case.policy)
     able = replica(features=("tools",))
     pool.join(card("able", replicas=(able,), data_classes=tuple(DataClass)), case.card)
     state = pool.core._state
