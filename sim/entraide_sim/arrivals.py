@@ -8,11 +8,15 @@ integral of the rate, so the expected number follows the rate exactly, whatever 
 the intervals and the changes of the rate.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import count
 from math import gamma as gamma_function
+from math import inf
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -20,8 +24,19 @@ from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import RequestFacts
-from entraide_sim.csv_rows import numbered_rows
+from entraide_sim.csv_rows import numbered_rows, parse_moment
 
+REQUESTS_MAX = 10_000_000  # of one scenario
+TOKENS_MAX = 10_000_000  # of one prompt or answer
+FAMILY_PART = 0.05  # of a trace: a prefix that more arrivals share makes no family
+AZURE_TIME = re.compile(r"\d{4}-\d\d-\d\d")
+AZURE_COLUMNS = MappingProxyType(
+    {
+        "TIMESTAMP": "arrival_s",
+        "ContextTokens": "input_tokens",
+        "GeneratedTokens": "output_tokens",
+    }
+)
 BLOCK = 256  # intervals drawn at once
 WARM_UP = 16.0  # operational time before the start, so that the process is stationary
 
@@ -59,15 +74,25 @@ def make_rng(seed: int, *numbers: int) -> Rng:
 
 
 def read_azure(path: Path) -> Iterator[Arrival]:
-    """Reads ``arrival_s,input_tokens,output_tokens[,client]``, as Azure's LLM trace has them.
+    """Reads ``arrival_s,input_tokens,output_tokens[,client]``, or Azure's LLM trace as published.
+
+    With Azure's own header (``TIMESTAMP,ContextTokens,GeneratedTokens``), arrivals are moments, and
+    the first one is the start.
 
     Raises:
         ValueError: a column is missing, or a line is invalid; the message names file and line.
     """
-    for line, row in numbered_rows(path, {"arrival_s", "input_tokens", "output_tokens"}):
+    columns = {"arrival_s", "input_tokens", "output_tokens"}
+    start_at: float | None = None
+    for line, row in numbered_rows(path, columns, aliases=AZURE_COLUMNS):
         try:
             lengths = int(row["input_tokens"]), int(row["output_tokens"])
-            at_s = float(row["arrival_s"])
+            if AZURE_TIME.match(row["arrival_s"]):
+                moment = parse_moment(row["arrival_s"], path, line)
+                start_at = moment if start_at is None else start_at
+                at_s = moment - start_at
+            else:
+                at_s = float(row["arrival_s"])
         except ValueError:
             raise ValueError(f"{path}:{line}: {row} is not an arrival") from None
         yield _check_arrival(Arrival(at_s, row.get("client", ""), *lengths), path, line)
@@ -100,16 +125,24 @@ def read_mooncake(path: Path) -> Iterator[Arrival]:
 
 
 def _check_arrival(arrival: Arrival, path: Path, line: int) -> Arrival:
-    if arrival.at_s >= 0.0 and arrival.input_tokens >= 1 and arrival.output_tokens >= 1:
+    lengths = arrival.input_tokens, arrival.output_tokens
+    if 0.0 <= arrival.at_s < inf and all(1 <= length <= TOKENS_MAX for length in lengths):
         return arrival
-    raise ValueError(f"{path}:{line}: {arrival} is not an arrival")
+    shown = f"at_s={arrival.at_s}, input_tokens={lengths[0]}, output_tokens={lengths[1]}"
+    raise ValueError(f"{path}:{line}: {shown} is not an arrival")
 
 
 def repeat_trace(
     arrivals: Iterable[Arrival], *, period_s: float, until_s: float
 ) -> Iterator[Arrival]:
-    """Repeats a trace every ``period_s`` seconds; copies share no prefixes."""
+    """Repeats a trace every ``period_s`` seconds; copies share no prefixes.
+
+    Raises:
+        ValueError: that makes more than ``REQUESTS_MAX`` requests.
+    """
     pattern = [arrival for arrival in arrivals if arrival.at_s < period_s]
+    if len(pattern) * until_s > REQUESTS_MAX * period_s:
+        raise ValueError(f"more than {REQUESTS_MAX} requests")
     apart = 1 + max((key for arrival in pattern for key in arrival.prefix), default=0)
     for copy in count() if pattern else ():
         for arrival in pattern:
@@ -121,16 +154,52 @@ def repeat_trace(
 
 
 def sample_trace(arrivals: Iterable[Arrival], *, keep: float, seed: int) -> Iterator[Arrival]:
-    """Keeps a random part of the arrivals; those with the same first block stay together."""
-    kept: dict[int, bool] = {}
-    for number, arrival in enumerate(arrivals):
-        family = arrival.prefix[0] if arrival.prefix else -1 - number
-        if family not in kept:
-            kept[family] = bool(make_rng(seed, abs(family), family < 0).random() < keep)
-        if kept[family]:
-            yield arrival
-        if family < 0:
-            del kept[family]
+    """Keeps a random part of the arrivals, by whole families (``prefix_families``).
+
+    Families are taken in random order, as long as they fit into the part; at least one is kept.
+    """
+    trace = list(arrivals)
+    families = prefix_families(trace)
+    sizes = Counter(families)
+    order = [list(sizes)[at] for at in make_rng(seed).permutation(len(sizes)).tolist()]
+    room = keep * len(trace)
+    kept: set[int] = set()
+    for family in order:
+        if sizes[family] <= room:
+            kept.add(family)
+            room -= sizes[family]
+    kept = kept or {min(order, key=sizes.__getitem__, default=0)}
+    return (arrival for arrival, family in zip(trace, families, strict=True) if family in kept)
+
+
+def prefix_families(trace: Sequence[Arrival]) -> list[int]:
+    """Returns the family of each arrival: arrivals of one family share a session or a prefix.
+
+    A prefix that more than ``FAMILY_PART`` of the arrivals share, such as a system prompt, makes no
+    family: the blocks after it do.
+    """
+    families = list(range(len(trace)))
+    limit = FAMILY_PART * len(trace)
+    sessions: dict[str, int] = {}
+    for place, arrival in enumerate(trace):
+        if arrival.session:
+            families[place] = sessions.setdefault(arrival.session, place)
+    groups = [[place for place, arrival in enumerate(trace) if not arrival.session]]
+    depth = 0
+    while groups:
+        by_prefix: dict[tuple[int, int], list[int]] = {}
+        for group in groups:
+            for place in group:
+                blocks = trace[place].prefix
+                if depth < len(blocks):
+                    by_prefix.setdefault((group[0], blocks[depth]), []).append(place)
+        groups = [members for members in by_prefix.values() if len(members) > limit]
+        for members in by_prefix.values():
+            if len(members) <= limit:
+                for place in members:
+                    families[place] = members[0]
+        depth += 1
+    return families
 
 
 # Lengths.

@@ -6,21 +6,20 @@ records each as an assumption.
 """
 
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, nan
 from pathlib import Path
 
 import msgspec
 
 from entraide_sim import catalogue, solar_power
 from entraide_sim.battery import Battery
-from entraide_sim.csv_rows import numbered_rows
+from entraide_sim.csv_rows import read_hours
 from entraide_sim.energy import J_PER_KWH
 from entraide_sim.grid import (
     HOUR_S,
     Grid,
     IntensitySeries,
     PublishedForecast,
-    parse_moment,
     read_forecasts,
     read_series,
     synthetic_forecasts,
@@ -235,28 +234,25 @@ def _solar_surplus(
 
 
 def _read_surplus(path: Path, start_at: float, hours: int) -> list[float]:
-    values_w: list[float] = []
-    for line, row in numbered_rows(path, {"utc", "surplus_w"}):
-        at = parse_moment(row["utc"], path, line)
-        if not start_at <= at < start_at + hours * HOUR_S:
-            continue
-        if at != start_at + len(values_w) * HOUR_S:
-            raise ValueError(f"{path}:{line}: the hour before is missing")
-        surplus_w = _parse_watts(row["surplus_w"])
-        if surplus_w is None:
-            raise ValueError(f"{path}:{line}: {row['surplus_w']!r} is not a number")
-        values_w.append(max(0.0, surplus_w))
-    if len(values_w) < hours - DRAIN_H:
+    end_at = start_at + hours * HOUR_S
+    first_at, rows = read_hours(
+        path, ("surplus_w",), _parse_watts, start_at=start_at, end_at=end_at
+    )
+    if first_at > start_at:
+        raise ValueError(f"{path}: no hours from the start on")
+    if len(rows) < hours - DRAIN_H:
         raise ValueError(f"{path}: the series ends before the scenario does")
-    return values_w
+    return [max(0.0, surplus_w) for (surplus_w,) in rows]
 
 
-def _parse_watts(text: str) -> float | None:
+def _parse_watts(text: str, path: Path, line: int) -> float:
     try:
         watts = float(text)
     except ValueError:
-        return None
-    return watts if isfinite(watts) else None
+        watts = nan
+    if not isfinite(watts):
+        raise ValueError(f"{path}:{line}: {text!r} is not a number")
+    return watts
 
 
 def _merge_equal_hours(values: Sequence[float], start_at: float) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from entraide_scheduler.core.events import ForecastIssued, IntensityChanged
-from entraide_sim.csv_rows import numbered_rows
+from entraide_sim.csv_rows import numbered_rows, parse_moment, read_hours
 from entraide_sim.driver import Driver
 
 HOUR_S = 3_600.0
@@ -196,7 +196,7 @@ def read_series(
     start_at: float = 0.0,
     hours: int = 0,
 ) -> IntensitySeries:
-    """Reads an hourly CSV file with a ``utc`` column (ISO 8601, start of the hour).
+    """Reads a CSV file with a ``utc`` column; see ``read_hours``.
 
     Args:
         path: the file.
@@ -210,22 +210,18 @@ def read_series(
         ValueError: a column or an hour is missing, or a cell is invalid; the message names file
             and line.
     """
-    rows: list[tuple[float, float, float]] = []
-    for line, row in numbered_rows(path, {"utc", column} | ({lifecycle_column} - {""})):
-        moment = parse_moment(row["utc"], path, line)
-        if moment < start_at or (hours and moment >= start_at + hours * HOUR_S):
-            continue
-        if rows and moment != rows[-1][0] + HOUR_S:
-            raise ValueError(f"{path}:{line}: the hour before is missing")
-        direct = _parse_intensity(row[column], path, line)
-        more = _parse_intensity(row[lifecycle_column], path, line) if lifecycle_column else direct
-        rows.append((moment, direct, more))
-    if not rows or (start_at and rows[0][0] > start_at):
-        raise ValueError(f"{path}: no hours from the start on")
-    _, direct_values, lifecycle_values = zip(*rows, strict=True)
-    return IntensitySeries(
-        zone, rows[0][0], direct_values, lifecycle_values if lifecycle_column else ()
+    columns = (column, lifecycle_column) if lifecycle_column else (column,)
+    first_at, values = read_hours(
+        path,
+        columns,
+        _parse_intensity,
+        start_at=start_at,
+        end_at=start_at + hours * HOUR_S if hours else inf,
     )
+    if start_at and first_at > start_at:
+        raise ValueError(f"{path}: no hours from the start on")
+    direct, *lifecycle = zip(*values, strict=True)
+    return IntensitySeries(zone, first_at, direct, lifecycle[0] if lifecycle else ())
 
 
 def read_forecasts(path: Path, *, zone: str) -> list[PublishedForecast]:
@@ -271,21 +267,6 @@ def synthetic_forecasts(
         at = series.start_at + begin * HOUR_S
         issues.append(PublishedForecast(series.zone, at, at, values))
     return issues
-
-
-def parse_moment(text: str, path: Path, line: int) -> float:
-    """Parses an ISO 8601 moment as seconds since the epoch; UTC without an offset.
-
-    Raises:
-        ValueError: the text is not a moment.
-    """
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        raise ValueError(f"{path}:{line}: {text!r} is not a moment") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return moment.timestamp()
 
 
 def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:

@@ -32,7 +32,11 @@ _MESSAGE_CODES = (
     (re.compile(r"the hour before is missing"), "gap"),
     (re.compile(r"no hours from the start on"), "too_early"),
     (re.compile(r"the series ends before the scenario does"), "too_short"),
-    (re.compile(r"arrivals are not in order of time"), "not_in_order"),
+    (re.compile(r"(?:arrivals|hours) are not in order of time"), "not_in_order"),
+    (re.compile(r"hours repeat the moment of another row"), "moment_twice"),
+    (re.compile(r"rows are (?P<value>.+) minutes apart"), "not_hourly"),
+    (re.compile(r"no arrivals"), "empty_trace"),
+    (re.compile(r"more than (?P<high>\d+) requests"), "too_many_requests"),
     (re.compile(r"(?P<value>.+) is not (?:an arrival|a moment|an intensity|a number)"), "bad_cell"),
 )
 _LOCATION = re.compile(
@@ -105,6 +109,7 @@ def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
         line = re.search(r"line (\d+)", str(problem))
         number = int(line.group(1)) if line else 0
         raise scenario_error(path, number, "", "unreadable", {"detail": str(problem)}) from None
+    _wrap_lengths(raw)
     sheet = _merge_spreadsheet(raw, text, path=path, home=home)
     scenario = expand_coops(_convert_scenario(raw, text, path))
     for fault in find_issues(scenario):
@@ -119,7 +124,7 @@ def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
 
 
 def check_files(loaded: LoadedScenario) -> None:
-    """Reads every file that a scenario names completely.
+    """Reads every file that a scenario names completely; at least one request must arrive.
 
     Raises:
         RequestError: ``scenario_refused``, with the file and the line.
@@ -132,11 +137,15 @@ def check_files(loaded: LoadedScenario) -> None:
         _check_file(loaded, ("workloads", number, "trace"), workload.trace)
     try:
         parts = build_world(scenario, home=loaded.home, seed=scenario.seed)
+        first = next(parts.requests, None)
         if any(workload.trace for workload in scenario.workloads):
             for _ in parts.requests:
                 pass
     except ValueError as problem:
-        raise _file_error(str(problem)) from problem
+        raise _file_error(str(problem), loaded.path) from problem
+    if first is None:
+        line = find_line(loaded.text, ["workloads", 0])
+        raise scenario_error(loaded.path, line, "workloads", "no_requests", {})
 
 
 def scenario_error(path: str, line: int, key: str, fault: str, values: Values) -> RequestError:
@@ -156,15 +165,21 @@ def _check_file(loaded: LoadedScenario, place: KeyPath, name: str) -> None:
         raise scenario_error(loaded.path, line, _format_path(place), "no_file", {"value": name})
 
 
-def _file_error(message: str) -> RequestError:
+def _file_error(message: str, scenario_path: str) -> RequestError:
     where = _LOCATION.match(message)
     path, line, rest = (
-        (where["path"], int(where["line"] or 0), where["said"]) if where else ("", 0, message)
+        (where["path"], int(where["line"] or 0), where["said"])
+        if where
+        else (scenario_path, 0, message)
     )
     for pattern, code in _MESSAGE_CODES:
         match = pattern.fullmatch(rest)
         if match:
-            return scenario_error(path, line, "", code, {**match.groupdict()})
+            values: Values = {
+                name: int(text) if name == "high" else text
+                for name, text in match.groupdict().items()
+            }
+            return scenario_error(path, line, "", code, values)
     return scenario_error(path, line, "", "unreadable", {"detail": rest})
 
 
@@ -222,6 +237,16 @@ def _merge_spreadsheet(
     own = raw.get("nodes", [])
     raw["nodes"] = [*own, *(row.values for row in rows)]
     return _SheetLines(str(home / name), len(own), tuple(row.line for row in rows))
+
+
+def _wrap_lengths(raw: dict[str, Any]) -> None:
+    """Makes fixed lengths, which a scenario may write as one number, arrays of one number."""
+    workloads = raw.get("workloads")
+    for workload in workloads if isinstance(workloads, list) else ():
+        for key in ("input_tokens", "output_tokens"):
+            value = workload.get(key) if isinstance(workload, dict) else None
+            if isinstance(value, int | float):
+                workload[key] = [value]
 
 
 def _convert_scenario(raw: dict[str, Any], text: str, path: str) -> Scenario:

@@ -19,9 +19,10 @@ from entraide_node.core.owner_terms import parse_hours
 from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, find_faults
 from entraide_sim import catalogue, fleet, owner_presence
 from entraide_sim import scenario as s
+from entraide_sim.arrivals import REQUESTS_MAX, TOKENS_MAX
 from entraide_sim.client_generator import RHYTHM_WEIGHTS
 from entraide_sim.environment import DELAY_S_MAX
-from entraide_sim.grid import HOUR_S
+from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.world_builder import make_policy
 
 NODES_MAX = 20_000
@@ -53,6 +54,7 @@ ABOVE_0 = AllowedRange(0, open_low=True)
 FROM_0 = AllowedRange(0)
 FROM_1 = AllowedRange(1)
 FRACTION = AllowedRange(0, 1)
+MOMENT_H = AllowedRange(0, HOURS_MAX)
 
 RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
     {
@@ -104,27 +106,27 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
         },
         s.ClassObjective: {"ttft_s": ABOVE_0, "tpot_s": ABOVE_0, "completion_s": ABOVE_0},
         s.Workload: {
-            "deadline_h": ABOVE_0,
+            "deadline_h": AllowedRange(0, HOURS_MAX, open_low=True),
             "keep": AllowedRange(0, 1, open_low=True),
-            "repeat_h": FROM_0,
+            "repeat_h": MOMENT_H,
             "clients": AllowedRange(0, CLIENTS_MAX),
             "requests_per_client_day": ABOVE_0,
             "shape": ABOVE_0,
             "output_tokens_max": FROM_1,
             "turns": FROM_1,
             "patience_s": ABOVE_0,
-            "from_h": FROM_0,
-            "until_h": ABOVE_0,
+            "from_h": MOMENT_H,
+            "until_h": MOMENT_H,
         },
         s.FaultSpec: {
-            "at_h": FROM_0,
-            "until_h": FROM_0,
+            "at_h": MOMENT_H,
+            "until_h": MOMENT_H,
             "part": FRACTION,
-            "spread_h": FROM_0,
+            "spread_h": MOMENT_H,
             "factor": ABOVE_0,
             "late_s": AllowedRange(0, DELAY_S_MAX, open_low=True),
         },
-        s.RestartSpec: {"at_h": FROM_0, "down_s": AllowedRange(0, DELAY_S_MAX)},
+        s.RestartSpec: {"at_h": MOMENT_H, "down_s": AllowedRange(0, DELAY_S_MAX)},
         s.CountRange: {"least": FROM_0, "most": AllowedRange(0, NODES_MAX)},
     }
 )
@@ -140,6 +142,7 @@ def find_issues(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
         yield from _check_group(scenario, group, path)
     for number, workload in enumerate(scenario.workloads):
         yield from _check_workload(scenario, workload, ("workloads", number))
+    yield from _check_request_count(scenario)
     yield from _check_fault_specs(scenario)
     for number, bounds in enumerate(scenario.plan.ranges):
         yield from _check_known(
@@ -268,6 +271,11 @@ def _check_group(scenario: s.Scenario, group: s.NodeGroup, path: Path) -> Iterat
 def _check_power_limits(group: s.NodeGroup, path: Path) -> Iterator[ScenarioIssue]:
     device, owner = catalogue.devices()[group.device], group.owner
     idle_w = device.idle_w if group.idle_w is None else group.idle_w
+    active_w = device.active_w if group.active_w is None else group.active_w
+    if active_w < idle_w and group.active_w is not None:
+        yield ScenarioIssue((*path, "active_w"), "least", {"value": active_w, "low": idle_w})
+    elif active_w < idle_w:
+        yield ScenarioIssue((*path, "idle_w"), "most", {"value": idle_w, "high": active_w})
     caps: tuple[tuple[Path, float | None], ...] = (
         ((*path, "power_cap_w"), group.power_cap_w),
         ((*path, "owner", "present_cap_w"), owner.present_cap_w),
@@ -315,9 +323,30 @@ def _check_workload(
     for key in ("input_tokens", "output_tokens"):
         lengths = getattr(workload, key)
         rising = all(lower <= upper for lower, upper in pairwise(lengths))
-        sound = rising and all(isfinite(length) and length >= 1 for length in lengths)
+        sound = rising and all(1 <= length <= TOKENS_MAX for length in lengths)
         if len(lengths) not in QUANTILES_ALLOWED or not sound:
-            yield ScenarioIssue((*path, key), "no_lengths", {"value": str(list(lengths))})
+            values: Values = {"value": str(list(lengths)), "high": TOKENS_MAX}
+            yield ScenarioIssue((*path, key), "no_lengths", values)
+    if workload.from_h >= scenario.hours:
+        bounds: Values = {"value": workload.from_h, "low": 0, "high": scenario.hours}
+        yield ScenarioIssue((*path, "from_h"), "between_not_high", bounds)
+    if workload.until_h is not None and workload.until_h <= workload.from_h:
+        bounds = {"value": workload.until_h, "low": workload.from_h, "other": "from_h"}
+        yield ScenarioIssue((*path, "until_h"), "after", bounds)
+
+
+def _check_request_count(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
+    """Bounds the expected number of generated requests of all workloads."""
+    expected = 0.0
+    for number, workload in enumerate(scenario.workloads):
+        end_h = min(scenario.hours, workload.until_h or scenario.hours)
+        per_h = workload.clients * workload.requests_per_client_day / DAY_H
+        expected += per_h * (end_h - workload.from_h)
+        if expected > REQUESTS_MAX:
+            values: Values = {"value": expected, "high": REQUESTS_MAX}
+            path = ("workloads", number, "requests_per_client_day")
+            yield ScenarioIssue(path, "too_many_requests", values)
+            return
 
 
 def _check_fault_specs(scenario: s.Scenario) -> Iterator[ScenarioIssue]:

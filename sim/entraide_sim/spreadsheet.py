@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from entraide_sim.csv_rows import cell_separator
 from entraide_sim.scenario import NodeGroup, OwnerSchedule
 
 ROWS_MAX = 10_000
@@ -57,9 +58,7 @@ def read_machines(path: Path) -> list[SheetRow]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
-    # French spreadsheets separate cells by semicolons, because commas are decimal separators.
-    head = text.partition("\n")[0]
-    mark = ";" if head.count(";") > head.count(",") else ","
+    mark = cell_separator(text.partition("\n")[0])
     reader = csv.DictReader(text.splitlines(), restkey="", restval="", delimiter=mark)
     try:
         return _sheet_rows(reader)

@@ -221,12 +221,15 @@ def _is_recorded(workload: Workload) -> bool:
 
 def _check_order(arrivals: Iterator[Arrival], path: Path) -> Iterator[Arrival]:
     before = 0.0
+    number = 0
     for number, arrival in enumerate(arrivals, 1):
         if arrival.at_s < before:
             line = number + (path.suffix != ".jsonl")
             raise ValueError(f"{path}:{line}: arrivals are not in order of time")
         before = arrival.at_s
         yield arrival
+    if not number:
+        raise ValueError(f"{path}: no arrivals")
 
 
 def _within_hours(

@@ -180,6 +180,33 @@ def test_thinning_keeps_families_whole() -> None:
     assert len(kept) == 10 * len(families)
 
 
+@pytest.mark.parametrize("keep", [0.05, 0.4, 0.8])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_system_prompt_that_all_share_leaves_families(keep, seed) -> None:
+    """Where all prompts begin alike, conversations are kept whole, and the part is the asked."""
+    pattern = [sim.Arrival(float(n), "", 9, 9, (0, 7, n % 99, n)) for n in range(2_000)]
+    kept = list(sim.sample_trace(pattern, keep=keep, seed=seed))
+    families = {arrival.prefix[2] for arrival in kept}
+
+    assert keep == pytest.approx(len(kept) / 2_000, abs=0.01)
+    assert len(kept) == sum(arrival.prefix[2] in families for arrival in pattern)
+    assert kept == list(sim.sample_trace(pattern, keep=keep, seed=seed))
+    assert kept != list(sim.sample_trace(pattern, keep=keep, seed=seed + 2))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("keep", [0.1, 0.4])
+def test_a_part_of_mooncakes_trace_is_that_part(keep) -> None:
+    """All of its requests share their first block; the part kept is still the asked one."""
+    trace = list(sim.read_mooncake(TRACES / "mooncake_conversation_first40min.jsonl"))
+    kept = list(sim.sample_trace(trace, keep=keep, seed=1))
+    conversations = {arrival.prefix[:2] for arrival in kept if len(arrival.prefix) > 1}
+    whole = [arrival for arrival in trace if arrival.prefix[:2] in conversations]
+
+    assert keep == pytest.approx(len(kept) / len(trace), abs=0.02)
+    assert len(whole) == sum(len(arrival.prefix) > 1 for arrival in kept)
+
+
 def test_co_ops_share_clients_evenly() -> None:
     """The seeded mapping gives each co-op as many clients, and another seed another mapping."""
     names = [f"c{number}" for number in range(31)]

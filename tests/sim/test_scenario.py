@@ -74,6 +74,35 @@ WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {
         lambda: text(("input_tokens = [20, 400]", "input_tokens = [400, 20]")),
         "no_lengths", "workloads.1.input_tokens", "input_tokens",
     ),
+    "lengths beyond all models": (
+        lambda: text(("input_tokens = [20, 400]", "input_tokens = [20, 12345678901234567890]")),
+        "no_lengths", "workloads.1.input_tokens", "input_tokens",
+    ),
+    "more requests than can be simulated": (
+        lambda: text(("requests_per_client_day = 60.0", "requests_per_client_day = 1e12")),
+        "too_many_requests", "workloads.1.requests_per_client_day", "requests_per_client_day",
+    ),
+    "requests that end before they begin": (
+        lambda: text(("clients = 10", "clients = 10\nfrom_h = 1.0\nuntil_h = 0.5")),
+        "after", "workloads.1.until_h", "until_h",
+    ),
+    "requests that begin after the end": (
+        lambda: text(("clients = 10", "clients = 10\nfrom_h = 2.0")),
+        "between_not_high", "workloads.1.from_h", "from_h",
+    ),
+    "a fault after all time": (
+        lambda: text(more="[[faults.vanish]]\nat_h = 1e12"),
+        "between", "faults.vanish.1.at_h", "at_h",
+    ),
+    "a machine that draws less when it works": (
+        lambda: text(('device = "rtx-3060-12"',
+                      'device = "rtx-3060-12"\nidle_w = 90.0\nactive_w = 50.0')),
+        "least", "nodes.2.active_w", "active_w",
+    ),
+    "a machine that draws more when idle than the catalogue's when it works": (
+        lambda: text(('device = "rtx-3060-12"', 'device = "rtx-3060-12"\nidle_w = 9000.0')),
+        "most", "nodes.2.idle_w", "idle_w",
+    ),
     "neither trace nor clients": (
         lambda: text(("clients = 10", "clients = 0")),
         "trace_or_clients", "workloads.1.clients", "clients",
@@ -201,53 +230,21 @@ def test_a_scenario_that_was_written_reads_the_same(name: str) -> None:
     assert scenario == parse_scenario(scenario_toml(scenario), path="copy", home=Path()).scenario
 
 
-def test_a_series_with_a_gap_names_its_line(tmp_path: Path) -> None:
-    """An hour that is missing is told with the file and the line after it."""
-    hours = [f"2025-01-14T{hour:02}:00:00Z,1.5" for hour in (12, 13, 14, 16, 17)]
-    (tmp_path / "qc.csv").write_text("\n".join(["utc,grams", *hours]))
-    loaded = small(
-        ('zone = "CA-QC"', 'zone = "CA-QC"\nintensity = "qc.csv"\ncolumn = "grams"'), home=tmp_path
+def test_a_scenario_without_requests_is_refused() -> None:
+    """A run of which nothing can be said is refused before it begins."""
+    loaded = small(("requests_per_client_day = 60.0", "requests_per_client_day = 1e-6"))
+
+    assert "no_requests" == refusal(lambda: check_files(loaded)).values["fault"]
+
+
+def test_a_fixed_length_is_a_number() -> None:
+    """One number means the same as an array with one number."""
+    alone, listed = (
+        small(("input_tokens = [20, 400]", f"input_tokens = {written}")).scenario
+        for written in ("1000", "[1000]")
     )
-    problem = refusal(lambda: check_files(loaded))
 
-    assert ("gap", f"{tmp_path / 'qc.csv'}:5") == (
-        problem.values["fault"], problem.values["path"],
-    )  # fmt: skip
-
-
-BAD_FILES = {
-    "no column": ("utc,other\n2025-01-14T13:00:00Z,1", "no_column"),
-    "not a number": ("utc,grams\n2025-01-14T13:00:00Z,much", "bad_cell"),
-    "too late": ("utc,grams\n2025-01-14T15:00:00Z,1", "too_early"),
-    "too short": ("utc,grams\n2025-01-14T13:00:00Z,1", "too_short"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_FILES)
-def test_a_bad_series_is_refused(case: str, tmp_path: Path) -> None:
-    """Each problem of a series has a code, and a sentence in both languages."""
-    content, fault = BAD_FILES[case]
-    (tmp_path / "qc.csv").write_text(content)
-    loaded = small(
-        ('zone = "CA-QC"', 'zone = "CA-QC"\nintensity = "qc.csv"\ncolumn = "grams"'), home=tmp_path
-    )
-    problem = refusal(lambda: check_files(loaded))
-    sentences = [i18n.error(problem.code, lang, problem.values) for lang in ("fr", "en")]
-
-    assert fault == problem.values["fault"]
-    assert [] == [sentence for sentence in sentences if i18n.HOLE in sentence]
-
-
-def test_a_trace_out_of_order_names_its_line(tmp_path: Path) -> None:
-    """A trace must be sorted."""
-    rows = ["arrival_s,input_tokens,output_tokens", "1,10,10", "5,10,10", "4,10,10"]
-    (tmp_path / "t.csv").write_text("\n".join(rows))
-    loaded = small(("clients = 10", 'trace = "t.csv"'), home=tmp_path)
-    problem = refusal(lambda: check_files(loaded))
-
-    assert ("not_in_order", f"{tmp_path / 't.csv'}:4") == (
-        problem.values["fault"], problem.values["path"],
-    )  # fmt: skip
+    assert alone == listed
 
 
 def test_a_file_that_is_not_there_is_told_at_its_key(tmp_path: Path) -> None:

@@ -1646,13 +1646,21 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [no_price] is missing, and the catalogue has no price of { $value }: write what it costs, in dollars.
     [does_not_fit] has { $has_gb } GB for a model, and { $value } needs { $needs_gb } GB and room for its context: choose a larger machine ({ $device }) or a smaller model.
     [trace_or_clients] is wrong in "{ $value }": give a workload either a trace or clients, not both, and not none.
-    [no_lengths] is { $value }: write one number, two bounds, or eight rising quantiles of at least 1.
+    [no_lengths] is { $value }: write one number, two bounds, or eight rising quantiles, from 1 to { $high }.
     [no_file] names the file "{ $value }", which does not exist: correct the path, relative to the scenario.
     [no_column] The file has no column "{ $value }": add it, or name another in the scenario.
     [gap] An hour is missing before this line: fill it in.
     [too_early] The series does not reach back to the scenario's start: choose a later start, or a longer series.
     [too_short] The series ends before the scenario does: choose fewer hours, or a longer series.
-    [not_in_order] This line comes before the one above it: sort the trace by time.
+    [not_in_order] This line comes before the one above it: sort the file by time.
+    [moment_twice] This line has the moment of another line: keep one of the two.
+    [not_hourly] Its lines are { $value } minutes apart: give one value an hour, or a whole number of them.
+    [empty_trace] The trace contains no request: give one that does.
+    [no_requests] let no request arrive in the hours of the scenario: ask for more requests, clients or hours.
+    [too_many_requests] { $value ->
+        [none] The trace is repeated too often: there may be { $high } requests in all. Choose a longer repeat_h, or fewer hours.
+       *[other] makes { $value } requests in all: there may be { $high } at most. Ask for fewer requests, clients or hours.
+    }
     [bad_cell] This line cannot be read: { $value }. Correct it.
     [no_scenario] There is no scenario "{ $value }": give a file, or one of { $known }.
     [no_policy] There is no policy "{ $value }": give a TOML file, or one of { $known }.

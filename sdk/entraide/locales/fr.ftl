@@ -1646,13 +1646,21 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
     [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
     [trace_or_clients] est à corriger dans « { $value } » : donnez à chaque charge soit une trace, soit des clients, ni les deux, ni aucun.
-    [no_lengths] vaut { $value } : écrivez un nombre, deux bornes, ou huit quantiles croissants d’au moins 1.
+    [no_lengths] vaut { $value } : écrivez un nombre, deux bornes, ou huit quantiles croissants, de 1 à { $high }.
     [no_file] nomme le fichier « { $value } », qui n’existe pas : corrigez le chemin, relatif au scénario.
     [no_column] Le fichier n’a pas de colonne « { $value } » : ajoutez-la, ou nommez-en une autre dans le scénario.
     [gap] Une heure manque avant cette ligne : comblez le trou.
     [too_early] La série ne remonte pas au début du scénario : choisissez un début plus tardif, ou une série plus longue.
     [too_short] La série finit avant le scénario : choisissez moins d’heures, ou une série plus longue.
-    [not_in_order] Cette ligne vient avant celle du dessus : triez la trace par heure d’arrivée.
+    [not_in_order] Cette ligne vient avant celle du dessus : triez le fichier par heure.
+    [moment_twice] Cette ligne a le même moment qu’une autre : gardez l’une des deux.
+    [not_hourly] Ses lignes sont espacées de { $value } minutes : donnez une valeur par heure, ou un nombre entier de valeurs par heure.
+    [empty_trace] La trace ne contient aucune requête : donnez-en une qui en contient.
+    [no_requests] ne fait arriver aucune requête dans les heures du scénario : demandez plus de requêtes, de clients ou d’heures.
+    [too_many_requests] { $value ->
+        [none] La trace se répète trop souvent : il peut y avoir { $high } requêtes en tout. Choisissez un repeat_h plus long, ou moins d’heures.
+       *[other] produit { $value } requêtes en tout : il peut y en avoir { $high } au plus. Demandez moins de requêtes, de clients ou d’heures.
+    }
     [bad_cell] Cette ligne est illisible : { $value }. Corrigez-la.
     [no_scenario] Il n’y a pas de scénario « { $value } » : donnez un fichier, ou l’un de { $known }.
     [no_policy] Il n’y a pas de politique « { $value } » : donnez un fichier TOML, ou l’une de { $known }.
