@@ -20,6 +20,7 @@ from entraide_sim.grid import (
     Grid,
     IntensitySeries,
     PublishedForecast,
+    forecast_error_part,
     read_forecasts,
     read_series,
     synthetic_forecasts,
@@ -29,7 +30,6 @@ from entraide_sim.results import Assumption
 from entraide_sim.scenario import Scenario, ScenarioSite
 
 DRAIN_H = 24 * 9  # hours of series beyond the last request
-FORECAST_ERROR = 0.1  # relative, after a day: between Alberta's 5 % and Ontario's 60 % in 2023
 DAILY_AMPLITUDE, SEASONAL_AMPLITUDE = 0.2, 0.2
 TARIFF_CAD_PER_KWH = 0.12
 
@@ -73,14 +73,11 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
                 Assumption("forecast_file", "measured", {"zone": zone}, site.forecast)
             )
         else:
-            made = synthetic_forecasts(
-                zone_series, error_per_day=FORECAST_ERROR, seed=seed * 100 + number
-            )
+            made = synthetic_forecasts(zone_series, seed=seed * 100 + number)
             forecasts += made
-    if any(not site.forecast for site in zones.values()):
-        assumptions.append(
-            Assumption("forecast_made", "default", {"percent": round(FORECAST_ERROR * 100)})
-        )
+            percent = round(forecast_error_part(zone_series, made) * 100)
+            values: dict[str, str | int | float] = {"zone": zone, "percent": percent}
+            assumptions.append(Assumption("forecast_made", "default", values))
     return Grid(series, forecasts), assumptions
 
 

@@ -19,6 +19,9 @@ from entraide_sim.driver import Driver
 HOUR_S = 3_600.0
 DAY_H = 24
 YEAR_H = 8_766
+FORECAST_ERROR_PART = 1.2  # of a distant hour's error, as a part of the intensity's variation
+FORECAST_PERSISTENCE = 0.95  # autocorrelation of a forecast's error from hour to hour
+VARIATION_H = 72  # before a forecast, whose variation it shares
 NOISE_PERSISTENCE = 0.9  # autocorrelation of the deviation from hour to hour
 
 
@@ -247,26 +250,49 @@ def read_forecasts(path: Path, *, zone: str) -> list[PublishedForecast]:
 
 
 def synthetic_forecasts(
-    series: IntensitySeries, *, hours: int = 96, error_per_day: float = 0.1, seed: int = 0
+    series: IntensitySeries,
+    *,
+    hours: int = 96,
+    error_part: float = FORECAST_ERROR_PART,
+    seed: int = 0,
 ) -> list[PublishedForecast]:
     """Returns synthetic forecasts of a series, issued daily at 0 h UTC.
 
-    The relative error is normal and grows with the square root of the lead time: its standard
-    deviation is ``error_per_day`` after a day.
+    The error is normal and correlated over hours (an AR(1) process that begins at 0 with each
+    issue). It is relative to what there is to forecast: its standard deviation approaches
+    ``error_part`` times that of the intensity in the three days before the issue and the forecast's
+    own hours. Both constants were chosen on Ontario's published forecasts of 2023
+    (``benchmarks.forecasts``).
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     first = int(-(-series.start_at // HOUR_S)) % DAY_H
     issues = []
     for begin in range((DAY_H - first) % DAY_H, len(series.direct), DAY_H):
         ahead = series.direct[begin : begin + hours]
-        spread = rng.normal(0.0, error_per_day, len(ahead)).tolist()
-        values = tuple(
-            max(0.0, value * (1.0 + spread[lead] * (lead / DAY_H) ** 0.5))
-            for lead, value in enumerate(ahead)
-        )
+        near = series.direct[max(0, begin - VARIATION_H) : begin + hours]
+        shock_part = error_part * (1.0 - FORECAST_PERSISTENCE**2) ** 0.5
+        shocks = rng.normal(0.0, shock_part * float(np.std(near)), len(ahead)).tolist()
+        values, error = [], 0.0
+        for lead, value in enumerate(ahead):
+            error = FORECAST_PERSISTENCE * error + shocks[lead] if lead else 0.0
+            values.append(max(0.0, value + error))
         at = series.start_at + begin * HOUR_S
-        issues.append(PublishedForecast(series.zone, at, at, values))
+        issues.append(PublishedForecast(series.zone, at, at, tuple(values)))
     return issues
+
+
+def forecast_error_part(
+    series: IntensitySeries, forecasts: Iterable[PublishedForecast], *, leads: range = range(DAY_H)
+) -> float:
+    """Returns the mean absolute error of forecasts over the mean intensity; 0 without hours."""
+    error = actual = 0.0
+    for issued in forecasts:
+        begin = int((issued.start_at - series.start_at) // HOUR_S)
+        for lead in leads[: len(issued.direct)]:
+            if lead < len(issued.direct) and 0 <= begin + lead < len(series.direct):
+                error += abs(issued.direct[lead] - series.direct[begin + lead])
+                actual += series.direct[begin + lead]
+    return error / actual if actual else 0.0
 
 
 def _parse_intensity(text: str | None, path: Path, line: int, *, least: float = 0.0) -> float:

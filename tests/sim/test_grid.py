@@ -8,7 +8,9 @@ import pytest
 from tests.sim.support import START
 
 import entraide_sim as sim
+from entraide_sim.grid import forecast_error_part
 
+CARBON = Path(__file__).parents[3] / "shared/data/carbon"
 HEAD = "utc,ci_direct_g_per_kwh,ci_lifecycle_g_per_kwh"
 
 
@@ -98,15 +100,34 @@ def test_a_profile_has_its_average_and_its_rhythm() -> None:
 def test_a_made_up_forecast_gets_worse_with_its_lead() -> None:
     """Forecasts are issued daily at 0 h, are exact now, and have errors that grow with the lead."""
     year = sim.synthetic_series("CA-ON", 40.0, start_at=START + 5 * 3_600.0, hours=8_000)
-    issues = sim.synthetic_forecasts(year, error_per_day=0.2, seed=3)
+    issues = sim.synthetic_forecasts(year, seed=3)
     full = [issued for issued in issues if len(issued.direct) == 96]
     errors = []
     for issue in full:
         begin = year.hour_index(issue.start_at)
-        errors.append(np.array(issue.direct) / year.direct[begin : begin + 96] - 1.0)
+        actual = np.array(year.direct[begin : begin + 96])
+        variation = np.std(year.direct[max(0, begin - 72) : begin + 96])
+        errors.append((np.array(issue.direct) - actual) / variation)
     spread = np.std(errors, axis=0)
+    together = [np.corrcoef(np.array(errors)[:, [24, 24 + lag]].T)[0, 1] for lag in (1, 6)]
 
     assert {0.0} == {issued.issued_at % 86_400.0 for issued in issues}
     assert {86_400.0} == {after.issued_at - before.issued_at for before, after in pairwise(issues)}
     assert 0.0 == spread[0]
-    assert [0.2, 0.4] == pytest.approx([spread[24], spread[95]], rel=0.2)
+    assert [1.15, 1.2] == pytest.approx([spread[24], spread[95]], rel=0.08)
+    assert [0.95, 0.75] == pytest.approx(together, abs=0.1)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("zone", ["CA-ON", "CA-AB"])
+def test_a_made_up_forecast_errs_as_a_published_one(zone) -> None:
+    """Ontario's is the one that was chosen on, Alberta's is held out: a fifth apart at most."""
+    year = sim.read_series(CARBON / f"{zone}_2023_hourly.csv", zone=zone)
+    published = sim.read_forecasts(CARBON / f"{zone}_2023_forecast_96h.csv", zone=zone)
+    made = sim.synthetic_forecasts(year, seed=1)
+
+    for leads in (range(24), range(24, 48)):
+        theirs, ours = (
+            forecast_error_part(year, issues, leads=leads) for issues in (published, made)
+        )
+        assert theirs == pytest.approx(ours, rel=0.25)
