@@ -132,7 +132,7 @@ CASES: dict[str, Case] = {
         ),
         text_like(SERIES),
         NO_FILE,
-        ("entraide_sim.grid:parse_moment",),
+        ("entraide_sim.csv_rows:parse_moment",),
     ),
     "forecasts of the simulator": Case(
         from_file("f.csv", lambda path: read_forecasts(path, zone="CA-QC")),
