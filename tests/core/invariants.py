@@ -5,17 +5,19 @@ Some are checked on the events fed and the commands returned, the others on the 
 
 from collections import Counter
 
+from msgspec import structs
 from tests.core.builders import Pool, of
 
-from entraide.types import JobState, NodeState
+from entraide.types import JobKind, JobState, NodeState
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.accounting.ledger import UNITS
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
 from entraide_scheduler.core.carbon.batch_backlog import BatchBacklog
-from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.evaluation import evaluation, shape_of
 from entraide_scheduler.core.fleet import Fleet
 from entraide_scheduler.core.leases.backoff import BACKOFF_MAX_S
 from entraide_scheduler.core.machine import Core
+from entraide_scheduler.core.model_loading import is_reachable
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import (
     Changes,
@@ -52,6 +54,8 @@ def check(pool: Pool) -> None:
     pauses_end_in_the_future(state)
     exclusive_replicas_run_one_job(state)
     every_change_was_followed(state)
+    shapes_follow_the_fleet(state)
+    no_unservable_job_waits(state)
     indexes_equal_a_rebuild(pool.core)
     snapshots_restore_the_state(pool.core)
 
@@ -343,6 +347,21 @@ def model_loads_match_the_cards(state: State) -> None:
 def every_change_was_followed(state: State) -> None:
     """``reconcile`` and the plan have cleared all that the event had changed."""
     assert state.changes == Changes()
+
+
+def shapes_follow_the_fleet(state: State) -> None:
+    """A waiting job has the shape that it would get now; only its latest start was rounded then."""
+    for job in state.queue.jobs():
+        now = structs.replace(shape_of(state, job), green_h=job.shape.green_h)
+
+        assert now == job.shape
+
+
+def no_unservable_job_waits(state: State) -> None:
+    """A reachable node serves, or can load, what each waiting live job needs."""
+    live = {job.shape for job in state.queue.jobs() if job.facts.kind is JobKind.LIVE}
+
+    assert all(is_reachable(state, shape) for shape in live)
 
 
 def indexes_equal_a_rebuild(core: Core) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from msgspec import structs
-from tests.core.builders import Pool, card, catalogue, loadable, policy, replica
+from tests.core.builders import Pool, card, catalogue, loadable, of, policy, replica
 
-from entraide.types import Lending
-from entraide_scheduler.core import events, machine
-from entraide_scheduler.core.policy import Period
+from entraide.types import Lending, Outcome
+from entraide_scheduler.core import commands, events, machine
+from entraide_scheduler.core.policy import CoopTerms, Period, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Timing
 from entraide_scheduler.core.reconcile import reconcile
 from entraide_scheduler.core.records import Changes
@@ -114,3 +114,24 @@ def test_a_jobs_shape_follows_the_contexts_on_offer(pool: Pool) -> None:
     contexts.append(state.jobs["j1"].shape.context_tokens)
 
     assert contexts == [4_096, 512, 4_096]
+
+
+def test_a_job_whose_run_was_lost_waits_under_the_present_policy(pool: Pool) -> None:
+    """A quota that came into force while a job ran limits the job when it waits again."""
+    pool.join(card("n1", "beta"))
+    pool.ask("j1")
+    quota = CoopTerms("alpha", quotas=(Quota(QuotaKind.ENERGY_WH, 5, Period.DAY),))
+    pool.tell(events.PolicyChanged, policy(quota, "beta"))
+    pool.decline(pool.places()[0], "draining")
+
+    assert [True] == [job.shape.limited for job in pool.core._state.queue.jobs()]
+
+
+def test_a_job_whose_run_was_lost_ends_if_its_model_is_gone(pool: Pool) -> None:
+    """Its node has dropped the model meanwhile: the live job fails at once, as admission would."""
+    pool.join(card("n1", "beta"))
+    pool.ask("j1")
+    pool.join(card("n1", "beta", replicas=(replica("other"),)))
+    asked = pool.report(pool.places()[0], Outcome.FAILED, code="engine_failed")
+
+    assert [("j1", "no_node_live")] == [(end.job, end.code) for end in of(asked, commands.EndJob)]

@@ -177,8 +177,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
             "context_exceeded",
             {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
         )
-    served = any(view.node.state in REACHABLE for view in eligible.views)
-    if not served and not model_loading.can_be_loaded(state, job.shape):
+    if not model_loading.is_reachable(state, job.shape):
         return Refusal(*unreachable_reason(state, job.shape))
     job.context_tokens = context_tokens
     return None

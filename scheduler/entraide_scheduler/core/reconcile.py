@@ -18,8 +18,6 @@ models, so that the next step sees a consistent state.
 
 from entraide.types import JobKind
 from entraide_scheduler.core import admission, evaluation, leases, model_loading, settlement
-from entraide_scheduler.core.models import REACHABLE
-from entraide_scheduler.core.records import Shape
 from entraide_scheduler.core.state import State
 
 
@@ -48,7 +46,7 @@ def _end_unservable_jobs(state: State) -> None:
 
     Admission would refuse them now. Kept jobs go on waiting.
     """
-    served = {shape: _is_reachable(state, shape) for shape in state.queue.shapes}
+    served = {shape: model_loading.is_reachable(state, shape) for shape in state.queue.shapes}
     if all(served.values()):
         return
     for job in state.queue.jobs():
@@ -57,10 +55,3 @@ def _end_unservable_jobs(state: State) -> None:
             settlement.end_waiting_job(
                 state, job, "fail", code=code, epoch=job.epoch, values=values
             )
-
-
-def _is_reachable(state: State, shape: Shape) -> bool:
-    views = state.fleet.eligible_nodes(shape).views
-    return any(view.node.state in REACHABLE for view in views) or model_loading.can_be_loaded(
-        state, shape
-    )

@@ -21,10 +21,9 @@ NO_NODES: frozenset[str] = frozenset()
 
 
 def require_exclusive(job: Job, node: str, lender: str) -> None:
-    """Requires a job that is not enqueued to run alone, on another engine than this node's."""
+    """Requires a job that is to be enqueued to run alone, on another engine than this node's."""
     job.exits = (*job.exits, (node, lender))
     job.alone, job.wait = True, None
-    job.shape = exclusive_shape(job, job.shape)
 
 
 def exclusive_shape(job: Job, shape: Shape) -> Shape:

@@ -264,9 +264,11 @@ def requeue_job(
         )
         backoff.forgive_replicas(state, job)
         return
-    job.front = True
+    job.front, job.shape = True, evaluation.shape_of(state, job)
     state.enqueue(job)
     model_loading.request_plan(state, job)
+    if not model_loading.is_reachable(state, job.shape):
+        state.changes.aliases = state.changes.servable = True
 
 
 def stop_job(state: State, job: Job, trigger: str, code: str) -> None:

@@ -27,15 +27,15 @@ from entraide_scheduler.core.model_loading.model_lifecycle import (
 )
 from entraide_scheduler.core.model_loading.model_planner import (
     PlanStep,
-    can_be_loaded,
+    is_reachable,
     is_served,
     plan_models,
     request_plan,
 )
 
 __all__ = [
-    "PlanStep", "apply_plan", "can_be_loaded", "handle_catalogue", "handle_hello",
-    "handle_load_asked", "handle_load_failed", "handle_node_left",
-    "handle_restart", "handle_unload_asked", "is_served", "mark_plan_due", "plan_models",
-    "preview_load", "record_request", "refresh_aliases", "request_plan",
+    "PlanStep", "apply_plan", "handle_catalogue", "handle_hello", "handle_load_asked",
+    "handle_load_failed", "handle_node_left", "handle_restart", "handle_unload_asked",
+    "is_reachable", "is_served", "mark_plan_due", "plan_models", "preview_load",
+    "record_request", "refresh_aliases", "request_plan",
 ]  # fmt: skip

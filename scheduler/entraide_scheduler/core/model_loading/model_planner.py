@@ -90,7 +90,13 @@ def is_served(eligible: EligibleNodes, model: str) -> bool:
     )
 
 
-def can_be_loaded(state: State, shape: Shape) -> bool:
+def is_reachable(state: State, shape: Shape) -> bool:
+    """Tells whether a reachable node serves a shape, or can load its model."""
+    views = state.fleet.eligible_nodes(shape).views
+    return any(view.node.state in REACHABLE for view in views) or _can_be_loaded(state, shape)
+
+
+def _can_be_loaded(state: State, shape: Shape) -> bool:
     """Tells whether a reachable node can load a shape's model, without too many failures so far."""
     loaders = state.fleet.eligible_nodes(shape).could_load
     return any(
