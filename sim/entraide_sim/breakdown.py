@@ -34,6 +34,18 @@ def hour_count(parts: WorldParts, world: World) -> int:
     return ceil((world.driver.now - parts.scenario.start_at // HOUR_S * HOUR_S) / HOUR_S)
 
 
+def part_within_demand(parts: WorldParts, table: Table) -> float:
+    """Returns the part of the runs' time that lies in the period in which requests arrive."""
+    start_at = parts.scenario.start_at
+    ran = table["placed_at"] > 0.0
+    begin, end = table["placed_at"][ran], table["end_at"][ran]
+    within = np.clip(end, start_at, start_at + parts.scenario.hours * HOUR_S) - np.maximum(
+        begin, start_at
+    )
+    whole_s = float((end - begin).sum())
+    return float(np.maximum(within, 0.0).sum()) / whole_s if whole_s else 0.0
+
+
 def zone_intensities(parts: WorldParts, world: World, zone: str) -> list[float]:
     """Returns a zone's direct intensity in each hour of a run, gCO2e/kWh."""
     start_at = parts.scenario.start_at // HOUR_S * HOUR_S

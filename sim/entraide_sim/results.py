@@ -192,7 +192,9 @@ class RunResult(Struct, frozen=True, kw_only=True):
         seed: seed of all random draws.
         version: version of Entraide.
         start_at: start of the first hour, seconds since the epoch (UTC).
-        hours: number of hours of the columns.
+        hours: number of hours of the columns, until the last job ended.
+        demand_at: start of the period in which requests arrive, seconds since the epoch.
+        demand_h: length of that period, hours; 0 if unknown (then it is that of the columns).
         timezone: time zone for hours of the day in a report.
         summary: contents of ``summary.json``.
         zones, coops, latencies, fleet, assumptions: see their types.
@@ -212,6 +214,8 @@ class RunResult(Struct, frozen=True, kw_only=True):
     version: str
     start_at: float
     hours: int
+    demand_at: float = 0.0
+    demand_h: float = 0.0
     timezone: str = "America/Toronto"
     summary: dict[str, Any]
     zones: tuple[ZoneHours, ...] = ()

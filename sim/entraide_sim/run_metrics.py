@@ -86,6 +86,8 @@ def build_result(
         version=version(),
         start_at=scenario.start_at // HOUR_S * HOUR_S,
         hours=breakdown.hour_count(parts, world),
+        demand_at=scenario.start_at,
+        demand_h=scenario.hours,
         timezone=scenario.timezone,
         summary=_summarize(parts, world, table, coops=coops, wall_s=wall_s),
         zones=breakdown.zone_hours(parts, world, table),
@@ -154,7 +156,10 @@ def _summarize(
             received={coop.coop: coop.received_tokens for coop in coops},
             due_tokens={coop.coop: coop.due_tokens for coop in coops},
         ),
-        "utilisation": ratio(slot_s, slots * (world.driver.now - world.started_at)),
+        "utilisation": ratio(
+            slot_s * breakdown.part_within_demand(parts, table),
+            slots * parts.scenario.hours * HOUR_S,
+        ),
         "wall_s": wall_s,
         "events": world.driver.events_delivered,
     }

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from tests.house.source import ROOT
 from tests.sim import browser
 from tests.sim.results import START_AT, result
 
 from entraide import i18n
-from entraide_sim.report import formatting, report_data, summary_text, write_report
+from entraide_sim.report import formatting, report_data, summary_text, svg, write_report
 from entraide_sim.results import CoopShare, FaultImpact, RunResult, SiteEnergy
 
 CHOICES = (
@@ -163,7 +166,7 @@ def test_a_comparison_says_who_does_best_in_what(folder) -> None:
     assert (
         "Of 2 options, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
         "cases) and costs least ($4.70 per million tokens); “the greenest within the "
-        "latency objective” emits least (94.5\u00a0mg\u00a0CO2e per 1,000\u00a0tokens)."
+        "latency objective” emits least (0.0945\u00a0g\u00a0CO2e per 1,000\u00a0tokens)."
     ) in reader.texts["en"]
     assert (
         "A million tokens produced comes to $0.50 of electricity (the hardware is already owned); "
@@ -282,6 +285,40 @@ def test_hours_are_those_of_the_readers() -> None:
     assert (jobs[0] + jobs[24]) / 2 == day.jobs[0][19]  # 0 h UTC is 19 h in Québec's winter
 
 
+def test_the_drain_is_no_part_of_the_answer() -> None:
+    """The first sentence counts the hours in which requests arrived, not those of the columns."""
+    run = msgspec.structs.replace(result(hours=31), demand_h=24.0)
+
+    assert "in 24\u00a0hours" in summary_text.summary_sentences([run], "en")[0]
+    assert 24 == report_data.whole_days_hours(run)
+
+
+def test_a_part_of_an_hour_counts_as_that_part() -> None:
+    """Jobs of twenty minutes are three times as many per hour."""
+    run = result(hours=2, zones=1)
+    jobs = msgspec.structs.replace(run.zones[0], jobs=(20, 60))
+    begun = msgspec.structs.replace(
+        run, zones=(jobs,), demand_at=run.start_at + 2_400.0, demand_h=4.0 / 3.0
+    )
+
+    assert (60.0, 60.0) == pytest.approx(report_data.day_profile(begun).jobs[0])
+
+
+def test_a_legend_has_room_for_each_name() -> None:
+    """Long names get fewer columns, and the longest are wrapped, so that no entry is cut."""
+    names = [f"une possibilité dont le nom est long, numéro {number}" for number in range(6)]
+    for width_in in (svg.WIDTH_IN, svg.NARROW_IN):
+        figure = Figure(figsize=(width_in, 4.0), layout="constrained")
+        FigureCanvasSVG(figure)
+        figure.subplots()
+        svg.add_legend(figure, [Patch(label=name) for name in names])
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+
+        assert box.x1 <= figure.bbox.x1
+        assert len(names) == len(figure.legends[0].get_texts())
+
+
 def test_many_coops_show_those_off_their_due() -> None:
     """Of many co-ops those furthest from their due are drawn."""
     shown = report_data.coops_shown(result(coops=40))
@@ -292,7 +329,11 @@ def test_many_coops_show_those_off_their_due() -> None:
 
 NUMBERS = {
     "kilowatt-hours": (formatting.format_energy(12_345.0, "fr"), "12,3\u00a0kWh"),
-    "milligrams": (formatting.format_carbon(0.0345, "en"), "34.5\u00a0mg\u00a0CO2e"),
+    "little carbon": (formatting.format_carbon(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
+    "less than a second of microwaves": (
+        formatting.microwave_time(0.02, "fr"), "moins de 1\u00a0s",
+    ),
+    "seconds of microwaves": (formatting.microwave_time(0.67, "en"), "2\u00a0s"),
     "a column in grams": (formatting.format_grams(0.0345, "en"), "0.0345\u00a0g\u00a0CO2e"),
     "tonnes": (formatting.format_carbon(2.5e6, "fr"), "2,5\u00a0t\u00a0CO2e"),
     "minutes": (formatting.format_seconds(600.0, "fr"), "10\u00a0min"),
@@ -324,13 +365,16 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
     pictures = """[...document.querySelectorAll("article[lang=en] svg.picture")].map(
         one => one.getBoundingClientRect()).filter(one => one.width > 300 && one.height > 100)
         .length"""
+    cut = """[...document.querySelectorAll("article[lang=en] .wide")].filter(
+        one => one.scrollWidth > one.clientWidth).length"""
     async with browser.opened(folder / "compare.html", tmp_path) as page:
         await page.call("Emulation.setDeviceMetricsOverride", width=390, height=800,
                         deviceScaleFactor=1, mobile=True)  # fmt: skip
         first = await page.evaluate(shown)
         await page.evaluate("document.querySelector('label[for=to-en]').click()")
         second = await page.evaluate(shown)
-        overhang = await page.evaluate(wide)
+        await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        overhang = [await page.evaluate(part) for part in (wide, cut)]
         drawn = await page.evaluate(pictures)
         asked = [params["request"]["url"] for name, params in page.heard
                  if name == "Network.requestWillBeSent"]  # fmt: skip
@@ -338,7 +382,7 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
                       if name == "Log.entryAdded"]  # fmt: skip
 
     assert ("fr", "en") == (first, second)
-    assert 0 == overhang
+    assert [0, 0] == overhang
     assert 8 == drawn
     assert [(folder / "compare.html").as_uri()] == asked
     assert [] == complaints

@@ -63,6 +63,29 @@ def test_hours_zones_and_groups_add_up_to_the_whole() -> None:
     assert int(table["output_tokens"].sum()) == sum(group.output_tokens for group in groups)
 
 
+def test_slots_are_occupied_while_requests_arrive() -> None:
+    """Utilisation is of the scenario's hours: work and time of the drain count in neither part."""
+    changes = (
+        ("hours = 2.0", "hours = 0.02"),
+        ("day = 60.0", "day = 9000.0"),
+        ("[10, 120]", "[1000, 1200]"),
+    )
+    result, table = lived(*changes)
+    loaded = small(*changes)
+    slots = sum(
+        machine.spec.card.replicas[0].slots
+        for machine in build_world(loaded.scenario, home=loaded.home, seed=1).machines
+    )
+    begin, end = loaded.scenario.start_at, loaded.scenario.start_at + 72.0
+    placed = table["placed_at"] > 0.0
+    busy_s = np.clip(table["end_at"], begin, end) - np.clip(table["placed_at"], begin, end)
+
+    assert table["end_at"].max() > end + 15.0
+    assert result.summary["utilisation"] == pytest.approx(
+        float(busy_s[placed].sum()) / (slots * 72.0), rel=0.05
+    )
+
+
 def test_what_members_receive_others_give() -> None:
     """Tokens given to others never exceed what was received, and dues sum to what was served."""
     result, _ = lived()

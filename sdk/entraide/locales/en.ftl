@@ -1368,6 +1368,7 @@ sim-report-figure-kept = Latency objective met
     .note = { $rejected } refused, { $failed } failed
 sim-report-figure-per_1k = Emissions
     .note = per 1,000 tokens produced, about 750 words
+sim-report-under = under { $limit }
 sim-report-figure-each = Energy of one answer
     .note = like { $microwave } of a microwave oven ({ $watts } W)
 sim-report-figure-per_1m = Cost

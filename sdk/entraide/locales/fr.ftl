@@ -1368,6 +1368,7 @@ sim-report-figure-kept = Délais promis tenus
     .note = { $rejected } refusées, { $failed } échouées
 sim-report-figure-per_1k = Émissions
     .note = pour 1 000 jetons produits, environ 750 mots
+sim-report-under = moins de { $limit }
 sim-report-figure-each = Énergie d’une réponse
     .note = comme { $microwave } de micro-ondes ({ $watts } W)
 sim-report-figure-per_1m = Coût

@@ -43,6 +43,7 @@ def make_day_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart | N
             name=f"day{mark}-{lang}",
             label=text("sim-report-day", lang),
             height_in=4.3,
+            narrow_height_in=4.3,
         ),
         tuple(text(f"sim-report-col-{key}", lang) for key in ("hour", "zone", "jobs", "intensity")),
         rows,
@@ -87,11 +88,16 @@ def _draw_day(figure: Figure, tips: Tooltips, day: report_data.DayProfile, lang:
     mark_ticks(above.yaxis, lambda value: i18n.decimal(value, lang), most=5)
     mark_ticks(below.yaxis, lambda value: i18n.decimal(value, lang), log=log, most=5)
     below.set_xlim(day.hours[0] - 0.6, day.hours[-1] + 0.6)
-    below.set_xticks([hour for hour in day.hours if len(day.hours) < 9 or hour % 3 == 0])
+    below.set_xticks(_marked_hours(figure, day))
     below.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: formatting.format_hour(int(value), lang))
     )
     _zone_legend(figure, day, named, lang)
+
+
+def _marked_hours(figure: Figure, day: report_data.DayProfile) -> list[int]:
+    every_h = 6 if svg.is_narrow(figure) else 3
+    return [hour for hour in day.hours if len(day.hours) < 3 * every_h or hour % every_h == 0]
 
 
 def _zone_legend(figure: Figure, day: report_data.DayProfile, named: int, lang: str) -> None:
@@ -100,7 +106,7 @@ def _zone_legend(figure: Figure, day: report_data.DayProfile, named: int, lang: 
     if len(day.zones) > named:
         others = text("sim-report-other-zones", lang, count=len(day.zones) - named)
         handles.append(Patch(color=series_colour(svg.SERIES_COLOURS), label=others))
-    figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    svg.add_legend(figure, handles)
 
 
 def _hour_tooltip(day: report_data.DayProfile, h: int, lang: str) -> str:
@@ -133,6 +139,7 @@ def make_zone_map(result: RunResult, lang: str, *, mark: str = "") -> Chart | No
             name=f"map{mark}-{lang}",
             label=text("sim-report-map", lang),
             height_in=0.9 + 0.36 * len(names),
+            narrow_height_in=0.9 + 0.36 * len(names),
         ),
         (text("sim-report-col-hour", lang), *names),
         tuple(
@@ -159,7 +166,7 @@ def _draw_map(
             )
             axes.barh([z], [0.94], left=hour - 0.47, height=0.9, color=mark_colour(f"h{step}"),
                       gid=None)[0].set_gid(tips.add(tooltip))  # fmt: skip
-            if part > 0:
+            if part > 0 and not svg.is_narrow(figure):
                 axes.text(
                     hour,
                     z,
@@ -172,7 +179,7 @@ def _draw_map(
     axes.set_yticks(range(len(day.zones)), [i18n.zone_name(zone, lang) for zone in day.zones])
     axes.invert_yaxis()
     axes.set_xlim(day.hours[0] - 0.6, day.hours[-1] + 0.6)
-    axes.set_xticks([hour for hour in day.hours if len(day.hours) < 9 or hour % 3 == 0])
+    axes.set_xticks(_marked_hours(figure, day))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda value, _: formatting.format_hour(int(value), lang))
     )

@@ -59,9 +59,7 @@ def format_energy(value_wh: float | None, lang: str) -> str:
 
 
 def format_carbon(value_g: float | None, lang: str) -> str:
-    """Returns emissions in mg, g, kg or t of CO2e."""
-    if value_g is not None and 0 < abs(value_g) < 0.1:
-        return f"{i18n.decimal(value_g * 1_000, lang)}{NBSP}mg{NBSP}CO2e"
+    """Returns emissions in g, kg or t of CO2e."""
     steps = ((1e6, f"t{NBSP}CO2e"), (1e3, f"kg{NBSP}CO2e"), (0, f"g{NBSP}CO2e"))
     return _format_scaled(value_g, steps, lang)
 
@@ -205,5 +203,8 @@ def format_goal(typed: str, lang: str) -> str:
 
 
 def microwave_time(value_wh: float, lang: str) -> str:
-    """Returns how long a microwave oven would run on an energy."""
-    return format_seconds(value_wh * 3_600.0 / MICROWAVE_W, lang)
+    """Returns how long a microwave oven would run on an energy, to the second."""
+    value_s = value_wh * 3_600.0 / MICROWAVE_W
+    if 0.0 < value_s < 1.0:
+        return text("sim-report-under", lang, limit=format_seconds(1.0, lang))
+    return format_seconds(float(round(value_s)) if value_s < 120 else value_s, lang)

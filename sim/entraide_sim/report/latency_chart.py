@@ -61,7 +61,8 @@ def make_latency_chart(results: Sequence[RunResult], lang: str) -> Chart | None:
         ),
         render_svg(
             lambda figure, tips: _draw_latency(figure, tips, panels, lang),
-            name=f"latency-{lang}", label=text("sim-report-latency", lang), height_in=3.1,
+            name=f"latency-{lang}", label=text("sim-report-latency", lang),
+            height_in=3.1, narrow_height_in=5.6,
         ),
         tuple(text(f"sim-report-col-{key}", lang)
               for key in ("what", "measure", "p50", "p95", "p99", "objective")),
@@ -80,7 +81,8 @@ def _objective(latency: ClassLatency, kind: str) -> float | None:
 def _draw_latency(
     figure: Figure, tips: Tooltips, panels: Sequence[tuple[str, list[Curve]]], lang: str
 ) -> None:
-    for axes, (title, curves) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+    all_axes = svg.make_panels(figure, len(panels), sharey=True)
+    for axes, (title, curves) in zip(all_axes, panels, strict=True):
         ends = [value for _, values, _, _ in curves for value in (values[2], values[99])]
         log = needs_log_scale(ends)
         for curve in curves:
@@ -100,9 +102,10 @@ def _draw_latency(
             mark_ticks(axes.xaxis, lambda value: i18n.decimal(value, lang), log=log, most=5)
         mark_ticks(axes.yaxis, lambda value: formatting.format_percentage(value, lang), most=5)
         svg.style_axes(axes)
-    figure.axes[0].set_ylabel(text("sim-report-axis-answered", lang))
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3)
+    for axes in all_axes if svg.is_narrow(figure) else all_axes[:1]:
+        axes.set_ylabel(text("sim-report-axis-answered", lang))
+    handles, _ = all_axes[0].get_legend_handles_labels()
+    svg.add_legend(figure, handles)
 
 
 def _draw_curve(axes: Axes, tips: Tooltips, curve: Curve, title: str, lang: str) -> None:

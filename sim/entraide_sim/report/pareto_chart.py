@@ -61,6 +61,7 @@ def make_pareto_chart(
             name=f"pareto-{lang}",
             label=text("sim-report-pareto", lang),
             height_in=3.0,
+            narrow_height_in=2.6 * len(pairs),
         ),
         tuple(
             text(f"sim-report-col-{key}", lang)
@@ -101,7 +102,7 @@ def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
     numbered = {0, choice.lead, *(at for at, is_optimal in enumerate(best) if is_optimal)}
     if len(choice.results) <= NUMBERED_MAX:
         numbered = set(range(len(choice.results)))
-    panels = figure.subplots(1, len(choice.pairs), squeeze=False)[0]
+    panels = svg.make_panels(figure, len(choice.pairs))
     for axes, (x_key, y_key) in zip(panels, choice.pairs, strict=True):
         for at, result in enumerate(choice.results):
             x, y = (

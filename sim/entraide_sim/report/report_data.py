@@ -126,7 +126,7 @@ class DayProfile(Struct, frozen=True):
     Attributes:
         hours: hours of the day that the run contains, in order.
         zones: zones of the columns, most output tokens first.
-        jobs: by zone and hour of the day: mean number of placed jobs.
+        jobs: by zone and hour of the day: placed jobs per hour.
         intensity_g_per_kwh: by zone and hour of the day: mean.
     """
 
@@ -136,9 +136,14 @@ class DayProfile(Struct, frozen=True):
     intensity_g_per_kwh: tuple[tuple[float, ...], ...]
 
 
+def demand_hours(result: RunResult) -> float:
+    """Returns the length of the period in which requests arrive, hours."""
+    return result.demand_h or float(result.hours)
+
+
 def whole_days_hours(result: RunResult) -> int:
-    """Returns the hours of the complete days of a run."""
-    return result.hours // DAY_H * DAY_H
+    """Returns the hours of the complete days in which requests arrive."""
+    return min(int(demand_hours(result)), result.hours) // DAY_H * DAY_H
 
 
 def _hours_with_jobs(result: RunResult) -> int:
@@ -152,6 +157,14 @@ def _hours_with_jobs(result: RunResult) -> int:
         if any(zone_hours.jobs[at] for zone_hours in result.zones)
     )
     return next(last, result.hours - 1) + 1
+
+
+def _demand_part(result: RunResult, index: int) -> float:
+    """Returns the part of a clock hour in which requests arrive; 1 for an hour without any."""
+    begin_h = max(0.0, (result.demand_at - result.start_at) / HOUR_S) if result.demand_at else 0.0
+    end_h = begin_h + demand_hours(result)
+    part = min(end_h, index + 1.0) - max(begin_h, float(index))
+    return part if part > 0.0 else 1.0
 
 
 def own_energy_part(result: RunResult, zone: str) -> float:
@@ -175,10 +188,17 @@ def day_profile(result: RunResult) -> DayProfile:
     def mean(values: Sequence[float]) -> tuple[float, ...]:
         return tuple(sum(values[at] for at in columns[hour]) / len(columns[hour]) for hour in hours)
 
+    def per_hour(jobs: Sequence[int]) -> tuple[float, ...]:
+        return tuple(
+            sum(jobs[at] for at in columns[hour])
+            / sum(_demand_part(result, at) for at in columns[hour])
+            for hour in hours
+        )
+
     return DayProfile(
         hours,
         tuple(zone_hours.zone for zone_hours in zones),
-        tuple(mean(zone_hours.jobs) for zone_hours in zones),
+        tuple(per_hour(zone_hours.jobs) for zone_hours in zones),
         tuple(mean(zone_hours.intensity_g_per_kwh) for zone_hours in zones),
     )
 

@@ -34,6 +34,7 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
             name=f"shares{mark}-{lang}",
             label=text("sim-report-shares", lang),
             height_in=1.2 + 0.27 * len(coops),
+            narrow_height_in=1.6 + 0.27 * len(coops),
         ),
         tuple(
             text(f"sim-report-col-{key}", lang)
@@ -86,10 +87,9 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
                   markeredgewidth=1.6,
                   label=text("sim-report-given", lang) if not at else None)  # fmt: skip
         axes.axhspan(at - 0.5, at + 0.5, alpha=0, gid=tips.add(tooltip, band=True))
-    handles, labels = axes.get_legend_handles_labels()
+    handles, _ = axes.get_legend_handles_labels()
     bar = Patch(color=series_colour(0), label=text("sim-report-received", lang))
-    figure.legend([bar, *handles], [str(bar.get_label()), *labels],
-                  loc="outside upper left", ncols=3)  # fmt: skip
+    svg.add_legend(figure, [bar, *handles])
     axes.set_yticks(range(len(coops)), [coop.coop for coop in coops])
     axes.set_ylim(len(coops) - 0.4, -0.6)
     axes.set_xlim(left=0)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from entraide import i18n
 from entraide.i18n import Value, text
 from entraide_sim.goals import summary_value
-from entraide_sim.grid import HOUR_S
 from entraide_sim.report import formatting, report_data
 from entraide_sim.results import RunResult
 
@@ -40,7 +39,7 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
         "machines": report_data.machine_count(result),
         "completed": int(completed),
         "jobs": int(summary_value(result.summary, "jobs") or 0),
-        "span": formatting.format_span(_run_hours(result), lang),
+        "span": formatting.format_span(report_data.demand_hours(result), lang),
         "ttft": formatting.format_seconds(summary_value(result.summary, report_data.TTFT), lang),
     }
     if goals:
@@ -52,11 +51,6 @@ def _service_sentence(result: RunResult, lang: str, goals: Sequence[str]) -> tup
         values["kept"] = formatting.format_percentage(attainment, lang)
     code = "sim-report-run-service" if completed else "sim-report-run-nothing"
     return text(code, lang, **values), _carbon_sentence(result, lang), _cost_sentence(result, lang)
-
-
-def _run_hours(result: RunResult) -> float:
-    """Returns the duration of the run, hours: of the summary, else of the columns."""
-    return float(summary_value(result.summary, "virtual_s") or result.hours * HOUR_S) / HOUR_S
 
 
 def _carbon_sentence(result: RunResult, lang: str) -> str:

@@ -1,13 +1,15 @@
 """SVG: Matplotlib figures as inline SVG elements of a page.
 
-Text stays text; colours become the page's CSS variables, so one picture serves light, dark and
+A drawing is made for a page and for a phone, and CSS shows the one that fits. Text stays text;
+colours become the page's CSS variables, so one picture serves light, dark and
 print; marks with a tooltip carry a ``<title>``. The same drawing gives the same bytes.
 """
 
 import io
 import re
+import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -17,6 +19,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 WIDTH_IN = 7.4
+NARROW_IN = 3.7  # on a phone
+LEGEND_HANDLE_IN = 0.55  # of an entry, beside its text
+LEGEND_CHARACTER_IN = 0.075
+LEGEND_COLUMNS_MAX = 4
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 TOOLTIPS_MAX = 2_000  # marks with a title in one picture
@@ -96,29 +102,40 @@ class Tooltips:
 DrawFunction = Callable[[Figure, Tooltips], None]
 
 
-def render_svg(draw: DrawFunction, *, name: str, label: str, height_in: float) -> str:
-    """Returns a drawing as an ``svg`` element.
+def render_svg(
+    draw: DrawFunction, *, name: str, label: str, height_in: float, narrow_height_in: float
+) -> str:
+    """Returns a drawing as two ``svg`` elements, for a page and for a phone.
 
     Args:
-        draw: draws on an empty figure.
+        draw: draws on an empty figure, of either width (``is_narrow``).
         name: identifier, unique in the page.
         label: text for screen readers.
-        height_in: height in inches; the width is that of a page.
+        height_in: height in inches, at the width of a page.
+        narrow_height_in: the same at the width of a phone.
     """
+    return _render(draw, name, label, (WIDTH_IN, height_in), "broad") + _render(
+        draw, f"{name}-narrow", label, (NARROW_IN, narrow_height_in), "narrow"
+    )
+
+
+def _render(
+    draw: DrawFunction, name: str, label: str, size_in: tuple[float, float], kind: str
+) -> str:
     tips = Tooltips()
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
         # Widths of glyphs that the font lacks are slightly wrong; the reader's font has them.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        figure = Figure(figsize=size_in, layout="constrained")
         FigureCanvasSVG(figure)
         draw(figure, tips)
         written = io.StringIO()
         no_metadata = {"Date": None, "Creator": None, "Type": None, "Format": None}
         figure.savefig(written, format="svg", metadata=no_metadata, transparent=True)
-    return _to_inline_svg(written.getvalue(), name, label, tips)
+    return _to_inline_svg(written.getvalue(), name, label, tips, kind)
 
 
-def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
+def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips, kind: str) -> str:
     """Converts a Matplotlib SVG file to an element of a page."""
     ET.register_namespace("", SVG)
     ET.register_namespace("xlink", XLINK)
@@ -133,7 +150,7 @@ def _to_inline_svg(svg: str, name: str, label: str, tips: Tooltips) -> str:
         _adapt_element(element, name, used, tips)
     root.attrib.pop("width", None)
     root.attrib.pop("height", None)
-    root.attrib |= {"role": "img", "aria-label": label, "class": "picture"}
+    root.attrib |= {"role": "img", "aria-label": label, "class": f"picture {kind}"}
     text = ET.tostring(root, encoding="unicode")
     return _MARK_PATTERN.sub(lambda match: f"var(--{_VARIABLES[int(match[1], 16)]})", text)
 
@@ -162,6 +179,29 @@ def _adapt_element(element: ET.Element, name: str, used: set[str], tips: Tooltip
             r"\d+\.\d+", lambda match: f"{float(match[0]):.1f}", attributes["d"]
         )
         attributes["d"] = " ".join(attributes["d"].split())
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Returns whether a figure is drawn for a phone."""
+    return float(figure.get_figwidth()) < WIDTH_IN
+
+
+def make_panels(figure: Figure, count: int, **options: Any) -> list[Axes]:
+    """Returns axes beside each other, or below each other on a phone."""
+    rows, columns = (count, 1) if is_narrow(figure) else (1, count)
+    return list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+
+
+def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Adds a legend above the axes, in as many columns as its entries leave room for."""
+    labels = [str(handle.get_label()) for handle in handles]
+    longest = max(map(len, labels), default=0)
+    room_in = float(figure.get_figwidth())
+    line_characters = max(1, int((room_in - LEGEND_HANDLE_IN) / LEGEND_CHARACTER_IN))
+    width_in = LEGEND_HANDLE_IN + LEGEND_CHARACTER_IN * min(longest, line_characters)
+    columns = min(LEGEND_COLUMNS_MAX, max(1, int(room_in / width_in)))
+    wrapped = [textwrap.fill(label, line_characters) for label in labels]
+    figure.legend(handles, wrapped, loc="outside upper left", ncols=columns)
 
 
 def style_axes(axes: Axes, *, grid: str = "y") -> None:
