@@ -33,10 +33,11 @@ class ClassQueue:
         coop, project, job_class: counters that its jobs are charged to.
         name: its co-op, project and class.
         kind: of its jobs.
-        blocked: number of its jobs that are blocked; the others take turns.
+        keys: of its jobs that take turns, in order.
+        blocked: number of its other jobs.
     """
 
-    __slots__ = ("_keys", "blocked", "coop", "coop_queue", "job_class", "kind", "name", "project")
+    __slots__ = ("blocked", "coop", "coop_queue", "job_class", "keys", "kind", "name", "project")
 
     def __init__(self, coop_queue: "CoopQueue", path: CounterPath, kind: BacklogKind) -> None:
         self.coop_queue = coop_queue
@@ -44,17 +45,14 @@ class ClassQueue:
         self.name = self.coop.name, self.project.name, self.job_class.name
         self.kind = kind
         self.blocked = 0
-        self._keys: deque[JobKey] = deque()
-
-    def __len__(self) -> int:
-        return len(self._keys)
+        self.keys: deque[JobKey] = deque()
 
     def __iter__(self) -> Iterator[Job]:
-        return (key[3] for key in self._keys)
+        return (key[3] for key in self.keys)
 
     def first(self) -> Job:
         """Returns the first job that takes turns; there must be one."""
-        return self._keys[0][3]
+        return self.keys[0][3]
 
     def key(self) -> ClassKey:
         """Returns the key that orders the class queues of a shape and co-op."""
@@ -65,7 +63,7 @@ class ClassQueue:
 
     def add(self, job: Job) -> None:
         """Inserts a job that takes turns; most are appended."""
-        key, keys = job_key(job), self._keys
+        key, keys = job_key(job), self.keys
         if not keys:
             keys.append(key)
             self.coop_queue.open(self)
@@ -76,7 +74,7 @@ class ClassQueue:
 
     def remove(self, job: Job) -> None:
         """Removes a job that takes turns; most are the first."""
-        keys = self._keys
+        keys = self.keys
         if keys[0][3] is job:
             keys.popleft()
         else:
@@ -86,7 +84,7 @@ class ClassQueue:
 
     def count_before(self, job: Job) -> int:
         """Returns the number of its jobs that are ahead of a job of the same class."""
-        return bisect_left(self._keys, job_key(job))
+        return bisect_left(self.keys, job_key(job))
 
 
 class CoopQueue(HeapItem):

@@ -155,7 +155,7 @@ class FairQueue:
     def _count_gone(self, queue: ClassQueue) -> None:
         """Counts a job that waits no more; drops a queue without jobs."""
         queue.coop.queued -= 1
-        if not (len(queue) or queue.blocked):
+        if not (queue.keys or queue.blocked):
             model = queue.kind[0]
             backlog = self.backlogs[model]
             backlog.drop_queue(queue)
@@ -165,13 +165,14 @@ class FairQueue:
     def _begin_turns(self, queue: ClassQueue, job: Job) -> None:
         self._next_turn = None
         self._largest_tokens = max(self._largest_tokens, reserved_tokens(job))
+        begins = not queue.keys
         queue.add(job)
-        shape_queue = queue.coop_queue.shape_queue
-        if shape_queue.entry is not None:
-            if len(queue) == 1:
+        if begins:
+            shape_queue = queue.coop_queue.shape_queue
+            if shape_queue.entry is not None:
                 self._open_shapes.decrease_key(shape_queue)
-        elif len(queue) == 1 and shape_queue.shape not in self._blocked_shapes:
-            self._open_shapes.add(shape_queue)
+            elif shape_queue.shape not in self._blocked_shapes:
+                self._open_shapes.add(shape_queue)
         if queue.coop.needs_tokens != NEVER:
             self.counters.mark_coop_lower(queue.coop)
 
@@ -179,7 +180,7 @@ class FairQueue:
         self._next_turn = None
         queue.remove(job)
         shape_queue = queue.coop_queue.shape_queue
-        if not len(shape_queue.heap):
+        if not queue.keys and not len(shape_queue.heap):
             if shape_queue.entry is not None:
                 self._open_shapes.remove(shape_queue)
             else:
@@ -231,7 +232,7 @@ class FairQueue:
 
         The jobs that are blocked count apart.
         """
-        heads = [(queue.first(), len(queue)) for queue in self._class_queues() if len(queue)]
+        heads = [(queue.first(), len(queue.keys)) for queue in self._class_queues() if queue.keys]
         return sorted([*heads, *self.blocked.heads()], key=lambda head: head[0].serial)
 
     def queue_length(self, coop: str) -> int:
