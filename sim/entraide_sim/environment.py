@@ -64,6 +64,8 @@ class Fault(Struct, frozen=True):
 class SimulatedEnvironment:
     """Grid, surplus, calendar, heartbeats and faults of a simulation."""
 
+    loads_models = True
+
     def __init__(
         self,
         driver: Driver,

@@ -10,7 +10,7 @@ from math import inf
 from typing import Protocol
 
 from entraide.models import Catalogue
-from entraide.types import JobState
+from entraide.types import JobState, Terms
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.events import (
     CatalogueChanged,
@@ -42,7 +42,13 @@ def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
 
 
 class Environment(Protocol):
-    """Schedules what happens independently of the pool's decisions."""
+    """Schedules what happens independently of the pool's decisions.
+
+    Attributes:
+        loads_models: whether machines load and unload models as the core asks them to.
+    """
+
+    loads_models: bool
 
     def start(self, policy: Policy, faults: Sequence[Fault]) -> None:
         """Delivers the initial state to the core, and schedules all later events."""
@@ -159,20 +165,25 @@ class World:
             driver.run(until)
 
     def adopt_job(
-        self, request: Request, *, node: str = "", epoch: int = 0, output_tokens_max: int = 0
+        self,
+        request: Request,
+        *,
+        terms: Terms | None = None,
+        output_tokens_max: int = 0,
     ) -> None:
         """Adds a job that the core already knows; call it before ``run``.
 
         Args:
             request: request of the job.
-            node: node of the job's run, which starts again there; "" for a queued job.
-            epoch: epoch of that run.
+            terms: of the job's run, which starts again on its node; None for a queued job.
             output_tokens_max: output limit of that run.
         """
         self.requests_received += 1
         job = self.jobs[request.facts.job] = Job(request)
-        if node:
-            self._start_run(job, self.nodes[node], epoch=epoch, output_tokens_max=output_tokens_max)
+        if terms is not None:
+            self._start_run(
+                job, terms.node, terms, epoch=terms.epoch, output_tokens_max=output_tokens_max
+            )
 
     def _send_card(self, node: Node) -> None:
         """Makes a node send its card, with the site's surplus if the environment knows it."""
@@ -219,9 +230,9 @@ class World:
                 self._end_job(command.job, JobState.REFUSED, command.code)
             case commands.CancelRun():
                 self.agents.send_cancellation(self.nodes[command.node], command.job, command.epoch)
-            case commands.LoadModel():
+            case commands.LoadModel() if self._environment.loads_models:
                 self._models.send_load(self.nodes[command.node], command.model)
-            case commands.UnloadModel():
+            case commands.UnloadModel() if self._environment.loads_models:
                 self._models.send_unload(self.nodes[command.node], command.model)
             case commands.Dropped():
                 self.dropped_messages[command.what] = self.dropped_messages.get(command.what, 0) + 1
@@ -229,18 +240,23 @@ class World:
                 pass
 
     def _place_job(self, command: commands.Place) -> None:
-        job, node, model = self.jobs[command.job], self.nodes[command.node], ""
-        if node.sharing_instances:
-            model = command.terms.model
-            instance = node.instance_of(model)
-            assert instance is not None, f"{node.name} has no {model}"
-            node = instance
-        limit = command.output_tokens_max
-        self._start_run(job, node, epoch=command.epoch, output_tokens_max=limit, model=model)
+        self._start_run(
+            self.jobs[command.job],
+            command.node,
+            command.terms,
+            epoch=command.epoch,
+            output_tokens_max=command.output_tokens_max,
+        )
 
     def _start_run(
-        self, job: Job, node: Node, *, epoch: int, output_tokens_max: int, model: str = ""
+        self, job: Job, name: str, terms: Terms, *, epoch: int, output_tokens_max: int
     ) -> None:
+        node, model = self.nodes[name], ""
+        if node.sharing_instances:
+            model = terms.model
+            instance = node.instance_of(model)
+            assert instance is not None, f"{name} has no {model}"
+            node = instance
         job.node = node
         job.epoch = epoch
         job.placements += 1

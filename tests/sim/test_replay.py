@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from tests.core import recording as lives
 from tests.core.recording import Recorded
+from tests.sim.support import START, grid, policy
+from tests.sim.test_loading import MODELS, QUICK, arriving, loadable_node
 
 import entraide
 from entraide.errors import EntraideError, RequestError
@@ -24,8 +26,10 @@ from entraide_scheduler.core.recording import (
     encode_recording,
     next_digest,
 )
+from entraide_sim.driver import Driver
 from entraide_sim.replay import policy_comparison, recording, report_inputs
 from entraide_sim.replay.recorded_history import RecordedHistory
+from entraide_sim.world import World
 
 SEEDS = (1, 5)
 BEGUN, EVENTS = 400, 2_500
@@ -187,13 +191,10 @@ def simple(events: Sequence[Event]) -> Recorded:
     ]
 
 
-@pytest.mark.parametrize("proposed", ["fastest"])
-def test_each_recorded_job_is_over_in_both_lives(
-    tmp_path: Path, life: Recorded, proposed: str
-) -> None:
+def test_each_recorded_job_is_over_in_both_lives(tmp_path: Path, life: Recorded) -> None:
     """No job is lost or made under either policy: as many are over as were asked for."""
-    path = write(tmp_path / "pool.journal", *record(simple(life)))
-    comparison = compared(path, proposed)
+    path = write(tmp_path / "pool.journal", *record(life))
+    comparison = compared(path, "fastest")
     head, lines = recording.read_head(path), list(recording.read_events(path))
     begun = set(snapshot.read(head.core).jobs)
     asked = {event.facts.job for event in lines if isinstance(event, JobRequested)}
@@ -206,6 +207,46 @@ def test_each_recorded_job_is_over_in_both_lives(
     for name in ("jobs", "completed", "refused", "output_tokens", "energy_wh"):
         parts = [getattr(coop.proposed, name) for coop in comparison.coops[1:]]
         assert getattr(everybody.proposed, name) == pytest.approx(sum(parts))
+
+
+@pytest.mark.parametrize(
+    ("loaded", "asked"),
+    [((), ("small", "small", "small")), ((), ("small", "large", "small")),
+     (MODELS, ("small", "large", "small"))],
+    ids=["on demand", "several on demand", "several from the beginning"],
+)  # fmt: skip
+def test_jobs_of_several_models_are_served_as_recorded(
+    tmp_path: Path, loaded: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    """A machine that serves several models, or loads them on demand, serves the same jobs again."""
+    events: list[Event] = []
+    driver = Driver(Core(), start_at=START, watch=lambda event, _: events.append(event))
+    world = World(
+        driver,
+        policy=policy(models=QUICK),
+        nodes=[loadable_node(room_gb=20, loaded=loaded)],
+        grid=grid(),
+        heartbeat_s=60.0,
+        progress_s=5.0,
+    )
+    world.run(iter(arriving(*zip((1.0, 60.0, 61.0), asked, strict=True))))
+    path = write(tmp_path / "pool.journal", *record(events, start=1))
+    everybody = compared(path, "fastest").coops[0]
+
+    assert [3, 3, 3] == [
+        row.completed for row in (everybody.recorded, everybody.old, everybody.proposed)
+    ]
+
+
+def test_recorded_and_simulated_promises_have_names_of_their_own(small: Path) -> None:
+    """Receipts know first words of completed runs; the simulator all objectives of all jobs."""
+    row = compared(small, "fastest").coops[0]
+
+    assert row.recorded.promises_kept is None
+    assert row.recorded.receipts_kept is not None
+    for simulated in (row.old, row.proposed):
+        assert simulated.receipts_kept is None
+        assert simulated.promises_kept is not None
 
 
 def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:

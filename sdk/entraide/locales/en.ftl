@@ -1729,7 +1729,6 @@ error-journal_refused = The journal cannot be used{ $path ->
     [other_version] version { $recorded } wrote it, and version { $version } cannot read its snapshot.
     [no_coop] it contains the co-op "{ $value }", which the scenario lacks: add it, or write under coops whose requests to take.
     [no_model] it asks for the model "{ $value }", which the scenario lacks: add it, or write a model under [[workloads]].
-    [several_models] node { $node } serves several models at once, which the simulator does not support.
    *[no_world] the simulator cannot reproduce its machines: { $detail }
 }
 sim-replay-exact = { $events } events over { $span } replayed: the { $commands } commands are identical to the recorded ones, byte for byte.
@@ -1756,6 +1755,7 @@ sim-replay-col-carbon = Emissions
 sim-replay-col-kept = Objective met
 sim-replay-all = All
 sim-replay-trust = Reliability: under the old policy, 95% of first words come within { $old } in the simulator and within { $recorded } in the journal; the energy is { $old_energy } in the simulator and { $recorded_energy } in the journal.
+sim-replay-receipts = The column of objectives is simulated: every objective, as the client sees it, refusals included. The journal's receipts know the first word of completed runs alone: { $recorded } came in time.
 sim-assumption-replay_demand = The requests are those of the journal, at the same times; the lengths of { $jobs ->
     [1] one
    *[other] { $jobs }

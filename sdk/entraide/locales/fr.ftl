@@ -1729,7 +1729,6 @@ error-journal_refused = Le journal est inutilisable{ $path ->
     [other_version] la version { $recorded } l’a écrit, et la version { $version } ne sait pas lire son instantané.
     [no_coop] il contient la coopérative « { $value } », que le scénario n’a pas : ajoutez-la, ou indiquez sous coops les coopératives dont prendre les requêtes.
     [no_model] il demande le modèle « { $value } », que le scénario n’a pas : ajoutez-le, ou écrivez un modèle sous [[workloads]].
-    [several_models] le nœud { $node } sert plusieurs modèles à la fois, ce que le simulateur ne prend pas en charge.
    *[no_world] le simulateur ne peut pas reproduire ses machines : { $detail }
 }
 sim-replay-exact = { $events } événements sur { $span } rejoués : les { $commands } commandes sont celles du journal, à l’octet près.
@@ -1756,6 +1755,7 @@ sim-replay-col-carbon = Émissions
 sim-replay-col-kept = Délais tenus
 sim-replay-all = Toutes
 sim-replay-trust = Fiabilité : sous l’ancienne politique, 95 % des premiers mots viennent en { $old } ou moins dans le simulateur et en { $recorded } ou moins dans le journal ; l’énergie est de { $old_energy } dans le simulateur et de { $recorded_energy } dans le journal.
+sim-replay-receipts = La colonne des délais est simulée : tous les délais, vus du client, refus compris. Les reçus du journal ne connaissent que le premier mot des exécutions : { $recorded } sont venus à temps.
 sim-assumption-replay_demand = Les requêtes sont celles du journal, à leurs moments ; les longueurs de { $jobs ->
     [1] l’une d’elles sont celles que le moteur a comptées.
    *[other] { $jobs } d’entre elles sont celles que les moteurs ont comptées.

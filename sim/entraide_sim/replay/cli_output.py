@@ -75,6 +75,9 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
             old_energy=formatting.format_energy(everybody.old.energy_wh, lang),
         )
     )
+    if everybody.recorded.receipts_kept is not None:
+        receipts = formatting.format_percentage(everybody.recorded.receipts_kept, lang)
+        typer.echo(i18n.text("sim-replay-receipts", lang, recorded=receipts))
     if compared.lengths_estimated:
         count = compared.lengths_estimated
         typer.echo(i18n.text("sim-assumption-replay_lengths", lang, jobs=count))

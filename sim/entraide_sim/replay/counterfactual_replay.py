@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
-from entraide.types import Basis, EnergyStatus, JobState, NodeCard, NodeState, Rates, RequestFacts
+from entraide.types import (
+    Basis,
+    EnergyStatus,
+    JobState,
+    NodeCard,
+    NodeState,
+    Rates,
+    Replica,
+    RequestFacts,
+)
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import Policy
@@ -39,23 +48,34 @@ class LengthCounts(Struct):
 
 
 def node_specs(history: RecordedHistory, learned: State) -> list[NodeSpec]:
-    """Returns the specifications of the recorded nodes, by name.
+    """Returns the specifications of the recorded nodes that served a model, by name.
+
+    A machine has an engine for each model that it served at any time; the core places runs only on
+    those that its recorded card has at that time.
 
     Args:
         history: history with their cards.
         learned: the core's state at the end of the recording.
-
-    Raises:
-        ValueError: a node serves several models; replayed machines serve one.
     """
-    return [_node_spec(history, history.cards[name], learned) for name in sorted(history.cards)
-            if history.cards[name].replicas]  # fmt: skip
+    return [
+        _node_spec(history, history.cards[name], learned)
+        for name in sorted(history.cards)
+        if name in history.replicas
+    ]
 
 
 def _node_spec(history: RecordedHistory, card: NodeCard, learned: State) -> NodeSpec:
-    if len(card.replicas) > 1:
-        raise ValueError(card.node)
-    replica = card.replicas[0]
+    replicas = tuple(history.replicas[card.node].values())
+    specs = [_model_spec(history, card, replica, learned) for replica in replicas]
+    if len(specs) == 1:
+        return specs[0]
+    whole = msgspec.structs.replace(specs[0].card, replicas=replicas)
+    return msgspec.structs.replace(specs[0], card=whole, model_specs=tuple(specs))
+
+
+def _model_spec(
+    history: RecordedHistory, card: NodeCard, replica: Replica, learned: State
+) -> NodeSpec:
     node = learned.fleet.nodes.get(card.node)
     load = None if node is None else node.loads.get(replica.model)
     pace = None if load is None else load.pace
@@ -64,7 +84,9 @@ def _node_spec(history: RecordedHistory, card: NodeCard, learned: State) -> Node
     reuses = "prefix_cache" in replica.features
     extra_w = max(0.0, card.power.active_w - card.power.idle_w)
     return NodeSpec(
-        card=msgspec.structs.replace(card, rtt_s=card.rtt_s + start_s),
+        card=msgspec.structs.replace(
+            card, rtt_s=card.rtt_s + start_s, replicas=(replica,), loadable=(), loading=()
+        ),
         rates=_learned_rates(pace),
         extra_w=extra_w * pace.prefill_power if pace is not None and pace.metered else None,
         prefix_tokens=tokens if reuses else 0,
@@ -152,6 +174,7 @@ NOT_REPLAYED = (
     e.RunDeclined,
     e.RunProgressed,
     e.RunReported,
+    e.RunExceeded,
     e.JobAbandoned,
     e.LoadFailed,
     e.DeadlineDropped,  # recorded failures need not repeat
@@ -159,7 +182,12 @@ NOT_REPLAYED = (
 
 
 class RecordedEnvironment:
-    """The environment of a replayed world: delivers the recorded input events."""
+    """The environment of a replayed world: delivers the recorded input events.
+
+    Machines load and unload models as their recorded cards say, whatever the core asks for.
+    """
+
+    loads_models = False
 
     def __init__(
         self,
@@ -245,9 +273,6 @@ class RecordedEnvironment:
                 self._last_heartbeats = event.nodes
             case _:
                 pass
-        if isinstance(event, e.NodeJoined):  # replayed machines load no models
-            card = msgspec.structs.replace(event.card, loadable=(), loading=())
-            event = msgspec.structs.replace(event, card=card)
         if not self._is_job_over(event):
             self._driver.deliver(type(event), *msgspec.structs.astuple(event)[2:])
         self._schedule_next()

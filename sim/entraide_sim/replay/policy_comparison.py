@@ -57,7 +57,10 @@ class CoopMetrics(Struct, frozen=True):
             classes with a TTFT objective; of all jobs if there are no such jobs.
         input_tokens, output_tokens: of completed jobs.
         energy_wh, carbon_g: of all runs; direct emissions.
-        promises_kept: part of the objectives that were met; None without objectives.
+        promises_kept: simulated: part of the jobs with objectives for which all were met, as the
+            client sees them; refused and failed jobs missed theirs. None as recorded.
+        receipts_kept: recorded: part of the runs with a promised first token whose receipt says
+            that it came in time. None in simulations.
     """
 
     jobs: int
@@ -73,7 +76,8 @@ class CoopMetrics(Struct, frozen=True):
     output_tokens: int
     energy_wh: float
     carbon_g: float
-    promises_kept: float | None
+    promises_kept: float | None = None
+    receipts_kept: float | None = None
 
 
 class CoopComparison(Struct, frozen=True):
@@ -188,10 +192,7 @@ def compare_policies(
     """
     start_state = snapshot.read(head.core)
     learned = snapshot.read(core.snapshot())
-    try:
-        specs = counterfactual_replay.node_specs(history, learned)
-    except ValueError as problem:
-        raise journal_error(path, "several_models", node=str(problem)) from None
+    specs = counterfactual_replay.node_specs(history, learned)
     lengths = counterfactual_replay.LengthCounts()
     run_options: dict[str, Any] = {"specs": specs, "grid": grid, "end_at": exact.end_at}
     old = _simulate(path, head, history, policy=None, lengths=lengths, **run_options)
@@ -273,8 +274,8 @@ def _simulate(
         if lease is None:
             world.adopt_job(request)
         else:
-            limit, terms = job.output_tokens_max, lease.terms
-            world.adopt_job(request, node=terms.node, epoch=terms.epoch, output_tokens_max=limit)
+            limit = job.output_tokens_max
+            world.adopt_job(request, terms=lease.terms, output_tokens_max=limit)
     known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(start_state)]
     world.run(
         counterfactual_replay.recorded_requests(
@@ -345,7 +346,7 @@ def _recorded_metrics(totals: CoopTotals, ttft_classes: frozenset[str]) -> CoopM
         output_tokens=totals.output_tokens,
         energy_wh=energy_wh(totals),
         carbon_g=carbon_g(totals),
-        promises_kept=ratio(totals.promises_kept, totals.promises_made),
+        receipts_kept=ratio(totals.promises_kept, totals.promises_made),
     )
 
 

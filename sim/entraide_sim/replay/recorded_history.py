@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from entraide.types import JobState, NodeCard, Outcome, Promise, RequestFacts, Usage
+from entraide.types import JobState, NodeCard, Outcome, Promise, Replica, RequestFacts, Usage
 from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core import events as e
@@ -69,6 +69,7 @@ class RecordedHistory:
     Attributes:
         policy: the latest policy.
         cards: by node, the latest card with a model.
+        replicas: by node and model, the latest replica of each model that the node served.
         totals: job totals by co-op.
         intensities: by zone: start, direct and life-cycle intensity, gCO2e/kWh, ascending.
         energy_basis: by node, the energy basis of its latest usage report.
@@ -79,6 +80,7 @@ class RecordedHistory:
         """Starts with the core's state at the start of the recording."""
         self.policy: Policy = start.policy
         self.cards: dict[str, NodeCard] = {}
+        self.replicas: dict[str, dict[str, Replica]] = {}
         self.totals: dict[str, CoopTotals] = {}
         self.intensities: dict[str, list[tuple[float, float, float]]] = {}
         self.energy_basis: dict[str, str] = {}
@@ -177,6 +179,8 @@ class RecordedHistory:
     def _add_card(self, card: NodeCard) -> None:
         if card.replicas or card.node not in self.cards:
             self.cards[card.node] = card
+        for replica in card.replicas:
+            self.replicas.setdefault(card.node, {})[replica.model] = replica
 
     def _observe_heartbeat(self, node: str, at: float) -> None:
         previous = self._last_seen.get(node)

@@ -105,7 +105,9 @@ def _make_inputs(
         site = sites.setdefault(f"{card.coop}/{card.site}", _make_site(spec))
         device = _make_device(spec)
         machines.append(Machine(spec, _make_group(spec, site, device), site, device, OwnerTerms()))
-    models = sorted({spec.card.replicas[0].model for spec in compared.node_specs})
+    models = sorted(
+        {replica.model for spec in compared.node_specs for replica in spec.card.replicas}
+    )
     scenario = Scenario(
         name=SCENARIO_NAME,
         title=TITLE,
