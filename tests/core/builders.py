@@ -26,6 +26,7 @@ from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Policy, Quota
 from entraide_scheduler.core.records import kind_of_replica
+from entraide_scheduler.core.rules import find_blocked_bits
 
 START = 1_700_000_000.0
 MODEL = "petit"
@@ -188,6 +189,7 @@ class Pool:
         self._check_slots(asked)
         self._check_memory(asked)
         self._check_owners(asked)
+        self._check_blocked_bits()
         placement_checks.check(self.core._state, of(asked, commands.Place))
         return asked
 
@@ -214,6 +216,15 @@ class Pool:
                     job.shape.limited or job.shape.green_h or job.shape.batch or job.alone
                 ):
                     assert not counter.own[model].has_free(kind, job.shape)
+
+    def _check_blocked_bits(self) -> None:
+        """Checks that each change of a fact that a temporary filter reads updated the replicas."""
+        state = self.core._state
+        for views in state.fleet.replica_index.by_model.values():
+            for view in views.values():
+                assert view.blocked_bits == find_blocked_bits(view, state.policy), (
+                    f"{view.name} changed: change it through a method of Fleet"
+                )
 
     def _check_slots(self, asked: list[commands.Command]) -> None:
         """Checks that no offer exceeds a replica's slots (a later card may lower them)."""

@@ -87,6 +87,7 @@ def lifted(state: State, node: Node, rule: str, request: PlacementRequest) -> Pl
         part = "completion_left_s" if request.objective.ttft_s is None else "ttft_left_s"
         request = structs.replace(request, **{part: inf})
     else:
+        assert rule in OF_REQUEST, f"say how {rule} is lifted: ON_NODE, OF_SHAPE or OF_REQUEST"
         request = structs.replace(request, **OF_REQUEST[rule])
     view = index.view_of(MODEL, node.card.node)
     if view is not None:

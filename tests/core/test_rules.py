@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from tests.core.builders import MODEL, START, Pool, card, facts, loadable, replica
 from tests.core.lifting import lifted
 from tests.house.source import ROOT
+from tests.sdk import explanation_cases
 from tests.sdk.explanation_cases import missing_parts
 
 from entraide import i18n
@@ -29,6 +30,8 @@ from entraide.types import (
 from entraide_scheduler.core import evaluation, explanations
 from entraide_scheduler.core.admission import NO_SHAPE
 from entraide_scheduler.core.explanations.counterfactuals import NEVER_LIFTED
+from entraide_scheduler.core.explanations.explain import LIMIT_WAITING_REASONS, WAITING_REASONS
+from entraide_scheduler.core.fleet.replica_index import OUT_OF_SERVICE
 from entraide_scheduler.core.placement import PlacementResult, pick, scan
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.prediction import PlacementRequest
@@ -42,15 +45,26 @@ from entraide_scheduler.core.records.records import Backoff
 from entraide_scheduler.core.rules import (
     JOB_REASONS,
     PERMANENT_REASONS,
+    TEMPORARY_FILTERS,
     TEMPORARY_REASONS,
     Reason,
+    bits_of,
+    masks_for,
     reasons,
 )
 from entraide_scheduler.core.rules.permanent import is_in_jurisdiction
+from entraide_scheduler.core.rules.temporary import Affects, TemporaryFilter
 from entraide_scheduler.core.state import State
 
 REASONS = {value.code: value for value in vars(reasons).values() if isinstance(value, Reason)}
-SMALL, LARGE = Limits(), Limits(explained_nodes=1, explained_best=3)  # of two nodes, by columns
+SMALL: dict[str, Any] = {}
+LARGE = {"explained_nodes": 1, "explained_best": 3}  # limits; two nodes are evaluated by columns
+
+# Temporary filters that leave a replica's slots to its own co-op's count: they depend on runs, or
+# exclude other co-ops' jobs.
+GIVES_OWED_TURNS = {
+    "probing", "reserved", "no_free_slot", "own_only", "lend_limit", "batch_share_full", "not_empty"
+}  # fmt: skip
 
 
 class Case(Struct, frozen=True):
@@ -58,14 +72,16 @@ class Case(Struct, frozen=True):
 
     Attributes:
         card: the node; by default one that can run the job.
+        able: what differs on the card of the other node, which can run the job.
         job: facts of the job that differ from the default.
         changed: changes the node, or what the pool holds for the job.
         request: limits of the job's request that differ.
         alone: whether the job must run alone.
-        policy: sections of the policy that differ.
+        policy: sections of the policy that differ, by name.
     """
 
     card: NodeCard = card("other", "beta")
+    able: dict[str, Any] = {}
     job: dict[str, Any] = {}
     changed: Callable[[State, Node], object] = lambda _state, _node: None
     request: dict[str, Any] = {}
@@ -111,9 +127,13 @@ CASES = {
         card("other", replicas=(), loadable=(loadable(),), models_bytes=9**12)
     ),
     "model_not_loaded": Case(card("other", replicas=(replica("b"),))),
-    "feature_missing": Case(job={"features": ("tools",)}),
-    "wrong_jurisdiction": Case(card("other", zone="CA-ON"), {"jurisdiction": "CA-QC"}),
-    "data_class_own_coop": Case(job={"data_class": DataClass.RESTRICTED}),
+    "feature_missing": Case(
+        job={"features": ("tools",)}, able={"replicas": (replica(features=("tools",)),)}
+    ),
+    "wrong_jurisdiction": Case(card("other", zone="CA-ON"), job={"jurisdiction": "CA-QC"}),
+    "data_class_own_coop": Case(
+        job={"data_class": DataClass.RESTRICTED}, able={"data_classes": tuple(DataClass)}
+    ),
     "data_class_refused": Case(card("other", data_classes=(DataClass.PUBLIC,))),
     "context_too_small": Case(card("other", replicas=(replica(context_tokens=150),))),
     "node_suspect": Case(changed=on_node(state=NodeState.SUSPECT)),
@@ -169,11 +189,11 @@ class Decided(Struct, frozen=True):
         return {node.card.node: reason.code for node, reason in self.result.excluded}
 
 
-def decide(case: Case, limits: Limits = SMALL) -> Decided:
-    """Evaluates the two nodes of a case for its job."""
-    pool = Pool(limits=limits, **case.policy)
-    able = replica(features=("tools",))
-    pool.join(card("able", replicas=(able,), data_classes=tuple(DataClass)), case.card)
+def decide(case: Case, limits: dict[str, Any] = SMALL) -> Decided:
+    """Evaluates the two nodes of a case for its job; replicas are updated after ``changed``."""
+    all_limits = structs.replace(case.policy.get("limits", Limits()), **limits)
+    pool = Pool(**case.policy | {"limits": all_limits})
+    pool.join(card("able", **case.able), case.card)
     state = pool.core._state
     node = state.fleet.nodes["other"]
     case.changed(state, node)
@@ -201,13 +221,50 @@ def test_each_reason_has_a_case_and_is_checked() -> None:
     """A reason that stands in no list of the filters, or has no case here, is noticed."""
     checked = [reason.code for reason in (*PERMANENT_REASONS, *TEMPORARY_REASONS, *JOB_REASONS)]
 
+    assert set(CASES) <= set(REASONS), "add the reason to rules/reasons.py"
+    assert set(REASONS) <= set(checked), "add its filter: see the checklist in CONTRIBUTING.md"
+    assert set(REASONS) <= set(CASES), "add a case to CASES"
     assert sorted(REASONS) == sorted(checked)
-    assert sorted(REASONS) == sorted(CASES)
+
+
+def test_each_reason_of_waiting_has_its_sentences() -> None:
+    """The catalogues say why the job waits and when it can start; a golden text shows it."""
+    codes = {*WAITING_REASONS.values(), *LIMIT_WAITING_REASONS.values()}
+    needed = {f"reason-{code}{part}" for code in codes for part in ("", ".otherwise")}
+    shown = {explanation.reason for explanation in explanation_cases.CASES.values()}
+
+    assert {*WAITING_REASONS, *LIMIT_WAITING_REASONS} <= set(REASONS)
+    for lang in i18n.LANGUAGES:
+        assert [] == sorted(code for code in needed if not i18n.catalogue(lang).has(code))
+    assert codes <= shown, "add a case to tests/sdk/explanation_cases.py"
+
+
+@pytest.mark.parametrize("each", TEMPORARY_FILTERS, ids=lambda each: each.reason.code)
+def test_the_masks_of_the_job_hold_the_filter(each: TemporaryFilter) -> None:
+    """A job that a temporary filter affects is compared with a mask that has the filter's bit."""
+    own, others = masks_for(decide(CASES[each.reason.code]).job.shape)
+
+    assert (own | others) & bits_of(each.reason), f"masks_for does not know {each.affects}"
+
+
+def test_each_temporary_filter_counts_own_slots_or_not() -> None:
+    """A co-op is owed no turn for a replica out of service; it must be said of each filter."""
+    out = {each.code for each in TEMPORARY_REASONS if bits_of(each) & OUT_OF_SERVICE}
+
+    assert {each.code for each in TEMPORARY_REASONS} == out | GIVES_OWED_TURNS, (
+        "add the reason to OUT_OF_SERVICE in fleet/replica_index.py, or to GIVES_OWED_TURNS here"
+    )
+
+
+def test_each_kind_of_affected_job_has_a_filter() -> None:
+    """So each member of ``Affects`` is in some mask."""
+    assert set(Affects) == {each.affects for each in TEMPORARY_FILTERS}
 
 
 @pytest.mark.parametrize("code", CASES)
 def test_the_reason_excludes_the_node(code: str) -> None:
     """Only the node that the case is about is excluded, and by this reason alone."""
+    assert code in REASONS, "add the reason to rules/reasons.py"
     decided = decide(CASES[code])
     able = {"able": code} if code == "alone_limit" else {}
 

@@ -330,7 +330,10 @@ def missing_parts(facts: Explanation, lang: str) -> list[str]:
         f"{kind} is missing" for kind in TOLD[facts.decision] - {part.kind for part in parts}
     ]
     missing += [f"a value is missing: {part.text}" for part in parts if i18n.HOLE in part.text]
-    missing += [f"{mark!r} in the text" for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)]
+    missing += [
+        f"{mark!r} in the text; is a value missing?"
+        for mark in re.findall(r"[{}$]|\bnone\b|\w+_\w+| \.", text)
+    ]
     if facts.decision == "placed":
         node = explanation_values.predictions(facts)
         who = _text_of(parts, PartKind.DECISION)

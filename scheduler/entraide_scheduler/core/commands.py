@@ -139,7 +139,7 @@ class NodeTurned(BaseCommand, frozen=True, tag="node-turned"):
 
 
 class NodeMarked(BaseCommand, frozen=True, tag="node-marked"):
-    """A node violated the protocol; the violation is only counted and logged."""
+    """Log and count a node's violation of the protocol."""
 
     node: str
     reason: str

@@ -41,12 +41,14 @@ from entraide_scheduler.core.prediction import (
 from entraide_scheduler.core.records import Node
 from entraide_scheduler.core.rules import (
     GREENER_LATER,
+    REQUESTER_MASKS,
     RESERVED_BITS,
     SAME_ENGINE,
     TEMPORARY_FILTERS,
     TRIED_BEFORE,
     Reason,
     masks_for,
+    own_requester,
 )
 
 
@@ -139,20 +141,22 @@ class ColumnScan:
     def _exclude_blocked(self) -> None:
         """Sets ``fits`` by the temporary filters, and counts the rows that one excludes."""
         columns, table = self._columns, self._table
-        requester = 3 if self._request.shape.batch else 1
-        codes, mask = table.blocked_by[requester], columns.mask
-        alone = self._request.shape.alone != ""
-        if alone:
-            codes = self._codes_when_alone()
+        own = own_requester(self._request.shape)
+        others = own + 1
+        codes, mask = table.blocked_by[others], columns.mask
+        masks = masks_for(self._request.shape)
+        is_special = masks != REQUESTER_MASKS[own : own + 2]
+        if is_special:
+            codes = self._codes_by_masks(*masks)
         elif columns.own:
             codes = codes.copy()
-            codes[columns.own] = table.blocked_by[requester - 1][columns.own]
+            codes[columns.own] = table.blocked_by[own][columns.own]
         self.fits: Bools = codes == 0
         if mask is not None:
             self.fits &= mask
-        if mask is None and not columns.own and not alone:
+        if mask is None and not columns.own and not is_special:
             self._record_blocked(
-                table.counts[requester], lambda code: table.first_blocked(requester, code)
+                table.counts[others], lambda code: table.first_blocked(others, code)
             )
             return
         masked_codes = codes if mask is None else np.where(mask, codes, 0)
@@ -166,10 +170,9 @@ class ColumnScan:
         named[[row_of[name] for name in names if name in row_of]] = True
         return named
 
-    def _codes_when_alone(self) -> Codes:
-        """Returns the codes of the rows for a job that must run alone."""
+    def _codes_by_masks(self, own: int, others: int) -> Codes:
+        """Returns the codes of the rows for a job whose masks are not a requester's."""
         shape, all_bits = self._request.shape, self._table.blocked_bits
-        own, others = masks_for(shape)
         bits = all_bits & others
         bits[self._columns.own] = all_bits[self._columns.own] & own
         for row in (bits & RESERVED_BITS).nonzero()[0].tolist():

@@ -61,6 +61,7 @@ from entraide_scheduler.core.rules.temporary import (
     blocking_reason,
     find_blocked_bits,
     masks_for,
+    own_requester,
 )
 
 __all__ = [
@@ -104,6 +105,7 @@ __all__ = [
     "blocking_reason",
     "find_blocked_bits",
     "masks_for",
+    "own_requester",
     "permanent_reason",
     "permanent_reasons",
 ]  # fmt: skip

@@ -24,7 +24,8 @@ class Reason(Struct, frozen=True):
 
     Attributes:
         code: stable code; its sentence is ``rule-CODE`` in the message catalogue.
-        waiting_helps: whether the node may pass later without a change by its owner.
+        waiting_helps: whether the node may pass later without a change by its owner or the
+            members.
         values: numbers and names of its sentence, for a node that it excludes.
     """
 

@@ -1,9 +1,10 @@
 """Temporary filters: which replicas take a job now, by their present state.
 
-A condition depends on the replica and the policy alone; what depends on the job is only whether
-the filter affects it. So the conditions are evaluated when a replica changes, not for each job: bit
-n of ``blocked_bits`` is set while filter n excludes the jobs that it affects. For a job the bits of
-the filters that affect it remain; the lowest of them is the first filter that excludes the replica.
+A condition depends on the replica and the policy alone, not on the time; what depends on the job is
+only whether the filter affects it. So the conditions are evaluated when a replica changes, not for
+each job: bit n of ``blocked_bits`` is set while filter n excludes the jobs that it affects. For a
+job the bits of the filters that affect it remain; the lowest of them is the first filter that
+excludes the replica.
 
 Inputs: a node, one of its replicas, that replica's load, the policy. Outputs: bits, and the same as
 a code for each kind of requester (the filter's number from 1, or 0 for none).
@@ -50,7 +51,7 @@ class LoadedReplica(Struct, eq=False):
 
 
 class Affects(Enum):
-    """Which jobs a temporary filter may exclude."""
+    """Which jobs a temporary filter may exclude; ``masks_for`` has the filters of a shape."""
 
     ALL = "all"
     OTHER_COOPS = "other_coops"  # jobs of co-ops other than the node's
@@ -151,7 +152,8 @@ EXCLUSIVE_BITS = _bits_affecting(Affects.EXCLUSIVE)
 _ANY_JOB = _bits_affecting(Affects.ALL, Affects.ALL_BUT_HOLDER)
 _OTHERS_JOB = _bits_affecting(Affects.OTHER_COOPS)
 _BATCH_JOB = _bits_affecting(Affects.BATCH)
-# By requester: own co-op, other co-op, own co-op's batch job, other co-op's batch job.
+# A requester is a kind of job, of the node's own co-op or of another. Each replica keeps the first
+# code of each requester: own co-op, other co-op, own co-op's batch job, other co-op's batch job.
 REQUESTER_MASKS = (
     _ANY_JOB,
     _ANY_JOB | _OTHERS_JOB,
@@ -171,9 +173,15 @@ def find_blocked_bits(replica: LoadedReplica, policy: Policy) -> int:
     return bits
 
 
+def own_requester(shape: Shape) -> int:
+    """Returns a shape's requester on its own co-op's nodes; on others' it is the next one."""
+    return 2 if shape.batch else 0
+
+
 def masks_for(shape: Shape) -> tuple[int, int]:
     """Returns the bits of the filters that affect a shape, on its own co-op's nodes and others'."""
-    own, others = REQUESTER_MASKS[2:] if shape.batch else REQUESTER_MASKS[:2]
+    requester = own_requester(shape)
+    own, others = REQUESTER_MASKS[requester : requester + 2]
     return (own | EXCLUSIVE_BITS, others | EXCLUSIVE_BITS) if shape.alone else (own, others)
 
 
