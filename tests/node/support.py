@@ -17,6 +17,7 @@ from entraide.types import Basis, Outcome, Power, Rates, Replica
 from entraide.wire import codec, subjects
 from entraide.wire.messages import (
     CancelRun,
+    Heartbeat,
     Hello,
     NodeDownCtl,
     NodeOut,
@@ -176,6 +177,18 @@ class Peer:
             if isinstance(message, kind)
             and all(getattr(message, name) == value for name, value in fields.items())
         ]
+
+    def is_accepting(self, **fields: object) -> bool:
+        """Whether the node has said that it takes work.
+
+        A hello or a later heartbeat says so: a hello is sent again only where the card changes, so
+        it depends on whether the engine or the owner's terms were ready first.
+        """
+        return any(self.said(kind, accepting=True, **fields) for kind in (Hello, Heartbeat))
+
+    async def hear_accepting(self, **fields: object) -> None:
+        """Waits until the node has said that it takes work."""
+        await eventually(lambda: self.is_accepting(**fields))
 
     async def hear(self, kind: type[M], **fields: object) -> M:
         """Waits until the node has said something, and returns the last of it."""

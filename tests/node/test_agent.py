@@ -43,7 +43,7 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     """Accept and usage go to the scheduler, tokens and the end to the gateway."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
-        await peer.hear(Hello, accepting=True)
+        await peer.hear_accepting()
         await peer.send(run("job-1", stream=True))
         await peer.hear(Accept, job="job-1", epoch=1)
         engine.say("job-1", EngineChunk(b"data: a\n\n", 2))
@@ -215,12 +215,12 @@ async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Pa
         await eventually(lambda: len(peer.said(UsageReport)) > before)
         again = peer.said(UsageReport)[-1]
         await peer.tell(UsageAck("job-1", 1))
-        await peer.tell(HelloRequest())
         hellos = len(peer.said(Hello))
+        await peer.tell(HelloRequest())
         await eventually(lambda: len(peer.said(Hello)) > hellos)
     heard = len(peer.said(UsageReport))
+    boots = {hello.boot for hello in peer.said(Hello)}
     async with serving(config, ScriptedEngine()):
-        boots = {hello.boot for hello in peer.said(Hello)}
         await eventually(lambda: {hello.boot for hello in peer.said(Hello)} > boots)
         await peer.hear(Heartbeat, boot=peer.said(Hello)[-1].boot)
 
@@ -316,7 +316,7 @@ async def test_drain_out_of_time(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
 async def test_pause(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """The owner pauses and resumes the node through a file."""
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
-        await peer.hear(Hello, accepting=True)
+        await peer.hear_accepting()
         owner_files.pause(tmp_path)
         await peer.hear(Heartbeat, accepting=False, reason="paused")
         status = owner_files.read_status(tmp_path, now=time.time())
