@@ -6,10 +6,8 @@ the caller prints as a sentence.
 
 import asyncio
 import contextlib
-import fcntl
 import getpass
 import ipaddress
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,11 +25,11 @@ from entraide_node.energy.device_detection import detect_device
 from entraide_node.energy.meters import PowerMeter, find_meters
 from entraide_node.engine_config import OwnerEngine
 from entraide_node.engines.base import Engine, EngineFacts, EngineProblem
+from entraide_node.file_lock import acquire_lock, open_lock
 from entraide_node.model_manager.engine_setup import start_owner_engine
 
 RATES_NAME = "rates.json"
 EXCLUSIVE_WAIT_S = 20.0
-EXCLUSIVE_POLL_S = 0.05
 
 
 class EngineInstance(Struct, frozen=True):
@@ -233,23 +231,11 @@ async def exclusive_benchmark() -> AsyncIterator[None]:
     none.
     """
     path = Path(tempfile.gettempdir()) / f"entraide-bench-{getpass.getuser()}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
+    async with open_lock(path) as descriptor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(EXCLUSIVE_WAIT_S):
-                while not _try_lock(descriptor):  # noqa: ASYNC110  (another process holds it)
-                    await asyncio.sleep(EXCLUSIVE_POLL_S)
+                await acquire_lock(descriptor)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def find_power(power: PowerConfig, *, gpu: bool) -> Power | EngineProblem:

@@ -6,12 +6,9 @@ has not changed since. One process at a time fills a place. The methods read who
 off the event loop.
 """
 
-import asyncio
 import contextlib
 import errno
-import fcntl
 import hashlib
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,13 +22,13 @@ from entraide.files import write_atomically
 from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
 from entraide_node.core.model_fit import DISK_RESERVE_BYTES, TransferRates
 from entraide_node.engines.base import EngineProblem
+from entraide_node.file_lock import acquire_lock, open_lock
 
 PROOFS_NAME = ".proofs.json"
 SPEEDS_NAME = ".speeds.json"
 PART_SUFFIX = ".part"
 HUB_FOLDER = ".hub"
 LOCKS_FOLDER = ".locks"
-LOCK_POLL_S = 0.1
 SPEED_LEAST_BYTES = 8 * 1024 * 1024  # a smaller file does not measure the network rate
 PLACES_MAX = 2_000
 
@@ -236,13 +233,9 @@ class ModelStore:
         folder = self.folder / LOCKS_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{place.replace('/', '_')}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            while not _try_lock(descriptor):  # noqa: ASYNC110  (another process may hold it)
-                await asyncio.sleep(LOCK_POLL_S)
+        async with open_lock(path) as descriptor:
+            await acquire_lock(descriptor)
             yield
-        finally:
-            os.close(descriptor)
 
     def _places(self) -> list[str]:
         proofs = self.folder.glob(f"*/*/{PROOFS_NAME}")
@@ -282,14 +275,6 @@ def disk_problem(error: OSError, folder: Path, *, needed_bytes: int = 0) -> Engi
         return EngineProblem("disk_full", {"free_gb": free, "needed_gb": needed})
     detail = str(error.strerror or error)
     return EngineProblem("models_unwritable", {"folder": str(folder), "detail": detail})
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _size(path: Path) -> int:
