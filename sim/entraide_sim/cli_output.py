@@ -142,7 +142,7 @@ def _print_smaller(plan: FleetPlan, smaller: EvaluatedFleet, lang: str) -> None:
         if not goal.is_met(smaller.summary)
     ]
     outcome = ", ".join(missed) or i18n.text("sim-plan-fewer-meets", lang)
-    typer.echo(f"{i18n.text('sim-plan-fewer', lang, fleet=words)}: {outcome}")
+    typer.echo(i18n.text("sim-plan-fewer", lang, fleet=words, outcome=outcome))
 
 
 def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
@@ -170,7 +170,7 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
 def _print_missed_goals(plan: FleetPlan, evaluated: EvaluatedFleet, lang: str) -> None:
     for goal in plan.goals:
         if not goal.is_met(evaluated.summary):
-            typer.echo(f"  {goal}: {_goal_value_text(goal.key, evaluated, lang)}")
+            typer.echo(f"  {goal}  {_goal_value_text(goal.key, evaluated, lang)}")
 
 
 def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:

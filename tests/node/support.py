@@ -178,17 +178,18 @@ class Peer:
             and all(getattr(message, name) == value for name, value in fields.items())
         ]
 
-    def is_accepting(self, **fields: object) -> bool:
-        """Whether the node has said that it takes work.
+    def states(self, **fields: object) -> list[Hello | Heartbeat]:
+        """Returns what the node said of its state, with these fields.
 
-        A hello or a later heartbeat says so: a hello is sent again only where the card changes, so
+        A hello or a later heartbeat says it: a hello is sent again only where the card changes, so
         it depends on whether the engine or the owner's terms were ready first.
         """
-        return any(self.said(kind, accepting=True, **fields) for kind in (Hello, Heartbeat))
+        return [*self.said(Hello, **fields), *self.said(Heartbeat, **fields)]
 
-    async def hear_accepting(self, **fields: object) -> None:
-        """Waits until the node has said that it takes work."""
-        await eventually(lambda: self.is_accepting(**fields))
+    async def hear_state(self, **fields: object) -> Hello | Heartbeat:
+        """Waits until the node has said that its state has these fields."""
+        await eventually(lambda: self.states(**fields))
+        return self.states(**fields)[-1]
 
     async def hear(self, kind: type[M], **fields: object) -> M:
         """Waits until the node has said something, and returns the last of it."""

@@ -43,7 +43,7 @@ async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None
     """Accept and usage go to the scheduler, tokens and the end to the gateway."""
     engine = ScriptedEngine()
     async with serving(configure(bus, tmp_path), engine):
-        await peer.hear_accepting()
+        await peer.hear_state(accepting=True)
         await peer.send(run("job-1", stream=True))
         await peer.hear(Accept, job="job-1", epoch=1)
         engine.say("job-1", EngineChunk(b"data: a\n\n", 2))
@@ -316,7 +316,7 @@ async def test_drain_out_of_time(bus: NatsPool, peer: Peer, tmp_path: Path) -> N
 async def test_pause(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """The owner pauses and resumes the node through a file."""
     async with serving(configure(bus, tmp_path), ScriptedEngine()):
-        await peer.hear_accepting()
+        await peer.hear_state(accepting=True)
         owner_files.pause(tmp_path)
         await peer.hear(Heartbeat, accepting=False, reason="paused")
         status = owner_files.read_status(tmp_path, now=time.time())

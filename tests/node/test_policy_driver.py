@@ -46,7 +46,7 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
     say(tmp_path, "give_back_s = 0.2\nidle_min = 1.0\n")
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
-        await peer.hear_accepting()
+        await peer.hear_state(accepting=True)
         await peer.send(run("job-1", stream=True))
         await peer.send(run("job-2"))
         engine.say("job-1", EngineChunk(b"data: a\n\n", 3))
@@ -78,7 +78,7 @@ async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: 
     say(tmp_path, "give_back_s = 600\n")
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
-        await peer.hear_accepting()
+        await peer.hear_state(accepting=True)
         await peer.send(run("job-1"))
         await peer.hear(Accept)
         detector.idle_s = 0.0
@@ -95,7 +95,7 @@ async def test_own_work_goes_on_beside_the_owner(bus: NatsPool, peer: Peer, tmp_
     say(tmp_path, 'present = "own"\ngive_back_s = 0.2\n')
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
-        await peer.hear_accepting(lending=Lending.ALL)
+        await peer.hear_state(accepting=True, lending=Lending.ALL)
         await peer.send(run("job-1", own=True))
         await peer.send(run("job-2", own=False))
         await peer.hear(Accept, job="job-2")
@@ -117,7 +117,7 @@ async def test_terms_are_obeyed_within_a_moment_of_being_written(
     """Hours, data classes and a broken file, all while the agent runs."""
     engine, detector = ScriptedEngine(), ScriptedDetector(inf)
     async with owned(configure(bus, tmp_path), engine, detector):
-        await peer.hear_accepting()
+        await peer.hear_state(accepting=True)
         say(tmp_path, 'data_classes = ["public"]\nown_first = true\n')
         card = (await peer.hear(Hello, lending=Lending.OWN_FIRST)).card
         never = 'hours = ["mo 00:00-00:01", "th 00:00-00:01"]\n'
@@ -145,11 +145,11 @@ async def test_only_on_own_surplus(bus: NatsPool, peer: Peer, tmp_path: Path) ->
     async with owned(
         configure(bus, tmp_path, energy=dull), ScriptedEngine(), ScriptedDetector(inf)
     ):
-        hello = await peer.hear(Hello, reason="no_surplus")
+        state = await peer.hear_state(reason="no_surplus")
         (tmp_path / owner_files.ENERGY_NAME).write_text("surplus_w = 400.0")
         await peer.hear(Heartbeat, accepting=True)
 
-    assert not hello.accepting
+    assert not state.accepting
 
 
 @pytest.mark.parametrize("idle_s", [None, "broken"])

@@ -92,7 +92,7 @@ async def node(
     prepare(bus, folder, engine=ENGINE)
     copy(rates, folder / "rates.json")
     with agent(folder, **environment) as process:
-        await eventually(lambda: peer.is_accepting() or process.poll() is not None)
+        await eventually(lambda: peer.states(accepting=True) or process.poll() is not None)
         assert process.poll() is None, log_of(folder)
         copy(folder / "rates.json", rates)
         yield process

@@ -1600,7 +1600,7 @@ sim-plan-none = { $complete ->
    *[no] No fleet that was simulated meets the goals.
 } The closest one: { $fleet }
 sim-plan-interval = { $measure }: { $mean }, between { $low } and { $high }.
-sim-plan-fewer = One machine fewer: { $fleet }
+sim-plan-fewer = One machine fewer: { $fleet }: { $outcome }
 sim-plan-fewer-meets = meets the goals too
 sim-plan-complete = All { $fleets } fleets within the ranges were simulated, or are proved to be no better; { $seeds } seeds decided.
 sim-plan-partial = { $tried } of the { $fleets } fleets within the ranges were simulated: a better one may exist; { $seeds } seeds decided.

@@ -1600,7 +1600,7 @@ sim-plan-none = { $complete ->
    *[no] Aucun parc simulé n’atteint les objectifs.
 } Le plus proche : { $fleet }
 sim-plan-interval = { $measure } : { $mean }, entre { $low } et { $high }.
-sim-plan-fewer = Une machine de moins : { $fleet }
+sim-plan-fewer = Une machine de moins : { $fleet } : { $outcome }
 sim-plan-fewer-meets = atteint aussi les objectifs
 sim-plan-complete = Les { $fleets } parcs dans ces limites ont tous été simulés, ou l’on a prouvé qu’ils ne sont pas meilleurs ; { $seeds } graines ont décidé.
 sim-plan-partial = { $tried } des { $fleets } parcs dans ces limites ont été simulés : il peut en exister un meilleur ; { $seeds } graines ont décidé.
