@@ -33,7 +33,8 @@ TESTS = ("contract", "sdk", "node", "wheel")
 SPREAD = ("-n", "logical", "--dist", "worksteal")
 # What those tests borrow from the others.
 BORROWED = (
-    "conftest.py", "fuzzing.py", "waiting.py", "house/source.py", "integration/nats_support.py", "sim/browser.py",
+    "conftest.py", "fuzzing.py", "waiting.py", "house/source.py", "integration/nats_support.py",
+    "sim/browser.py",
 )  # fmt: skip
 
 
