@@ -151,7 +151,7 @@ class FleetPlanner:
         seeds: of the runs that decide; the first one screens.
         run_all: runs cases in parallel.
         at_once: number of parallel cases.
-        exhaustive_max: number of fleets up to which the search is complete.
+        exhaustive_max: number of fleets up to which each one is scored; 0 tests the other search.
     """
 
     def __init__(
@@ -192,15 +192,15 @@ class FleetPlanner:
         if not self._space.size:
             raise RequestError("plan_refused", values={"fault": "no_fleet"})
         current = self._current_counts()
-        inexact = self._space.size > self._exhaustive_max
+        large = self._space.size > EXHAUSTIVE_MAX
         search = FleetSearch(
             self._space,
             lambda fleets: self._score(fleets, self._seeds[:1]),
             self._lower_bound,
             at_once=self._at_once,
-            screen=self._score_peak if inexact and self._peak is not None else None,
-            trials_max=WHOLE_RUNS_MAX if inexact else self._space.size,
-            confirmed_max=CONFIRMED_MAX if inexact else self._space.size,
+            screen=self._score_peak if large and self._peak is not None else None,
+            trials_max=WHOLE_RUNS_MAX if large else self._space.size,
+            confirmed_max=CONFIRMED_MAX if large else self._space.size,
         )
         best, complete = search.decide(
             current,
