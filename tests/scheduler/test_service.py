@@ -91,17 +91,23 @@ async def test_kept_job_survives_the_scheduler_and_is_billed_once(
         assert {0} == {sum(b[unit] for b in books.values()) for unit in books["alpha"]}
 
 
-async def test_report_of_a_kept_job_waits_for_its_answer(
-    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The books of a kept job are closed when its answer is there, and not before."""
-    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 3_600.0)
+async def reported_kept_job(pool: RunningScheduler) -> tuple[ScriptedNode, m.StartRun, str, str]:
+    """A kept job whose node has reported its usage before its answer: node, run, key and job."""
     node, key = await live_node(pool), await pool.operator.key("alpha")
     name = await submit(pool, key)
     await eventually(lambda: node.runs)
     run = node.runs[0]
     await node.send(m.Accept(run.job, run.epoch))
     await node.report(run, usage())
+    return node, run, key, name
+
+
+async def test_report_of_a_kept_job_waits_for_its_answer(
+    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The books of a kept job are closed when its answer is there, and not before."""
+    monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 3_600.0)
+    node, run, key, name = await reported_kept_job(pool)
     await node.send(m.Progress(run.job, run.epoch, 7))
     await eventually(lambda: pool.driver.core.job(name).output_tokens == 7)
     between = pool.driver.core.job(name)
@@ -118,12 +124,7 @@ async def test_report_of_a_kept_job_does_not_wait_for_ever(
 ) -> None:
     """The books of a kept job whose answer does not come are closed after the time limit."""
     monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
-    node, key = await live_node(pool), await pool.operator.key("alpha")
-    name = await submit(pool, key)
-    await eventually(lambda: node.runs)
-    run = node.runs[0]
-    await node.send(m.Accept(run.job, run.epoch))
-    await node.report(run, usage())
+    node, _, _, name = await reported_kept_job(pool)
     await eventually(lambda: node.received(m.UsageAck))
 
     assert "completed" == pool.driver.core.job(name).state
