@@ -34,7 +34,7 @@ STORIES = {
     ),
     "it is stopped while it serves": ([E.START, E.UP, E.STOP], S.STOPPING, A.TERMINATE),
     "it will not stop, and is killed": ([E.START, E.UP, E.STOP, E.LATE], S.STOPPING, A.KILL),
-    "it is stopped for good": ([E.START, E.UP, E.STOP, E.GONE], S.STOPPED, None),
+    "it is stopped without a restart": ([E.START, E.UP, E.STOP, E.GONE], S.STOPPED, None),
     "it is stopped while it starts": ([E.START, E.STOP, E.GONE], S.STOPPED, None),
     "it is stopped while it rests": ([E.START, E.GONE, E.STOP], S.STOPPED, None),
     "it is stopped while it is being killed": (

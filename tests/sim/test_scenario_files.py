@@ -137,7 +137,7 @@ BAD_TRACES = {
     "never": ("inf,5,5", "bad_cell"),
     "a prompt of twenty digits": ("1,12345678901234567890,5", "bad_cell"),
     "after the scenario's hours": ("7300,5,5", "no_requests"),
-    "repeated for ever": ("0,5,5\nrepeat_h = 1e-9", "too_many_requests"),
+    "repeated without end": ("0,5,5\nrepeat_h = 1e-9", "too_many_requests"),
 }
 
 
