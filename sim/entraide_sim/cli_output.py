@@ -73,7 +73,7 @@ def print_comparison(results: Sequence[RunResult], lang: str) -> None:
         cost = summary["cost_cad"]
         rows.append(
             [
-                result.label or result.policy,
+                formatting.result_name(result, lang),
                 formatting.format_seconds(summary["ttft_s"]["p95"], lang),
                 formatting.format_percentage(summary["slo_attainment"], lang),
                 formatting.format_energy(summary["energy_wh"], lang),
@@ -93,7 +93,7 @@ def print_plan(plan: FleetPlan, lang: str) -> None:
         _print_missed_goals(plan, plan.current, lang)
     if plan.feasible is None:
         complete = "yes" if plan.complete else "no"
-        words = fleet_name(plan.groups, plan.closest.counts, lang)
+        words = _fleet_words(plan, plan.closest.counts, lang)
         typer.echo(i18n.text("sim-plan-none", lang, fleet=words, complete=complete))
         _print_missed_goals(plan, plan.closest, lang)
     else:
@@ -101,7 +101,7 @@ def print_plan(plan: FleetPlan, lang: str) -> None:
             "sim-plan-found",
             lang,
             minimise=plan.minimise,
-            fleet=fleet_name(plan.groups, plan.closest.counts, lang),
+            fleet=_fleet_words(plan, plan.closest.counts, lang),
             count=sum(plan.closest.counts),
             before=sum(plan.current.counts),
         )
@@ -135,7 +135,7 @@ def _print_intervals(plan: FleetPlan, lang: str) -> None:
 
 
 def _print_smaller(plan: FleetPlan, smaller: EvaluatedFleet, lang: str) -> None:
-    words = fleet_name(plan.groups, smaller.counts, lang)
+    words = _fleet_words(plan, smaller.counts, lang)
     missed = [
         _goal_value_text(goal.key, smaller, lang)
         for goal in plan.goals
@@ -177,6 +177,10 @@ def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
     value = summary_value(evaluated.summary, key)
     shown = DASH if value is None else i18n.decimal(value, lang)
     return f"{_measure_name(key, lang)} = {shown}"
+
+
+def _fleet_words(plan: FleetPlan, counts: tuple[int, ...], lang: str) -> str:
+    return fleet_name(plan.groups, counts, lang, plan.current.result.titles)
 
 
 def _measure_name(key: str, lang: str) -> str:

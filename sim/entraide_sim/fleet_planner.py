@@ -19,6 +19,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim import catalogue, fleet
+from entraide_sim.display_names import Titles, display_name, scenario_titles
 from entraide_sim.energy_inputs import tariff_cad_per_kwh
 from entraide_sim.fleet_search import EXHAUSTIVE_MAX, Counts, FleetSearch, FleetSpace, Trial
 from entraide_sim.goals import PEAK_KEYS, Goal
@@ -322,7 +323,8 @@ def fleet_case(
         for group, count in zip(groups, counts, strict=True)
     )
     label = describe_fleet(groups, counts)
-    titles = {str(lang): fleet_name(groups, counts, lang) for lang in i18n.LANGUAGES}
+    shown = scenario_titles(scenario)
+    titles = {str(lang): fleet_name(groups, counts, lang, shown) for lang in i18n.LANGUAGES}
     scenario = with_nodes(scenario, nodes)
     return Case(scenario=scenario, home=home, seed=seed, label=label, names={label: titles})
 
@@ -336,8 +338,15 @@ def describe_fleet(groups: Sequence[GroupBounds], counts: Counts) -> str:
     )
 
 
-def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str) -> str:
-    """Returns a fleet in words: each group's count, device and site."""
+def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str, titles: Titles) -> str:
+    """Returns a fleet in words: each group's count, device and site.
+
+    Args:
+        groups: of the plan.
+        counts: machines of each group.
+        lang: of the reader.
+        titles: of the scenario's parts.
+    """
     devices = catalogue.devices()
     return ", ".join(
         i18n.text(
@@ -345,7 +354,7 @@ def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str) -> str:
             lang,
             count=count,
             device=formatting.device_name(devices[group.nodes.device].name, lang),
-            site=group.nodes.site,
+            site=display_name(titles, "site", group.nodes.site, lang),
         )
         for group, count in zip(groups, counts, strict=True)
         if count

@@ -187,6 +187,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
         scenario: name of the scenario.
         title, about: by language; empty if the scenario has none.
         names: titles of the label's parts, by language.
+        titles: titles of the scenario's parts (``display_names.scenario_titles``).
         label: name of the run in a comparison; "" for a single run.
         policy, picker: version and picker of the policy.
         seed: seed of all random draws.
@@ -207,6 +208,7 @@ class RunResult(Struct, frozen=True, kw_only=True):
     title: dict[str, str] = {}
     about: dict[str, str] = {}
     names: dict[str, dict[str, str]] = {}
+    titles: dict[str, dict[str, dict[str, str]]] = {}
     label: str = ""
     policy: str
     picker: str

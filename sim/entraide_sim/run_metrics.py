@@ -14,7 +14,7 @@ from typing import Any
 from entraide.types import JobClass, JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
-from entraide_sim import breakdown, energy_inputs, fairness, fleet
+from entraide_sim import breakdown, display_names, energy_inputs, fairness, fleet
 from entraide_sim.grid import HOUR_S
 from entraide_sim.job_records import (
     NO_PROMISE,
@@ -79,6 +79,7 @@ def build_result(
         scenario=scenario.name,
         title=scenario.title,
         about=scenario.about,
+        titles=display_names.scenario_titles(scenario),
         label=label,
         policy=policy.version,
         picker=policy.picker.value,

@@ -18,6 +18,8 @@ from entraide_scheduler.core.policy import Lend, Quota
 
 START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
 
+Title = str | dict[str, str]  # what people call a part: one text, or a text by language
+
 
 class SolarSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Solar panels of a site.
@@ -68,9 +70,11 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         surplus: CSV file (``utc``, ``surplus_w``) instead of ``solar``.
         own_use_w: mean power of the site without its machines, subtracted from its generation.
         rtt_s: round-trip time between pool and machines.
+        title: shown in reports instead of the name.
     """
 
     name: str
+    title: Title = ""
     zone: str
     intensity: str = ""
     column: str = "ci_direct_g_per_kwh"
@@ -88,10 +92,12 @@ class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A member co-op: name, shares, quotas and lending terms, as in the policy.
 
     Attributes:
+        title: shown in reports instead of the name; with ``count``, a number follows it.
         count: number of identical members, named ``NAME-001`` and so on; None for one member.
     """
 
     name: str
+    title: Title = ""
     count: int | None = None
     shares: float = 1.0
     quotas: tuple[Quota, ...] = ()
@@ -103,6 +109,7 @@ class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     Attributes:
         name: public name.
+        title: shown in reports instead of the name.
         params_b: parameters, billions.
         active_params_b: active parameters per token (mixture of experts); None for all.
         weights_gb: in memory; None for 4 bits per parameter, as the reference model (0.613 GB per
@@ -112,6 +119,7 @@ class ScenarioModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     name: str
+    title: Title = ""
     params_b: float = 8.03
     active_params_b: float | None = None
     weights_gb: float | None = None
@@ -141,6 +149,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         name: identifier; machines are named ``NAME-1`` and so on.
+        title: shown in reports instead of the device and the site.
         device: of the catalogue.
         count: number of machines.
         coop: owner; with ``*``, the matching co-ops own the machines in turn.
@@ -169,6 +178,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: str
+    title: Title = ""
     device: str
     count: int = 1
     coop: str
@@ -211,6 +221,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         name: identifier.
+        title: shown in reports instead of the name.
         model: requested model; "" for the first one. If machines can load models, also a size
             (``petit``, ``moyen``, ``grand``, ``auto``).
         job_class: ``class`` in the file.
@@ -237,6 +248,7 @@ class Workload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     name: str
+    title: Title = ""
     model: str = ""
     job_class: JobClass = field(name="class", default=JobClass.INTERACTIVE)
     objective: ClassObjective = ClassObjective()
@@ -408,7 +420,18 @@ def expand_coops(scenario: Scenario) -> Scenario:
             coops.append(coop)
             continue
         coops += [
-            msgspec.structs.replace(coop, name=f"{coop.name}-{number:03}", count=None)
+            msgspec.structs.replace(
+                coop,
+                name=f"{coop.name}-{number:03}",
+                title=_number_title(coop.title, number),
+                count=None,
+            )
             for number in range(1, coop.count + 1)
         ]
     return msgspec.structs.replace(scenario, coops=tuple(coops))
+
+
+def _number_title(title: Title, number: int) -> Title:
+    if isinstance(title, str):
+        return f"{title} {number}" if title else ""
+    return {lang: f"{text} {number}" for lang, text in title.items()}

@@ -17,8 +17,9 @@ from babel.units import format_unit
 
 from entraide import i18n
 from entraide.i18n import text
+from entraide_sim import display_names
 from entraide_sim.grid import DAY_H
-from entraide_sim.results import LABEL_SEPARATOR, RunResult
+from entraide_sim.results import LABEL_SEPARATOR, GroupUsage, RunResult
 
 NBSP = "\u00a0"
 MICROWAVE_W = 1_000.0  # power of a microwave oven, for comparison
@@ -147,7 +148,7 @@ def scenario_title(result: RunResult, lang: str) -> str:
 
 def result_name(result: RunResult, lang: str) -> str:
     """Returns the label of a result, translated where possible."""
-    parts = (result.label or result.policy).split(LABEL_SEPARATOR)
+    parts = (result.label or result.picker).split(LABEL_SEPARATOR)
     return LABEL_SEPARATOR.join(_label_part_name(result, label_part, lang) for label_part in parts)
 
 
@@ -171,11 +172,24 @@ def device_name(name: str, lang: str) -> str:
     return name
 
 
-def owner_text(pattern: str, coops: Iterable[str], lang: str) -> str:
+def part_name(result: RunResult, kind: str, name: str, lang: str) -> str:
+    """Returns what people call a part of a result's scenario: ``display_names.display_name``."""
+    return display_names.display_name(result.titles, kind, name, lang)
+
+
+def machine_name(result: RunResult, line: GroupUsage, lang: str) -> str:
+    """Returns what people call a group of machines: its title, else its device."""
+    if line.group in result.titles.get("group", {}):
+        return part_name(result, "group", line.group, lang)
+    return device_name(line.name or line.device, lang)
+
+
+def owner_text(result: RunResult, pattern: str, lang: str) -> str:
     """Returns the owner of machines: a co-op, or the number of co-ops that match a pattern."""
     if "*" not in pattern:
-        return pattern
-    return text("sim-report-coops", lang, count=sum(fnmatchcase(coop, pattern) for coop in coops))
+        return part_name(result, "coop", pattern, lang)
+    count = sum(fnmatchcase(coop.coop, pattern) for coop in result.coops)
+    return text("sim-report-coops", lang, count=count)
 
 
 def format_moment(at: float, timezone: str, lang: str) -> str:

@@ -15,6 +15,7 @@ from jinja2 import DictLoader, Environment
 from entraide import i18n
 from entraide.files import write_atomically
 from entraide.i18n import text
+from entraide_sim import display_names
 from entraide_sim.report import formatting, report_data, summary_text
 from entraide_sim.report.chart import Chart
 from entraide_sim.report.day_charts import make_day_chart, make_zone_map
@@ -171,10 +172,10 @@ def _make_charts(
 def _fleet_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     return [
         (
-            formatting.device_name(line.name or line.device, lang),
+            formatting.machine_name(result, line, lang),
             formatting.format_count(line.count, lang),
             i18n.zone_name(line.zone, lang),
-            formatting.owner_text(line.coop, (coop.coop for coop in result.coops), lang),
+            formatting.owner_text(result, line.coop, lang),
             _format_price(line.price_cad, lang),
             formatting.format_count(line.jobs, lang),
             formatting.format_energy(line.energy_wh, lang),
@@ -193,7 +194,7 @@ def _site_rows(result: RunResult, lang: str) -> list[tuple[str, ...]]:
     columns = _site_columns(result)[1:]
     return [
         (
-            line.site,
+            formatting.part_name(result, "site", line.site, lang),
             *(formatting.format_energy(getattr(line, f"{key}_wh"), lang) for key in columns),
         )
         for line in result.sites
@@ -230,7 +231,7 @@ def _assumption_entries(results: Sequence[RunResult], lang: str) -> list[dict[st
     sources = _all_sources(results)
     for assumption, where in report_data.merged_assumptions(results):
         names = [formatting.result_name(results[at], lang) for at in where]
-        values: dict[str, i18n.Value] = dict(assumption.values)
+        values = display_names.displayed_values(results[where[0]].titles, assumption.values, lang)
         if "device" in values:
             values["device"] = formatting.device_name(str(values["device"]), lang)
         entries.append({

@@ -42,7 +42,7 @@ def make_share_chart(result: RunResult, lang: str, *, mark: str = "") -> Chart |
         ),
         tuple(
             (
-                coop.coop,
+                formatting.part_name(result, "coop", coop.coop, lang),
                 formatting.format_number(coop.weight, lang),
                 formatting.format_count(coop.jobs, lang),
                 formatting.format_count(coop.rejected, lang),
@@ -66,7 +66,7 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
         tooltip = text(
             "sim-report-tip-share",
             lang,
-            coop=coop.coop,
+            coop=formatting.part_name(result, "coop", coop.coop, lang),
             received=formatting.format_percentage(received, lang),
             due=formatting.format_percentage(due, lang),
             given=formatting.format_percentage(given, lang),
@@ -90,7 +90,8 @@ def _draw_shares(figure: Figure, tips: Tooltips, result: RunResult, lang: str) -
     handles, _ = axes.get_legend_handles_labels()
     bar = Patch(color=series_colour(0), label=text("sim-report-received", lang))
     svg.add_legend(figure, [bar, *handles])
-    axes.set_yticks(range(len(coops)), [coop.coop for coop in coops])
+    names = [formatting.part_name(result, "coop", coop.coop, lang) for coop in coops]
+    axes.set_yticks(range(len(coops)), svg.wrap_ticks(figure, names))
     axes.set_ylim(len(coops) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.set_xlabel(text("sim-report-axis-part_of_tokens", lang))

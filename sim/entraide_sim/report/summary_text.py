@@ -93,7 +93,7 @@ def _share_values(result: RunResult, lang: str) -> dict[str, Value]:
     part = short.received_tokens / short.due_tokens
     return {
         "fair": "short",
-        "coop": short.coop,
+        "coop": formatting.part_name(result, "coop", short.coop, lang),
         "coop_part": formatting.format_percentage(part, lang),
     }
 

@@ -23,6 +23,7 @@ NARROW_IN = 3.7  # on a phone
 LEGEND_HANDLE_IN = 0.55  # of an entry, beside its text
 LEGEND_CHARACTER_IN = 0.075
 LEGEND_COLUMNS_MAX = 4
+TICK_CHARACTERS_MAX = {False: 28, True: 16}  # of a line of a label at the left; on a phone
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 TOOLTIPS_MAX = 2_000  # marks with a title in one picture
@@ -202,6 +203,11 @@ def add_legend(figure: Figure, handles: Sequence[Any]) -> None:
     columns = min(LEGEND_COLUMNS_MAX, max(1, int(room_in / width_in)))
     wrapped = [textwrap.fill(label, line_characters) for label in labels]
     figure.legend(handles, wrapped, loc="outside upper left", ncols=columns)
+
+
+def wrap_ticks(figure: Figure, labels: Sequence[str]) -> list[str]:
+    """Returns the labels of an axis at the left, in lines short enough for the figure."""
+    return [textwrap.fill(label, TICK_CHARACTERS_MAX[is_narrow(figure)]) for label in labels]
 
 
 def style_axes(axes: Axes, *, grid: str = "y") -> None:

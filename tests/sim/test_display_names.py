@@ -1,0 +1,68 @@
+"""Display names: reports call the parts of a scenario as people call them."""
+
+import msgspec
+import pytest
+from tests.sim.results import result
+
+from entraide_sim.display_names import PARTS, display_name, scenario_titles
+from entraide_sim.report import formatting
+from entraide_sim.scenario import Scenario, ScenarioCoop, ScenarioSite, expand_coops
+from entraide_sim.scenario_reader import load_scenario
+
+SHIPPED = ("quartier", "trois-provinces", "verglas", "gpu-ou-minis", "province")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_scenarios_name_their_parts(name) -> None:
+    """Each co-op, site, model and workload of a shipped scenario has a title in each language."""
+    scenario = load_scenario(name).scenario
+    titles = scenario_titles(scenario)
+    missing = [
+        (kind, part.name, lang)
+        for kind, field in PARTS.items()
+        if kind != "group"  # machines are called by their device and site
+        for part in getattr(scenario, field)
+        for lang in ("fr", "en")
+        if not titles.get(kind, {}).get(part.name, {}).get(lang)
+    ]
+
+    assert [] == missing
+
+
+def test_a_title_is_one_text_or_one_by_language() -> None:
+    """A reader gets the title of the language, else another language's, else the name."""
+    scenario = Scenario(
+        name="s",
+        sites=(ScenarioSite(name="a", title="Gaspé", zone="CA-QC"),),
+        coops=(
+            ScenarioCoop(name="b", title={"fr": "La Ferme", "en": "The Farm"}),
+            ScenarioCoop(name="c", title={"fr": "Le Four"}),
+            ScenarioCoop(name="d"),
+        ),
+    )
+    titles = scenario_titles(scenario)
+
+    assert "Gaspé" == display_name(titles, "site", "a", "en")
+    assert ["La Ferme", "The Farm"] == [
+        display_name(titles, "coop", "b", lang) for lang in ("fr", "en")
+    ]
+    assert "Le Four" == display_name(titles, "coop", "c", "en")
+    assert "d" == display_name(titles, "coop", "d", "fr")
+
+
+def test_identical_coops_are_numbered() -> None:
+    """The title of co-ops that share an entry is followed by their number."""
+    coop = ScenarioCoop(name="c", title={"fr": "Membre", "en": "Member"}, count=2)
+    titles = scenario_titles(expand_coops(Scenario(name="s", coops=(coop,))))
+
+    assert "Membre 2" == display_name(titles, "coop", "c-002", "fr")
+
+
+def test_machines_are_called_by_their_device() -> None:
+    """A group of machines without a title is called by its device."""
+    run = result()
+    line = msgspec.structs.replace(run.fleet[0], group="mini-qc")
+    titled = msgspec.structs.replace(run, titles={"group": {"mini-qc": {"fr": "Le mini du hall"}}})
+
+    assert "Mac mini M4, 16 Go" == formatting.machine_name(run, line, "fr")
+    assert "Le mini du hall" == formatting.machine_name(titled, line, "fr")
