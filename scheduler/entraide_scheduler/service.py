@@ -26,6 +26,7 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
+from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
 from entraide_scheduler.control.server import Certificate, GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
@@ -299,30 +300,32 @@ class Service:
             signing_key=parts.signer.public_base64,
         )
 
-    def _make_admin(self, parts: Parts) -> AdminService:
+    def _make_admin(self, parts: Parts) -> admin_pb2_grpc.AdminServicer:
         ca_pem = self._read_ca()
-        return AdminService(
+        admin_key = self._config.admin_key or _admin_key(self._home)
+        access = OperatorAccess(admin_key, lang=self._config.lang)
+        nodes_and_members = AdminService(
             store=parts.store,
             driver=parts.driver,
             registry=parts.registry,
             identity=parts.identity,
             policy=parts.policy,
             catalogue=parts.catalogue,
-            admin_key=self._config.admin_key or _admin_key(self._home),
+            access=access,
             revoke_bus_key=self._make_key_revoker(parts.identity),
             node_listener=parts.node_listener,
             on_keys_changed=parts.gateway.clear_key_cache,
             broadcast_revocation=parts.gateway_listener.broadcast,
             ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
-            lang=self._config.lang,
             timezone=self._config.timezone,
         )
+        return join_parts(nodes_and_members)
 
     def _make_key_revoker(self, identity: PoolIdentity) -> Callable[[str], Awaitable[bool]]:
         return partial(identity.revoke_key, servers=self._config.nats.urls, tls=self._bus_context())
 
     async def _serve(
-        self, gateway: Gateway, enrolment: EnrolmentService, admin: AdminService
+        self, gateway: Gateway, enrolment: EnrolmentService, admin: admin_pb2_grpc.AdminServicer
     ) -> None:
         """Starts the gRPC services, then the gateway, which publishes their address."""
         config, add, files = self._config.grpc, self.grpc.add_service, self._tls_files()

@@ -5,10 +5,9 @@ It changes the pool's record in the store and then feeds an event to the core.
 
 import datetime as dt
 import hashlib
-import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -27,7 +26,8 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
 from entraide_scheduler.control.enrolment import hash_token
-from entraide_scheduler.control.errors import Context, abort, metadata
+from entraide_scheduler.control.errors import Context
+from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.model_loading import PlanStep
 from entraide_scheduler.core.policy import CoopTerms, Policy, find_faults
@@ -51,6 +51,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     Args:
         policy: the policy in force.
         catalogue: the pool's model catalogue.
+        access: checks the operator's key.
         revoke_bus_key: revokes a node's key on the bus and closes its connections.
         node_listener: holds the sessions and the failed loads of nodes.
         on_keys_changed: called after a key was created.
@@ -68,13 +69,12 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         identity: PoolIdentity,
         policy: Policy,
         catalogue: PoolCatalogue,
-        admin_key: str,
+        access: OperatorAccess,
         revoke_bus_key: Callable[[str], Awaitable[bool]],
         node_listener: NodeListener,
         on_keys_changed: Callable[[], None],
         broadcast_revocation: Callable[[m.Revocation], None],
         ca_fingerprint: str = "",
-        lang: str = "fr",
         timezone: str = "UTC",
     ) -> None:
         self._store = store
@@ -84,20 +84,19 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._identity = identity
         self._policy = policy
         self._catalogue = catalogue
-        self._key_hash = hashlib.sha256(admin_key.encode()).digest()
+        self._access = access
         self._revoke_bus_key = revoke_bus_key
         self._listener = node_listener
         self._on_keys_changed = on_keys_changed
         self._broadcast_revocation = broadcast_revocation
         self._fingerprint = ca_fingerprint
-        self._lang = lang
         self._log = structlog.get_logger("entraide.admin")
 
     async def ListNodes(  # noqa: N802
         self, _: admin_pb2.ListNodesRequest, context: Context
     ) -> admin_pb2.ListNodesResponse:
         """Lists every node that ever joined, with its present state."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         return admin_pb2.ListNodesResponse(nodes=self._list_nodes())
 
     async def ApproveNode(  # noqa: N802
@@ -107,10 +106,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
         The approval ends a quarantine; the node's next heartbeat is answered with HelloRequest.
         """
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
         if self._identity.is_revoked(row.public_key):
-            await self._abort(context, "node_key_revoked", node=row.node)
+            await self._access.abort(context, "node_key_revoked", node=row.node)
         changed = await self._registry.set_approval(row.node, APPROVED)
         assert changed is not None
         if await self._clear_quarantine(SenderKind.NODE, row.node, context):
@@ -121,7 +120,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.NodeRequest, context: Context
     ) -> admin_pb2.Node:
         """Revokes a node at once; its jobs are placed again on other nodes."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
         changed = await self._registry.set_approval(row.node, REVOKED)
         assert changed is not None
@@ -138,11 +137,11 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
     ) -> admin_pb2.JoinToken:
         """Creates a one-time token with which one machine of a co-op joins."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
         valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
         if not 0 < valid_s <= TOKEN_VALID_MAX_S:
-            await self._abort(
+            await self._access.abort(
                 context,
                 "invalid_request",
                 param="valid_s",
@@ -160,7 +159,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, _: admin_pb2.ListCoopsRequest, context: Context
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the members with their quotas and balances."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         coops = [self._describe_coop(terms) for terms in self._policy.coops]
         return admin_pb2.ListCoopsResponse(coops=coops)
 
@@ -168,16 +167,16 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.Coop, context: Context
     ) -> admin_pb2.Coop:
         """Creates a co-op or changes its terms, in a new version of the policy."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         try:
             terms = convert.read_coop_terms(request, self._policy.coops)
             subjects.checked(terms.coop)
         except ValueError as problem:
-            await self._abort(context, "invalid_request", detail=str(problem))
+            await self._access.abort(context, "invalid_request", detail=str(problem))
         policy = _with_coop(self._policy, terms)
         for fault in find_faults(policy):
             values = {**fault.values, "key": fault.key, "fault": fault.fault}
-            await self._abort(context, "policy_refused", **values)
+            await self._access.abort(context, "policy_refused", **values)
         self._policy = policy
         await self._store.put_policy(policy)
         await self._feed(context, e.PolicyChanged, policy=policy)
@@ -188,7 +187,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ListKeysRequest, context: Context
     ) -> admin_pb2.ListKeysResponse:
         """Lists the API keys of a co-op, or all."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         rows = await self._store.list_keys(request.coop or None)
         if request.coop and not rows:
             await self._check_coop(request.coop, context)
@@ -198,12 +197,12 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.CreateKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Creates an API key; its secret is returned only here, and its hash is stored."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
         project = request.project or "default"
         if len(project) > LABEL_MAX or len(request.label) > LABEL_MAX:
             param = "project" if len(project) > LABEL_MAX else "label"
-            await self._abort(
+            await self._access.abort(
                 context, "invalid_request", param=param, fault="too_long", limit=LABEL_MAX
             )
         secret = f"ent_{secrets.token_urlsafe(24)}"
@@ -216,10 +215,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.RevokeKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Revokes an API key permanently."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         row = await self._store.revoke_key(request.key)
         if row is None:
-            await self._abort(context, "unknown_key", key=request.key)
+            await self._access.abort(context, "unknown_key", key=request.key)
         self._broadcast_revocation(m.KeyRevoked(row.key))
         return self._describe_key(row)
 
@@ -227,11 +226,11 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ClearKeyRequest, context: Context
     ) -> admin_pb2.Key:
         """Ends the quarantine of an API key, if there is one."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         rows = await self._store.list_keys(None)
         row = next((row for row in rows if row.key == request.key), None)
         if row is None:
-            await self._abort(context, "unknown_key", key=request.key)
+            await self._access.abort(context, "unknown_key", key=request.key)
         await self._clear_quarantine(SenderKind.KEY, row.key, context)
         return self._describe_key(row)
 
@@ -239,7 +238,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, _: admin_pb2.GetStatusRequest, context: Context
     ) -> admin_pb2.Status:
         """Returns the pool's status."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         core = self._driver.core
         running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
         return admin_pb2.Status(
@@ -255,13 +254,13 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.GetStatementRequest, context: Context
     ) -> admin_pb2.Statement:
         """Returns a co-op's statement of a month; former members are included."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         now = self._driver.now()
         month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
         try:
             start_at, end_at = month_span(month, self._zone)
         except (ValueError, OverflowError):
-            await self._abort(
+            await self._access.abort(
                 context,
                 "invalid_request",
                 param="month",
@@ -279,12 +278,12 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.Correction, context: Context
     ) -> admin_pb2.Correction:
         """Posts a correction of the ledger; it is on disk on return."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         fault = correction_fault(request, {terms.coop for terms in self._policy.coops})
         if fault:
-            await self._abort(context, "invalid_request", detail=fault)
+            await self._access.abort(context, "invalid_request", detail=fault)
         if await self._store.is_corrected(request.correction):
-            await self._abort(context, "already_exists", name=request.correction)
+            await self._access.abort(context, "already_exists", name=request.correction)
         await self._feed(context, e.LedgerCorrected, **correction_fields(request))
         await self._driver.committed()
         self._log.warning("ledger.corrected", correction=request.correction)
@@ -297,20 +296,20 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, _: admin_pb2.GetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Returns the signed model catalogue."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         return convert.catalogue_message(self._catalogue.message)
 
     async def SetCatalogue(  # noqa: N802
         self, request: admin_pb2.SetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
         """Replaces the catalogue, unless it has changed since ``base_version``."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         try:
             put = self._catalogue.replace(request.document, base_version=request.base_version)
         except InvalidCatalogue as problem:
-            await self._abort(context, "catalogue_refused", detail=str(problem)[:LABEL_MAX])
+            await self._access.abort(context, "catalogue_refused", detail=str(problem)[:LABEL_MAX])
         if put is None:
-            await self._abort(context, "catalogue_changed")
+            await self._access.abort(context, "catalogue_changed")
         self._log.info("catalogue.changed", version=self._catalogue.catalogue.version)
         return convert.catalogue_message(put)
 
@@ -318,7 +317,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Returns the planned loads and unloads; with a model, the step that would place it."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         core = self._driver.core
         if not request.model:
             return plans.plan_message(core, core.plan(), at=self._driver.now())
@@ -329,7 +328,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node load a model without demand."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         step = await self._plan_placement(request, context)
         await self._feed(context, e.LoadAsked, node=step.node, model=step.model)
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
@@ -338,11 +337,11 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.ModelOnNode, context: Context
     ) -> admin_pb2.ModelPlan:
         """Makes a node unload a model that the scheduler loaded."""
-        await self._authenticate(context)
+        await self._access.authenticate(context)
         loaded = {(o.node, o.model) for o in self._driver.core.model_loads() if o.state == "loaded"}
         if (request.node, request.model) not in loaded:
             why = {"model": request.model, "node": request.node, "why": "not_ours"}
-            await self._abort(context, "placement_refused", **why)
+            await self._access.abort(context, "placement_refused", **why)
         await self._feed(context, e.UnloadAsked, node=request.node, model=request.model)
         return plans.plan_message(self._driver.core, [], at=self._driver.now())
 
@@ -352,33 +351,24 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             if step in ("not_loadable", "no_node"):
                 step = _why_not_offered(self._catalogue.catalogue, request.model) or step
             why = {"model": request.model, "node": request.node, "why": step}
-            await self._abort(context, "placement_refused", **why)
+            await self._access.abort(context, "placement_refused", **why)
         return step
-
-    async def _authenticate(self, context: Context) -> None:
-        scheme, _, secret = metadata(context).get("authorization", "").partition(" ")
-        digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
-        if scheme.lower() != "bearer" or not hmac.compare_digest(digest, self._key_hash):
-            await self._abort(context, "unauthorised")
-
-    async def _abort(self, context: Context, code: str, **values: Any) -> NoReturn:
-        await abort(context, code, default_lang=self._lang, **values)
 
     async def _find_node(self, name: str, context: Context) -> NodeRow:
         row = self._registry.get(name)
         if row is None:
-            await self._abort(context, "unknown_node", node=name)
+            await self._access.abort(context, "unknown_node", node=name)
         return row
 
     async def _check_coop(self, name: str, context: Context) -> None:
         known = sorted(terms.coop for terms in self._policy.coops)
         if name not in known:
-            await self._abort(context, "unknown_coop", coop=name, coops=", ".join(known))
+            await self._access.abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
     async def _feed(self, context: Context, kind: type[e.Event], /, **fields: Any) -> None:
         """Feeds an event of the operator; aborts the call if the core raised on it."""
         if not self._driver.feed(kind, **fields):
-            await self._abort(context, "internal")
+            await self._access.abort(context, "internal")
 
     async def _clear_quarantine(self, kind: SenderKind, name: str, context: Context) -> bool:
         """Ends a sender's quarantine, on disk on return; returns False if there was none."""

@@ -1,0 +1,48 @@
+"""Operator access: the check of the operator's key, and the errors of the Admin service's parts.
+
+The methods of the service are in several classes, one for each subject; ``join_parts`` makes one
+servicer of them.
+"""
+
+import hashlib
+import hmac
+from types import SimpleNamespace
+from typing import Any, NoReturn, cast
+
+from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide_scheduler.control.errors import Context, abort, metadata
+
+METHODS = admin_pb2.DESCRIPTOR.services_by_name["Admin"].methods_by_name
+
+
+class OperatorAccess:
+    """Authenticates the operator by one bearer key.
+
+    Args:
+        key: the operator's key.
+        lang: language of errors for callers that name none.
+    """
+
+    def __init__(self, key: str, *, lang: str = "fr") -> None:
+        self._key_hash = hashlib.sha256(key.encode()).digest()
+        self._lang = lang
+
+    async def authenticate(self, context: Context) -> None:
+        """Ends the call with ``unauthorised`` unless it has the operator's key."""
+        scheme, _, secret = metadata(context).get("authorization", "").partition(" ")
+        digest = hashlib.sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
+        if scheme.lower() != "bearer" or not hmac.compare_digest(digest, self._key_hash):
+            await self.abort(context, "unauthorised")
+
+    async def abort(self, context: Context, code: str, **values: Any) -> NoReturn:
+        """Ends the call with an error in the caller's language."""
+        await abort(context, code, default_lang=self._lang, **values)
+
+
+def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:
+    """Returns a servicer of the Admin service whose methods are those of several objects."""
+    methods = {
+        name: getattr(part, name) for part in parts for name in vars(type(part)) if name in METHODS
+    }
+    assert methods.keys() == set(METHODS), set(METHODS) - methods.keys()
+    return cast("admin_pb2_grpc.AdminServicer", SimpleNamespace(**methods))
