@@ -23,6 +23,18 @@ class DataClass(StrEnum):
     RESTRICTED = "restricted"  # the co-op's own nodes only
 
 
+class Control(StrEnum):
+    """Who controls the organisation that runs a node, as the operator vouches; closest first.
+
+    As a wish of a request, each value admits itself and those before it.
+    """
+
+    MEMBER = "member"  # a member co-op
+    CANADIAN = "canadian"  # another Canadian organisation
+    OTHER = "other"  # any organisation
+    UNSTATED = ""  # a node: counts as other; a request: the policy's default
+
+
 class Lending(StrEnum):
     """Whose jobs a node accepts now, by its owner's policy."""
 

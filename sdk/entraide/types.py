@@ -14,6 +14,7 @@ from msgspec.structs import astuple
 
 from entraide.enums import (
     Basis,
+    Control,
     DataClass,
     JobClass,
     JobKind,
@@ -25,10 +26,10 @@ from entraide.enums import (
 )
 
 __all__ = [
-    "Basis", "Candidate", "Candidates", "DataClass", "EnergyStatus", "Exclusion", "Explanation",
-    "JobClass", "JobKind", "JobState", "Lending", "Loadable", "NodeCard", "NodeState", "Outcome",
-    "Power", "Promise", "Rates", "Receipt", "Replica", "RequestFacts", "Settlement",
-    "SmallerModel", "SmallerQuote", "Terms", "Usage",
+    "Basis", "Candidate", "Candidates", "Control", "DataClass", "EnergyStatus", "Exclusion",
+    "Explanation", "JobClass", "JobKind", "JobState", "Lending", "Loadable", "NodeCard",
+    "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt", "Replica", "RequestFacts",
+    "Settlement", "SmallerModel", "SmallerQuote", "Terms", "Usage",
 ]  # fmt: skip
 
 

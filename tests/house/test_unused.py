@@ -20,6 +20,7 @@ CALLED_BY_OTHERS = {
     "asyncio.Protocol": "the event loop calls it, and httptools its callbacks",
     "Client": "nats-py calls itself",
     "Collector": "the registry of prometheus-client calls it",
+    "TypeDecorator": "SQLAlchemy calls its two conversions",
     "Visitor": "fluent.syntax calls it",
 }
 
@@ -45,7 +46,8 @@ def definitions(body: Iterable[ast.stmt], inside: str) -> Iterator[tuple[str, De
 
 def is_called_by_others(node: ast.ClassDef) -> bool:
     """Whether a class has a base that calls its methods."""
-    return any(ast.unparse(base) in CALLED_BY_OTHERS for base in node.bases)
+    bases = (ast.unparse(base).partition("[")[0] for base in node.bases)
+    return any(base in CALLED_BY_OTHERS for base in bases)
 
 
 def names(node: ast.AST) -> Counter[str]:

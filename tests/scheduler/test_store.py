@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tests.core.builders import facts
@@ -19,8 +20,9 @@ from tests.scheduler.rows import kept_row, settle_row
 
 from entraide import i18n
 from entraide.errors import PoolError
+from entraide.types import Control, DataClass
 from entraide_scheduler.store import journal
-from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.database import database_url, make_engines, migration_config, upgrade
 from entraide_scheduler.store.journal import JournalRow
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.schema import metadata
@@ -107,10 +109,37 @@ async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
     """A node's record is replaced whole."""
     row = NodeRow("n1", "alpha", "home", "CA-QC", "U1", "approved")
     await store.put_node(row)
-    changed = msgspec.structs.replace(row, zone="CA-ON", approval="revoked", device="mac-mini-m4")
+    changed = msgspec.structs.replace(
+        row, zone="CA-ON", approval="revoked", device="mac-mini-m4",
+        controlled_by=Control.MEMBER, data_classes=(DataClass.PUBLIC, DataClass.INTERNAL),
+    )  # fmt: skip
     await store.put_node(changed)
 
     assert (changed,) == await store.list_nodes()
+
+
+async def test_nothing_is_vouched_for_a_node_that_joined_before(tmp_path: Path) -> None:
+    """A node of an older store has no stated control and no limit on its data classes."""
+    url = store_url(tmp_path)
+    writing, reading = make_engines(database_url(url))
+    config = migration_config()
+    with writing.connect() as connection:
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.upgrade(config, "0004")
+        with connection.begin():
+            connection.execute(
+                text(
+                    "INSERT INTO nodes VALUES ('n1', 'a', 's', 'CA-QC', 'U', 'approved', 0, 0, '')"
+                )
+            )
+    writing.dispose()
+    reading.dispose()
+    store = await Store.open(url)
+    (known,) = await store.list_nodes()
+    await store.close()
+
+    assert (Control.UNSTATED, ()) == (known.controlled_by, known.data_classes)
 
 
 async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:

@@ -58,7 +58,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         PoolError: ``store_too_new``: a later version of Entraide created it.
     """
-    config = _config()
+    config = migration_config()
     scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
         with connection.begin():
@@ -84,7 +84,7 @@ def check_current(connection: Connection) -> None:
     Raises:
         PoolError: ``store_too_new`` or ``store_too_old``.
     """
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(migration_config())
     present = MigrationContext.configure(connection).get_current_revision()
     if present == scripts.get_current_head():
         return
@@ -93,7 +93,8 @@ def check_current(connection: Connection) -> None:
     raise PoolError(code, f"The store has schema {present}.", values={"schema": present or "0"})
 
 
-def _config() -> Config:
+def migration_config() -> Config:
+    """Returns Alembic's configuration: where the migrations are."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("path_separator", "os")

@@ -2,7 +2,16 @@
 
 from msgspec import Struct
 
-from entraide.types import JobState, Receipt, RequestFacts, Settlement, Terms, Usage
+from entraide.types import (
+    Control,
+    DataClass,
+    JobState,
+    Receipt,
+    RequestFacts,
+    Settlement,
+    Terms,
+    Usage,
+)
 from entraide_scheduler.core.commands import Entry
 
 
@@ -35,6 +44,9 @@ class NodeRow(Struct, frozen=True):
         jwt_expires_at: expiry of that JWT, seconds since the epoch.
         device: approved identifier in the hardware catalogue; "" until the first hello after
             the approval.
+        controlled_by: who controls the owner, as the operator vouched at enrolment.
+        data_classes: data classes that the operator vouched for, of which the owner offers some
+            or all; empty where the operator set no limit.
     """
 
     node: str
@@ -46,6 +58,8 @@ class NodeRow(Struct, frozen=True):
     jwt_issued_at: float = 0.0
     jwt_expires_at: float = 0.0
     device: str = ""
+    controlled_by: Control = Control.UNSTATED
+    data_classes: tuple[DataClass, ...] = ()
 
 
 class KeptJobRow(Struct, frozen=True):

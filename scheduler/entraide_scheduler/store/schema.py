@@ -1,20 +1,60 @@
 """Schema: the tables as SQLAlchemy Core objects; ``migrations`` creates them.
 
-Structs that no query inspects are MessagePack in a binary column.
+Structs that no query inspects are MessagePack in a binary column. Codes of the vocabulary are
+text, several of them with commas between.
 """
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Double,
     Index,
     LargeBinary,
     MetaData,
     String,
     Table,
+    TypeDecorator,
     UniqueConstraint,
 )
+
+from entraide.types import Control, DataClass
+
+
+class ControlColumn(TypeDecorator[Control]):
+    """A ``Control`` as its code."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Control | None, _dialect: Dialect) -> str | None:
+        """Returns the text to store."""
+        return None if value is None else value.value
+
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Control | None:
+        """Returns the value of a stored text."""
+        return None if value is None else Control(value)
+
+
+class DataClassesColumn(TypeDecorator[tuple[DataClass, ...]]):
+    """Data classes as their codes with commas between; none is the empty text."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[DataClass, ...] | None, _dialect: Dialect
+    ) -> str | None:
+        """Returns the text to store."""
+        return None if value is None else ",".join(code.value for code in value)
+
+    def process_result_value(
+        self, value: str | None, _dialect: Dialect
+    ) -> tuple[DataClass, ...] | None:
+        """Returns the values of a stored text."""
+        return None if value is None else tuple(map(DataClass, filter(None, value.split(","))))
+
 
 metadata = MetaData()
 
@@ -49,6 +89,8 @@ nodes = Table(
     Column("jwt_issued_at", Double, nullable=False),
     Column("jwt_expires_at", Double, nullable=False),
     Column("device", String, nullable=False, server_default=""),
+    Column("controlled_by", ControlColumn, nullable=False, server_default=""),
+    Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
 )
 
 join_tokens = Table(
