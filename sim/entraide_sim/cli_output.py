@@ -10,6 +10,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide_sim.display_names import device_name
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
@@ -162,7 +163,7 @@ def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) ->
             sign = "+" if value > 0 else ""
             values: dict[str, i18n.Value] = dict(effect.values)
             if "device" in values:
-                values["device"] = formatting.device_name(str(values["device"]), lang)
+                values["device"] = device_name(str(values["device"]), lang)
             sentence = i18n.text(f"sim-change-{effect.code}", lang, **values)
             typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
 

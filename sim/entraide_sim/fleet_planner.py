@@ -19,12 +19,11 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim import catalogue, fleet
-from entraide_sim.display_names import Titles, display_name, scenario_titles
+from entraide_sim.display_names import Titles, device_name, display_name, scenario_titles
 from entraide_sim.energy_inputs import tariff_cad_per_kwh
 from entraide_sim.fleet_search import EXHAUSTIVE_MAX, Counts, FleetSearch, FleetSpace, Trial
 from entraide_sim.goals import PEAK_KEYS, Goal
 from entraide_sim.grid import HOUR_S
-from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
 from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, Scenario
@@ -353,7 +352,7 @@ def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str, titles:
             "sim-plan-group",
             lang,
             count=count,
-            device=formatting.device_name(devices[group.nodes.device].name, lang),
+            device=device_name(devices[group.nodes.device].name, lang),
             site=display_name(titles, "site", group.nodes.site, lang),
         )
         for group, count in zip(groups, counts, strict=True)

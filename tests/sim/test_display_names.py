@@ -59,10 +59,15 @@ def test_identical_coops_are_numbered() -> None:
 
 
 def test_machines_are_called_by_their_device() -> None:
-    """A group of machines without a title is called by its device."""
+    """A group of machines without a title is called by its device and site."""
     run = result()
     line = msgspec.structs.replace(run.fleet[0], group="mini-qc")
     titled = msgspec.structs.replace(run, titles={"group": {"mini-qc": {"fr": "Le mini du hall"}}})
 
+    shipped = scenario_titles(load_scenario("trois-provinces").scenario)
+
+    assert "Mac mini M4 (GPU à 10 cœurs), Sherbrooke" == display_name(
+        shipped, "group", "mini-qc", "fr"
+    )
     assert "Mac mini M4, 16 Go" == formatting.machine_name(run, line, "fr")
     assert "Le mini du hall" == formatting.machine_name(titled, line, "fr")

@@ -5,7 +5,6 @@ less than the whole. Babel supplies the signs and spaces of each language.
 """
 
 import datetime as dt
-import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from math import floor
@@ -24,12 +23,6 @@ from entraide_sim.results import LABEL_SEPARATOR, GroupUsage, RunResult
 NBSP = "\u00a0"
 MICROWAVE_W = 1_000.0  # power of a microwave oven, for comparison
 DASH = "–"
-# Translatable phrases in the catalogue's device names.
-DEVICE_PHRASES = (
-    ("sim-device-cores", r"(?P<count>\d+)-core GPU"),
-    ("sim-device-desktop", r"in a desktop"),
-    ("sim-device-processor", r", processor only"),
-)
 
 
 def babel_locale(lang: str) -> str:
@@ -159,29 +152,16 @@ def _label_part_name(result: RunResult, label: str, lang: str) -> str:
     return text(f"sim-picker-{label}", lang) if i18n.has_message(f"sim-picker-{label}") else label
 
 
-def device_name(name: str, lang: str) -> str:
-    """Returns a device name with its phrases translated.
-
-    >>> device_name("Mac mini M4 (10-core GPU)", "fr")
-    'Mac mini M4 (GPU à 10 cœurs)'
-    """
-    for code, pattern in DEVICE_PHRASES:
-        match = re.search(pattern, name)
-        if match:
-            name = name.replace(match[0], text(code, lang, **match.groupdict()))
-    return name
-
-
 def part_name(result: RunResult, kind: str, name: str, lang: str) -> str:
     """Returns what people call a part of a result's scenario: ``display_names.display_name``."""
     return display_names.display_name(result.titles, kind, name, lang)
 
 
 def machine_name(result: RunResult, line: GroupUsage, lang: str) -> str:
-    """Returns what people call a group of machines: its title, else its device."""
+    """Returns what people call a group of machines, or its device where there is no scenario."""
     if line.group in result.titles.get("group", {}):
         return part_name(result, "group", line.group, lang)
-    return device_name(line.name or line.device, lang)
+    return display_names.device_name(line.name or line.device, lang)
 
 
 def owner_text(result: RunResult, pattern: str, lang: str) -> str:

@@ -232,8 +232,6 @@ def _assumption_entries(results: Sequence[RunResult], lang: str) -> list[dict[st
     for assumption, where in report_data.merged_assumptions(results):
         names = [formatting.result_name(results[at], lang) for at in where]
         values = display_names.displayed_values(results[where[0]].titles, assumption.values, lang)
-        if "device" in values:
-            values["device"] = formatting.device_name(str(values["device"]), lang)
         entries.append({
             "basis": assumption.basis,
             "basis_told": i18n.word("basis", assumption.basis, lang),
