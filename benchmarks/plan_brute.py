@@ -36,7 +36,8 @@ from entraide_sim.fleet_planner import (
 from entraide_sim.fleet_search import EXHAUSTIVE_MAX, FleetSpace
 from entraide_sim.goals import Goal, summary_value
 from entraide_sim.scenario_reader import LoadedScenario, parse_scenario
-from entraide_sim.seed_statistics import SEEDS, mean_summary, paired_interval
+from entraide_sim.seed_statistics import SEEDS, paired_interval
+from entraide_sim.seeded_result import combine_seeds
 from entraide_sim.simulate import Case
 from entraide_sim.sweep import CaseOutcome, CaseTask, run_task
 
@@ -129,8 +130,7 @@ class Brute:
             case = fleet_case(self.loaded.scenario, self.groups, counts, home=home, seed=seed)
             ((_, outcome),) = self.run_all([case])
             results.append(outcome.result)
-        summary = mean_summary([result.summary for result in results])
-        return EvaluatedFleet(counts, tuple(results), summary, False)
+        return EvaluatedFleet(counts, combine_seeds(results), False)
 
     def run_all(self, cases: Sequence[Case]) -> Iterator[tuple[int, CaseOutcome]]:
         """Runs cases, each once."""
@@ -188,7 +188,7 @@ def is_same(optimum: EvaluatedFleet | None, plan: FleetPlan, minimise: str) -> b
         return sum(optimum.counts) == sum(planned.counts)
     values = [
         [cost_cad(run.summary) if minimise == "cost" else run.summary["carbon_g"]
-         for run in fleet.results]
+         for run in fleet.seeded.results]
         for fleet in (planned, optimum)
     ]  # fmt: skip
     return paired_interval(values[0], values[1]).low <= 0.0

@@ -76,6 +76,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "policy_refused": _request(400, "INVALID_ARGUMENT"),
         "scenario_refused": _request(400, "INVALID_ARGUMENT"),
         "plan_refused": _request(400, "INVALID_ARGUMENT"),
+        "seeds_refused": _request(400, "INVALID_ARGUMENT"),
         "catalogue_refused": _request(400, "INVALID_ARGUMENT"),
         "catalogue_changed": _request(409, "ABORTED", retryable=True),
         "pin_failed": _request(400, "FAILED_PRECONDITION"),

@@ -7,7 +7,7 @@ interrupted command stay in ``DIR/done``; ``--resume`` continues from there.
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,7 +45,7 @@ class CommandOptions(msgspec.Struct, frozen=True):
     as_json: bool
     lang: str
     command: str
-    seeds: int = SEEDS
+    seeds: int = 1
 
 
 def _make_option(name: str, code: str, lang: str, metavar: str | None = None) -> Any:
@@ -83,15 +83,17 @@ def _add_compare(sim: typer.Typer, lang: str) -> None:
             str, _make_option("--policies", "opt-sim-policies", lang, "A.toml,B")
         ] = "",
         seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
+        seeds: Annotated[int, _make_option("--seeds", "opt-sim-seeds", lang)] = SEEDS,
         ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
         at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
         as_json: Annotated[bool, _make_option("--json", "opt-json", lang)] = False,
     ) -> None:
         names = [name.strip() for name in policies.split(",") if name.strip()]
-        listed = f" --policies {policies}" if policies else ""
-        command = f"entraide sim compare {scenario}{listed}"
-        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command)
+        typed = f" --policies {policies}" if policies else ""
+        typed += f" --seeds {seeds}" if seeds != SEEDS else ""
+        command = f"entraide sim compare {scenario}{typed}"
+        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command, seeds)
         raise typer.Exit(
             run_command(lambda: run_compare(scenario, names or None, options), options)
         )
@@ -157,33 +159,33 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     """Runs a scenario under some policies; [] for its own policy, None for all pickers."""
     from entraide.cli import output
     from entraide_sim import cli_output, output_files, policy_variants
+    from entraide_sim.comparison import compare_variants
+    from entraide_sim.report import write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
+    from entraide_sim.seeded_result import summary_to_json
 
     loaded = load_scenario(source)
+    seeds = _seeds(loaded, options)
     check_files(loaded)
-    seed = loaded.scenario.seed if options.seed is None else options.seed
     if policies is None:
         policies = [] if loaded.scenario.alternatives else list(policy_variants.PICKERS)
-    cases = policy_variants.variant_cases(
-        loaded, policy_variants.read_variants(policies), seed=seed
-    )
-    outcomes = _run_all(cases, options, tables=True)
-    output_files.write_runs(options.out, outcomes)
-    if len(outcomes) > 1:
-        rows = {outcome.result.label: outcome.result.summary for outcome in outcomes}
-        output_files.write_json(options.out / "comparison.json", rows)
-    output_files.write_report_page(options.out, outcomes, lang=options.lang)
+    chosen = policy_variants.read_variants(policies)
+    cases = policy_variants.variant_cases(loaded, chosen, seed=seeds[0])
+    variants, tables = _run_seeded(cases, seeds, options)
+    comparison = compare_variants(variants)
+    output_files.write_variants(options.out, comparison, tables)
+    results = [variant.mean for variant in variants]
+    write_report(options.out / "report.html", results, lang=options.lang)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
-    results = [outcome.result for outcome in outcomes]
     if options.as_json:
-        shown: Any = [result.summary for result in results]
+        shown: Any = [summary_to_json(variant) for variant in variants]
         output.print_json(shown if len(shown) > 1 else shown[0])
-    elif len(results) > 1:
-        cli_output.print_comparison(results, options.lang)
-        cli_output.print_report_path(options.out, options.lang)
+        return 0
+    if len(variants) > 1:
+        cli_output.print_comparison(comparison, options.lang)
     else:
         cli_output.print_run(results[0], options.lang)
-        cli_output.print_report_path(options.out, options.lang)
+    cli_output.print_report_path(options.out, options.lang)
     return 0
 
 
@@ -218,8 +220,8 @@ def run_plan(
         planned = fleet_planner.fleet_case(
             loaded.scenario, groups, plan.closest.counts, home=str(loaded.home), seed=seeds[0]
         )
-        ((_, outcome),) = run_all([planned], tables=True)
-    _write_plan(options, plan, planned, outcome)
+        ((_, outcome),) = run_all([planned], tables=(0,))
+    _write_plan(options, plan, planned, outcome.table)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
         output.print_json(output_files.plan_to_json(plan))
@@ -229,13 +231,13 @@ def run_plan(
     return 0 if plan.feasible is not None else 1
 
 
-def _write_plan(options: CommandOptions, plan: Any, planned: Any, outcome: Any) -> None:
+def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) -> None:
     from entraide_sim import output_files
-    from entraide_sim.sweep import CaseOutcome, scenario_files, with_file_names
+    from entraide_sim.report import write_report
+    from entraide_sim.sweep import scenario_files, with_file_names
     from entraide_sim.toml_writer import scenario_toml
 
-    first = msgspec.structs.replace(outcome.result, command=options.command)
-    output_files.write_run(options.out, CaseOutcome(first, outcome.table))
+    output_files.write_result(options.out, plan.closest.seeded, table)
     output_files.write_json(options.out / "plan.json", output_files.plan_to_json(plan))
     moved = {
         name: os.path.relpath(Path(planned.home) / name, options.out)
@@ -243,14 +245,10 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, outcome: Any) 
     }
     text = scenario_toml(with_file_names(planned.scenario, moved), comment=options.command)
     (options.out / "plan.toml").write_text(text, "utf-8")
-    others = [fleet.result for fleet in (plan.current, *plan.smaller_fleets)]
-    shown_results = [others[0], first, *others[1:]]
-    output_files.write_report_page(
-        options.out,
-        [
-            CaseOutcome(msgspec.structs.replace(result, command=options.command))
-            for result in shown_results
-        ],
+    shown = [plan.current, plan.closest, *plan.smaller_fleets]
+    write_report(
+        options.out / "report.html",
+        [fleet.seeded.mean for fleet in shown],
         lang=options.lang,
         chosen=1 if plan.feasible is not None else None,
         goals=[str(goal) for goal in plan.goals],
@@ -261,28 +259,28 @@ def run_advice(source: str, options: CommandOptions) -> int:
     """Runs single changes of a scenario, and ranks their effects."""
     from entraide.cli import output
     from entraide_sim import cli_output, output_files, scenario_advice
+    from entraide_sim.report import write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
 
     loaded = load_scenario(source)
+    seeds = _seeds(loaded, options)
     check_files(loaded)
-    seed = loaded.scenario.seed if options.seed is None else options.seed
     changes = scenario_advice.list_changes(loaded.scenario)
-    outcomes = _run_all(
-        scenario_advice.advice_cases(loaded, changes, seed=seed), options, tables=False
-    )
-    base = outcomes[0].result
+    cases = scenario_advice.advice_cases(loaded, changes, seed=seeds[0])
+    (base, *changed), tables = _run_seeded(cases, seeds, options)
     effects = [
-        scenario_advice.measure_effect(change, base, outcome.result)
-        for change, outcome in zip(changes, outcomes[1:], strict=True)
+        scenario_advice.measure_effect(change, base, seeded)
+        for change, seeded in zip(changes, changed, strict=True)
     ]
-    output_files.write_run(options.out, outcomes[0])
+    output_files.write_result(options.out, base, tables[0])
     output_files.write_json(options.out / "advice.json", output_files.advice_to_json(effects))
-    output_files.write_report_page(options.out, outcomes, lang=options.lang)
+    results = [seeded.mean for seeded in (base, *changed)]
+    write_report(options.out / "report.html", results, lang=options.lang)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
         output.print_json(output_files.advice_to_json(effects))
     else:
-        cli_output.print_advice(effects, base, options.lang)
+        cli_output.print_advice(effects, base.mean, options.lang)
         cli_output.print_report_path(options.out, options.lang)
     return 0
 
@@ -290,9 +288,7 @@ def run_advice(source: str, options: CommandOptions) -> int:
 def _seeds(loaded: Any, options: CommandOptions) -> tuple[int, ...]:
     """Returns the seeds of a command: as many as asked for, from the first one on."""
     if not 1 <= options.seeds <= SEEDS_MAX:
-        values: dict[str, str | int | float] = {"fault": "seeds", "value": options.seeds}
-        values["most"] = SEEDS_MAX
-        raise RequestError("plan_refused", values=values)
+        raise RequestError("seeds_refused", values={"value": options.seeds, "most": SEEDS_MAX})
     first = loaded.scenario.seed if options.seed is None else options.seed
     return tuple(range(first, first + options.seeds))
 
@@ -308,17 +304,26 @@ def _parse_range(text: str) -> tuple[str, tuple[int, int]]:
 # Sweeps with a progress bar.
 
 
-def _run_all(cases: Sequence[Any], options: CommandOptions, *, tables: bool) -> list[Any]:
-    """Runs all cases; returns their outcomes in the order of the cases, with the command."""
-    with _sweep_with_progress(options, total=len(cases)) as (run_all, _):
-        outcomes = dict(run_all(cases, tables=tables))
-    return [
-        msgspec.structs.replace(
-            outcomes[number],
-            result=msgspec.structs.replace(outcomes[number].result, command=options.command),
-        )
-        for number in range(len(cases))
+def _run_seeded(
+    cases: Sequence[Any], seeds: tuple[int, ...], options: CommandOptions
+) -> tuple[list[Any], list[bytes]]:
+    """Runs all cases with all seeds.
+
+    Returns:
+        A ``SeededResult`` for each case, and the table of jobs of its first seed.
+    """
+    from entraide_sim.seeded_result import combine_seeds
+    from entraide_sim.simulate import with_seeds
+
+    count = len(seeds)
+    firsts = range(0, len(cases) * count, count)
+    with _sweep_with_progress(options, total=len(cases) * count) as (run_all, _):
+        outcomes = dict(run_all(with_seeds(cases, seeds), tables=firsts))
+    seeded = [
+        combine_seeds([outcomes[number].result for number in range(first, first + count)])
+        for first in firsts
     ]
+    return seeded, [outcomes[first].table for first in firsts]
 
 
 @contextmanager
@@ -354,10 +359,12 @@ def _sweep_with_progress(options: CommandOptions, *, total: int = 0) -> Iterator
         )
         with sweeper:
 
-            def run_all(cases: Sequence[Any], *, tables: bool = False) -> Iterator[Any]:
-                for numbered_outcome in sweeper(cases, tables=tables):
+            def run_all(cases: Sequence[Any], *, tables: Container[int] = ()) -> Iterator[Any]:
+                replace = msgspec.structs.replace
+                for number, outcome in sweeper(cases, tables=tables):
                     if not alone:
                         bar.advance(line)
-                    yield numbered_outcome
+                    result = replace(outcome.result, command=options.command)
+                    yield number, replace(outcome, result=result)
 
             yield run_all, sweeper.parallel

@@ -3,22 +3,28 @@
 The files hold all numbers. Sentences come from the message catalogue.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 
 import typer
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide_sim.comparison import ATTAINMENT, CARBON, Comparison
 from entraide_sim.display_names import device_name
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import ChangeEffect
-from entraide_sim.seed_statistics import interval
+from entraide_sim.seed_statistics import Interval
+from entraide_sim.seeded_result import Measure, cost_cad
 
 DASH = "—"
+
+FormatValue = Callable[[float | None, str], str]
 
 
 def print_report_path(out: Path, lang: str) -> None:
@@ -62,27 +68,73 @@ def print_run(result: RunResult, lang: str) -> None:
     )
 
 
-def print_comparison(results: Sequence[RunResult], lang: str) -> None:
-    """Prints a table of several runs."""
+def print_comparison(comparison: Comparison, lang: str) -> None:
+    """Prints a table of several variants with their intervals, and which one is recommended."""
     headings = [
         i18n.text(f"sim-col-{name}", lang)
         for name in ("run", "ttft", "kept", "energy", "carbon", "cost")
     ]
-    rows = []
-    for result in results:
-        summary = result.summary
-        cost = summary["cost_cad"]
-        rows.append(
-            [
-                formatting.result_name(result, lang),
-                formatting.format_seconds(summary["ttft_s"]["p95"], lang),
-                formatting.format_percentage(summary["slo_attainment"], lang),
-                formatting.format_energy(summary["energy_wh"], lang),
-                formatting.format_carbon(summary["carbon_g"], lang),
-                formatting.format_money(cost["energy"] + cost["hardware"], lang),
-            ]
-        )
+    columns: tuple[tuple[Measure, FormatValue], ...] = (
+        ("ttft_s.p95", formatting.format_seconds),
+        ("slo_attainment", formatting.format_percentage),
+        ("energy_wh", formatting.format_energy),
+        ("carbon_g", formatting.format_carbon),
+        (cost_cad, formatting.format_money),
+    )
+    rows = [
+        [
+            formatting.result_name(variant.mean, lang),
+            *(
+                format_interval(variant.interval(measure), shown, lang)
+                for measure, shown in columns
+            ),
+        ]
+        for variant in comparison.variants
+    ]
     print_table(headings, rows, numeric=True)
+    for number in range(len(comparison.variants)):
+        typer.echo(_verdict(comparison, number, lang))
+    if len(comparison.variants[0].seeds) == 1:
+        typer.echo(i18n.text("sim-compare-one_seed", lang))
+
+
+def _verdict(comparison: Comparison, number: int, lang: str) -> str:
+    """Returns what a comparison says of one variant, as a sentence."""
+    variant, best = comparison.variants[number], comparison.variants[comparison.recommended]
+    more = variant.difference(best, CARBON)
+    return i18n.text(
+        f"sim-compare-{comparison.verdict(number)}",
+        lang,
+        name=formatting.result_name(variant.mean, lang),
+        seeds=len(variant.seeds),
+        kept=format_interval(variant.interval(ATTAINMENT), formatting.format_percentage, lang),
+        more=format_interval(more, formatting.format_carbon, lang),
+    )
+
+
+def format_interval(of: Interval | None, shown: FormatValue, lang: str) -> str:
+    """Returns a mean with half the width of its interval: ``11.8 g CO2e ± 0.4``.
+
+    Args:
+        of: the interval; None for a dash. An unbounded one, or one of no width, is only a mean.
+        shown: formats a value with its unit, which is not repeated.
+        lang: of the reader.
+    """
+    if of is None:
+        return DASH
+    mean = shown(of.mean, lang)
+    half = (of.high - of.low) / 2.0
+    if not isfinite(half) or half == 0.0:
+        return mean
+    rounded = float(f"{half:.1e}")
+    unit = _unit(mean)
+    return f"{mean} ± {shown(rounded, lang).removesuffix(unit)}"
+
+
+def _unit(text: str) -> str:
+    """Returns the unit at the end of a formatted number, with the space before it."""
+    unit = re.search(r"\u00a0\D.*$|%$", text)
+    return unit[0] if unit else ""
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:
@@ -107,7 +159,7 @@ def print_plan(plan: FleetPlan, lang: str) -> None:
             before=sum(plan.current.counts),
         )
         typer.echo(typer.style(words, bold=True))
-        print_run(plan.closest.result, lang)
+        print_run(plan.closest.seeded.mean, lang)
         _print_intervals(plan, lang)
         for smaller in plan.smaller_fleets:
             _print_smaller(plan, smaller, lang)
@@ -119,11 +171,9 @@ def print_plan(plan: FleetPlan, lang: str) -> None:
 def _print_intervals(plan: FleetPlan, lang: str) -> None:
     """Prints the mean of each goal's value over the seeds, with its interval."""
     for goal in plan.goals:
-        values = [summary_value(result.summary, goal.key) for result in plan.closest.results]
-        known = [value for value in values if value is not None]
-        if len(known) < 2 or len(known) < len(values):
+        of = plan.closest.seeded.interval(goal.key)
+        if of is None or len(plan.seeds) == 1:
             continue
-        of = interval(known)
         words = i18n.text(
             "sim-plan-interval",
             lang,
@@ -181,7 +231,7 @@ def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
 
 
 def _fleet_words(plan: FleetPlan, counts: tuple[int, ...], lang: str) -> str:
-    return fleet_name(plan.groups, counts, lang, plan.current.result.titles)
+    return fleet_name(plan.groups, counts, lang, plan.current.seeded.mean.titles)
 
 
 def _measure_name(key: str, lang: str) -> str:

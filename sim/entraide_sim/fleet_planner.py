@@ -28,7 +28,7 @@ from entraide_sim.results import RunResult
 from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
-from entraide_sim.seed_statistics import mean_summary
+from entraide_sim.seeded_result import SeededResult, combine_seeds
 from entraide_sim.simulate import Case, with_nodes
 from entraide_sim.sweep import CaseOutcome
 from entraide_sim.world_builder import build_world
@@ -54,20 +54,18 @@ class EvaluatedFleet(Struct, frozen=True):
 
     Attributes:
         counts: machines by group.
-        results: of the full runs, one for each seed.
-        summary: the mean of their summaries.
-        meets_goals: whether the mean meets all goals.
+        seeded: results of the full runs, one for each seed.
+        meets_goals: whether their mean meets all goals.
     """
 
     counts: Counts
-    results: tuple[RunResult, ...]
-    summary: dict[str, Any]
+    seeded: SeededResult
     meets_goals: bool
 
     @property
-    def result(self) -> RunResult:
-        """The run of the first seed, which reports show."""
-        return self.results[0]
+    def summary(self) -> dict[str, Any]:
+        """The mean of the summaries."""
+        return self.seeded.mean.summary
 
 
 class FleetPlan(Struct, frozen=True):
@@ -295,10 +293,9 @@ class FleetPlanner:
         return [self._evaluated(counts, seeds) for counts in fleets]
 
     def _evaluated(self, counts: Counts, seeds: tuple[int, ...]) -> EvaluatedFleet:
-        results = tuple(self._results[counts, seed] for seed in seeds)
-        summary = mean_summary([result.summary for result in results])
-        meets = all(goal.is_met(summary) for goal in self._goals)
-        return EvaluatedFleet(counts, results, summary, meets)
+        seeded = combine_seeds([self._results[counts, seed] for seed in seeds])
+        meets = all(goal.is_met(seeded.mean.summary) for goal in self._goals)
+        return EvaluatedFleet(counts, seeded, meets)
 
     def _fleet_case(self, scenario: Scenario, counts: Counts, seed: int) -> Case:
         return fleet_case(scenario, self._groups, counts, home=str(self._loaded.home), seed=seed)

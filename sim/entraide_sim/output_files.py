@@ -2,7 +2,8 @@
 
 ``DIR/summary.json``, ``DIR/jobs.parquet``, ``DIR/result.json`` and ``DIR/report.html``. With
 several runs these are of the first one, and ``DIR/runs/LABEL/`` has the first three files of each
-run. The same runs give the same bytes, except ``wall_s``.
+run. With several seeds, ``summary.json`` is their mean with the ``intervals``, and ``jobs.parquet``
+is of the first seed. The same runs give the same bytes, except ``wall_s``.
 """
 
 import json
@@ -14,49 +15,38 @@ from typing import Any
 import msgspec
 
 from entraide.files import write_atomically
+from entraide_sim.comparison import Comparison
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan
-from entraide_sim.report import write_report
+from entraide_sim.goals import KEYS
 from entraide_sim.scenario_advice import ChangeEffect
-from entraide_sim.sweep import CaseOutcome
+from entraide_sim.seeded_result import SeededResult, interval_to_json, summary_to_json
 
 RUNS_FOLDER = "runs"
 
 
-def write_runs(out: Path, outcomes: Sequence[CaseOutcome]) -> None:
-    """Writes the files of one run or several, the first run's files in ``out`` itself."""
-    write_run(out, outcomes[0])
-    if len(outcomes) > 1:
-        for outcome in outcomes:
-            write_run(out / RUNS_FOLDER / run_folder(outcome.result.label), outcome)
-
-
-def write_run(out: Path, outcome: CaseOutcome) -> None:
-    """Writes the files of one run."""
-    write_json(out / "summary.json", outcome.result.summary)
-    write_atomically(out / "result.json", msgspec.json.encode(outcome.result))
-    if outcome.table:
-        write_atomically(out / "jobs.parquet", outcome.table)
-
-
-def write_report_page(
-    out: Path,
-    outcomes: Sequence[CaseOutcome],
-    *,
-    lang: str,
-    chosen: int | None = None,
-    goals: Sequence[str] = (),
-) -> None:
-    """Writes the report.
+def write_variants(out: Path, comparison: Comparison, tables: Sequence[bytes]) -> None:
+    """Writes the files of the variants of a comparison, the first one's in ``out`` itself.
 
     Args:
         out: folder.
-        outcomes: runs to report.
-        lang: language shown first.
-        chosen: index of the run that a plan recommends.
-        goals: of a plan, as typed.
+        comparison: of one variant or more.
+        tables: of the jobs of each variant's first seed, as Parquet.
     """
-    results = [outcome.result for outcome in outcomes]
-    write_report(out / "report.html", results, lang=lang, chosen=chosen, goals=goals)
+    variants = comparison.variants
+    write_result(out, variants[0], tables[0])
+    if len(variants) == 1:
+        return
+    for variant, table in zip(variants, tables, strict=True):
+        write_result(out / RUNS_FOLDER / run_folder(variant.label), variant, table)
+    write_json(out / "comparison.json", comparison_to_json(comparison))
+
+
+def write_result(out: Path, seeded: SeededResult, table: bytes = b"") -> None:
+    """Writes the files of a scenario's runs: the mean of all seeds, and the first seed's jobs."""
+    write_json(out / "summary.json", summary_to_json(seeded))
+    write_atomically(out / "result.json", msgspec.json.encode(seeded.mean))
+    if table:
+        write_atomically(out / "jobs.parquet", table)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -69,6 +59,28 @@ def run_folder(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+_-]+", "-", label).strip("-.") or "run"
 
 
+def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
+    """Returns the summary of each variant by its label, with its seeds and intervals.
+
+    ``difference`` is from the recommended variant, paired by seed; ``verdict`` is ``recommended``,
+    ``equal`` (no difference of emissions beyond the noise), ``worse`` (in SLO attainment) or
+    ``more`` (emissions).
+    """
+    best = comparison.variants[comparison.recommended]
+    rows: dict[str, Any] = {}
+    for number, variant in enumerate(comparison.variants):
+        differences = {key: variant.difference(best, key) for key in KEYS}
+        rows[variant.label] = {
+            **summary_to_json(variant),
+            "seeds": [result.summary for result in variant.results],
+            "difference": {
+                key: interval_to_json(of) for key, of in differences.items() if of is not None
+            },
+            "verdict": comparison.verdict(number),
+        }
+    return rows
+
+
 def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
     """Returns a plan as JSON values."""
 
@@ -79,8 +91,8 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
             "nodes": {group.nodes.name: count for group, count in counts},
             "meets": tried.meets_goals,
             "missed": [str(goal) for goal in plan.goals if not goal.is_met(tried.summary)],
-            "summary": tried.summary,
-            "seeds": [result.summary for result in tried.results],
+            "summary": summary_to_json(tried.seeded),
+            "seeds": [result.summary for result in tried.seeded.results],
         }
 
     return {

@@ -1,6 +1,6 @@
 """Policy variants: the cases of a comparison between policies or fleets.
 
-All cases have the same seed, so the same demand, clouds and noise: only the decisions differ.
+All variants have the same seeds, so the same demand, clouds and noise: only the decisions differ.
 """
 
 import tomllib

@@ -17,6 +17,7 @@ from entraide_sim.results import RunResult
 from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, OwnerSchedule, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
+from entraide_sim.seeded_result import SeededResult
 from entraide_sim.simulate import Case, with_nodes
 
 BATCH_DEADLINE_H = 12.0  # deadline of standard jobs that are shifted to batch
@@ -90,9 +91,12 @@ def change_label(change: ScenarioChange) -> str:
     return f"{change.code} {change.values['name']}"
 
 
-def measure_effect(change: ScenarioChange, base: RunResult, result: RunResult) -> ChangeEffect:
-    """Returns the difference of a change's run from the unchanged scenario's run."""
+def measure_effect(
+    change: ScenarioChange, unchanged: SeededResult, changed: SeededResult
+) -> ChangeEffect:
+    """Returns the mean difference of a change's runs from those of the unchanged scenario."""
     years = change.scenario.hours / YEAR_H
+    base, result = unchanged.mean, changed.mean
 
     def difference(key: str) -> float:
         return (summary_value(result.summary, key) or 0.0) - (

@@ -30,6 +30,11 @@ class Interval(Struct, frozen=True):
     low: float
     high: float
 
+    @property
+    def contains_zero(self) -> bool:
+        """Whether the mean is not distinguishable from 0: of a difference, none is shown."""
+        return self.low <= 0.0 <= self.high
+
 
 def interval(values: Sequence[float]) -> Interval:
     """Returns the mean of some values and its confidence interval.
@@ -55,8 +60,8 @@ def paired_interval(values: Sequence[float], base: Sequence[float]) -> Interval:
 def mean_summary(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Returns summaries as one, each number the mean of theirs.
 
-    A number that one of them lacks (``null``: nothing completed) is null; texts and the seed are
-    those of the first.
+    A number that is the same in all is not changed (a count remains an integer); one that a seed
+    lacks (``null``: nothing completed) is null; texts and the seed are those of the first.
     """
     first = summaries[0]
     return {
@@ -69,7 +74,7 @@ def _mean_value(values: Sequence[Any]) -> Any:
     first = values[0]
     if isinstance(first, Mapping):
         return mean_summary(values)
-    if isinstance(first, str):
+    if isinstance(first, str) or all(value == first for value in values):
         return first
     if any(value is None for value in values):
         return None

@@ -4,7 +4,7 @@ Also returns variants of a scenario: another policy, fleet or duration. The same
 same result, except ``wall_s``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,11 @@ def _report_progress(driver: Driver, scenario: Scenario, progress: Callable[[flo
 
 
 # Changes.
+
+
+def with_seeds(cases: Sequence[Case], seeds: Sequence[int]) -> list[Case]:
+    """Returns each case with each seed: all seeds of the first case, then those of the next."""
+    return [msgspec.structs.replace(case, seed=seed) for case in cases for seed in seeds]
 
 
 def with_policy(scenario: Scenario, keys: Mapping[str, Any]) -> Scenario:

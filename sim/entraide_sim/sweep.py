@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -125,13 +125,13 @@ class SweepRunner:
             self._pool.terminate()
 
     def __call__(
-        self, cases: Sequence[Case], *, tables: bool = False
+        self, cases: Sequence[Case], *, tables: Container[int] = ()
     ) -> Iterator[tuple[int, CaseOutcome]]:
         """Runs cases, and yields each outcome with the index of its case as it finishes.
 
         Args:
             cases: to run.
-            tables: whether to include the tables of jobs.
+            tables: indices of the cases whose tables of jobs to include.
 
         Raises:
             ValueError: a file of a scenario is invalid.
@@ -139,12 +139,12 @@ class SweepRunner:
         left: dict[int, CaseTask] = {}
         for number, case in enumerate(cases):
             cached = (
-                load_outcome(self._cache_folder, cache_key(case), tables=tables)
+                load_outcome(self._cache_folder, cache_key(case), tables=number in tables)
                 if self._resume
                 else None
             )
             if cached is None:
-                left[number] = CaseTask(case, tables)
+                left[number] = CaseTask(case, number in tables)
             else:
                 yield number, cached
         run = _run_on_ray(left) if self._ray else self._run_locally(left)

@@ -232,6 +232,23 @@ def test_a_bad_scenario_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("lang", "sentence"), [
+    ("en", "0 seeds cannot be simulated: give a number from 1 to 100."),
+    ("fr", "0 graines ne peuvent être simulées\u00a0: donnez un nombre de 1 à 100."),
+])  # fmt: skip
+@pytest.mark.parametrize("command", ["compare", "plan"])
+def test_a_number_of_seeds_that_is_none_is_refused(
+    command: str, lang: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A comparison, and a plan without goals, say which numbers of seeds are allowed."""
+    arguments = ["sim", command, write(tmp_path), "--out", str(tmp_path / "out"), "--seeds", "0"]
+    status = entraide(arguments, lang)
+
+    assert 1 == status
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_plan_writes_a_scenario_that_confirms_it(tmp_path: Path) -> None:
     """The planned fleet, run by itself, meets the goal, and one machine fewer does not."""
     source = write(tmp_path, *BUSY)
@@ -260,14 +277,21 @@ def test_compare_puts_policies_side_by_side(tmp_path: Path) -> None:
     policy.write_text("[carbon]\ntolerance = 0.5\n")
     names = f"fastest,{policy}"
     status = entraide(
-        ["sim", "compare", source, "--policies", names, "--at-once", "1", "--out", str(out)], "en"
-    )
+        ["sim", "compare", source, "--policies", names, "--seeds", "3", "--at-once", "1",
+         "--out", str(out)], "en"
+    )  # fmt: skip
     summaries = json.loads((out / "comparison.json").read_text())
+    first = json.loads((out / "summary.json").read_text())
+    jobs = pl.read_parquet(out / "runs" / "patient" / "jobs.parquet")
 
     assert 0 == status
     assert ["fastest", "patient"] == list(summaries)
-    assert summaries["fastest"] == json.loads((out / "summary.json").read_text())
-    assert (out / "runs" / "patient" / "jobs.parquet").is_file()
+    assert first == {key: summaries["fastest"][key] for key in first}
+    assert [1, 2, 3] == [summary["seed"] for summary in summaries["patient"]["seeds"]]
+    assert summaries["patient"]["seeds"][0]["jobs"] == len(jobs)
+    assert ["more", "recommended"] == [summary["verdict"] for summary in summaries.values()]
+    assert {"mean", "low", "high"} == set(first["intervals"]["carbon_g"])
+    assert first["carbon_g"] == first["intervals"]["carbon_g"]["mean"]
 
 
 # A shell that runs its commands in the background lets them ignore Ctrl-C.
@@ -284,7 +308,8 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     source, out = write(tmp_path), tmp_path / "out"
     command = [
         sys.executable, "-c", BY_A_TERMINAL,
-        "sim", "compare", source, "--out", str(out), "--at-once", "2", "--lang", "en",
+        "sim", "compare", source, "--out", str(out), "--seeds", "2", "--at-once", "2",
+        "--lang", "en",
     ]  # fmt: skip
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + DEADLINE_S

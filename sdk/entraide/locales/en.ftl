@@ -1588,6 +1588,11 @@ sim-col-kept = OBJECTIVE MET
 sim-col-energy = ENERGY
 sim-col-carbon = CO2E
 sim-col-cost = COST
+sim-compare-recommended = Recommended: { $name } (objective met: { $kept }). It emits the least among the runs that meet the objective as often as the best one.
+sim-compare-equal = No difference: { $name } emits neither more nor less than the recommended run beyond the noise of { $seeds } seeds.
+sim-compare-worse = Not recommended: { $name } meets the objective less often (objective met: { $kept }).
+sim-compare-more = Not recommended: { $name } emits more ({ $more } per 1,000 tokens).
+sim-compare-one_seed = A single seed does not show the noise: a small difference may be none. Run several (--seeds 5).
 sim-plan-enough = What you have meets the goals: you need to buy nothing.
 sim-plan-not_enough = What you have does not meet the goals:
 sim-plan-found = { $minimise ->
@@ -1672,6 +1677,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [two_owners] belongs to a project and to a key ({ $value }): remove one of the two.
    *[other] cannot be read: { $detail }
 }
+error-seeds_refused = { $value } seeds cannot be simulated: give a number from 1 to { $most }.
 error-plan_refused = The plan cannot be made: { $fault ->
     [none] one of its options is invalid.
     [no_goal] "{ $value }" is not a goal: write it like ttft_s.p95<=2.
@@ -1680,7 +1686,6 @@ error-plan_refused = The plan cannot be made: { $fault ->
     [unknown_group] the scenario has no machines called "{ $value }": write one of { $known }.
     [no_range] "{ $value }" is not a range: write it like mini=0..6.
     [no_fleet] its ranges hold no machine: give at least one group a count above 0.
-    [seeds] { $value } seeds cannot be simulated: give a number from 1 to { $most }.
    *[other] the range of "{ $value }" is empty: write the smaller number first.
 }
 sim-assumption-speed = { $device } runs { $model } at { $prefill } prompt tokens and { $decode } answer tokens per second, alone.

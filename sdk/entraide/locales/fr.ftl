@@ -1588,6 +1588,11 @@ sim-col-kept = DÉLAIS TENUS
 sim-col-energy = ÉNERGIE
 sim-col-carbon = CO2E
 sim-col-cost = COÛT
+sim-compare-recommended = Recommandé : { $name } (objectif tenu : { $kept }). C’est ce qui émet le moins parmi les essais qui tiennent l’objectif aussi souvent que le meilleur.
+sim-compare-equal = Aucune différence : { $name } n’émet ni plus ni moins que l’essai recommandé, au bruit de { $seeds } graines près.
+sim-compare-worse = Non recommandé : { $name } tient l’objectif moins souvent (objectif tenu : { $kept }).
+sim-compare-more = Non recommandé : { $name } émet davantage ({ $more } par 1 000 jetons).
+sim-compare-one_seed = Une seule graine ne montre pas le bruit : une petite différence n’en est peut-être pas une. Simulez-en plusieurs (--seeds 5).
 sim-plan-enough = Ce que vous avez atteint les objectifs : vous n’avez rien à acheter.
 sim-plan-not_enough = Ce que vous avez n’atteint pas les objectifs :
 sim-plan-found = { $minimise ->
@@ -1672,6 +1677,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
    *[other] est illisible : { $detail }
 }
+error-seeds_refused = { $value } graines ne peuvent être simulées : donnez un nombre de 1 à { $most }.
 error-plan_refused = Le plan est impossible : { $fault ->
     [none] l’une de ses options est invalide.
     [no_goal] « { $value } » n’est pas un objectif : écrivez-le comme ttft_s.p95<=2.
@@ -1679,7 +1685,6 @@ error-plan_refused = Le plan est impossible : { $fault ->
     [unknown_objective] « { $value } » ne peut pas être réduit au minimum : écrivez l’un de { $known }.
     [unknown_group] le scénario n’a pas de machines nommées « { $value } » : écrivez l’un de { $known }.
     [no_fleet] ses intervalles ne contiennent aucune machine : donnez à un groupe au moins un nombre supérieur à 0.
-    [seeds] { $value } graines ne peuvent être simulées : donnez un nombre de 1 à { $most }.
     [no_range] « { $value } » n’est pas un intervalle : écrivez-le comme mini=0..6.
    *[other] l’intervalle de « { $value } » est vide : écrivez le plus petit nombre d’abord.
 }

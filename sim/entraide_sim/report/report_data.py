@@ -8,19 +8,20 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from entraide_sim import comparison
 from entraide_sim.goals import summary_value
 from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.report import formatting
 from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
+from entraide_sim.seeded_result import combine_seeds
 
 ZONES_MAX = 6  # zones with their own colour
 COOPS_MAX = 16  # in one chart
-PROMISE_TOLERANCE = 0.01  # difference of SLO attainment that does not affect the recommendation
 DUE_PART_MIN = 0.95  # of its due service: below, a co-op counts as short
 
 # Axes of a comparison, lower is better: keys of the summary.
 TTFT = "ttft_s.p95"
-CARBON = "carbon_g_per_1k_output_tokens"
+CARBON = comparison.CARBON
 COST = "cost_cad.per_1m_output_tokens"
 AXES = (TTFT, CARBON, COST)
 
@@ -28,23 +29,11 @@ AXES = (TTFT, CARBON, COST)
 def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
     """Returns the index of the recommended result.
 
-    It is ``chosen``, else the result with the lowest emissions per token among those whose SLO
-    attainment is within ``PROMISE_TOLERANCE`` of the best; the first of equal ones.
+    It is ``chosen``, else that of ``comparison.compare_variants``.
     """
     if chosen is not None:
         return chosen
-    attainments = [summary_value(result.summary, "slo_attainment") for result in results]
-    most = max((value for value in attainments if value is not None), default=None)
-    may = [
-        at
-        for at, value in enumerate(attainments)
-        if most is None or (value or 0.0) >= most - PROMISE_TOLERANCE
-    ]
-    return (
-        index_of_least(results, CARBON, may)
-        if any(summary_value(results[at].summary, CARBON) for at in may)
-        else may[0]
-    )
+    return comparison.compare_variants([combine_seeds([result]) for result in results]).recommended
 
 
 def index_of_least(results: Sequence[RunResult], key: str, among: Sequence[int] = ()) -> int:
