@@ -12,8 +12,9 @@ import numpy as np
 from entraide.types import JobState
 from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
-from entraide_sim import fairness, fleet
+from entraide_sim import fairness, idle_energy, money
 from entraide_sim.grid import HOUR_S
+from entraide_sim.idle_energy import IdleTime
 from entraide_sim.job_records import NO_PROMISE, PROMISE_KEPT, Column, Table
 from entraide_sim.results import (
     PERCENTILES,
@@ -55,21 +56,14 @@ def zone_intensities(parts: WorldParts, world: World, zone: str) -> list[float]:
     ]
 
 
-def idle_power_w(parts: WorldParts) -> dict[str, float]:
-    """Returns the idle power of each dedicated machine, watts, by node."""
-    return {
-        machine.spec.card.node: machine.spec.card.power.idle_w
-        for machine in parts.machines
-        if machine.group.dedicated
-    }
-
-
 # By zone and hour.
 
 
-def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours, ...]:
+def zone_hours(
+    parts: WorldParts, world: World, table: Table, idle: Mapping[str, IdleTime]
+) -> tuple[ZoneHours, ...]:
     """Returns hourly columns of each zone that has machines."""
-    hours, idle_w = hour_count(parts, world), idle_power_w(parts)
+    hours = hour_count(parts, world)
     start_at = parts.scenario.start_at // HOUR_S * HOUR_S
     hour = np.clip(((table["placed_at"] - start_at) // HOUR_S).astype(int), 0, hours - 1)
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
@@ -77,11 +71,7 @@ def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours
     for zone in sorted({machine.site.zone for machine in parts.machines}):
         in_zone = (table["zone"] == zone) & (table["placed_at"] > 0.0)
         intensities = zone_intensities(parts, world, zone)
-        zone_idle_w = sum(
-            idle_w.get(machine.spec.card.node, 0.0)
-            for machine in parts.machines
-            if machine.site.zone == zone
-        )
+        nodes = [m.spec.card.node for m in parts.machines if m.site.zone == zone]
         slots = sum(
             machine.spec.first_model.card.replicas[0].slots
             for machine in parts.machines
@@ -92,15 +82,15 @@ def zone_hours(parts: WorldParts, world: World, table: Table) -> tuple[ZoneHours
             counted: Column = np.bincount(hour[in_zone], weights=values[in_zone], minlength=hours)
             return counted
 
-        idle_power = zone_idle_w * np.clip(parts.scenario.hours - np.arange(hours), 0.0, 1.0)
-        carbon = by_hour(table["carbon_g"]) + idle_power * np.array(intensities) / 1_000.0
+        idle_wh = idle_energy.idle_wh_by_hour(idle, nodes, start_at=start_at, hours=hours)
+        carbon = by_hour(table["carbon_g"]) + idle_wh * np.array(intensities) / 1_000.0
         rows.append(
             ZoneHours(
                 zone,
                 tuple(intensities),
                 tuple(by_hour(np.ones(len(in_zone))).astype(int).tolist()),
                 tuple(by_hour(table["output_tokens"]).astype(int).tolist()),
-                tuple((by_hour(energy) + idle_power).tolist()),
+                tuple((by_hour(energy) + idle_wh).tolist()),
                 tuple(carbon.tolist()),
                 tuple(_slot_utilisation(table, in_zone, start_at, hours, slots)),
             )
@@ -205,9 +195,10 @@ def _percentiles(values: Column) -> tuple[float, ...]:
     return tuple(float(value) for value in np.quantile(values, parts).tolist())
 
 
-def group_usage(parts: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
+def group_usage(
+    parts: WorldParts, table: Table, idle: Mapping[str, IdleTime]
+) -> tuple[GroupUsage, ...]:
     """Returns the use of each node group."""
-    idle_w = idle_power_w(parts)
     groups = {machine.spec.card.node: machine.group.name for machine in parts.machines}
     energy = table["prefill_wh"] + table["decode_wh"] + table["wake_wh"]
     node_groups = np.array([groups.get(node, "") for node in table["node"].tolist()] or [""])
@@ -220,9 +211,8 @@ def group_usage(parts: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
         if example is None:
             continue
         rows = node_groups == group.name
-        idle_power_sum_w = sum(
-            idle_w.get(node, 0.0) for node, name in groups.items() if name == group.name
-        )
+        idle_wh = sum(idle[node].counted_wh for node, name in groups.items() if name == group.name)
+        price = money.counted_price_cad(group)
         group_rows.append(
             GroupUsage(
                 group.device,
@@ -230,13 +220,14 @@ def group_usage(parts: WorldParts, table: Table) -> tuple[GroupUsage, ...]:
                 example.site.zone,
                 group.coop,
                 group.count,
-                fleet.group_price_cad(group),
-                group.life_years if fleet.group_price_cad(group) else None,
+                price,
+                group.life_years if price else None,
                 example.device.max_w,
                 int(rows.sum()),
                 int(table["output_tokens"][rows].sum()),
-                float(energy[rows].sum()) + idle_power_sum_w * parts.scenario.hours,
+                float(energy[rows].sum()) + idle_wh,
                 group.name,
+                money.is_owned(group),
             )
         )
     return tuple(group_rows)

@@ -1,4 +1,4 @@
-"""Energy inputs: grid intensity of a scenario's zones; surplus, battery and tariff of its sites.
+"""Energy inputs: grid intensity of a scenario's zones; surplus and battery of its sites.
 
 Reads the files that the scenario names. Without a file it generates a synthetic series around the
 zone's annual average, forecasts with a typical error, or solar generation under random clouds, and
@@ -31,13 +31,6 @@ from entraide_sim.scenario import Scenario, ScenarioSite
 
 DRAIN_H = 24 * 9  # hours of series beyond the last request
 DAILY_AMPLITUDE, SEASONAL_AMPLITUDE = 0.2, 0.2
-TARIFF_CAD_PER_KWH = 0.12
-
-
-def tariff_cad_per_kwh(site: ScenarioSite) -> float:
-    """Returns a site's electricity price per kilowatt-hour."""
-    tariff = site.tariff_cad_per_kwh
-    return TARIFF_CAD_PER_KWH if tariff is None else tariff
 
 
 def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[Assumption]]:

@@ -65,6 +65,8 @@ class Engine:
         self._has_cancelled = False
         self._can_sleep = hardware.wake_s > 0.0 or hardware.wake_j > 0.0
         self._idle_since = -inf
+        self._began_at = at
+        self._slept: list[tuple[float, float]] = []
         self._step = 0  # steps completed when the phase began
         self._phase_began_at = at
         self._step_s = 0.0
@@ -115,6 +117,16 @@ class Engine:
         done = self._step + min(done, self._phase_steps)
         return min(done - run.first_token_step + 1, run.output_tokens)
 
+    def sleep_spans(self, at: float) -> tuple[tuple[float, float], ...]:
+        """Returns the intervals in which it slept until a moment, ascending."""
+        sleeps = self._can_sleep and self.next_at == inf and at > self._asleep_since
+        return (*self._slept, *(((self._asleep_since, at),) if sleeps else ()))
+
+    @property
+    def _asleep_since(self) -> float:
+        """When an idle engine that can sleep falls asleep; it starts asleep."""
+        return max(self._began_at, self._idle_since + self.hardware.sleep_after_s)
+
     # Inputs. ``g_per_j`` is the carbon intensity since the last call, grams per joule.
 
     def account_energy(self, at: float, g_per_j: float) -> None:
@@ -160,6 +172,7 @@ class Engine:
         asleep = self._can_sleep and at - self._idle_since >= hardware.sleep_after_s
         self._accounted_at = at
         if asleep:
+            self._slept.append((self._asleep_since, at))
             run.wake_j = hardware.wake_j
             run.carbon_g += hardware.wake_j * g_per_j
             self.total_j += hardware.wake_j

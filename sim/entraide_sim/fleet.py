@@ -52,13 +52,6 @@ def group_models(scenario: Scenario, group: NodeGroup) -> list[ScenarioModel]:
     return [*served, *loadable]
 
 
-def group_price_cad(group: NodeGroup) -> float | None:
-    """Returns the price of one machine; 0 if not dedicated, None if unknown."""
-    if group.price_cad is not None:
-        return group.price_cad
-    return catalogue.devices()[group.device].price_cad if group.dedicated else 0.0
-
-
 def idle_power_w(group: NodeGroup) -> float:
     """Returns the idle power of one machine, watts."""
     return catalogue.devices()[group.device].idle_w if group.idle_w is None else group.idle_w
@@ -206,12 +199,7 @@ def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
                 assumptions.append(_speed_assumption(device, model))
                 assumptions.append(_power_assumption(device, group))
         assumptions += _limit_assumptions(device, group)
-        if group.count and group_price_cad(group):
-            assumptions.append(_price_assumption(device, group))
     assumptions += model_layout.load_assumptions(scenario)
-    assumptions.append(Assumption("rest", "default"))
-    if any(group.dedicated for group in scenario.fleet):
-        assumptions.append(Assumption("rest_dedicated", "default"))
     if any(group.hours or group.owner.present != "never" for group in scenario.fleet):
         assumptions.append(Assumption("presence", "default"))
     return assumptions
@@ -225,7 +213,7 @@ def _speed_assumption(device: Device, model: ScenarioModel) -> Assumption:
         "prefill": rates.prefill_tokens_per_s,
         "decode": 1.0 / (rates.tpot_base_s + rates.tpot_per_sequence_s),
     }
-    return Assumption("speed", rates.basis.value, values, _cite_sources(device, "decode"))
+    return Assumption("speed", rates.basis.value, values, cite_sources(device, "decode"))
 
 
 def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
@@ -243,7 +231,7 @@ def _power_assumption(device: Device, group: NodeGroup) -> Assumption:
     }
     is_measured = all(device.sources[figure] not in {"ASM", "DER"} for figure in ("idle", "active"))
     basis = "measured" if is_measured else "estimated"
-    return Assumption("power", basis, values, _cite_sources(device, "active"))
+    return Assumption("power", basis, values, cite_sources(device, "active"))
 
 
 def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
@@ -257,7 +245,7 @@ def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
             "percent": round(factor * 100),
         }
         declared = group.throttle_factor is not None
-        cited = "" if declared else _cite_sources(device, "throttle")
+        cited = "" if declared else cite_sources(device, "throttle")
         assumptions.append(
             Assumption("throttle", "declared" if declared else "estimated", values, cited)
         )
@@ -269,19 +257,7 @@ def _limit_assumptions(device: Device, group: NodeGroup) -> list[Assumption]:
     return assumptions
 
 
-def _price_assumption(device: Device, group: NodeGroup) -> Assumption:
-    price = group_price_cad(group)
-    assert price is not None
-    values: dict[str, str | int | float] = {
-        "device": device.name,
-        "price_cad": price,
-        "life_years": group.life_years,
-    }
-    if group.price_cad is not None:
-        return Assumption("price", "declared", values)
-    return Assumption("price", "estimated", values, _cite_sources(device, "price"))
-
-
-def _cite_sources(device: Device, figure: str) -> str:
+def cite_sources(device: Device, figure: str) -> str:
+    """Returns the sources of a figure of the catalogue."""
     codes = device.sources[figure].split(":")
     return SOURCE_SEPARATOR.join(catalogue.source_texts()[code] for code in codes)

@@ -18,19 +18,18 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.errors import RequestError
-from entraide_sim import catalogue, fleet
+from entraide_sim import catalogue, fleet, idle_energy, money
 from entraide_sim.display_names import Titles, device_name, display_name, scenario_titles
-from entraide_sim.energy_inputs import tariff_cad_per_kwh
 from entraide_sim.fleet_search import EXHAUSTIVE_MAX, Counts, FleetSearch, FleetSpace, Trial
 from entraide_sim.goals import PEAK_KEYS, Goal
 from entraide_sim.grid import HOUR_S
 from entraide_sim.results import RunResult
-from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.seeded_result import SeededResult, combine_seeds
 from entraide_sim.simulate import Case, with_nodes
 from entraide_sim.sweep import CaseOutcome
+from entraide_sim.tariffs import SitePrices
 from entraide_sim.world_builder import build_world
 
 PEAK_H = 2.0
@@ -107,7 +106,7 @@ def default_objective(groups: Sequence[GroupBounds], scenario: Scenario) -> str:
     own = len(scenario.fleet)
     buys = any(
         group.most > (group.nodes.count if number < own else 0)
-        and (fleet.group_price_cad(group.nodes) or 0.0) > 0.0
+        and (money.counted_price_cad(group.nodes) or 0.0) > 0.0
         for number, group in enumerate(groups)
     )
     return "cost" if buys else "carbon"
@@ -302,12 +301,21 @@ class FleetPlanner:
 
 
 def _fixed_cost_cad(scenario: Scenario, group: NodeGroup) -> float:
-    """Returns what one machine costs even without a job: its price over its life, and idling."""
+    """Returns what one machine costs at least, even without a job.
+
+    Its annualised price and maintenance, and the energy of its idle hours where those depend on no
+    draw: those of machines that are on for the pool alone and never sleep. The energy of runs is
+    never negative, so that no fleet costs less.
+    """
+    hours = scenario.hours
+    cad = money.machine_cad_per_year(group, scenario.money) * hours / money.YEAR_H
+    if idle_energy.on_anyway(group) != idle_energy.NEVER or group.sleep_after_s:
+        return cad
     (site,) = (site for site in scenario.sites if site.name == group.site)
-    cad = (fleet.group_price_cad(group) or 0.0) / group.life_years * scenario.hours / YEAR_H
-    if group.dedicated:
-        cad += fleet.idle_power_w(group) * scenario.hours / 1_000.0 * tariff_cad_per_kwh(site)
-    return cad
+    prices = SitePrices.of(scenario, site)
+    return cad + prices.power_cost_cad(
+        fleet.idle_power_w(group), idle_energy.lent_spans(scenario, group)
+    )
 
 
 def fleet_case(

@@ -97,6 +97,10 @@ class Grid:
         direct = series.direct[index]
         return direct, series.lifecycle[index] if series.lifecycle else direct
 
+    def has_lifecycle(self, zone: str) -> bool:
+        """Tells whether a zone's series has life-cycle intensities."""
+        return bool(self._series[zone].lifecycle)
+
     def advance_to(self, moment: float) -> list[str]:
         """Advances to the hour of a moment; returns the zones whose intensity changed."""
         changed = []

@@ -64,8 +64,8 @@ def presence_faults(
         not PATTERNS[pattern] or (terms.present is PresencePolicy.ALL and not capped)
     ):
         return
-    days = list(_local_days(start_at, until, zone))
-    visits = _draw_visits(days, pattern, seed, number)
+    days = list(local_days(start_at, until, zone))
+    visits = draw_visits(days, pattern, seed, number)
     if present_cap_w is not None:
         usual_w = inf if power_cap_w is None else power_cap_w
         for begin, end in visits:
@@ -136,7 +136,7 @@ def _change_moments(
     """Returns the moments at which the owner policy's answer may change."""
     moments = {edge for visit in visits for edge in visit}
     moments |= {end + terms.idle_min * MINUTE_S for _, end in visits}
-    for midnight, _ in _local_days(start_at, until, zone):
+    for midnight, _ in local_days(start_at, until, zone):
         for span in terms.hours:
             moments |= {midnight + span.begin_min * MINUTE_S, midnight + span.end_min * MINUTE_S}
     return moments
@@ -151,7 +151,7 @@ def _machine_state(
     return MachineState(day=local.weekday(), minute=local.hour * 60 + local.minute, idle_s=idle_s)
 
 
-def _local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple[float, int]]:
+def local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple[float, int]]:
     """Yields the local midnights with their weekday, from the day before the start on."""
     day = dt.datetime.fromtimestamp(start_at, zone).date() - dt.timedelta(days=1)
     while True:
@@ -162,7 +162,7 @@ def _local_days(start_at: float, until: float, zone: ZoneInfo) -> Iterator[tuple
         day += dt.timedelta(days=1)
 
 
-def _draw_visits(
+def draw_visits(
     days: list[tuple[float, int]], pattern: str, seed: int, number: int
 ) -> list[tuple[float, float]]:
     """Returns the begin and end of each visit."""

@@ -42,7 +42,7 @@ class ZoneHours(Struct, frozen=True):
         intensity_g_per_kwh: actual direct intensity of the grid.
         jobs: number of jobs placed on nodes of this zone.
         output_tokens: output tokens of those jobs.
-        energy_wh, carbon_g: energy and emissions of those jobs and of idle dedicated machines.
+        energy_wh, carbon_g: energy and emissions of those jobs, and counted idle energy.
         utilisation: part of the zone's slots that runs used.
     """
 
@@ -107,11 +107,12 @@ class GroupUsage(Struct, frozen=True):
         name: display name of the device.
         zone, coop: zone and co-op of the machines.
         count: number of machines.
-        price_cad: price of one machine; None if unknown or not counted.
-        life_years: years over which the price is depreciated; None without a price.
+        price_cad: price of one machine; 0 if it is owned already, None if unknown.
+        life_years: years over which the price is annualised; None without a price.
         power_max_w: maximum power of one machine.
-        jobs, output_tokens, energy_wh: sums over the runs, with idle energy of dedicated machines.
+        jobs, output_tokens, energy_wh: sums over the runs, with counted idle energy.
         group: name of the ``[[nodes]]`` entry.
+        owned: whether the machines are already owned.
     """
 
     device: str
@@ -126,6 +127,7 @@ class GroupUsage(Struct, frozen=True):
     output_tokens: int = 0
     energy_wh: float = 0.0
     group: str = ""
+    owned: bool = True
 
 
 class SiteEnergy(Struct, frozen=True):
@@ -180,6 +182,87 @@ class FaultImpact(Struct, frozen=True):
     ttft_s_p95: float | None
 
 
+class OfferCost(Struct, frozen=True):
+    """What an offer would cost for the same use.
+
+    Attributes:
+        name: of the offer.
+        as_of: day of its price, ``YYYY-MM-DD``.
+        source: where the price stands.
+        cad_per_year: for the same tokens, or for all people; None if the number of people is
+            unknown.
+        payback_years: time after which the machines to buy have paid for themselves against this
+            offer (``money.payback_years``); None if they never do.
+        shipped: whether the price is one that Entraide ships, not the scenario's.
+    """
+
+    name: str
+    as_of: str
+    source: str
+    cad_per_year: float | None
+    payback_years: float | None
+    shipped: bool = False
+
+
+class Money(Struct, frozen=True, kw_only=True):
+    """What one fleet costs, Canadian dollars a year unless said otherwise.
+
+    Energy and tokens of the run are extrapolated to a year of 8,766 hours.
+
+    Attributes:
+        purchase_price_cad: price of all machines to buy, dollars.
+        capital_cad: annualised cost of the machines to buy.
+        sunk_capital_cad: the same of machines that are already owned, by what they cost as new; it
+            is shown and not counted.
+        maintenance_cad: of all machines.
+        energy_cad: energy that running added and counted idle energy.
+        idle_energy_cad: the idle part of ``energy_cad``.
+        total_cad: capital, maintenance and energy.
+        people: whom the pool serves; None if unknown.
+        total_cad_per_person: None if the number of people is unknown.
+        discount_rate: as a fraction.
+        input_tokens_per_year, output_tokens_per_year: of completed jobs.
+        cloud: offers by token.
+        subscriptions: offers by person.
+    """
+
+    purchase_price_cad: float
+    capital_cad: float
+    sunk_capital_cad: float
+    maintenance_cad: float
+    energy_cad: float
+    idle_energy_cad: float
+    total_cad: float
+    people: int | None
+    total_cad_per_person: float | None
+    discount_rate: float
+    input_tokens_per_year: float
+    output_tokens_per_year: float
+    cloud: tuple[OfferCost, ...] = ()
+    subscriptions: tuple[OfferCost, ...] = ()
+
+
+class Footprint(Struct, frozen=True, kw_only=True):
+    """Energy and emissions of a run beyond what running added.
+
+    Attributes:
+        idle_wh, idle_carbon_g: idle energy that counts because the pool keeps the machines on, and
+            its direct emissions; both are part of the summary's energy and emissions.
+        uncounted_idle_wh: idle energy of machines that would be on anyway.
+        carbon_lifecycle_g: life-cycle emissions of the counted energy and, for machines to buy
+            whose ``embodied_kg`` is known, of their manufacture.
+        embodied_g: the part of ``carbon_lifecycle_g`` from manufacture.
+        embodied_unknown: machines to buy whose manufacture is left out.
+    """
+
+    idle_wh: float
+    idle_carbon_g: float
+    uncounted_idle_wh: float
+    carbon_lifecycle_g: float
+    embodied_g: float
+    embodied_unknown: int
+
+
 class RunResult(Struct, frozen=True, kw_only=True):
     """One run of one scenario.
 
@@ -201,6 +284,8 @@ class RunResult(Struct, frozen=True, kw_only=True):
         zones, coops, latencies, fleet, assumptions: see their types.
         sites: sites with own generation.
         mishaps: faults, in the order of the scenario.
+        money: yearly cost; None for results without machines of a scenario.
+        footprint: idle energy and life-cycle emissions; None likewise.
         command: command line that reproduces the run.
     """
 
@@ -227,6 +312,8 @@ class RunResult(Struct, frozen=True, kw_only=True):
     assumptions: tuple[Assumption, ...] = ()
     sites: tuple[SiteEnergy, ...] = ()
     mishaps: tuple[FaultImpact, ...] = ()
+    money: Money | None = None
+    footprint: Footprint | None = None
     command: str = ""
 
 

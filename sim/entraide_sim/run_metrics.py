@@ -1,20 +1,25 @@
 """Run metrics: the metrics of a finished simulation run, as a ``RunResult``.
 
-Energy and emissions: what running added, plus the idle power of dedicated machines. Cost: energy at
-the site's tariff, plus price over life of dedicated machines; own generation is charged at the
-tariff too, because net metering would have credited it. Latencies are of jobs that are not batch
-jobs; ``ttft_s`` of classes with a TTFT objective. Where there are no such jobs, all jobs count.
-Machines cost, and idle, for as long as requests arrive; the drain after the last one is not
-counted.
+Energy, emissions and cost are those of ``energy_costs`` and ``money``. Latencies are of jobs that
+are not batch jobs; ``ttft_s`` of classes with a TTFT objective. Where there are no such jobs, all
+jobs count. Machines cost, and idle, for as long as requests arrive; the drain after the last one is
+not counted.
 """
 
-from math import ceil
 from typing import Any
 
 from entraide.types import JobClass, JobState
-from entraide.units import JOULES_PER_WH
 from entraide_scheduler.core.policy import Policy
-from entraide_sim import breakdown, display_names, energy_inputs, fairness, fleet
+from entraide_sim import (
+    breakdown,
+    display_names,
+    energy_costs,
+    fairness,
+    idle_energy,
+    money,
+    money_assumptions,
+)
+from entraide_sim.energy_costs import EnergyCosts
 from entraide_sim.grid import HOUR_S
 from entraide_sim.job_records import (
     NO_PROMISE,
@@ -26,15 +31,9 @@ from entraide_sim.job_records import (
     ratio,
 )
 from entraide_sim.jobs import Job
-from entraide_sim.results import (
-    CoopShare,
-    RunResult,
-    version,
-)
+from entraide_sim.results import CoopShare, Footprint, RunResult, version
 from entraide_sim.world import World
 from entraide_sim.world_builder import WorldParts
-
-YEAR_H = 8_766.0
 
 
 class RunRecorder:
@@ -75,6 +74,18 @@ def build_result(
     scenario, policy = parts.scenario, parts.policy
     table = recorder.records.columns()
     coops = breakdown.coop_shares(parts, table, recorder.requested_tokens)
+    idle = idle_energy.idle_times(scenario, parts.machines, seed=parts.seed, world=world)
+    costs = energy_costs.measure_energy(parts, world, table, idle)
+    done = table["state"] == JobState.COMPLETED.value
+    cost = money.yearly_money(
+        scenario,
+        energy_cad=costs.energy_cad,
+        idle_energy_cad=costs.idle_energy_cad,
+        input_tokens=int(table["input_tokens"][done].sum()),
+        output_tokens=int(table["output_tokens"][done].sum()),
+    )
+    footprint = energy_costs.measure_footprint(parts, world, table, idle)
+    stated = money_assumptions.list_assumptions(parts, idle)
     return RunResult(
         scenario=scenario.name,
         title=scenario.title,
@@ -90,14 +101,18 @@ def build_result(
         demand_at=scenario.start_at,
         demand_h=scenario.hours,
         timezone=scenario.timezone,
-        summary=_summarize(parts, world, table, coops=coops, wall_s=wall_s),
-        zones=breakdown.zone_hours(parts, world, table),
+        summary=_summarize(
+            parts, world, table, coops=coops, costs=costs, footprint=footprint, wall_s=wall_s
+        ),
+        zones=breakdown.zone_hours(parts, world, table, idle),
         coops=coops,
         latencies=breakdown.class_latencies(policy, table),
-        fleet=breakdown.group_usage(parts, table),
-        assumptions=tuple(parts.assumptions),
+        fleet=breakdown.group_usage(parts, table, idle),
+        assumptions=(*parts.assumptions, *stated),
         sites=breakdown.site_energy(world),
         mishaps=breakdown.fault_impacts(parts, table),
+        money=cost,
+        footprint=footprint,
     )
 
 
@@ -110,6 +125,8 @@ def _summarize(
     table: Table,
     *,
     coops: tuple[CoopShare, ...],
+    costs: EnergyCosts,
+    footprint: Footprint,
     wall_s: float,
 ) -> dict[str, Any]:
     done = table["state"] == JobState.COMPLETED.value
@@ -123,13 +140,10 @@ def _summarize(
     awaited, promised_soon = latency_rows(table["job_class"][done], ttft_classes)
     promised = table["promise"] != NO_PROMISE
     output_tokens = int(tokens.sum())
-    energy_wh, carbon_g, energy_cad = _energy_carbon_cost(parts, world, table)
-    hardware_cad = _hardware_cost_cad(parts)
     slot_s = sum(
         instance.slot_s for node in world.nodes.values() for instance in node.model_instances()
     )
     slots = sum(node.replica.slots for node in world.nodes.values())
-    cad = energy_cad + hardware_cad
     return {
         "seed": parts.seed,
         "scenario": parts.scenario.name,
@@ -143,14 +157,7 @@ def _summarize(
         "e2e_s": quantiles((end - asked)[awaited]),
         "slo_attainment": ratio(int((table["promise"] == PROMISE_KEPT).sum()), int(promised.sum())),
         "deadline_misses": int((batch & promised & (table["promise"] != PROMISE_KEPT)).sum()),
-        "energy_wh": energy_wh,
-        "carbon_g": carbon_g,
-        "carbon_g_per_1k_output_tokens": ratio(carbon_g * 1_000.0, output_tokens),
-        "cost_cad": {
-            "energy": energy_cad,
-            "hardware": hardware_cad,
-            "per_1m_output_tokens": ratio(cad * 1e6, output_tokens),
-        },
+        **_cost_keys(parts, costs, footprint, output_tokens),
         "fairness": fairness.measure_fairness(
             table,
             parts.policy,
@@ -166,30 +173,22 @@ def _summarize(
     }
 
 
-def _energy_carbon_cost(
-    parts: WorldParts, world: World, table: Table
-) -> tuple[float, float, float]:
-    """Returns energy (Wh), emissions (grams) and energy cost (dollars)."""
-    energy_wh = cad = 0.0
-    rest = breakdown.idle_power_w(parts)
-    carbon_g = float(table["carbon_g"].sum())
-    hours = parts.scenario.hours
-    for machine in parts.machines:
-        name = machine.spec.card.node
-        node = world.nodes[name]
-        own_wh = sum(instance.engine.total_j for instance in node.model_instances()) / JOULES_PER_WH
-        if name in rest:
-            own_wh += rest[name] * hours
-            grams = breakdown.zone_intensities(parts, world, machine.site.zone)[: ceil(hours)]
-            carbon_g += rest[name] * sum(grams) / len(grams) * hours / 1_000.0
-        energy_wh += own_wh
-        cad += own_wh / 1_000.0 * energy_inputs.tariff_cad_per_kwh(machine.site)
-    return energy_wh, carbon_g, cad
-
-
-def _hardware_cost_cad(parts: WorldParts) -> float:
-    years = parts.scenario.hours / YEAR_H
-    cad = 0.0
-    for machine in parts.machines:
-        cad += (fleet.group_price_cad(machine.group) or 0.0) / machine.group.life_years * years
-    return cad
+def _cost_keys(
+    parts: WorldParts, costs: EnergyCosts, footprint: Footprint, output_tokens: int
+) -> dict[str, Any]:
+    """Returns the summary's energy, emissions and dollars."""
+    scenario = parts.scenario
+    hardware_cad = money.hardware_cad(scenario.fleet, scenario.money, hours=scenario.hours)
+    return {
+        "energy_wh": costs.energy_wh,
+        "idle_wh": footprint.idle_wh,
+        "carbon_g": costs.carbon_g,
+        "idle_carbon_g": footprint.idle_carbon_g,
+        "carbon_lifecycle_g": footprint.carbon_lifecycle_g,
+        "carbon_g_per_1k_output_tokens": ratio(costs.carbon_g * 1_000.0, output_tokens),
+        "cost_cad": {
+            "energy": costs.energy_cad,
+            "hardware": hardware_cad,
+            "per_1m_output_tokens": ratio((costs.energy_cad + hardware_cad) * 1e6, output_tokens),
+        },
+    }

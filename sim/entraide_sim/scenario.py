@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from entraide.types import DataClass, JobClass
 from entraide_node.core.model_manager import UNLOAD_IDLE_S
 from entraide_scheduler.core.policy import Lend, Quota
+from entraide_sim.money_settings import MoneySettings, TariffPeriod
 
 START = dt.datetime(2025, 1, 13, 5, tzinfo=dt.UTC)  # a Monday, midnight in Québec
 
@@ -65,7 +66,8 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             zone's annual average. One file for all sites of a zone.
         column, lifecycle_column: its columns, gCO2e/kWh.
         forecast: CSV file with forecasts; "" for synthetic ones.
-        tariff_cad_per_kwh: electricity price.
+        tariff_cad_per_kwh: electricity price, where no period of ``tariffs`` applies.
+        tariffs: prices of some hours and seasons; the first that applies counts.
         solar, battery: own generation and storage.
         surplus: CSV file (``utc``, ``surplus_w``) instead of ``solar``.
         own_use_w: mean power of the site without its machines, subtracted from its generation.
@@ -81,6 +83,7 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     lifecycle_column: str = ""
     forecast: str = ""
     tariff_cad_per_kwh: float | None = None
+    tariffs: tuple[TariffPeriod, ...] = ()
     solar: SolarSpec | None = None
     battery: BatterySpec | None = None
     surplus: str = ""
@@ -163,8 +166,16 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         hours: local hours in which they serve the pool (``mo-fr 18:00-08:00``); empty for always.
         owner: presence of the owner.
         dedicated: bought for the pool, so that idle energy, cost and emissions count too.
-        price_cad: of one machine; None for 0 if not dedicated, else for the catalogue's price.
-        life_years: over which the price is spread.
+        owned: whether it is paid for, so that its price does not count in a decision; None for
+            not dedicated. The reader sets it for ``plan.purchases`` and alternatives.
+        price_cad: of one machine; None for the catalogue's price.
+        life_years: over which the price is annualised.
+        resale_cad: of one machine, at the end of its life.
+        maintenance_cad_per_year: of one machine, because of the pool.
+        embodied_kg: emissions of one machine's manufacture, kgCO2e; None if unknown.
+        on_anyway: whether it would be on without the pool: ``always``, ``present`` (while its
+            owner is there) or ``never``; idle energy of other hours counts. "" for ``never`` if
+            dedicated, else ``always``.
         slots: maximum batch size; None for the catalogue's.
         idle_w, active_w: measured power; None for the catalogue's.
         power_cap_w: the owner's power cap; None for none.
@@ -192,8 +203,13 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hours: tuple[str, ...] = ()
     owner: OwnerSchedule = OwnerSchedule()
     dedicated: bool = False
+    owned: bool | None = None
     price_cad: float | None = None
     life_years: float = 5.0
+    resale_cad: float = 0.0
+    maintenance_cad_per_year: float = 0.0
+    embodied_kg: float | None = None
+    on_anyway: str = ""
     slots: int | None = None
     idle_w: float | None = None
     active_w: float | None = None
@@ -371,7 +387,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         timezone: of all hours of the day.
         seed: of all random draws, unless the command sets another.
         heartbeat_s: heartbeat interval; the policy's timing is scaled with it.
-        sites, coops, models, nodes, workloads, faults, alternatives, plan: see their types.
+        sites, coops, models, nodes, workloads, faults, alternatives, plan, money: see their types.
         policy: keys of the policy, without ``version`` and ``coops``.
     """
 
@@ -392,6 +408,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     faults: FaultPlan = FaultPlan()
     alternatives: tuple[FleetAlternative, ...] = ()
     plan: PlanSettings = PlanSettings()
+    money: MoneySettings = MoneySettings()
 
     def members(self, names: tuple[str, ...] = ("*",)) -> tuple[str, ...]:
         """Returns the co-ops whose names match one of the patterns, in the scenario's order."""

@@ -13,8 +13,8 @@ from msgspec import Struct
 from entraide.types import JobClass
 from entraide_sim import catalogue
 from entraide_sim.goals import summary_value
+from entraide_sim.money import YEAR_H
 from entraide_sim.results import RunResult
-from entraide_sim.run_metrics import YEAR_H
 from entraide_sim.scenario import NodeGroup, OwnerSchedule, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.seeded_result import SeededResult

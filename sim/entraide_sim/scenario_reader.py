@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from entraide.decoding import decode_toml
 from entraide.errors import RequestError
+from entraide_sim.money import mark_purchases
 from entraide_sim.scenario import NodeGroup, Scenario, expand_coops
 from entraide_sim.scenario_validation import find_issues
 from entraide_sim.spreadsheet import SpreadsheetError, read_machines
@@ -111,7 +112,7 @@ def parse_scenario(text: str, *, path: str, home: Path) -> LoadedScenario:
         raise scenario_error(path, number, "", "unreadable", {"detail": str(problem)}) from None
     _wrap_lengths(raw)
     sheet = _merge_spreadsheet(raw, text, path=path, home=home)
-    scenario = expand_coops(_convert_scenario(raw, text, path))
+    scenario = mark_purchases(expand_coops(_convert_scenario(raw, text, path)))
     for fault in find_issues(scenario):
         row = sheet.line_of(fault.path) if sheet is not None else 0
         if sheet is not None and row:

@@ -17,10 +17,11 @@ from msgspec import Struct
 from entraide.models import ALIASES
 from entraide_node.core.owner_terms import parse_hours
 from entraide_scheduler.core.policy import COOPS_MAX, AllowedRange, find_faults
-from entraide_sim import catalogue, fleet, owner_presence
+from entraide_sim import catalogue, cost_validation, fleet, owner_presence
 from entraide_sim import scenario as s
 from entraide_sim.arrivals import REQUESTS_MAX, TOKENS_MAX
 from entraide_sim.client_generator import RHYTHM_WEIGHTS
+from entraide_sim.cost_validation import Path, ScenarioIssue, Values
 from entraide_sim.environment import DELAY_S_MAX
 from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.world_builder import make_policy
@@ -31,24 +32,6 @@ HOURS_MAX = 24.0 * 366.0
 FAMILIES = ("poisson", "gamma", "weibull")
 QUANTILES_ALLOWED = (1, 2, 8)
 FAULT_KINDS = ("vanish", "slow", "silent", "pause", "late", "broken")
-
-Path = tuple[str | int, ...]
-Values = dict[str, str | int | float]
-
-
-class ScenarioIssue(Struct, frozen=True):
-    """One invalid value of a scenario.
-
-    Attributes:
-        path: of the key: names, and array indices from 0.
-        code: stable code.
-        values: numbers and names of the error message.
-    """
-
-    path: Path
-    code: str
-    values: Values = {}
-
 
 ABOVE_0 = AllowedRange(0, open_low=True)
 FROM_0 = AllowedRange(0)
@@ -87,8 +70,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
         s.OwnerSchedule: {"give_back_s": FROM_0, "present_cap_w": ABOVE_0},
         s.NodeGroup: {
             "count": AllowedRange(0, NODES_MAX),
-            "price_cad": FROM_0,
-            "life_years": ABOVE_0,
+            **cost_validation.GROUP_COST_RANGES,
             "slots": AllowedRange(1, 1_024),
             "idle_w": FROM_0,
             "active_w": FROM_0,
@@ -128,6 +110,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
         },
         s.RestartSpec: {"at_h": MOMENT_H, "down_s": AllowedRange(0, DELAY_S_MAX)},
         s.CountRange: {"least": FROM_0, "most": AllowedRange(0, NODES_MAX)},
+        **cost_validation.COST_RANGES,
     }
 )
 
@@ -148,6 +131,7 @@ def find_issues(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
         yield from _check_known(
             bounds.nodes, [n.name for n in scenario.fleet], ("plan", "ranges", number, "nodes")
         )
+    yield from cost_validation.find_offer_issues(scenario.money)
     yield from _check_policy(scenario)
 
 
@@ -216,6 +200,7 @@ def _check_sites(scenario: s.Scenario) -> Iterator[ScenarioIssue]:
             yield ScenarioIssue((*path, "intensity"), "two_series", values)
         if site.solar is not None and site.surplus:
             yield ScenarioIssue((*path, "surplus"), "two_surpluses", {"value": site.name})
+        yield from cost_validation.find_tariff_issues(site, path)
         if site.battery is not None and site.solar is None and not site.surplus:
             yield ScenarioIssue((*path, "battery"), "nothing_to_store", {"value": site.name})
 
@@ -264,8 +249,7 @@ def _check_group(scenario: s.Scenario, group: s.NodeGroup, path: Path) -> Iterat
     if {group.model or models[0], *(group.models or ()), *group.loadable} <= {*models}:
         yield from _check_memory(scenario, group, path)
     yield from _check_power_limits(group, path)
-    if fleet.group_price_cad(group) is None:
-        yield ScenarioIssue((*path, "price_cad"), "no_price", {"value": group.device})
+    yield from cost_validation.find_group_issues(group, path)
 
 
 def _check_power_limits(group: s.NodeGroup, path: Path) -> Iterator[ScenarioIssue]:

@@ -36,6 +36,6 @@ def _to_builtins(value: Any) -> Any:
         return {key: _to_builtins(held) for key, held in value.items()}
     if isinstance(value, list | tuple):
         return [_to_builtins(held) for held in value]
-    if isinstance(value, dt.datetime):
+    if isinstance(value, dt.date):
         return value
     return msgspec.to_builtins(value)

@@ -276,15 +276,6 @@ def _demand_assumptions(scenario: Scenario) -> list[Assumption]:
             "rhythm": workload.rhythm,
         }
         assumptions.append(Assumption("clients", "declared", values))
-    for site in scenario.sites:
-        basis = "default" if site.tariff_cad_per_kwh is None else "declared"
-        assumptions.append(
-            Assumption(
-                "tariff",
-                basis,
-                {"site": site.name, "tariff_cad": energy_inputs.tariff_cad_per_kwh(site)},
-            )
-        )
     assumptions.append(Assumption("heartbeats", "default", {"seconds": scenario.heartbeat_s}))
     if any(workload.job_class is JobClass.BATCH for workload in scenario.workloads):
         assumptions.append(Assumption("fairness_without_batch", "default"))

@@ -92,6 +92,7 @@ OURS = {
     "entraide_scheduler.up.settings:has_no_own_engine": WRITTEN_BY_US,
     "entraide_scheduler.up.settings:configure_node": WRITTEN_BY_US,
     "entraide_sim.world_builder:make_policy": CHECKED,
+    "entraide_sim.catalogue:_offer_rows": SHIPPED,
     "entraide_sim.catalogue:_read_rows": SHIPPED,
     "entraide_sim.sweep:_run_on_ray": "an outcome that our own task computed",
     "entraide_sim.sweep:_run_remote_task": "a case that our own driver packed",

@@ -10,7 +10,6 @@ from tests.sim.scenarios import small
 from entraide import i18n
 from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_sim import fairness
-from entraide_sim.energy_inputs import tariff_cad_per_kwh
 from entraide_sim.grid import HOUR_S
 from entraide_sim.results import RunResult
 from entraide_sim.scenario_reader import load_scenario
@@ -21,6 +20,7 @@ SUMMARY = {
     "seed", "scenario", "policy", "jobs", "completed", "rejected", "failed", "ttft_s", "tpot_s",
     "e2e_s", "slo_attainment", "deadline_misses", "energy_wh", "carbon_g",
     "carbon_g_per_1k_output_tokens", "cost_cad", "fairness", "utilisation", "wall_s", "events",
+    "idle_wh", "idle_carbon_g", "carbon_lifecycle_g",
 }  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_what_members_receive_others_give() -> None:
 def test_energy_is_paid_at_the_tariff_where_it_was_used() -> None:
     """The energy cost is each site's kilowatt-hours at its own tariff."""
     result, _ = lived()
-    tariffs = {site.zone: tariff_cad_per_kwh(site) for site in small().scenario.sites}
+    tariffs = {"CA-QC": 0.1, "CA-AB": 0.2}
     due = sum(sum(zone.energy_wh) / 1_000.0 * tariffs[zone.zone] for zone in result.zones)
 
     assert due == pytest.approx(result.summary["cost_cad"]["energy"])
@@ -106,14 +106,15 @@ def test_energy_is_paid_at_the_tariff_where_it_was_used() -> None:
 
 
 def test_machines_bought_for_the_pool_count_at_rest_too() -> None:
-    """Idle power counts for as long as requests arrive; the price is spread over the life."""
+    """Idle power counts for as long as requests arrive; the price is annualised over the life."""
     bought = 'count = 2\ndedicated = true\nprice_cad = 900.0\nlife_years = 3.0\ncoop = "alpha"'
     plain, _ = lived()
     result, _ = lived(('count = 2\ncoop = "alpha"', bought))
     more_wh = result.summary["energy_wh"] - plain.summary["energy_wh"]
 
     assert 2 * 4.0 * 2.0 == pytest.approx(more_wh)  # machines, watts, hours
-    assert 2 * 900.0 / 3.0 * 2.0 / 8_766.0 == pytest.approx(result.summary["cost_cad"]["hardware"])
+    annual = 900.0 * 0.05 / (1.0 - 1.05**-3)  # 330.49 dollars a year
+    assert 2 * annual * 2.0 / 8_766.0 == pytest.approx(result.summary["cost_cad"]["hardware"])
 
 
 def test_vanished_machines_do_nothing_until_they_return() -> None:

@@ -1649,6 +1649,7 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [nothing_to_store] belongs to "{ $value }", which generates nothing: add panels or a file, or remove the battery.
     [never_holds] has no effect: it needs works_present = true, and an owner who is present at times.
     [no_hours] is "{ $value }", which is not a time range: write them like "mo-fr 18:00-08:00".
+    [no_season] is "{ $value }", which is not a part of the year: write its first and last day like "11-01..04-30".
     [no_price] is missing, and the catalogue has no price of { $value }: write what it costs, in dollars.
     [does_not_fit] has { $has_gb } GB for a model, and { $value } needs { $needs_gb } GB and room for its context: choose a larger machine ({ $device }) or a smaller model.
     [trace_or_clients] is wrong in "{ $value }": give a workload either a trace or clients, not both, and not none.
@@ -1691,8 +1692,29 @@ error-plan_refused = The plan cannot be made: { $fault ->
 sim-assumption-speed = { $device } runs { $model } at { $prefill } prompt tokens and { $decode } answer tokens per second, alone.
 sim-assumption-power = { $device } draws { $idle_w } when idle and { $active_w } when working.
 sim-assumption-price = { $device } costs ${ $price_cad }, spread over { $life_years } years.
+sim-assumption-sunk = { $device } is paid for already: its price as new, ${ $price_cad } over { $life_years } years, is shown and not counted.
+sim-assumption-sunk_unknown = { $machines }: paid for already, and their price as new is not known.
+sim-assumption-resale = { $device } can be sold for ${ $resale_cad } at the end of its life.
+sim-assumption-maintenance = { $machines }: maintenance costs ${ $maintenance_cad } a year for each machine.
+sim-assumption-embodied = { $machines }: the manufacture of each machine emitted { $embodied_kg } kg CO2e, spread over its life.
+sim-assumption-embodied_left_out = { $machines }: the emissions of their manufacture are not known and are left out.
+sim-assumption-idle_counted = { $machines }: { $mode ->
+    [present] on because of the pool while their owners are away, so that their idle energy in the lent hours, { $counted_wh }, is counted.
+   *[other] on because of the pool alone, so that their idle energy in the lent hours, { $counted_wh }, is counted.
+}
+sim-assumption-idle_uncounted = { $machines }: { $mode ->
+    [present] on anyway while their owners are there, and their idle energy in that time, { $uncounted_wh }, is not counted.
+   *[other] would be on anyway, and their idle energy, { $uncounted_wh }, is not counted.
+}
+sim-assumption-discount_rate = Money tied up in machines costs { $percent } % a year.
+sim-assumption-people = The pool serves { $people } people.
+sim-assumption-people_unknown = The number of people that the pool serves is not given, so nothing is divided by it.
+sim-assumption-cloud_offer = { $offer } on { $as_of }: ${ $input_cad } per million prompt tokens and ${ $output_cad } per million answer tokens.
+sim-assumption-subscription_offer = { $offer } on { $as_of }: ${ $person_month_cad } a month for each person.
+sim-assumption-exchange_rate = A US dollar costs ${ $cad_per_usd }, in the prices that Entraide ships.
+sim-assumption-year = The { $hours } simulated hours stand for the whole year: energy and tokens are multiplied accordingly.
+sim-assumption-lifecycle_missing = { $zone }: the series has no life-cycle intensity, so the direct one is used in its place.
 sim-assumption-rest = The idle energy and the price of machines that are on anyway are not counted.
-sim-assumption-rest_dedicated = The idle energy of machines bought for the pool is counted at all hours.
 sim-assumption-throttle = { $machines }: too hot after { $minutes } minutes of full load; their prefill then runs at { $percent } % of its speed.
 sim-assumption-power_cap = { $machines }: limited to { $cap_w }; the loss of speed was measured on other cards.
 sim-assumption-power_cap_present = { $machines }: limited to { $cap_w } while somebody is present; the loss of speed was measured on other cards.
@@ -1712,6 +1734,13 @@ sim-assumption-clients = "{ $workload }": { $clients } clients send { $requests_
     [evenings] mostly in the evening
     [nights] mostly at night
    *[other] by day and in the evening
+}.
+sim-assumption-tariff_period = { $site }: a kilowatt-hour costs ${ $tariff_cad } { $hours ->
+    [all] at all hours
+   *[other] at { $hours }
+}, { $season ->
+    [all] all year
+   *[other] from { $season } (month-day)
 }.
 sim-assumption-tariff = { $site }: a kilowatt-hour costs ${ $tariff_cad }, also when the site generates it (it could have been sold).
 sim-assumption-heartbeats = Machines send a heartbeat every { $seconds } s; a lost machine is noticed after ten times as long.

@@ -1649,6 +1649,7 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [nothing_to_store] est à « { $value } », qui ne produit rien : ajoutez des panneaux ou un fichier, ou enlevez la batterie.
     [never_holds] n’a pas d’effet : il faut works_present = true, et un propriétaire parfois présent.
     [no_hours] vaut « { $value } », qui n’est pas une plage d’heures : écrivez-la comme « mo-fr 18:00-08:00 ».
+    [no_season] est « { $value } », ce qui n’est pas une partie de l’année : écrivez son premier et son dernier jour comme « 11-01..04-30 ».
     [no_price] manque, et le catalogue n’a pas le prix de { $value } : écrivez ce qu’il coûte, en dollars.
     [does_not_fit] a { $has_gb } Go pour un modèle, et { $value } demande { $needs_gb } Go et la place de son contexte : choisissez une machine plus grande ({ $device }) ou un modèle plus petit.
     [trace_or_clients] est à corriger dans « { $value } » : donnez à chaque charge soit une trace, soit des clients, ni les deux, ni aucun.
@@ -1691,8 +1692,29 @@ error-plan_refused = Le plan est impossible : { $fault ->
 sim-assumption-speed = { $device } fait tourner { $model } à { $prefill } jetons de question et { $decode } jetons de réponse par seconde, seule.
 sim-assumption-power = { $device } consomme { $idle_w } au repos et { $active_w } en service.
 sim-assumption-price = { $device } coûte { $price_cad } $, répartis sur { $life_years } ans.
+sim-assumption-sunk = { $device } : déjà payée ; son prix à neuf, { $price_cad } $ sur { $life_years } ans, est montré mais pas compté.
+sim-assumption-sunk_unknown = { $machines } : déjà payées ; leur prix à neuf est inconnu.
+sim-assumption-resale = { $device } se revend { $resale_cad } $ à la fin de sa vie.
+sim-assumption-maintenance = { $machines } : l’entretien coûte { $maintenance_cad } $ par an et par machine.
+sim-assumption-embodied = { $machines } : la fabrication de chaque machine a émis { $embodied_kg } kg CO2e, répartis sur sa vie.
+sim-assumption-embodied_left_out = { $machines } : les émissions de leur fabrication sont inconnues et ne sont pas comptées.
+sim-assumption-idle_counted = { $machines } : { $mode ->
+    [present] allumées à cause du parc en l’absence de leurs propriétaires ; leur énergie au repos pendant les heures prêtées, { $counted_wh }, est comptée.
+   *[other] allumées pour le parc seul ; leur énergie au repos pendant les heures prêtées, { $counted_wh }, est comptée.
+}
+sim-assumption-idle_uncounted = { $machines } : { $mode ->
+    [present] allumées de toute façon en présence de leurs propriétaires ; leur énergie au repos pendant ce temps, { $uncounted_wh }, n’est pas comptée.
+   *[other] seraient allumées de toute façon ; leur énergie au repos, { $uncounted_wh }, n’est pas comptée.
+}
+sim-assumption-discount_rate = L’argent immobilisé dans les machines coûte { $percent } % par an.
+sim-assumption-people = Le parc sert { $people } personnes.
+sim-assumption-people_unknown = Le nombre de personnes que sert le parc n’est pas donné ; rien n’est donc divisé par ce nombre.
+sim-assumption-cloud_offer = { $offer } au { $as_of } : { $input_cad } $ le million de jetons de question et { $output_cad } $ le million de jetons de réponse.
+sim-assumption-subscription_offer = { $offer } au { $as_of } : { $person_month_cad } $ par mois et par personne.
+sim-assumption-exchange_rate = Un dollar américain vaut { $cad_per_usd } $, dans les prix livrés avec Entraide.
+sim-assumption-year = Les { $hours } heures simulées valent pour toute l’année : l’énergie et les jetons sont multipliés en conséquence.
+sim-assumption-lifecycle_missing = { $zone } : la série n’a pas d’intensité de cycle de vie ; l’intensité directe la remplace.
 sim-assumption-rest = L’énergie au repos et le prix des machines allumées de toute façon ne sont pas comptés.
-sim-assumption-rest_dedicated = L’énergie au repos des machines achetées pour le parc est comptée à toute heure.
 sim-assumption-throttle = { $machines } : trop chaudes après { $minutes } minutes à plein régime ; elles lisent ensuite les questions à { $percent } % de leur vitesse.
 sim-assumption-power_cap = { $machines } : limitées à { $cap_w } ; la perte de vitesse a été mesurée sur d’autres cartes.
 sim-assumption-power_cap_present = { $machines } : limitées à { $cap_w } en présence de quelqu’un ; la perte de vitesse a été mesurée sur d’autres cartes.
@@ -1712,6 +1734,13 @@ sim-assumption-clients = « { $workload } » : { $clients } clients envoient 
     [evenings] surtout le soir
     [nights] surtout la nuit
    *[other] le jour et le soir
+}.
+sim-assumption-tariff_period = { $site } : un kilowattheure coûte { $tariff_cad } $ { $hours ->
+    [all] à toute heure
+   *[other] aux heures { $hours }
+}, { $season ->
+    [all] toute l’année
+   *[other] dans la saison { $season } (mois-jour)
 }.
 sim-assumption-tariff = { $site } : un kilowattheure coûte { $tariff_cad } $, même produit sur place (il aurait pu être vendu).
 sim-assumption-heartbeats = Les machines envoient un battement toutes les { $seconds } s ; une machine perdue se remarque après dix fois ce temps.

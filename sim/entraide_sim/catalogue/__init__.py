@@ -1,4 +1,4 @@
-"""Catalogue: speed, power, memory and price of devices, each figure with its source.
+"""Catalogue: speed, power, memory and price of devices, and prices of cloud services, with sources.
 
 Speeds are of the reference model, 8 billion parameters at 4 bits (Llama-3-8B Q4_K_M); power and
 memory come from the catalogue that the node agent uses too. Expect up to 25 % error, more for
@@ -6,6 +6,7 @@ prefill; benchmark the machine itself before a purchase. Zone averages are the p
 """
 
 import csv
+import datetime as dt
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,6 +15,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from entraide.types import Basis, Rates
+from entraide_sim.money_settings import CloudOffer, SubscriptionOffer
 
 REFERENCE_PARAMS_B = 8.03
 REFERENCE_WEIGHTS_GB = 4.92
@@ -137,6 +139,35 @@ class ZoneAverage(Struct, frozen=True):
 
 
 @cache
+def cloud_offers() -> tuple[CloudOffer, ...]:
+    """Returns the shipped prices of cloud services, by token."""
+    return tuple(
+        CloudOffer(
+            name=row["name"],
+            as_of=as_of,
+            source=row["source"],
+            cad_per_1m_input_tokens=float(row["usd_per_1m_input_tokens"]) * CAD_PER_USD,
+            cad_per_1m_output_tokens=float(row["usd_per_1m_output_tokens"]) * CAD_PER_USD,
+        )
+        for row, as_of in _offer_rows("cloud")
+    )
+
+
+@cache
+def subscription_offers() -> tuple[SubscriptionOffer, ...]:
+    """Returns the shipped prices of subscriptions, by person."""
+    return tuple(
+        SubscriptionOffer(
+            name=row["name"],
+            as_of=as_of,
+            source=row["source"],
+            cad_per_person_month=float(row["usd_per_person_month"]) * CAD_PER_USD,
+        )
+        for row, as_of in _offer_rows("subscription")
+    )
+
+
+@cache
 def zone_averages() -> Mapping[str, ZoneAverage]:
     """Returns the shipped averages by zone, which are also the pool's fallback."""
     return MappingProxyType(
@@ -181,6 +212,15 @@ def _make_device(row: dict[str, str], power: dict[str, str]) -> Device:
             | {"memory_part": row["memory_src"]}
         ),
     )
+
+
+def _offer_rows(kind: str) -> list[tuple[dict[str, str], dt.date]]:
+    """Returns the shipped offers of a kind, each with the day of its price."""
+    return [
+        (row, dt.date.fromisoformat(row["as_of"]))
+        for row in _read_rows("entraide_sim", "catalogue/offers.csv")
+        if row["kind"] == kind
+    ]
 
 
 def _read_rows(package: str, path: str) -> list[dict[str, str]]:
