@@ -25,7 +25,7 @@ from benchmarks.support.common import make_parser
 from msgspec import Struct, to_builtins
 
 from entraide_node.owner import files as owner_files
-from entraide_scheduler.up import poolfile
+from entraide_scheduler.supervision import poolfile
 
 SECS = 60.0
 SETTLE_S = 10.0  # excluded from the measurement: the start

@@ -32,7 +32,7 @@ from benchmarks.support.common import make_parser, markdown_table
 from msgspec import Struct
 
 from entraide_scheduler.nats.config import free_port
-from entraide_scheduler.up.logs import log_to_file
+from entraide_scheduler.supervision.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
 TOOLS = Path(__file__).resolve().parents[1].parent / "shared" / "bench"

@@ -49,7 +49,7 @@ from benchmarks.support.twin_table import (
 )
 
 from entraide_node.models.model_files import demo_path
-from entraide_scheduler.up.logs import log_to_file
+from entraide_scheduler.supervision.logs import log_to_file
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 from entraide_sim import Arrival
 

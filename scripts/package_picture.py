@@ -56,7 +56,7 @@ PARTS = (
     (Part("entraide_scheduler", "service", "service", "service run cli gateway.run *"),),
     (
         Part("entraide_scheduler", "gateway", "passerelle", "gateway"),
-        Part("entraide_scheduler", "local pool", "parc local", "up"),
+        Part("entraide_scheduler", "pool processes", "processus du parc", "up pool supervision"),
     ),
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (
@@ -69,6 +69,7 @@ PARTS = (
              "live_driver feeder journal executor checkpoint clock event_backoff health"),
         Part("entraide_scheduler", "grid", "réseau électrique", "grid"),
         Part("entraide_scheduler", "ports", "ports", "scheduler_port bus publisher"),
+        Part("entraide_scheduler", "certificates", "certificats", "certificates"),
     ),
     (
         Part("entraide_node", "node agent", "agent de nœud", "*"),

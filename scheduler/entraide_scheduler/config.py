@@ -61,6 +61,10 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
         trusted_proxies: addresses and networks of the proxies in front of the server. The client's
             address comes from ``X-Forwarded-For`` or ``Forwarded`` only if such a proxy sent it.
         limits: limits per connection, address and key.
+        plain: whether HTTP stays unencrypted although ``[tls]`` is set, because a proxy in front
+            ends TLS; only on loopback.
+        cert_file, key_file: certificate of HTTP alone; "" for that of ``[tls]``.
+        bus_port: port on loopback of the bus's WebSocket, to which ``/bus`` leads; 0 for none.
     """
 
     host: str = "127.0.0.1"
@@ -68,6 +72,10 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     public: str = ""
     trusted_proxies: tuple[str, ...] = ()
     limits: HttpLimits = HttpLimits()
+    plain: bool = False
+    cert_file: str = ""
+    key_file: str = ""
+    bus_port: int = 0
 
     @property
     def fault(self) -> str:
@@ -223,6 +231,31 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         return self.store_url or f"sqlite:///{Path(self.dir).absolute() / 'store.db'}"
 
 
+class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of a gateway process.
+
+    Attributes:
+        gateway: identifier, unique in the pool.
+        dir: the pool's state directory.
+        store_url: "" for SQLite in ``dir/store.db``.
+        kept_gateway: identifier of the gateway inside the scheduler.
+        pool, lang, drain_s: as in ``SchedulerConfig``.
+        nats, http, grpc, tls: as in ``SchedulerConfig``.
+    """
+
+    gateway: str
+    dir: str
+    store_url: str = ""
+    kept_gateway: str = "main"
+    pool: str = "entraide"
+    lang: str = "fr"
+    drain_s: float = 5.0
+    nats: NatsConfig = NatsConfig()
+    http: HttpConfig = HttpConfig()
+    grpc: ListenConfig = ListenConfig()
+    tls: TlsConfig = TlsConfig()
+
+
 def load_config(path: Path) -> SchedulerConfig:
     """Reads and checks a scheduler's config file; its paths are relative to the file's folder.
 
@@ -248,9 +281,10 @@ def load_config(path: Path) -> SchedulerConfig:
 
 def find_server_fault(http: HttpConfig, grpc: ListenConfig, tls: TlsConfig) -> str:
     """Returns what is wrong with the settings of the HTTP and gRPC servers, or ""."""
-    for listen in (http, grpc):
-        if requires_tls(listen.host) and not tls.is_set:
-            return f"{listen.host} is reachable from other machines: [tls] is needed"
+    if requires_tls(grpc.host) and not tls.is_set:
+        return f"{grpc.host} is reachable from other machines: [tls] is needed"
+    if requires_tls(http.host) and (http.plain or not (tls.is_set or http.cert_file)):
+        return f"{http.host} is reachable from other machines: [tls] is needed"
     return http.fault
 
 
@@ -321,6 +355,11 @@ def _with_absolute_paths(config: SchedulerConfig, config_dir: Path) -> Scheduler
         "dir": absolute(config.dir),
         "policy_file": absolute(config.policy_file),
         "nats": msgspec.structs.replace(config.nats, ca_file=absolute(config.nats.ca_file)),
+        "http": msgspec.structs.replace(
+            config.http,
+            cert_file=absolute(config.http.cert_file),
+            key_file=absolute(config.http.key_file),
+        ),
         "tls": msgspec.structs.replace(
             config.tls,
             ca_file=absolute(config.tls.ca_file),

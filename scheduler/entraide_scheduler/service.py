@@ -5,29 +5,28 @@ stops first.
 """
 
 import contextlib
-import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct
 from nats.aio.client import Client
 
-from entraide.files import write_private
 from entraide.i18n import lang_of
 from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
 from entraide_scheduler.catalogue import PoolCatalogue
+from entraide_scheduler.certificates import ServerCertificates
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
-from entraide_scheduler.control.server import Certificate, GrpcServer
+from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
@@ -39,13 +38,8 @@ from entraide_scheduler.grid.poller import GridPoller
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
-from entraide_scheduler.nats.keyfiles import lock_home, read_private
-from entraide_scheduler.nats.tls import (
-    TlsFiles,
-    compute_fingerprint,
-    find_tls_files,
-    make_server_context,
-)
+from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
+from entraide_scheduler.nats.tls import compute_fingerprint
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
@@ -86,6 +80,7 @@ class Service:
         self._log = structlog.get_logger("entraide.scheduler")
         self._cleanup = contextlib.AsyncExitStack()
         self._parts: Parts | None = None
+        self._certificates: ServerCertificates  # read at the start
         self.grpc = GrpcServer()
 
     @property
@@ -112,6 +107,8 @@ class Service:
 
     async def _start(self) -> None:
         self._cleanup.enter_context(contextlib.closing(lock_home(self._home, "scheduler.lock")))
+        tls = self._config.tls
+        self._certificates = ServerCertificates(self._home, self._config.http, tls)
         identity = PoolIdentity(self._home)
         store = await Store.open(self._config.effective_store_url)
         self._cleanup.push_async_callback(store.close)
@@ -254,7 +251,7 @@ class Service:
         policy: Policy,
         weights: WeightServer,
     ) -> Gateway:
-        config, files = self._config, self._tls_files()
+        config = self._config
         return Gateway(
             scheduler=scheduler,
             nodes=NatsNodeChannel(publisher),
@@ -271,7 +268,7 @@ class Service:
             status=lambda: build_pool_status(driver),
             health=driver.health,
             weights=weights,
-            tls=make_server_context(files) if files else None,
+            tls=self._certificates.http.context if self._certificates.http else None,
         )
 
     def _make_weight_server(
@@ -294,15 +291,15 @@ class Service:
             identity=parts.identity,
             now=parts.driver.now,
             nats_urls=nats.node_urls or nats.urls,
-            ca_pem=_text(nats.ca_file) if nats.ca_file else self._read_ca(),
+            ca_pem=_text(nats.ca_file) if nats.ca_file else self._certificates.ca_pem,
             pool=self._config.pool,
             lang=self._config.lang,
             signing_key=parts.signer.public_base64,
         )
 
     def _make_admin(self, parts: Parts) -> admin_pb2_grpc.AdminServicer:
-        ca_pem = self._read_ca()
-        admin_key = self._config.admin_key or _admin_key(self._home)
+        ca_pem = self._certificates.ca_pem
+        admin_key = self._config.admin_key or load_admin_key(self._home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         nodes_and_members = AdminService(
             store=parts.store,
@@ -328,26 +325,22 @@ class Service:
         self, gateway: Gateway, enrolment: EnrolmentService, admin: admin_pb2_grpc.AdminServicer
     ) -> None:
         """Starts the gRPC services, then the gateway, which publishes their address."""
-        config, add, files = self._config.grpc, self.grpc.add_service, self._tls_files()
+        config, add, certificate = self._config.grpc, self.grpc.add_service, self._certificates.grpc
         add_enrolment = enrolment_pb2_grpc.add_EnrolmentServicer_to_server
         add("entraide.v1.Enrolment", lambda server: add_enrolment(enrolment, server))
         add_admin = admin_pb2_grpc.add_AdminServicer_to_server
         add("entraide.v1.Admin", lambda server: add_admin(admin, server))
         add_pool = pool_pb2_grpc.add_PoolServicer_to_server
         add("entraide.v1.Pool", lambda server: add_pool(gateway.pool_service, server))
-        certificate = Certificate(files.cert, files.key) if files else None
+        self._certificates.watch()
+        self._cleanup.push_async_callback(self._certificates.stop)
         await self.grpc.start(config.host, config.port, certificate)
         self._cleanup.push_async_callback(self.grpc.stop, GRPC_GRACE_S)
         public = config.public or f"{config.host}:{self.grpc.port}"
-        await gateway.start(PoolEndpoints(public, files is not None, self._read_ca()))
+        await gateway.start(
+            PoolEndpoints(public, certificate is not None, self._certificates.ca_pem)
+        )
         self._cleanup.push_async_callback(gateway.stop)
-
-    def _tls_files(self) -> TlsFiles | None:
-        return find_tls_files(self._home, **structs.asdict(self._config.tls))
-
-    def _read_ca(self) -> str:
-        files = self._tls_files()
-        return files.read_ca() if files else ""
 
     def _bus_context(self) -> ssl.SSLContext | None:
         ca_file = self._config.nats.ca_file
@@ -391,14 +384,6 @@ def build_pool_status(driver: LiveDriver) -> PoolStatus:
         policy_version=driver.policy_version,
         nodes=nodes,
     )
-
-
-def _admin_key(home: Path) -> str:
-    """Returns the operator's key; makes it at the first start."""
-    path = home / "admin.key"
-    if not path.exists():
-        write_private(path, f"ent_{secrets.token_urlsafe(24)}\n".encode())
-    return read_private(path).decode().strip()
 
 
 def _text(path: str | Path) -> str:

@@ -25,7 +25,6 @@ CALLED_BY_OTHERS = {
 }
 
 EXCUSED = {
-    "entraide_scheduler.nats.server.NatsServer.reload": "an operation that the reference documents",
     "entraide_scheduler.store.store.Store.get_balances": "the ledger's side of the balances, which "
     "tests compare with the core's after recoveries",
     "entraide_sim.engine.Engine.run_usage": "the open runs' side of the conservation of energy, "

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from entraide_scheduler.up import poolfile
-from entraide_scheduler.up.poolfile import PoolFile
+from entraide_scheduler.supervision import poolfile
+from entraide_scheduler.supervision.poolfile import PoolFile
 
 MODEL = "smollm2-135m-instruct"
 DEADLINE_S = 60.0

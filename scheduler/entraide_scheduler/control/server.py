@@ -4,25 +4,18 @@ Without a certificate it listens on loopback only.
 """
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from msgspec import Struct
 
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
+from entraide_scheduler.certificates import LiveCertificate
 
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 STREAMS_MAX = 1_000
-
-
-class Certificate(Struct, frozen=True):
-    """PEM files of a server's certificate and key."""
-
-    cert: Path
-    key: Path
 
 
 class GrpcServer:
@@ -46,7 +39,7 @@ class GrpcServer:
         register(self._server)
         self._names.append(name)
 
-    async def start(self, host: str, port: int, certificate: Certificate | None) -> None:
+    async def start(self, host: str, port: int, certificate: LiveCertificate | None) -> None:
         """Starts to listen; with ``port`` 0, ``self.port`` is the free port that was taken.
 
         Raises:
@@ -63,8 +56,7 @@ class GrpcServer:
             if certificate is None:
                 self.port = self._server.add_insecure_port(address)
             else:
-                pair = (certificate.key.read_bytes(), certificate.cert.read_bytes())
-                credentials = grpc.ssl_server_credentials([pair])
+                credentials = _make_credentials(certificate)
                 self.port = self._server.add_secure_port(address, credentials)
         except RuntimeError as problem:
             raise PoolError(
@@ -80,3 +72,19 @@ class GrpcServer:
         """Stops listening; running calls may continue for ``grace_s`` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+
+
+def _make_credentials(certificate: LiveCertificate) -> grpc.ServerCredentials:
+    """Returns credentials that use the certificate's latest pair at each handshake."""
+    used = certificate.pair
+
+    def fetch() -> grpc.ServerCertificateConfiguration:
+        nonlocal used
+        if certificate.pair is used:
+            return cast("grpc.ServerCertificateConfiguration", None)  # unchanged; its stub omits it
+        used = certificate.pair
+        return grpc.ssl_server_certificate_configuration([used])
+
+    return grpc.dynamic_ssl_server_credentials(
+        grpc.ssl_server_certificate_configuration([used]), fetch
+    )

@@ -11,57 +11,28 @@ from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Struct
 
 from entraide import i18n
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide.wire.nats import BusConnection, client_context, connect
 from entraide.wire.subjects import checked
 from entraide_scheduler.bus import NatsNodeChannel, NatsSchedulerAdapter, subscribe_answers
+from entraide_scheduler.certificates import ServerCertificates
 from entraide_scheduler.config import (
-    HttpConfig,
-    ListenConfig,
-    NatsConfig,
-    TlsConfig,
+    GatewayConfig,
     config_error,
     find_server_fault,
     read_toml,
 )
-from entraide_scheduler.control.server import Certificate, GrpcServer
+from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
-from entraide_scheduler.nats.tls import TlsFiles, find_tls_files, make_server_context
 from entraide_scheduler.run import stop_event
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
-
-
-class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of a gateway process.
-
-    Attributes:
-        gateway: identifier, unique in the pool.
-        dir: the pool's state directory.
-        store_url: "" for SQLite in ``dir/store.db``.
-        kept_gateway: identifier of the gateway inside the scheduler.
-        pool, lang, drain_s: as in ``SchedulerConfig``.
-        nats, http, grpc, tls: as in ``SchedulerConfig``.
-    """
-
-    gateway: str
-    dir: str
-    store_url: str = ""
-    kept_gateway: str = "main"
-    pool: str = "entraide"
-    lang: str = "fr"
-    drain_s: float = 5.0
-    nats: NatsConfig = NatsConfig()
-    http: HttpConfig = HttpConfig()
-    grpc: ListenConfig = ListenConfig()
-    tls: TlsConfig = TlsConfig()
 
 
 def load_gateway_config(path: Path) -> GatewayConfig:
@@ -109,7 +80,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         tls=_bus_context(config.nats.ca_file),
     )
     scheduler = NatsSchedulerAdapter(connection, config.gateway)
-    files = find_tls_files(state, **msgspec.structs.asdict(config.tls))
+    certificates = ServerCertificates(state, config.http, config.tls)
     gateway = Gateway(
         scheduler=scheduler,
         nodes=NatsNodeChannel(scheduler.publisher),
@@ -123,7 +94,7 @@ async def run_gateway(config: GatewayConfig) -> None:
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
         ),
-        tls=_http_context(files),
+        tls=certificates.http.context if certificates.http else None,
     )
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name
@@ -133,13 +104,14 @@ async def run_gateway(config: GatewayConfig) -> None:
     try:
         await subscribe_answers(connection, config.gateway, gateway)
         await scheduler.start(gateway)
-        certificate = Certificate(cert=files.cert, key=files.key) if files else None
-        await grpc.start(config.grpc.host, config.grpc.port, certificate)
-        await gateway.start(_find_endpoints(config, grpc.port, files))
+        certificates.watch()
+        await grpc.start(config.grpc.host, config.grpc.port, certificates.grpc)
+        await gateway.start(_find_endpoints(config, grpc.port, certificates))
         log.info("gateway.ready", http=gateway.url, grpc=grpc.port)
         await stopped.wait()
     finally:
         await _stop(gateway, grpc, scheduler, connection)
+        await certificates.stop()
         await store.close()
 
 
@@ -152,17 +124,15 @@ async def _stop(
     await connection.close()
 
 
-def _find_endpoints(config: GatewayConfig, grpc_port: int, files: TlsFiles | None) -> PoolEndpoints:
+def _find_endpoints(
+    config: GatewayConfig, grpc_port: int, certificates: ServerCertificates
+) -> PoolEndpoints:
     return PoolEndpoints(
         grpc=config.grpc.public or f"{config.grpc.host}:{grpc_port}",
-        tls=files is not None,
-        ca_pem=files.read_ca() if files is not None else "",
+        tls=certificates.grpc is not None,
+        ca_pem=certificates.ca_pem,
     )
 
 
 def _bus_context(ca_file: str) -> ssl.SSLContext | None:
     return client_context(Path(ca_file).read_text("ascii")) if ca_file else None
-
-
-def _http_context(files: TlsFiles | None) -> ssl.SSLContext | None:
-    return make_server_context(files) if files is not None else None

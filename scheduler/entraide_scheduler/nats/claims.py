@@ -160,7 +160,7 @@ def make_user_jwt(
         "subs": permissions.subscriptions_max,
         "data": _UNLIMITED,
         "payload": MESSAGE_BYTES_MAX,
-        "allowed_connection_types": ["STANDARD"],
+        "allowed_connection_types": ["STANDARD", "WEBSOCKET"],
     }
     return _sign(account, public, label, nats, issued_at=issued_at, expires_at=expires_at)
 

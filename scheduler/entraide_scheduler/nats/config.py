@@ -27,6 +27,7 @@ LOG_FILE_MAX_BYTES = 16 * 1024 * 1024
 LOG_FILES_MAX = 4
 ACCOUNTS_MAX = 16
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104  (compared with, not listened at)
 
 
 class NatsSettings(Struct, frozen=True):
@@ -37,12 +38,15 @@ class NatsSettings(Struct, frozen=True):
         host: address to listen at; beyond loopback only with TLS.
         port: 0 takes a free one.
         tls_hosts: names and addresses at which others reach the server; if any, TLS is on.
+        websocket_port: port on loopback for WebSocket connections, unencrypted; 0 for none. A
+            server that ends TLS passes connections on to it.
     """
 
     state: Path
     host: str = "127.0.0.1"
     port: int = 0
     tls_hosts: tuple[str, ...] = ()
+    websocket_port: int = 0
 
 
 class NatsServerConfig(Struct, frozen=True):
@@ -110,6 +114,13 @@ def format_config(
             "timeout": 5,
             "handshake_first": True,  # the TLS handshake precedes any other byte
         }
+    if settings.websocket_port:
+        config["websocket"] = {
+            "host": LOOPBACK[1],
+            "port": settings.websocket_port,
+            "no_tls": True,
+            "handshake_timeout": "5s",
+        }
     return msgspec.json.format(msgspec.json.encode(config), indent=2).decode()
 
 
@@ -126,16 +137,14 @@ def write_config(
     if not settings.port:
         settings = msgspec.structs.replace(settings, port=free_port(settings.host))
     monitor_port = monitor_port or free_port("127.0.0.1")
-    tls = None
-    if settings.tls_hosts:
-        tls = ensure_files(settings.state, (*LOOPBACK, settings.host, *settings.tls_hosts))
+    tls = ensure_server_files(settings) if settings.tls_hosts else None
     text = format_config(
         settings, identity.build_server_claims(), monitor_port=monitor_port, tls=tls
     )
     path = settings.state / "nats" / "nats-server.conf"
     path.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
     write_private(path, text.encode())
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::", ""} else settings.host  # noqa: S104
+    host = LOOPBACK[1] if settings.host in WILDCARDS else settings.host
     host = f"[{host}]" if ":" in host else host
     return NatsServerConfig(
         path=path,
@@ -144,6 +153,16 @@ def write_config(
         monitor_port=monitor_port,
         ca=tls.ca if tls else None,
     )
+
+
+def ensure_server_files(settings: NatsSettings) -> TlsFiles:
+    """Returns the certificate files of a server; creates or renews them when needed.
+
+    Raises:
+        PoolError: see ``ensure_files``.
+    """
+    own = () if settings.host in WILDCARDS else (settings.host,)
+    return ensure_files(settings.state, (*LOOPBACK, *own, *settings.tls_hosts))
 
 
 def find_server_binary() -> Path:

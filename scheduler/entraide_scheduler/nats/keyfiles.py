@@ -5,6 +5,7 @@ A file that others may read is refused, not repaired, because its secret may alr
 
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -61,6 +62,18 @@ def unreadable_error(path: Path, why: str) -> PoolError:
         f"{path} cannot be read: {why}.",
         values={"path": str(path), "why": why},
     )
+
+
+def load_admin_key(home: Path) -> str:
+    """Returns the operator's key in ``admin.key``; makes it at the first start.
+
+    Raises:
+        PoolError: see ``read_private``.
+    """
+    path = home / "admin.key"
+    if not path.exists():
+        write_private(path, f"ent_{secrets.token_urlsafe(24)}\n".encode())
+    return read_private(path).decode().strip()
 
 
 def make_private_home(path: Path) -> Path:

@@ -62,8 +62,9 @@ def ensure_files(
     """Returns the certificate files for these hosts; creates or renews them when needed.
 
     The CA is created once and is valid for ten years. A server's certificate is valid for one year
-    and is renewed if it expires within 30 days, its hosts differ, or another CA signed it.
-    After a renewal, servers must reload the files.
+    and is renewed if it expires within 30 days, its hosts differ, or another CA signed it. A
+    renewal keeps the server's key, because members may have pinned it. After a renewal, servers
+    must reload the files.
 
     Args:
         state: the pool's state directory; the files are in ``state/tls``, all 0600.
@@ -85,11 +86,11 @@ def ensure_files(
     )
     ca, ca_key = _read_certificate(files.ca), _read_key(directory / "ca.key")
     if not _is_still_valid(files, ca, hosts, now_utc):
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = _read_key(files.key) if files.key.exists() else None
+        if key is None:
+            key = ec.generate_private_key(ec.SECP256R1())
+            write_private(files.key, _encode_pem(key))
         leaf = _new_leaf(key.public_key(), ca, ca_key, hosts=hosts, now_utc=now_utc)
-        # The certificate is written last: a crash between the two writes leaves a key
-        # that does not match the certificate, and the next start replaces both.
-        write_private(files.key, _encode_pem(key))
         write_private(files.cert, leaf.public_bytes(Encoding.PEM) + ca.public_bytes(Encoding.PEM))
     return files
 
@@ -104,8 +105,17 @@ def make_server_context(files: TlsFiles) -> ssl.SSLContext:
     """Returns the TLS context of a server of the pool: TLS 1.3 only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(files.cert, files.key)
+    load_chain(context, files)
     return context
+
+
+def load_chain(context: ssl.SSLContext, files: TlsFiles) -> None:
+    """Makes a context use a certificate and its key from the next handshake on.
+
+    Raises:
+        OSError: a file cannot be read, the two do not match, or the key has a passphrase.
+    """
+    context.load_cert_chain(files.cert, files.key, password="")  # without it OpenSSL would ask
 
 
 def _is_still_valid(

@@ -16,8 +16,8 @@ from entraide.cli.pool_access import POOL_FILE, default_state
 from entraide.errors import EntraideError
 
 if TYPE_CHECKING:
+    from entraide_scheduler.supervision.poolfile import PoolFile
     from entraide_scheduler.up.pool import PoolOptions
-    from entraide_scheduler.up.poolfile import PoolFile
 
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
@@ -82,7 +82,7 @@ def _home(state: Path | None) -> Path:
 def _foreground(options: "PoolOptions") -> int:
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.nats.keyfiles import make_private_home
-    from entraide_scheduler.up.logs import log_to_file
+    from entraide_scheduler.supervision.logs import log_to_file
 
     os.umask(PRIVATE_UMASK)
     log_to_file(make_private_home(options.state) / "logs" / "up.log")
@@ -96,33 +96,24 @@ def _foreground(options: "PoolOptions") -> int:
 
 async def _serve(options: "PoolOptions") -> None:
     from entraide.models import AUTO
+    from entraide_scheduler.supervision.foreground import run_until_signal
     from entraide_scheduler.up.pool import LocalPool
-
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
     def report(code: str, **values: str) -> None:
         typer.echo(typer.style(i18n.text(code, options.lang, **values), dim=True))
 
     pool = LocalPool(options, report)
-    starting = asyncio.create_task(pool.start())
-    stopping = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            running = await starting
+
+    async def stop() -> None:
+        report("up-stopping")
+        await pool.stop()
+
+    async with run_until_signal(pool.start, stop) as running:
+        if running is not None:
             served = [model for node in await pool.list_nodes() for model in node.models]
             typer.echo(
                 format_instructions(running, [*served, AUTO][0], options.state, options.lang)
             )
-            await stop.wait()
-    finally:
-        starting.cancel()
-        stopping.cancel()
-        await asyncio.gather(starting, stopping, return_exceptions=True)
-        report("up-stopping")
-        await pool.stop()
 
 
 def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
@@ -151,8 +142,8 @@ def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) ->
 def _detach(options: "PoolOptions") -> int:
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.nats.keyfiles import make_private_home
-    from entraide_scheduler.up import poolfile
-    from entraide_scheduler.up.pool import READY_TIMEOUT_S
+    from entraide_scheduler.supervision import poolfile
+    from entraide_scheduler.supervision.processes import READY_TIMEOUT_S
 
     argv = [sys.executable, "-m", "entraide.cli", "--lang", options.lang, "up"]
     argv += ["--state", str(options.state), "--http", str(options.http_port)]
@@ -187,7 +178,7 @@ def _detach(options: "PoolOptions") -> int:
 def _down(state: Path, lang: str) -> int:
     import psutil
 
-    from entraide_scheduler.up import poolfile
+    from entraide_scheduler.supervision import poolfile
 
     pool = poolfile.read_running(state)
     if pool is None:
@@ -206,7 +197,7 @@ def _down(state: Path, lang: str) -> int:
 def _status(state: Path, lang: str, *, as_json: bool) -> int:
     import msgspec
 
-    from entraide_scheduler.up import poolfile
+    from entraide_scheduler.supervision import poolfile
 
     pool = poolfile.read_running(state)
     if pool is None:
@@ -216,7 +207,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
     from entraide.client.admin import AdminClient
     from entraide.v1 import admin_pb2
 
-    with AdminClient(pool.grpc, pool.admin_key, lang=lang) as admin:
+    with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
         status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
     live = sum(node.state == "live" for node in status.nodes)
     if as_json:

@@ -20,9 +20,9 @@ from entraide.errors import EntraideError
 from entraide.files import PRIVATE_UMASK
 from entraide_scheduler.core.snapshot import VERSION
 from entraide_scheduler.nats.keyfiles import make_private_home
-from entraide_scheduler.up.logs import log_to_file
+from entraide_scheduler.supervision.logs import log_to_file
+from entraide_scheduler.supervision.poolfile import PoolFile
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
-from entraide_scheduler.up.poolfile import PoolFile
 
 # A prompt to which the toy model gives readable French at temperature 0: it can only copy.
 QUESTION = (

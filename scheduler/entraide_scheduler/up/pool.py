@@ -5,37 +5,21 @@ scheduler is administered over gRPC, as by an operator.
 """
 
 import asyncio
-import contextlib
-import os
 import sys
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
-import grpc
 import psutil
-import structlog
 from msgspec import Struct
 
-from entraide.errors import PoolError
-from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide.v1 import admin_pb2
 from entraide_scheduler.nats.config import NatsSettings
-from entraide_scheduler.nats.identity import PoolIdentity
-from entraide_scheduler.nats.keyfiles import lock_home
-from entraide_scheduler.nats.server import NatsServer
-from entraide_scheduler.up import poolfile, ports, settings
-from entraide_scheduler.up.children import Child, ChildSpec
-from entraide_scheduler.up.poolfile import PoolFile
+from entraide_scheduler.supervision.poolfile import PoolFile
+from entraide_scheduler.supervision.processes import Admin, PoolProcesses, bearer, start_error
+from entraide_scheduler.up import ports, settings
 from entraide_scheduler.up.sites import SITES, site_of
 
-READY_TIMEOUT_S = 180.0
-POLL_S = 0.1
-WATCH_S = 0.5
 TLS_HOSTS = ("localhost", "127.0.0.1")
-STARTS_MAX = 5  # of one child before the pool is ready; then starting fails
-
-log = structlog.get_logger()
 
 
 class PoolOptions(Struct, frozen=True):
@@ -73,27 +57,20 @@ class LocalPool:
     ) -> None:
         self._options = options
         self._report = report
-        self._nats: NatsServer | None = None
-        self._children: dict[str, Child] = {}
+        self._processes = PoolProcesses(options.state)
         self._secrets = settings.load_or_make_secrets(options.state)
         self._ports = ports.Ports()
-        self._channel: grpc.aio.Channel | None = None
-        self._file_task: asyncio.Task[None] | None = None
-        self._lock: IO[bytes] | None = None
 
     @property
     def pool_file(self) -> PoolFile:
         """Present content of ``pool.json``."""
-        assert self._nats is not None
-        pids = {"up": os.getpid(), "nats": self._nats.pid}
-        pids |= {name: child.pid for name, child in self._children.items() if child.pid}
         return PoolFile(
             http=self._http,
             grpc=f"127.0.0.1:{self._ports.grpc}",
-            nats=self._nats.url,
+            nats=self._processes.nats.url,
             admin_key=self._secrets.admin_key,
             keys=dict(self._secrets.keys),
-            pids=pids,
+            pids=self._processes.pids,
         )
 
     @property
@@ -103,7 +80,7 @@ class LocalPool:
     @property
     def ca(self) -> Path | None:
         """Certificate file of the pool's CA; None without TLS."""
-        return self._nats.config.ca if self._nats is not None else None
+        return self._processes.ca
 
     async def start(self) -> PoolFile:
         """Starts all parts; returns when every approved node is live with its model.
@@ -114,17 +91,15 @@ class LocalPool:
             PoolError: ``already_running``, or ``up_failed`` with the last lines of the child's log.
         """
         state = self._options.state
-        self._lock = lock_home(state, "up.lock")
-        identity = PoolIdentity(state)
+        self._processes.lock("up.lock")
         self._report("up-nats")
         hosts = TLS_HOSTS if self._options.tls else ()
         self._ports = ports.choose_ports(state, http=self._options.http_port)
         bus = NatsSettings(state=state, port=self._ports.nats, tls_hosts=hosts)
-        self._nats = NatsServer(bus, identity)
-        await self._nats.start()
+        await self._processes.start_nats(bus)
         self._report("up-scheduler")
         await self._launch_scheduler()
-        await self._wait_until_none_late(self._find_late_scheduler)
+        await self._processes.wait_for_scheduler(self._admin, self._secrets.admin_key)
         await self._make_keys()
         self._report("up-nodes")
         out = await self._excluded_nodes()
@@ -135,27 +110,12 @@ class LocalPool:
             self._report("up-nodes-out", nodes=", ".join(left_out))
         await asyncio.gather(*(self._start_or_join(number) for number in numbers))
         await self._wait_for_nodes(numbers)
-        poolfile.write(state, self.pool_file)
-        self._file_task = asyncio.create_task(self._update_pool_file(), name="pool-file")
+        self._processes.keep_pool_file(lambda: self.pool_file)
         return self.pool_file
 
     async def stop(self) -> None:
         """Stops the nodes, which drain, then the scheduler, then NATS."""
-        poolfile.remove(self._options.state)
-        if self._file_task is not None:
-            self._file_task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._file_task
-        nodes = [child for name, child in self._children.items() if name != "scheduler"]
-        await asyncio.gather(*(child.stop() for child in nodes))
-        if "scheduler" in self._children:
-            await self._children["scheduler"].stop()
-        if self._channel is not None:
-            await self._channel.close()
-        if self._nats is not None:
-            await self._nats.stop()
-        if self._lock is not None:
-            self._lock.close()
+        await self._processes.stop()
 
     async def declare_surplus(self, number: int, surplus_w: float) -> None:
         """Changes the surplus that a demo node's site declares, in the node's own file."""
@@ -164,30 +124,21 @@ class LocalPool:
 
     async def list_nodes(self) -> list[admin_pb2.Node]:
         """Returns the nodes, from the Admin service."""
-        answer = await self._get_admin_stub().ListNodes(
-            admin_pb2.ListNodesRequest(), metadata=self._auth
-        )
+        answer = await self._admin.ListNodes(admin_pb2.ListNodesRequest(), metadata=self._auth)
         return list(answer.nodes)
 
     @property
     def _auth(self) -> tuple[tuple[str, str], ...]:
-        return (("authorization", f"Bearer {self._secrets.admin_key}"),)
+        return bearer(self._secrets.admin_key)
 
-    def _get_admin_stub(self) -> "admin_pb2_grpc.AdminAsyncStub":
-        if self._channel is None:
-            address = f"127.0.0.1:{self._ports.grpc}"
-            if self.ca is None:
-                self._channel = grpc.aio.insecure_channel(address)
-            else:
-                trust = grpc.ssl_channel_credentials(self.ca.read_bytes())
-                self._channel = grpc.aio.secure_channel(address, trust)
-        return admin_pb2_grpc.AdminStub(self._channel)
+    @property
+    def _admin(self) -> Admin:
+        return self._processes.admin(f"127.0.0.1:{self._ports.grpc}")
 
     async def _launch_scheduler(self) -> None:
-        assert self._nats is not None
         config = settings.write_scheduler_config(
             self._options.state,
-            nats_url=self._nats.url,
+            nats_url=self._processes.nats.url,
             http_port=self._ports.http,
             grpc_port=self._ports.grpc,
             lang=self._options.lang,
@@ -195,7 +146,7 @@ class LocalPool:
             tls=(TLS_HOSTS, self.ca) if self.ca else None,
         )
         argv = (sys.executable, "-m", "entraide_scheduler", "run", "--config", str(config))
-        await self._start_child("scheduler", argv)
+        await self._processes.start_child("scheduler", argv)
 
     async def _make_keys(self) -> None:
         for site in SITES:
@@ -203,7 +154,7 @@ class LocalPool:
                 request = admin_pb2.CreateKeyRequest(
                     coop=site.coop, project="demo", label="entraide up"
                 )
-                key = await self._get_admin_stub().CreateKey(request, metadata=self._auth)
+                key = await self._admin.CreateKey(request, metadata=self._auth)
                 self._secrets = settings.add_key(
                     self._options.state, self._secrets, site.coop, key.secret
                 )
@@ -215,7 +166,7 @@ class LocalPool:
         await self._start_node(number)
 
     async def _join_node(self, number: int) -> None:
-        token = await self._get_admin_stub().CreateJoinToken(
+        token = await self._admin.CreateJoinToken(
             admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
             metadata=self._auth,
         )
@@ -225,10 +176,9 @@ class LocalPool:
         site = site_of(number)
         directory = settings.node_dir(self._options.state, number)
         settings.write_energy(directory, site.surplus_w, site.evidence)
-        assert self._nats is not None
         settings.configure_node(
             directory,
-            nats_url=self._nats.url,
+            nats_url=self._processes.nats.url,
             model=self._options.model,
             lang=self._options.lang,
             engine=self._options.engine,
@@ -236,7 +186,7 @@ class LocalPool:
             memory_gb=round(psutil.virtual_memory().total / 2e9 / self._options.nodes, 1),
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(directory))
-        await self._start_child(f"node-{number}", argv)
+        await self._processes.start_child(f"node-{number}", argv)
 
     async def _run_join(self, number: int, token: str, directory: Path) -> None:
         site = site_of(number)
@@ -251,26 +201,7 @@ class LocalPool:
         )
         output, _ = await process.communicate(f"{token}\n".encode())
         if process.returncode:
-            raise _up_error(f"node-{number}", output.decode(errors="replace"))
-
-    async def _start_child(self, name: str, argv: tuple[str, ...]) -> None:
-        spec = ChildSpec(
-            name=name,
-            argv=argv,
-            log=self._options.state / "logs" / f"{name}.log",
-        )
-        child = Child(spec)
-        self._children[name] = child
-        await child.start()
-
-    async def _find_late_scheduler(self) -> list[str]:
-        try:
-            await self._get_admin_stub().GetStatus(
-                admin_pb2.GetStatusRequest(), metadata=self._auth, timeout=1.0
-            )
-        except grpc.aio.AioRpcError:
-            return ["scheduler"]
-        return []
+            raise start_error(f"node-{number}", output.decode(errors="replace"))
 
     def _node_name(self, number: int) -> str:
         """Returns the name that the pool gave to a node."""
@@ -298,31 +229,4 @@ class LocalPool:
                     late_nodes.append(f"node-{number}")
             return late_nodes
 
-        await self._wait_until_none_late(late)
-
-    async def _wait_until_none_late(self, late: Callable[[], Awaitable[list[str]]]) -> None:
-        """Waits until no child is missing.
-
-        Raises:
-            PoolError: ``up_failed``: a child died too often, or was not ready in time.
-        """
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while names := await late():
-            for name in names:
-                overdue = time.monotonic() > deadline
-                if overdue or self._children[name].starts >= STARTS_MAX:
-                    raise _up_error(name, self._children[name].read_log_tail())
-            await asyncio.sleep(POLL_S)
-
-    async def _update_pool_file(self) -> None:
-        written = self.pool_file
-        while True:
-            await asyncio.sleep(WATCH_S)
-            now = self.pool_file
-            if now != written:
-                poolfile.write(self._options.state, now)
-                written = now
-
-
-def _up_error(name: str, detail: str) -> PoolError:
-    return PoolError("up_failed", f"{name}: {detail}", values={"child": name, "detail": detail})
+        await self._processes.wait_until_none_late(late)

@@ -38,6 +38,7 @@ class PoolFile(Struct):
     http: str = ""
     admin_key: str = ""
     keys: dict[str, str] = {}
+    ca: str = ""
 
 
 class PoolAccess(Struct, frozen=True):
@@ -139,7 +140,7 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
     pool = _read_pool_file(folder)
     if pool is None:
         raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
-    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem, lang)
+    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang)
 
 
 def _read_pool_file(folder: Path) -> PoolFile | None:

@@ -956,6 +956,67 @@ error-up_failed = A part of the pool does not start{ $child ->
         { $detail }
 }
 
+## A pool that members join: create, run, service, status, doctor.
+
+help-pool = Found a pool that co-ops join with their own machines, and keep it running.
+help-pool-create = Make a pool’s keys, certificates, configuration and database in a new directory.
+help-pool-run = Run the pool of a directory in the foreground: bus, scheduler and gateways.
+arg-pool-dir = Directory of the pool: its keys, configuration and database.
+opt-pool-name = Name of the pool, for people.
+opt-pool-address = Host name or IP address that members use.
+opt-pool-cert = Certificate chain for HTTPS (PEM); without it and without --proxy, the pool’s own CA makes one.
+opt-pool-key = Key of that certificate (PEM).
+opt-pool-proxy = A proxy such as Caddy or nginx, in front on this machine, ends HTTPS; the pool listens behind it on 127.0.0.1.
+opt-pool-database = PostgreSQL instead of SQLite in the directory: postgresql://…
+opt-pool-timezone = Time zone of quota periods and statements.
+opt-pool-gateways = Number of gateways; the first is inside the scheduler.
+opt-pool-http-port = Port of HTTPS (behind a proxy: of HTTP).
+opt-pool-grpc-port = Port of the gRPC services.
+opt-pool-bus-port = Port of the bus.
+pool-file-head = Configuration of the pool. Each key: docs/reference/pool.md. A change takes effect at the next start.
+pool-unchanged = The pool “{ $name }” exists already in { $path }: nothing was changed. Change its settings in pool.toml.
+pool-created =
+    The pool “{ $name }” is in { $path }. Next:
+
+    1. Let members reach this machine: { $served ->
+        [proxy] the proxy’s port 443, and port { $bus } (bus). The proxy sends everything, WebSocket too, to 127.0.0.1:{ $http }; docs/reference/pool.md has the lines for Caddy and nginx
+       *[other] port { $http } (HTTPS), and port { $bus } (bus)
+    }. Port { $grpc } (gRPC) is for programs only.
+    2. Start it:  entraide pool run { $path }
+       or as a service that starts with the machine:  entraide pool service install { $path }
+    3. See that nothing is missing:  entraide pool doctor { $path }
+
+    Members use { $url }. Keep a copy of { $path } in a safe place: who has it can act as the pool.
+pool-ready = The pool is ready at { $url }. “entraide pool status { $path }” shows it; Ctrl+C stops it.
+pool-stopping = Stopping: running jobs may finish, then every process ends.
+error-pool_absent = There is no pool in { $path }. Create one with “entraide pool create { $path } --name NAME --address HOST”, or name its directory.
+error-pool_directory_not_empty = { $path } is not empty and holds no pool. Choose a new or an empty directory.
+error-pool_address_unknown = The name { $address } leads to no machine. Add it to the DNS first, or give an IP address that members can reach.
+error-pool_port_taken = Another program listens on port { $port } ({ $key }) of { $host }. End that program, or choose another port.
+error-pool_port_refused = This account may not listen on port { $port } ({ $key }) of { $host }. Choose a port above 1023, put a proxy in front (--proxy), or run the pool as a service of the system.
+error-pool_not_created = The directory { $path } cannot be made: { $problem }. Free some space or choose another place; nothing was left there.
+error-pool_database_taken = This database has a pool already. Name an empty database.
+error-certificate_unusable = The certificate { $cert } and the key { $key } cannot be used: { $problem }. Check that both can be read, belong together, and that the key has no passphrase.
+error-certificate_refused = The certificate { $cert } { $fault ->
+    [expired] has expired. Renew it first
+   *[other_name] is not valid for { $address }. Ask for one with this name
+}, or leave --cert and --key out: the pool’s own CA makes one.
+error-pool_config_refused = { $path } cannot be used: { $fault ->
+    [name] { $key } must have 1 to 80 characters.
+    [no_host] { $key } is “{ $value }”: write the name or the address of a host alone.
+    [lang] { $key } is “{ $value }”: write fr or en.
+    [timezone] { $key } is “{ $value }”: write a time zone such as America/Toronto.
+    [gateways] { $key } is { $value }: write a number from 1 to 16.
+    [port_range] { $key } is { $value }: write a port from 1 to 65535.
+    [port_twice] port { $value } is named twice: give each part a port of its own.
+    [pair] { $key }: name both files, or none.
+    [proxy_and_file] { $key } has no effect with proxy = true: the proxy has the certificate. Remove one of the two.
+    [proxy_host] { $key } is “{ $value }”: behind a proxy, HTTP listens on 127.0.0.1 only.
+    [public] { $key } is “{ $value }”: write an address that begins with https://, without a path.
+    [negative] { $key }: keep_days and events_max must not be negative.
+   *[other] { $key }: { $value }
+}
+
 ## The pool's keys, and the bus (NATS).
 
 error-identity_file_open = Other users can read { $path } (mode { $mode }). Treat its contents as disclosed, then set its mode back to 0600.

@@ -956,6 +956,67 @@ error-up_failed = Une partie du parc ne démarre pas{ $child ->
         { $detail }
 }
 
+## Un parc auquel des membres adhèrent : création, marche, service, état, diagnostic.
+
+help-pool = Fonder un parc auquel des coopératives adhèrent avec leurs machines, et le faire fonctionner.
+help-pool-create = Créer dans un nouveau dossier les clés, les certificats, la configuration et la base de données d’un parc.
+help-pool-run = Faire fonctionner au premier plan le parc d’un dossier : bus, ordonnanceur et passerelles.
+arg-pool-dir = Dossier du parc : ses clés, sa configuration et sa base de données.
+opt-pool-name = Nom du parc, pour les personnes.
+opt-pool-address = Nom d’hôte ou adresse IP que les membres utilisent.
+opt-pool-cert = Chaîne de certificats pour HTTPS (PEM) ; sans elle et sans --proxy, l’autorité du parc en fait un.
+opt-pool-key = Clé de ce certificat (PEM).
+opt-pool-proxy = Un mandataire comme Caddy ou nginx, devant le parc sur cette machine, termine HTTPS ; le parc écoute derrière lui sur 127.0.0.1.
+opt-pool-database = PostgreSQL au lieu de SQLite dans le dossier : postgresql://…
+opt-pool-timezone = Fuseau horaire des périodes de quota et des relevés.
+opt-pool-gateways = Nombre de passerelles ; la première est dans l’ordonnanceur.
+opt-pool-http-port = Port HTTPS (derrière un mandataire : port HTTP).
+opt-pool-grpc-port = Port des services gRPC.
+opt-pool-bus-port = Port du bus.
+pool-file-head = Configuration du parc. Chaque clé : docs/reference/pool.md. Un changement prend effet au prochain démarrage.
+pool-unchanged = Le parc « { $name } » existe déjà dans { $path } : rien n’a été changé. Ses réglages se changent dans pool.toml.
+pool-created =
+    Le parc « { $name } » est dans { $path }. Ensuite :
+
+    1. Ouvrez cette machine aux membres : { $served ->
+        [proxy] le port 443 du mandataire, et le port { $bus } (bus). Le mandataire envoie tout, WebSocket compris, au port { $http } de 127.0.0.1 ; docs/reference/pool.md donne les lignes pour Caddy et nginx
+       *[other] le port { $http } (HTTPS), et le port { $bus } (bus)
+    }. Le port { $grpc } (gRPC) ne sert qu’aux programmes.
+    2. Démarrez-le :  entraide pool run { $path }
+       ou comme service qui démarre avec la machine :  entraide pool service install { $path }
+    3. Vérifiez que rien ne manque :  entraide pool doctor { $path }
+
+    Les membres utilisent { $url }. Gardez une copie de { $path } en lieu sûr : qui la détient peut agir comme le parc.
+pool-ready = Le parc est prêt à l’adresse { $url }. « entraide pool status { $path } » le montre ; Ctrl+C l’arrête.
+pool-stopping = Arrêt : les requêtes en cours peuvent finir, puis tous les processus s’arrêtent.
+error-pool_absent = Il n’y a pas de parc dans { $path }. Créez-en un avec « entraide pool create { $path } --name NOM --address HÔTE », ou indiquez son dossier.
+error-pool_directory_not_empty = { $path } n’est pas vide et ne contient pas de parc. Choisissez un dossier nouveau ou vide.
+error-pool_address_unknown = Le nom { $address } ne mène à aucune machine. Ajoutez-le d’abord au DNS, ou donnez une adresse IP que les membres peuvent joindre.
+error-pool_port_taken = Un autre programme écoute sur le port { $port } ({ $key }) de { $host }. Arrêtez ce programme, ou choisissez un autre port.
+error-pool_port_refused = Ce compte ne peut pas écouter sur le port { $port } ({ $key }) de { $host }. Choisissez un port au-dessus de 1023, placez un mandataire devant (--proxy), ou faites du parc un service du système.
+error-pool_not_created = Impossible de créer le dossier { $path } : { $problem }. Libérez de l’espace ou choisissez un autre endroit ; rien n’y a été laissé.
+error-pool_database_taken = Cette base de données contient déjà un parc. Indiquez une base vide.
+error-certificate_unusable = Le certificat { $cert } et la clé { $key } sont inutilisables : { $problem }. Vérifiez que les deux sont lisibles, vont ensemble, et que la clé n’a pas de phrase secrète.
+error-certificate_refused = Le certificat { $cert } { $fault ->
+    [expired] a expiré. Renouvelez-le d’abord
+   *[other_name] n’est pas valide pour { $address }. Demandez-en un à ce nom
+}, ou omettez --cert et --key : l’autorité du parc en fait un.
+error-pool_config_refused = { $path } est inutilisable : { $fault ->
+    [name] { $key } doit avoir de 1 à 80 caractères.
+    [no_host] { $key } vaut « { $value } » : écrivez seulement le nom ou l’adresse d’un hôte.
+    [lang] { $key } vaut « { $value } » : écrivez fr ou en.
+    [timezone] { $key } vaut « { $value } » : écrivez un fuseau horaire comme America/Toronto.
+    [gateways] { $key } vaut { $value } : écrivez un nombre de 1 à 16.
+    [port_range] { $key } vaut { $value } : écrivez un port de 1 à 65535.
+    [port_twice] le port { $value } est donné deux fois : donnez à chaque partie un port à elle.
+    [pair] { $key } : indiquez les deux fichiers, ou aucun.
+    [proxy_and_file] { $key } n’a pas d’effet avec proxy = true : le mandataire a le certificat. Retirez l’un des deux.
+    [proxy_host] { $key } vaut « { $value } » : derrière un mandataire, HTTP n’écoute que sur 127.0.0.1.
+    [public] { $key } vaut « { $value } » : écrivez une adresse qui commence par https://, sans chemin.
+    [negative] { $key } : keep_days et events_max ne peuvent pas être négatifs.
+   *[other] { $key } : { $value }
+}
+
 ## Clés du parc, et bus (NATS).
 
 error-identity_file_open = D’autres utilisateurs peuvent lire { $path } (mode { $mode }). Considérez son contenu comme divulgué, puis remettez-lui le mode 0600.

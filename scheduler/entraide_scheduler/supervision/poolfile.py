@@ -1,4 +1,4 @@
-"""``pool.json``: addresses, keys and process ids of the pool that ``entraide up`` runs.
+"""``pool.json``: addresses, keys and process ids of a pool that runs on this machine.
 
 Readable by its owner only. It exists only while the pool is ready.
 """
@@ -25,7 +25,8 @@ class PoolFile(Struct, frozen=True):
         nats: address of the bus.
         admin_key: key of the operator.
         keys: an API key for each co-op.
-        pids: process id of each part, ``up`` among them.
+        pids: process id of each part, and of the supervisor as ``up``.
+        ca: PEM of the CA that signed the certificate of gRPC; "" without TLS.
     """
 
     http: str
@@ -34,6 +35,7 @@ class PoolFile(Struct, frozen=True):
     admin_key: str
     keys: dict[str, str]
     pids: dict[str, int]
+    ca: str = ""
 
 
 def write(state: Path, pool: PoolFile) -> None:

@@ -1,0 +1,162 @@
+"""``entraide pool``: founds and runs a pool that co-ops join with their own machines."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from entraide import i18n
+from entraide.errors import EntraideError
+
+if TYPE_CHECKING:
+    from entraide_scheduler.pool.config import PoolConfig
+    from entraide_scheduler.supervision.poolfile import PoolFile
+
+
+def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
+    """Adds the commands to the ``entraide`` command, in one language."""
+    pool = typer.Typer(help=i18n.text("help-pool", lang), no_args_is_help=True)
+    _register_create(pool, lang)
+    _register_run(pool, lang)
+    app.add_typer(pool, name="pool")
+
+
+def _directory(lang: str) -> Any:
+    return typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+
+
+def _port(name: str, lang: str) -> Any:
+    text = i18n.text(f"opt-pool-{name}-port", lang)
+    return typer.Option(f"--{name}-port", metavar="PORT", min=1, max=65_535, help=text)
+
+
+def _register_create(pool: typer.Typer, lang: str) -> None:
+    def option(name: str, metavar: str) -> Any:
+        text = i18n.text(f"opt-pool-{name}", lang)
+        return typer.Option(f"--{name}", metavar=metavar, help=text)
+
+    @pool.command("create", help=i18n.text("help-pool-create", lang))
+    def create(
+        directory: Annotated[Path, _directory(lang)],
+        *,
+        name: Annotated[str, option("name", "NAME")],
+        address: Annotated[str, option("address", "HOST")],
+        cert: Annotated[Path | None, option("cert", "FILE")] = None,
+        key: Annotated[Path | None, option("key", "FILE")] = None,
+        proxy: Annotated[
+            bool, typer.Option("--proxy", help=i18n.text("opt-pool-proxy", lang))
+        ] = False,
+        database: Annotated[str, option("database", "URL")] = "",
+        timezone: Annotated[str, option("timezone", "ZONE")] = "America/Toronto",
+        gateways: Annotated[int, option("gateways", "N")] = 1,
+        http_port: Annotated[int, _port("http", lang)] = 8443,
+        grpc_port: Annotated[int, _port("grpc", lang)] = 8444,
+        bus_port: Annotated[int, _port("bus", lang)] = 4222,
+    ) -> None:
+        from entraide_scheduler.pool import config as c
+
+        http = c.PoolHttp(port=http_port)
+        config = c.PoolConfig(
+            name=name,
+            address=address,
+            lang=lang,
+            timezone=timezone,
+            database=database,
+            gateways=gateways,
+            http=c.PoolHttp(host="127.0.0.1", port=http_port) if proxy else http,
+            grpc=c.PoolGrpc(port=grpc_port),
+            bus=c.PoolBus(port=bus_port, websocket=_next_free(bus_port, (http_port, grpc_port))),
+            tls=c.PoolTls(
+                cert_file=str(cert.resolve()) if cert else "",
+                key_file=str(key.resolve()) if key else "",
+                proxy=proxy,
+            ),
+        )
+        raise typer.Exit(_create(directory.resolve(), config, lang))
+
+
+def _next_free(port: int, taken: tuple[int, ...]) -> int:
+    """Returns the next port that no other part of the pool has."""
+    following = range(port + 1, 2**16)
+    return next((each for each in following if each not in taken), 0)
+
+
+def _register_run(pool: typer.Typer, lang: str) -> None:
+    @pool.command("run", help=i18n.text("help-pool-run", lang))
+    def run(directory: Annotated[Path, _directory(lang)]) -> None:
+        raise typer.Exit(_run(directory.resolve(), lang))
+
+
+def print_problem(problem: EntraideError, lang: str) -> int:
+    """Prints an error as one sentence; returns the exit status."""
+    typer.echo(i18n.error(problem.code, lang, problem.values), err=True)
+    return 1
+
+
+def _create(state: Path, config: "PoolConfig", lang: str) -> int:
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.create import create_pool
+
+    os.umask(PRIVATE_UMASK)
+    try:
+        made = create_pool(state, config)
+    except EntraideError as problem:
+        return print_problem(problem, lang)
+    if not made.is_new:
+        typer.echo(i18n.text("pool-unchanged", lang, path=str(state), name=made.config.name))
+        return 0
+    typer.echo(format_next_steps(made.config, state, lang))
+    return 0
+
+
+def format_next_steps(config: "PoolConfig", state: Path, lang: str) -> str:
+    """Returns what an operator does after the creation."""
+    served = "proxy" if config.tls.proxy else "file" if config.tls.cert_file else "own"
+    return i18n.text(
+        "pool-created",
+        lang,
+        name=config.name,
+        path=str(state),
+        url=config.public_url,
+        served=served,
+        http=str(config.http.port),
+        grpc=str(config.grpc.port),
+        bus=str(config.bus.port),
+    )
+
+
+def _run(state: Path, lang: str) -> int:
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.nats.keyfiles import make_private_home
+    from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.supervision.logs import log_to_file
+
+    os.umask(PRIVATE_UMASK)
+    try:
+        load_pool_config(state)
+        log_to_file(make_private_home(state) / "logs" / "pool.log")
+        asyncio.run(_serve(state, lang))
+    except EntraideError as problem:
+        return print_problem(problem, lang)
+    return 0
+
+
+async def _serve(state: Path, lang: str) -> None:
+    from entraide_scheduler.pool.run import FoundedPool
+    from entraide_scheduler.supervision.foreground import run_until_signal
+
+    def report(code: str, **values: str) -> None:
+        typer.echo(i18n.text(code, lang, **values))
+
+    pool = FoundedPool(state, report)
+
+    async def stop() -> None:
+        report("pool-stopping")
+        await pool.stop()
+
+    running: PoolFile | None
+    async with run_until_signal(pool.start, stop) as running:
+        if running is not None:
+            report("pool-ready", url=running.http, path=str(state))
