@@ -189,6 +189,8 @@ def options_section() -> str:
         "job_class": ", ".join(f"`{word}`" for word in JobClass),
         "data_class": ", ".join(f"`{word}`" for word in DataClass),
         "jurisdiction": "a zone or the beginning of one: `CA`, `CA-QC`",
+        "controlled_by": "`member` (a member co-op), `canadian` (any Canadian organisation), "
+        "`other` (any)",
         "deadline": f"seconds from now, or ISO 8601; at most {options.DEADLINE_DAYS_MAX} days",
         "max_gco2e": f"number, 0 to {options.CARBON_G_MAX:,.0f} (g CO2e)",
         "session": f"text, at most {options.NAME_MAX} characters",

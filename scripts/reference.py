@@ -100,8 +100,10 @@ COMPUTED = frozenset(
 # Example values: for any sentence, and for codes that use a name in another sense.
 EXAMPLE: dict[str, i18n.Value] = {
     "ahead": 1,
+    "asked_control": "member",
     "cap_tokens": 16_384,
     "carbon_g": 0.12,
+    "controlled_by": "canadian",
     "coop": "soleil",
     "coops_ahead": 2,
     "data_class": "restricted",

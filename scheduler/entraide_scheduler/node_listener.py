@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
-from entraide.types import EnergyStatus, JobState, Lending
+from entraide.types import EnergyStatus, JobState, Lending, NodeCard
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
@@ -225,6 +225,7 @@ class NodeListener:
         if device != card.power.device:
             self._driver.counts["node.device_changed"] += 1
             self._log.warning("node.device_changed", node=node, approved=device)
+        self._count_contradictions(hello.card, row)
         self._sessions[node] = NodeSession(
             hello.boot, hello.seq, hello.accepting, hello.reason, card.energy, hello.lending
         )
@@ -248,6 +249,15 @@ class NodeListener:
         protocol = min(hello.protocol, m.PROTOCOL)
         self._send(node, m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now))
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
+
+    def _count_contradictions(self, card: NodeCard, row: NodeRow) -> None:
+        """Counts a card that contradicts the pool's record, and logs its first per node."""
+        fields = clocks.find_contradictions(card, row)
+        if not fields:
+            return
+        self._driver.counts["node.contradicts_record"] += 1
+        if self._is_first(row.node, "contradicts_record"):
+            self._log.warning("node.contradicts_record", node=row.node, fields=fields)
 
     def _handle_load_failure(self, node: str, message: m.LoadFailed) -> None:
         self._driver.counts["model.load_failed"] += 1
@@ -337,6 +347,12 @@ class NodeListener:
     def _ignore(self, why: str, node: str, field: str = "") -> None:
         """Counts an ignored message, and logs the first one per node and reason."""
         self._driver.counts[f"node.{why}"] += 1
-        if (node, why) not in self._ignored and len(self._ignored) < IGNORED_KEPT:
-            self._ignored.add((node, why))
+        if self._is_first(node, why):
             self._log.warning("node.ignored", node=node, why=why, field=field)
+
+    def _is_first(self, node: str, why: str) -> bool:
+        """Whether a node has given this reason for a line of the log for the first time."""
+        first = (node, why) not in self._ignored and len(self._ignored) < IGNORED_KEPT
+        if first:
+            self._ignored.add((node, why))
+        return first

@@ -67,6 +67,8 @@ _CODE_PREFIXES: Mapping[str, str] = {
     "zone": "zone",
     "jurisdiction": "zone",
     "province": "zone",
+    "controlled_by": "control",
+    "asked_control": "control-asked",
 }
 
 
@@ -93,10 +95,10 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
         code: for instance ``error-unknown_model``; ``code.attribute`` reads an attribute.
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Stable codes (``reason``, ``rule``, ``fault``,
-            ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``, ``expected``, ``got``)
-            are replaced by their own messages. Numbers are formatted for the language, with the
-            unit that ends their name. A time (``…_at``) that is a number counts as absent:
-            ``relative_time`` formats times.
+            ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``, ``expected``, ``got``,
+            ``controlled_by``, ``asked_control``) are replaced by their own messages. Numbers are
+            formatted for the language, with the unit that ends their name. A time (``…_at``) that
+            is a number counts as absent: ``relative_time`` formats times.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -242,6 +244,7 @@ def receipt_line(receipt: Receipt, lang: str) -> str:
         node=receipt.node,
         coop=receipt.node_coop,
         where=zone_in(receipt.province, lang),
+        controlled_by=receipt.controlled_by or ABSENT,
         energy=f"{decimal(receipt.energy_wh, lang, digits_min=3)}\u00a0Wh",
         energy_basis=word("basis", receipt.energy_basis, lang),
         carbon=f"{decimal(receipt.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",

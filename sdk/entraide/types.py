@@ -9,7 +9,7 @@ the garbage collector need not track them (``gc=False``).
 
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import astuple
 
 from entraide.enums import (
@@ -152,6 +152,7 @@ class NodeCard(Struct, frozen=True, gc=False):
         loading: models that it is loading.
         models_bytes: memory that its owner allows for all models; 0 where the owner alone decides
             which models are loaded.
+        controlled_by: who controls its owner (set by the pool at enrolment, not by the node).
     """
 
     node: str
@@ -167,6 +168,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     loadable: tuple[Loadable, ...] = ()
     loading: tuple[str, ...] = ()
     models_bytes: int = 0
+    controlled_by: Control = Control.UNSTATED
 
 
 class RequestFacts(Struct, frozen=True, gc=False):
@@ -192,6 +194,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         deadline_at: latest acceptable completion, seconds since the epoch.
         max_carbon_ug: the client's cap on the job's emissions, micrograms.
         idempotency: the client's idempotency key, or "".
+        controlled_by: control that the node must have, or a closer one; as requested, else the
+            policy's default.
     """
 
     job: str
@@ -215,6 +219,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     deadline_at: float | None = None
     max_carbon_ug: int | None = None
     idempotency: str = ""
+    controlled_by: Control = Control.UNSTATED
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -277,6 +282,8 @@ class Terms(Struct, frozen=True, gc=False):
         policy_version: version of the policy that decided.
         at_risk: no node was predicted to keep the promise.
         smaller: energy on a smaller model; None where there is none, or its size is unknown.
+        controlled_by: who controls the lender; left out where that is unstated, so that terms of
+            before keep their bytes and the digests over them.
     """
 
     job: str
@@ -300,6 +307,7 @@ class Terms(Struct, frozen=True, gc=False):
     policy_version: str
     at_risk: bool
     smaller: SmallerQuote | None = None
+    controlled_by: Control | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -441,7 +449,8 @@ class Receipt(Struct, frozen=True, gc=False):
 
     ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
-    canonical JSON without ``signature`` and ``key``, and without ``smaller`` where that is None.
+    canonical JSON without ``signature`` and ``key``, and without ``smaller`` and ``controlled_by``
+    where they are None and "".
     """
 
     job: str
@@ -475,3 +484,4 @@ class Receipt(Struct, frozen=True, gc=False):
     key: str = ""
     signature: str = ""
     smaller: SmallerModel | None = None
+    controlled_by: Control = Control.UNSTATED

@@ -137,7 +137,7 @@ def _extend_groups(scenario: Scenario) -> Iterator[NodeGroup]:
         price = group.price_cad or catalogue.devices()[group.device].price_cad
         if price is not None:
             name = f"{group.name}-plus"
-            yield msgspec.structs.replace(group, name=name, price_cad=price, owned=False)
+            yield msgspec.structs.replace(group, name=name, price_cad=price)
 
 
 def _lend_always(scenario: Scenario) -> Iterator[ScenarioChange]:

@@ -9,6 +9,7 @@ from entraide.types import (
     Basis,
     Candidate,
     Candidates,
+    Control,
     DataClass,
     EnergyStatus,
     Exclusion,
@@ -59,6 +60,7 @@ OFFERING = structs.replace(
     loadable=(Loadable("qwen3-1.7b", "sha256:01", "mlx-lm", 4_096, 2, ("tools",), 10, 5, 1.5),),
     loading=("qwen3-1.7b",),
     models_bytes=8_000_000_000,
+    controlled_by=Control.MEMBER,
 )
 FACTS = RequestFacts(
     job="job-1",

@@ -4,9 +4,11 @@ import re
 
 import msgspec
 import pytest
-from tests.contract.samples import DOORS, OFFERING, RUNS, SAMPLES, decoder, kinds, tag
+from msgspec import structs
+from tests.contract.samples import DOORS, OFFERING, RUNS, SAMPLES, TERMS, decoder, kinds, tag
 from tests.house.source import ROOT
 
+from entraide.types import Control
 from entraide.wire import codec
 from entraide.wire import messages as m
 
@@ -30,6 +32,16 @@ def test_what_a_node_could_load_travels_with_its_card() -> None:
     hello = m.Hello(OFFERING, "boot-1", 1, 1_000.125, True, "", RUNS)
 
     assert hello == codec.node_up.decode(codec.encode(hello))
+
+
+def test_terms_without_stated_control_keep_their_bytes() -> None:
+    """The digests over the commands of before are computed from the same bytes now."""
+    placed = next(message for message in SAMPLES if tag(message) == "placed")
+    stated = structs.replace(placed, terms=structs.replace(TERMS, controlled_by=Control.MEMBER))
+
+    assert "controlled_by" not in msgspec.to_builtins(TERMS)
+    assert "member" == msgspec.to_builtins(stated.terms)["controlled_by"]
+    assert stated == decoder(stated).decode(codec.encode(stated))
 
 
 @every_sample

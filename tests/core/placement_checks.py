@@ -4,7 +4,7 @@ The checks use the request, the node's card and the members' terms. They read th
 only where the promise is about these counts.
 """
 
-from entraide.types import NodeState
+from entraide.types import Control, NodeState
 from entraide.units import UWH_PER_WH
 from entraide_scheduler.core.accounting import PER_UNIT
 from entraide_scheduler.core.accounting.quotas import AT_PLACEMENT
@@ -12,6 +12,14 @@ from entraide_scheduler.core.commands import Place
 from entraide_scheduler.core.policy import Lend
 from entraide_scheduler.core.records import Job, Lease, Node
 from entraide_scheduler.core.state import State
+
+# By the control that a request asks for, the controls of the nodes that may run it.
+ACCEPTED = {
+    Control.MEMBER: (Control.MEMBER,),
+    Control.CANADIAN: (Control.MEMBER, Control.CANADIAN),
+    Control.OTHER: tuple(Control),
+    Control.UNSTATED: tuple(Control),
+}
 
 
 def check(state: State, places: list[Place]) -> None:
@@ -36,6 +44,7 @@ def node_may_run_it(node: Node, model: str, job: Job) -> None:
     assert node.accepting
     assert facts.data_class in node.card.data_classes
     assert f"{node.card.zone}-".startswith(f"{facts.jurisdiction}-") or not facts.jurisdiction
+    assert node.card.controlled_by in ACCEPTED[facts.controlled_by]
     assert set(facts.features) <= set(replica.features)
     assert job.shape.context_tokens <= replica.context_tokens
 

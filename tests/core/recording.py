@@ -31,7 +31,7 @@ from tests.core.builders import (
 )
 
 from entraide.models import ModelSize
-from entraide.types import DataClass, JobClass, JobKind, Outcome
+from entraide.types import Control, DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
@@ -94,6 +94,7 @@ class World:
             energy=rng.choice((None, surplus(rng.uniform(0, 300)))),
             loadable=tuple(self.offer(model) for model in RARE) if number % 3 == 0 else (),
             models_bytes=5 * GB,
+            controlled_by=tuple(Control)[number % 3],
         )
 
     def offer(self, model: str) -> Any:
@@ -199,6 +200,7 @@ class World:
             gateway=rng.choice(("gw", "gw", "gw-2")),
             deadline_at=rng.choice((None, None, self.pool.now + 30.0)),
             max_carbon_ug=rng.choice((None, None, None, 2_000)),
+            controlled_by=rng.choice((Control.UNSTATED, Control.UNSTATED, Control.CANADIAN)),
         )
         self.tell(events.JobRequested, request)
         if rng.random() < 0.08:

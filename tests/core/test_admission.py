@@ -1,9 +1,10 @@
 """Admission: which jobs are refused, with which code and retry time."""
 
+import msgspec
 import pytest
 from tests.core.builders import MODEL, START, Pool, card, kinds, of, replica
 
-from entraide.types import DataClass, JobState
+from entraide.types import Control, DataClass, JobState
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.core.policy.policy import Limits
@@ -14,6 +15,12 @@ REFUSALS = {
     "a deadline that has passed": ("alpha", {"deadline_at": START}, "deadline_passed", None),
     "a place outside": ("alpha", {"jurisdiction": "US"}, "no_node_serves", None),
     "a prefix that is no place": ("alpha", {"jurisdiction": "CA-Q"}, "no_node_serves", None),
+    "a control that the operator vouched for no node": (
+        "alpha",
+        {"controlled_by": Control.CANADIAN},
+        "no_node_serves",
+        None,
+    ),
     "a feature that no engine has": (
         "alpha",
         {"features": ("images",)},
@@ -128,6 +135,72 @@ def test_a_rule_that_excludes_all_is_named(three: Pool) -> None:
     assert refuse.values["rule"] == "wrong_jurisdiction"
     assert refuse.values["nodes"] == 3
     assert [exclusion.node for exclusion in refuse.explanation.excluded] == ["ab-1", "on-1", "qc-1"]
+
+
+@pytest.mark.parametrize(
+    ("default", "asked", "runs_on"),
+    [
+        ("", "", "other"),
+        ("", "canadian", "canadian"),
+        ("", "member", "member"),
+        ("member", "", "member"),
+        ("canadian", "", "canadian"),
+        ("canadian", "member", "member"),
+        ("member", "canadian", "canadian"),
+        ("member", "other", "other"),
+    ],
+)
+def test_control_is_the_requests_word_else_the_policys(
+    default: str, asked: str, runs_on: str
+) -> None:
+    """The greener the node, the less is vouched: the job runs on the first that it may use."""
+    pool = Pool(controlled_by=Control(default))
+    for name, grams in (("other", 1.0), ("canadian", 2.0), ("member", 3.0)):
+        zone = f"CA-{name.upper()}"
+        pool.join(card(name, zone=zone, controlled_by=Control(name)))
+        pool.tell(events.IntensityChanged, zone, grams, grams, "measured", START + 1e6)
+    (place,) = of(pool.ask("j1", controlled_by=Control(asked)), commands.Place)
+
+    assert runs_on == place.node
+    assert runs_on == place.terms.controlled_by
+    assert runs_on == place.explanation.values["controlled_by"]
+
+
+def test_unstated_control_is_neither_member_nor_canadian(pool: Pool) -> None:
+    """A node that joined before anything was vouched runs no job that asks for control."""
+    pool.join(card("n1"))
+    (refuse,) = pool.ask("j1", controlled_by=Control.CANADIAN)
+    (exclusion,) = refuse.explanation.excluded
+    (place,) = of(pool.ask("j2"), commands.Place)
+
+    assert ("no_node_serves", "wrong_control") == (refuse.code, exclusion.rule)
+    assert {"controlled_by": "other", "asked_control": "canadian"} == exclusion.values
+    assert "controlled_by" not in msgspec.to_builtins(place.terms)
+    assert "controlled_by" not in place.explanation.values
+
+
+def test_new_word_of_the_operator_counts_for_waiting_jobs(pool: Pool) -> None:
+    """A job that waits for a member's node runs on a second one as soon as it is vouched for."""
+    pool.join(
+        card("n1", replicas=(replica(slots=1),), controlled_by=Control.MEMBER), card("n2", "beta")
+    )
+    pool.ask("j1", controlled_by=Control.MEMBER)
+    waits = of(pool.ask("j2", controlled_by=Control.MEMBER), commands.Place)
+    pool.join(card("n2", "beta", controlled_by=Control.MEMBER))
+
+    assert [] == waits
+    assert [("j1", "n1"), ("j2", "n2")] == [(place.job, place.node) for place in pool.places()]
+
+
+def test_job_ends_when_the_operator_vouches_for_no_node_any_more(pool: Pool) -> None:
+    """A live job that waits for a member's node ends when the only one is not that any more."""
+    serving = {"replicas": (replica(slots=1),)}
+    pool.join(card("n1", **serving, controlled_by=Control.MEMBER))
+    pool.ask("j1")
+    pool.ask("j2", controlled_by=Control.MEMBER)
+    asked = pool.tell(events.NodeJoined, card("n1", **serving), True, "")
+
+    assert [("j2", "no_node_live")] == [(end.job, end.code) for end in of(asked, commands.EndJob)]
 
 
 def test_when_all_eligible_nodes_are_lost_a_retry_time_is_given(pool: Pool) -> None:

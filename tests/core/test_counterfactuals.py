@@ -20,6 +20,7 @@ from tests.core.lifting import lifted
 
 from entraide.types import (
     Basis,
+    Control,
     DataClass,
     Explanation,
     JobClass,
@@ -350,6 +351,7 @@ def any_card(draw: random.Random, number: int):
         models_bytes=9**12,
         data_classes=draw.choice((tuple(DataClass), (DataClass.PUBLIC,), (DataClass.RESTRICTED,))),
         energy=draw.choice((None, None, surplus(200.0))),
+        controlled_by=draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
     )
 
 
@@ -359,6 +361,7 @@ def any_wish(draw: random.Random) -> dict:
         "job_class": draw.choice(tuple(JobClass)),
         "data_class": draw.choice(tuple(DataClass)),
         "jurisdiction": draw.choice(("CA", "CA", "CA-QC")),
+        "controlled_by": draw.choice((Control.UNSTATED, *Control)),
         "features": draw.choice(((), ("tools",))),
         "input_tokens_est": draw.choice((50, 800)),
         "input_tokens_max": 900,

@@ -8,7 +8,7 @@ from msgspec import structs
 from tests.core.fair_jobs import COOPS, make_job, own_kind, policy, shape
 from tests.core.fair_queue_definition import DefinedQueue
 
-from entraide.types import DataClass, JobClass
+from entraide.types import Control, DataClass, JobClass
 from entraide_scheduler.core.fair_queue import FairQueue, QueueState, dump, load
 from entraide_scheduler.core.fair_queue.formulas import NORMAL, OWED, reserved_tokens
 from entraide_scheduler.core.policy import CoopTerms, Policy
@@ -23,9 +23,16 @@ SHAPES = (
     shape(data_class=DataClass.RESTRICTED),
     structs.replace(shape(), limited=True, capped=True),
     structs.replace(shape(), batch=True),
+    structs.replace(shape(), controlled_by=Control.MEMBER),
 )
 TERMS = tuple(CoopTerms(coop, shares) for coop, shares in zip(COOPS, (1.0, 2.0, 0.75), strict=True))
-KINDS = (own_kind(), own_kind(zone="CA-AB"), own_kind("grand"), own_kind(context_tokens=1_024))
+KINDS = (
+    own_kind(),
+    own_kind(zone="CA-AB"),
+    own_kind("grand"),
+    own_kind(context_tokens=1_024),
+    own_kind()._replace(controlled_by=Control.MEMBER),
+)
 CAPS = (300, 700, 1_500, 100_000)
 
 

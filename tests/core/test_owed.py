@@ -5,7 +5,7 @@ from msgspec import structs
 from tests.core.builders import MODEL, START, Pool, card, of, replica, usage
 from tests.core.fair_jobs import own_kind, own_slots, shape
 
-from entraide.types import DataClass, JobClass, Outcome
+from entraide.types import Control, DataClass, JobClass, Outcome
 from entraide_scheduler.core import commands, events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import FairShare
@@ -48,17 +48,24 @@ def test_own_small_nodes_give_no_right_to_a_large_model(pool: Pool) -> None:
     "wanted",
     [
         {"jurisdiction": "CA-QC"},
+        {"controlled_by": Control.MEMBER},
         {"features": ("tools",)},
         {"input_tokens_est": 2_000, "input_tokens_max": 2_000},
         {"max_carbon_ug": 10**9},
     ],
-    ids=["jurisdiction", "features", "context", "cap"],
+    ids=["jurisdiction", "control", "features", "context", "cap"],
 )
 def test_own_nodes_that_could_not_run_a_job_owe_it_nothing(pool: Pool, wanted: dict) -> None:
-    """Jurisdiction, features, context and carbon cap must fit the own nodes, too."""
+    """Jurisdiction, control, features, context and carbon cap must fit the own nodes, too."""
     pool.join(
         card("own", "alpha", "CA-AB", replicas=(replica(slots=4, context_tokens=1_024),)),
-        card("theirs", "gamma", "CA-QC", replicas=(replica(slots=2, features=("tools",)),)),
+        card(
+            "theirs",
+            "gamma",
+            "CA-QC",
+            replicas=(replica(slots=2, features=("tools",)),),
+            controlled_by=Control.MEMBER,
+        ),
     )
     pool.tell(events.IntensityChanged, "CA-AB", 1.0, 1.0, "measured", 2e9)
     for number in range(4):

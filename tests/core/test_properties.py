@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.core import invariants
 from tests.core.builders import MODEL, Pool, card, facts, policy, rates, replica, surplus
 
-from entraide.types import DataClass, JobClass, JobKind, Outcome
+from entraide.types import Control, DataClass, JobClass, JobKind, Outcome
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
@@ -60,6 +60,7 @@ cards = st.builds(
     st.sampled_from(ZONES),
     replicas=st.lists(replicas, min_size=1, max_size=2).map(tuple),
     data_classes=mostly(tuple(DataClass), (DataClass.PUBLIC,), ()),
+    controlled_by=mostly(Control.MEMBER, *Control),
     energy=st.one_of(st.none(), st.floats(0, 500).map(surplus)),
 )
 requests = st.fixed_dictionaries(
@@ -71,6 +72,7 @@ requests = st.fixed_dictionaries(
         "job_class": st.sampled_from(JobClass),
         "data_class": mostly(DataClass.INTERNAL, *DataClass),
         "jurisdiction": mostly("CA", "CA-QC", "CA-Q", ""),
+        "controlled_by": mostly(Control.UNSTATED, *Control),
         "model": mostly(MODEL, "grand", "absent"),
         "input_tokens_est": st.integers(0, 200),
         "input_tokens_max": st.integers(200, 250),

@@ -18,6 +18,7 @@ from tests.sdk.explanation_cases import missing_parts
 from entraide import i18n
 from entraide.types import (
     Basis,
+    Control,
     DataClass,
     Explanation,
     JobClass,
@@ -52,7 +53,7 @@ from entraide_scheduler.core.rules import (
     masks_for,
     reasons,
 )
-from entraide_scheduler.core.rules.permanent import is_in_jurisdiction
+from entraide_scheduler.core.rules.permanent import has_control, is_in_jurisdiction
 from entraide_scheduler.core.rules.temporary import Affects, TemporaryFilter
 from entraide_scheduler.core.state import State
 
@@ -131,6 +132,11 @@ CASES = {
         job={"features": ("tools",)}, able={"replicas": (replica(features=("tools",)),)}
     ),
     "wrong_jurisdiction": Case(card("other", zone="CA-ON"), job={"jurisdiction": "CA-QC"}),
+    "wrong_control": Case(
+        card("other", controlled_by=Control.CANADIAN),
+        able={"controlled_by": Control.MEMBER},
+        job={"controlled_by": Control.MEMBER},
+    ),
     "data_class_own_coop": Case(
         job={"data_class": DataClass.RESTRICTED}, able={"data_classes": tuple(DataClass)}
     ),
@@ -315,6 +321,20 @@ def test_each_reason_is_documented() -> None:
     rows = [line.split(" | ")[0] for line in page.splitlines() if line.startswith("| `")]
 
     assert [] == [code for code in REASONS if not any(f"`{code}`" in row for row in rows)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted"),
+    [
+        ("member", {"member"}),
+        ("canadian", {"member", "canadian"}),
+        ("other", {"member", "canadian", "other", ""}),
+        ("", {"member", "canadian", "other", ""}),
+    ],
+)
+def test_control_is_what_is_asked_for_or_closer(asked, accepted) -> None:
+    """A member co-op is Canadian control too; what is unstated counts as other."""
+    assert accepted == {str(control) for control in Control if has_control(control, Control(asked))}
 
 
 @pytest.mark.parametrize(

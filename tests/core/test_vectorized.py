@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
-from entraide.types import Basis, JobClass, JobState, Outcome, Power
+from entraide.types import Basis, Control, JobClass, JobState, Outcome, Power
 from entraide_scheduler.core import events
 from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
@@ -60,6 +60,7 @@ def any_card(draw: random.Random, number: int):
         ),
         energy=draw.choice((None, None, surplus(float(draw.randint(0, 300))))),
         rtt_s=draw.choice((0.01, 0.02)),
+        controlled_by=draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
     )
 
 
@@ -82,6 +83,7 @@ def job_options(draw: random.Random) -> dict:
         "coop": draw.choice(COOPS),
         "job_class": draw.choice(tuple(JobClass)),
         "jurisdiction": draw.choice(("CA", "CA", "CA-QC")),
+        "controlled_by": draw.choice((Control.UNSTATED, *Control)),
         "features": draw.choice(((), ("tools",))),
         "input_tokens_est": draw.choice((draw.randint(1, 200), 800)),
         "input_tokens_max": 800,

@@ -4,6 +4,7 @@ import json
 import unicodedata
 from typing import Any
 
+import msgspec
 import pytest
 
 from entraide import i18n
@@ -79,6 +80,15 @@ REFUSED: dict[str, tuple[bytes, str, str]] = {
     "a seed of 70 bits": (chat(seed=2**70), "seed", "at_most"),
     "biases": (chat(logit_bias={str(n): 1 for n in range(301)}), "logit_bias", "too_many"),
     "a heavy bias": (chat(logit_bias={"4": 101}), "logit_bias", "at_most"),
+    "control by somebody": (
+        chat(entraide={"controlled_by": "us"}), "entraide.controlled_by", "not_one_of",
+    ),
+    "a place that is none": (
+        chat(entraide={"jurisdiction": "Canada"}), "entraide.jurisdiction", "wrong_form",
+    ),
+    "an option that is none": (
+        chat(entraide={"deadline": 3}), "entraide.deadline", "unknown_field",
+    ),
     "no model": (json.dumps({"messages": [USER]}).encode(), "model", "missing"),
     "a model's control signs": (chat(model="a\x00"), "model", "control_signs"),
     "no messages": (json.dumps({"model": "m", "messages": []}).encode(), "messages", "empty"),
@@ -287,6 +297,17 @@ def test_json_is_read_strictly(name: str, path: str) -> None:
 def test_request_is_an_object(body: bytes) -> None:
     """JSON that is not an object is refused as such."""
     assert "not_an_object" == refusal(CHAT, body).values["fault"]
+
+
+@pytest.mark.parametrize("path", openai.PATHS)
+def test_the_pools_own_fields_stay_at_the_gateway(path: str) -> None:
+    """Where a request may run is for the pool, and no engine is told."""
+    make = chat if path == CHAT else completion
+    own = {"data_class": "public", "jurisdiction": "CA-QC", "controlled_by": "member"}
+    parsed = openai.parse_request(path, make(entraide=own))
+
+    assert own == msgspec.structs.asdict(parsed.pool_fields)
+    assert engine_fields(path, make()) == engine_fields(path, make(entraide=own))
 
 
 @pytest.mark.parametrize("path", openai.PATHS)

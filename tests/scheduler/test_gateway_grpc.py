@@ -195,6 +195,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "a class": ({"job_class": "vip"}, "options.job_class"),
     "a data class": ({"data_class": "secret"}, "options.data_class"),
     "a place": ({"jurisdiction": "canada\x07"}, "options.jurisdiction"),
+    "a control": ({"controlled_by": "us"}, "options.controlled_by"),
     "a long session": ({"session": "x" * 257}, "options.session"),
     "a long key": ({"idempotency_key": "x" * 257}, "options.idempotency_key"),
 }

@@ -157,6 +157,33 @@ async def test_options_become_facts(pool: Pool) -> None:
     assert "n2" == run.node
 
 
+async def test_the_body_says_where_a_request_may_run(pool: Pool) -> None:
+    """What the headers can say of the place, the field ``entraide`` of the body can say, too."""
+    own = {"data_class": "public", "jurisdiction": "CA-ON", "controlled_by": "other"}
+    pending = asyncio.ensure_future(pool.send(ask(entraide=own), X_Entraide_Controlled_By="other"))
+    run = await pool.placed()
+    facts = pool.gateway._running_jobs.get(run.run.job).facts
+    run.finish()
+    (await pending).release()
+
+    assert ("public", "CA-ON", "other") == (
+        facts.data_class,
+        facts.jurisdiction,
+        facts.controlled_by,
+    )
+    assert "n2" == run.node
+    assert "entraide" not in run.body
+
+
+async def test_refusal_for_control_names_what_was_asked_for(pool: Pool) -> None:
+    """No node was vouched for: a request for a member's node is refused, and says why."""
+    async with pool.send(ask(), X_Entraide_Controlled_By="member", Accept_Language="en") as answer:
+        error = (await answer.json())["error"]
+
+    assert (503, "no_node_serves") == (answer.status, error["code"])
+    assert "not controlled by a member co-op" in error["message"]
+
+
 BAD: dict[str, tuple[Any, dict[str, str], int, str]] = {
     "not JSON": (b'{"model": ', {}, 400, "invalid_json"),
     "no model": ({"messages": []}, {}, 400, "invalid_request"),
@@ -167,6 +194,18 @@ BAD: dict[str, tuple[Any, dict[str, str], int, str]] = {
     "an unknown class": (ask(), {"X_Entraide_Class": "vip"}, 400, "invalid_request"),
     "a deadline gone by": (ask(), {"X_Entraide_Deadline": "-1"}, 400, "deadline_passed"),
     "nowhere": (ask(), {"X_Entraide_Jurisdiction": "canada"}, 400, "invalid_request"),
+    "a control of nobody": (
+        ask(),
+        {"X_Entraide_Controlled_By": "us"},
+        400,
+        "invalid_request",
+    ),
+    "a body against its header": (
+        ask(entraide={"controlled_by": "other"}),
+        {"X_Entraide_Controlled_By": "member"},
+        400,
+        "invalid_request",
+    ),
     "a place without nodes": (ask(), {"X_Entraide_Jurisdiction": "CA-BC"}, 503, "no_node_serves"),
     "too large": (ask("x" * BODY_MAX_BYTES), {}, 413, "body_too_large"),
 }

@@ -7,7 +7,7 @@ from tests.scheduler.pool_support import RunningScheduler, ScriptedNode
 from tests.waiting import eventually
 
 from entraide import __version__
-from entraide.types import Basis, EnergyStatus
+from entraide.types import Basis, Control, DataClass, EnergyStatus
 from entraide.wire import messages as m
 from entraide_scheduler.core.views import NodeView
 
@@ -44,6 +44,31 @@ async def test_node_that_lies_about_its_coop_and_place_is_not_believed(
     card = seen(pool, node).card
 
     assert ("n1", "beta", "CA-AB", "home") == (card.node, card.coop, card.zone, card.site)
+    assert 1 == pool.driver.counts["node.contradicts_record"]
+
+
+async def test_control_and_data_classes_are_the_operators_word(pool: RunningScheduler) -> None:
+    """A node calls itself a member's and offers all data classes: what the record says counts."""
+    node = await pool.join("n1", coop="beta", zone="CA-AB")
+    registry = pool.registry
+    row = registry.get("n1")
+    assert row is not None
+    await registry.put(
+        msgspec.structs.replace(
+            row, controlled_by=Control.OTHER, data_classes=(DataClass.PUBLIC, DataClass.INTERNAL)
+        )
+    )
+    offered = (DataClass.INTERNAL, DataClass.RESTRICTED)
+    honest = {"coop": "beta", "zone": "CA-AB", "site": "home"}
+    await node.send_hello(**honest, data_classes=offered)
+    await eventually(lambda: node.received(m.Welcome))
+    before = pool.driver.counts["node.contradicts_record"]
+    await node.send_hello(**honest, data_classes=offered, controlled_by=Control.MEMBER)
+    await eventually(lambda: len(node.received(m.Welcome)) == 2)
+    card = seen(pool, node).card
+
+    assert (Control.OTHER, (DataClass.INTERNAL,)) == (card.controlled_by, card.data_classes)
+    assert [0, 1] == [before, pool.driver.counts["node.contradicts_record"]]
 
 
 async def test_old_numbers_are_dropped(pool: RunningScheduler) -> None:

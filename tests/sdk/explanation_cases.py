@@ -37,6 +37,14 @@ SILENT = Exclusion("qc-4", "boreale", "CA-QC", "node_suspect", {"last_seen_at": 
 ABROAD = Exclusion(
     "ny-1", "hudson", "US-NY", "wrong_jurisdiction", {"zone": "US-NY", "jurisdiction": "CA"}, False
 )
+NOT_MEMBER = Exclusion(
+    "on-3", "hydro", "CA-ON", "wrong_control",
+    {"controlled_by": "canadian", "asked_control": "member"}, False,
+)  # fmt: skip
+UNVOUCHED = Exclusion(
+    "qc-9", "boreale", "CA-QC", "wrong_control",
+    {"controlled_by": "other", "asked_control": "canadian"}, False,
+)  # fmt: skip
 UNLOADED = Exclusion("qc-5", "boreale", "CA-QC", "model_not_loaded", {"model": "grand"}, False)
 LOADING = Exclusion(
     "on-1", "soleil", "CA-ON", "model_loading", {"model": "qwen3-14b", "ready_at": AT + 20}, True
@@ -169,6 +177,9 @@ CASES: dict[str, Explanation] = {
     "placed-only-one": placed(
         "only_one", BUSY, ABROAD, SILENT, candidates=(ON,), could_node="ab-1"
     ),
+    "placed-under-control": placed(
+        "only_one", NOT_MEMBER, candidates=(QC,), controlled_by="member", could_node="on-3"
+    ),
     "placed-no-other": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
     "placed-alone": placed("only_one", candidates=(ON,)),
     "placed-at-risk": placed(
@@ -258,6 +269,11 @@ CASES: dict[str, Explanation] = {
     "refused-nowhere": explanation(
         "refused", "no_node_serves", ABROAD, UNLOADED, objective_ttft_s=None, waiting_helps=False,
         rule="wrong_jurisdiction", nodes=1, zone="US-NY", jurisdiction="CA", could_node="ny-1",
+    ),
+    "refused-control": explanation(
+        "refused", "no_node_serves", UNVOUCHED, objective_ttft_s=None, waiting_helps=False,
+        rule="wrong_control", nodes=1, controlled_by="other", asked_control="canadian",
+        could_node="qc-9",
     ),
     "refused-model": explanation(
         "refused", "unknown_model", objective_ttft_s=None, waiting_helps=False,

@@ -223,6 +223,8 @@ class Admin(admin_pb2_grpc.AdminServicer):
             slots=4,
             running=1,
             surplus_w=400.0,
+            controlled_by="member",
+            data_classes=["public", "internal"],
             device="mac-mini-m4",
             active_w=40.0,
             power_basis="default",

@@ -20,12 +20,24 @@ from entraide.v1 import admin_pb2
 
 def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> None:
     """The answer comes first, the receipt is the last line, and nothing is on the error output."""
-    result = cli(["chat", "Bonjour", "--state", str(served.state), "--class", "batch"])
+    result = cli(
+        [
+            "chat",
+            "Bonjour",
+            "--state",
+            str(served.state),
+            "--class",
+            "batch",
+            "--controlled-by",
+            "member",
+        ]
+    )
     answer, receipt = result.out.splitlines()
 
     assert (0, "Bonjour à toi", "") == (result.status, answer, result.err)
     assert receipt.startswith("Servi par on-1 en Ontario (coop soleil) · 0,012")
     assert "batch" == served.pool.asked[0].options.job_class
+    assert "member" == served.pool.asked[0].options.controlled_by
 
 
 def test_chat_for_programs(served: ServedPool, cli: Cli) -> None:
@@ -123,6 +135,8 @@ def test_nodes_are_shown(served: ServedPool, cli: Cli) -> None:
     assert "en ligne (pause demandée par le propriétaire)" in listed
     assert (4, 400.0, ["smollm2-135m"]) == (node["slots"], node["surplus_w"], node["models"])
     assert "mac-mini-m4, 40 W (par défaut)" in cli(["nodes", "show", "on-1", *state]).out
+    assert re.search("CONTRÔLE +une coopérative membre", cli(["nodes", "show", "on-1", *state]).out)
+    assert re.search("DONNÉES +publiques, internes", cli(["nodes", "show", "on-1", *state]).out)
     assert 1 == cli(["nodes", "show", "absent", *state]).status
 
 

@@ -177,6 +177,7 @@ def test_what_is_asked_travels() -> None:
         job_class="batch",
         data_class="restricted",
         jurisdiction="CA-QC",
+        controlled_by="member",
         deadline_s=60.0,
         max_gco2e=0.5,
         max_output_tokens=7,
@@ -189,10 +190,11 @@ def test_what_is_asked_travels() -> None:
     assert isinstance(request, pool_pb2.InferenceRequest)
     assert ("m", 7) == (request.model, request.max_output_tokens)
     assert ["system", "user"] == [message.role for message in request.messages]
-    assert ("batch", "restricted", "CA-QC", 60.0, 0.5) == (
+    assert ("batch", "restricted", "CA-QC", "member", 60.0, 0.5) == (
         request.options.job_class,
         request.options.data_class,
         request.options.jurisdiction,
+        request.options.controlled_by,
         request.options.deadline_s,
         request.options.max_gco2e,
     )

@@ -24,6 +24,8 @@ VALUES: dict[str, str | int | float] = {
     "period": "day",
     "zone": "CA-QC",
     "jurisdiction": "CA",
+    "controlled_by": "canadian",
+    "asked_control": "member",
     "data_class": "restricted",
     "coops_ahead": 2,
     "attempts": 4,

@@ -27,6 +27,8 @@ def node_message(
         site=row.site,
         zone=row.zone,
         approval=row.approval,
+        controlled_by=row.controlled_by,
+        data_classes=row.data_classes,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[
             admin_pb2.LoadRefusal(model=refusal.model, code=refusal.code, at=refusal.at)

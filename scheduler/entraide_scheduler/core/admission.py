@@ -50,8 +50,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
         return None
-    if not facts.jurisdiction:
-        facts = structs.replace(facts, jurisdiction=state.policy.jurisdiction)
+    facts = _with_defaults(state, facts)
     model, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
     if model not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=model)
@@ -68,6 +67,15 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if facts.deadline_at is not None:
         state.deadlines.set(DeadlineKind.JOB_EXPIRY, facts.job, facts.deadline_at)
     return job
+
+
+def _with_defaults(state: State, facts: RequestFacts) -> RequestFacts:
+    """Returns a request's facts with the policy's jurisdiction and control where it has none."""
+    jurisdiction = facts.jurisdiction or state.policy.jurisdiction
+    controlled_by = facts.controlled_by or state.policy.controlled_by
+    if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
+        return facts
+    return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)
 
 
 def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> None:

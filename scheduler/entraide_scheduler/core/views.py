@@ -325,6 +325,7 @@ def meanings(state: State) -> list[AliasMeaning]:
         model="",
         input_tokens_est=0,
         input_tokens_max=0,
+        controlled_by=state.policy.controlled_by,
     )
     return find_meanings(state.model_aliases, state.fleet, plain, state.now)
 

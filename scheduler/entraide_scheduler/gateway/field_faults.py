@@ -31,6 +31,8 @@ CHOICES: Mapping[str, str] = {
     "role": "system, developer, user, assistant, tool",
     "reasoning_effort": "none, minimal, low, medium, high, xhigh",
     "tool_choice": "none, auto, required",
+    "data_class": "public, internal, restricted",
+    "controlled_by": "member, canadian, other",
     "path": "/v1/chat/completions, /v1/completions",
 }
 TYPES: Mapping[str, str] = {
@@ -40,6 +42,7 @@ TYPES: Mapping[str, str] = {
 FORMS: Mapping[str, str] = {
     "name": "A-Z a-z 0-9 _ - . (1–128)",
     "logit_bias": "0-9",
+    "jurisdiction": "CA, CA-QC",
 }
 
 Chosen = TypeVar("Chosen", bound=msgspec.Struct)

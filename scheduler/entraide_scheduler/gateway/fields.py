@@ -41,6 +41,7 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Stop = Annotated[str, Meta(min_length=1, max_length=STOP_MAX_CHARS)]
 Token = Annotated[int, Meta(ge=0, le=TOKEN_MAX)]
 Tokens = Annotated[list[Token], Meta(max_length=PROMPT_PARTS_MAX)]
+JURISDICTION = r"^[A-Z]{2}(-[A-Z0-9]{1,3}){0,2}$"
 TokenName = Annotated[str, Meta(pattern=r"^[0-9]{1,7}$")]
 Bias = Annotated[float, Meta(ge=-100.0, le=100.0)]
 
@@ -188,6 +189,14 @@ class StreamOptions(Struct, frozen=True):
     include_usage: bool | None = None
 
 
+class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
+    """The pool's own fields of a request: which machines may run it, as the headers say it."""
+
+    data_class: Literal["public", "internal", "restricted"] | None = None
+    jurisdiction: Annotated[str, Meta(pattern=JURISDICTION)] | None = None
+    controlled_by: Literal["member", "canadian", "other"] | None = None
+
+
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields that both inference endpoints honour."""
 
@@ -206,6 +215,7 @@ class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     logit_bias: Annotated[dict[TokenName, Bias], Meta(max_length=BIASES_MAX)] | None = None
     stop: Stop | Annotated[list[Stop], Meta(max_length=STOPS_MAX)] | None = None
     response_format: TextFormat | JsonFormat | SchemaFormat | None = None
+    entraide: PoolFields | None = None
 
 
 class ChatRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True):

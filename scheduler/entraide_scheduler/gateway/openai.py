@@ -29,6 +29,7 @@ from entraide_scheduler.gateway.fields import (
     ImagePart,
     InferenceRequest,
     Message,
+    PoolFields,
     TextFormat,
     TextPart,
     ToolMessage,
@@ -61,6 +62,7 @@ class ParsedRequest(Struct, frozen=True):
         features: features that the engine must support.
         stream: whether the answer is streamed.
         include_usage: whether a stream ends with a usage chunk.
+        pool_fields: the pool's own fields.
         request: fields for the engine.
     """
 
@@ -73,6 +75,7 @@ class ParsedRequest(Struct, frozen=True):
     features: tuple[str, ...]
     stream: bool
     include_usage: bool
+    pool_fields: PoolFields
     request: InferenceRequest
 
 
@@ -107,6 +110,7 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
         features=tuple(features),
         stream=bool(request.stream),
         include_usage=options is not None and bool(options.include_usage),
+        pool_fields=request.entraide or PoolFields(),
         request=_for_engine(request),
     )
 
@@ -158,7 +162,9 @@ def _is_neutral(value: Any, neutral: Any) -> bool:
 def _for_engine(request: InferenceRequest) -> InferenceRequest:
     """Returns a request without fields that the gateway handles or that have no effect."""
     top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
-    request = replace(request, top_k=top_k, stop=request.stop or None, stream_options=None)
+    request = replace(
+        request, top_k=top_k, stop=request.stop or None, stream_options=None, entraide=None
+    )
     if not isinstance(request, ChatRequest):
         return request
     effort = request.reasoning_effort

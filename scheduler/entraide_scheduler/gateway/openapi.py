@@ -48,6 +48,7 @@ FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "parallel_tool_calls": "Whether the model may call several tools at once.",
         "reasoning_effort": "Reasoning effort, mapped to low, medium or high; `none` for the "
         "engine's default.",
+        "entraide": "`data_class`, `jurisdiction` and `controlled_by`, as in the headers.",
         "request": "The request, as an object for its path.",
         "path": "Endpoint of the request.",
         "keep_s": "Retention of the answer after the end, seconds; 0 means 24 hours.",
@@ -59,6 +60,8 @@ _OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "job_class": "interactive, standard or batch.",
         "data_class": "public, internal or restricted.",
         "jurisdiction": "Where the job may run: CA, CA-QC, …",
+        "controlled_by": "Who must control the machine: member (a member co-op), canadian (any "
+        "Canadian organisation) or other (any).",
         "deadline": "Latest completion: seconds from now, or a time in ISO 8601.",
         "max_gco2e": "Maximum emissions of the job, grams of CO2 equivalent.",
         "session": "Name of a conversation, at most 256 characters.",

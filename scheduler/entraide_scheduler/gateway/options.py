@@ -12,16 +12,16 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from entraide.types import DataClass, JobClass, JobKind, RequestFacts
+from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts
 from entraide.units import UG_PER_G, round_half_up
 from entraide_scheduler.gateway.field_faults import show_value
+from entraide_scheduler.gateway.fields import JURISDICTION, PoolFields
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
@@ -38,6 +38,7 @@ HTTP_NAMES: Mapping[str, str] = MappingProxyType(
         "job_class": "X-Entraide-Class",
         "data_class": "X-Entraide-Data-Class",
         "jurisdiction": "X-Entraide-Jurisdiction",
+        "controlled_by": "X-Entraide-Controlled-By",
         "deadline": "X-Entraide-Deadline",
         "max_gco2e": "X-Entraide-Max-Gco2e",
         "session": "X-Entraide-Session",
@@ -50,6 +51,7 @@ GRPC_NAMES: Mapping[str, str] = MappingProxyType(
         "job_class": "options.job_class",
         "data_class": "options.data_class",
         "jurisdiction": "options.jurisdiction",
+        "controlled_by": "options.controlled_by",
         "deadline": "options.deadline_s",
         "max_gco2e": "options.max_gco2e",
         "session": "options.session",
@@ -58,7 +60,8 @@ GRPC_NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_JURISDICTION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3}){0,2}")
+_JURISDICTION = re.compile(JURISDICTION)
+_CONTROLS = tuple(filter(None, Control))  # what a request may say
 
 
 class Caller(Struct, frozen=True):
@@ -73,7 +76,7 @@ class Options(Struct, frozen=True):
     """Options of a request, unchecked; "" and None mean the defaults.
 
     Attributes:
-        job_class, data_class, jurisdiction: see ``RequestFacts``.
+        job_class, data_class, jurisdiction, controlled_by: see ``RequestFacts``.
         deadline_at: seconds since the epoch.
         max_gco2e: maximum emissions of the job, grams.
         session, idempotency: the client's own names.
@@ -83,6 +86,7 @@ class Options(Struct, frozen=True):
     job_class: str = ""
     data_class: str = ""
     jurisdiction: str = ""
+    controlled_by: str = ""
     deadline_at: float | None = None
     max_gco2e: float | None = None
     session: str = ""
@@ -121,6 +125,7 @@ def options_from_headers(headers: Mapping[str, str], now: float) -> Options:
         job_class=headers.get("x-entraide-class", ""),
         data_class=headers.get("x-entraide-data-class", ""),
         jurisdiction=headers.get("x-entraide-jurisdiction", ""),
+        controlled_by=headers.get("x-entraide-controlled-by", ""),
         deadline_at=_deadline(deadline, now) if deadline else None,
         max_gco2e=_number(grams) if grams else None,
         session=headers.get("x-entraide-session", ""),
@@ -137,6 +142,7 @@ def check_options(options: Options, now: float) -> None:
     names = options.names
     _check_word(names["job_class"], JobClass, options.job_class)
     _check_word(names["data_class"], DataClass, options.data_class)
+    _check_word(names["controlled_by"], _CONTROLS, options.controlled_by)
     if options.jurisdiction and not _JURISDICTION.fullmatch(options.jurisdiction):
         raise refused(
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",
@@ -163,10 +169,27 @@ def check_options(options: Options, now: float) -> None:
             raise refused("invalid_request", param=names[field], fault="too_long", limit=NAME_MAX)
 
 
-def _check_word(name: str, kind: type[StrEnum], text: str) -> None:
-    if text and text not in list(kind):
+def with_body_options(options: Options, fields: PoolFields) -> Options:
+    """Returns the options with those that stand in the body.
+
+    Raises:
+        Refused: ``invalid_request``: the body contradicts another option of the request.
+    """
+    stated = {name: value for name, value in structs.asdict(fields).items() if value is not None}
+    for name, value in stated.items():
+        if getattr(options, name) not in ("", value):
+            raise refused(
+                "invalid_request", param=f"entraide.{name}", fault="differs",
+                other=options.names[name],
+            )  # fmt: skip
+    return structs.replace(options, **stated)
+
+
+def _check_word(name: str, words: Iterable[str], text: str) -> None:
+    choices = list(words)
+    if text and text not in choices:
         raise refused(
-            "invalid_request", param=name, fault="not_one_of", choices=", ".join(kind),
+            "invalid_request", param=name, fault="not_one_of", choices=", ".join(choices),
             found=show_value(text),
         )  # fmt: skip
 
@@ -265,9 +288,10 @@ class FactsBuilder:
         """Returns the facts of a request for the core.
 
         Raises:
-            Refused: an option is invalid, or the deadline has passed.
+            Refused: an option is invalid or contradicted, or the deadline has passed.
         """
         now = time.time()
+        options = with_body_options(options, parsed.pool_fields)
         check_options(options, now)
         grams = options.max_gco2e
         return RequestFacts(
@@ -291,4 +315,5 @@ class FactsBuilder:
             deadline_at=options.deadline_at,
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
             idempotency=self.hash_text(caller.coop, options.idempotency),
+            controlled_by=Control(options.controlled_by),
         )

@@ -103,6 +103,7 @@ def read_options(message: pool_pb2.JobOptions, now: float) -> Options:
         job_class=message.job_class,
         data_class=message.data_class,
         jurisdiction=message.jurisdiction,
+        controlled_by=message.controlled_by,
         deadline_at=now + message.deadline_s if message.deadline_s else None,
         max_gco2e=message.max_gco2e or None,
         session=message.session,

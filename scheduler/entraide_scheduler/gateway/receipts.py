@@ -1,9 +1,10 @@
 """Receipts: canonical form, signature and verification.
 
 The canonical form is JSON with sorted keys, no spaces, the shortest numbers that round-trip, and
-without ``signature``, ``key`` and an empty ``smaller``. The signature is Ed25519 (RFC 8032),
-base64. The key's identifier is the first 16 hexadecimal digits of the public key's SHA-256. The
-public key is published at ``/.well-known/entraide``. The core computes a receipt's content.
+without ``signature``, ``key``, and an empty ``smaller`` or ``controlled_by``. The signature is
+Ed25519 (RFC 8032), base64. The key's identifier is the first 16 hexadecimal digits of the public
+key's SHA-256. The public key is published at ``/.well-known/entraide``. The core computes a
+receipt's content.
 """
 
 import base64
@@ -27,8 +28,9 @@ def encode_canonical(receipt: Receipt) -> bytes:
     """Returns the bytes that are signed."""
     facts = msgspec.to_builtins(receipt)
     del facts["key"], facts["signature"]
-    if facts["smaller"] is None:  # older receipts were signed without this field
-        del facts["smaller"]
+    for name in ("smaller", "controlled_by"):  # older receipts were signed without these fields
+        if not facts[name]:
+            del facts[name]
     return _ENCODER.encode(facts)
 
 

@@ -131,6 +131,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             ),
             "loading": ListBound(256, (_NAME,), "models that it loads"),
             "models_bytes": _BYTES,
+            "controlled_by": _ENUM,
         },
         Power: {
             "device": _NAME,

@@ -8,11 +8,15 @@ import msgspec
 from entraide.types import EnergyStatus, NodeCard
 from entraide_scheduler.store.rows import NodeRow
 
+RECORDED = ("node", "coop", "site", "zone", "controlled_by")  # fields that the record decides
 ENERGY_LIFE_MAX_S = 86_400.0  # maximum validity of a declared surplus
 
 
 def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
-    """Returns a node's card with identity, co-op, site and zone from the pool's record.
+    """Returns a node's card with what the pool's record says, whatever the node says.
+
+    Identity, co-op, site, zone and control are the record's. Of the data classes that the owner
+    offers, those remain that the operator vouched for, if the record has any.
 
     Args:
         card: card from the node.
@@ -26,8 +30,22 @@ def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: flo
         coop=row.coop,
         site=row.site,
         zone=row.zone,
+        controlled_by=row.controlled_by,
+        data_classes=tuple(
+            offered
+            for offered in card.data_classes
+            if not row.data_classes or offered in row.data_classes
+        ),
         energy=convert_energy_times(card.energy, behind_s=behind_s, now=now),
     )
+
+
+def find_contradictions(card: NodeCard, row: NodeRow) -> tuple[str, ...]:
+    """Returns the fields in which a node's card says something else than the pool's record.
+
+    A field that the card leaves empty says nothing.
+    """
+    return tuple(name for name in RECORDED if getattr(card, name) not in ("", getattr(row, name)))
 
 
 def convert_energy_times(

@@ -36,6 +36,9 @@ def register(app: typer.Typer, lang: str) -> None:
         jurisdiction: Annotated[
             str, typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
         ] = "",
+        controlled_by: Annotated[
+            str, typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))
+        ] = "",
         max_tokens: Annotated[
             int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
         ] = 0,
@@ -53,6 +56,7 @@ def register(app: typer.Typer, lang: str) -> None:
             "job_class": job_class,
             "data_class": data_class,
             "jurisdiction": jurisdiction,
+            "controlled_by": controlled_by,
             "max_output_tokens": max_tokens,
         }
         if temperature is not None:

@@ -138,6 +138,8 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "node": node.node,
         "coop": node.coop,
         "place": f"{node.site}, {i18n.zone_name(node.zone, lang)}",
+        "control": i18n.word("control", node.controlled_by, lang)
+        or i18n.text("cli-not-vouched", lang),
         "approval": i18n.word("approval", node.approval, lang),
         "state": _state(node, lang),
         "models": ", ".join(node.models),
@@ -148,6 +150,8 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         "seen": output.format_time(node.seen_at, lang),
         "agent": node.agent,
     }
+    if node.data_classes:
+        lines["data"] = ", ".join(i18n.word("data", code, lang) for code in node.data_classes)
     if node.rests:
         lines["resting"] = ", ".join(_backoff_text(rest, lang) for rest in node.rests)
     if node.marks:

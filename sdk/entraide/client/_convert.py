@@ -10,6 +10,7 @@ from entraide.types import (
     Basis,
     Candidate,
     Candidates,
+    Control,
     Exclusion,
     Explanation,
     JobClass,
@@ -68,6 +69,7 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         key=message.key,
         signature=message.signature,
         smaller=_smaller(message.smaller) if message.HasField("smaller") else None,
+        controlled_by=Control(message.controlled_by),
     )
 
 

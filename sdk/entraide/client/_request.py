@@ -35,6 +35,8 @@ class RequestOptions(TypedDict, total=False):
         job_class: ``interactive``, ``standard`` or ``batch``.
         data_class: ``public``, ``internal`` or ``restricted``.
         jurisdiction: prefix of the zones where the job may run (``CA``, ``CA-QC``).
+        controlled_by: who must control the machine: ``member`` (a member co-op), ``canadian`` (any
+            Canadian organisation) or ``other`` (any).
         deadline_s: latest acceptable completion, seconds from now.
         max_gco2e: cap on the job's emissions, gCO2e.
         max_output_tokens: maximum length of the answer.
@@ -45,6 +47,7 @@ class RequestOptions(TypedDict, total=False):
     job_class: str
     data_class: str
     jurisdiction: str
+    controlled_by: str
     deadline_s: float
     max_gco2e: float
     max_output_tokens: int
@@ -66,6 +69,7 @@ _JOB_OPTIONS = frozenset(
         "job_class",
         "data_class",
         "jurisdiction",
+        "controlled_by",
         "deadline_s",
         "max_gco2e",
         "session",

@@ -209,7 +209,7 @@ error-queue_full = Your co-op's queue is full{ $limit ->
     }
 error-queue_shapes = Your co-op's waiting jobs are already of too many kinds{ $limit ->
     [none] .
-   *[other] {" "}({ $limit } kinds: model, jurisdiction, data class, length, deadline…).
+   *[other] {" "}({ $limit } kinds: model, jurisdiction, control, data class, length, deadline…).
 } Try again in a moment.
     .otherwise = It would have passed this limit if the waiting jobs of your co-op had been of fewer kinds{ $limit ->
         [none] .
@@ -221,7 +221,7 @@ error-no_node_serves = No machine in the pool can serve this request.{ $rule ->
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }): the machine { $rule }.
-} Waiting will not help: ask for less (model, jurisdiction, data class, length).
+} Waiting will not help: ask for less (model, jurisdiction, control, data class, length).
 error-no_node_live = No machine in the pool can be reached right now. Try again soon.
     .otherwise = It would have passed this check if a machine that may run it had been within reach.
 error-node_lost = The machine that was answering is gone. Try again: another machine will answer.
@@ -289,6 +289,7 @@ fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found
     [none] .
    *[other] . The request has { $found }.
 } Correct it.
+fault-differs = The field "{ $param }" contradicts "{ $other }". Send one of the two.
 fault-control_signs = The field "{ $param }" holds control characters. Remove them.
 fault-unusable = The field "{ $param }" cannot be used: its form is wrong, it is too long, or it was revoked. Correct it.
 fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.
@@ -389,6 +390,14 @@ rule-wrong_jurisdiction = is outside the jurisdiction asked for{ $jurisdiction -
     .otherwise = if the jurisdiction asked for had included it{ $zone ->
         [none] {""}
        *[other] {" "}({ $zone })
+    }
+rule-wrong_control = is not controlled by { $asked_control ->
+    [none] an organisation of the kind asked for
+   *[other] { $asked_control }
+}
+    .otherwise = if the request had also accepted the machines of { $controlled_by ->
+        [none] other organisations
+       *[other] { $controlled_by }
     }
 rule-data_class_own_coop = does not belong to the co-op that asks, and this data is restricted to its own machines
     .otherwise = if the data had been internal or public rather than restricted
@@ -766,6 +775,11 @@ class-batch = batch
 data-public = public
 data-internal = internal
 data-restricted = restricted
+control-member = a member co-op
+control-canadian = another Canadian organisation
+control-other = an organisation not vouched for as Canadian
+control-asked-member = a member co-op
+control-asked-canadian = a Canadian organisation
 basis-measured = measured
 basis-estimated = estimated
 basis-declared = declared
@@ -827,7 +841,10 @@ zone-CA-YT = Yukon
 
 ## Receipt, in one line.
 
-receipt-line = Served by { $node } { $where } (co-op { $coop }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · first word in { $ttft } · { $promise }
+receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by ->
+    [none] {""}
+   *[other] ; controlled by { $controlled_by }
+}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · first word in { $ttft } · { $promise }
 receipt-surplus-measured = measured renewable surplus
 receipt-surplus-declared = declared renewable surplus
 receipt-surplus-estimated = estimated renewable surplus
@@ -843,7 +860,10 @@ receipt-at-risk = promise at risk from the start
 
 ## Explanation of a decision.
 
-explain-placed = Placed on { $node } (co-op { $coop }, { $zone }).
+explain-placed = Placed on { $node } (co-op { $coop }, { $zone }{ $controlled_by ->
+    [none] {""}
+   *[other] ; controlled by { $controlled_by }
+}).
 explain-waiting = Waiting.
 explain-deferred = Deferred to a greener hour.
 explain-refused = Refused.
@@ -1099,6 +1119,7 @@ cli-required = required
 cli-usage = Usage:
 cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
 cli-never = —
+cli-not-vouched = not vouched for
 cli-never-seen = never seen
 cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure } ({ $code }).
 cli-resting = { $model } until { $until } ({ $failure })
@@ -1147,6 +1168,7 @@ opt-coop = Co-op in whose name the command acts.
 opt-model = Model (default: the first one served).
 opt-class = Class: interactive, standard or batch.
 opt-data = Class of the data: public, internal or restricted.
+opt-control = Who must control the machine: member (a member co-op), canadian (any Canadian organisation) or other (any).
 opt-zone = Jurisdiction that the job must not leave: CA, CA-QC…
 opt-max-tokens = Maximum length of the answer, in tokens.
 opt-temperature = How freely the model picks its words, from 0 (always the same answer) to 2.
@@ -1180,6 +1202,8 @@ col-approval = APPROVAL
 col-power = POWER
 col-prefill = PREFILL
 col-seen = SEEN
+col-control = CONTROL
+col-data = DATA
 col-agent = AGENT
 col-resting = BACK-OFF
 col-shares = SHARES
@@ -1999,7 +2023,7 @@ error-no_model_fits = No model of the size asked for{ $model ->
 } does this job here{ $models ->
     [none] .
    *[other] . Models offered: { $models }.
-} Ask for less (size, jurisdiction, data class, length), or name a model.
+} Ask for less (size, jurisdiction, control, data class, length), or name a model.
     .otherwise = { $fitting ->
         [none] It would not have been admitted for any of the models that were tried instead.
        *[other] It would have been admitted for one of these models: { $fitting }.

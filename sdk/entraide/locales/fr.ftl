@@ -209,7 +209,7 @@ error-queue_full = La file d’attente de votre coopérative est pleine{ $limit 
     }
 error-queue_shapes = Les requêtes en attente de votre coopérative sont déjà de trop de sortes{ $limit ->
     [none] .
-   *[other] {" "}({ $limit } sortes : modèle, territoire, classe de données, longueur, échéance…).
+   *[other] {" "}({ $limit } sortes : modèle, territoire, contrôle, classe de données, longueur, échéance…).
 } Réessayez dans un moment.
     .otherwise = Elle aurait respecté cette limite si les requêtes en attente de votre coopérative avaient été de moins de { $limit ->
         [none] sortes.
@@ -221,7 +221,7 @@ error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $r
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }) : la machine { $rule }.
-} Attendre n’y changera rien : assouplissez la demande (modèle, territoire, classe de données, longueur).
+} Attendre n’y changera rien : assouplissez la demande (modèle, territoire, contrôle, classe de données, longueur).
 error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre répondra.
@@ -289,6 +289,7 @@ fault-wrong_form = Le champ « { $param } » doit avoir cette forme : { $form
     [none] .
    *[other] . La requête contient { $found }.
 } Corrigez-le.
+fault-differs = Le champ « { $param } » contredit « { $other } ». N’envoyez que l’un des deux.
 fault-control_signs = Le champ « { $param } » contient des caractères de commande. Retirez-les.
 fault-unusable = Le champ « { $param } » est inutilisable : il n’a pas sa forme, est trop long ou a été révoqué. Corrigez-le.
 fault-unreadable = Le champ « { $param } » est illisible. GET /openapi.json en donne la forme.
@@ -389,6 +390,14 @@ rule-wrong_jurisdiction = se trouve hors du territoire demandé{ $jurisdiction -
     .otherwise = si le territoire demandé l’avait comprise{ $zone ->
         [none] {""}
        *[other] {" "}({ $zone })
+    }
+rule-wrong_control = n’est pas contrôlée par { $asked_control ->
+    [none] une organisation du genre demandé
+   *[other] { $asked_control }
+}
+    .otherwise = si la requête avait aussi accepté les machines { $controlled_by ->
+        [none] d’autres organisations
+       *[other] d’{ $controlled_by }
     }
 rule-data_class_own_coop = n’appartient pas à la coopérative qui demande, et ces données sont restreintes à ses propres machines
     .otherwise = si les données avaient été internes ou publiques plutôt que restreintes
@@ -766,6 +775,11 @@ class-batch = différée
 data-public = publiques
 data-internal = internes
 data-restricted = restreintes
+control-member = une coopérative membre
+control-canadian = une autre organisation canadienne
+control-other = une organisation non attestée comme canadienne
+control-asked-member = une coopérative membre
+control-asked-canadian = une organisation canadienne
 basis-measured = mesuré
 basis-estimated = estimé
 basis-declared = déclaré
@@ -827,7 +841,10 @@ zone-CA-YT = Yukon
 
 ## Reçu, en une ligne.
 
-receipt-line = Servi par { $node } { $where } (coop { $coop }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · premier mot en { $ttft } · { $promise }
+receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
+    [none] {""}
+   *[other]  ; sous le contrôle d’{ $controlled_by }
+}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · premier mot en { $ttft } · { $promise }
 receipt-surplus-measured = surplus renouvelable mesuré
 receipt-surplus-declared = surplus renouvelable déclaré
 receipt-surplus-estimated = surplus renouvelable estimé
@@ -843,7 +860,10 @@ receipt-at-risk = promesse menacée dès le départ
 
 ## Explication d’une décision.
 
-explain-placed = Placée sur { $node } (coop { $coop }, { $zone }).
+explain-placed = Placée sur { $node } (coop { $coop }, { $zone }{ $controlled_by ->
+    [none] {""}
+   *[other]  ; sous le contrôle d’{ $controlled_by }
+}).
 explain-waiting = En attente.
 explain-deferred = Remise à une heure plus verte.
 explain-refused = Refusée.
@@ -1099,6 +1119,7 @@ cli-required = obligatoire
 cli-usage = Utilisation :
 cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
 cli-never = —
+cli-not-vouched = non attesté
 cli-never-seen = jamais vu
 cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } : { $failure } ({ $code }).
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
@@ -1147,6 +1168,7 @@ opt-coop = Coopérative au nom de laquelle agir.
 opt-model = Modèle (par défaut, le premier offert).
 opt-class = Classe : interactive, standard ou batch.
 opt-data = Classe des données : public, internal ou restricted.
+opt-control = Qui doit contrôler la machine : member (une coopérative membre), canadian (toute organisation canadienne) ou other (n’importe laquelle).
 opt-zone = Territoire dont la requête ne doit pas sortir : CA, CA-QC…
 opt-max-tokens = Longueur maximale de la réponse, en jetons.
 opt-temperature = Liberté du modèle dans le choix des mots, de 0 (toujours la même réponse) à 2.
@@ -1180,6 +1202,8 @@ col-approval = APPROBATION
 col-power = PUISSANCE
 col-prefill = LECTURE
 col-seen = VU
+col-control = CONTRÔLE
+col-data = DONNÉES
 col-agent = AGENT
 col-resting = TEMPORISATION
 col-shares = PARTS
@@ -2002,7 +2026,7 @@ error-no_model_fits = Aucun modèle de la taille demandée{ $model ->
 } ne fait ce travail ici{ $models ->
     [none] .
    *[other] . Modèles offerts : { $models }.
-} Assouplissez la demande (taille, territoire, classe de données, longueur), ou nommez un modèle.
+} Assouplissez la demande (taille, territoire, contrôle, classe de données, longueur), ou nommez un modèle.
     .otherwise = { $fitting ->
         [none] Elle n’aurait été admise pour aucun des modèles essayés à la place.
        *[other] Elle aurait été admise pour l’un de ces modèles : { $fitting }.

@@ -152,6 +152,8 @@ class Node(_message.Message):
     RESTS_FIELD_NUMBER: _builtins.int
     MARKS_FIELD_NUMBER: _builtins.int
     LOAD_REFUSALS_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    DATA_CLASSES_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -173,6 +175,10 @@ class Node(_message.Message):
     prefill_tokens_per_s: _builtins.float
     tpot_base_s: _builtins.float
     tpot_per_sequence_s: _builtins.float
+    controlled_by: _builtins.str
+    """What the operator vouched for: member, canadian, other or ""; and its data classes, or none
+    where there is no limit.
+    """
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -185,6 +191,8 @@ class Node(_message.Message):
 
     @_builtins.property
     def load_refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___LoadRefusal]: ...
+    @_builtins.property
+    def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -212,10 +220,12 @@ class Node(_message.Message):
         rests: _abc.Iterable[Global___Rest] | None = ...,
         marks: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         load_refusals: _abc.Iterable[Global___LoadRefusal] | None = ...,
+        controlled_by: _builtins.str = ...,
+        data_classes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "coop", b"coop", "device", b"device", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,7 @@ class JobOptions(_message.Message):
     MAX_GCO2E_FIELD_NUMBER: _builtins.int
     SESSION_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -62,6 +63,8 @@ class JobOptions(_message.Message):
     max_gco2e: _builtins.float
     session: _builtins.str
     idempotency_key: _builtins.str
+    controlled_by: _builtins.str
+    """member (a member co-op), canadian (any Canadian organisation) or other (any)."""
     def __init__(
         self,
         *,
@@ -72,10 +75,11 @@ class JobOptions(_message.Message):
         max_gco2e: _builtins.float = ...,
         session: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        controlled_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_class", b"data_class", "deadline_s", b"deadline_s", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

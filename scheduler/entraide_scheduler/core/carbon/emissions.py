@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from entraide.types import (
     Basis,
+    Control,
     EnergyStatus,
     Promise,
     Receipt,
@@ -187,6 +188,7 @@ def make_receipt(
         settled=settled,
         issued_at=issued_at,
         smaller=_smaller_model_cost(terms, usage),
+        controlled_by=terms.controlled_by or Control.UNSTATED,
     )
 
 

@@ -54,6 +54,7 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.is_metered(facts)
         or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
+        controlled_by=facts.controlled_by,
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
 

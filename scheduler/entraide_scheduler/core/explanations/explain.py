@@ -384,6 +384,8 @@ def _pick_values(
         "ttft_upper_s": best.ttft_upper_s,
         "confidence": request.objective.confidence,
     }
+    if card.controlled_by:
+        values["controlled_by"] = card.controlled_by.value
     if intensity.surplus_basis is not None:
         values["surplus_w"] = intensity.surplus_w
     if request.cached.get(card.node):

@@ -382,6 +382,7 @@ def _offer_of(card: NodeCard) -> object:
         card.loadable,
         card.loading,
         card.models_bytes,
+        card.controlled_by,
     )
 
 

@@ -9,6 +9,8 @@ expires. ``run_events`` maps the nodes' messages to these functions.
 
 from collections.abc import Collection
 
+from msgspec import UNSET
+
 from entraide.types import JobClass, JobState, NodeState, Terms, Usage
 from entraide.units import round_half_up
 from entraide_scheduler.core import evaluation, explanations, model_loading, settlement
@@ -154,6 +156,7 @@ def _make_terms(state: State, job: Job, pick: Pick) -> Terms:
         state.policy.version,
         not pick.best.keeps,
         smallest_model_terms(state, job, view),
+        card.controlled_by or UNSET,
     )
 
 

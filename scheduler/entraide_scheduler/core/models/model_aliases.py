@@ -102,6 +102,7 @@ def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
         data_class=facts.data_class,
         coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
         context_tokens=fleet.round_context(model, facts.input_tokens_est + 1),
+        controlled_by=facts.controlled_by,
     )
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide.types import JobClass
+from entraide.types import Control, JobClass
 
 
 class QuotaKind(StrEnum):
@@ -282,6 +282,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         jurisdiction: default prefix of the zones where a job may run.
         charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: sections.
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
+        controlled_by: default control of the nodes where a job may run; "" for any.
     """
 
     version: str
@@ -298,3 +299,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     models: ModelTerms = ModelTerms()
     picker: Picker = Picker.GREENEST
     weights: Weights = Weights()
+    controlled_by: Control = Control.UNSTATED

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from entraide.types import DataClass, NodeCard, Replica
+from entraide.types import Control, DataClass, NodeCard, Replica
 
 
 class OwnKind(NamedTuple):
@@ -13,6 +13,7 @@ class OwnKind(NamedTuple):
     context_tokens: int
     features: tuple[str, ...]
     data_classes: tuple[DataClass, ...]
+    controlled_by: Control = Control.UNSTATED
 
 
 def kind_of_replica(card: NodeCard, replica: Replica) -> OwnKind:
@@ -23,4 +24,5 @@ def kind_of_replica(card: NodeCard, replica: Replica) -> OwnKind:
         replica.context_tokens,
         tuple(sorted(set(replica.features))),
         tuple(sorted(set(card.data_classes))),
+        card.controlled_by,
     )

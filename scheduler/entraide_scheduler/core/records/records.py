@@ -7,6 +7,7 @@ their field names are part of the snapshot's format.
 from msgspec import Struct
 
 from entraide.types import (
+    Control,
     DataClass,
     EnergyStatus,
     Explanation,
@@ -49,6 +50,7 @@ class Shape(Struct, frozen=True, gc=False):
             by one.
         alone: the job's id if it must have an engine to itself; else "".
         capped: whether it has a carbon cap of its own.
+        controlled_by: control that the node must have, or a closer one.
     """
 
     model: str
@@ -62,6 +64,7 @@ class Shape(Struct, frozen=True, gc=False):
     limited: bool = False
     alone: str = ""
     capped: bool = False
+    controlled_by: Control = Control.UNSTATED
 
 
 class BatchWork(Struct, frozen=True, array_like=True, gc=False):

@@ -9,7 +9,7 @@ Inputs: a node and a shape. Outputs: the reasons that exclude the node.
 
 from collections.abc import Callable, Iterator
 
-from entraide.types import DataClass, Loadable, NodeCard, NodeState, Replica
+from entraide.types import Control, DataClass, Loadable, NodeCard, NodeState, Replica
 from entraide_scheduler.core.records import Node, OwnKind, Shape, is_loading
 from entraide_scheduler.core.rules.reasons import (
     CONTEXT_TOO_SMALL,
@@ -21,6 +21,7 @@ from entraide_scheduler.core.rules.reasons import (
     MODEL_NOT_LOADED,
     NODE_LEFT,
     NODE_QUARANTINED,
+    WRONG_CONTROL,
     WRONG_JURISDICTION,
     Reason,
 )
@@ -34,6 +35,21 @@ OfferFilter = Callable[[Site, Offer, str, Shape], bool]  # the third is the owni
 def is_in_jurisdiction(zone: str, jurisdiction: str) -> bool:
     """Tells whether a zone lies in a jurisdiction: ``CA-QC`` lies in ``CA`` and in ``CA-QC``."""
     return zone == jurisdiction or zone.startswith(jurisdiction + "-")
+
+
+# The closest first; what is unstated counts as the farthest.
+_DISTANCES = {
+    Control.MEMBER: 0, Control.CANADIAN: 1, Control.OTHER: 2, Control.UNSTATED: 2
+}  # fmt: skip
+
+
+def has_control(controlled_by: Control, asked: Control) -> bool:
+    """Tells whether a node's control is the one asked for, or a closer one.
+
+    ``member`` is closer than ``canadian``. Unstated, a node's control counts as ``other``, and a
+    job asks for none.
+    """
+    return _DISTANCES[controlled_by] <= _DISTANCES[asked]
 
 
 def could_load(node: Node, shape: Shape) -> bool:
@@ -63,6 +79,10 @@ OFFER_FILTERS: tuple[tuple[Reason, OfferFilter], ...] = (
     (
         WRONG_JURISDICTION,
         lambda site, _offer, _coop, shape: not is_in_jurisdiction(site.zone, shape.jurisdiction),
+    ),
+    (
+        WRONG_CONTROL,
+        lambda site, _offer, _coop, shape: not has_control(site.controlled_by, shape.controlled_by),
     ),
     (
         DATA_CLASS_OWN_COOP,

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from entraide.types import Control
 from entraide_scheduler.core.records import Node, Shape
 
 Values = dict[str, str | int | float]
@@ -98,6 +99,14 @@ WRONG_JURISDICTION = Reason(
     "wrong_jurisdiction",
     waiting_helps=False,
     values=lambda node, shape: {"zone": node.card.zone, "jurisdiction": shape.jurisdiction},
+)
+WRONG_CONTROL = Reason(
+    "wrong_control",
+    waiting_helps=False,
+    values=lambda node, shape: {
+        "controlled_by": (node.card.controlled_by or Control.OTHER).value,
+        "asked_control": shape.controlled_by.value,
+    },
 )
 DATA_CLASS_OWN_COOP = Reason(
     "data_class_own_coop",
