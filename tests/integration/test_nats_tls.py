@@ -211,6 +211,18 @@ def test_certificate_is_renewed_when_due(
     make_server_context(again)
 
 
+def test_renewal_keeps_the_key(tmp_path: Path) -> None:
+    """Members pin the server's key, so that a new certificate has the old key."""
+    now = 1_800_000_000.0
+    files = ensure_files(tmp_path, ["a.example"], now=lambda: now)
+    key, before = files.key.read_bytes(), leaf(files)
+    after = leaf(ensure_files(tmp_path, ["b.example"], now=lambda: now + 336 * DAY_S))
+
+    assert key == files.key.read_bytes()
+    assert before.public_key() == after.public_key()
+    assert before.serial_number != after.serial_number
+
+
 def test_pair_that_does_not_match_is_made_again(tmp_path: Path) -> None:
     """After a crash between key and certificate the next start makes both anew."""
     files = ensure_files(tmp_path / "a", ["a.example"])

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 import httptools
 from msgspec import Struct
 
+from entraide_scheduler.gateway.bus_tunnel import BusTunnels, is_bus_request
 from entraide_scheduler.gateway.exchange import Exchange, HttpRequest
 from entraide_scheduler.gateway.incoming import IncomingRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -53,6 +54,7 @@ class Server(Protocol):
     loop: asyncio.AbstractEventLoop
     limits: HttpLimits
     stopping: bool
+    tunnels: BusTunnels | None
 
     def add_connection(self, connection: "Connection") -> bool:
         """Registers a connection; returns False if there are too many."""
@@ -101,6 +103,7 @@ class Connection(asyncio.Protocol):
         )  # requests with a complete head; the first is the current one
         self._permit: Permit | None = None  # of the current request
         self.exchange: Exchange | None = None
+        self._bus_request: HttpRequest | None = None  # the bus takes the connection over
         self.lost = False
         self.address = ""
         self.has_key = self.proxied = False
@@ -221,9 +224,19 @@ class Connection(asyncio.Protocol):
             self._stopped_parsing = self._pipeline_overflow = True
             self._incoming = None
             return
+        if self._is_for_bus(incoming):
+            self._bus_request, self._incoming = incoming.head, None
+            return
         self._queue.append(incoming)
         if len(self._queue) == 1:
             self._check_head(incoming)
+
+    def _is_for_bus(self, incoming: IncomingRequest) -> bool:
+        """Whether the connection goes on as a WebSocket to the bus; only its first request may."""
+        if self._server.tunnels is None or self._queue or incoming.refusal:
+            return False
+        head = incoming.head
+        return head is not None and self._parser.should_upgrade() and is_bus_request(head)
 
     def on_body(self, body: bytes) -> None:
         """Adds a part of the body."""
@@ -258,8 +271,11 @@ class Connection(asyncio.Protocol):
         self._bytes_since_body += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as upgrade:
             self._stopped_parsing = True  # answered as HTTP/1.1 without upgrade, then closed
+            if self._bus_request is not None:
+                self._hand_over(self._bus_request, data[upgrade.args[0] :])
+                return
         except httptools.HttpParserError:
             self._refuse_current("invalid_request")
         incoming = self._incoming
@@ -269,6 +285,15 @@ class Connection(asyncio.Protocol):
             self._await_input()
         elif self._bytes_since_body > HEAD_MAX_BYTES:
             self._refuse_current("head_too_large")
+
+    def _hand_over(self, head: HttpRequest, ahead: bytes) -> None:
+        """Leaves the connection to a tunnel to the bus."""
+        assert self._server.tunnels is not None
+        self.lost = True  # for this object
+        if self._timer is not None:
+            self._timer.cancel()
+        self._server.remove_connection(self)
+        self._server.tunnels.begin(self._transport, head, ahead)
 
     def _refuse_current(self, code: str) -> None:
         """Refuses the request that is being read; later input is not parsed."""

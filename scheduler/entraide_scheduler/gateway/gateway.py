@@ -206,6 +206,7 @@ class Gateway:
             limits=http.limits,
             proxies=parse_networks(http.trusted_proxies),
             count=count,
+            bus_port=http.bus_port,
         )
         await self._http.start(http.host, http.port, self._tls)
         if self._runs_kept_jobs:

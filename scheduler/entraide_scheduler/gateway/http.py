@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from entraide_scheduler.gateway.bus_tunnel import BusTunnels
 from entraide_scheduler.gateway.connection import Connection, HeadDecision, Permit
 from entraide_scheduler.gateway.exchange import (
     Exchange,
@@ -51,6 +52,7 @@ class HttpServer:
         limits: HttpLimits,
         proxies: tuple[Network, ...],
         count: Callable[[str], None],
+        bus_port: int = 0,
     ) -> None:
         """Creates the server; ``start`` starts it.
 
@@ -61,12 +63,14 @@ class HttpServer:
             limits: limits per connection, address and key.
             proxies: proxies that may name the client's address.
             count: counts refusals and closed connections, by reason.
+            bus_port: port of the bus's WebSocket on loopback; 0 for none.
         """
         self.loop = asyncio.get_running_loop()
         self.refuse = refuse
         self.count = count
         self.limits = limits
         self.stopping = False
+        self.tunnels = BusTunnels(bus_port, count) if bus_port else None
         self._handler = handler
         self._head_check = check
         self._proxies = proxies
@@ -105,6 +109,8 @@ class HttpServer:
             self._server.close()
         for connection in list(self._connections):
             connection.close()
+        if self.tunnels is not None:
+            self.tunnels.close()
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

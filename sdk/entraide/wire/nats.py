@@ -12,25 +12,28 @@ refuses the identity; and an unexpected exception silently ends the reconnection
 import asyncio
 import base64
 import binascii
+import contextlib
 import ipaddress
 import math
 import os
 import random
 import ssl
+import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import nkeys
 import structlog
 from msgspec import Struct
 from nats import errors
-from nats.aio.client import Client, Server
+from nats.aio.client import Client, Server, Srv
 
 from entraide.decoding import decode_json
 from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
+from entraide.wire.websocket import WebSocket, websocket_context
 
 RECONNECT_DELAY_MIN_S = 0.05
 RECONNECT_DELAY_MAX_S = 2.0
@@ -135,7 +138,35 @@ def reconnect_delay_s(attempt: int, jitter: float) -> float:
 
 
 class BusConnection(Client):
-    """nats-py's client, which reconnects after every failure of the server or the network."""
+    """nats-py's client, which reconnects after every failure of the server or the network.
+
+    Attributes:
+        web_trust: TLS context of WebSocket connections; None if no address needs one.
+    """
+
+    web_trust: ssl.SSLContext | None = None
+
+    def _setup_server_pool(self, connect_url: str | list[str]) -> None:
+        # nats-py refuses TCP and WebSocket addresses in one list.
+        for address in [connect_url] if isinstance(connect_url, str) else connect_url:
+            self._server_pool.append(Srv(self._parse_server_uri(address)))
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        # nats-py keeps the first transport, whatever the scheme of the next address is.
+        transport: Any = self._transport
+        if transport is not None and (isinstance(transport, WebSocket) or s.uri.scheme == "wss"):
+            self._transport = None
+            with contextlib.suppress(OSError):
+                transport.close()
+                await transport.wait_closed()
+        if s.uri.scheme != "wss":
+            await super()._connect_to_server(s)
+            return
+        assert self.web_trust is not None
+        s.last_attempt = time.monotonic()
+        self._transport = await WebSocket.open(
+            s.uri.geturl(), self.web_trust, timeout_s=CONNECT_TIMEOUT_S
+        )
 
     async def flush(self, timeout: int = FLUSH_TIMEOUT_S) -> None:
         """Returns when the server has received everything published and subscribed before.
@@ -187,8 +218,12 @@ async def _cancel_until_ended(task: asyncio.Future[Any] | None) -> None:
 class _ConnectionState:
     """State of one connection: attempts, identity in use, logging and the caller's callbacks."""
 
-    def __init__(self, identity: Identity | IdentitySource, name: str) -> None:
+    def __init__(
+        self, identity: Identity | IdentitySource, name: str, addresses: Sequence[str]
+    ) -> None:
         self._source = identity
+        self._hosts = [_split(address).netloc for address in addresses]
+        self._working = 0  # index of the address that worked last
         self._log = structlog.get_logger("entraide.bus").bind(connection=name)
         self.connection = BusConnection()
         self.identity = self._current_identity()
@@ -211,8 +246,18 @@ class _ConnectionState:
         self, servers: list[Server], _info: dict[str, object]
     ) -> tuple[Server | None, float]:
         self.identity = self._current_identity()
-        server = servers[self.attempt % len(servers)]
+        hosts = self._hosts
+        in_order = sorted(
+            servers,
+            key=lambda server: (*hosts, server.uri.netloc).index(server.uri.netloc),
+        )
+        server = in_order[(self._working + self.attempt) % len(in_order)]
         return server, self.next_delay_s()
+
+    def _note_working(self) -> None:
+        url = self.connection.connected_url
+        if url is not None and url.netloc in self._hosts:
+            self._working = self._hosts.index(url.netloc)
 
     def jwt(self) -> bytes:
         return self.identity.jwt.encode("ascii")
@@ -260,6 +305,7 @@ class _ConnectionState:
     async def reconnected(self) -> None:
         self._log.info("bus.reconnected", attempts=self.attempt)
         self.attempt = 0
+        self._note_working()
         if self.on_reconnected is not None:
             await self.on_reconnected()
 
@@ -269,6 +315,7 @@ class _ConnectionState:
     def connected(self) -> None:
         self._log.info("bus.connected")
         self.attempt = 0
+        self._note_working()
 
 
 async def connect(
@@ -291,12 +338,15 @@ async def connect(
     ``bus.closed``.
 
     Args:
-        servers: one address or several (``nats://host:port``, or ``tls://host:port`` with TLS).
+        servers: one address or several (``nats://host:port``, ``tls://host:port`` with TLS, or
+            ``wss://host[:port]/path`` for a WebSocket); tried in this order, and after a
+            disconnection from the one that worked last.
         identity: the credentials, or a function that returns them. The function is called before
             each reconnection, so that a renewed identity is used; it must not raise.
         name: name of the connection in the server's monitoring.
         tls: from ``client_context``; the TLS handshake comes first, so that an attacker on the path
-            cannot downgrade the connection to plain text.
+            cannot downgrade the connection to plain text. A WebSocket trusts public CAs too, since
+            a proxy with a public certificate may end its TLS.
         deadline_s: maximum time for the first connection, seconds; None waits without limit.
         on_reconnected: awaited after each reconnection, when subscriptions are restored.
         on_disconnected: awaited when the connection is lost.
@@ -311,7 +361,9 @@ async def connect(
     addresses = [servers] if isinstance(servers, str) else list(servers)
     if tls is None:
         _refuse_plain(addresses)
-    state = _ConnectionState(identity, name)
+    state = _ConnectionState(identity, name, addresses)
+    if any(_split(address).scheme == "wss" for address in addresses):
+        state.connection.web_trust = websocket_context(tls)
     first = asyncio.ensure_future(_open(state, addresses, name=name, tls=tls))
     try:
         either: set[asyncio.Future[Any]] = {first, state.refusal}
@@ -365,16 +417,21 @@ async def _open(
         flush_timeout=FLUSH_TIMEOUT_S,
         tls=tls,
         tls_handshake_first=tls is not None,
+        dont_randomize=True,
     )
     first_time = False
 
 
 def _refuse_plain(addresses: Sequence[str]) -> None:
     for address in addresses:
-        host = urlsplit(address if "://" in address else f"nats://{address}").hostname or ""
-        if requires_tls(host):
+        host = _split(address).hostname or ""
+        if _split(address).scheme != "wss" and requires_tls(host):
             raise PoolError(
                 "bus_plain_refused",
                 f"{host} is not on this machine: connect to it with TLS.",
                 values={"host": host},
             )
+
+
+def _split(address: str) -> SplitResult:
+    return urlsplit(address if "://" in address else f"nats://{address}")
