@@ -256,31 +256,30 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) 
 
 
 def run_advice(source: str, options: CommandOptions) -> int:
-    """Runs single changes of a scenario, and ranks their effects."""
+    """Runs single changes of a scenario, and says which are worth making."""
     from entraide.cli import output
-    from entraide_sim import cli_output, output_files, scenario_advice
+    from entraide_sim import advice_output, cli_output, output_files, scenario_advice
     from entraide_sim.report import write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
 
     loaded = load_scenario(source)
     seeds = _seeds(loaded, options)
     check_files(loaded)
-    changes = scenario_advice.list_changes(loaded.scenario)
-    cases = scenario_advice.advice_cases(loaded, changes, seed=seeds[0])
-    (base, *changed), tables = _run_seeded(cases, seeds, options)
-    effects = [
-        scenario_advice.measure_effect(change, base, seeded)
-        for change, seeded in zip(changes, changed, strict=True)
-    ]
-    output_files.write_result(options.out, base, tables[0])
-    output_files.write_json(options.out / "advice.json", output_files.advice_to_json(effects))
-    results = [seeded.mean for seeded in (base, *changed)]
-    write_report(options.out / "report.html", results, lang=options.lang)
+    with _sweep_with_progress(options) as (run_all, _):
+        advice = scenario_advice.find_advice(loaded, seeds=seeds, run_all=run_all)
+    output_files.write_result(options.out, advice.base)
+    output_files.write_json(options.out / "advice.json", advice_output.advice_to_json(advice))
+    write_report(
+        options.out / "report.html",
+        advice_output.reported_results(advice),
+        lang=options.lang,
+        chosen=1 if advice.recommended else 0,
+    )
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        output.print_json(output_files.advice_to_json(effects))
+        output.print_json(advice_output.advice_to_json(advice))
     else:
-        cli_output.print_advice(effects, base.mean, options.lang)
+        advice_output.print_advice(advice, options.lang)
         cli_output.print_report_path(options.out, options.lang)
     return 0
 

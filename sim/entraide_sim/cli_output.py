@@ -1,10 +1,10 @@
-"""CLI output: prints the main numbers of a run, a comparison, a plan or advice in the terminal.
+"""CLI output: prints the main numbers of a run, a comparison or a plan in the terminal.
 
 The files hold all numbers. Sentences come from the message catalogue.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
 
@@ -13,12 +13,10 @@ import typer
 from entraide import i18n
 from entraide.cli.output import print_table
 from entraide_sim.comparison import ATTAINMENT, CARBON, Comparison
-from entraide_sim.display_names import device_name
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
-from entraide_sim.scenario_advice import ChangeEffect
 from entraide_sim.seed_statistics import Interval
 from entraide_sim.seeded_result import Measure, cost_cad
 
@@ -194,28 +192,6 @@ def _print_smaller(plan: FleetPlan, smaller: EvaluatedFleet, lang: str) -> None:
     ]
     outcome = ", ".join(missed) or i18n.text("sim-plan-fewer-meets", lang)
     typer.echo(i18n.text("sim-plan-fewer", lang, fleet=words, outcome=outcome))
-
-
-def print_advice(effects: Sequence[ChangeEffect], base: RunResult, lang: str) -> None:
-    """Prints single changes, ranked by dollars, by seconds and by grams."""
-    print_run(base, lang)
-    ranks = (
-        ("dollars", "cad_per_year", formatting.format_money),
-        ("seconds", "ttft_s_p95", formatting.format_seconds),
-        ("grams", "g_per_year", formatting.format_carbon),
-    )
-    for name, key, shown in ranks:
-        measured = [effect for effect in effects if getattr(effect, key) is not None]
-        typer.echo("")
-        typer.echo(typer.style(i18n.text(f"sim-advice-{name}", lang), bold=True))
-        for effect in sorted(measured, key=lambda effect: getattr(effect, key))[:5]:
-            value = getattr(effect, key)
-            sign = "+" if value > 0 else ""
-            values: dict[str, i18n.Value] = dict(effect.values)
-            if "device" in values:
-                values["device"] = device_name(str(values["device"]), lang)
-            sentence = i18n.text(f"sim-change-{effect.code}", lang, **values)
-            typer.echo(f"  {sign}{shown(value, lang)}  {sentence}")
 
 
 def _print_missed_goals(plan: FleetPlan, evaluated: EvaluatedFleet, lang: str) -> None:

@@ -18,7 +18,6 @@ from entraide.files import write_atomically
 from entraide_sim.comparison import Comparison
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan
 from entraide_sim.goals import KEYS
-from entraide_sim.scenario_advice import ChangeEffect
 from entraide_sim.seeded_result import SeededResult, interval_to_json, summary_to_json
 
 RUNS_FOLDER = "runs"
@@ -107,33 +106,4 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
         "as_is": fleet(plan.current),
         "one_machine_fewer": [fleet(tried) for tried in plan.smaller_fleets],
         "runs": {"busy_hours": plan.peak_runs, "whole": plan.full_runs},
-    }
-
-
-def advice_to_json(effects: Sequence[ChangeEffect]) -> dict[str, Any]:
-    """Returns single changes as JSON values, ranked by dollars, seconds and grams."""
-    rows = {f"{effect.code} {effect.values['name']}": effect for effect in effects}
-
-    def ranked(key: str) -> list[str]:
-        values = {name: getattr(effect, key) for name, effect in rows.items()}
-        return sorted(
-            (name for name in values if values[name] is not None), key=lambda n: values[n]
-        )
-
-    return {
-        "changes": [
-            {
-                "change": name,
-                "code": effect.code,
-                "values": effect.values,
-                "price_cad": effect.price_cad,
-                "cad_per_year": effect.cad_per_year,
-                "ttft_s_p95": effect.ttft_s_p95,
-                "g_per_year": effect.g_per_year,
-            }
-            for name, effect in rows.items()
-        ],
-        "by_dollars": ranked("cad_per_year"),
-        "by_seconds": ranked("ttft_s_p95"),
-        "by_grams": ranked("g_per_year"),
     }

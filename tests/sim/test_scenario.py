@@ -20,7 +20,9 @@ from entraide_sim.toml_lines import find_line
 from entraide_sim.toml_writer import scenario_toml
 from entraide_sim.world_builder import build_world
 
-SHIPPED = ["gpu-ou-minis", "province", "quartier", "trois-provinces", "verglas"]
+SHIPPED = [
+    "gpu-ou-minis", "mac-ou-portables", "province", "quartier", "trois-provinces", "verglas",
+]  # fmt: skip
 
 # What is changed in the small scenario; then the fault's code, key, and the text of its line.
 WRONG: dict[str, tuple[Callable[[], str], str, str, str]] = {

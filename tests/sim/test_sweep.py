@@ -16,7 +16,7 @@ from tests.sim.scenarios import small, text
 
 from entraide.cli.app import run_command as entraide
 from entraide.errors import RequestError
-from entraide_sim import fleet_planner, goals, policy_variants, scenario_advice
+from entraide_sim import fleet_planner, goals, policy_variants
 from entraide_sim.scenario_reader import load_scenario
 from entraide_sim.simulate import Case
 from entraide_sim.sweep import CaseTask, SweepRunner, cache_key, load_outcome, run_task
@@ -165,16 +165,6 @@ def test_the_busiest_hours_are_found() -> None:
     assert hours is not None
     assert fleet_planner.PEAK_H == hours.hours
     assert 13 <= hours.start.hour <= 20  # UTC: 8 to 15 h in Montréal
-
-
-def test_advice_tries_each_change_alone() -> None:
-    """Buying, lending, waiting and retiring are each one case beside the scenario itself."""
-    loaded = load_scenario("trois-provinces")
-    changes = scenario_advice.list_changes(loaded.scenario)
-    codes = [change.code for change in changes]
-
-    assert {"buy", "lend_always", "later", "retire"} == set(codes)
-    assert 1 + len(codes) == len(scenario_advice.advice_cases(loaded, changes, seed=1))
 
 
 def test_a_comparison_runs_each_policy_with_each_fleet() -> None:

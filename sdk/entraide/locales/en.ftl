@@ -1647,7 +1647,7 @@ help-sim = Simulate a pool: what its machines and a policy would do, before anyt
 help-sim-run = Run a scenario, and write its figures, its jobs and a report.
 help-sim-compare = Run a scenario under several policies, or with its several fleets, and compare the outcomes.
 help-sim-plan = Plan a fleet: the smallest, cheapest or greenest one that meets the goals; without a goal, the one purchase or change that helps most.
-arg-scenario = File of a scenario, or the name of one that comes with Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+arg-scenario = File of a scenario, or the name of one that comes with Entraide (quartier, mac-ou-portables, trois-provinces, province, verglas, gpu-ou-minis).
 opt-sim-out = Folder for the results.
 opt-sim-seed = Random seed (default: the scenario's).
 opt-sim-seeds = Number of random seeds that decide; more of them give narrower intervals.
@@ -1695,13 +1695,111 @@ sim-plan-fewer-meets = meets the goals too
 sim-plan-complete = All { $fleets } fleets within the ranges were simulated, or are proved to be no better; { $seeds } seeds decided.
 sim-plan-partial = { $tried } of the { $fleets } fleets within the ranges were simulated: a better one may exist; { $seeds } seeds decided.
 sim-plan-group = { $count } { $device } ({ $site })
-sim-advice-dollars = Largest savings of cost, per year
-sim-advice-seconds = Largest reductions of the wait for the first token (95 %)
-sim-advice-grams = Largest reductions of emissions, per year
-sim-change-buy = Buy one { $device } for { $site } (${ $price_cad })
-sim-change-retire = Retire one machine of { $name }
-sim-change-lend_always = Lend { $name } at all hours
-sim-change-later = Let the workload "{ $name }" wait up to { $hours } hours for green hours
+sim-advice-machine = { $count ->
+    [one] one { $device }
+   *[other] { $count } { $device }
+} ({ $place })
+sim-advice-desktop = desktop with a { $card }
+sim-advice-need = { $enough ->
+    [yes] Do you need anything? No.
+   *[no] Do you need anything? Yes.
+} { $base ->
+    [own] What you have
+   *[other] With { $base }, the pool
+} serves { $served } of the requests and keeps { $kept } of the promised delays ({ $wanted } is enough): the first word comes within { $ttft } for 95 of 100 requests, and at the busiest hour { $load } of the machines’ slots are in use.
+sim-advice-nothing = Buy nothing: expenses of { $cost } and { $carbon } a year.
+sim-advice-no_change = Of the changes that were tried, none is worth making.
+sim-advice-effect = { $change }: { $effects }.
+sim-advice-cost = { $sign ->
+    [less] { $mean } less a year{ $exact ->
+        [yes] {""}
+       *[no] {" "}({ $low } to { $high })
+    }
+    [more] { $mean } more a year{ $exact ->
+        [yes] {""}
+       *[no] {" "}({ $low } to { $high })
+    }
+   *[none] no measurable change of cost
+}
+sim-advice-kept = { $sign ->
+    [none] no measurable change of the promises kept
+   *[other] { $kept } of the promised delays kept instead of { $before }
+}
+sim-advice-wait = { $sign ->
+    [less] first word { $mean } sooner ({ $low } to { $high })
+    [more] first word { $mean } later ({ $low } to { $high })
+   *[none] no measurable change of the wait
+}
+sim-advice-grams = { $sign ->
+    [less] { $mean } less a year{ $exact ->
+        [yes] {""}
+       *[no] {" "}({ $low } to { $high })
+    }
+    [more] { $mean } more a year{ $exact ->
+        [yes] {""}
+       *[no] {" "}({ $low } to { $high })
+    }
+   *[none] no measurable change of emissions
+}
+sim-advice-rejected = { $count ->
+    [one] One other change was tried and is not recommended: { $reasons }.
+   *[other] { $count } other changes were tried and are not recommended: { $reasons }.
+}
+sim-advice-reason-no_effect = { $count ->
+    [one] one has no measurable gain
+   *[other] { $count } have no measurable gain
+}
+sim-advice-reason-dominated = { $count ->
+    [one] one is no better than buying nothing or than another change
+   *[other] { $count } are no better than buying nothing or than another change
+}
+sim-advice-reason-promises = { $count ->
+    [one] one would break too many promises
+   *[other] { $count } would break too many promises
+}
+sim-advice-reason-enough = { $count ->
+    [one] one would cost money to make faster what is fast enough
+   *[other] { $count } would cost money to make faster what is fast enough
+}
+sim-advice-reason-carbon = { $count ->
+    [one] one would cost more than { $price } for each tonne avoided
+   *[other] { $count } would cost more than { $price } for each tonne avoided
+}
+sim-advice-reason-gain = { $count ->
+    [one] one would help too, less than those above
+   *[other] { $count } would help too, less than those above
+}
+sim-advice-seeds = { $count ->
+    [one] A single seed gives no interval, so nothing can be put forward: ask for several with --seeds.
+   *[other] { $count } random seeds decided: each figure is their mean, with its 95 % interval in parentheses.
+}
+sim-advice-alternative = { $machines } for { $price }: { $cost }{ $per_person ->
+    [none] {""}
+   *[other] {", that is "}{ $per_person } per person
+}, { $kept } of the promised delays kept, { $grams }
+sim-advice-choose = Which one? Buy { $chosen }; rather than { $others }.
+sim-advice-choose_none = Which one? { $enough ->
+    [yes] None of them: what you have is enough.
+   *[no] None of them: neither helps measurably for its price.
+} { $others }.
+sim-advice-sure = How sure is that? { $count ->
+    [one] Not at all: a single seed was run
+   *[other] Over { $count } random seeds, the change of the promises kept lies between { $low } and { $high } points
+}{ $ways ->
+    [none] {""}
+    [one] {"; another change is enough too:"} { $others }
+   *[other] {"; other changes are enough too:"} { $others }
+}.
+sim-advice-quoted = “{ $change }”
+sim-change-buy = Buy { $machines } for { $price }
+sim-change-instead = Choose { $machines } for { $price } instead of { $replaced }
+sim-change-retire = Retire { $machines }
+sim-change-lend_always = Lend { $machines } at all hours, also while { $count ->
+    [one] its owner works on it
+   *[other] their owners work on them
+}
+sim-change-later = Let the work "{ $workload }" wait up to { $hours } hours for green hours
+sim-change-smaller_model = Serve { $model } in place of { $larger } (try the quality of its answers first: it is not simulated)
 error-scenario_refused = The scenario cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })

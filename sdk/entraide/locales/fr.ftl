@@ -1647,7 +1647,7 @@ help-sim = Simuler un parc : ce que feraient des machines et une politique, ava
 help-sim-run = Simuler un scénario, et écrire ses chiffres, ses requêtes et un rapport.
 help-sim-compare = Simuler un scénario sous plusieurs politiques, ou avec ses différents parcs de machines, et comparer les résultats.
 help-sim-plan = Planifier un parc de machines : le plus petit, le moins cher ou le plus vert qui atteint des objectifs ; sans objectif, l’achat ou le changement qui aide le plus.
-arg-scenario = Fichier d’un scénario, ou nom d’un scénario livré avec Entraide (quartier, trois-provinces, province, verglas, gpu-ou-minis).
+arg-scenario = Fichier d’un scénario, ou nom d’un scénario livré avec Entraide (quartier, mac-ou-portables, trois-provinces, province, verglas, gpu-ou-minis).
 opt-sim-out = Dossier des résultats.
 opt-sim-seed = Graine aléatoire (par défaut, celle du scénario).
 opt-sim-seeds = Nombre de graines aléatoires qui décident ; plus il y en a, plus les intervalles sont étroits.
@@ -1695,13 +1695,111 @@ sim-plan-fewer-meets = atteint aussi les objectifs
 sim-plan-complete = Les { $fleets } parcs dans ces limites ont tous été simulés, ou l’on a prouvé qu’ils ne sont pas meilleurs ; { $seeds } graines ont décidé.
 sim-plan-partial = { $tried } des { $fleets } parcs dans ces limites ont été simulés : il peut en exister un meilleur ; { $seeds } graines ont décidé.
 sim-plan-group = { $count } { $device } ({ $site })
-sim-advice-dollars = Plus grandes économies, par année
-sim-advice-seconds = Plus grandes réductions de l’attente du premier mot (95 %)
-sim-advice-grams = Plus grandes réductions des émissions, par année
-sim-change-buy = Acheter un appareil de plus, { $device }, pour { $site } ({ $price_cad } $)
-sim-change-retire = Retirer une machine de { $name }
-sim-change-lend_always = Prêter { $name } à toute heure
-sim-change-later = Laisser la charge « { $name } » attendre les heures vertes jusqu’à { $hours } heures
+sim-advice-machine = { $count ->
+    [one] un { $device }
+   *[other] { $count } { $device }
+} ({ $place })
+sim-advice-desktop = PC avec une { $card }
+sim-advice-need = { $enough ->
+    [yes] Vous faut-il quelque chose ? Non.
+   *[no] Vous faut-il quelque chose ? Oui.
+} { $base ->
+    [own] Ce que vous avez
+   *[other] Avec { $base }, le parc
+} sert { $served } des requêtes et tient { $kept } des délais promis ({ $wanted } suffisent) : le premier mot arrive en { $ttft } ou moins pour 95 requêtes sur 100, et à l’heure la plus chargée, { $load } des places des machines sont occupées.
+sim-advice-nothing = Ne rien acheter : { $cost } de dépenses et { $carbon } par année.
+sim-advice-no_change = Parmi les changements essayés, aucun ne vaut la peine.
+sim-advice-effect = { $change } : { $effects }.
+sim-advice-cost = { $sign ->
+    [less] { $mean } de moins par année{ $exact ->
+        [yes] {""}
+       *[no] {" "}(de { $low } à { $high })
+    }
+    [more] { $mean } de plus par année{ $exact ->
+        [yes] {""}
+       *[no] {" "}(de { $low } à { $high })
+    }
+   *[none] aucun effet mesurable sur le coût
+}
+sim-advice-kept = { $sign ->
+    [none] aucun effet mesurable sur les délais tenus
+   *[other] { $kept } des délais promis tenus au lieu de { $before }
+}
+sim-advice-wait = { $sign ->
+    [less] premier mot { $mean } plus tôt (de { $low } à { $high })
+    [more] premier mot { $mean } plus tard (de { $low } à { $high })
+   *[none] aucun effet mesurable sur l’attente
+}
+sim-advice-grams = { $sign ->
+    [less] { $mean } de moins par année{ $exact ->
+        [yes] {""}
+       *[no] {" "}(de { $low } à { $high })
+    }
+    [more] { $mean } de plus par année{ $exact ->
+        [yes] {""}
+       *[no] {" "}(de { $low } à { $high })
+    }
+   *[none] aucun effet mesurable sur les émissions
+}
+sim-advice-rejected = { $count ->
+    [one] Un autre changement a été essayé, et n’est pas recommandé : { $reasons }.
+   *[other] { $count } autres changements ont été essayés, et ne sont pas recommandés : { $reasons }.
+}
+sim-advice-reason-no_effect = { $count ->
+    [one] un n’apporte aucun gain mesurable
+   *[other] { $count } n’apportent aucun gain mesurable
+}
+sim-advice-reason-dominated = { $count ->
+    [one] un ne vaut pas mieux que ne rien acheter ou qu’un autre changement
+   *[other] { $count } ne valent pas mieux que ne rien acheter ou qu’un autre changement
+}
+sim-advice-reason-promises = { $count ->
+    [one] un ferait manquer trop de délais promis
+   *[other] { $count } feraient manquer trop de délais promis
+}
+sim-advice-reason-enough = { $count ->
+    [one] un coûterait de l’argent pour accélérer ce qui est assez rapide
+   *[other] { $count } coûteraient de l’argent pour accélérer ce qui est assez rapide
+}
+sim-advice-reason-carbon = { $count ->
+    [one] un coûterait plus de { $price } par tonne évitée
+   *[other] { $count } coûteraient plus de { $price } par tonne évitée
+}
+sim-advice-reason-gain = { $count ->
+    [one] un aiderait aussi, moins que ceux qui précèdent
+   *[other] { $count } aideraient aussi, moins que ceux qui précèdent
+}
+sim-advice-seeds = { $count ->
+    [one] Une seule graine ne donne pas d’intervalle, donc rien ne peut être recommandé : demandez-en plusieurs avec --seeds.
+   *[other] { $count } graines ont décidé : chaque chiffre est leur moyenne, avec son intervalle à 95 % entre parenthèses.
+}
+sim-advice-alternative = { $machines } pour { $price } : { $cost }{ $per_person ->
+    [none] {""}
+   *[other] {", soit "}{ $per_person } par personne
+}, { $kept } des délais promis tenus, { $grams }
+sim-advice-choose = Lequel ? Acheter { $chosen } ; plutôt que { $others }.
+sim-advice-choose_none = Lequel ? { $enough ->
+    [yes] Aucun : ce que vous avez suffit.
+   *[no] Aucun : rien n’aide de façon mesurable pour son prix.
+} { $others }.
+sim-advice-sure = Est-ce sûr ? { $count ->
+    [one] Pas du tout : une seule graine a été simulée
+   *[other] Sur { $count } graines, l’effet sur les délais tenus est entre { $low } et { $high } points
+}{ $ways ->
+    [none] {""}
+    [one] {" ; un autre changement suffit aussi :"} { $others }
+   *[other] {" ; d’autres changements suffisent aussi :"} { $others }
+}.
+sim-advice-quoted = « { $change } »
+sim-change-buy = Acheter { $machines } pour { $price }
+sim-change-instead = Choisir { $machines } pour { $price } au lieu de { $replaced }
+sim-change-retire = Retirer { $machines }
+sim-change-lend_always = Prêter { $machines } à toute heure, même quand { $count ->
+    [one] son propriétaire s’en sert
+   *[other] leurs propriétaires s’en servent
+}
+sim-change-later = Laisser le travail « { $workload } » attendre les heures vertes jusqu’à { $hours } heures
+sim-change-smaller_model = Remplacer { $larger } par { $model } (essayez d’abord la qualité de ses réponses : elle n’est pas simulée)
 error-scenario_refused = Le scénario est inutilisable{ $path ->
     [none] {""}
    *[other] {" "}({ $path })

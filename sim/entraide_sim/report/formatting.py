@@ -23,6 +23,7 @@ from entraide_sim.results import LABEL_SEPARATOR, GroupUsage, RunResult
 NBSP = "\u00a0"
 MICROWAVE_W = 1_000.0  # power of a microwave oven, for comparison
 DASH = "–"
+WHOLE_DOLLARS_MIN = 10.0
 
 
 def babel_locale(lang: str) -> str:
@@ -82,6 +83,15 @@ def format_money(value_cad: float | None, lang: str) -> str:
     size = abs(value_cad)
     digits = "0" if size >= 1_000 else "0.00" if size >= 0.1 or size == 0 else "0.00##"
     form = f"#,##{digits}{NBSP}¤" if i18n.lang_of(lang) == "fr" else f"¤#,##{digits}"
+    return format_currency(value_cad, "CAD", form, babel_locale(lang), currency_digits=False)
+
+
+def format_dollars(value_cad: float | None, lang: str) -> str:
+    """Returns Canadian dollars a year: no cents from 10 dollars on."""
+    whole = value_cad is not None and abs(value_cad) >= WHOLE_DOLLARS_MIN
+    if not whole or value_cad is None:
+        return format_money(value_cad, lang)
+    form = f"#,##0{NBSP}¤" if i18n.lang_of(lang) == "fr" else "¤#,##0"
     return format_currency(value_cad, "CAD", form, babel_locale(lang), currency_digits=False)
 
 
