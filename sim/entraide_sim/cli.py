@@ -46,6 +46,7 @@ class CommandOptions(msgspec.Struct, frozen=True):
     lang: str
     command: str
     seeds: int = 1
+    tests_assumptions: bool = False
 
 
 def _make_option(name: str, code: str, lang: str, metavar: str | None = None) -> Any:
@@ -84,6 +85,9 @@ def _add_compare(sim: typer.Typer, lang: str) -> None:
         ] = "",
         seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
         seeds: Annotated[int, _make_option("--seeds", "opt-sim-seeds", lang)] = SEEDS,
+        no_sensitivity: Annotated[
+            bool, _make_option("--no-sensitivity", "opt-sim-no_sensitivity", lang)
+        ] = False,
         ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
         at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
@@ -92,8 +96,20 @@ def _add_compare(sim: typer.Typer, lang: str) -> None:
         names = [name.strip() for name in policies.split(",") if name.strip()]
         typed = f" --policies {policies}" if policies else ""
         typed += f" --seeds {seeds}" if seeds != SEEDS else ""
+        typed += " --no-sensitivity" if no_sensitivity else ""
         command = f"entraide sim compare {scenario}{typed}"
-        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command, seeds)
+        options = CommandOptions(
+            out,
+            seed,
+            ray,
+            resume,
+            at_once,
+            as_json,
+            lang,
+            command,
+            seeds,
+            tests_assumptions=not no_sensitivity,
+        )
         raise typer.Exit(
             run_command(lambda: run_compare(scenario, names or None, options), options)
         )
@@ -116,6 +132,9 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
         ] = None,
         seed: Annotated[int | None, _make_option("--seed", "opt-sim-seed", lang)] = None,
         seeds: Annotated[int, _make_option("--seeds", "opt-sim-seeds", lang)] = SEEDS,
+        no_sensitivity: Annotated[
+            bool, _make_option("--no-sensitivity", "opt-sim-no_sensitivity", lang)
+        ] = False,
         ray: Annotated[str, _make_option("--ray", "opt-sim-ray", lang, "ADDRESS")] = "",
         resume: Annotated[bool, _make_option("--resume", "opt-sim-resume", lang)] = False,
         at_once: Annotated[int, _make_option("--at-once", "opt-sim-at_once", lang)] = 0,
@@ -125,8 +144,20 @@ def _add_plan(sim: typer.Typer, lang: str) -> None:
         typed += "".join(f" --range {bounds}" for bounds in ranges or [])
         typed += f" --minimise {minimise}" if minimise else ""
         typed += f" --seeds {seeds}" if seeds != SEEDS else ""
+        typed += " --no-sensitivity" if no_sensitivity else ""
         command = f"entraide sim plan {scenario}{typed}"
-        options = CommandOptions(out, seed, ray, resume, at_once, as_json, lang, command, seeds)
+        options = CommandOptions(
+            out,
+            seed,
+            ray,
+            resume,
+            at_once,
+            as_json,
+            lang,
+            command,
+            seeds,
+            tests_assumptions=not no_sensitivity,
+        )
         if goal:
             work: Callable[[], int] = lambda: run_plan(  # noqa: E731
                 scenario, goal, minimise, ranges or [], options
@@ -163,6 +194,7 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     from entraide_sim.report import write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
     from entraide_sim.seeded_result import summary_to_json
+    from entraide_sim.sensitivity_candidates import comparison_sensitivity
 
     loaded = load_scenario(source)
     seeds = _seeds(loaded, options)
@@ -173,7 +205,11 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     cases = policy_variants.variant_cases(loaded, chosen, seed=seeds[0])
     variants, tables = _run_seeded(cases, seeds, options)
     comparison = compare_variants(variants)
-    output_files.write_variants(options.out, comparison, tables)
+    sensitivity = None
+    if options.tests_assumptions and len(variants) > 1:
+        with _sweep_with_progress(options) as (run_all, _):
+            sensitivity = comparison_sensitivity(comparison, cases, run_all=run_all)
+    output_files.write_variants(options.out, comparison, tables, sensitivity)
     results = [variant.mean for variant in variants]
     write_report(options.out / "report.html", results, lang=options.lang)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
@@ -183,6 +219,8 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
         return 0
     if len(variants) > 1:
         cli_output.print_comparison(comparison, options.lang)
+        if sensitivity is not None:
+            cli_output.print_sensitivity(sensitivity, options.lang)
     else:
         cli_output.print_run(results[0], options.lang)
     cli_output.print_report_path(options.out, options.lang)
@@ -197,6 +235,7 @@ def run_plan(
     from entraide_sim import cli_output, fleet_planner, output_files
     from entraide_sim import goals as g
     from entraide_sim.scenario_reader import check_files, load_scenario
+    from entraide_sim.sensitivity_candidates import plan_sensitivity
 
     wanted = tuple(g.parse_goal(text) for text in goals)
     if minimise and minimise not in fleet_planner.OBJECTIVES:
@@ -208,7 +247,7 @@ def run_plan(
     check_files(loaded)
     seeds = _seeds(loaded, options)
     with _sweep_with_progress(options) as (run_all, at_once):
-        plan = fleet_planner.FleetPlanner(
+        planner = fleet_planner.FleetPlanner(
             loaded,
             groups=groups,
             goals=wanted,
@@ -216,17 +255,26 @@ def run_plan(
             seeds=seeds,
             run_all=run_all,
             at_once=at_once,
-        ).find_plan()
+        )
+        plan = planner.find_plan()
         planned = fleet_planner.fleet_case(
             loaded.scenario, groups, plan.closest.counts, home=str(loaded.home), seed=seeds[0]
         )
         ((_, outcome),) = run_all([planned], tables=(0,))
+        sensitivity = None
+        if options.tests_assumptions:
+            runner_ups = planner.runner_ups(plan)
+            sensitivity = plan_sensitivity(loaded, plan, runner_ups, run_all=run_all)
+    plan_json = output_files.plan_to_json(plan, sensitivity)
+    output_files.write_json(options.out / "plan.json", plan_json)
     _write_plan(options, plan, planned, outcome.table)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        output.print_json(output_files.plan_to_json(plan))
+        output.print_json(plan_json)
     else:
         cli_output.print_plan(plan, options.lang)
+        if sensitivity is not None:
+            cli_output.print_sensitivity(sensitivity, options.lang)
         cli_output.print_report_path(options.out, options.lang)
     return 0 if plan.feasible is not None else 1
 
@@ -238,7 +286,6 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) 
     from entraide_sim.toml_writer import scenario_toml
 
     output_files.write_result(options.out, plan.closest.seeded, table)
-    output_files.write_json(options.out / "plan.json", output_files.plan_to_json(plan))
     moved = {
         name: os.path.relpath(Path(planned.home) / name, options.out)
         for name in scenario_files(planned.scenario)

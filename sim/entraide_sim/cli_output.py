@@ -12,6 +12,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli.output import print_table
+from entraide_sim import sensitivity_text
 from entraide_sim.comparison import ATTAINMENT, CARBON, Comparison
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
@@ -19,6 +20,7 @@ from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
 from entraide_sim.seed_statistics import Interval
 from entraide_sim.seeded_result import Measure, cost_cad
+from entraide_sim.sensitivity import Sensitivity
 
 DASH = "—"
 
@@ -133,6 +135,15 @@ def _unit(text: str) -> str:
     """Returns the unit at the end of a formatted number, with the space before it."""
     unit = re.search(r"\u00a0\D.*$|%$", text)
     return unit[0] if unit else ""
+
+
+def print_sensitivity(sensitivity: Sensitivity, lang: str) -> None:
+    """Prints which assumptions would change the answer, and its margins under each of them."""
+    typer.echo("")
+    typer.echo(typer.style(i18n.text("sim-sensitivity-title", lang), bold=True))
+    for sentence in sensitivity_text.overturning_sentences(sensitivity, lang):
+        typer.echo(sentence)
+    print_table(*sensitivity_text.sensitivity_table(sensitivity, lang))
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:

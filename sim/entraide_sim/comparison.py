@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from entraide_sim.seeded_result import SeededResult
+from entraide_sim.seeded_result import Measure, SeededResult
 
 ATTAINMENT = "slo_attainment"
 CARBON = "carbon_g_per_1k_output_tokens"
@@ -57,7 +57,7 @@ def compare_variants(variants: Sequence[SeededResult]) -> Comparison:
         number
         for number in kept
         if number != recommended
-        and _shows_no_difference(variants[number], variants[recommended], CARBON)
+        and shows_no_difference(variants[number], variants[recommended], CARBON)
     ]
     worse = [number for number in range(len(variants)) if number not in kept]
     return Comparison(tuple(variants), recommended, tuple(worse), tuple(equal))
@@ -77,13 +77,13 @@ def promise_keepers(variants: Sequence[SeededResult]) -> list[int]:
         number
         for number, mean in known.items()
         if mean >= known[best] - PROMISE_TOLERANCE
-        or _shows_no_difference(variants[number], variants[best], ATTAINMENT)
+        or shows_no_difference(variants[number], variants[best], ATTAINMENT)
     ]
 
 
-def _shows_no_difference(variant: SeededResult, base: SeededResult, key: str) -> bool:
+def shows_no_difference(variant: SeededResult, base: SeededResult, measure: Measure) -> bool:
     """Returns whether several seeds show no difference of a measure."""
-    difference = variant.difference(base, key)
+    difference = variant.difference(base, measure)
     return len(variant.seeds) > 1 and difference is not None and difference.contains_zero
 
 

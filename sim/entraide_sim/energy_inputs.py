@@ -16,6 +16,7 @@ from entraide_sim.battery import Battery
 from entraide_sim.csv_rows import read_hours
 from entraide_sim.energy import J_PER_KWH
 from entraide_sim.grid import (
+    FORECAST_ERROR_PART,
     HOUR_S,
     Grid,
     IntensitySeries,
@@ -23,6 +24,7 @@ from entraide_sim.grid import (
     forecast_error_part,
     read_forecasts,
     read_series,
+    scale_forecast_error,
     synthetic_forecasts,
     synthetic_series,
 )
@@ -58,7 +60,7 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
         if site.forecast:
             published = read_forecasts(home / site.forecast, zone=zone)
             forecasts += [
-                forecast
+                scale_forecast_error(forecast, zone_series, site.forecast_error)
                 for forecast in published
                 if forecast.issued_at < scenario.start_at + hours * 3_600
             ]
@@ -66,7 +68,8 @@ def build_grid(scenario: Scenario, home: Path, seed: int) -> tuple[Grid, list[As
                 Assumption("forecast_file", "measured", {"zone": zone}, site.forecast)
             )
         else:
-            made = synthetic_forecasts(zone_series, seed=seed * 100 + number)
+            error_part = FORECAST_ERROR_PART * site.forecast_error
+            made = synthetic_forecasts(zone_series, error_part=error_part, seed=seed * 100 + number)
             forecasts += made
             percent = round(forecast_error_part(zone_series, made) * 100)
             values: dict[str, str | int | float] = {"zone": zone, "percent": percent}

@@ -112,7 +112,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
     active_w = device.active_w if group.active_w is None else group.active_w
     measured = group.idle_w is not None and group.active_w is not None
     cap_w = inf if group.power_cap_w is None else group.power_cap_w
-    rates = catalogue.estimate_rates(device, footprint)
+    rates = catalogue.estimate_rates(device, footprint, speed=group.speed)
     replica = Replica(
         model=model.name,
         revision="unknown",
@@ -190,13 +190,13 @@ def _thermal_model(device: Device, group: NodeGroup, *, extra_w: float) -> Therm
 def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
     """Returns the assumptions about the machines."""
     assumptions = []
-    listed: set[tuple[str, str]] = set()
+    listed: set[tuple[str, str, float]] = set()
     for group in scenario.fleet:
         device = catalogue.devices()[group.device]
         for model in group_models(scenario, group):
-            if (group.device, model.name) not in listed:
-                listed.add((group.device, model.name))
-                assumptions.append(_speed_assumption(device, model))
+            if (group.device, model.name, group.speed) not in listed:
+                listed.add((group.device, model.name, group.speed))
+                assumptions.append(_speed_assumption(device, model, group.speed))
                 assumptions.append(_power_assumption(device, group))
         assumptions += _limit_assumptions(device, group)
     assumptions += model_layout.load_assumptions(scenario)
@@ -205,8 +205,8 @@ def fleet_assumptions(scenario: Scenario) -> list[Assumption]:
     return assumptions
 
 
-def _speed_assumption(device: Device, model: ScenarioModel) -> Assumption:
-    rates = catalogue.estimate_rates(device, model_footprint(model))
+def _speed_assumption(device: Device, model: ScenarioModel, speed: float) -> Assumption:
+    rates = catalogue.estimate_rates(device, model_footprint(model), speed=speed)
     values: dict[str, str | int | float] = {
         "device": device.name,
         "model": model.name,

@@ -10,7 +10,7 @@ needed at all is the first answer of a plan.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -27,17 +27,16 @@ from entraide_sim.results import RunResult
 from entraide_sim.scenario import NodeGroup, Scenario
 from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.seeded_result import SeededResult, combine_seeds
+from entraide_sim.sensitivity import GoalRule, RunAll
 from entraide_sim.simulate import Case, with_nodes
-from entraide_sim.sweep import CaseOutcome
 from entraide_sim.tariffs import SitePrices
 from entraide_sim.world_builder import build_world
 
 PEAK_H = 2.0
 WHOLE_RUNS_MAX = 40  # of a search that is not complete, beside those of further seeds
+WIDE_MARGIN = 0.25  # relative distance from each goal of a runner-up that more demand may need
 CONFIRMED_MAX = 6  # fleets that such a search simulates with all seeds
 OBJECTIVES = ("machines", "cost", "carbon")
-
-RunAll = Callable[[Sequence[Case]], Iterator[tuple[int, CaseOutcome]]]
 
 
 class GroupBounds(Struct, frozen=True):
@@ -178,6 +177,7 @@ class FleetPlanner:
         self._peak_goals = tuple(goal for goal in goals if goal.key.partition(".")[0] in PEAK_KEYS)
         self._fixed_cad = tuple(_fixed_cost_cad(loaded.scenario, group.nodes) for group in groups)
         self._results: dict[tuple[Counts, int], RunResult] = {}
+        self._trials: dict[Counts, Trial] = {}
         self._peak_runs = 0
 
     def find_plan(self) -> FleetPlan:
@@ -204,7 +204,8 @@ class FleetPlanner:
             lambda fleets: self._score(fleets, self._seeds),
             exhaustive_max=self._exhaustive_max,
         )
-        closest = best or min(search.trials.values(), key=Trial.rank)
+        self._trials = search.trials
+        closest = best or min(self._trials.values(), key=Trial.rank)
         shown = [current, closest.counts, *self._smaller_fleets(closest.counts)]
         first, planned, *smaller = self._evaluate(shown, self._seeds)
         return FleetPlan(
@@ -222,6 +223,24 @@ class FleetPlanner:
             peak_runs=self._peak_runs,
             full_runs=len(self._results),
         )
+
+    def runner_ups(self, plan: FleetPlan) -> list[EvaluatedFleet]:
+        """Returns the next best fleet, and the best one that meets the goals by a wide margin.
+
+        Args:
+            plan: of this planner.
+        """
+        shown = (plan.closest.counts, plan.current.counts)
+        others = [trial for trial in self._trials.values() if trial.counts not in shown]
+        ranked = [trial.counts for trial in sorted(others, key=Trial.rank)]
+        rule = GoalRule(self._goals, self._minimise)
+        slacks = {
+            counts: rule.slack(self._evaluated(counts, self._seeds[:1]).seeded) or 0.0
+            for counts in ranked
+        }
+        wide = [counts for counts in ranked if slacks[counts] >= WIDE_MARGIN]
+        chosen = dict.fromkeys(ranked[:1] + wide[:1])
+        return self._evaluate(list(chosen), self._seeds)
 
     def _current_counts(self) -> Counts:
         """Returns the scenario's own machines, without purchases."""

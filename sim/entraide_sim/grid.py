@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import cos, inf, isfinite, pi
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
@@ -283,6 +284,32 @@ def synthetic_forecasts(
         at = series.start_at + begin * HOUR_S
         issues.append(PublishedForecast(series.zone, at, at, tuple(values)))
     return issues
+
+
+def scale_forecast_error(
+    forecast: PublishedForecast, series: IntensitySeries, factor: float
+) -> PublishedForecast:
+    """Returns a forecast whose errors are multiplied by a factor; 0 makes it perfect.
+
+    Hours outside the series are not changed, and no value falls below 0.
+    """
+    if factor == 1.0:
+        return forecast
+    begin = int((forecast.start_at - series.start_at) // HOUR_S)
+
+    def scaled(values: tuple[float, ...], actual: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(
+            max(0.0, actual[hour] + factor * (value - actual[hour]))
+            if 0 <= hour < len(actual)
+            else value
+            for hour, value in enumerate(values, begin)
+        )
+
+    return msgspec.structs.replace(
+        forecast,
+        direct=scaled(forecast.direct, series.direct),
+        lifecycle=scaled(forecast.lifecycle, series.lifecycle),
+    )
 
 
 def forecast_error_part(

@@ -19,17 +19,24 @@ from entraide_sim.comparison import Comparison
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan
 from entraide_sim.goals import KEYS
 from entraide_sim.seeded_result import SeededResult, interval_to_json, summary_to_json
+from entraide_sim.sensitivity import Sensitivity, sensitivity_to_json
 
 RUNS_FOLDER = "runs"
 
 
-def write_variants(out: Path, comparison: Comparison, tables: Sequence[bytes]) -> None:
+def write_variants(
+    out: Path,
+    comparison: Comparison,
+    tables: Sequence[bytes],
+    sensitivity: Sensitivity | None = None,
+) -> None:
     """Writes the files of the variants of a comparison, the first one's in ``out`` itself.
 
     Args:
         out: folder.
         comparison: of one variant or more.
         tables: of the jobs of each variant's first seed, as Parquet.
+        sensitivity: of the recommendation; None if it was left out.
     """
     variants = comparison.variants
     write_result(out, variants[0], tables[0])
@@ -37,7 +44,7 @@ def write_variants(out: Path, comparison: Comparison, tables: Sequence[bytes]) -
         return
     for variant, table in zip(variants, tables, strict=True):
         write_result(out / RUNS_FOLDER / run_folder(variant.label), variant, table)
-    write_json(out / "comparison.json", comparison_to_json(comparison))
+    write_json(out / "comparison.json", comparison_to_json(comparison, sensitivity))
 
 
 def write_result(out: Path, seeded: SeededResult, table: bytes = b"") -> None:
@@ -58,12 +65,14 @@ def run_folder(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+_-]+", "-", label).strip("-.") or "run"
 
 
-def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_to_json(
+    comparison: Comparison, sensitivity: Sensitivity | None = None
+) -> dict[str, Any]:
     """Returns the summary of each variant by its label, with its seeds and intervals.
 
     ``difference`` is from the recommended variant, paired by seed; ``verdict`` is ``recommended``,
     ``equal`` (no difference of emissions beyond the noise), ``worse`` (in SLO attainment) or
-    ``more`` (emissions).
+    ``more`` (emissions). The recommended variant has the ``sensitivity`` of the recommendation.
     """
     best = comparison.variants[comparison.recommended]
     rows: dict[str, Any] = {}
@@ -77,11 +86,13 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
             },
             "verdict": comparison.verdict(number),
         }
+    if sensitivity is not None:
+        rows[best.label]["sensitivity"] = sensitivity_to_json(sensitivity)
     return rows
 
 
-def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
-    """Returns a plan as JSON values."""
+def plan_to_json(plan: FleetPlan, sensitivity: Sensitivity | None = None) -> dict[str, Any]:
+    """Returns a plan as JSON values; its ``sensitivity`` is null if it was left out."""
 
     def fleet(tried: EvaluatedFleet) -> dict[str, Any]:
         counts = zip(plan.groups, tried.counts, strict=True)
@@ -106,4 +117,5 @@ def plan_to_json(plan: FleetPlan) -> dict[str, Any]:
         "as_is": fleet(plan.current),
         "one_machine_fewer": [fleet(tried) for tried in plan.smaller_fleets],
         "runs": {"busy_hours": plan.peak_runs, "whole": plan.full_runs},
+        "sensitivity": None if sensitivity is None else sensitivity_to_json(sensitivity),
     }

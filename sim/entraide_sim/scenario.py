@@ -72,6 +72,8 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         surplus: CSV file (``utc``, ``surplus_w``) instead of ``solar``.
         own_use_w: mean power of the site without its machines, subtracted from its generation.
         rtt_s: round-trip time between pool and machines.
+        forecast_error: factor on the errors of the forecasts; 0 for perfect ones. The zone's first
+            site decides.
         title: shown in reports instead of the name.
     """
 
@@ -89,6 +91,7 @@ class ScenarioSite(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     surplus: str = ""
     own_use_w: float = 400.0
     rtt_s: float = 0.03
+    forecast_error: float = 1.0
 
 
 class ScenarioCoop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +189,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             machine that stays on.
         noise: standard deviation of the relative duration of each phase.
         energy_told: ratio of reported to used energy.
+        speed: true speed over the catalogue's, for prompts and answers alike, at the same power.
     """
 
     name: str
@@ -222,6 +226,7 @@ class NodeGroup(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sleep_after_s: float = 0.0
     noise: float = 0.05
     energy_told: float = 1.0
+    speed: float = 1.0
 
 
 class ClassObjective(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -46,7 +46,12 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "seed": FROM_0,
             "heartbeat_s": AllowedRange(0.5, 600),
         },
-        s.ScenarioSite: {"tariff_cad_per_kwh": FROM_0, "own_use_w": FROM_0, "rtt_s": FROM_0},
+        s.ScenarioSite: {
+            "tariff_cad_per_kwh": FROM_0,
+            "own_use_w": FROM_0,
+            "rtt_s": FROM_0,
+            "forecast_error": AllowedRange(0, 10),
+        },
         s.SolarSpec: {
             "peak_kw": ABOVE_0,
             "latitude": AllowedRange(-66, 66),
@@ -85,6 +90,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "sleep_after_s": FROM_0,
             "noise": AllowedRange(0, 1),
             "energy_told": FROM_0,
+            "speed": AllowedRange(0.01, 100),
         },
         s.ClassObjective: {"ttft_s": ABOVE_0, "tpot_s": ABOVE_0, "completion_s": ABOVE_0},
         s.Workload: {

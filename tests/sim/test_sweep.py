@@ -244,7 +244,7 @@ def test_plan_writes_a_scenario_that_confirms_it(tmp_path: Path) -> None:
     source = write(tmp_path, *BUSY)
     out, again, fewer = tmp_path / "plan", tmp_path / "again", tmp_path / "fewer"
     goal = ["--goal", "ttft_s.p95<=0.6", "--range", "carte=0..0", "--at-once", "1",
-            "--minimise", "machines", "--seeds", "1"]  # fmt: skip
+            "--minimise", "machines", "--seeds", "1", "--no-sensitivity"]  # fmt: skip
     assert 0 == entraide(["sim", "plan", source, *goal, "--out", str(out)], "fr")
     count = json.loads((out / "plan.json").read_text())["fleet"]["nodes"]["mini"]
     confirmed = (out / "plan.toml").read_text()
@@ -268,7 +268,7 @@ def test_compare_puts_policies_side_by_side(tmp_path: Path) -> None:
     names = f"fastest,{policy}"
     status = entraide(
         ["sim", "compare", source, "--policies", names, "--seeds", "3", "--at-once", "1",
-         "--out", str(out)], "en"
+         "--no-sensitivity", "--out", str(out)], "en"
     )  # fmt: skip
     summaries = json.loads((out / "comparison.json").read_text())
     first = json.loads((out / "summary.json").read_text())
@@ -299,7 +299,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     command = [
         sys.executable, "-c", BY_A_TERMINAL,
         "sim", "compare", source, "--out", str(out), "--seeds", "2", "--at-once", "2",
-        "--lang", "en",
+        "--lang", "en", "--no-sensitivity",
     ]  # fmt: skip
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + DEADLINE_S

@@ -1800,6 +1800,45 @@ sim-change-lend_always = Lend { $machines } at all hours, also while { $count ->
 }
 sim-change-later = Let the work "{ $workload }" wait up to { $hours } hours for green hours
 sim-change-smaller_model = Serve { $model } in place of { $larger } (try the quality of its answers first: it is not simulated)
+sim-assumed-speed = the machines were { $percent } { $side ->
+    [less] slower
+   *[more] faster
+}
+sim-assumed-demand = there were { $side ->
+    [double] twice as many requests
+    [less] { $percent } fewer requests
+   *[more] { $percent } more requests
+}
+sim-assumed-forecast = { $side ->
+    [none] the forecasts of the grid's intensity were perfect
+   *[double] the forecasts of the grid's intensity were wrong by twice as much
+}
+sim-assumed-intensity = the grid emitted { $percent } { $side ->
+    [less] less
+   *[more] more
+}
+sim-assumed-tariff = electricity cost { $percent } { $side ->
+    [less] less
+   *[more] more
+}
+sim-assumed-price = machines cost { $percent } { $side ->
+    [less] less
+   *[more] more
+}
+sim-sensitivity-title = What would change the answer
+sim-sensitivity-current = what you have ({ $name })
+sim-sensitivity-other = If { $change }, the answer would be: { $name }.
+sim-sensitivity-none = If { $change }, none of the compared fleets would meet the goals.
+sim-sensitivity-stays = The answer stays the same under each assumption that was changed.
+sim-sensitivity-runs = { $count } candidates were compared under other assumptions, in { $runs } more simulations.
+sim-sensitivity-base = as assumed
+sim-sensitivity-same = the same
+sim-sensitivity-no_answer = no fleet meets the goals
+sim-sensitivity-col_if = IF
+sim-sensitivity-col_answer = ANSWER
+sim-sensitivity-col_slack = MARGIN TO THE GOALS
+sim-sensitivity-col_lead = LEAD OVER THE NEXT
+opt-sim-no_sensitivity = Leave out the simulations that show which assumptions would change the answer.
 error-scenario_refused = The scenario cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })

@@ -1800,6 +1800,45 @@ sim-change-lend_always = Prêter { $machines } à toute heure, même quand { $co
 }
 sim-change-later = Laisser le travail « { $workload } » attendre les heures vertes jusqu’à { $hours } heures
 sim-change-smaller_model = Remplacer { $larger } par { $model } (essayez d’abord la qualité de ses réponses : elle n’est pas simulée)
+sim-assumed-speed = les machines étaient { $percent } { $side ->
+    [less] plus lentes
+   *[more] plus rapides
+}
+sim-assumed-demand = il y avait { $side ->
+    [double] deux fois plus de requêtes
+    [less] { $percent } de requêtes de moins
+   *[more] { $percent } de requêtes de plus
+}
+sim-assumed-forecast = { $side ->
+    [none] les prévisions d’intensité étaient parfaites
+   *[double] les prévisions d’intensité se trompaient deux fois plus
+}
+sim-assumed-intensity = le réseau électrique émettait { $percent } { $side ->
+    [less] de moins
+   *[more] de plus
+}
+sim-assumed-tariff = l’électricité coûtait { $percent } { $side ->
+    [less] de moins
+   *[more] de plus
+}
+sim-assumed-price = les machines coûtaient { $percent } { $side ->
+    [less] de moins
+   *[more] de plus
+}
+sim-sensitivity-title = Ce qui changerait la réponse
+sim-sensitivity-current = ce que vous avez ({ $name })
+sim-sensitivity-other = Si { $change }, la réponse serait : { $name }.
+sim-sensitivity-none = Si { $change }, aucun des parcs comparés n’atteindrait les objectifs.
+sim-sensitivity-stays = La réponse reste la même sous chacune des hypothèses modifiées.
+sim-sensitivity-runs = { $count } candidats ont été comparés sous d’autres hypothèses, en { $runs } simulations de plus.
+sim-sensitivity-base = comme supposé
+sim-sensitivity-same = la même
+sim-sensitivity-no_answer = aucun parc n’atteint les objectifs
+sim-sensitivity-col_if = SI
+sim-sensitivity-col_answer = RÉPONSE
+sim-sensitivity-col_slack = MARGE SUR LES OBJECTIFS
+sim-sensitivity-col_lead = AVANCE SUR LE SUIVANT
+opt-sim-no_sensitivity = Omettre les simulations qui montrent quelles hypothèses changeraient la réponse.
 error-scenario_refused = Le scénario est inutilisable{ $path ->
     [none] {""}
    *[other] {" "}({ $path })

@@ -83,17 +83,22 @@ class ModelFootprint(Struct, frozen=True):
     kv_mb_per_token: float = KV_MB_PER_TOKEN
 
 
-def estimate_rates(device: Device, size: ModelFootprint) -> Rates:
+def estimate_rates(device: Device, size: ModelFootprint, *, speed: float = 1.0) -> Rates:
     """Estimates the speed of a device with a model.
 
     Prefill is compute-bound: its speed is inverse to the parameters. Decode is bound by reading the
     weights: its time is proportional to the bytes (llama.cpp scoreboards: 65 to 72 % of the peak
     bandwidth across cards).
+
+    Args:
+        device: of the catalogue.
+        size: of the model.
+        speed: true speed over the catalogue's.
     """
-    step_s = size.read_gb / REFERENCE_WEIGHTS_GB / device.decode_tokens_per_s
-    same = size == ModelFootprint()
+    step_s = size.read_gb / REFERENCE_WEIGHTS_GB / device.decode_tokens_per_s / speed
+    same = size == ModelFootprint() and speed == 1.0
     return Rates(
-        device.prefill_tokens_per_s * REFERENCE_PARAMS_B / size.params_b,
+        device.prefill_tokens_per_s * REFERENCE_PARAMS_B / size.params_b * speed,
         step_s * (1.0 - device.step_part),
         step_s * device.step_part,
         device.basis if same else Basis.ESTIMATED,
