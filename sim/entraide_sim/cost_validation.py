@@ -1,6 +1,6 @@
 """Cost validation: checks the prices, tariffs and offers of a scenario."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -23,6 +23,8 @@ Values = dict[str, str | int | float]
 PRICE_CAD = AllowedRange(0, 1e9)
 PEOPLE_MAX = 10_000_000
 LIFE_YEARS_MAX = 100
+TARIFFS_MAX = 64  # periods of a site, and hours of a period
+OFFERS_MAX = 100
 
 COST_RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
     {
@@ -79,8 +81,10 @@ def find_group_issues(group: s.NodeGroup, path: Path) -> Iterator[ScenarioIssue]
 
 def find_tariff_issues(site: s.ScenarioSite, path: Path) -> Iterator[ScenarioIssue]:
     """Yields the invalid tariffs of a site."""
+    yield from _check_count(site.tariffs, TARIFFS_MAX, (*path, "tariffs"))
     for number, period in enumerate(site.tariffs):
         here = (*path, "tariffs", number)
+        yield from _check_count(period.hours, TARIFFS_MAX, (*here, "hours"))
         for index, text in enumerate(period.hours):
             if parse_hours(text) is None:
                 yield ScenarioIssue((*here, "hours", index), "no_hours", {"value": text})
@@ -99,6 +103,7 @@ def find_offer_issues(settings: MoneySettings) -> Iterator[ScenarioIssue]:
     )
     for key, offers in kinds:
         names: set[str] = set()
+        yield from _check_count(offers, OFFERS_MAX, ("money", key))
         for number, offer in enumerate(offers):
             path = ("money", key, number)
             for field in ("name", "source"):
@@ -107,3 +112,8 @@ def find_offer_issues(settings: MoneySettings) -> Iterator[ScenarioIssue]:
             if offer.name in names:
                 yield ScenarioIssue((*path, "name"), "twice", {"value": offer.name})
             names.add(offer.name)
+
+
+def _check_count(entries: Sized, most: int, path: Path) -> Iterator[ScenarioIssue]:
+    if len(entries) > most:
+        yield ScenarioIssue(path, "too_many", {"value": len(entries), "high": most})

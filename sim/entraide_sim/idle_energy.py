@@ -85,9 +85,8 @@ def idle_times(
         uncounted_s = end_at - begin_at if mode == ALWAYS else 0.0
         if mode == PRESENT:
             visits = _visits(scenario, group, seed=seed, number=number)
-            present = _intersect(((begin_at, end_at),), visits)
             counted = _subtract(counted, visits)
-            uncounted_s = sum(end - begin for begin, end in present)
+            uncounted_s = sum(end - begin for begin, end in _within(visits, begin_at, end_at))
         if len(fleet.group_models(scenario, group)) == 1:
             asleep = world.nodes[node].engine.sleep_spans(max(end_at, world.driver.now))
             counted = _subtract(counted, asleep)
@@ -98,19 +97,19 @@ def idle_times(
 def lent_spans(scenario: Scenario, group: NodeGroup) -> Spans:
     """Returns the lent hours of a group while requests arrive."""
     begin_at = scenario.start_at
-    period = ((begin_at, begin_at + scenario.hours * HOUR_S),)
+    end_at = begin_at + scenario.hours * HOUR_S
     hours = fleet.owner_terms(group).hours
     if not hours:
-        return period
+        return ((begin_at, end_at),)
     spans = [
         (midnight + span.begin_min * MINUTE_S, midnight + _end_min(span) * MINUTE_S)
         for midnight, weekday in owner_presence.local_days(
-            begin_at, period[0][1], ZoneInfo(scenario.timezone)
+            begin_at, end_at, ZoneInfo(scenario.timezone)
         )
         for span in hours
         if weekday in span.days
     ]
-    return _intersect(period, _merge(spans))
+    return _within(_merge(spans), begin_at, end_at)
 
 
 def seconds_by_hour(spans: Spans, *, start_at: float, hours: int) -> Column:
@@ -164,30 +163,28 @@ def _merge(spans: Sequence[tuple[float, float]]) -> Spans:
     return tuple(merged)
 
 
-def _intersect(spans: Spans, others: Spans) -> Spans:
-    return _merge(
-        [
-            (max(begin, other_begin), min(end, other_end))
-            for begin, end in spans
-            for other_begin, other_end in others
-            if max(begin, other_begin) < min(end, other_end)
-        ]
+def _within(spans: Spans, begin_at: float, end_at: float) -> Spans:
+    """Returns the parts of some intervals within a period."""
+    return tuple(
+        (max(begin, begin_at), min(end, end_at))
+        for begin, end in spans
+        if begin < end_at and end > begin_at
     )
 
 
 def _subtract(spans: Spans, others: Spans) -> Spans:
-    """Returns the parts of some intervals outside ascending disjoint others."""
+    """Returns the parts of some intervals outside others; both ascend and are disjoint."""
     left: list[tuple[float, float]] = []
+    index = 0  # of the first other interval that does not end before the current one begins
     for begin, end in spans:
-        at = begin
-        for other_begin, other_end in others:
-            if other_end <= at:
-                continue
-            if other_begin >= end:
-                break
-            if other_begin > at:
-                left.append((at, other_begin))
-            at = max(at, other_end)
+        while index < len(others) and others[index][1] <= begin:
+            index += 1
+        at, number = begin, index
+        while number < len(others) and others[number][0] < end:
+            if others[number][0] > at:
+                left.append((at, others[number][0]))
+            at = others[number][1]
+            number += 1
         if at < end:
             left.append((at, end))
     return tuple(left)
