@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from tests.sim.money_runs import YEAR_RUNS, lived, mini, yearly_money
+from tests.sim.money_runs import YEAR_RUNS, footprint_of, lived, mini, yearly_money
 from tests.sim.scenarios import small, text
 
 from entraide import i18n
@@ -13,7 +13,8 @@ from entraide.errors import RequestError
 from entraide_sim import catalogue, money
 from entraide_sim.money_settings import CloudOffer, SubscriptionOffer
 from entraide_sim.results import RunResult
-from entraide_sim.scenario_reader import parse_scenario
+from entraide_sim.scenario_reader import load_scenario, parse_scenario
+from entraide_sim.simulate import Case, simulate, with_alternative
 from entraide_sim.toml_writer import scenario_toml
 
 # Capital.
@@ -285,3 +286,26 @@ def test_bad_money_is_refused_by_its_key(case: str) -> None:
 
     assert (fault, key) == (values["fault"], values["key"])
     assert not any(i18n.HOLE in sentence for sentence in sentences)
+
+
+@pytest.mark.parametrize(
+    ("fleet", "annuity", "idle_w"), [("gpu", 0.05 / (1 - 1.05**-5), 75), ("minis", 0.2820118, 70)]
+)
+def test_a_shipped_scenario_costs_what_its_page_says(
+    fleet: str, annuity: float, idle_w: float
+) -> None:
+    """5,000 dollars annualised, idle watts for 8,766 hours at 7.8 cents, and the jobs' energy."""
+    scenario = with_alternative(load_scenario("gpu-ou-minis").scenario, fleet)
+    result = simulate(Case(scenario=scenario, home="", seed=1), clock=lambda: 0.0)[0]
+    yearly, footprint = yearly_money(result), footprint_of(result)
+    job_wh = result.summary["energy_wh"] - footprint.idle_wh
+    idle_cad = idle_w * 8_766.0 / 1_000.0 * 0.078
+    jobs_cad = job_wh / 1_000.0 * 8_766.0 / 168.0 * 0.078
+
+    assert idle_w * 168.0 == pytest.approx(footprint.idle_wh)
+    assert idle_cad == pytest.approx(yearly.idle_energy_cad)
+    assert 5_000.0 * annuity == pytest.approx(yearly.capital_cad, rel=1e-6)
+    assert 5_000.0 * annuity + idle_cad + jobs_cad == pytest.approx(yearly.total_cad, rel=1e-6)
+    assert [12 * 50 * 25.0 * 1.38, 12 * 50 * 30.0 * 1.38] == pytest.approx(
+        [plan.cad_per_year for plan in yearly.subscriptions]
+    )
