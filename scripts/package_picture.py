@@ -53,7 +53,10 @@ class Part(NamedTuple):
 
 # By level, the highest first.
 PARTS = (
-    (Part("entraide_scheduler", "service", "service", "service run cli gateway.run *"),),
+    (
+        Part("entraide_scheduler", "service", "service",
+             "service run cli gateway.run policy_versions.cli policy_versions.cli_output *"),
+    ),
     (
         Part("entraide_scheduler", "gateway", "passerelle", "gateway"),
         Part("entraide_scheduler", "pool processes", "processus du parc", "up pool supervision"),
@@ -66,7 +69,7 @@ PARTS = (
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",
-             "live_driver feeder journal executor checkpoint clock event_backoff health"),
+             "live_driver feeder journal executor checkpoint clock event_backoff health export"),
         Part("entraide_scheduler", "grid", "réseau électrique", "grid"),
         Part("entraide_scheduler", "ports", "ports", "scheduler_port bus publisher"),
         Part("entraide_scheduler", "certificates", "certificats", "certificates"),
@@ -74,7 +77,8 @@ PARTS = (
     (
         Part("entraide_node", "node agent", "agent de nœud", "*"),
         Part("entraide_sim", "simulator", "simulateur", "*"),
-        Part("entraide_scheduler", "configuration", "configuration", "config http_limits"),
+        Part("entraide_scheduler", "configuration", "configuration",
+             "config http_limits policy_versions"),
         Part("entraide_scheduler", "validation", "validation", "node_validation request_bounds"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),
         Part("entraide", "command line", "ligne de commande", "cli"),

@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from entraide.decoding import decode_json, decode_toml
+from entraide.decoding import decode_toml
 from entraide.errors import PoolError
 from entraide.wire.nats import requires_tls
-from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault, find_faults
+from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault
 from entraide_scheduler.http_limits import HttpLimits
+from entraide_scheduler.policy_versions.documents import find_all_faults, read_file
 from entraide_scheduler.store.journal import Retention
 
 CONFIG_BYTES_MAX = 1024 * 1024
-POLICY_BYTES_MAX = 16 * 1024 * 1024
 ZONE = r"[A-Z0-9][A-Z0-9-]{1,31}"
 ZONES_MAX = 64
 INTERVAL_MIN_S = 60.0
@@ -180,7 +180,7 @@ class JournalConfig(Struct, frozen=True, forbid_unknown_fields=True):
         events_max: maximum number of retained events.
     """
 
-    keep_days: float = 3.0
+    keep_days: float = 35.0
     events_max: int = 5_000_000
 
     @property
@@ -274,8 +274,8 @@ def load_config(path: Path) -> SchedulerConfig:
             raise config_error(path, f"[grid.electricity_maps] {maps_fault}")
     if config.lang not in ("fr", "en"):
         raise config_error(path, "lang must be fr or en")
-    for fault in find_faults(load_first_policy(config)):
-        raise _policy_error(Path(config.policy_file or path), fault)
+    for fault in find_all_faults(load_first_policy(config)):
+        raise _policy_error(path, fault)
     return config
 
 
@@ -309,29 +309,16 @@ def load_first_policy(config: SchedulerConfig) -> Policy:
     """Returns the policy's first version from the config.
 
     Raises:
-        PoolError: ``policy_refused``: the policy's file cannot be read.
+        PoolError: ``policy_refused``: the policy's file cannot be read, or has a fault.
     """
     if not config.policy_file:
         return Policy(version="1", coops=config.coops)
-    return read_policy(Path(config.policy_file))
-
-
-def read_policy(path: Path) -> Policy:
-    """Reads a policy file, TOML or JSON, without checking its values.
-
-    Raises:
-        PoolError: ``policy_refused``, with the file, the key and the fault.
-    """
-    try:
-        raw = path.read_bytes()
-        if len(raw) > POLICY_BYTES_MAX:
-            raise ValueError(f"{len(raw)} bytes, {POLICY_BYTES_MAX} at most")
-        document = decode_toml(raw.decode()) if path.suffix == ".toml" else decode_json(raw)
-        return msgspec.convert(document, Policy)
-    except (OSError, ValueError) as problem:  # msgspec's and tomllib's errors are ValueErrors
-        detail, _, key = str(problem).partition(" - at `$")
-        fault = PolicyFault(key.strip("`.") or "policy", "unreadable", {"detail": detail})
-        raise _policy_error(path, fault) from problem
+    path = Path(config.policy_file)
+    document = read_file(path)
+    for fault in document.faults:
+        raise _policy_error(path, fault)
+    assert document.policy is not None
+    return document.policy
 
 
 def _electricity_maps_fault(maps: ElectricityMapsConfig) -> str:

@@ -6,6 +6,7 @@ stops first.
 
 import contextlib
 import ssl
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,8 @@ from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
+from entraide_scheduler.control.policy_admin import PolicyAdmin
+from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
@@ -50,6 +53,7 @@ from entraide_scheduler.scheduler_adapters import (
     MessageRouter,
 )
 from entraide_scheduler.scheduler_port import SchedulerPort
+from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
@@ -145,7 +149,6 @@ class Service:
             store=store,
             publisher=publisher,
             signer=signer,
-            policy=policy,
             weights=self._make_weight_server(driver, registry, catalogue),
         )
         router.attach(self._config.gateway, gateway)
@@ -220,7 +223,7 @@ class Service:
         policy = await store.get_policy()
         if policy is None:
             policy = load_first_policy(self._config)
-            await store.put_policy(policy)
+            await store.put_policy(policy, PolicyRow(policy.version, at=time.time()))
         return policy
 
     async def _connect(self, identity: PoolIdentity) -> Client:
@@ -248,7 +251,6 @@ class Service:
         store: Store,
         publisher: Publisher,
         signer: ReceiptSigner,
-        policy: Policy,
         weights: WeightServer,
     ) -> Gateway:
         config = self._config
@@ -262,7 +264,7 @@ class Service:
                 http=config.http,
                 pool=config.pool,
                 lang=lang_of(config.lang),
-                jurisdiction=policy.jurisdiction,
+                jurisdiction="",  # that of the policy in force at each decision
                 drain_s=config.drain_s,
             ),
             status=lambda: build_pool_status(driver),
@@ -301,22 +303,33 @@ class Service:
         ca_pem = self._certificates.ca_pem
         admin_key = self._config.admin_key or load_admin_key(self._home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
+        policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
         nodes_and_members = AdminService(
             store=parts.store,
             driver=parts.driver,
             registry=parts.registry,
             identity=parts.identity,
-            policy=parts.policy,
+            policies=policies,
             catalogue=parts.catalogue,
             access=access,
             revoke_bus_key=self._make_key_revoker(parts.identity),
             node_listener=parts.node_listener,
             on_keys_changed=parts.gateway.clear_key_cache,
             broadcast_revocation=parts.gateway_listener.broadcast,
+            retention=self._config.journal.retention,
             ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
             timezone=self._config.timezone,
         )
-        return join_parts(nodes_and_members)
+        policy_admin = PolicyAdmin(
+            access=access,
+            policies=policies,
+            store=parts.store,
+            store_url=self._config.effective_store_url,
+            folder=self._home,
+            retention=self._config.journal.retention,
+            lang=self._config.lang,
+        )
+        return join_parts(nodes_and_members, policy_admin)
 
     def _make_key_revoker(self, identity: PoolIdentity) -> Callable[[str], Awaitable[bool]]:
         return partial(identity.revoke_key, servers=self._config.nats.urls, tls=self._bus_context())

@@ -52,13 +52,17 @@ class _Absent(FluentType):
 
 
 class _Variables(Visitor):
-    """Collects the names of the values that a message uses."""
+    """Collects the names of the values and of the other messages that a message uses."""
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.messages: set[str] = set()
 
     def visit_VariableReference(self, node: Any) -> None:  # noqa: N802
         self.names.add(node.id.name)
+
+    def visit_MessageReference(self, node: Any) -> None:  # noqa: N802
+        self.messages.add(node.id.name)
 
 
 class MessageCatalogue:
@@ -105,7 +109,7 @@ class MessageCatalogue:
             resource = FluentResource(self._sources.get(name, ""))
             self._bundle.add_resource(resource)
             self._variables[name] = {
-                code: _names(pattern)
+                code: self._names(pattern)
                 for entry in resource.body
                 if isinstance(entry, ast.Message)
                 for code, pattern in (
@@ -114,6 +118,13 @@ class MessageCatalogue:
                 )
             }
         return self._variables[name]
+
+    def _names(self, pattern: Any) -> frozenset[str]:
+        """Names of the values of a pattern and of the messages that it refers to."""
+        collector = _Variables()
+        if pattern is not None:
+            collector.visit(pattern)
+        return frozenset(collector.names).union(*map(self.variables, sorted(collector.messages)))
 
 
 @cache
@@ -151,13 +162,6 @@ def _entries(text: str) -> list[tuple[str, str]]:
         end = _NEXT.search(text, start.end())
         entries.append((start[1], text[start.start() : end.start() if end else len(text)]))
     return entries
-
-
-def _names(pattern: Any) -> frozenset[str]:
-    collector = _Variables()
-    if pattern is not None:
-        collector.visit(pattern)
-    return frozenset(collector.names)
 
 
 def _to_fluent(value: Value, chars_max: int) -> Any:

@@ -9,10 +9,11 @@ from tests.scheduler.test_config import written
 
 from entraide import i18n
 from entraide.errors import PoolError
-from entraide_scheduler.config import load_config, load_first_policy, read_policy
+from entraide_scheduler.config import load_config, load_first_policy
 from entraide_scheduler.core.policy import find_faults
 from entraide_scheduler.core.policy import policy as p
 from entraide_scheduler.core.policy.policy_validation import RANGES
+from entraide_scheduler.policy_versions.documents import read_file
 
 WHOLE = """
 version = "2027-01"
@@ -103,9 +104,10 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
     toml = tmp_path / "policy.toml"
     toml.write_text(WHOLE)
     json = tmp_path / "policy.json"
-    json.write_bytes(msgspec.json.encode(read_policy(toml)))
+    json.write_bytes(msgspec.json.encode(read_file(toml).policy))
 
-    assert read_policy(toml) == read_policy(json)
+    assert read_file(toml).policy is not None
+    assert read_file(toml) == read_file(json)
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
             "p, k",
         ),
         ('version = "1"\n[[classes]]\njob_class = "batch"\nrank = 0', "classes", "interactive"),
-        ('version = "1"\nwieghts = 1', "policy", None),
-        ('version = "1"\n[fair_share.credit]\nmost = "a lot"', "fair_share.credit.most", None),
+        ('version = "1"\nwieghts = 1', "wieghts", None),
+        ('version = "1"\n[fair_share.credit]\nmost = "a lot"', "fair_share.credit.most", "a lot"),
         ("version = ", "policy", None),
     ],
 )
@@ -221,7 +223,7 @@ def test_the_page_names_every_key_and_no_other(tmp_path: Path) -> None:
 
     assert keys(p.Policy) == dict(rows)
     assert len(rows) == len(dict(rows))
-    assert () == find_faults(read_policy(tmp_path / "example.toml"))
+    assert () == read_file(tmp_path / "example.toml").faults
 
 
 DIVISORS = {

@@ -24,7 +24,7 @@ from entraide.types import Control, DataClass
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, migration_config, upgrade
 from entraide_scheduler.store.journal import JournalRow
-from entraide_scheduler.store.rows import KeyRow, NodeRow
+from entraide_scheduler.store.rows import KeyRow, NodeRow, PolicyRow
 from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 
@@ -99,10 +99,14 @@ async def test_join_token_is_used_once_and_not_after_it_expired(store: Store) ->
 async def test_newest_policy_is_in_force(store: Store) -> None:
     """The policy that was put last counts, whatever its version is called."""
     newer = msgspec.structs.replace(POLICY, version="0")
-    await store.put_policy(POLICY)
-    await store.put_policy(newer)
+    await store.put_policy(POLICY, PolicyRow(POLICY.version))
+    await store.put_policy(newer, PolicyRow("0", 5.0, "Élise", "vote"))
 
     assert newer == await store.get_policy()
+    assert (PolicyRow("0", 5.0, "Élise", "vote"), PolicyRow(POLICY.version)) == (
+        await store.list_policies()
+    )
+    assert POLICY == await store.get_policy(POLICY.version)
 
 
 async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:

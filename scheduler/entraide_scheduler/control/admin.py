@@ -18,7 +18,7 @@ from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
 from entraide.printable import shortened
 from entraide.types import JobState
-from entraide.v1 import admin_pb2, admin_pb2_grpc
+from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
 from entraide_scheduler.calendar import month_span
@@ -28,15 +28,18 @@ from entraide_scheduler.control.corrections import correction_fault, correction_
 from entraide_scheduler.control.enrolment import hash_token
 from entraide_scheduler.control.errors import Context
 from entraide_scheduler.control.operator_access import OperatorAccess
+from entraide_scheduler.control.policy_admin import journal_message
+from entraide_scheduler.control.policy_in_force import PolicyInForce, PolicyRefused
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.model_loading import PlanStep
-from entraide_scheduler.core.policy import CoopTerms, Policy, find_faults
+from entraide_scheduler.core.policy import CoopTerms, Policy
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
 
@@ -45,17 +48,18 @@ TOKEN_VALID_MAX_S = 30 * 86_400.0
 LABEL_MAX = 200
 
 
-class AdminService(admin_pb2_grpc.AdminServicer):
-    """The Admin service.
+class AdminService:
+    """The Admin service but for the calls that other parts serve.
 
     Args:
-        policy: the policy in force.
+        policies: the policy in force.
         catalogue: the pool's model catalogue.
         access: checks the operator's key.
         revoke_bus_key: revokes a node's key on the bus and closes its connections.
         node_listener: holds the sessions and the failed loads of nodes.
         on_keys_changed: called after a key was created.
         broadcast_revocation: tells every gateway of a revoked key or node.
+        retention: how much of the journal is kept.
         ca_fingerprint: fingerprint of the pool's CA, for join tokens; "" without TLS.
         timezone: time zone of statements.
     """
@@ -67,13 +71,14 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         driver: LiveDriver,
         registry: NodeRegistry,
         identity: PoolIdentity,
-        policy: Policy,
+        policies: PolicyInForce,
         catalogue: PoolCatalogue,
         access: OperatorAccess,
         revoke_bus_key: Callable[[str], Awaitable[bool]],
         node_listener: NodeListener,
         on_keys_changed: Callable[[], None],
         broadcast_revocation: Callable[[m.Revocation], None],
+        retention: Retention = NO_RETENTION,
         ca_fingerprint: str = "",
         timezone: str = "UTC",
     ) -> None:
@@ -82,9 +87,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         self._driver = driver
         self._registry = registry
         self._identity = identity
-        self._policy = policy
+        self._policies = policies
         self._catalogue = catalogue
         self._access = access
+        self._retention = retention
         self._revoke_bus_key = revoke_bus_key
         self._listener = node_listener
         self._on_keys_changed = on_keys_changed
@@ -160,7 +166,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.ListCoopsResponse:
         """Lists the members with their quotas and balances."""
         await self._access.authenticate(context)
-        coops = [self._describe_coop(terms) for terms in self._policy.coops]
+        coops = [self._describe_coop(terms) for terms in self._policies.policy.coops]
         return admin_pb2.ListCoopsResponse(coops=coops)
 
     async def SetCoop(  # noqa: N802
@@ -168,19 +174,16 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.Coop:
         """Creates a co-op or changes its terms, in a new version of the policy."""
         await self._access.authenticate(context)
-        try:
-            terms = convert.read_coop_terms(request, self._policy.coops)
-            subjects.checked(terms.coop)
-        except ValueError as problem:
-            await self._access.abort(context, "invalid_request", detail=str(problem))
-        policy = _with_coop(self._policy, terms)
-        for fault in find_faults(policy):
-            values = {**fault.values, "key": fault.key, "fault": fault.fault}
-            await self._access.abort(context, "policy_refused", **values)
-        self._policy = policy
-        await self._store.put_policy(policy)
-        await self._feed(context, e.PolicyChanged, policy=policy)
-        self._log.info("policy.changed", version=policy.version, coop=terms.coop)
+        await self._access.check_signature(request.author, request.reason, context)
+        async with self._policies.changing:
+            policy = self._policies.policy
+            try:
+                terms = convert.read_coop_terms(request, policy.coops)
+                subjects.checked(terms.coop)
+            except ValueError as problem:
+                await self._access.abort(context, "invalid_request", detail=str(problem))
+            if terms not in policy.coops:  # a call that is repeated makes no second version
+                await self._replace_policy(_with_coop(policy, terms), request, context)
         return self._describe_coop(terms)
 
     async def ListKeys(  # noqa: N802
@@ -243,11 +246,12 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         running = [v for v in core.jobs() if v.state in (JobState.OFFERED, JobState.ACTIVE)]
         return admin_pb2.Status(
             version=entraide.__version__,
-            policy_version=self._policy.version,
+            policy_version=self._policies.policy.version,
             queued=sum(core.queue_lengths().values()),
             running=len(running),
             nodes=self._list_nodes(),
             settled=await self._store.count_settled(),
+            journal=journal_message(await self._store.get_journal_extent(), self._retention),
         )
 
     async def GetStatement(  # noqa: N802
@@ -279,7 +283,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.Correction:
         """Posts a correction of the ledger; it is on disk on return."""
         await self._access.authenticate(context)
-        fault = correction_fault(request, {terms.coop for terms in self._policy.coops})
+        fault = correction_fault(request, {terms.coop for terms in self._policies.policy.coops})
         if fault:
             await self._access.abort(context, "invalid_request", detail=fault)
         if await self._store.is_corrected(request.correction):
@@ -361,7 +365,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         return row
 
     async def _check_coop(self, name: str, context: Context) -> None:
-        known = sorted(terms.coop for terms in self._policy.coops)
+        known = sorted(terms.coop for terms in self._policies.policy.coops)
         if name not in known:
             await self._access.abort(context, "unknown_coop", coop=name, coops=", ".join(known))
 
@@ -369,6 +373,14 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         """Feeds an event of the operator; aborts the call if the core raised on it."""
         if not self._driver.feed(kind, **fields):
             await self._access.abort(context, "internal")
+
+    async def _replace_policy(
+        self, policy: Policy, request: admin_pb2.Coop, context: Context
+    ) -> None:
+        try:
+            await self._policies.replace(policy, author=request.author, reason=request.reason)
+        except PolicyRefused as problem:
+            await self._access.refuse_policy(problem.fault, context)
 
     async def _clear_quarantine(self, kind: SenderKind, name: str, context: Context) -> bool:
         """Ends a sender's quarantine, on disk on return; returns False if there was none."""
@@ -403,11 +415,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
 
 def _with_coop(policy: Policy, terms: CoopTerms) -> Policy:
-    """Returns the next version of a policy, with new terms for one co-op."""
+    """Returns a policy with new terms for one co-op."""
     others = tuple(other for other in policy.coops if other.coop != terms.coop)
-    number = int(policy.version) + 1 if policy.version.isdecimal() else f"{policy.version}+1"
     coops = tuple(sorted((*others, terms), key=lambda coop_terms: coop_terms.coop))
-    return msgspec.structs.replace(policy, version=str(number), coops=coops)
+    return msgspec.structs.replace(policy, coops=coops)
 
 
 def _why_not_offered(catalogue: Catalogue, model: str) -> str:

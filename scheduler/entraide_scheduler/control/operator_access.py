@@ -9,9 +9,13 @@ import hmac
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
+from entraide.printable import printable
 from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.control.errors import Context, abort, metadata
+from entraide_scheduler.core.policy import PolicyFault
 
+AUTHOR_MAX = 200
+REASON_MAX = 2_000
 METHODS = admin_pb2.DESCRIPTOR.services_by_name["Admin"].methods_by_name
 
 
@@ -37,6 +41,30 @@ class OperatorAccess:
     async def abort(self, context: Context, code: str, **values: Any) -> NoReturn:
         """Ends the call with an error in the caller's language."""
         await abort(context, code, default_lang=self._lang, **values)
+
+    async def refuse_policy(self, fault: PolicyFault, context: Context) -> NoReturn:
+        """Ends the call with ``policy_refused`` and the fault of a policy."""
+        values = {**fault.values, "key": fault.key, "fault": fault.fault}
+        await self.abort(context, "policy_refused", **values)
+
+    async def check_signature(
+        self, author: str, reason: str, context: Context, *, is_required: bool = False
+    ) -> None:
+        """Ends the call unless author and reason of a change can be recorded.
+
+        Args:
+            author: who makes the change.
+            reason: why.
+            context: context of the call.
+            is_required: whether both must have a character.
+        """
+        for param, text, limit in (("author", author, AUTHOR_MAX), ("reason", reason, REASON_MAX)):
+            values: dict[str, str | int] = {"param": param}
+            if is_required and not printable(text).strip():
+                await self.abort(context, "invalid_request", **values, fault="empty")
+            if len(text) > limit:
+                values |= {"fault": "too_long", "limit": limit}
+                await self.abort(context, "invalid_request", **values)
 
 
 def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:

@@ -1,7 +1,8 @@
 """Journal rows: snapshots and events, with queries as functions on a connection.
 
 A start recovers from the newest snapshot and the events after it. Older rows are retained for
-replays, within the retention; of older snapshots, one per ``SNAPSHOTS_APART_S`` is kept.
+replays, within the retention; of older snapshots, one per hour is kept for three days, then one per
+day.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,12 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from entraide_scheduler.store.schema import journal, snapshots
 
-SNAPSHOTS_APART_S = 3_600.0  # between two older snapshots
+SNAPSHOTS_APART_S = 3_600.0  # between two snapshots of the last days
+SNAPSHOTS_HOURLY_S = 3 * 86_400.0
+OLD_SNAPSHOTS_APART_S = 86_400.0  # between two older ones
 FORGET_MAX = 100_000  # events deleted per snapshot, to bound the writer's time
 ROWS_AT_ONCE = 1_000
+SAMPLE_EVENTS = 1_000
 
 _APPEND = insert(journal)
 
@@ -39,6 +43,20 @@ class SnapshotKey(NamedTuple):
 
     seq: int
     at: float
+
+
+class JournalExtent(NamedTuple):
+    """How much of the past is stored.
+
+    Attributes:
+        since: time of the oldest snapshot, seconds since the epoch; 0 without one.
+        events: number of events after it.
+        bytes: their size, estimated from the newest ``SAMPLE_EVENTS``.
+    """
+
+    since: float
+    events: int
+    bytes: int
 
 
 NO_RETENTION = Retention()
@@ -88,7 +106,9 @@ def select_retained(rows: Sequence[SnapshotKey], retention: Retention) -> list[S
         candidates.insert(0, before_limit[-1])
     spaced: list[SnapshotKey] = []
     for row in candidates:
-        if not spaced or row.at - spaced[-1].at >= SNAPSHOTS_APART_S:
+        is_recent = row.at > newest.at - SNAPSHOTS_HOURLY_S
+        apart_s = SNAPSHOTS_APART_S if is_recent else OLD_SNAPSHOTS_APART_S
+        if not spaced or row.at - spaced[-1].at >= apart_s:
             spaced.append(row)
     return [*spaced, newest]
 
@@ -104,6 +124,21 @@ def last_undigested_seq(connection: Connection) -> int:
     result = connection.execute(select(func.max(journal.c.seq)).where(journal.c.digest.is_(None)))
     newest = result.scalar()
     return -1 if newest is None else int(newest)
+
+
+def read_extent(connection: Connection) -> JournalExtent:
+    """Returns how much of the past is stored, without reading every row."""
+    rows = list_snapshots(connection)
+    newest = connection.execute(select(func.max(journal.c.seq))).scalar()
+    if not rows or newest is None:
+        return JournalExtent(rows[0].at if rows else 0.0, 0, 0)
+    # Events are numbered without gaps, so their number follows from the first and the last.
+    events = max(0, newest - rows[0].seq)
+    sample = select(func.length(journal.c.event).label("size")).where(
+        journal.c.seq > max(rows[0].seq, newest - SAMPLE_EVENTS)
+    )
+    mean = connection.execute(select(func.avg(sample.subquery().c.size))).scalar() or 0.0
+    return JournalExtent(rows[0].at, events, round(events * float(mean)))
 
 
 def read_snapshot(connection: Connection, seq: int) -> bytes:

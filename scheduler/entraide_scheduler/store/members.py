@@ -1,14 +1,11 @@
-"""Members: API keys, policies, nodes and join tokens; queries as functions on a connection."""
+"""Members: API keys, nodes and join tokens; queries as functions on a connection."""
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from entraide.decoding import JsonDecoder
-from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store.rows import KeyRow, NodeRow
-from entraide_scheduler.store.schema import join_tokens, keys, nodes, policies
+from entraide_scheduler.store.schema import join_tokens, keys, nodes
 
-_policy = JsonDecoder[Policy](Policy)
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
 
 
@@ -36,23 +33,6 @@ def revoke_key(connection: Connection, key: str) -> KeyRow | None:
     connection.execute(update(keys).where(keys.c.key == key).values(revoked=True))
     row = connection.execute(select(*_KEY_COLUMNS).where(keys.c.key == key)).first()
     return KeyRow(*row) if row else None
-
-
-def get_newest_policy(connection: Connection) -> Policy | None:
-    """Returns the policy in force."""
-    query = select(policies.c.document).order_by(policies.c.number.desc()).limit(1)
-    document = connection.execute(query).scalar()
-    return None if document is None else _policy.decode(document)
-
-
-def put_policy(connection: Connection, policy: Policy) -> None:
-    """Adds a policy, which is in force from now on; each version is written once."""
-    query = select(policies.c.number).order_by(policies.c.number.desc()).limit(1)
-    number = (connection.execute(query).scalar() or 0) + 1
-    document = msgspec.json.encode(policy)
-    connection.execute(
-        insert(policies).values(version=policy.version, number=number, document=document)
-    )
 
 
 def list_nodes(connection: Connection) -> tuple[NodeRow, ...]:

@@ -62,6 +62,21 @@ class NodeRow(Struct, frozen=True):
     data_classes: tuple[DataClass, ...] = ()
 
 
+class PolicyRow(Struct, frozen=True):
+    """One version of the policy, without its document.
+
+    Attributes:
+        version: name of the version.
+        at: when it came into force, seconds since the epoch; 0 where that is not known.
+        author, reason: who put it into force, and why; "" for the first version.
+    """
+
+    version: str
+    at: float = 0.0
+    author: str = ""
+    reason: str = ""
+
+
 class KeptJobRow(Struct, frozen=True):
     """A kept job: its request, and its result once it has ended, both encrypted.
 

@@ -75,6 +75,9 @@ policies = Table(
     Column("version", String, primary_key=True),
     Column("number", BigInteger, nullable=False, unique=True),
     Column("document", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False, server_default="0"),
+    Column("author", String, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),
 )
 
 nodes = Table(

@@ -15,10 +15,24 @@ from sqlalchemy.exc import OperationalError
 from entraide.errors import PoolError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
-from entraide_scheduler.store import journal, kept_jobs, members, settlements, statements
+from entraide_scheduler.store import (
+    journal,
+    kept_jobs,
+    members,
+    policies,
+    settlements,
+    statements,
+)
 from entraide_scheduler.store.database import database_url, make_engines, upgrade
-from entraide_scheduler.store.journal import NO_RETENTION, JournalRow, Retention
-from entraide_scheduler.store.rows import CorrectionRow, KeptJobRow, KeyRow, NodeRow, SettlementRow
+from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
+from entraide_scheduler.store.rows import (
+    CorrectionRow,
+    KeptJobRow,
+    KeyRow,
+    NodeRow,
+    PolicyRow,
+    SettlementRow,
+)
 from entraide_scheduler.store.statements import Statement
 from entraide_scheduler.store.writer import GroupCommitWriter
 
@@ -82,13 +96,23 @@ class Store:
         """Revokes a key; resolves to None if there is none."""
         return self._writer.submit(lambda c: members.revoke_key(c, key))
 
-    async def get_policy(self) -> Policy | None:
-        """Returns the policy in force."""
-        return await self._read(members.get_newest_policy)
+    async def get_policy(self, version: str = "") -> Policy | None:
+        """Returns a version of the policy, or the one in force; None if there is none."""
+        if not version:
+            return await self._read(policies.get_newest)
+        return await self._read(lambda c: policies.get_version(c, version))
 
-    def put_policy(self, policy: Policy) -> Future[None]:
-        """Adds a policy that is in force from now on."""
-        return self._writer.submit(lambda c: members.put_policy(c, policy))
+    async def list_policies(self) -> tuple[PolicyRow, ...]:
+        """Returns all versions of the policy, newest first."""
+        return await self._read(policies.list_versions)
+
+    def put_policy(self, policy: Policy, row: PolicyRow) -> Future[None]:
+        """Adds a version of the policy that is in force from now on."""
+        return self._writer.submit(lambda c: policies.put_version(c, policy, row))
+
+    def withdraw_policy(self, version: str) -> Future[None]:
+        """Deletes a version that could not come into force."""
+        return self._writer.submit(lambda c: policies.withdraw_version(c, version))
 
     async def list_nodes(self) -> tuple[NodeRow, ...]:
         """Returns every node that ever joined."""
@@ -168,6 +192,10 @@ class Store:
     async def load_journal(self) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
         """Returns the newest snapshot (number, state) or None, and the events after it in order."""
         return await self._read(journal.load_latest)
+
+    async def get_journal_extent(self) -> JournalExtent:
+        """Returns how much of the past the journal holds."""
+        return await self._read(journal.read_extent)
 
     def write_settlement(self, row: SettlementRow) -> Future[bool]:
         """Writes the settlement of a job; resolves to False if it was written already."""

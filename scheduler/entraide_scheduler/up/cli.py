@@ -204,6 +204,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
         stopped = msgspec.json.encode({"running": False, "state": str(state)}).decode()
         typer.echo(stopped if as_json else i18n.text("down-none", lang, path=str(state)))
         return 3
+    from entraide.cli import output
     from entraide.client.admin import AdminClient
     from entraide.v1 import admin_pb2
 
@@ -223,6 +224,7 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
             "jobs_queued": status.queued,
             "jobs_running": status.running,
             "settled": status.settled,
+            "journal": output.to_plain(status.journal),
         }
         typer.echo(msgspec.json.encode(document).decode())
     else:
@@ -237,4 +239,5 @@ def _status(state: Path, lang: str, *, as_json: bool) -> int:
                 queued=status.queued,
             )
         )
+        typer.echo(output.journal_text(status.journal, lang))
     return 0

@@ -1,5 +1,6 @@
 """``entraide coops``: lists and changes the co-ops, their shares, quotas and balances."""
 
+import getpass
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,8 @@ def _register_set(coops: typer.Typer, lang: str) -> None:
             str | None,
             typer.Option("--lend-wh", metavar="WH|none", help=i18n.text("opt-lend-wh", lang)),
         ] = None,
+        reason: Annotated[str, typer.Option("--reason", help=i18n.text("opt-reason", lang))] = "",
+        author: Annotated[str, typer.Option("--author", help=i18n.text("opt-author", lang))] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
@@ -117,6 +120,8 @@ def _register_set(coops: typer.Typer, lang: str) -> None:
                 shares=before.shares if shares is None else shares,
                 quotas=merge_quotas(before.quotas, changes),
                 lend=merge_lending(before.lend, part=lend_part, energy_wh=lend_wh),
+                author=author or getpass.getuser(),
+                reason=reason or f"entraide coops set {coop}",
             )
             after = admin.call("SetCoop", request)
         _print([after], lang, json=json)

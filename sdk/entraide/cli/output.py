@@ -11,7 +11,7 @@ from entraide import i18n
 from entraide.printable import printable
 
 if TYPE_CHECKING:
-    from entraide.v1.admin_pb2 import Quarantine
+    from entraide.v1.admin_pb2 import JournalKept, Quarantine
 
 
 def to_plain(value: Any) -> Any:
@@ -61,6 +61,19 @@ def format_time(at: float, lang: str) -> str:
         return i18n.text("cli-never", lang)
     local = dt.datetime.fromtimestamp(at, tz=dt.UTC).astimezone()
     return local.strftime("%Y-%m-%d %H:%M")
+
+
+def journal_text(journal: "JournalKept", lang: str) -> str:
+    """Returns how much of the journal is kept, and within which limits."""
+    values: dict[str, i18n.Value] = {
+        "events": i18n.decimal(journal.events, lang),
+        "events_max": i18n.decimal(journal.events_max, lang),
+        "keep_days": i18n.decimal(journal.keep_days, lang),
+        "size_mb": i18n.decimal(journal.bytes / 1e6, lang),
+    }
+    if journal.since:
+        values["first"] = format_time(journal.since, lang)
+    return i18n.text("cli-journal-kept", lang, **values)
 
 
 def quarantine_text(quarantine: "Quarantine", lang: str) -> str:

@@ -4,6 +4,7 @@ It returns the contract's own messages, which the operator's command line prints
 is meant to hold the admin key.
 """
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from google.protobuf.message import Message
@@ -12,6 +13,8 @@ from entraide import i18n
 from entraide.client._constants import RETRIES, TIMEOUT_S
 from entraide.client.sync import call_with_retries
 from entraide.client.transport import GrpcTransport, Transport
+
+READ_TIMEOUT_S = 3_600.0  # of an answer in parts
 
 # Idempotent methods: they may be repeated when a reply is lost.
 REPEATABLE = frozenset(
@@ -28,6 +31,9 @@ REPEATABLE = frozenset(
         "GetStatement",
         "GetCatalogue",
         "PlanModels",
+        "GetPolicy",
+        "ListPolicies",
+        "CheckPolicy",
     }
 )
 
@@ -69,4 +75,10 @@ class AdminClient:
             ),
             timeout_s=TIMEOUT_S,
             retries=RETRIES if name in REPEATABLE else 0,
+        )
+
+    def read(self, name: str, request: Message) -> Iterator[Any]:
+        """Makes one call whose answer comes in parts, for instance ``ExportJournal``."""
+        yield from self._transport.read(
+            f"Admin/{name}", request, timeout_s=READ_TIMEOUT_S, lang=self._lang
         )

@@ -35,6 +35,9 @@ class Transport(Protocol):
     ) -> Iterator[pool_pb2.StreamEvent]:
         """Runs a live job; a generator, whose ``close`` cancels the job."""
 
+    def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
+        """Makes one call whose answer comes in parts (``Admin/ExportJournal``)."""
+
     def close(self) -> None:
         """Closes the connection."""
 
@@ -110,6 +113,18 @@ class GrpcTransport:
         """Runs a live job; closing the generator cancels the job."""
         stub = pool_pb2_grpc.PoolStub(self._open(lang))
         call = stub.Stream(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
+        try:
+            yield from call
+        except grpc.RpcError as problem:
+            raise error_from_rpc(problem, address=self._url, lang=lang) from problem
+        finally:
+            call.cancel()
+
+    def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
+        """Makes one call whose answer comes in parts; closing the generator cancels it."""
+        service, _, name = method.partition("/")
+        stub = SERVICES[service](self._open(lang))
+        call = getattr(stub, name)(request, timeout=timeout_s, metadata=_metadata(self._key, lang))
         try:
             yield from call
         except grpc.RpcError as problem:

@@ -1301,7 +1301,8 @@ error-grpc_not_listening = The gRPC services cannot listen at { $address }. Anot
 error-policy_refused = The policy cannot be used{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
-}: { $key ->
+}: { policy-fault }
+policy-fault = { $key ->
     [none] something in it is wrong
    *[other] { $key }
 }{ $fault ->
@@ -1320,8 +1321,135 @@ error-policy_refused = The policy cannot be used{ $path ->
     [no_period] {" "}is "{ $value }": jobs in flight have no period, so remove it.
     [period_needed] {" "}is missing: a quota of { $value } needs minute, day or month.
     [two_owners] {" "}belongs to a project and to a key ({ $value }): remove one of the two.
+    [unknown_key] {" "}is not a key of the policy: correct its name, or remove it.
+    [missing] {" "}is missing: add it.
+    [wrong_kind] {" "}is "{ $value }": write { $expected }.
+    [not_one_of] {" "}is "{ $value }": write one of { $choices }.
+    [name_form] {" "}is "{ $value }": write at most { $high } characters, without quotation marks or line breaks.
+    [coop_form] {" "}is "{ $value }": write 1 to 63 of a-z, 0-9 and "-".
+    [large] {" "}is larger than { $high } bytes: shorten it.
+    [core_failed] {" "}made the scheduler fail and was not put into force: report this, with the scheduler's log.
    *[other] {" "}cannot be read: { $detail }
 }
+
+## Versions of the policy.
+
+error-policy_changed = The document was made from { $base ->
+    [none] another version
+   *[other] version { $base }
+} of the policy, but { $in_force ->
+    [none] a later one
+   *[other] version { $in_force }
+} is in force now. Print that one (entraide policy show), make your changes in it and apply it, or replace it with --overwrite.
+error-policy_base_unknown = The document does not say from which version of the policy it was made. Name that version with --base{ $in_force ->
+    [none] {""}
+   *[other] {" "}(in force: { $in_force })
+}, or replace whatever is in force with --overwrite.
+error-policy_unchanged = The version in force already has the same content{ $version ->
+    [none] {""}
+   *[other] {" "}as version { $version }
+}. Nothing was changed.
+error-unknown_policy = The policy has no version { $version ->
+    [none] of that name
+   *[other] { $version }
+}. { $versions ->
+    [none] The list: entraide policy history.
+   *[other] The newest are: { $versions }.
+}
+help-policy = The policy in force: show, check, compare, try, apply, list and roll back its versions (for the operator).
+help-policy-show = Print a version of the policy as TOML; the one in force by default.
+help-policy-check = Check a policy file, here and by the pool: every fault with its key and what to write instead.
+help-policy-diff = Say what a file or a version would change: members, shares, quotas, classes and other keys.
+help-policy-try = Replay the pool's own journal under a policy, on this machine, and show what changes for each co-op.
+help-policy-apply = Put a policy file into force as a new version, without a restart.
+help-policy-history = List the versions with author, moment and reason, and how much of the journal is kept.
+help-policy-rollback = Put the content of an earlier version into force, as a new version.
+arg-policy-version = Version of the policy (default: the one in force).
+arg-policy-file = Policy file, TOML or JSON.
+arg-policy-new = Policy file, or version of the policy.
+arg-policy-old = File or version to compare with (default: the version in force).
+opt-policy-base = Version from which the file was made, if the file does not say.
+opt-policy-offline = Do not ask the pool.
+opt-policy-overwrite = Replace the version in force, even if the file was made from another one.
+opt-policy-days = Days of the journal to replay (default: all that is kept).
+opt-policy-journal = Journal that was exported before, instead of the pool's.
+opt-try-out = Folder for the journal, the figures and the report (default: a new temporary folder).
+opt-author = Who makes the change (default: your account's name).
+col-version = VERSION
+col-author = AUTHOR
+policy-faults = { $count ->
+    [one] { $path } has a fault:
+   *[other] { $path } has { $count } faults:
+}
+policy-valid = { $path } is valid.
+policy-diff = { $count ->
+    [0] Version { $new } has the same content as version { $old }.
+    [one] From version { $old } to { $new }, one change:
+   *[other] From version { $old } to { $new }, { $count } changes:
+}
+policy-change-coop_added = { $coop } becomes a member, with shares of { $shares }.
+policy-change-coop_removed = { $coop } is no longer a member: its jobs are refused.
+policy-change-shares = { $coop }: shares { $old } → { $new }.
+policy-change-quota_added = { $coop }: new quota of { $new } { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] .
+   *[other] {" "}for { $owner }.
+}
+policy-change-quota_removed = { $coop }: the quota of { $old } { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {" "}is removed.
+   *[other] {" "}for { $owner } is removed.
+}
+policy-change-quota = { $coop }: quota of { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {""}
+   *[other] {" "}for { $owner }
+}: { $old } → { $new }.
+policy-change-lend_part = { $coop }: part of its slots that others may hold: { $old } → { $new }.
+policy-change-lend_energy = { $coop }: energy that others may use on its machines: { $old ->
+    [none] no limit
+   *[other] { $old } Wh per day
+} → { $new ->
+    [none] no limit
+   *[other] { $new } Wh per day
+}.
+policy-change-class_key = Class { $job_class }: { $key } { $old ->
+    [none] none
+   *[other] { $old }
+} → { $new ->
+    [none] none
+   *[other] { $new }
+}.
+policy-change-key = { $key }: { $old ->
+    [none] none
+   *[other] { $old }
+} → { $new ->
+    [none] none
+   *[other] { $new }
+}.
+policy-in-force-mark = * in force
+policy-applied = Version { $version } is in force.
+policy-signature = Version { $version }, in force since { $when }{ $author ->
+    [none] {""}
+   *[other] {" "}by { $author }
+}{ $reason ->
+    [none] .
+   *[other] : { $reason }
+}
+policy-covers = The replay covers { $first } to { $last }: { $days } days{ $asked ->
+    [none] .
+   *[other] {" "}of the { $asked } asked for; the journal begins there.
+}
+cli-journal-kept = Journal: { $first ->
+    [none] nothing is kept yet
+   *[other] { $events } events since { $first }, about { $size_mb } MB
+}. It keeps { $keep_days } days, at most { $events_max } events.
 
 ## Statements and corrections of the books.
 

@@ -1301,7 +1301,8 @@ error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $addre
 error-policy_refused = La politique est inutilisable{ $path ->
     [none] {""}
    *[other] {" "}({ $path })
-} : { $key ->
+} : { policy-fault }
+policy-fault = { $key ->
     [none] quelque chose y est faux
    *[other] { $key }
 }{ $fault ->
@@ -1320,8 +1321,135 @@ error-policy_refused = La politique est inutilisable{ $path ->
     [no_period] {" "}vaut « { $value } » : les requêtes en cours n’ont pas de période, enlevez-la.
     [period_needed] {" "}manque : un quota de { $value } demande minute, day ou month.
     [two_owners] {" "}est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
+    [unknown_key] {" "}n’est pas une clé de la politique : corrigez son nom ou enlevez-la.
+    [missing] {" "}manque : ajoutez-la.
+    [wrong_kind] {" "}vaut « { $value } » : écrivez { $expected }.
+    [not_one_of] {" "}vaut « { $value } » : écrivez l’une des valeurs { $choices }.
+    [name_form] {" "}vaut « { $value } » : écrivez { $high } caractères au plus, sans guillemets ni retours à la ligne.
+    [coop_form] {" "}vaut « { $value } » : écrivez de 1 à 63 caractères parmi a-z, 0-9 et « - ».
+    [large] {" "}dépasse { $high } octets : raccourcissez-la.
+    [core_failed] {" "}a fait échouer l’ordonnanceur et n’a pas été mise en vigueur : signalez-le, avec le journal de l’ordonnanceur.
    *[other] {" "}est illisible : { $detail }
 }
+
+## Les versions de la politique.
+
+error-policy_changed = Le document part { $base ->
+    [none] d’une autre version
+   *[other] de la version { $base }
+} de la politique, mais { $in_force ->
+    [none] une autre
+   *[other] la version { $in_force }
+} est maintenant en vigueur. Imprimez celle-là (entraide policy show), refaites-y vos changements et appliquez-la, ou remplacez-la avec --overwrite.
+error-policy_base_unknown = Le document ne dit pas de quelle version de la politique il part. Nommez cette version avec --base{ $in_force ->
+    [none] {""}
+   *[other] {" "}(en vigueur : { $in_force })
+}, ou remplacez la version en vigueur, quelle qu’elle soit, avec --overwrite.
+error-policy_unchanged = La version en vigueur a déjà le même contenu{ $version ->
+    [none] {""}
+   *[other] {" "}que la version { $version }
+}. Rien n’a changé.
+error-unknown_policy = La politique n’a pas de version { $version ->
+    [none] de ce nom
+   *[other] { $version }
+}. { $versions ->
+    [none] La liste : entraide policy history.
+   *[other] Les plus récentes : { $versions }.
+}
+help-policy = Montrer, vérifier, comparer, essayer, appliquer, énumérer et rétablir les versions de la politique (pour l’exploitant).
+help-policy-show = Imprimer une version de la politique en TOML ; par défaut, celle qui est en vigueur.
+help-policy-check = Vérifier un fichier de politique, ici et par le parc : chaque erreur avec sa clé et ce qu’il faut écrire à la place.
+help-policy-diff = Dire ce qu’un fichier ou une version changerait : membres, parts, quotas, classes et autres clés.
+help-policy-try = Rejouer le journal du parc sous une politique, sur cette machine, et montrer ce qui change pour chaque coopérative.
+help-policy-apply = Mettre un fichier de politique en vigueur comme nouvelle version, sans redémarrage.
+help-policy-history = Énumérer les versions avec auteur, moment et motif, et dire combien de journal est gardé.
+help-policy-rollback = Remettre en vigueur le contenu d’une version antérieure, comme nouvelle version.
+arg-policy-version = Version de la politique (par défaut, celle qui est en vigueur).
+arg-policy-file = Fichier de politique, en TOML ou en JSON.
+arg-policy-new = Fichier de politique, ou version de la politique.
+arg-policy-old = Fichier ou version à comparer (par défaut, la version en vigueur).
+opt-policy-base = Version dont part le fichier, si le fichier ne le dit pas.
+opt-policy-offline = Ne pas interroger le parc.
+opt-policy-overwrite = Remplacer la version en vigueur, même si le fichier part d’une autre.
+opt-policy-days = Jours de journal à rejouer (par défaut, tout ce qui est gardé).
+opt-policy-journal = Journal exporté auparavant, au lieu de celui du parc.
+opt-try-out = Dossier pour le journal, les chiffres et le rapport (par défaut, un nouveau dossier temporaire).
+opt-author = Qui fait le changement (par défaut, le nom de votre compte).
+col-version = VERSION
+col-author = AUTEUR
+policy-faults = { $count ->
+    [one] { $path } a une erreur :
+   *[other] { $path } a { $count } erreurs :
+}
+policy-valid = { $path } est valide.
+policy-diff = { $count ->
+    [0] La version { $new } a le même contenu que la version { $old }.
+    [one] De la version { $old } à la version { $new }, un changement :
+   *[other] De la version { $old } à la version { $new }, { $count } changements :
+}
+policy-change-coop_added = { $coop } devient membre, avec { $shares } de parts.
+policy-change-coop_removed = { $coop } n’est plus membre : ses requêtes sont refusées.
+policy-change-shares = { $coop } : parts { $old } → { $new }.
+policy-change-quota_added = { $coop } : nouveau quota de { $new } { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] .
+   *[other] {" "}pour { $owner }.
+}
+policy-change-quota_removed = { $coop } : le quota de { $old } { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {" "}est supprimé.
+   *[other] {" "}pour { $owner } est supprimé.
+}
+policy-change-quota = { $coop } : quota de { $quota }{ $period ->
+    [none] {""}
+   *[other] {" "}{ $period }
+}{ $owner ->
+    [none] {""}
+   *[other] {" "}pour { $owner }
+} : { $old } → { $new }.
+policy-change-lend_part = { $coop } : part de ses places que d’autres peuvent occuper : { $old } → { $new }.
+policy-change-lend_energy = { $coop } : énergie que d’autres peuvent employer sur ses machines : { $old ->
+    [none] sans limite
+   *[other] { $old } Wh par jour
+} → { $new ->
+    [none] sans limite
+   *[other] { $new } Wh par jour
+}.
+policy-change-class_key = Classe { $job_class } : { $key } { $old ->
+    [none] aucun
+   *[other] { $old }
+} → { $new ->
+    [none] aucun
+   *[other] { $new }
+}.
+policy-change-key = { $key } : { $old ->
+    [none] aucun
+   *[other] { $old }
+} → { $new ->
+    [none] aucun
+   *[other] { $new }
+}.
+policy-in-force-mark = * en vigueur
+policy-applied = La version { $version } est en vigueur.
+policy-signature = Version { $version }, en vigueur depuis { $when }{ $author ->
+    [none] {""}
+   *[other] {" "}par { $author }
+}{ $reason ->
+    [none] .
+   *[other]  : { $reason }
+}
+policy-covers = Le rejeu couvre { $first } à { $last } : { $days } jours{ $asked ->
+    [none] .
+   *[other] {" "}sur les { $asked } demandés ; le journal commence là.
+}
+cli-journal-kept = Journal : { $first ->
+    [none] rien n’est encore gardé
+   *[other] { $events } événements depuis { $first }, environ { $size_mb } Mo
+}. Il garde { $keep_days } jours, { $events_max } événements au plus.
 
 ## Les relevés et les corrections des livres.
 

@@ -124,6 +124,36 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
                 _registered_method=True)
+        self.GetPolicy = channel.unary_unary(
+                '/entraide.v1.Admin/GetPolicy',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetPolicyRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+                _registered_method=True)
+        self.ListPolicies = channel.unary_unary(
+                '/entraide.v1.Admin/ListPolicies',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListPoliciesRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyHistory.FromString,
+                _registered_method=True)
+        self.CheckPolicy = channel.unary_unary(
+                '/entraide.v1.Admin/CheckPolicy',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.CheckPolicyRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyCheck.FromString,
+                _registered_method=True)
+        self.ApplyPolicy = channel.unary_unary(
+                '/entraide.v1.Admin/ApplyPolicy',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ApplyPolicyRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+                _registered_method=True)
+        self.RollBackPolicy = channel.unary_unary(
+                '/entraide.v1.Admin/RollBackPolicy',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+                _registered_method=True)
+        self.ExportJournal = channel.unary_stream(
+                '/entraide.v1.Admin/ExportJournal',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.JournalPart.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -254,6 +284,49 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPolicy(self, request, context):
+        """A version of the policy with its document; the one in force when none is named.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicies(self, request, context):
+        """All versions without their documents, newest first, and how much of the journal is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CheckPolicy(self, request, context):
+        """What ApplyPolicy would refuse a document for. Changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApplyPolicy(self, request, context):
+        """Puts a document into force as a new version, unless the version in force is no longer the one
+        that the document was made from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackPolicy(self, request, context):
+        """Puts the content of an earlier version into force, as a new version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportJournal(self, request, context):
+        """The journal as `entraide sim replay` reads it, in parts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -346,6 +419,36 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.UnloadModel,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.ModelOnNode.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.ModelPlan.SerializeToString,
+            ),
+            'GetPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPolicy,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetPolicyRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.SerializeToString,
+            ),
+            'ListPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicies,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListPoliciesRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyHistory.SerializeToString,
+            ),
+            'CheckPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckPolicy,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.CheckPolicyRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyCheck.SerializeToString,
+            ),
+            'ApplyPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApplyPolicy,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ApplyPolicyRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.SerializeToString,
+            ),
+            'RollBackPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackPolicy,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.SerializeToString,
+            ),
+            'ExportJournal': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportJournal,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.JournalPart.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -834,6 +937,168 @@ class Admin:
             '/entraide.v1.Admin/UnloadModel',
             entraide_dot_v1_dot_admin__pb2.ModelOnNode.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.ModelPlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/GetPolicy',
+            entraide_dot_v1_dot_admin__pb2.GetPolicyRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListPolicies',
+            entraide_dot_v1_dot_admin__pb2.ListPoliciesRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.PolicyHistory.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/CheckPolicy',
+            entraide_dot_v1_dot_admin__pb2.CheckPolicyRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.PolicyCheck.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApplyPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ApplyPolicy',
+            entraide_dot_v1_dot_admin__pb2.ApplyPolicyRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/RollBackPolicy',
+            entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportJournal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/entraide.v1.Admin/ExportJournal',
+            entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.JournalPart.FromString,
             options,
             channel_credentials,
             insecure,

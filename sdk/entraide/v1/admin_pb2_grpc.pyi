@@ -69,6 +69,20 @@ class AdminStub:
     """Has a node load a model though no job waits for it; the best node when none is named."""
     UnloadModel: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]
     """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
+    GetPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetPolicyRequest, _admin_pb2.PolicyVersion]
+    """A version of the policy with its document; the one in force when none is named."""
+    ListPolicies: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPoliciesRequest, _admin_pb2.PolicyHistory]
+    """All versions without their documents, newest first, and how much of the journal is kept."""
+    CheckPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CheckPolicyRequest, _admin_pb2.PolicyCheck]
+    """What ApplyPolicy would refuse a document for. Changes nothing."""
+    ApplyPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ApplyPolicyRequest, _admin_pb2.PolicyVersion]
+    """Puts a document into force as a new version, unless the version in force is no longer the one
+    that the document was made from.
+    """
+    RollBackPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RollBackPolicyRequest, _admin_pb2.PolicyVersion]
+    """Puts the content of an earlier version into force, as a new version."""
+    ExportJournal: _grpc.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]
+    """The journal as `entraide sim replay` reads it, in parts."""
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -111,6 +125,20 @@ class AdminAsyncStub(AdminStub):
     """Has a node load a model though no job waits for it; the best node when none is named."""
     UnloadModel: _aio.UnaryUnaryMultiCallable[_admin_pb2.ModelOnNode, _admin_pb2.ModelPlan]  # type: ignore[assignment]
     """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
+    GetPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetPolicyRequest, _admin_pb2.PolicyVersion]  # type: ignore[assignment]
+    """A version of the policy with its document; the one in force when none is named."""
+    ListPolicies: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPoliciesRequest, _admin_pb2.PolicyHistory]  # type: ignore[assignment]
+    """All versions without their documents, newest first, and how much of the journal is kept."""
+    CheckPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.CheckPolicyRequest, _admin_pb2.PolicyCheck]  # type: ignore[assignment]
+    """What ApplyPolicy would refuse a document for. Changes nothing."""
+    ApplyPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.ApplyPolicyRequest, _admin_pb2.PolicyVersion]  # type: ignore[assignment]
+    """Puts a document into force as a new version, unless the version in force is no longer the one
+    that the document was made from.
+    """
+    RollBackPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.RollBackPolicyRequest, _admin_pb2.PolicyVersion]  # type: ignore[assignment]
+    """Puts the content of an earlier version into force, as a new version."""
+    ExportJournal: _aio.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]  # type: ignore[assignment]
+    """The journal as `entraide sim replay` reads it, in parts."""
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -258,5 +286,55 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ModelPlan, _abc.Awaitable[_admin_pb2.ModelPlan]]:
         """Has a node unload a model that was loaded at the pool's word, once its runs have ended."""
+
+    @_abc_1.abstractmethod
+    def GetPolicy(
+        self,
+        request: _admin_pb2.GetPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PolicyVersion, _abc.Awaitable[_admin_pb2.PolicyVersion]]:
+        """A version of the policy with its document; the one in force when none is named."""
+
+    @_abc_1.abstractmethod
+    def ListPolicies(
+        self,
+        request: _admin_pb2.ListPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PolicyHistory, _abc.Awaitable[_admin_pb2.PolicyHistory]]:
+        """All versions without their documents, newest first, and how much of the journal is kept."""
+
+    @_abc_1.abstractmethod
+    def CheckPolicy(
+        self,
+        request: _admin_pb2.CheckPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PolicyCheck, _abc.Awaitable[_admin_pb2.PolicyCheck]]:
+        """What ApplyPolicy would refuse a document for. Changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ApplyPolicy(
+        self,
+        request: _admin_pb2.ApplyPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PolicyVersion, _abc.Awaitable[_admin_pb2.PolicyVersion]]:
+        """Puts a document into force as a new version, unless the version in force is no longer the one
+        that the document was made from.
+        """
+
+    @_abc_1.abstractmethod
+    def RollBackPolicy(
+        self,
+        request: _admin_pb2.RollBackPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.PolicyVersion, _abc.Awaitable[_admin_pb2.PolicyVersion]]:
+        """Puts the content of an earlier version into force, as a new version."""
+
+    @_abc_1.abstractmethod
+    def ExportJournal(
+        self,
+        request: _admin_pb2.ExportJournalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.JournalPart], _abc.AsyncIterator[_admin_pb2.JournalPart]]:
+        """The journal as `entraide sim replay` reads it, in parts."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

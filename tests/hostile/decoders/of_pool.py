@@ -20,10 +20,9 @@ from entraide.types import JobKind
 from entraide.v1 import admin_pb2, pool_pb2
 from entraide.wire import codec, node_pass
 from entraide.wire import messages as m
-from entraide_scheduler.config import SchedulerConfig, read_policy, read_toml
+from entraide_scheduler.config import SchedulerConfig, read_toml
 from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.core.policy import find_faults
 from entraide_scheduler.gateway import (
     answer_validation,
     answer_writers,
@@ -46,6 +45,11 @@ from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.node_validation.message_reader import MessageReader
+from entraide_scheduler.policy_versions.documents import (
+    read_document,
+    read_file,
+    write_document,
+)
 from entraide_scheduler.request_bounds import find_facts_fault
 
 NOW = 1_700_000_000.0
@@ -203,8 +207,12 @@ def packed(*messages: Message) -> Any:
 
 
 def policy_of(path: Path) -> None:
-    """Reads a policy and asks whether it is sound."""
-    tuple(find_faults(read_policy(path)))
+    """Reads a policy, and writes a sound one so that it reads back as the same."""
+    document = read_file(path)
+    assert document.faults or document.policy is not None
+    if document.policy is not None and not document.faults:
+        again = read_document(write_document(document.policy).encode())
+        assert again.policy == document.policy
 
 
 def chat_call() -> pool_pb2.InferenceRequest:
@@ -360,7 +368,10 @@ CASES: dict[str, Case] = {
     ),
     "a policy in TOML": Case(
         from_file("p.toml", policy_of), text_like(POLICY), FILE,
-        ("entraide_scheduler.config:read_policy",),
+        (
+            "entraide_scheduler.policy_versions.documents:read_document",
+            "entraide_scheduler.policy_versions.documents:_convert",
+        ),
     ),
     "a policy in JSON": Case(
         from_file("p.json", policy_of),
