@@ -60,7 +60,8 @@ def scenario_titles(scenario: Scenario) -> Titles:
 
 def _group_title(group: NodeGroup, titles: Titles) -> dict[str, str]:
     """Returns the device and the site of machines as their title."""
-    device = catalogue.devices()[group.device].name
+    known = catalogue.devices().get(group.device)  # a replayed journal may have any device
+    device = known.name if known is not None else group.device
     return {
         str(lang): f"{device_name(device, lang)}, {display_name(titles, 'site', group.site, lang)}"
         for lang in i18n.LANGUAGES

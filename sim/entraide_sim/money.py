@@ -34,7 +34,8 @@ def price_cad(group: NodeGroup) -> float | None:
     """Returns the price of one machine as new; None if unknown."""
     if group.price_cad is not None:
         return group.price_cad
-    return catalogue.devices()[group.device].price_cad
+    device = catalogue.devices().get(group.device)  # a replayed journal may have any device
+    return device.price_cad if device is not None else None
 
 
 def counted_price_cad(group: NodeGroup) -> float | None:

@@ -48,20 +48,21 @@ def _tariffs(site: ScenarioSite) -> Iterator[Assumption]:
 
 
 def _group_costs(group: NodeGroup) -> Iterator[Assumption]:
-    device, price = catalogue.devices()[group.device], money.price_cad(group)
+    known, price = catalogue.devices().get(group.device), money.price_cad(group)
+    device = known.name if known is not None else group.device  # of a replayed journal
     owned = money.is_owned(group)
     if price is None:
         yield Assumption("sunk_unknown", "default", {"machines": group.name})
     else:
         values: Values = {
-            "device": device.name, "price_cad": price, "life_years": group.life_years,
+            "device": device, "price_cad": price, "life_years": group.life_years,
         }  # fmt: skip
         declared = group.price_cad is not None
-        source = "" if declared else fleet.cite_sources(device, "price")
+        source = "" if declared or known is None else fleet.cite_sources(known, "price")
         code = "sunk" if owned else "price"
         yield Assumption(code, "declared" if declared else "estimated", values, source)
     if price is not None and not owned:
-        values = {"device": device.name, "resale_cad": group.resale_cad}
+        values = {"device": device, "resale_cad": group.resale_cad}
         yield Assumption("resale", _basis(group.resale_cad), values)
     if not owned or group.maintenance_cad_per_year:
         values = {"machines": group.name, "maintenance_cad": group.maintenance_cad_per_year}

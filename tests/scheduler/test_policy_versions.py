@@ -222,11 +222,13 @@ async def test_operator_tries_applies_and_rolls_back_by_the_command(
     named = await decide(pool, node, key)
     _, listed, _ = await entraide(folder, "policy", "history")
     back = await entraide(folder, "policy", "rollback", "1", "--reason", "too much", "--json")
+
+    assert (0, "") == (tried[0], tried[2])
+
     replay = json.loads((out / "replay.json").read_text())
 
     assert (0, f"{file} is valid.\n", "") == checked
     assert "alpha: shares 1 → 4." in differences
-    assert (0, "") == (tried[0], tried[2])
     assert "of the 30 asked for" in tried[1]
     assert {"alpha", "beta"} >= set(replay["compared"]["coops"]) >= {"alpha"}
     assert replay["exact"]
