@@ -196,10 +196,17 @@ def _form_fault(problem: str, document: Any) -> tuple[PolicyFault, KeyPath]:
         kinds = "-".join(part for part in match[1].split(" | ") if part != "null")
         return PolicyFault(_key(path, document), "wrong_kind", values | {"expected": kinds}), path
     if _CHOICE.match(problem):
-        values["choices"] = ", ".join(member.value for member in _type_at(path))
+        values["choices"] = ", ".join(_choices(_type_at(path)))
         return PolicyFault(_key(path, document), "not_one_of", values), path
     fault = _unreadable(problem)
     return PolicyFault(_key(path, document) or fault.key, fault.fault, fault.values), path
+
+
+def _choices(kind: Any) -> list[str]:
+    """Returns the allowed values of an enumeration or of a literal type."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [member.value for member in kind]
+    return [str(value) for value in get_args(kind)]
 
 
 def _field(path: KeyPath) -> Any:
