@@ -47,8 +47,8 @@ def _register_show(app: typer.Typer, lang: str) -> None:
         from entraide_scheduler.policy_versions import cli_output
 
         with _admin(state, lang) as admin:
-            found = _get_version(admin, version)
-        cli_output.print_version(found, lang, as_json=json)
+            shown_version = _get_version(admin, version)
+        cli_output.print_version(shown_version, lang, as_json=json)
 
 
 def _register_check(app: typer.Typer, lang: str) -> None:
