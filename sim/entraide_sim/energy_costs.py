@@ -8,7 +8,7 @@ a job's last placement; own generation counts without life-cycle emissions.
 """
 
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, fsum
 
 import numpy as np
 from msgspec import Struct
@@ -71,7 +71,7 @@ def measure_footprint(
     """Returns idle energy and life-cycle emissions of a run; arguments as ``measure_energy``."""
     years = parts.scenario.hours / money.YEAR_H
     new = [group for group in parts.scenario.fleet if not money.is_owned(group)]
-    embodied_g = sum(
+    embodied_g = fsum(
         (group.embodied_kg or 0.0) * G_PER_KG * group.count / group.life_years * years
         for group in new
     )

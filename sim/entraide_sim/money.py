@@ -6,7 +6,7 @@ services and subscriptions are dated inputs, priced for the same use.
 """
 
 from collections.abc import Iterable, Sequence
-from math import exp, expm1, log1p
+from math import exp, expm1, fsum, log1p
 
 import msgspec
 
@@ -114,9 +114,9 @@ def yearly_money(
     settings, runs_per_year = scenario.money, YEAR_H / scenario.hours
     new = [group for group in scenario.fleet if not is_owned(group)]
     owned = [group for group in scenario.fleet if is_owned(group)]
-    purchase = sum((price_cad(group) or 0.0) * group.count for group in new)
-    capital = sum(_capital_cad(group, settings) * group.count for group in new)
-    maintenance = sum(group.maintenance_cad_per_year * group.count for group in scenario.fleet)
+    purchase = fsum((price_cad(group) or 0.0) * group.count for group in new)
+    capital = fsum(_capital_cad(group, settings) * group.count for group in new)
+    maintenance = fsum(group.maintenance_cad_per_year * group.count for group in scenario.fleet)
     energy = energy_cad * runs_per_year
     total = capital + maintenance + energy
     life_years = max((group.life_years for group in new if group.count), default=0.0)
@@ -134,7 +134,7 @@ def yearly_money(
     return Money(
         purchase_price_cad=purchase,
         capital_cad=capital,
-        sunk_capital_cad=sum(_capital_cad(group, settings) * group.count for group in owned),
+        sunk_capital_cad=fsum(_capital_cad(group, settings) * group.count for group in owned),
         maintenance_cad=maintenance,
         energy_cad=energy,
         idle_energy_cad=idle_energy_cad * runs_per_year,
@@ -184,7 +184,7 @@ def mark_purchases(scenario: Scenario) -> Scenario:
 
 def hardware_cad(groups: Iterable[NodeGroup], settings: MoneySettings, *, hours: float) -> float:
     """Returns what machines cost beside energy for some hours: capital if new, maintenance."""
-    return sum(
+    return fsum(
         machine_cad_per_year(group, settings) * group.count * hours / YEAR_H for group in groups
     )
 
