@@ -64,8 +64,8 @@ PARTS = (
     (Part("entraide_scheduler", "administration", "administration", "control"),),
     (
         Part("entraide_scheduler", "listeners", "écoute",
-             "node_listener scheduler_adapters usage_reports periodic node_registry catalogue "
-             "calendar hardware"),
+             "node_listener scheduler_adapters usage_reports periodic node_registry enrolment "
+             "catalogue calendar hardware"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",
@@ -79,7 +79,8 @@ PARTS = (
         Part("entraide_sim", "simulator", "simulateur", "*"),
         Part("entraide_scheduler", "configuration", "configuration",
              "config http_limits policy_versions"),
-        Part("entraide_scheduler", "validation", "validation", "node_validation request_bounds"),
+        Part("entraide_scheduler", "validation", "validation",
+             "node_validation request_bounds address_failures"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),
         Part("entraide", "command line", "ligne de commande", "cli"),
     ),

@@ -20,6 +20,7 @@ import structlog
 
 from entraide.types import Lending
 from entraide.wire.messages import (
+    ApprovalPending,
     CancelRun,
     CatalogueReply,
     CatalogueRequest,
@@ -186,6 +187,8 @@ class Agent:
                 self._on_welcome(message)
             case HelloRequest():
                 self._announce_anew()
+            case ApprovalPending():
+                self._announcer.note_pending_approval()
             case UsageAck():
                 self._reports.acknowledge(message.job, message.epoch)
                 if self._phase is not Phase.SERVING:
@@ -381,7 +384,7 @@ class Agent:
         if not self._bus.is_up:
             return "connecting"
         if not self._announcer.is_welcomed:
-            return "waiting"
+            return "unapproved" if self._announcer.is_unapproved else "waiting"
         if self._reason() or self._engines.replicas():
             return self._reason() or ("working" if self._runs.active_runs() else "ready")
         return "loading" if self._engines.loading_models() else "empty"

@@ -69,6 +69,7 @@ class Announcer:
         self.heartbeat_s = 1.0
         self.is_welcomed = False  # the pool answered the hello
         self.is_refused = False  # the bus refuses its identity
+        self.is_unapproved = False  # the operator has not approved it yet
         self.rtt_s = 0.0
 
     # Messages of the pool.
@@ -78,9 +79,15 @@ class Announcer:
         self.is_refused = refused
         self.is_welcomed, self._must_say_hello = False, True
 
+    def note_pending_approval(self) -> None:
+        """Remembers, and logs once, that the operator has not approved the node yet."""
+        if not self.is_unapproved:
+            self._log.warning("node.unapproved")
+        self.is_unapproved = True
+
     def accept_welcome(self, message: Welcome) -> tuple[tuple[str, int], ...]:
         """Handles the pool's answer to a hello; returns the runs that the node must stop."""
-        self.is_welcomed = True
+        self.is_welcomed, self.is_unapproved = True, False
         self._pool_version = message.pool_version
         if message.sent_at:
             self._clock_offset_s = round(time.time() - message.sent_at, 3)

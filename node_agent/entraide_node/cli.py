@@ -15,6 +15,7 @@ from entraide.errors import EntraideError
 
 if TYPE_CHECKING:
     from entraide_node.config import NodeConfig
+    from entraide_node.join import Joined
 
 FROM_STDIN = "-"
 TOKEN_CHARS_MAX = 4_096
@@ -42,14 +43,16 @@ def add_commands(app: typer.Typer, lang: str) -> None:
 def _add_life_commands(app: typer.Typer, lang: str) -> None:
     @app.command(help=i18n.text("help-node-join", lang))
     def join(
-        url: Annotated[str, typer.Argument(metavar="URL")],
+        url: Annotated[
+            str, typer.Argument(metavar="LINK|URL", help=i18n.text("arg-node-link", lang))
+        ],
         *,
         token: Annotated[
             str, typer.Option("--token", metavar="T", help=i18n.text("opt-node-token", lang))
-        ] = FROM_STDIN,
+        ] = "",
         dir: DirOption = None,  # noqa: A002  (the option's name)
-        site: Annotated[str, typer.Option("--site")] = "",
-        zone: Annotated[str, typer.Option("--zone")] = "CA-QC",
+        site: Annotated[str, typer.Option("--site", help=i18n.text("opt-node-site", lang))] = "",
+        zone: Annotated[str, typer.Option("--zone", help=i18n.text("opt-node-zone", lang))] = "",
         name: Annotated[str, typer.Option("--name")] = "",
         ca: Annotated[Path | None, typer.Option("--ca", metavar="FILE.pem")] = None,
         no_service: Annotated[
@@ -332,42 +335,57 @@ def _join(
     careful: bool,
     as_json: bool,
 ) -> int:
-    import msgspec
-
     from entraide_node import service_commands
     from entraide_node.join import JoinOptions, join_pool
     from entraide_node.owner import terms_file as owner_terms
-    from entraide_node.pool_address import save_pool_address
+    from entraide_node.pool_http import PoolRefusal
 
     lang = options["lang"]
     try:
         ca_pem = ca.read_text("ascii") if ca is not None else ""
-        config = join_pool(
-            url,
-            _read_token(token, lang),
-            folder=folder,
-            options=JoinOptions(**options),
-            ca_pem=ca_pem,
+        secret = token if "#" in url and not token else _read_token(token or FROM_STDIN, lang)
+        joined = join_pool(
+            url, secret, folder=folder, options=JoinOptions(**options), ca_pem=ca_pem
         )
-        save_pool_address(folder, url)
         wrote_terms = careful and owner_terms.write_default_terms(folder)
+    except PoolRefusal as refusal:  # its sentence is the pool's, with the remedy
+        typer.echo(refusal.message, err=True)
+        return 1
     except EntraideError as problem:
         _print_error(problem, lang)
         return 1
     except (OSError, UnicodeDecodeError) as problem:
         typer.echo(str(problem), err=True)
         return 1
-    if as_json:
-        joined = {"node": config.node, "coop": config.coop, "pool": config.pool, "dir": config.dir}
-        typer.echo(msgspec.json.encode(joined).decode("utf-8"))
-    else:
-        zone = i18n.zone_name(config.zone, lang)
-        typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=zone))
-        if wrote_terms:
-            typer.echo(i18n.text("owner-terms-begun", lang))
+    _print_joined(joined, lang, as_json=as_json)
+    if wrote_terms and not as_json:
+        typer.echo(i18n.text("owner-terms-begun", lang))
     if serves:
-        service_commands.install_service(config, lang, as_json=as_json)
+        service_commands.install_service(joined.config, lang, as_json=as_json)
     elif not as_json:
-        command = service_commands.run_command(config)
+        command = service_commands.run_command(joined.config)
         typer.echo(i18n.text("node-joined-next", lang, command=command))
     return 0
+
+
+def _print_joined(joined: "Joined", lang: str, *, as_json: bool) -> None:
+    import msgspec
+
+    config, response = joined.config, joined.response
+    if as_json:
+        document = {
+            "node": config.node, "coop": config.coop, "pool": config.pool, "dir": config.dir,
+            "site": config.site, "zone": config.zone, "approval": response.approval,
+            "controlled_by": response.controlled_by, "data_classes": response.data_classes,
+        }  # fmt: skip
+        typer.echo(msgspec.json.encode(document).decode("utf-8"))
+        return
+    zone = i18n.zone_name(config.zone, lang)
+    typer.echo(i18n.text("node-joined", lang, node=config.node, coop=config.coop, place=zone))
+    for field, (said, counts) in joined.contradicted.items():
+        typer.echo(i18n.text("node-contradicted", lang, field=field, said=said, counts=counts))
+    if response.data_classes:
+        classes = ", ".join(response.data_classes)
+        typer.echo(i18n.text("node-joined-classes", lang, classes=classes))
+    if joined.waits:
+        typer.echo(i18n.text("node-joined-waits", lang, node=config.node))

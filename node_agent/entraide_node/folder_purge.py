@@ -28,8 +28,8 @@ NAMES_SHOWN_MAX = 12  # in a sentence
 
 OWN_FILES = (
     CONFIG_NAME, CHECKSUMS_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME,
-    ERRORS_NAME, REPORTS_NAME, keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME,
-    owner_files.PAUSE_NAME, owner_files.ENERGY_NAME, owner_files.STATUS_NAME,
+    ERRORS_NAME, REPORTS_NAME, keys.IDENTITY_NAME, *keys.OWN_KEY_NAMES, keys.CA_NAME,
+    keys.POOL_KEY_NAME, owner_files.PAUSE_NAME, owner_files.ENERGY_NAME, owner_files.STATUS_NAME,
     owner_files.STOPPED_NAME,
 )  # fmt: skip
 

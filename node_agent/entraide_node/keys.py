@@ -4,6 +4,7 @@ It reads and writes identity, key and certificate authority in the node's folder
 private file that others can read.
 """
 
+import base64
 import os
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from entraide.wire.subjects import node_inbox
 
 IDENTITY_NAME = "identity.json"
 KEY_NAME = "node.key"
+SEALING_KEY_NAME = "sealing.key"  # private X25519 key, base64: opens prompts sealed for this node
+OWN_KEY_NAMES = (KEY_NAME, SEALING_KEY_NAME)  # made on this machine
 CA_NAME = "ca.pem"
 POOL_KEY_NAME = "pool.pub"
 
@@ -90,6 +93,34 @@ class Keyring:
         renewed = msgspec.structs.replace(self._stored, jwt=jwt)
         save_identity(self._folder, renewed)
         self._stored = renewed
+
+
+def load_or_make_sealing_key(folder: Path) -> str:
+    """Returns the public half of the node's X25519 key, base64; makes the key at the first call.
+
+    Raises:
+        RequestError: ``identity_refused``: others may read the file, or it holds no key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.x25519 import (  # noqa: PLC0415  (only to join)
+        X25519PrivateKey,
+    )
+
+    path = folder / SEALING_KEY_NAME
+    if not path.exists():
+        raw = X25519PrivateKey.generate().private_bytes_raw()
+        write_private(path, base64.b64encode(raw) + b"\n")
+    try:
+        raw = base64.b64decode(read_private(path).strip(), validate=True)
+        public = X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw()
+    except ValueError as problem:  # binascii's error is a ValueError
+        raise _identity_error(path, "?") from problem
+    return base64.b64encode(public).decode("ascii")
+
+
+def discard_keys(folder: Path) -> None:
+    """Deletes the node's keys, which the pool has revoked; joining makes new ones."""
+    for name in OWN_KEY_NAMES:
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_ca_pem(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """The pool's address as the owner gave it to join: a file beside the node's configuration."""
 
+import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -16,23 +16,30 @@ class PoolAddress(Struct, frozen=True):
     """The pool's address, beside the node's configuration.
 
     Attributes:
-        url: address that was used to join.
+        url: address that was used to join; "" if unknown.
+        public_certificate: whether the system's authorities vouched for that address; otherwise
+            only the pool's own CA does.
     """
 
-    url: str
+    url: str = ""
+    public_certificate: bool = False
 
 
-def save_pool_address(folder: Path, url: str) -> None:
-    """Stores the address that was used to join, without user and password."""
-    host = urlsplit(url if "://" in url else f"//{url}").netloc.rpartition("@")[2]
-    scheme = url.partition("://")[0] if "://" in url else ""
-    plain = f"{scheme}://{host}" if scheme else host
-    write_private(folder / POOL_NAME, msgspec.json.encode(PoolAddress(plain)))
+def save_pool_address(folder: Path, url: str, *, public_certificate: bool) -> None:
+    """Stores the address that was used to join."""
+    address = PoolAddress(url, public_certificate)
+    write_private(folder / POOL_NAME, msgspec.json.encode(address))
 
 
-def read_pool_address(folder: Path) -> str:
-    """Returns the address that was used to join; "" if unknown."""
+def read_pool_address(folder: Path) -> PoolAddress:
+    """Returns the address that was used to join; its ``url`` is "" if unknown."""
     try:
-        return decode_json((folder / POOL_NAME).read_bytes(), type=PoolAddress).url
+        return decode_json((folder / POOL_NAME).read_bytes(), type=PoolAddress)
     except (OSError, msgspec.MsgspecError):
-        return ""
+        return PoolAddress()
+
+
+def make_web_context(folder: Path) -> ssl.SSLContext | None:
+    """Returns the TLS context of the pool's web address; None where only its own CA vouches."""
+    trusts_system = read_pool_address(folder).public_certificate
+    return ssl.create_default_context() if trusts_system else None

@@ -159,7 +159,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
         return _remove_files(folder, config, lang, purge=purge, weights=weights)
     pool_knows = run_loop(_say_goodbye(config))
     for name in (
-        keys.IDENTITY_NAME, keys.KEY_NAME, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
+        keys.IDENTITY_NAME, *keys.OWN_KEY_NAMES, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
         CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,
         owner_files.PAUSE_NAME,
     ):  # fmt: skip

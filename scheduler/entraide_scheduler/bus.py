@@ -21,6 +21,7 @@ from entraide.errors import PoolUnreachable
 from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.publisher import Publisher
@@ -151,6 +152,14 @@ class NatsSchedulerAdapter:
             PoolUnreachable: no scheduler answered.
         """
         return codec.models_reply.decode(await self._ask(m.ModelsRequest())).models
+
+    async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
+        """Takes a machine into the pool, or refuses it; ``address`` is the machine's.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.enrolment_reply.decode(await self._ask(m.EnrolmentQuery(request, address)))
 
     def _send(self, message: m.GatewayUp) -> None:
         self._publisher.publish(subjects.gateway_up(self._gateway), codec.encode(message))

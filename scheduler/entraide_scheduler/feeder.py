@@ -26,7 +26,7 @@ from entraide.wire import messages as m
 from entraide_scheduler.checkpoint import Checkpoint, RecoveryFailed
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.core.records import (
     EVENT_RAISED,
     JOB_DEADLINES,
@@ -62,7 +62,7 @@ class Feeder:
     Attributes:
         core: the present core; another object after a recovery.
         event_id, at: of the last event.
-        incarnation, periods, policy_version: state of the driver outside the core.
+        incarnation, periods, policy: state of the driver outside the core.
         handled_s: CPU seconds spent in ``Core.handle`` since the checkpoint.
     """
 
@@ -82,7 +82,7 @@ class Feeder:
         self.at = recovered.at
         self.incarnation = recovered.incarnation
         self.periods: dict[Period, float] = recovered.periods
-        self.policy_version = ""
+        self.policy = Policy(version="")
         self._journal = journal
         self._executor = executor
         self._outbound = outbound
@@ -183,7 +183,7 @@ class Feeder:
         elif isinstance(event, e.SchedulerStarted):
             self.incarnation = event.incarnation
         elif isinstance(event, e.PolicyChanged):
-            self.policy_version = event.policy.version
+            self.policy = event.policy
         self._executor.carry_out(commands, event)
         if self.handled_s >= REFEED_MAX_S:
             self._new_checkpoint()

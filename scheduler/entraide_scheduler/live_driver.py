@@ -21,7 +21,7 @@ from entraide.types import Explanation
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
-from entraide_scheduler.core.policy import Period
+from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.executor import Executor, Outbound, format_traceback
 from entraide_scheduler.feeder import Feeder
 from entraide_scheduler.health import Health
@@ -100,7 +100,12 @@ class LiveDriver:
     @property
     def policy_version(self) -> str:
         """Version of the policy in force."""
-        return self._feeder.policy_version
+        return self._feeder.policy.version
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._feeder.policy
 
     def now(self) -> float:
         """Returns the time of an event that would be fed now."""

@@ -27,7 +27,7 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.records import SenderKind
 from entraide_scheduler.hardware import peak_w
 from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.node_registry import REVOKED, NodeRegistry
+from entraide_scheduler.node_registry import REVOKED, WAITING, NodeRegistry
 from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.publisher import Publisher
@@ -109,6 +109,7 @@ class NodeListener:
         self._seen_nodes: set[str] = set()
         self._load_refusals: dict[str, dict[str, LoadRefusal]] = {}
         self._reader = MessageReader(self._holds_run)
+        self._answered_at: dict[str, float] = {}  # when a waiting node was last told so
         self._ignored: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("entraide.nodes")
 
@@ -158,7 +159,7 @@ class NodeListener:
         node = subjects.sender(raw.subject)
         row = self._registry.get_approved(node)
         if row is None:
-            self._ignore("unknown", node)
+            self._answer_unapproved(node)
             return
         if self._driver.core.quarantine(SenderKind.NODE, node) is not None:
             self._ignore("quarantined", node)
@@ -183,6 +184,15 @@ class NodeListener:
                 self._pass_report(node, message)
             case _:
                 await self._handle_rare(row, message)
+
+    def _answer_unapproved(self, node: str) -> None:
+        """Tells a node that waits for the operator's approval so, at most once a second."""
+        row, now = self._registry.get(node), self._driver.now()
+        if row is None or row.approval != WAITING:
+            self._ignore("unknown", node)
+        elif now - self._answered_at.get(node, 0.0) >= HEARTBEAT_S:
+            self._answered_at[node] = now
+            self._send(node, m.ApprovalPending())
 
     async def _handle_rare(
         self,

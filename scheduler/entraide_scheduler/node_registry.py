@@ -11,6 +11,7 @@ from entraide_scheduler.store.rows import NodeRow
 from entraide_scheduler.store.store import Store
 
 APPROVED = "approved"
+WAITING = "waiting"  # the operator must approve it
 REVOKED = "revoked"
 NAME_MAX = 50  # leaves room for the prefix and the suffix that find_free_name adds
 
@@ -39,6 +40,11 @@ class NodeRegistry:
         """Adds or replaces a record, in memory at once and on disk on return."""
         self._rows[row.node] = row
         await self._store.put_node(row)
+
+    async def remove(self, node: str) -> None:
+        """Deletes a record, in memory at once and on disk on return."""
+        del self._rows[node]
+        await self._store.delete_node(node)
 
     async def set_approval(self, node: str, approval: str) -> NodeRow | None:
         """Approves or revokes a node; returns None if there is none.

@@ -14,9 +14,11 @@ from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.views import ModelView
+from entraide_scheduler.enrolment import Enrolment
 from entraide_scheduler.executor import Outbound
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.publisher import Publisher
@@ -60,8 +62,16 @@ class MessageRouter:
 class LocalSchedulerAdapter:
     """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus."""
 
-    def __init__(self, driver: LiveDriver, store: Store, outbound: Outbound, gateway: str) -> None:
+    def __init__(
+        self,
+        driver: LiveDriver,
+        store: Store,
+        outbound: Outbound,
+        enrolment: Enrolment,
+        gateway: str,
+    ) -> None:
         self._driver = driver
+        self._enrolment = enrolment
         self._store = store
         self._outbound = outbound
         self._gateway = gateway
@@ -130,6 +140,10 @@ class LocalSchedulerAdapter:
                 cards.append(alias)
         return tuple(cards)
 
+    async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
+        """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
+        return await self._enrolment.join(request, address)
+
 
 class GatewayListener:
     """Handles the messages of gateways in processes of their own."""
@@ -192,6 +206,9 @@ class GatewayListener:
                 await raw.respond(codec.encode(answer))
             case m.ModelsRequest():
                 await raw.respond(codec.encode(m.ModelsReply(await scheduler.list_models())))
+            case m.EnrolmentQuery():
+                reply = await scheduler.enrol(message.request, message.address)
+                await raw.respond(codec.encode(reply))
             case m.GatewayHeartbeat():
                 pass
 

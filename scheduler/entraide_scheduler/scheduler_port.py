@@ -8,8 +8,10 @@ placements and answers through its ``GatewaySink``. Adapters exist in process
 from typing import Protocol
 
 from entraide.types import RequestFacts
+from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import (
     CancelRun,
+    EnrolmentReply,
     ExplanationReply,
     GatewayDown,
     LeaseExceeded,
@@ -53,6 +55,9 @@ class SchedulerPort(Protocol):
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
+
+    async def enrol(self, request: JoinRequest, address: str) -> EnrolmentReply:
+        """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
 
 
 class NodeChannel(Protocol):

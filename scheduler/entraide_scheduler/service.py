@@ -26,12 +26,14 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
+from entraide_scheduler.control.membership import Membership, WebAddress
 from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.enrolment import Enrolment, PoolFacts
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
@@ -42,7 +44,6 @@ from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
-from entraide_scheduler.nats.tls import compute_fingerprint
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
@@ -70,6 +71,7 @@ class Parts(Struct, frozen=True):
     driver: LiveDriver
     registry: NodeRegistry
     catalogue: PoolCatalogue
+    enrolment: Enrolment
     gateway: Gateway
     node_listener: NodeListener
     gateway_listener: GatewayListener
@@ -142,7 +144,8 @@ class Service:
         self._cleanup.push_async_callback(driver.stop)
         registry = NodeRegistry(store, await store.list_nodes())
         catalogue = PoolCatalogue(self._home, key, now=driver.now)
-        scheduler = LocalSchedulerAdapter(driver, store, router, self._config.gateway)
+        enrolment = self._make_enrolment(driver, store, registry, identity, signer)
+        scheduler = LocalSchedulerAdapter(driver, store, router, enrolment, self._config.gateway)
         gateway = self._make_gateway(
             driver,
             scheduler,
@@ -171,6 +174,7 @@ class Service:
             driver=driver,
             registry=registry,
             catalogue=catalogue,
+            enrolment=enrolment,
             gateway=gateway,
             node_listener=node_listener,
             gateway_listener=GatewayListener(driver, scheduler, router),
@@ -197,7 +201,7 @@ class Service:
         periodic.start()
         self._cleanup.push_async_callback(periodic.stop)
         self._start_grid_poller(feed, driver, periodic)
-        await self._serve(parts.gateway, self._make_enrolment(parts), self._make_admin(parts))
+        await self._serve(parts, self._make_admin(parts))
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter
@@ -285,22 +289,30 @@ class Service:
             catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=driver.now
         )
 
-    def _make_enrolment(self, parts: Parts) -> EnrolmentService:
+    def _make_enrolment(
+        self,
+        driver: LiveDriver,
+        store: Store,
+        registry: NodeRegistry,
+        identity: PoolIdentity,
+        signer: ReceiptSigner,
+    ) -> Enrolment:
         nats = self._config.nats
-        return EnrolmentService(
-            store=parts.store,
-            registry=parts.registry,
-            identity=parts.identity,
-            now=parts.driver.now,
-            nats_urls=nats.node_urls or nats.urls,
-            ca_pem=_text(nats.ca_file) if nats.ca_file else self._certificates.ca_pem,
-            pool=self._config.pool,
-            lang=self._config.lang,
-            signing_key=parts.signer.public_base64,
+        return Enrolment(
+            store=store,
+            registry=registry,
+            identity=identity,
+            now=driver.now,
+            approval=lambda: driver.policy.approval,
+            facts=PoolFacts(
+                nats_urls=nats.node_urls or nats.urls,
+                ca_pem=_text(nats.ca_file) if nats.ca_file else self._certificates.ca_pem,
+                pool=self._config.pool,
+                signing_key=signer.public_base64,
+            ),
         )
 
     def _make_admin(self, parts: Parts) -> admin_pb2_grpc.AdminServicer:
-        ca_pem = self._certificates.ca_pem
         admin_key = self._config.admin_key or load_admin_key(self._home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
@@ -312,12 +324,11 @@ class Service:
             policies=policies,
             catalogue=parts.catalogue,
             access=access,
-            revoke_bus_key=self._make_key_revoker(parts.identity),
+            membership=self._make_membership(parts),
             node_listener=parts.node_listener,
             on_keys_changed=parts.gateway.clear_key_cache,
             broadcast_revocation=parts.gateway_listener.broadcast,
             retention=self._config.journal.retention,
-            ca_fingerprint=compute_fingerprint(ca_pem) if ca_pem else "",
             timezone=self._config.timezone,
         )
         policy_admin = PolicyAdmin(
@@ -331,13 +342,32 @@ class Service:
         )
         return join_parts(nodes_and_members, policy_admin)
 
+    def _make_membership(self, parts: Parts) -> Membership:
+        certificates = self._certificates
+        is_own = certificates.http is not None and certificates.http is certificates.grpc
+        ca_pem = certificates.ca_pem if is_own else ""
+
+        def web_address() -> WebAddress:
+            url = self._config.http.public or parts.gateway.url
+            cert = certificates.http.files.cert if certificates.http is not None else None
+            return WebAddress(url, ca_pem, cert)
+
+        return Membership(
+            store=parts.store,
+            driver=parts.driver,
+            registry=parts.registry,
+            node_listener=parts.node_listener,
+            revoke_bus_key=self._make_key_revoker(parts.identity),
+            broadcast_revocation=parts.gateway_listener.broadcast,
+            web_address=web_address,
+        )
+
     def _make_key_revoker(self, identity: PoolIdentity) -> Callable[[str], Awaitable[bool]]:
         return partial(identity.revoke_key, servers=self._config.nats.urls, tls=self._bus_context())
 
-    async def _serve(
-        self, gateway: Gateway, enrolment: EnrolmentService, admin: admin_pb2_grpc.AdminServicer
-    ) -> None:
+    async def _serve(self, parts: Parts, admin: admin_pb2_grpc.AdminServicer) -> None:
         """Starts the gRPC services, then the gateway, which publishes their address."""
+        gateway, enrolment = parts.gateway, EnrolmentService(parts.enrolment, self._config.lang)
         config, add, certificate = self._config.grpc, self.grpc.add_service, self._certificates.grpc
         add_enrolment = enrolment_pb2_grpc.add_EnrolmentServicer_to_server
         add("entraide.v1.Enrolment", lambda server: add_enrolment(enrolment, server))

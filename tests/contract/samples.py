@@ -31,6 +31,7 @@ from entraide.types import (
 )
 from entraide.wire import codec
 from entraide.wire import messages as m
+from entraide.wire.enrolment import JoinRequest, JoinResponse
 
 ENERGY = EnergyStatus(400.0, Basis.DECLARED, "statement of the co-op", 1_000.0, 1_600.0)
 CARD = NodeCard(
@@ -184,6 +185,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.UsageAck("job-1", 1_048_577),
     m.StopRun("job-1", 1_048_577),
     m.IdentityRenewed("ey.ey.sig"),
+    m.ApprovalPending(),
     m.StartRun(
         "job-1", 1_048_577, "gw-1", "/v1/completions", "m", True, b'{"a":"\xc3\xa9"}', "x25519"
     ),
@@ -197,12 +199,30 @@ SAMPLES: tuple[m.Message, ...] = (
     m.LeaseExceeded("job-1", 1_048_577, "on-1", "stream_tokens", 64),
     m.ExplanationRequest("job-1", "boreale"),
     m.ModelsRequest(),
+    m.EnrolmentQuery(
+        JoinRequest(token="join_abc", node_public_key="UDXU4", node_name="mini", zone="CA-QC"),
+        "203.0.113.9",
+    ),
     m.JobPlaced("job-1", 1_048_577, "on-1", 64, TERMS),
     m.JobRefused("job-1", "quota_tokens", {"limit": 1_000, "left": 12}, 3_600.0),
     m.JobEnded("job-1", JobState.FAILED, "node_lost", 1_048_577, {}),
     m.KeyRevoked("key-1"),
     m.NodeRevoked("on-1"),
     m.ExplanationReply(EXPLANATION, RECEIPT),
+    m.EnrolmentReply(
+        JoinResponse(
+            node="mini",
+            coop="boreale",
+            jwt="ey.ey.sig",
+            nats_urls=("tls://pool.coop:4222",),
+            zone="CA-QC",
+            controlled_by=Control.MEMBER,
+            data_classes=(DataClass.PUBLIC,),
+        ),
+        "",
+        {},
+        None,
+    ),
     m.ModelsReply((m.ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
 )
 
@@ -216,6 +236,7 @@ DOORS: dict[str, tuple[msgspec.msgpack.Decoder[typing.Any], typing.Any]] = {
     "gateway_down": (codec.gateway_down, m.GatewayDown),
     "explained": (codec.explanation_reply, m.ExplanationReply),
     "models": (codec.models_reply, m.ModelsReply),
+    "enrolled": (codec.enrolment_reply, m.EnrolmentReply),
 }
 
 

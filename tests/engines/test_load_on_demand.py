@@ -48,7 +48,7 @@ async def node(scheduler: RunningScheduler, folder: Path, mirror: Path) -> Async
     models = ModelsConfig(
         mirror=str(mirror), hub=False, memory_gb=3.0, threads=1, unload_idle_s=IDLE_S
     )
-    config = replace(joined, engine=NoEngine(), models=models)
+    config = replace(joined.config, engine=NoEngine(), models=models)
     supply = CatalogueSource(config, hardware=lambda: MACHINE, root=folder)
     await supply.open()
     agent = Agent(config, machine=MachineSetup((), POWER), model_source=supply)

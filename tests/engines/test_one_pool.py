@@ -116,7 +116,7 @@ async def node(scheduler: RunningScheduler, kind: str, folder: Path) -> AsyncIte
     joined = await asyncio.to_thread(
         join_pool, scheduler.gateway.url, token, folder=folder, options=options
     )
-    config = replace(joined, engine=engine_config(kind))
+    config = replace(joined.config, engine=engine_config(kind))
     machine = await start_machine(config, tell=lambda state: None)
     assert isinstance(machine, MachineSetup), machine
     agent = Agent(config, machine=machine, model_source=CatalogueSource(config))

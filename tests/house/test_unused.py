@@ -21,6 +21,9 @@ CALLED_BY_OTHERS = {
     "Client": "nats-py calls itself",
     "Collector": "the registry of prometheus-client calls it",
     "TypeDecorator": "SQLAlchemy calls its two conversions",
+    "enrolment_pb2_grpc.EnrolmentServicer": "gRPC calls its method",
+    "urllib.request.HTTPRedirectHandler": "urllib calls it",
+    "urllib.request.HTTPSHandler": "urllib calls it",
     "Visitor": "fluent.syntax calls it",
     "WebSocketTransport": "nats-py calls it",
 }

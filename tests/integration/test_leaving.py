@@ -7,7 +7,7 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
-from entraide_node import keys, pool_address, service_commands
+from entraide_node import keys, service_commands
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.models.model_store import PROOFS_NAME
 
@@ -24,7 +24,6 @@ async def joined(pool: RunningScheduler, folder: Path) -> None:
         folder=folder,
         options=JoinOptions(name="mini", lang="en"),
     )
-    pool_address.save_pool_address(folder, pool.gateway.url)
     (folder / PLACE).mkdir(parents=True)
     (folder / PLACE / PROOFS_NAME).write_text("{}")
     (folder / PLACE / "small.gguf").write_bytes(b"weights")

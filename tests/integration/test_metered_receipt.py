@@ -58,7 +58,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
     ):
         page.pages |= {"/use": {"w": 300}, "/plug": {"apower": REST_W}}
         token, key = await pool.operator.token("beta"), await pool.operator.key("alpha")
-        config = await asyncio.to_thread(
+        joined = await asyncio.to_thread(
             join_pool,
             pool.gateway.url,
             token,
@@ -72,7 +72,7 @@ async def test_receipts_say_how_energy_and_surplus_were_obtained(
         plug = PlugMeter(make_source(
             Http(url=f"{page.url}/plug", shape="shelly"), role="meter", folder=tmp_path
         ))  # fmt: skip
-        metered = replace(config, energy=energy)
+        metered = replace(joined.config, energy=energy)
         async with serving(metered, engine, meters=(plug,)) as agent:
             chat = Chatting(pool, key, engine)
             await eventually(lambda: surplus_w(pool) == 600.0)

@@ -177,7 +177,7 @@ async def running_node(scheduler: RunningScheduler, folder: Path) -> AsyncIterat
         join_pool, scheduler.gateway.url, token, folder=folder, options=JoinOptions(name="n1")
     )
     engine = LlamaCpp(alias=MODEL, threads=1, slots=1, context_tokens=512)
-    config = replace(joined, engine=engine)
+    config = replace(joined.config, engine=engine)
     machine = await start_machine(config, tell=lambda state: None)
     assert isinstance(machine, MachineSetup), machine
     agent = Agent(config, machine=machine, model_source=CatalogueSource(config))

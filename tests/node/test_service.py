@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import structlog
 
+from entraide.wire.enrolment import JoinSecret
 from entraide_node import logs, pool_address, service_commands
 from entraide_node.config import NodeConfig
 from entraide_node.engines.process import LOG_BYTES_MAX
+from entraide_node.pool_http import PoolClient
 from entraide_node.service.manager import (
     CommandResult,
     LaunchdManager,
@@ -263,15 +265,17 @@ def test_log_stays_small(tmp_path: Path) -> None:
     [
         ("https://user:secret@pool.coop/some?x=1", "https://pool.coop"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("pool.coop:7000", "pool.coop:7000"),
+        ("pool.coop:7000", "https://pool.coop:7000"),
     ],
 )
 def test_the_pool_is_remembered_without_a_password(url: str, kept: str, tmp_path: Path) -> None:
     """The address by which a node joined is kept, and nothing secret in it."""
-    pool_address.save_pool_address(tmp_path, url)
+    pool = PoolClient(url, secret=JoinSecret("join_abc"))
+    pool_address.save_pool_address(tmp_path, pool.url, public_certificate=pool.trusts_system)
+    address = pool_address.read_pool_address(tmp_path)
 
-    assert kept == pool_address.read_pool_address(tmp_path)
-    assert "" == pool_address.read_pool_address(tmp_path / "elsewhere")
+    assert (kept, kept.startswith("https")) == (address.url, address.public_certificate)
+    assert "" == pool_address.read_pool_address(tmp_path / "elsewhere").url
 
 
 def test_the_command_by_hand(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ async def open_pool(
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), hash_key(secret))
     nodes = RecordingNodeChannel()
     gateway = Gateway(
-        scheduler=LocalSchedulerAdapter(driver, store, outside, "main"),
+        scheduler=LocalSchedulerAdapter(driver, store, outside, None, "main"),
         nodes=nodes,
         store=store,
         sealing_key=bytes(32),

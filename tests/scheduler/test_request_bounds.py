@@ -61,7 +61,7 @@ def test_a_request_whose_estimate_is_above_its_bound_is_refused() -> None:
     """The gateway is told which field is at fault and what it may be; the core hears nothing."""
     driver = RecordingDriver()
     sound = facts("j1", input_tokens_est=100, input_tokens_max=100)
-    adapter = LocalSchedulerAdapter(driver, None, driver, "gw")
+    adapter = LocalSchedulerAdapter(driver, None, driver, None, "gw")
     adapter.submit(sound)
     adapter.submit(structs.replace(sound, job="j2", input_tokens_est=101))
     (refused,) = driver.answers

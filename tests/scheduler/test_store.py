@@ -24,7 +24,13 @@ from entraide.types import Control, DataClass
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, migration_config, upgrade
 from entraide_scheduler.store.journal import JournalRow
-from entraide_scheduler.store.rows import KeyRow, NodeRow, PolicyRow
+from entraide_scheduler.store.rows import (
+    JoinTokenRow,
+    KeyRow,
+    NodeRow,
+    PolicyRow,
+    TokenRefusal,
+)
 from entraide_scheduler.store.schema import metadata
 from entraide_scheduler.store.store import Store
 
@@ -86,14 +92,32 @@ async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store:
 
 
 async def test_join_token_is_used_once_and_not_after_it_expired(store: Store) -> None:
-    """A join token serves one machine, before it expires."""
-    await store.put_token("a", "alpha", 100.0)
-    await store.put_token("b", "beta", 100.0)
-    both = await asyncio.gather(store.use_token("a", 1.0), store.use_token("a", 1.0))
+    """A join token serves one machine, before it expires; that machine may show it again."""
+    vouched = JoinTokenRow(
+        "alpha", 100.0, "Val-d'Or", "CA-QC", Control.MEMBER, (DataClass.PUBLIC, DataClass.INTERNAL)
+    )
+    await store.put_token("a", vouched)
+    await store.put_token("b", JoinTokenRow("beta", 100.0))
+    both = await asyncio.gather(store.use_token("a", "U1", 1.0), store.use_token("a", "U2", 1.0))
 
-    assert ["alpha", None] == both
-    assert await store.use_token("b", 100.0) is None
-    assert await store.use_token("c", 1.0) is None
+    assert [vouched, TokenRefusal.USED] == both
+    assert vouched == await store.use_token("a", "U1", 2.0)
+    assert TokenRefusal.EXPIRED == await store.use_token("a", "U1", 100.0)
+    assert TokenRefusal.EXPIRED == await store.use_token("b", "U1", 100.0)
+    assert TokenRefusal.UNKNOWN == await store.use_token("c", "U1", 1.0)
+
+
+async def test_tokens_and_nodes_go_without_a_trace(store: Store) -> None:
+    """A removed co-op's tokens are unknown then, and a forgotten node is not listed."""
+    await store.put_token("a", JoinTokenRow("alpha", 100.0))
+    await store.put_token("b", JoinTokenRow("beta", 100.0))
+    await store.put_node(NodeRow("n1", "alpha", "home", "CA-QC", "U1", "revoked"))
+    await store.delete_tokens("alpha")
+    await store.delete_node("n1")
+
+    assert TokenRefusal.UNKNOWN == await store.use_token("a", "U1", 1.0)
+    assert JoinTokenRow("beta", 100.0) == await store.use_token("b", "U1", 1.0)
+    assert () == await store.list_nodes()
 
 
 async def test_newest_policy_is_in_force(store: Store) -> None:

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from entraide import __version__
 from entraide.errors import EntraideError
 from entraide.wire import codec, subjects
+from entraide.wire.enrolment import JoinSecret
 from entraide.wire.messages import HelloRequest
 from entraide.wire.nats import client_context, connect, expires_at
 from entraide_node import keys, service_commands
@@ -26,11 +27,11 @@ from entraide_node.doctor.engine_checks import check_engine, check_models
 from entraide_node.doctor.node_checks import Check, failure_from_problem, passed, warning
 from entraide_node.engines.base import EngineProblem
 from entraide_node.idle_detection.detector import make_detector
-from entraide_node.join import read_pool_page
 from entraide_node.machine_setup import find_machine_meters
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.pool_address import read_pool_address
+from entraide_node.pool_http import PoolClient
 from entraide_node.service.manager import find_manager
 from entraide_node.update import update_command
 
@@ -161,12 +162,12 @@ async def _count_hello_requests(config: NodeConfig, listen_s: float) -> tuple[Ch
 
 def _read_pool_facts(folder: Path) -> tuple[str, float] | None:
     """The pool's version from its page, and this clock minus the pool's, seconds."""
-    url = read_pool_address(folder)
+    url = read_pool_address(folder).url
     # The page's certificate may be of the pool's own authority, or of a public one.
     for ca_pem in dict.fromkeys((keys.read_ca_pem(folder), "")) if url else ():
         asked_at = time.time()
         try:
-            page = read_pool_page(url, ca_pem=ca_pem)
+            page = PoolClient(url, secret=JoinSecret(""), ca_pem=ca_pem).read_page()
         except EntraideError:
             continue
         if page.now:

@@ -8,7 +8,7 @@ from entraide.wire import node_pass
 from entraide.wire.nats import client_context
 from entraide_node import keys
 from entraide_node.models.download import PoolAccess
-from entraide_node.pool_address import read_pool_address
+from entraide_node.pool_address import make_web_context, read_pool_address
 
 SCHEMES = ("http://", "https://")
 
@@ -20,7 +20,7 @@ def read_pool_access(folder: Path) -> tuple[str, PoolAccess | None]:
         folder: of the node.
     """
     address = read_pool_address(folder)
-    if not address.startswith(SCHEMES):
+    if not address.url.startswith(SCHEMES):
         return "", None
     try:
         stored = keys.read_identity(folder)
@@ -31,5 +31,5 @@ def read_pool_access(folder: Path) -> tuple[str, PoolAccess | None]:
     def authorise(path: str) -> str:
         return node_pass.write(stored.node, seed=stored.seed, path=path, now=time.time())
 
-    tls = client_context(authority) if authority else None
-    return address, PoolAccess(authorise, tls)
+    tls = make_web_context(folder) or (client_context(authority) if authority else None)
+    return address.url, PoolAccess(authorise, tls)

@@ -6,7 +6,7 @@ It changes the pool's record in the store and then feeds an event to the core.
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +25,8 @@ from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
-from entraide_scheduler.control.enrolment import hash_token
 from entraide_scheduler.control.errors import Context
+from entraide_scheduler.control.membership import Membership, find_token_fault
 from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_admin import journal_message
 from entraide_scheduler.control.policy_in_force import PolicyInForce, PolicyRefused
@@ -38,13 +38,11 @@ from entraide_scheduler.core.views import NodeView
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.node_listener import NodeListener
-from entraide_scheduler.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
 
-TOKEN_VALID_DEFAULT_S = 3_600.0
-TOKEN_VALID_MAX_S = 30 * 86_400.0
 LABEL_MAX = 200
 
 
@@ -55,12 +53,11 @@ class AdminService:
         policies: the policy in force.
         catalogue: the pool's model catalogue.
         access: checks the operator's key.
-        revoke_bus_key: revokes a node's key on the bus and closes its connections.
+        membership: brings machines and co-ops into the pool and out of it.
         node_listener: holds the sessions and the failed loads of nodes.
         on_keys_changed: called after a key was created.
         broadcast_revocation: tells every gateway of a revoked key or node.
         retention: how much of the journal is kept.
-        ca_fingerprint: fingerprint of the pool's CA, for join tokens; "" without TLS.
         timezone: time zone of statements.
     """
 
@@ -74,12 +71,11 @@ class AdminService:
         policies: PolicyInForce,
         catalogue: PoolCatalogue,
         access: OperatorAccess,
-        revoke_bus_key: Callable[[str], Awaitable[bool]],
+        membership: Membership,
         node_listener: NodeListener,
         on_keys_changed: Callable[[], None],
         broadcast_revocation: Callable[[m.Revocation], None],
         retention: Retention = NO_RETENTION,
-        ca_fingerprint: str = "",
         timezone: str = "UTC",
     ) -> None:
         self._store = store
@@ -91,11 +87,10 @@ class AdminService:
         self._catalogue = catalogue
         self._access = access
         self._retention = retention
-        self._revoke_bus_key = revoke_bus_key
+        self._membership = membership
         self._listener = node_listener
         self._on_keys_changed = on_keys_changed
         self._broadcast_revocation = broadcast_revocation
-        self._fingerprint = ca_fingerprint
         self._log = structlog.get_logger("entraide.admin")
 
     async def ListNodes(  # noqa: N802
@@ -128,16 +123,19 @@ class AdminService:
         """Revokes a node at once; its jobs are placed again on other nodes."""
         await self._access.authenticate(context)
         row = await self._find_node(request.node, context)
-        changed = await self._registry.set_approval(row.node, REVOKED)
-        assert changed is not None
-        self._listener.remove_session(row.node)
-        taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
-        self._broadcast_revocation(m.NodeRevoked(row.node))
-        if taken:  # a later node may get the same name
-            await self._clear_quarantine(SenderKind.NODE, row.node, context)
-        confirmed = await self._revoke_bus_key(row.public_key)
-        self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
-        return self._describe_node(changed)
+        return self._describe_node(await self._membership.revoke_node(row))
+
+    async def ForgetNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Deletes the record of a node that is revoked or not connected; the books stay."""
+        await self._access.authenticate(context)
+        row = await self._find_node(request.node, context)
+        if self._membership.is_connected(row):
+            await self._access.abort(context, "node_live", node=row.node)
+        described = self._describe_node(row)
+        await self._membership.forget_node(row)
+        return described
 
     async def CreateJoinToken(  # noqa: N802
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context
@@ -145,21 +143,9 @@ class AdminService:
         """Creates a one-time token with which one machine of a co-op joins."""
         await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
-        valid_s = request.valid_s or TOKEN_VALID_DEFAULT_S
-        if not 0 < valid_s <= TOKEN_VALID_MAX_S:
-            await self._access.abort(
-                context,
-                "invalid_request",
-                param="valid_s",
-                fault="between",
-                low=1,
-                high=round(TOKEN_VALID_MAX_S),
-            )
-        secret = f"join_{secrets.token_urlsafe(24)}"
-        expires_at = self._driver.now() + valid_s
-        await self._store.put_token(hash_token(secret), request.coop, expires_at)
-        token = f"{secret}.{self._fingerprint}" if self._fingerprint else secret
-        return admin_pb2.JoinToken(token=token, expires_at=expires_at)
+        if fault := find_token_fault(request):
+            await self._access.abort(context, "invalid_request", **fault)
+        return await self._membership.create_token(request)
 
     async def ListCoops(  # noqa: N802
         self, _: admin_pb2.ListCoopsRequest, context: Context
@@ -185,6 +171,21 @@ class AdminService:
             if terms not in policy.coops:  # a call that is repeated makes no second version
                 await self._replace_policy(_with_coop(policy, terms), request, context)
         return self._describe_coop(terms)
+
+    async def RemoveCoop(  # noqa: N802
+        self, request: admin_pb2.RemoveCoopRequest, context: Context
+    ) -> admin_pb2.RemovedCoop:
+        """Takes a co-op out of the policy, and revokes its keys and nodes; the books stay."""
+        await self._access.authenticate(context)
+        await self._access.check_signature(request.author, request.reason, context)
+        await self._check_coop(request.coop, context)
+        async with self._policies.changing:
+            policy = self._policies.policy
+            coops = tuple(terms for terms in policy.coops if terms.coop != request.coop)
+            left = msgspec.structs.replace(policy, coops=coops)
+            await self._replace_policy(left, request, context)
+        self._on_keys_changed()
+        return await self._membership.remove_coop(request.coop)
 
     async def ListKeys(  # noqa: N802
         self, request: admin_pb2.ListKeysRequest, context: Context
@@ -375,7 +376,10 @@ class AdminService:
             await self._access.abort(context, "internal")
 
     async def _replace_policy(
-        self, policy: Policy, request: admin_pb2.Coop, context: Context
+        self,
+        policy: Policy,
+        request: admin_pb2.Coop | admin_pb2.RemoveCoopRequest,
+        context: Context,
     ) -> None:
         try:
             await self._policies.replace(policy, author=request.author, reason=request.reason)

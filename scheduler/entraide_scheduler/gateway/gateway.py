@@ -139,6 +139,7 @@ class Gateway:
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
+            enrol=self._scheduler.enrol,
             lang=self._settings.lang,
         )
         pool_service = PoolService(

@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from entraide.wire import enrolment
+from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.connection import HeadDecision, Permit
 from entraide_scheduler.gateway.exchange import HttpRequest
-from entraide_scheduler.gateway.peers import WrongKeys
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, SMALL_BODY_MAX_BYTES, HttpLimits
 
@@ -31,13 +32,15 @@ class KeyCheck:
         self._authenticator = keys
         self._limits = limits
         self._count = count
-        self._wrong = WrongKeys(most=limits.wrong_keys, window_s=limits.wrong_keys_window_s)
+        self._wrong = FailuresPerAddress(
+            most=limits.wrong_keys, window_s=limits.wrong_keys_window_s
+        )
         self._under_way: Counter[str] = Counter()
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
         """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
-        if not head.path.startswith(KEYED_PREFIX):
-            return KEYLESS_PERMIT
+        if not head.path.startswith(KEYED_PREFIX) or head.path == enrolment.PATH:
+            return KEYLESS_PERMIT  # a machine that joins has a token and no key
         authorization = head.headers.get("authorization", "")
         if not authorization:
             self._count("no_key")

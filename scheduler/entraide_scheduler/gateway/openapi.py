@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide import __version__
 from entraide.types import Receipt
+from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REQUESTS, JobRequest
 from entraide_scheduler.gateway.options import HTTP_NAMES
 from entraide_scheduler.gateway.views import JobStatus
@@ -122,6 +123,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "A part (`Range`) of a pinned file, for an approved node with a signed pass.",
             kind="application/octet-stream",
         ),
+        "enrol": Operation(
+            "Takes a machine into the pool, against a one-time token.",
+            request="JoinRequest",
+            response="JoinResponse",
+            open=True,
+        ),
         "chat": Operation("Answers a conversation.", request="ChatRequest"),
         "completion": Operation("Continues a text.", request="CompletionRequest"),
         "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
@@ -166,7 +173,9 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 
 def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and responses, by name."""
-    kinds = [*REQUESTS.values(), JobRequest, Error, JobStatus, Receipt]
+    kinds = [
+        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, JoinRequest, JoinResponse,
+    ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):
         for name, schema in components[kind.__name__]["properties"].items():
@@ -212,7 +221,7 @@ def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any
         parameters.append(
             {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}}
         )
-    if facts.request:
+    if facts.request and not facts.open:
         for option, description in _OPTION_DESCRIPTIONS.items():
             schema = {"type": "string"}
             parameters.append(

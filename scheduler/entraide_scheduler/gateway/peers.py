@@ -1,14 +1,14 @@
-"""Peers: client addresses, and limits that are counted per address.
+"""Peers: the addresses of clients behind trusted proxies, and their connections without a key.
 
-IPv6 addresses are grouped by /64 network, because one host has a whole /64. Only trusted proxies
-may name the client's address. All tables have a maximum size.
+Only trusted proxies may name the client's address. All tables have a maximum size.
 """
 
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-ADDRESSES_MAX = 10_000
+from entraide_scheduler.address_failures import address_group, parse_address
+
 HOPS_MAX = 16
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -32,26 +32,10 @@ def is_in_networks(address: str, networks: tuple[Network, ...]) -> bool:
     """
     if not networks:
         return False
-    parsed = _parsed(address)
+    parsed = parse_address(address)
     return parsed is not None and any(
         parsed in network for network in networks if network.version == parsed.version
     )
-
-
-def address_group(address: str) -> str:
-    """Returns the group of an address: itself for IPv4, its /64 network for IPv6.
-
-    >>> address_group("203.0.113.9"), address_group("2001:db8::5:1")
-    ('203.0.113.9', '2001:db8::/64')
-    >>> address_group("::ffff:203.0.113.9")
-    '203.0.113.9'
-    """
-    if ":" not in address:
-        return address
-    parsed = _parsed(address)
-    if parsed is None or parsed.version == 4:
-        return str(parsed or address)
-    return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
 
 
 def find_client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Network, ...]) -> str:
@@ -79,22 +63,13 @@ def find_client_address(peer: str, headers: Mapping[str, str], proxies: tuple[Ne
         hops = [_forwarded_for(hop) for hop in headers.get("forwarded", "").split(",")]
     address = peer
     for hop in reversed(hops[-HOPS_MAX:]):
-        parsed = _parsed(_without_port(hop.strip()))
+        parsed = parse_address(_without_port(hop.strip()))
         if parsed is None:
             break
         address = str(parsed)
         if not is_in_networks(address, proxies):
             break
     return address
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
-    return mapped or parsed
 
 
 def _forwarded_for(hop: str) -> str:
@@ -146,32 +121,3 @@ class KeylessConnections(Generic[C]):
             del same_group[connection]
             if not same_group:
                 del self._by_group[group]
-
-
-class WrongKeys:
-    """Counts wrong keys per address group in fixed windows.
-
-    A window begins with the group's first wrong key. Above ``ADDRESSES_MAX`` groups, the group with
-    the oldest window is dropped.
-    """
-
-    def __init__(self, *, most: int, window_s: float) -> None:
-        self._most = most
-        self._window_s = window_s
-        self._shown: dict[str, tuple[float, int]] = {}
-
-    def count(self, address: str, now: float) -> float:
-        """Counts a wrong key.
-
-        Returns:
-            Seconds until the end of the window if the limit is exceeded; else 0.
-        """
-        group = address_group(address)
-        began_at, count = self._shown.get(group, (now, 0))
-        if now - began_at >= self._window_s:
-            del self._shown[group]
-            began_at, count = now, 0
-        elif not count and len(self._shown) >= ADDRESSES_MAX:
-            del self._shown[next(iter(self._shown))]
-        self._shown[group] = (began_at, count + 1)
-        return began_at + self._window_s - now if count >= self._most else 0.0

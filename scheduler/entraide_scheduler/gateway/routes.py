@@ -15,6 +15,9 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
+from entraide.wire import enrolment
+from entraide.wire.enrolment import JoinRequest
+from entraide.wire.messages import EnrolmentReply
 from entraide_scheduler.gateway import openai, openapi, weights
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
@@ -52,6 +55,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
+        enrolment.PATH: {"POST": "enrol"},
     }
 )
 UNKNOWN = "unknown"
@@ -105,6 +109,7 @@ def _request_bytes(body: bytes) -> bytes:
 
 
 RouteHandler = Callable[["RouteCall"], Awaitable[None]]
+Enrol = Callable[[JoinRequest, str], Awaitable[EnrolmentReply]]
 
 
 class RouteCall(Struct, frozen=True):
@@ -131,6 +136,7 @@ class Routes:
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
+        enrol: Enrol,
         lang: i18n.Lang,
     ) -> None:
         self._api = api
@@ -138,6 +144,7 @@ class Routes:
         self._pages = pages
         self._metrics = metrics
         self._pool_weights = pool_weights
+        self._enrol_machine = enrol
         self._lang = lang
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
         self._handlers: dict[str, RouteHandler] = {
@@ -151,6 +158,7 @@ class Routes:
             "models": self._list_models,
             "model": self._get_model,
             "weights": self._send_weights,
+            "enrol": self._enrol,
             "chat": partial(self._run_inference, openai.CHAT),
             "completion": partial(self._run_inference, openai.COMPLETION),
             "list_jobs": self._list_jobs,
@@ -256,7 +264,15 @@ class Routes:
             raise refused("unknown_model", model=call.name)
         call.respond(model)
 
-    # Pages without a key.
+    # Without a key.
+
+    async def _enrol(self, call: RouteCall) -> None:
+        request = call.exchange.request
+        machine = convert(read_object(request.body), JoinRequest)
+        reply = await self._enrol_machine(machine, request.peer)
+        if reply.response is None:
+            raise Refused(ErrorReply(reply.code, reply.values, reply.retry_after_s))
+        call.respond(msgspec.json.encode(reply.response))
 
     async def _send_weights(self, call: RouteCall) -> None:
         if self._pool_weights is None:  # a gateway in a process of its own has no node registry

@@ -5,6 +5,7 @@ and no domain name is needed. NATS, HTTP and gRPC use these files. TLS authentic
 authenticate nodes and gateways.
 """
 
+import base64
 import datetime as dt
 import hashlib
 import ipaddress
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -99,6 +101,20 @@ def compute_fingerprint(ca_pem: str | bytes) -> str:
     """Returns the SHA-256 of a certificate's DER form, as 64 hexadecimal digits."""
     text = ca_pem.decode("ascii") if isinstance(ca_pem, bytes) else ca_pem
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text.strip())).hexdigest()
+
+
+def compute_key_pin(cert_pem: bytes) -> str:
+    """Returns the pin of a certificate's key: SHA-256 of its SubjectPublicKeyInfo (DER).
+
+    It is base64url without padding; ``curl --pinnedpubkey`` takes the same digest (RFC 7469).
+
+    Raises:
+        ValueError: the text is not a certificate.
+    """
+    key = x509.load_pem_x509_certificate(cert_pem).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256(spki).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
 
 def make_server_context(files: TlsFiles) -> ssl.SSLContext:

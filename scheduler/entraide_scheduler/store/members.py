@@ -1,12 +1,13 @@
 """Members: API keys, nodes and join tokens; queries as functions on a connection."""
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
-from entraide_scheduler.store.rows import KeyRow, NodeRow
+from entraide_scheduler.store.rows import JoinTokenRow, KeyRow, NodeRow, TokenRefusal
 from entraide_scheduler.store.schema import join_tokens, keys, nodes
 
 _KEY_COLUMNS = (keys.c.key, keys.c.coop, keys.c.project, keys.c.label, keys.c.revoked)
+_TOKEN_COLUMNS = tuple(join_tokens.c[name] for name in JoinTokenRow.__struct_fields__)
 
 
 def find_key(connection: Connection, digest: str) -> KeyRow | None:
@@ -48,20 +49,39 @@ def put_node(connection: Connection, row: NodeRow) -> None:
         connection.execute(insert(nodes).values(**values))
 
 
-def put_token(connection: Connection, digest: str, coop: str, expires_at: float) -> None:
+def delete_node(connection: Connection, node: str) -> None:
+    """Deletes the record of a node."""
+    connection.execute(delete(nodes).where(nodes.c.node == node))
+
+
+def put_token(connection: Connection, digest: str, row: JoinTokenRow) -> None:
     """Adds a join token by its SHA-256."""
-    connection.execute(insert(join_tokens).values(hash=digest, coop=coop, expires_at=expires_at))
+    connection.execute(insert(join_tokens).values(hash=digest, **msgspec.structs.asdict(row)))
 
 
-def use_token(connection: Connection, digest: str, now: float) -> str | None:
-    """Consumes a token; returns its co-op, or None if it is unknown, used or expired."""
-    usable = (
-        (join_tokens.c.hash == digest)
-        & join_tokens.c.used_at.is_(None)
-        & (join_tokens.c.expires_at > now)
-    )
-    if not connection.execute(update(join_tokens).where(usable).values(used_at=now)).rowcount:
-        return None
-    query = select(join_tokens.c.coop).where(join_tokens.c.hash == digest)
-    coop: str = connection.execute(query).scalar_one()
-    return coop
+def use_token(
+    connection: Connection, digest: str, public_key: str, now: float
+) -> JoinTokenRow | TokenRefusal:
+    """Consumes a token for a node's public key.
+
+    The key that consumed a token may show it again until it expires.
+    """
+    query = select(*_TOKEN_COLUMNS, join_tokens.c.used_at, join_tokens.c.used_by)
+    stored = connection.execute(query.where(join_tokens.c.hash == digest)).first()
+    if stored is None:
+        return TokenRefusal.UNKNOWN
+    *fields, used_at, used_by = stored
+    row = JoinTokenRow(*fields)
+    if used_at is not None and used_by != public_key:
+        return TokenRefusal.USED
+    if row.expires_at <= now:
+        return TokenRefusal.EXPIRED
+    is_free = (join_tokens.c.hash == digest) & join_tokens.c.used_at.is_(None)
+    consumed = {"used_at": now, "used_by": public_key}
+    connection.execute(update(join_tokens).where(is_free).values(**consumed))
+    return row
+
+
+def delete_tokens(connection: Connection, coop: str) -> None:
+    """Deletes the join tokens of a co-op."""
+    connection.execute(delete(join_tokens).where(join_tokens.c.coop == coop))

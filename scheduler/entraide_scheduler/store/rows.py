@@ -1,5 +1,7 @@
 """Rows of the store, as frozen structs."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from entraide.types import (
@@ -39,7 +41,7 @@ class NodeRow(Struct, frozen=True):
         node: identifier.
         coop, site, zone: owner and location of the machine.
         public_key: its user key on the bus (``U…``).
-        approval: ``approved`` or ``revoked``.
+        approval: ``approved``, ``waiting`` (for the operator) or ``revoked``.
         jwt_issued_at: issue time of its newest JWT, seconds since the epoch.
         jwt_expires_at: expiry of that JWT, seconds since the epoch.
         device: approved identifier in the hardware catalogue; "" until the first hello after
@@ -47,6 +49,8 @@ class NodeRow(Struct, frozen=True):
         controlled_by: who controls the owner, as the operator vouched at enrolment.
         data_classes: data classes that the operator vouched for, of which the owner offers some
             or all; empty where the operator set no limit.
+        sealing_key: public X25519 key of the node, base64, for which prompts will be sealed; ""
+            if it joined without one.
     """
 
     node: str
@@ -58,6 +62,34 @@ class NodeRow(Struct, frozen=True):
     jwt_issued_at: float = 0.0
     jwt_expires_at: float = 0.0
     device: str = ""
+    controlled_by: Control = Control.UNSTATED
+    data_classes: tuple[DataClass, ...] = ()
+    sealing_key: str = ""
+
+
+class TokenRefusal(StrEnum):
+    """Why a join token cannot be used."""
+
+    UNKNOWN = "unknown"
+    USED = "used"
+    EXPIRED = "expired"
+
+
+class JoinTokenRow(Struct, frozen=True):
+    """A join token, without its secret: what the operator vouches for.
+
+    Attributes:
+        coop: co-op of the machine that joins.
+        expires_at: end of its validity, seconds since the epoch.
+        site, zone: location of the machine; "" where its owner names it.
+        controlled_by: who controls the owner.
+        data_classes: the only data classes whose jobs the machine may take; empty for no limit.
+    """
+
+    coop: str
+    expires_at: float
+    site: str = ""
+    zone: str = ""
     controlled_by: Control = Control.UNSTATED
     data_classes: tuple[DataClass, ...] = ()
 

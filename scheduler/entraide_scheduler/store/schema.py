@@ -94,6 +94,7 @@ nodes = Table(
     Column("device", String, nullable=False, server_default=""),
     Column("controlled_by", ControlColumn, nullable=False, server_default=""),
     Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
+    Column("sealing_key", String, nullable=False, server_default=""),
 )
 
 join_tokens = Table(
@@ -103,6 +104,11 @@ join_tokens = Table(
     Column("coop", String, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("used_at", Double, nullable=True),
+    Column("used_by", String, nullable=False, server_default=""),  # a node's public key
+    Column("site", String, nullable=False, server_default=""),
+    Column("zone", String, nullable=False, server_default=""),
+    Column("controlled_by", ControlColumn, nullable=False, server_default=""),
+    Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
 )
 
 kept = Table(

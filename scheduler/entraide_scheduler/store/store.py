@@ -27,11 +27,13 @@ from entraide_scheduler.store.database import database_url, make_engines, upgrad
 from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
 from entraide_scheduler.store.rows import (
     CorrectionRow,
+    JoinTokenRow,
     KeptJobRow,
     KeyRow,
     NodeRow,
     PolicyRow,
     SettlementRow,
+    TokenRefusal,
 )
 from entraide_scheduler.store.statements import Statement
 from entraide_scheduler.store.writer import GroupCommitWriter
@@ -122,13 +124,23 @@ class Store:
         """Adds a node, or replaces its record."""
         return self._writer.submit(lambda c: members.put_node(c, row))
 
-    def put_token(self, digest: str, coop: str, expires_at: float) -> Future[None]:
-        """Adds a join token by its SHA-256."""
-        return self._writer.submit(lambda c: members.put_token(c, digest, coop, expires_at))
+    def delete_node(self, node: str) -> Future[None]:
+        """Deletes the record of a node."""
+        return self._writer.submit(lambda c: members.delete_node(c, node))
 
-    def use_token(self, digest: str, now: float) -> Future[str | None]:
-        """Consumes a token; resolves to its co-op, or None if it is unknown, used or expired."""
-        return self._writer.submit(lambda c: members.use_token(c, digest, now))
+    def put_token(self, digest: str, row: JoinTokenRow) -> Future[None]:
+        """Adds a join token by its SHA-256."""
+        return self._writer.submit(lambda c: members.put_token(c, digest, row))
+
+    def use_token(
+        self, digest: str, public_key: str, now: float
+    ) -> Future[JoinTokenRow | TokenRefusal]:
+        """Consumes a token for a node's public key; resolves to it, or to why it cannot be used."""
+        return self._writer.submit(lambda c: members.use_token(c, digest, public_key, now))
+
+    def delete_tokens(self, coop: str) -> Future[None]:
+        """Deletes the join tokens of a co-op."""
+        return self._writer.submit(lambda c: members.delete_tokens(c, coop))
 
     # Kept jobs.
 

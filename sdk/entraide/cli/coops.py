@@ -42,6 +42,7 @@ def register(app: typer.Typer, lang: str) -> None:
 
     _register_correct(coops, lang)
     _register_set(coops, lang)
+    _register_remove(coops, lang)
 
 
 def _register_correct(coops: typer.Typer, lang: str) -> None:
@@ -125,6 +126,32 @@ def _register_set(coops: typer.Typer, lang: str) -> None:
             )
             after = admin.call("SetCoop", request)
         _print([after], lang, json=json)
+
+
+def _register_remove(coops: typer.Typer, lang: str) -> None:
+    @coops.command(help=i18n.text("help-coops-remove", lang))
+    def remove(
+        coop: Annotated[str, typer.Argument(metavar="COOP", help=i18n.text("arg-coop", lang))],
+        *,
+        reason: Annotated[str, typer.Option("--reason", help=i18n.text("opt-reason", lang))] = "",
+        author: Annotated[str, typer.Option("--author", help=i18n.text("opt-author", lang))] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.v1 import admin_pb2
+
+        request = admin_pb2.RemoveCoopRequest(
+            coop=coop,
+            author=author or getpass.getuser(),
+            reason=reason or f"entraide coops remove {coop}",
+        )
+        with find_pool(state, lang).admin() as admin:
+            removed = admin.call("RemoveCoop", request)
+        if json:
+            output.print_json(removed)
+            return
+        counts = {"keys": len(removed.keys), "nodes": len(removed.nodes)}
+        typer.echo(i18n.text("cli-coop-removed", lang, coop=coop, **counts))
 
 
 def parse_quotas(texts: Sequence[str], lang: str) -> "list[admin_pb2.Quota]":

@@ -24,6 +24,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_views(nodes, lang)
     _register_change(nodes, lang, "approve", "ApproveNode")
     _register_change(nodes, lang, "revoke", "RevokeNode")
+    _register_forget(nodes, lang)
 
     @nodes.command(help=i18n.text("help-nodes-token", lang))
     def token(
@@ -99,9 +100,26 @@ def _register_change(nodes: typer.Typer, lang: str, name: str, method: str) -> N
         output.print_json(changed) if json else _print(changed, lang)
 
 
+def _register_forget(nodes: typer.Typer, lang: str) -> None:
+    @nodes.command(help=i18n.text("help-nodes-forget", lang))
+    def forget(
+        node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.v1 import admin_pb2
+
+        with find_pool(state, lang).admin() as admin:
+            forgotten = admin.call("ForgetNode", admin_pb2.NodeRequest(node=node))
+        if json:
+            output.print_json(forgotten)
+        else:
+            typer.echo(i18n.text("cli-forgotten", lang, node=forgotten.node))
+
+
 def _state(node: "admin_pb2.Node", lang: str) -> str:
-    """State of a node: revoked, in quarantine, or its liveness and why it takes no jobs."""
-    if node.approval == "revoked":
+    """State of a node: its approval or quarantine, else its liveness and why it takes no jobs."""
+    if node.approval in ("revoked", "waiting"):
         return i18n.word("approval", node.approval, lang)
     if node.quarantine.since:
         return output.quarantine_text(node.quarantine, lang)

@@ -117,7 +117,17 @@ error-body_too_large = The request is too large{ $limit_bytes ->
     [none] .
    *[other] : the limit is { $limit_bytes } bytes.
 } Send less at a time.
-error-join_token_refused = The join token is unknown, expired or already used. Ask the operator for a new one ("entraide nodes token").
+error-join_token_refused = { $why ->
+    [used] This invitation was used already: each lets one machine in.
+    [expired] This invitation has expired.
+    [coop] This machine is a node of another co-op, and the invitation is for { $coop }: remove it there first ("entraide node leave").
+   *[other] This pool does not know this invitation: it is another pool's, or it was copied incompletely.
+} Ask the operator for a new one ("entraide invite").
+error-too_many_joins = Too many attempts to join have failed from this address. Check the invitation, then try again in a minute.
+error-node_live = { $node ->
+    [none] This node
+   *[other] Node { $node }
+} is connected. Revoke it first ("entraide nodes revoke"), then forget it.
 error-quota_tokens = Your co-op's quota of tokens is spent{ $limit ->
     [none] .
    *[other] : { $left } of { $limit }{ $period ->
@@ -796,6 +806,7 @@ state-cancelled = cancelled
 state-failed = failed
 state-refused = refused
 approval-approved = approved
+approval-waiting = waits for the operator
 approval-revoked = revoked
 period-minute = per minute
 period-day = per day
@@ -1068,7 +1079,13 @@ help-node-resume = Take new jobs again.
 help-node-leave = Stop the agent and erase this node's identity.
 node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
 node-joined-next = To start it: { $command }
-node-not-joined = This machine has joined no pool yet ({ $path } does not exist). Ask the pool's operator for an address and a token, then: entraide node join ADDRESS --token TOKEN
+node-joined-waits = The pool's operator must approve it now: entraide nodes approve { $node }
+node-joined-classes = The operator admits these data classes on it: { $classes }.
+node-contradicted = { $field ->
+    [zone] You said that its zone is { $said }; the operator recorded { $counts }, and that counts.
+   *[other] You said that its site is { $said }; the operator recorded { $counts }, and that counts.
+} If that is wrong, ask for a new invitation.
+node-not-joined = This machine has joined no pool yet ({ $path } does not exist). Ask the pool's operator for an invitation, then: entraide node join LINK
 node-engine-attached = { $url } is attached: the node will serve "{ $model }" from its next start on: entraide node service restart
 node-engine-attach-which = { $url } serves several models: { $models }. Name one of them with --model.
 node-engine-attach-unknown = { $url } does not serve "{ $model }". It serves: { $models }.
@@ -1097,6 +1114,7 @@ node-status-draining = { $node } takes no new jobs: it finishes the running ones
 node-status-refused = { $node } is not working: the pool refuses its identity. Ask the operator, then join again.
 node-status-connecting = { $node } is not working: it cannot reach the pool. The agent tries again by itself.
 node-status-waiting = { $node } is not working: it reached the pool, whose scheduler has not answered yet.
+node-status-unapproved = { $node } is not working yet: the pool's operator has not approved it ("entraide nodes approve { $node }" on their side). It starts by itself then.
 node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" makes it work again.
 node-status-working = { $node } is working: { $running ->
     [one] { $running } job runs
@@ -1105,9 +1123,11 @@ node-status-working = { $node } is working: { $running ->
 node-status-ready = { $node } is ready and waits for work.
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
 error-identity_refused = The node's identity cannot be used. { $file }: { $problem } Only its owner may read this file (mode 0600); if it is lost, join again.
-error-join_untrusted = The pool at { $url } cannot prove its identity. Ask the operator for a token with a fingerprint, or for the file of the certificate authority (--ca).
+error-join_untrusted = The pool at { $url } cannot prove that it is the one that invited you. Ask the operator for a new invitation (its link carries the proof), or for the file of the certificate authority (--ca).
 error-join_plain_refused = { $host } is not on this machine and offers no encryption: joining it this way is refused.
 error-join_bad_address = No pool answers at { $url }. Check the address that the operator gave you.
+error-join_bad_link = This is no invitation, or not a whole one. Copy the whole link that the operator gave you, from "https://" to its last character.
+error-join_bad_authority = The pool's certificate authority (CA) cannot be read. Ask the operator for its file, or for a new invitation.
 
 ## Command line.
 
@@ -1127,7 +1147,11 @@ cli-probing = { $model }: one run at a time ({ $failure })
 cli-no-pool = No pool runs in { $path }. Start one with "entraide up", or give its address in ENTRAIDE_URL.
 cli-no-key-of = There is no key of the co-op "{ $coop }" here. Create one with "entraide keys create --coop { $coop }".
 cli-no-admin-key = This command needs the operator's key: that of a local pool (--state), or ENTRAIDE_ADMIN_KEY.
-cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN
+cli-token-once = One-time token for { $coop }, valid until { $until }. On the machine that joins: entraide node join ADDRESS --token TOKEN. "entraide invite" makes one link of both.
+cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.
+cli-invited-nothing = nothing; its owner names the site and the zone
+cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
+cli-coop-removed = { $coop } is no member any more: { $keys } keys and { $nodes } nodes are revoked. The books stay; its statement can still be read.
 cli-secret-once = This is the secret of key { $key }: it will never be shown again.
 cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to remove it.
 usage-missing = { $name } is missing.
@@ -1151,9 +1175,16 @@ help-nodes-show = Show a machine.
 help-nodes-approve = Approve a machine, or take it out of quarantine.
 help-nodes-revoke = Revoke a machine immediately.
 help-nodes-token = Create a one-time token with which a machine joins the pool.
+help-nodes-forget = Delete the record of a machine that is revoked or gone; the books stay.
+help-invite = Invite a machine of a co-op: one link, with what you vouch for.
+opt-invite-site = Site of the machine, as you record it.
+opt-invite-zone = Zone of its power grid, which is its jurisdiction (CA-QC).
+opt-invite-control = Who controls its owner: member (a member co-op), canadian (another Canadian organisation) or other.
+opt-invite-class = Data class whose jobs it may take (public, internal, restricted); can be repeated; without it, any.
 help-coops = Manage the member co-ops (for the operator).
 help-coops-list = List the co-ops with their shares, balances and quotas.
 help-coops-set = Create a co-op, or change its shares and quotas.
+help-coops-remove = Take a co-op out of the pool: its keys, nodes and invitations are revoked; the books stay.
 help-keys = Manage API keys (for the operator).
 help-keys-list = List the keys.
 help-keys-create = Create an API key and show its secret, once only.
@@ -1261,7 +1292,7 @@ help-gateway-run = Run a gateway as a process of its own.
 error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
-} was revoked for good. Make a join token ("entraide nodes token"): the machine joins again under the same name, with a new key.
+} was revoked for good. Make an invitation ("entraide invite"): the machine joins again under the same name, with a new key.
 error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [none] { $detail }
     [no_host] { $key } is "{ $value }": write a host's name or address alone.
@@ -2345,6 +2376,9 @@ help-node-service-restart = Stop the agent and start it again, for example after
 help-node-service-status = Say whether the service runs, and where its log is.
 help-node-hardware = Describe this machine: what the catalogue knows of it, and which engines suit it.
 opt-node-token = One-time token; "-", the default, reads it from standard input, where no process list shows it.
+arg-node-link = The operator's invitation, or the pool's address (with --token).
+opt-node-site = Site of the machine; what the operator recorded counts instead.
+opt-node-zone = Zone of its power grid, such as CA-QC, which is the default; what the operator recorded counts instead.
 ask-node-token = Join token:
 opt-node-no-service = Do not install the agent as a service.
 opt-node-weights = Erase the downloaded models too, or keep them; without this option, a person at a terminal is asked.

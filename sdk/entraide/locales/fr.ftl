@@ -117,7 +117,17 @@ error-body_too_large = La requête est trop volumineuse{ $limit_bytes ->
     [none] .
    *[other] {""} : la limite est de { $limit_bytes } octets.
 } Envoyez-en moins à la fois.
-error-join_token_refused = Le jeton d’adhésion est inconnu, périmé ou déjà utilisé. Demandez-en un nouveau à l’exploitant (« entraide nodes token »).
+error-join_token_refused = { $why ->
+    [used] Cette invitation a déjà servi : chacune laisse entrer une seule machine.
+    [expired] Cette invitation est périmée.
+    [coop] Cette machine est un nœud d’une autre coop, et l’invitation vaut pour { $coop } : retirez-la d’abord de l’autre (« entraide node leave »).
+   *[other] Ce parc ne connaît pas cette invitation : elle vient d’un autre parc, ou elle a été copiée incomplètement.
+} Demandez-en une nouvelle à l’exploitant (« entraide invite »).
+error-too_many_joins = Trop d’adhésions ont échoué depuis cette adresse. Vérifiez l’invitation, puis réessayez dans une minute.
+error-node_live = { $node ->
+    [none] Ce nœud
+   *[other] Le nœud { $node }
+} est connecté. Révoquez-le d’abord (« entraide nodes revoke »), puis oubliez-le.
 error-quota_tokens = Le quota de jetons de votre coopérative est épuisé{ $limit ->
     [none] .
    *[other] {""} : il en reste { $left } sur { $limit }{ $period ->
@@ -796,6 +806,7 @@ state-cancelled = annulée
 state-failed = échouée
 state-refused = refusée
 approval-approved = approuvé
+approval-waiting = attend l’exploitant
 approval-revoked = révoqué
 period-minute = par minute
 period-day = par jour
@@ -1068,7 +1079,13 @@ help-node-resume = Accepter de nouveau du travail.
 help-node-leave = Arrêter l’agent et effacer l’identité de ce nœud.
 node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop } ({ $place }).
 node-joined-next = Pour le démarrer : { $command }
-node-not-joined = Cette machine n’a encore rejoint aucun parc ({ $path } n’existe pas). Demandez une adresse et un jeton à l’exploitant du parc, puis : entraide node join ADRESSE --token JETON
+node-joined-waits = L’exploitant du parc doit maintenant l’approuver : entraide nodes approve { $node }
+node-joined-classes = L’exploitant y admet ces classes de données : { $classes }.
+node-contradicted = { $field ->
+    [zone] Vous avez indiqué la zone { $said } ; l’exploitant a inscrit { $counts }, et c’est ce qui compte.
+   *[other] Vous avez indiqué le site { $said } ; l’exploitant a inscrit { $counts }, et c’est ce qui compte.
+} Si c’est une erreur, demandez une nouvelle invitation.
+node-not-joined = Cette machine n’a encore rejoint aucun parc ({ $path } n’existe pas). Demandez une invitation à l’exploitant du parc, puis : entraide node join LIEN
 node-engine-attached = { $url } est rattaché : le nœud servira « { $model } » à partir de son prochain démarrage : entraide node service restart
 node-engine-attach-which = { $url } sert plusieurs modèles : { $models }. Nommez-en un avec --model.
 node-engine-attach-unknown = { $url } ne sert pas « { $model } ». Il sert : { $models }.
@@ -1097,6 +1114,7 @@ node-status-draining = { $node } n’accepte plus rien : il termine les requêt
 node-status-refused = { $node } ne travaille pas : le parc d’entraide refuse son identité. Parlez-en à l’exploitant, puis adhérez de nouveau.
 node-status-connecting = { $node } ne travaille pas : il n’arrive pas à se connecter au parc d’entraide. L’agent réessaie de lui-même.
 node-status-waiting = { $node } ne travaille pas : il est connecté au parc d’entraide, dont l’ordonnanceur n’a pas encore répondu.
+node-status-unapproved = { $node } ne travaille pas encore : l’exploitant du parc ne l’a pas encore approuvé (« entraide nodes approve { $node } » de son côté). Il commencera alors de lui-même.
 node-status-paused = { $node } ne travaille pas : le propriétaire de la machine l’a mis en pause. « entraide node resume » le remet au travail.
 node-status-working = { $node } travaille : { $running ->
     [one] { $running } requête en cours
@@ -1105,9 +1123,11 @@ node-status-working = { $node } travaille : { $running ->
 node-status-ready = { $node } est prêt et attend du travail.
 node-status-facts = { $model } ({ $engine }) · { $running } place(s) prise(s) sur { $slots } · lit { $prefill } jetons/s, écrit { $decode } jetons/s
 error-identity_refused = L’identité du nœud est inutilisable. { $file } : { $problem } Seul son propriétaire doit pouvoir lire ce fichier (mode 0600) ; s’il est perdu, adhérez de nouveau.
-error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver son identité. Demandez à l’exploitant un jeton avec empreinte, ou le fichier de l’autorité de certification (--ca).
+error-join_untrusted = Le parc à l’adresse { $url } ne peut pas prouver que c’est lui qui vous a invité. Demandez à l’exploitant une nouvelle invitation (son lien porte la preuve), ou le fichier de l’autorité de certification (--ca).
 error-join_plain_refused = { $host } n’est pas sur cette machine et n’offre aucun chiffrement : l’adhésion par cette voie est refusée.
 error-join_bad_address = Aucun parc d’entraide ne répond à { $url }. Vérifiez l’adresse que l’exploitant vous a donnée.
+error-join_bad_link = Ce n’est pas une invitation, ou pas une invitation entière. Copiez tout le lien que l’exploitant vous a donné, de « https:// » à son dernier caractère.
+error-join_bad_authority = L’autorité de certification (CA) du parc est illisible. Demandez son fichier à l’exploitant, ou une nouvelle invitation.
 
 ## Ligne de commande.
 
@@ -1127,7 +1147,11 @@ cli-probing = { $model } : une requête à la fois ({ $failure })
 cli-no-pool = Aucun parc en marche dans { $path }. Démarrez-en un avec « entraide up », ou donnez son adresse dans ENTRAIDE_URL.
 cli-no-key-of = Aucune clé de la coopérative « { $coop } » ici. Créez-en une avec « entraide keys create --coop { $coop } ».
 cli-no-admin-key = Cette commande demande la clé d’exploitation : celle d’un parc local (--state), ou la variable ENTRAIDE_ADMIN_KEY.
-cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON
+cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $until }. Sur la machine qui adhère : entraide node join ADRESSE --token JETON. « entraide invite » fait des deux un seul lien.
+cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.
+cli-invited-nothing = rien ; son propriétaire indique le site et la zone
+cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
+cli-coop-removed = { $coop } n’est plus membre : { $keys } clés et { $nodes } nœuds sont révoqués. Les comptes restent ; son relevé se lit toujours.
 cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
 cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NOM (ou key=), ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
@@ -1151,9 +1175,16 @@ help-nodes-show = Montrer une machine.
 help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
 help-nodes-revoke = Révoquer une machine sur-le-champ.
 help-nodes-token = Créer un jeton à usage unique avec lequel une machine adhère au parc.
+help-nodes-forget = Effacer la fiche d’une machine révoquée ou disparue ; les comptes restent.
+help-invite = Inviter une machine d’une coopérative : un lien, avec ce dont vous répondez.
+opt-invite-site = Site de la machine, tel que vous l’inscrivez.
+opt-invite-zone = Zone de son réseau électrique, qui est aussi son territoire (CA-QC).
+opt-invite-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne) ou other (autre).
+opt-invite-class = Classe de données dont elle peut prendre les requêtes (public, internal, restricted) ; peut être répétée ; sans elle, toutes.
 help-coops = Gérer les coopératives membres (pour l’exploitant).
 help-coops-list = Énumérer les coopératives, avec leurs parts, leurs soldes et leurs quotas.
 help-coops-set = Créer une coopérative, ou changer ses parts et ses quotas.
+help-coops-remove = Retirer une coopérative du parc : ses clés, ses nœuds et ses invitations sont révoqués ; les comptes restent.
 help-keys = Gérer les clés d’accès (pour l’exploitant).
 help-keys-list = Énumérer les clés.
 help-keys-create = Créer une clé d’accès et montrer son secret, une seule fois.
@@ -1261,7 +1292,7 @@ help-gateway-run = Lancer une passerelle dans son propre processus.
 error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
    *[other] du nœud { $node }
-} est révoquée pour de bon. Créez un jeton d’adhésion (« entraide nodes token ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
+} est révoquée pour de bon. Créez une invitation (« entraide invite ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
 error-config_refused = La configuration est inutilisable : { $path } : { $fault ->
     [none] { $detail }
     [no_host] { $key } vaut « { $value } » : écrivez seulement le nom ou l’adresse d’un hôte.
@@ -2348,6 +2379,9 @@ help-node-service-restart = Arrêter l’agent et le redémarrer, par exemple ap
 help-node-service-status = Dire si le service tourne, et où se trouve son journal.
 help-node-hardware = Décrire cette machine : ce que le catalogue en sait, et quels moteurs lui conviennent.
 opt-node-token = Jeton à usage unique ; « - », la valeur par défaut, le lit sur l’entrée standard, où aucune liste de processus ne le montre.
+arg-node-link = L’invitation de l’exploitant, ou l’adresse du parc (avec --token).
+opt-node-site = Site de la machine ; ce que l’exploitant a inscrit l’emporte.
+opt-node-zone = Zone de son réseau électrique, comme CA-QC, la valeur par défaut ; ce que l’exploitant a inscrit l’emporte.
 ask-node-token = Jeton d’adhésion :
 opt-node-no-service = Ne pas installer l’agent comme service.
 opt-node-weights = Effacer aussi les modèles téléchargés, ou les garder ; sans cette option, la commande pose la question au terminal.

@@ -159,7 +159,7 @@ class Node(_message.Message):
     site: _builtins.str
     zone: _builtins.str
     approval: _builtins.str
-    """approved or revoked"""
+    """approved, waiting or revoked"""
     state: _builtins.str
     """live, suspect, lost, left, or "" when it never said hello"""
     accepting: _builtins.bool
@@ -293,21 +293,41 @@ Global___Rest: _TypeAlias = Rest  # noqa: Y015
 
 @_typing.final
 class CreateJoinTokenRequest(_message.Message):
+    """What the operator vouches for: it counts, whatever the machine says. An empty site or zone leaves
+    the machine's owner to name it.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     COOP_FIELD_NUMBER: _builtins.int
     VALID_S_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    DATA_CLASSES_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     valid_s: _builtins.float
+    site: _builtins.str
+    zone: _builtins.str
+    controlled_by: _builtins.str
+    """member, canadian or other; empty: not stated, which counts as other."""
+    @_builtins.property
+    def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only data classes whose jobs the node may take; empty for no limit."""
+
     def __init__(
         self,
         *,
         coop: _builtins.str = ...,
         valid_s: _builtins.float = ...,
+        site: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        data_classes: _abc.Iterable[_builtins.str] | None = ...,
+        controlled_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "valid_s", b"valid_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "site", b"site", "valid_s", b"valid_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -319,17 +339,21 @@ class JoinToken(_message.Message):
 
     TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    LINK_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     expires_at: _builtins.float
+    link: _builtins.str
+    """The pool's address and the token in one link."""
     def __init__(
         self,
         *,
         token: _builtins.str = ...,
         expires_at: _builtins.float = ...,
+        link: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "link", b"link", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -450,6 +474,61 @@ class Coop(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Coop: _TypeAlias = Coop  # noqa: Y015
+
+@_typing.final
+class RemoveCoopRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    author: _builtins.str
+    """Who makes the change and why, for the policy's history; may be empty."""
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        author: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "coop", b"coop", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveCoopRequest: _TypeAlias = RemoveCoopRequest  # noqa: Y015
+
+@_typing.final
+class RemovedCoop(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The revoked API keys and nodes."""
+
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        keys: _abc.Iterable[_builtins.str] | None = ...,
+        nodes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "keys", b"keys", "nodes", b"nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemovedCoop: _TypeAlias = RemovedCoop  # noqa: Y015
 
 @_typing.final
 class ListCoopsRequest(_message.Message):

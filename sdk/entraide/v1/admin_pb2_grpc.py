@@ -49,6 +49,11 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Node.FromString,
                 _registered_method=True)
+        self.ForgetNode = channel.unary_unary(
+                '/entraide.v1.Admin/ForgetNode',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Node.FromString,
+                _registered_method=True)
         self.CreateJoinToken = channel.unary_unary(
                 '/entraide.v1.Admin/CreateJoinToken',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.CreateJoinTokenRequest.SerializeToString,
@@ -63,6 +68,11 @@ class AdminStub:
                 '/entraide.v1.Admin/SetCoop',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.Coop.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Coop.FromString,
+                _registered_method=True)
+        self.RemoveCoop = channel.unary_unary(
+                '/entraide.v1.Admin/RemoveCoop',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.RemoveCoopRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.RemovedCoop.FromString,
                 _registered_method=True)
         self.ListKeys = channel.unary_unary(
                 '/entraide.v1.Admin/ListKeys',
@@ -179,8 +189,16 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForgetNode(self, request, context):
+        """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
+        The books stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateJoinToken(self, request, context):
-        """Makes a one-time token with which one machine of a co-op joins.
+        """Makes a one-time token, and a link with it, with which one machine of a co-op joins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +212,13 @@ class AdminServicer:
 
     def SetCoop(self, request, context):
         """Creates a co-op, or changes its shares and quotas.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveCoop(self, request, context):
+        """Takes a co-op out of the pool: revokes its keys, its nodes and its invitations. The books stay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -345,6 +370,11 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Node.SerializeToString,
             ),
+            'ForgetNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetNode,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Node.SerializeToString,
+            ),
             'CreateJoinToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateJoinToken,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.CreateJoinTokenRequest.FromString,
@@ -359,6 +389,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SetCoop,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.Coop.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Coop.SerializeToString,
+            ),
+            'RemoveCoop': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveCoop,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.RemoveCoopRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.RemovedCoop.SerializeToString,
             ),
             'ListKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.ListKeys,
@@ -543,6 +578,33 @@ class Admin:
             _registered_method=True)
 
     @staticmethod
+    def ForgetNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ForgetNode',
+            entraide_dot_v1_dot_admin__pb2.NodeRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Node.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateJoinToken(request,
             target,
             options=(),
@@ -613,6 +675,33 @@ class Admin:
             '/entraide.v1.Admin/SetCoop',
             entraide_dot_v1_dot_admin__pb2.Coop.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Coop.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveCoop(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/RemoveCoop',
+            entraide_dot_v1_dot_admin__pb2.RemoveCoopRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.RemovedCoop.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,11 +36,17 @@ class AdminStub:
     """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
     """Cuts a node off at once."""
+    ForgetNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]
+    """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
+    The books stay.
+    """
     CreateJoinToken: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]
-    """Makes a one-time token with which one machine of a co-op joins."""
+    """Makes a one-time token, and a link with it, with which one machine of a co-op joins."""
     ListCoops: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCoopsRequest, _admin_pb2.ListCoopsResponse]
     SetCoop: _grpc.UnaryUnaryMultiCallable[_admin_pb2.Coop, _admin_pb2.Coop]
     """Creates a co-op, or changes its shares and quotas."""
+    RemoveCoop: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RemoveCoopRequest, _admin_pb2.RemovedCoop]
+    """Takes a co-op out of the pool: revokes its keys, its nodes and its invitations. The books stay."""
     ListKeys: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListKeysRequest, _admin_pb2.ListKeysResponse]
     CreateKey: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateKeyRequest, _admin_pb2.Key]
     """Makes an API key; its secret is shown this once."""
@@ -92,11 +98,17 @@ class AdminAsyncStub(AdminStub):
     """Approves a node that asked to join, or one that was revoked; takes it out of quarantine."""
     RevokeNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
     """Cuts a node off at once."""
+    ForgetNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.NodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
+    """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
+    The books stay.
+    """
     CreateJoinToken: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]  # type: ignore[assignment]
-    """Makes a one-time token with which one machine of a co-op joins."""
+    """Makes a one-time token, and a link with it, with which one machine of a co-op joins."""
     ListCoops: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCoopsRequest, _admin_pb2.ListCoopsResponse]  # type: ignore[assignment]
     SetCoop: _aio.UnaryUnaryMultiCallable[_admin_pb2.Coop, _admin_pb2.Coop]  # type: ignore[assignment]
     """Creates a co-op, or changes its shares and quotas."""
+    RemoveCoop: _aio.UnaryUnaryMultiCallable[_admin_pb2.RemoveCoopRequest, _admin_pb2.RemovedCoop]  # type: ignore[assignment]
+    """Takes a co-op out of the pool: revokes its keys, its nodes and its invitations. The books stay."""
     ListKeys: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListKeysRequest, _admin_pb2.ListKeysResponse]  # type: ignore[assignment]
     CreateKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateKeyRequest, _admin_pb2.Key]  # type: ignore[assignment]
     """Makes an API key; its secret is shown this once."""
@@ -165,12 +177,22 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         """Cuts a node off at once."""
 
     @_abc_1.abstractmethod
+    def ForgetNode(
+        self,
+        request: _admin_pb2.NodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Node, _abc.Awaitable[_admin_pb2.Node]]:
+        """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
+        The books stay.
+        """
+
+    @_abc_1.abstractmethod
     def CreateJoinToken(
         self,
         request: _admin_pb2.CreateJoinTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.JoinToken, _abc.Awaitable[_admin_pb2.JoinToken]]:
-        """Makes a one-time token with which one machine of a co-op joins."""
+        """Makes a one-time token, and a link with it, with which one machine of a co-op joins."""
 
     @_abc_1.abstractmethod
     def ListCoops(
@@ -186,6 +208,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.Coop, _abc.Awaitable[_admin_pb2.Coop]]:
         """Creates a co-op, or changes its shares and quotas."""
+
+    @_abc_1.abstractmethod
+    def RemoveCoop(
+        self,
+        request: _admin_pb2.RemoveCoopRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.RemovedCoop, _abc.Awaitable[_admin_pb2.RemovedCoop]]:
+        """Takes a co-op out of the pool: revokes its keys, its nodes and its invitations. The books stay."""
 
     @_abc_1.abstractmethod
     def ListKeys(

@@ -27,13 +27,17 @@ class JoinRequest(_message.Message):
     NODE_NAME_FIELD_NUMBER: _builtins.int
     SITE_FIELD_NUMBER: _builtins.int
     ZONE_FIELD_NUMBER: _builtins.int
+    SEALING_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     node_public_key: _builtins.str
     """The node's public NATS user key; its seed never leaves the machine."""
     node_name: _builtins.str
     """Wished name; the pool makes it unique."""
     site: _builtins.str
+    """The joiner's word; what the operator vouched for in the token counts instead."""
     zone: _builtins.str
+    sealing_public_key: _builtins.str
+    """The node's public X25519 key, base64: programs will seal prompts for it. May be empty."""
     def __init__(
         self,
         *,
@@ -42,10 +46,11 @@ class JoinRequest(_message.Message):
         node_name: _builtins.str = ...,
         site: _builtins.str = ...,
         zone: _builtins.str = ...,
+        sealing_public_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_name", b"node_name", "node_public_key", b"node_public_key", "site", b"site", "token", b"token", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node_name", b"node_name", "node_public_key", b"node_public_key", "sealing_public_key", b"sealing_public_key", "site", b"site", "token", b"token", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -62,6 +67,11 @@ class JoinResponse(_message.Message):
     CA_PEM_FIELD_NUMBER: _builtins.int
     POOL_FIELD_NUMBER: _builtins.int
     SIGNING_KEY_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    ZONE_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    DATA_CLASSES_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     jwt: _builtins.str
@@ -70,8 +80,19 @@ class JoinResponse(_message.Message):
     pool: _builtins.str
     signing_key: _builtins.str
     """The pool's public Ed25519 key, base64: it signs receipts and the catalogue of models."""
+    site: _builtins.str
+    """The pool's record of the node, which counts."""
+    zone: _builtins.str
+    controlled_by: _builtins.str
+    """member, canadian, other, or empty: not stated."""
+    approval: _builtins.str
+    """approved, or waiting: the operator must let it in."""
     @_builtins.property
     def nats_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The only data classes whose jobs the node may take; empty for no limit."""
+
     def __init__(
         self,
         *,
@@ -82,10 +103,15 @@ class JoinResponse(_message.Message):
         ca_pem: _builtins.str = ...,
         pool: _builtins.str = ...,
         signing_key: _builtins.str = ...,
+        site: _builtins.str = ...,
+        zone: _builtins.str = ...,
+        controlled_by: _builtins.str = ...,
+        data_classes: _abc.Iterable[_builtins.str] | None = ...,
+        approval: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "coop", b"coop", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool", "signing_key", b"signing_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "ca_pem", b"ca_pem", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "jwt", b"jwt", "nats_urls", b"nats_urls", "node", b"node", "pool", b"pool", "signing_key", b"signing_key", "site", b"site", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,7 @@ from entraide.types import (
     Terms,
     Usage,
 )
+from entraide.wire.enrolment import JoinRequest, JoinResponse
 
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
@@ -223,6 +224,10 @@ class CatalogueReply(Message, frozen=True, tag="catalogue"):
     signature: bytes
 
 
+class ApprovalPending(Message, frozen=True, tag="waiting"):
+    """Answer to a node that the operator has not approved yet: it keeps saying hello."""
+
+
 NodeDownCtl = (
     Welcome
     | HelloRequest
@@ -232,6 +237,7 @@ NodeDownCtl = (
     | LoadModel
     | UnloadModel
     | CatalogueReply
+    | ApprovalPending
 )
 
 
@@ -376,6 +382,25 @@ class ModelsRequest(Message, frozen=True, tag="ask-models"):
     """Requests the models that are served (request-reply, answered by ``ModelsReply``)."""
 
 
+class EnrolmentQuery(Message, frozen=True, tag="enrol"):
+    """A machine asks the gateway to join the pool.
+
+    The machine's ``address`` is that by which refused requests are counted.
+    """
+
+    request: JoinRequest
+    address: str
+
+
+class EnrolmentReply(Message, frozen=True, tag="enrolled"):
+    """Answer to ``EnrolmentQuery``; without a ``response``, a refusal with a stable code."""
+
+    response: JoinResponse | None
+    code: str = ""
+    values: dict[str, str | int | float] = {}
+    retry_after_s: float | None = None
+
+
 GatewayUp = (
     GatewayHeartbeat
     | SubmitJob
@@ -384,6 +409,7 @@ GatewayUp = (
     | LeaseExceeded
     | ExplanationRequest
     | ModelsRequest
+    | EnrolmentQuery
 )
 
 

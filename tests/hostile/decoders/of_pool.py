@@ -20,9 +20,11 @@ from entraide.types import JobKind
 from entraide.v1 import admin_pb2, pool_pb2
 from entraide.wire import codec, node_pass
 from entraide.wire import messages as m
+from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.config import SchedulerConfig, read_toml
 from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
+from entraide_scheduler.enrolment import _find_unusable_field
 from entraide_scheduler.gateway import (
     answer_validation,
     answer_writers,
@@ -117,6 +119,11 @@ def read_job(data: bytes, _: Path) -> object:
     """Reads the body of a job that is kept."""
     asked = convert(read_object(data), JobRequest)
     return openai.parse_request(asked.path, routes._request_bytes(data))
+
+
+def read_enrolment(data: bytes, _: Path) -> object:
+    """Reads the request of a machine that joins."""
+    return _find_unusable_field(convert(read_object(data), JoinRequest))
 
 
 def read_options(data: bytes, _: Path) -> None:
@@ -272,6 +279,7 @@ CASES: dict[str, Case] = {
             "gateway_down": ("entraide_scheduler.bus:NatsSchedulerAdapter._on_message",),
             "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
             "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
+            "enrolled": ("entraide_scheduler.bus:NatsSchedulerAdapter.enrol",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._receive_control",
                 "entraide_node.doctor.inspection:_count_hello_requests.on_message",
@@ -293,6 +301,16 @@ CASES: dict[str, Case] = {
                             % FULL_COMPLETION, b'{"request":%s}' % FULL_CHAT), (Refused,),
         ("entraide_scheduler.gateway.routes:",
          "entraide_scheduler.gateway.routes:Routes._submit_job"),
+    ),
+    "POST /v1/enrolment": Case(
+        read_enrolment,
+        json_like(msgspec.json.encode(JoinRequest(
+            token="join_abc", node_public_key=USER_KEY.decode(), node_name="n", site="s",
+            zone="CA-QC", sealing_public_key="A" * 43 + "=",
+        ))), (Refused,),
+        ("entraide_scheduler.gateway.routes:Routes._enrol",
+         "entraide_scheduler.control.enrolment:EnrolmentService.Join",
+         "entraide_scheduler.enrolment:_is_sealing_key"),
     ),
     "a path": Case(
         lambda data, _: routes.route_of(data.decode("latin-1")),

@@ -14,6 +14,7 @@ may want to change stands here, with a default, and not as a constant of the pac
 
 from entraide_scheduler.core.policy.policy import (
     DEFAULT_CLASSES,
+    Approval,
     Carbon,
     ChargeWeights,
     ClassTerms,
@@ -42,6 +43,7 @@ __all__ = [
     "COOPS_MAX",
     "DEFAULT_CLASSES",
     "AllowedRange",
+    "Approval",
     "Carbon",
     "ChargeWeights",
     "ClassTerms",

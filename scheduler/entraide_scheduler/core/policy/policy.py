@@ -257,6 +257,16 @@ class Picker(StrEnum):
     GREEDY_GREEN = "greedy_green"  # least grid intensity, without the objective
 
 
+class Approval(StrEnum):
+    """How a machine that shows a valid join token is approved.
+
+    By token, it is approved at once, since the operator made the token. By hand, it waits.
+    """
+
+    TOKEN = "token"  # noqa: S105  (no password)
+    HAND = "hand"
+
+
 class Weights(Struct, frozen=True, forbid_unknown_fields=True):
     """Weights of the ``weighted`` picker, per gram, second and watt-hour."""
 
@@ -283,6 +293,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
         charge, carbon, timing, limits, fair_share, evidence, deferral, models, weights: sections.
         picker: rule that picks a node; those other than ``greenest`` exist for comparison.
         controlled_by: default control of the nodes where a job may run; "" for any.
+        approval: how a machine that joins is approved.
     """
 
     version: str
@@ -300,3 +311,4 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     picker: Picker = Picker.GREENEST
     weights: Weights = Weights()
     controlled_by: Control = Control.UNSTATED
+    approval: Approval = Approval.TOKEN

@@ -1,0 +1,174 @@
+"""Membership: how machines and co-ops come into the pool and go out of it, for the operator.
+
+In: calls of the Admin service. Out: changes of the pool's record and of the bus, and events for the
+core. The books (journal, ledger, receipts, statements) stay whatever is removed.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from entraide.types import Control, DataClass, NodeState
+from entraide.v1 import admin_pb2
+from entraide.wire import messages as m
+from entraide.wire.enrolment import JoinSecret, write_link
+from entraide_scheduler.core import events as e
+from entraide_scheduler.core.records import SenderKind
+from entraide_scheduler.enrolment import ZONE, hash_token
+from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.nats.tls import compute_fingerprint, compute_key_pin
+from entraide_scheduler.node_listener import NodeListener
+from entraide_scheduler.node_registry import REVOKED, NodeRegistry
+from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
+from entraide_scheduler.store.store import Store
+
+VALID_DEFAULT_S = 3_600.0
+VALID_MAX_S = 30 * 86_400.0
+SITE_MAX = 80
+CONNECTED = (NodeState.LIVE, NodeState.SUSPECT)
+
+
+class WebAddress(Struct, frozen=True):
+    """How members reach the pool over HTTP, and how they check it.
+
+    Attributes:
+        url: the address that members use.
+        ca_pem: certificate of the pool's own CA; "" where the certificate is a public one.
+        cert: file of the server's certificate, whose key is pinned; None without an own CA.
+    """
+
+    url: str
+    ca_pem: str = ""
+    cert: Path | None = None
+
+    def make_secret(self, token: str) -> JoinSecret:
+        """Returns the secret part of an invitation with this token."""
+        if not self.ca_pem:
+            return JoinSecret(token)
+        pin = compute_key_pin(self.cert.read_bytes()) if self.cert is not None else ""
+        return JoinSecret(token, compute_fingerprint(self.ca_pem), pin)
+
+
+class Membership:
+    """Invitations, and the end of nodes and co-ops.
+
+    Args:
+        store: the pool's store.
+        driver: receives the events.
+        registry: the pool's record of its nodes.
+        node_listener: holds the sessions of nodes.
+        revoke_bus_key: revokes a node's key on the bus and closes its connections.
+        broadcast_revocation: tells every gateway of a revoked key or node.
+        web_address: returns how members reach the pool.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        driver: LiveDriver,
+        registry: NodeRegistry,
+        node_listener: NodeListener,
+        revoke_bus_key: Callable[[str], Awaitable[bool]],
+        broadcast_revocation: Callable[[m.Revocation], None],
+        web_address: Callable[[], WebAddress],
+    ) -> None:
+        self._store = store
+        self._driver = driver
+        self._registry = registry
+        self._listener = node_listener
+        self._revoke_bus_key = revoke_bus_key
+        self._broadcast_revocation = broadcast_revocation
+        self._web_address = web_address
+        self._log = structlog.get_logger("entraide.membership")
+
+    async def create_token(self, request: admin_pb2.CreateJoinTokenRequest) -> admin_pb2.JoinToken:
+        """Creates a one-time token for a co-op; ``find_token_fault`` has accepted the request."""
+        secret = f"join_{secrets.token_urlsafe(24)}"
+        row = JoinTokenRow(
+            coop=request.coop,
+            expires_at=self._driver.now() + (request.valid_s or VALID_DEFAULT_S),
+            site=request.site,
+            zone=request.zone,
+            controlled_by=Control(request.controlled_by),
+            data_classes=tuple(map(DataClass, request.data_classes)),
+        )
+        await self._store.put_token(hash_token(secret), row)
+        address = self._web_address()
+        parts = address.make_secret(secret)
+        # Without the pin: an agent of an earlier version reads a fingerprint and nothing more.
+        return admin_pb2.JoinToken(
+            token=JoinSecret(secret, parts.ca_fingerprint).write(),
+            expires_at=row.expires_at,
+            link=write_link(address.url, parts),
+        )
+
+    async def revoke_node(self, row: NodeRow) -> NodeRow:
+        """Revokes a node at once; its jobs are placed again on other nodes."""
+        changed = await self._registry.set_approval(row.node, REVOKED)
+        assert changed is not None
+        self._listener.remove_session(row.node)
+        taken = self._driver.feed(e.NodeLeft, node=row.node, reason="revoked")
+        self._broadcast_revocation(m.NodeRevoked(row.node))
+        if taken and self._driver.core.quarantine(SenderKind.NODE, row.node) is not None:
+            # A later node may get the same name.
+            self._driver.feed(e.QuarantineCleared, kind=SenderKind.NODE, name=row.node)
+        confirmed = await self._revoke_bus_key(row.public_key)
+        self._log.warning("node.revoked", node=row.node, confirmed=confirmed)
+        return changed
+
+    def is_connected(self, row: NodeRow) -> bool:
+        """Whether a node is in use, so that it must be revoked before it can be forgotten."""
+        views = {view.card.node: view.state for view in self._driver.core.nodes()}
+        return row.approval != REVOKED and views.get(row.node) in CONNECTED
+
+    async def forget_node(self, row: NodeRow) -> None:
+        """Deletes the record of a node that is not connected; its key is revoked."""
+        if row.approval != REVOKED:
+            await self.revoke_node(row)
+        await self._registry.remove(row.node)
+        self._log.warning("node.forgotten", node=row.node, coop=row.coop)
+
+    async def remove_coop(self, coop: str) -> admin_pb2.RemovedCoop:
+        """Revokes the keys, nodes and unused tokens of a co-op that is no member any more."""
+        await self._store.delete_tokens(coop)
+        keys = [row.key for row in await self._store.list_keys(coop) if not row.revoked]
+        for key in keys:
+            await self._store.revoke_key(key)
+            self._broadcast_revocation(m.KeyRevoked(key))
+        rows = [
+            row
+            for row in self._registry.list_nodes()
+            if row.coop == coop and row.approval != REVOKED
+        ]
+        for row in rows:
+            await self.revoke_node(row)
+        self._log.warning("coop.removed", coop=coop, keys=len(keys), nodes=len(rows))
+        return admin_pb2.RemovedCoop(coop=coop, keys=keys, nodes=[row.node for row in rows])
+
+
+def find_token_fault(request: admin_pb2.CreateJoinTokenRequest) -> dict[str, str | int]:
+    """Returns the values of the refusal of an invalid request for a token; none if it is valid."""
+    valid_s = request.valid_s or VALID_DEFAULT_S
+    if not 0 < valid_s <= VALID_MAX_S:
+        limits = {"low": 1, "high": round(VALID_MAX_S)}
+        return {"param": "valid_s", "fault": "between", **limits}
+    if len(request.site) > SITE_MAX or not request.site.isprintable():
+        return {"param": "site", "fault": "too_long", "limit": SITE_MAX}
+    if request.zone and not ZONE.fullmatch(request.zone):
+        return {"param": "zone", "fault": "wrong_form", "form": "CA-QC", "found": request.zone[:40]}
+    named = {
+        "controlled_by": (Control, [request.controlled_by]),
+        "data_classes": (DataClass, request.data_classes),
+    }
+    for param, (kind, values) in named.items():
+        known = [code.value for code in kind]
+        if unknown := [value for value in values if value not in known]:
+            choices = ", ".join(filter(None, known))
+            return {
+                "param": param, "fault": "not_one_of", "choices": choices, "found": unknown[0][:40],
+            }  # fmt: skip
+    return {}

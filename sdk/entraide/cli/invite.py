@@ -1,0 +1,60 @@
+"""``entraide invite``: one link with which one machine of a co-op joins the pool."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
+
+SECONDS_PER_HOUR = 3_600.0
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the command."""
+
+    @app.command(help=i18n.text("help-invite", lang))
+    def invite(
+        coop: Annotated[str, typer.Argument(metavar="COOP", help=i18n.text("arg-coop", lang))],
+        *,
+        site: Annotated[str, typer.Option("--site", help=i18n.text("opt-invite-site", lang))] = "",
+        zone: Annotated[str, typer.Option("--zone", help=i18n.text("opt-invite-zone", lang))] = "",
+        controlled_by: Annotated[
+            str, typer.Option("--controlled-by", help=i18n.text("opt-invite-control", lang))
+        ] = "",
+        data_class: Annotated[
+            list[str] | None,
+            typer.Option("--data-class", metavar="D", help=i18n.text("opt-invite-class", lang)),
+        ] = None,
+        hours: Annotated[
+            float, typer.Option("--hours", min=0.01, help=i18n.text("opt-hours", lang))
+        ] = 24.0,
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.v1 import admin_pb2
+
+        request = admin_pb2.CreateJoinTokenRequest(
+            coop=coop,
+            valid_s=hours * SECONDS_PER_HOUR,
+            site=site,
+            zone=zone,
+            data_classes=data_class or [],
+            controlled_by=controlled_by,
+        )
+        with find_pool(state, lang).admin() as admin:
+            created = admin.call("CreateJoinToken", request)
+        command = f"entraide node join {shlex.quote(created.link)}"
+        if json:
+            output.print_json(output.to_plain(created) | {"command": command})
+            return
+        typer.echo(created.link)
+        typer.echo(command)
+        named = [site, zone, controlled_by, ", ".join(data_class or [])]
+        vouched = " · ".join(filter(None, named)) or i18n.text("cli-invited-nothing", lang)
+        until = output.format_time(created.expires_at, lang)
+        sentence = i18n.text("cli-invited", lang, coop=coop, until=until, vouched=vouched)
+        typer.echo(sentence, err=True)

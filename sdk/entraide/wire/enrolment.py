@@ -1,0 +1,130 @@
+"""Enrolment: what a machine and the pool say to each other when the machine joins.
+
+``POST /v1/enrolment`` has ``JoinRequest`` and ``JoinResponse`` as JSON; the gRPC service
+``Enrolment`` has the same fields. An invitation is one link: the pool's address, and after ``#``,
+which no browser and no ``curl`` sends, the ``JoinSecret``.
+"""
+
+import re
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from entraide.types import Control, DataClass
+
+PATH = "/v1/enrolment"
+INSTALL_PATH = "/install"
+REQUEST_BYTES_MAX = 4 * 1024
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
+_FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
+_PIN = re.compile(r"([A-Za-z0-9_-]{43})?")
+
+
+class JoinRequest(Struct, frozen=True, kw_only=True):
+    """A machine's request to join.
+
+    Attributes:
+        token: one-time token of the operator; what follows a ``.`` in it is ignored.
+        node_public_key: public NATS user key of the node; its seed never leaves the machine.
+        node_name: wished name, which the pool makes unique.
+        site, zone: the joiner's word on the location, used where the token says nothing.
+        sealing_public_key: public X25519 key of the node, base64; "" from an older agent.
+    """
+
+    token: Annotated[str, Meta(max_length=512)]
+    node_public_key: Annotated[str, Meta(max_length=128)]
+    node_name: Annotated[str, Meta(max_length=200)] = ""
+    site: Annotated[str, Meta(max_length=80)] = ""
+    zone: Annotated[str, Meta(max_length=40)] = ""
+    sealing_public_key: Annotated[str, Meta(max_length=64)] = ""
+
+
+class JoinResponse(Struct, frozen=True, kw_only=True):
+    """The identity of a node that has joined, and the pool's record of it, which counts.
+
+    Attributes:
+        node, coop: identifiers of the node and of its owner.
+        jwt: the node's identity on the bus.
+        nats_urls: addresses of the bus, in the order in which to try them.
+        ca_pem: certificate of the pool's CA; "" on loopback without TLS.
+        pool: name of the pool.
+        signing_key: the pool's public Ed25519 key, base64.
+        site, zone: location of the machine.
+        controlled_by: who controls the owner; "" if the operator did not state it.
+        data_classes: the only data classes whose jobs the node may take; none for no limit.
+        approval: ``approved``, or ``waiting``: the operator must let the node in.
+    """
+
+    node: str
+    coop: str
+    jwt: str
+    nats_urls: tuple[str, ...]
+    ca_pem: str = ""
+    pool: str = ""
+    signing_key: str = ""
+    site: str = ""
+    zone: str = ""
+    controlled_by: Control = Control.UNSTATED
+    data_classes: tuple[DataClass, ...] = ()
+    approval: str = "approved"
+
+
+class JoinSecret(Struct, frozen=True):
+    """The secret part of an invitation, written ``TOKEN.FINGERPRINT.PIN``.
+
+    Attributes:
+        token: the one-time token.
+        ca_fingerprint: SHA-256 of the certificate of the pool's CA (DER), 64 hexadecimal digits;
+            "" where the pool's certificate is a public one.
+        key_pin: SHA-256 of the server's public key (SubjectPublicKeyInfo, DER), base64url without
+            padding (RFC 7469's pin); "" likewise.
+    """
+
+    token: str
+    ca_fingerprint: str = ""
+    key_pin: str = ""
+
+    def write(self) -> str:
+        """Returns the text; empty parts at the end are left out.
+
+        >>> JoinSecret("join_abc").write(), JoinSecret("join_abc", "", "p" * 43).write()[:10]
+        ('join_abc', 'join_abc..')
+        """
+        return f"{self.token}.{self.ca_fingerprint}.{self.key_pin}".rstrip(".")
+
+
+def read_secret(text: str) -> JoinSecret:
+    """Returns the parts of a secret.
+
+    Raises:
+        ValueError: the text is no secret, for instance because its end is missing.
+
+    >>> read_secret("join_abc").token
+    'join_abc'
+    """
+    token, fingerprint, pin = (*text.strip().split("."), "", "")[:3]
+    fingerprint = fingerprint.lower()
+    sound = _TOKEN.fullmatch(token) and _FINGERPRINT.fullmatch(fingerprint) and _PIN.fullmatch(pin)
+    if not sound or text.count(".") > 2:
+        raise ValueError("not a join token")
+    return JoinSecret(token, fingerprint, pin)
+
+
+def write_link(url: str, secret: JoinSecret) -> str:
+    """Returns an invitation to the pool at an address.
+
+    >>> write_link("https://pool.coop/", JoinSecret("join_abc"))
+    'https://pool.coop/install#join_abc'
+    """
+    return f"{url.rstrip('/')}{INSTALL_PATH}#{secret.write()}"
+
+
+def split_link(link: str) -> tuple[str, str]:
+    """Returns the pool's address and the secret's text in a link, or in an address without one.
+
+    >>> split_link("https://pool.coop:8443/install#join_abc"), split_link("https://pool.coop")
+    (('https://pool.coop:8443', 'join_abc'), ('https://pool.coop', ''))
+    """
+    url, _, secret = link.strip().partition("#")
+    return url.rstrip("/").removesuffix(INSTALL_PATH), secret
