@@ -4,10 +4,12 @@ Runs ``entraide sim plan`` for the scenario with 14 machines, then ``entraide si
 planned fleet. Both run in processes of their own. ``plan_brute`` compares plans with brute force.
 
     python -m benchmarks.plan [--json] [--scenario NAME] [--goal GOAL …] [--minimise NAME]
+        [--sensitivity]
 
 Rows: the plan, with its duration and number of simulations; the planned fleet, ``confirmed`` if its
 run gives the numbers of the plan's first seed. ``cpu_s`` is the CPU time of the command with all
-its processes. Exits with 1 if a row is not confirmed.
+its processes. ``--sensitivity`` adds what the plan leaves out by default here: the simulations that
+show which assumption would overturn the answer. Exits with 1 if a row is not confirmed.
 """
 
 import json
@@ -40,7 +42,7 @@ class Row(Struct, frozen=True):
     Attributes:
         what: ``plan`` or ``planned``.
         fleet: machines by group.
-        simulations: of the busiest hours and whole ones; of a plan.
+        simulations: of the busiest hours, whole ones and those of the sensitivity; of a plan.
         missed: goals that the fleet misses.
         confirmed: whether it agrees with the plan.
     """
@@ -95,15 +97,19 @@ def row(
     )
 
 
-def measure(name: str, typed: Sequence[str], minimise: str, home: Path) -> list[Row]:
+def measure(
+    name: str, typed: Sequence[str], minimise: str, home: Path, *, sensitivity: bool
+) -> list[Row]:
     """Plans, then runs the planned fleet."""
     goals = [parse_goal(goal) for goal in typed]
     out, result = home / "plan", home / "run"
     asked = [word for goal in typed for word in ("--goal", goal)]
-    took = timed(["sim", "plan", name, *asked, "--minimise", minimise, "--out", str(out)])
+    asked += ["--minimise", minimise, *([] if sensitivity else ["--no-sensitivity"])]
+    took = timed(["sim", "plan", name, *asked, "--out", str(out)])
     plan = json.loads((out / "plan.json").read_text("utf-8"))
     planned = load_scenario(str(out / "plan.toml")).scenario
     runs = plan["runs"]["busy_hours"] + plan["runs"]["whole"]
+    runs += plan["sensitivity"]["runs"] if sensitivity else 0
     mean, first = plan["fleet"]["summary"], plan["fleet"]["seeds"][0]
     rows = [row("plan", planned, mean, goals, took, confirmed=plan["found"], simulations=runs)]
     took = timed(["sim", "run", str(out / "plan.toml"), "--out", str(result)])
@@ -118,9 +124,13 @@ def main() -> int:
     parser.add_argument("--scenario", default=SCENARIO, help="name or file")
     parser.add_argument("--minimise", default="machines", choices=OBJECTIVES)
     parser.add_argument("--goal", action="append", help="to meet (may be repeated)")
+    parser.add_argument("--sensitivity", action="store_true", help="test assumptions, too")
     options = parser.parse_args()
+    goals = options.goal or GOALS
     with tempfile.TemporaryDirectory(prefix="entraide-bench-") as home:
-        rows = measure(options.scenario, options.goal or GOALS, options.minimise, Path(home))
+        rows = measure(
+            options.scenario, goals, options.minimise, Path(home), sensitivity=options.sensitivity
+        )
     print_rows(rows, as_json=options.json)
     return 0 if all(row.confirmed for row in rows) else 1
 

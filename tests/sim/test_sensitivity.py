@@ -146,14 +146,14 @@ def test_a_grid_that_emits_more_misses_a_goal_of_grams() -> None:
     assert {("intensity", 1.25): None} == overturned(sensitivity)
 
 
-def test_a_difference_within_the_noise_overturns_nothing() -> None:
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_difference_within_the_noise_overturns_nothing(order: int) -> None:
     """Two fleets emit the same but for the luck of each seed: none is better under any change."""
     rule = GoalRule((parse_goal("ttft_s.p95<=5"),), "carbon")
     land = Landscape(noise=0.3, own=True)
-    sensitivity = analysed(["2:1:10", "2:1.001:10"], rule, land)
+    sensitivity = analysed(["2:1:10", "2:1.001:10"][::order], rule, land)
 
     assert {} == overturned(sensitivity)
-    assert {5} == {row.seeds for row in sensitivity.rows if row.change is not None}
 
 
 def test_one_seed_screens_and_further_runs_are_limited() -> None:
