@@ -9,7 +9,7 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
-from entraide.types import Basis, NodeCard, Power, Rates, Replica
+from entraide.types import Basis, Control, NodeCard, Power, Rates, Replica
 from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, WeeklyHours, parse_hours
 from entraide_sim import catalogue, model_layout, thermal
 from entraide_sim.catalogue import Device, ModelFootprint
@@ -143,6 +143,7 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
             energy=None,
             rtt_s=site.rtt_s,
             agent="sim",
+            controlled_by=Control.MEMBER,  # the co-ops of a scenario are the pool's members
         ),
         rates=rates,
         extra_w=max(0.0, active_w - idle_w),

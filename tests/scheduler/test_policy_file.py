@@ -18,6 +18,7 @@ from entraide_scheduler.policy_versions.documents import read_file
 WHOLE = """
 version = "2027-01"
 jurisdiction = "CA-QC"
+controlled_by = "member"
 picker = "weighted"
 
 [[coops]]
@@ -88,9 +89,10 @@ def test_every_section_is_read(tmp_path: Path) -> None:
     sections = (policy.charge, policy.timing, policy.limits, policy.fair_share, policy.carbon,
                 policy.evidence, policy.deferral, policy.weights)  # fmt: skip
 
-    assert ("2027-01", "CA-QC", p.Picker.WEIGHTED) == (
+    assert ("2027-01", "CA-QC", "member", p.Picker.WEIGHTED) == (
         policy.version,
         policy.jurisdiction,
+        policy.controlled_by,
         policy.picker,
     )
     assert p.Lend(0.5, 800) == boreale.lend
