@@ -57,11 +57,10 @@ class AdviceText:
 
     def need(self) -> str:
         """Returns what the unchanged fleet does, and whether that is enough."""
-        replaced = next((effect.change.replaced for effect in self._advice.alternatives), ())
         return self._text(
             "sim-advice-need",
             enough="yes" if self._advice.is_enough else "no",
-            base=self.machines(replaced) or OWN_MACHINES,
+            base=self._base_machines(),
             served=formatting.format_percentage(served_part(self._base), self._lang),
             kept=self._kept(self._base),
             wanted=formatting.format_percentage(KEPT_ENOUGH, self._lang),
@@ -70,10 +69,11 @@ class AdviceText:
         )
 
     def nothing(self) -> str:
-        """Returns what buying nothing costs and emits in a year."""
+        """Returns what the unchanged fleet costs and emits in a year."""
         measures = measure(self._base)
         return self._text(
             "sim-advice-nothing",
+            base=self._base_machines(),
             cost=formatting.format_dollars(measures["cad_per_year"], self._lang),
             carbon=formatting.format_carbon(measures["g_per_year"], self._lang),
         )
@@ -151,6 +151,11 @@ class AdviceText:
             )
         return formatting.join_list(texts, self._lang)
 
+    def _base_machines(self) -> str:
+        """Returns the first alternative's machines; ``OWN_MACHINES`` if there are none."""
+        replaced = next((effect.change.replaced for effect in self._advice.alternatives), ())
+        return self.machines(replaced) or OWN_MACHINES
+
     def _device(self, name: str) -> str:
         """Returns a device's name without its details: ``Mac mini M4``."""
         card, in_desktop, _ = name.partition(IN_DESKTOP)
@@ -199,7 +204,9 @@ class AdviceText:
         if chosen is not None:
             return self._text("sim-advice-choose", chosen=self._alternative(chosen), others=listed)
         enough = "yes" if self._advice.is_enough else "no"
-        return self._text("sim-advice-choose_none", enough=enough, others=listed)
+        return self._text(
+            "sim-advice-choose_none", base=self._base_machines(), enough=enough, others=listed
+        )
 
     def _alternative(self, effect: ChangeEffect) -> str:
         """Returns an alternative with its yearly cost, in all and per person, and its promises."""
@@ -212,7 +219,7 @@ class AdviceText:
         return self._text(
             "sim-advice-alternative",
             machines=self.machines(effect.change.machines),
-            price=formatting.format_money(effect.change.price_cad, self._lang),
+            price=formatting.format_money(float(effect.change.values["price_cad"]), self._lang),
             kept=self._kept(effect.seeded.mean),
             cost=self._difference("cost", "cad_per_year", effect),
             grams=self._difference("grams", "g_per_year", effect),
@@ -224,10 +231,13 @@ class AdviceText:
         missed = chosen.differences["missed_part"]
         assert missed is not None
         values: dict[str, i18n.Value] = {
+            "machines": self.machines(chosen.change.machines),
             "count": len(self._advice.base.seeds),
-            "low": i18n.decimal(-missed.high * 100.0, self._lang),
-            "high": i18n.decimal(-missed.low * 100.0, self._lang),
+            "sign": _sign_name(chosen, "missed_part"),
         }
+        bounds = sorted((abs(missed.low), abs(missed.high)))
+        for name, bound in zip(("low", "high"), bounds, strict=True):
+            values[name] = i18n.decimal(bound * 100.0, self._lang)
         others = [
             self._text("sim-advice-quoted", change=self.change(effect.change))
             for effect in self._advice.recommended

@@ -1859,14 +1859,20 @@ sim-advice-machine = { $count ->
    *[other] { $count } { $device }
 } ({ $place })
 sim-advice-desktop = desktop with a { $card }
-sim-advice-need = { $enough ->
-    [yes] Do you need anything? No.
-   *[no] Do you need anything? Yes.
-} { $base ->
-    [own] What you have
-   *[other] With { $base }, the pool
+sim-advice-need = { $base ->
+    [own] Do you need anything? { $enough ->
+        [yes] No.
+       *[no] Yes.
+    } What you have
+   *[other] Is { $base } enough? { $enough ->
+        [yes] Yes.
+       *[no] No.
+    } With it the pool
 } serves { $served } of the requests and keeps { $kept } of the promised delays ({ $wanted } is enough): the first word comes within { $ttft } for 95 of 100 requests, and at the busiest hour { $load } of the machines’ slots are in use.
-sim-advice-nothing = Buy nothing: expenses of { $cost } and { $carbon } a year.
+sim-advice-nothing = { $base ->
+    [own] Buy nothing
+   *[other] Choose { $base }
+}: expenses of { $cost } and { $carbon } a year.
 sim-advice-no_change = Of the changes that were tried, none is worth making.
 sim-advice-effect = { $change }: { $effects }.
 sim-advice-cost = { $sign ->
@@ -1937,13 +1943,20 @@ sim-advice-alternative = { $machines } for { $price }: { $cost }{ $per_person ->
    *[other] {", that is "}{ $per_person } per person
 }, { $kept } of the promised delays kept, { $grams }
 sim-advice-choose = Which one? Buy { $chosen }; rather than { $others }.
-sim-advice-choose_none = Which one? { $enough ->
-    [yes] None of them: what you have is enough.
-   *[no] None of them: neither helps measurably for its price.
+sim-advice-choose_none = Which one? { $base ->
+    [own] { $enough ->
+        [yes] None of them: what you have is enough.
+       *[no] None of them: none helps measurably for its price.
+    } Buying would mean
+   *[other] { $base }; rather than
 } { $others }.
 sim-advice-sure = How sure is that? { $count ->
     [one] Not at all: a single seed was run
-   *[other] Over { $count } random seeds, the change of the promises kept lies between { $low } and { $high } points
+   *[other] { $sign ->
+        [less] Over { $count } random seeds, { $machines } would keep { $low } to { $high } points more of the promised delays
+        [more] Over { $count } random seeds, { $machines } would keep { $low } to { $high } points less of the promised delays
+       *[none] Over { $count } random seeds, { $machines } would make no measurable change of the promises kept
+    }
 }{ $ways ->
     [none] {""}
     [one] {"; another change is enough too:"} { $others }

@@ -1859,14 +1859,20 @@ sim-advice-machine = { $count ->
    *[other] { $count } { $device }
 } ({ $place })
 sim-advice-desktop = PC avec une { $card }
-sim-advice-need = { $enough ->
-    [yes] Vous faut-il quelque chose ? Non.
-   *[no] Vous faut-il quelque chose ? Oui.
-} { $base ->
-    [own] Ce que vous avez
-   *[other] Avec { $base }, le parc
+sim-advice-need = { $base ->
+    [own] Vous faut-il quelque chose ? { $enough ->
+        [yes] Non.
+       *[no] Oui.
+    } Ce que vous avez
+   *[other] Suffit-il d’avoir { $base } ? { $enough ->
+        [yes] Oui.
+       *[no] Non.
+    } Ainsi, le parc
 } sert { $served } des requêtes et tient { $kept } des délais promis ({ $wanted } suffisent) : le premier mot arrive en { $ttft } ou moins pour 95 requêtes sur 100, et à l’heure la plus chargée, { $load } des places des machines sont occupées.
-sim-advice-nothing = Ne rien acheter : { $cost } de dépenses et { $carbon } par année.
+sim-advice-nothing = { $base ->
+    [own] Ne rien acheter
+   *[other] Choisir { $base }
+} : { $cost } de dépenses et { $carbon } par année.
 sim-advice-no_change = Parmi les changements essayés, aucun ne vaut la peine.
 sim-advice-effect = { $change } : { $effects }.
 sim-advice-cost = { $sign ->
@@ -1937,13 +1943,20 @@ sim-advice-alternative = { $machines } pour { $price } : { $cost }{ $per_person
    *[other] {", soit "}{ $per_person } par personne
 }, { $kept } des délais promis tenus, { $grams }
 sim-advice-choose = Lequel ? Acheter { $chosen } ; plutôt que { $others }.
-sim-advice-choose_none = Lequel ? { $enough ->
-    [yes] Aucun : ce que vous avez suffit.
-   *[no] Aucun : rien n’aide de façon mesurable pour son prix.
+sim-advice-choose_none = Lequel ? { $base ->
+    [own] { $enough ->
+        [yes] Aucun : ce que vous avez suffit.
+       *[no] Aucun : rien n’aide de façon mesurable pour son prix.
+    } Il faudrait payer
+   *[other] Choisir { $base } ; plutôt que
 } { $others }.
 sim-advice-sure = Est-ce sûr ? { $count ->
     [one] Pas du tout : une seule graine a été simulée
-   *[other] Sur { $count } graines, l’effet sur les délais tenus est entre { $low } et { $high } points
+   *[other] { $sign ->
+        [less] Sur { $count } graines, de { $low } à { $high } points de plus des délais promis sont tenus avec { $machines }
+        [more] Sur { $count } graines, de { $low } à { $high } points de moins des délais promis sont tenus avec { $machines }
+       *[none] Sur { $count } graines, aucun effet mesurable sur les délais tenus avec { $machines }
+    }
 }{ $ways ->
     [none] {""}
     [one] {" ; un autre changement suffit aussi :"} { $others }
