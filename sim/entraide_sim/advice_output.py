@@ -17,11 +17,12 @@ from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import LEAST_DIFFERENCE, Advice, ChangeEffect, measure
 from entraide_sim.seed_statistics import Interval
 from entraide_sim.seeded_result import interval_to_json
+from entraide_sim.sensitivity import Sensitivity, sensitivity_to_json
 
 
-def print_advice(advice: Advice, lang: str) -> None:
-    """Prints advice."""
-    text = AdviceText(advice, lang)
+def print_advice(advice: Advice, lang: str, sensitivity: Sensitivity | None = None) -> None:
+    """Prints advice, with what would change the answer to a scenario's question."""
+    text = AdviceText(advice, lang, sensitivity)
     typer.echo(typer.style(formatting.scenario_title(advice.base.mean, lang), bold=True))
     for sentence in text.answer():
         typer.echo(sentence)
@@ -45,7 +46,7 @@ def reported_results(advice: Advice) -> list[RunResult]:
     return [msgspec.structs.replace(result, names=names) for result in results]
 
 
-def advice_to_json(advice: Advice) -> dict[str, Any]:
+def advice_to_json(advice: Advice, sensitivity: Sensitivity | None = None) -> dict[str, Any]:
     """Returns advice as JSON values, with the changes ranked by dollars, seconds and grams."""
     rows = {effect.change.label: effect for effect in advice.effects}
 
@@ -63,6 +64,7 @@ def advice_to_json(advice: Advice) -> dict[str, Any]:
         "by_dollars": ranked("cad_per_year"),
         "by_seconds": ranked("ttft_s_p95"),
         "by_grams": ranked("g_per_year"),
+        "sensitivity": None if sensitivity is None else sensitivity_to_json(sensitivity),
     }
 
 

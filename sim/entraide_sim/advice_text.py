@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from entraide import i18n
-from entraide_sim import catalogue
+from entraide_sim import catalogue, sensitivity_text
 from entraide_sim.display_names import displayed_values
 from entraide_sim.report import formatting
 from entraide_sim.results import RunResult
@@ -24,6 +24,7 @@ from entraide_sim.scenario_advice import (
     served_part,
 )
 from entraide_sim.scenario_changes import ScenarioChange
+from entraide_sim.sensitivity import Sensitivity
 
 G_PER_T = 1e6
 REASONS = ("no_effect", "dominated", "promises", "enough", "carbon", "gain")
@@ -40,10 +41,17 @@ FORMATS = {
 
 
 class AdviceText:
-    """The sentences of one piece of advice in one language."""
+    """The sentences of one piece of advice in one language.
 
-    def __init__(self, advice: Advice, lang: str) -> None:
+    Args of the constructor:
+        advice: the advice.
+        lang: of the reader.
+        sensitivity: of the answer to the scenario's question; None if it is unknown.
+    """
+
+    def __init__(self, advice: Advice, lang: str, sensitivity: Sensitivity | None = None) -> None:
         self._advice = advice
+        self._sensitivity = sensitivity
         self._base = advice.base.mean
         self._lang = lang
 
@@ -151,6 +159,13 @@ class AdviceText:
             )
         return formatting.join_list(texts, self._lang)
 
+    def option(self, change: ScenarioChange | None) -> str:
+        """Returns an alternative's machines; of the unchanged scenario, what that means."""
+        if change is not None:
+            return self.machines(change.machines)
+        base = self._base_machines()
+        return self._text("sim-advice-buy_nothing") if base == OWN_MACHINES else base
+
     def _base_machines(self) -> str:
         """Returns the first alternative's machines; ``OWN_MACHINES`` if there are none."""
         replaced = next((effect.change.replaced for effect in self._advice.alternatives), ())
@@ -245,7 +260,28 @@ class AdviceText:
         ][:CHEAPER_MAX]
         if others:
             values |= {"others": formatting.join_list(others, self._lang), "ways": len(others)}
+        if self._sensitivity is not None:
+            values |= self._assumptions(self._sensitivity)
         return self._text("sim-advice-sure", **values)
+
+    def _assumptions(self, sensitivity: Sensitivity) -> dict[str, i18n.Value]:
+        """Returns the assumptions that would change the answer, and how many were tried."""
+        clauses = []
+        for row in sensitivity.overturning:
+            assert row.change is not None
+            assert row.choice is not None
+            clauses.append(
+                self._text(
+                    "sim-advice-overturned",
+                    change=sensitivity_text.change_text(row.change, self._lang),
+                    answer=sensitivity.candidates[row.choice].names[i18n.lang_of(self._lang)],
+                )
+            )
+        return {
+            "tried": len(sensitivity.rows),
+            "overturned": len(clauses),
+            "changes": formatting.join_list(clauses, self._lang),
+        }
 
 
 def busiest_load(result: RunResult) -> float:

@@ -306,6 +306,7 @@ def run_advice(source: str, options: CommandOptions) -> int:
     """Runs single changes of a scenario, and says which are worth making."""
     from entraide.cli import output
     from entraide_sim import advice_output, cli_output, output_files, scenario_advice
+    from entraide_sim.advice_sensitivity import question_sensitivity
     from entraide_sim.report import write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
 
@@ -314,8 +315,12 @@ def run_advice(source: str, options: CommandOptions) -> int:
     check_files(loaded)
     with _sweep_with_progress(options) as (run_all, _):
         advice = scenario_advice.find_advice(loaded, seeds=seeds, run_all=run_all)
+        sensitivity = None
+        if options.tests_assumptions:
+            sensitivity = question_sensitivity(loaded, advice, run_all=run_all)
+    advice_json = advice_output.advice_to_json(advice, sensitivity)
     output_files.write_result(options.out, advice.base)
-    output_files.write_json(options.out / "advice.json", advice_output.advice_to_json(advice))
+    output_files.write_json(options.out / "advice.json", advice_json)
     write_report(
         options.out / "report.html",
         advice_output.reported_results(advice),
@@ -324,9 +329,11 @@ def run_advice(source: str, options: CommandOptions) -> int:
     )
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
-        output.print_json(advice_output.advice_to_json(advice))
+        output.print_json(advice_json)
     else:
-        advice_output.print_advice(advice, options.lang)
+        advice_output.print_advice(advice, options.lang, sensitivity)
+        if sensitivity is not None:
+            cli_output.print_sensitivity(sensitivity, options.lang)
         cli_output.print_report_path(options.out, options.lang)
     return 0
 

@@ -180,7 +180,7 @@ class _Runs:
 
     def add(self, wanted: Sequence[tuple[ScenarioChange | None, int]]) -> None:
         """Runs changes (None for the unchanged scenario) with seeds."""
-        cases = [self._case(change, seed) for change, seed in wanted]
+        cases = [change_case(self._loaded, change, seed) for change, seed in wanted]
         for number, outcome in self._run_all(cases):
             self._results[cases[number].label, cases[number].seed] = outcome.result
 
@@ -189,12 +189,14 @@ class _Runs:
         label = "" if change is None else change.label
         return combine_seeds([self._results[label, seed] for seed in seeds])
 
-    def _case(self, change: ScenarioChange | None, seed: int) -> Case:
-        home = str(self._loaded.home)
-        if change is not None:
-            return Case(scenario=change.scenario, home=home, seed=seed, label=change.label)
-        scenario = self._loaded.scenario
-        return Case(scenario=with_nodes(scenario, scenario.fleet), home=home, seed=seed)
+
+def change_case(loaded: LoadedScenario, change: ScenarioChange | None, seed: int) -> Case:
+    """Returns the case of a change, or of the unchanged scenario."""
+    home = str(loaded.home)
+    if change is not None:
+        return Case(scenario=change.scenario, home=home, seed=seed, label=change.label)
+    scenario = with_nodes(loaded.scenario, loaded.scenario.fleet)
+    return Case(scenario=scenario, home=home, seed=seed)
 
 
 def measure_effect(

@@ -12,6 +12,7 @@ from tests.sim.scenarios import small, text
 from entraide import i18n
 from entraide.cli.app import run_command as entraide
 from entraide_sim import scenario_advice
+from entraide_sim.advice_sensitivity import question_sensitivity
 from entraide_sim.advice_text import AdviceText
 from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import Advice, ChangeEffect
@@ -275,8 +276,12 @@ def test_the_members_question_is_answered_in_three_sentences(tmp_path: Path) -> 
     morning = msgspec.structs.replace(
         loaded.scenario, start=loaded.scenario.start.replace(hour=14), hours=2.0
     )
-    advice = find_advice(msgspec.structs.replace(loaded, scenario=morning), tmp_path)
-    french, english = (AdviceText(advice, lang).answer() for lang in LANGUAGES)
+    with SweepRunner(keep=tmp_path, at_once=1) as sweep:
+        shortened = msgspec.structs.replace(loaded, scenario=morning)
+        advice = scenario_advice.find_advice(shortened, seeds=(1, 2), run_all=sweep)
+        sensitivity = question_sensitivity(shortened, advice, run_all=sweep)
+    assert sensitivity is not None
+    french, english = (AdviceText(advice, lang, sensitivity).answer() for lang in LANGUAGES)
     nothing, mac, laptops = (
         "rien", *(str(effect.change.values["name"]) for effect in advice.alternatives)
     )  # fmt: skip
@@ -291,6 +296,11 @@ def test_the_members_question_is_answered_in_three_sentences(tmp_path: Path) -> 
         for sentence, start in zip(sentences, starts, strict=True):
             assert sentence.startswith(start)
             assert i18n.HOLE not in sentence
+    assert {"speed", "demand", "price"} <= {
+        row.change.code for row in sensitivity.rows if row.change
+    }
+    assert re.search("la réponse changerait si|ne change la réponse", french[2])
+    assert re.search("the answer would change if|changes the answer", english[2])
     assert "par personne" in french[1]
     assert "per person" in english[1]
     assert "Mac Studio M4 Max (Montréal)" in french[1]

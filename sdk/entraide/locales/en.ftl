@@ -1957,11 +1957,18 @@ sim-advice-sure = How sure is that? { $count ->
         [more] Over { $count } random seeds, { $machines } would keep { $low } to { $high } points less of the promised delays
        *[none] Over { $count } random seeds, { $machines } would make no measurable change of the promises kept
     }
+}{ $overturned ->
+    [none] {""}
+    [0] {"; none of the"} { $tried } other assumptions that were tried (speeds, demand, prices, emissions of the grid) changes the answer
+    [one] {"; the answer would change if"} { $changes }
+   *[other] {"; the answer would change if"} { $changes }
 }{ $ways ->
     [none] {""}
     [one] {"; another change is enough too:"} { $others }
    *[other] {"; other changes are enough too:"} { $others }
 }.
+sim-advice-overturned = { $change } (then: { $answer })
+sim-advice-buy_nothing = buy nothing
 sim-advice-quoted = “{ $change }”
 sim-change-buy = Buy { $machines } for { $price }
 sim-change-instead = Choose { $machines } for { $price } instead of { $replaced }

@@ -1957,11 +1957,18 @@ sim-advice-sure = Est-ce sûr ? { $count ->
         [more] Sur { $count } graines, de { $low } à { $high } points de moins des délais promis sont tenus avec { $machines }
        *[none] Sur { $count } graines, aucun effet mesurable sur les délais tenus avec { $machines }
     }
+}{ $overturned ->
+    [none] {""}
+    [0] {" ; aucune des"} { $tried } autres hypothèses essayées (vitesses, demande, prix, émissions du réseau électrique) ne change la réponse
+    [one] {" ; la réponse changerait si"} { $changes }
+   *[other] {" ; la réponse changerait si"} { $changes }
 }{ $ways ->
     [none] {""}
     [one] {" ; un autre changement suffit aussi :"} { $others }
    *[other] {" ; d’autres changements suffisent aussi :"} { $others }
 }.
+sim-advice-overturned = { $change } (alors : { $answer })
+sim-advice-buy_nothing = ne rien acheter
 sim-advice-quoted = « { $change } »
 sim-change-buy = Acheter { $machines } pour { $price }
 sim-change-instead = Choisir { $machines } pour { $price } au lieu de { $replaced }
