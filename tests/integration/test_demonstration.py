@@ -15,6 +15,7 @@ def test_the_toy_model_answers_in_readable_french(pool: RunningPool) -> None:
         choice = body["choices"][0]
 
         assert (200, "stop") == (status, choice["finish_reason"])
+        assert "member" == body["entraide"]["controlled_by"]
         assert (
             "Une coopérative est une entreprise qui appartient à ses membres "
             "et qu'ils dirigent ensemble."

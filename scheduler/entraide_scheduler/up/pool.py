@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
+from entraide.types import Control
 from entraide.v1 import admin_pb2
 from entraide_scheduler.nats.config import NatsSettings
 from entraide_scheduler.supervision.poolfile import PoolFile
@@ -167,7 +168,9 @@ class LocalPool:
 
     async def _join_node(self, number: int) -> None:
         token = await self._admin.CreateJoinToken(
-            admin_pb2.CreateJoinTokenRequest(coop=site_of(number).coop, valid_s=300.0),
+            admin_pb2.CreateJoinTokenRequest(
+                coop=site_of(number).coop, valid_s=300.0, controlled_by=Control.MEMBER
+            ),
             metadata=self._auth,
         )
         await self._run_join(number, token.token, settings.node_dir(self._options.state, number))
