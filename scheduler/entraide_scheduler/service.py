@@ -26,6 +26,7 @@ from entraide_scheduler.clock import Clock
 from entraide_scheduler.config import SchedulerConfig, load_first_policy
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
+from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.membership import Membership, WebAddress
 from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
 from entraide_scheduler.control.policy_admin import PolicyAdmin
@@ -39,7 +40,7 @@ from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.grid.feed import IntensityFeed
-from entraide_scheduler.grid.poller import GridPoller
+from entraide_scheduler.grid.sources import GridSources
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
@@ -58,6 +59,7 @@ from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 
 GRPC_GRACE_S = 2.0
+GRID_FOLDER = "grid"
 
 
 class Parts(Struct, frozen=True):
@@ -191,6 +193,8 @@ class Service:
             feed=feed,
             timezone=self._config.timezone,
         )
+        grid = self._make_grid_sources(feed, parts, periodic)
+        await grid.load()
         await driver.start(self._config.gateway)
         driver.feed(e.PolicyChanged, policy=parts.policy)
         _feed_catalogue(parts.catalogue, driver)
@@ -200,8 +204,9 @@ class Service:
         await parts.node_listener.start(parts.bus)
         periodic.start()
         self._cleanup.push_async_callback(periodic.stop)
-        self._start_grid_poller(feed, driver, periodic)
-        await self._serve(parts, self._make_admin(parts))
+        grid.start()
+        self._cleanup.push_async_callback(grid.stop)
+        await self._serve(parts, self._make_admin(parts, grid))
 
     def _make_driver(
         self, recovered: RecoveredState, store: Store, router: MessageRouter
@@ -214,14 +219,17 @@ class Service:
             retention=self._config.journal.retention,
         )
 
-    def _start_grid_poller(
-        self, feed: IntensityFeed, driver: LiveDriver, periodic: PeriodicTasks
-    ) -> None:
-        config = self._config.grid.electricity_maps
-        if config is not None:
-            poller = GridPoller(config, feed, now=driver.now, on_new_hour=periodic.feed_intensity)
-            poller.start()
-            self._cleanup.push_async_callback(poller.stop)
+    def _make_grid_sources(
+        self, feed: IntensityFeed, parts: Parts, periodic: PeriodicTasks
+    ) -> GridSources:
+        return GridSources(
+            self._config.grid.electricity_maps,
+            feed,
+            store=parts.store,
+            folder=self._home / GRID_FOLDER,
+            now=parts.driver.now,
+            on_change=periodic.feed_intensity,
+        )
 
     async def _load_policy(self, store: Store) -> Policy:
         policy = await store.get_policy()
@@ -312,7 +320,7 @@ class Service:
             ),
         )
 
-    def _make_admin(self, parts: Parts) -> admin_pb2_grpc.AdminServicer:
+    def _make_admin(self, parts: Parts, grid: GridSources) -> admin_pb2_grpc.AdminServicer:
         admin_key = self._config.admin_key or load_admin_key(self._home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
@@ -340,7 +348,7 @@ class Service:
             retention=self._config.journal.retention,
             lang=self._config.lang,
         )
-        return join_parts(nodes_and_members, policy_admin)
+        return join_parts(nodes_and_members, policy_admin, GridAdmin(access=access, sources=grid))
 
     def _make_membership(self, parts: Parts) -> Membership:
         certificates = self._certificates

@@ -79,6 +79,7 @@ OURS = {
     "entraide_scheduler.gateway.receipts:is_genuine": "a receipt of the store",
     "entraide_scheduler.grid.annual:load_annual_averages": SHIPPED,
     "entraide_scheduler.hardware:_peaks": SHIPPED,
+    "entraide_scheduler.grid.sources:": STORE,
     "entraide_scheduler.journal:": STORE,
     "entraide_scheduler.journal:recover": STORE,
     "entraide_scheduler.nats.identity:load_sealing_key": WRITTEN_BY_US,

@@ -82,9 +82,9 @@ def test_both_bases_are_read_where_the_file_has_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("utc,lead_h\n", "no column"),
-        (f"issued_utc,utc,{COLUMN}\n2026-03-01,soon,1\n", "row 2"),
-        (f"issued_utc,utc,{COLUMN}\n2026-03-01,2026-03-01,nan\n", "row 2"),
+        ("utc,lead_h\n", "no_column"),
+        (f"issued_utc,utc,{COLUMN}\n2026-03-01,soon,1\n", "no_time"),
+        (f"issued_utc,utc,{COLUMN}\n2026-03-01,2026-03-01,nan\n", "no_intensity"),
     ],
     ids=["column", "time", "number"],
 )
@@ -98,7 +98,8 @@ def test_a_forecast_that_cannot_be_trusted_is_refused(
         read_forecasts(path, zone="CA-ON", column=COLUMN)
 
     assert ("series_refused", str(path)) == (refused.value.code, refused.value.values["path"])
-    assert named in str(refused.value.values["detail"])
+    assert named == refused.value.values["fault"]
+    assert refused.value.values.get("line") == (None if named == "no_column" else 2)
 
 
 class RecordingDriver:

@@ -17,9 +17,9 @@ from msgspec import Struct
 from entraide.decoding import decode_json
 from entraide.types import Basis
 from entraide_scheduler.config import ElectricityMapsConfig
+from entraide_scheduler.grid.csv_rows import HOUR_S
 from entraide_scheduler.grid.feed import HourlyIntensity
 from entraide_scheduler.grid.forecasts import HOURS_MAX, ZoneForecast
-from entraide_scheduler.grid.series import HOUR_S
 
 TIMEOUT_S = 20.0
 BODY_BYTES_MAX = 1024 * 1024

@@ -2,10 +2,13 @@
 
 In: a time, seconds since the epoch. Out: one reading per zone and the forecasts known then. For
 each zone the first available source is used: an hour received from the API while it is valid, the
-hourly series, the annual average. The reading's basis states the source.
+hourly series, the annual average. The operator may limit a zone to the series or to the average.
+The reading's basis states the source.
 """
 
+import datetime as dt
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
@@ -13,8 +16,9 @@ from msgspec import Struct
 from entraide.types import Basis
 from entraide_scheduler.config import GridConfig
 from entraide_scheduler.grid.annual import AnnualAverage, load_annual_averages
+from entraide_scheduler.grid.csv_rows import HOUR_S
 from entraide_scheduler.grid.forecasts import ForecastSeries, ZoneForecast, read_forecasts
-from entraide_scheduler.grid.series import HOUR_S, IntensitySeries, read_series
+from entraide_scheduler.grid.series import IntensitySeries, read_series
 
 
 class IntensityReading(Struct, frozen=True):
@@ -25,6 +29,22 @@ class IntensityReading(Struct, frozen=True):
     lifecycle_g_per_kwh: float
     basis: Basis
     valid_until: float
+
+
+class ZoneSource(StrEnum):
+    """A source of a zone's intensity, the most precise first."""
+
+    ELECTRICITY_MAPS = "electricity_maps"
+    SERIES = "series"
+    ANNUAL = "annual"
+
+
+class SourcedReading(Struct, frozen=True):
+    """A reading with its source, and the time of its data, seconds since the epoch."""
+
+    reading: IntensityReading
+    source: ZoneSource
+    data_at: float
 
 
 class HourlyIntensity(Struct, frozen=True):
@@ -68,6 +88,7 @@ class IntensityFeed:
         self._series = {item.zone: item for item in series}
         self._forecast_series = {item.zone: item for item in forecasts}
         self._annual = load_annual_averages() if annual is None else annual
+        self._choices: dict[str, ZoneSource] = {}
         self._hours: dict[str, HourlyIntensity] = {}
         self._received_forecasts: dict[str, ZoneForecast] = {}
 
@@ -100,6 +121,14 @@ class IntensityFeed:
         )
         return cls(series, forecasts=forecasts)
 
+    def put_series(self, series: IntensitySeries) -> None:
+        """Replaces a zone's series."""
+        self._series[series.zone] = series
+
+    def choose_source(self, zone: str, source: ZoneSource) -> None:
+        """Limits a zone to a source; data that is missing there comes from the sources after it."""
+        self._choices[zone] = source
+
     def put_hour(self, hour: HourlyIntensity) -> bool:
         """Stores a zone's newest hour; returns whether it differs from the stored one."""
         is_new = self._hours.get(hour.zone) != hour
@@ -114,12 +143,15 @@ class IntensityFeed:
         """Returns the newest forecast of each zone at a time, sorted by zone."""
         newest = []
         for zone in sorted(self._forecast_series.keys() | self._received_forecasts.keys()):
+            if self._choices.get(zone) is ZoneSource.ANNUAL:
+                continue
             from_file = (
                 self._forecast_series[zone].newest_at(moment)
                 if zone in self._forecast_series
                 else None
             )
-            received = self._received_forecasts.get(zone)
+            is_allowed = self._choices.get(zone) is not ZoneSource.SERIES
+            received = self._received_forecasts.get(zone) if is_allowed else None
             if received is not None and received.issued_at > moment:
                 received = None
             candidates = [issue for issue in (from_file, received) if issue is not None]
@@ -129,25 +161,34 @@ class IntensityFeed:
 
     def readings_at(self, moment: float) -> tuple[IntensityReading, ...]:
         """Returns one reading for each zone, sorted by zone."""
+        return tuple(sourced.reading for sourced in self.sources_at(moment))
+
+    def sources_at(self, moment: float) -> tuple[SourcedReading, ...]:
+        """Returns one reading for each zone with its source, sorted by zone."""
+        zones = sorted(self._annual.keys() | self._series.keys() | self._hours.keys())
+        candidates = (self._read(zone, moment) for zone in zones)
+        return tuple(sourced for sourced in candidates if sourced is not None)
+
+    def _read(self, zone: str, moment: float) -> SourcedReading | None:
+        """Returns a zone's reading from the first source that is allowed and has the hour."""
         until = float((int(moment) // HOUR_S + 1) * HOUR_S)
-        readings = []
-        for zone in sorted(self._annual.keys() | self._series.keys() | self._hours.keys()):
-            hour_now = self._hours.get(zone)
-            if hour_now is not None and hour_now.is_valid_at(moment):
-                readings.append(hour_now.to_reading(moment, until))
-                continue
-            hour = self._series[zone].value_at(moment) if zone in self._series else None
-            if hour is not None:
-                readings.append(IntensityReading(zone, *hour, self._series[zone].basis, until))
-            elif zone in self._annual:
-                year = self._annual[zone]
-                readings.append(
-                    IntensityReading(
-                        zone,
-                        year.direct_g_per_kwh,
-                        year.lifecycle_g_per_kwh,
-                        Basis.DEFAULT,
-                        until,
-                    )
-                )
-        return tuple(readings)
+        choice = self._choices.get(zone, ZoneSource.ELECTRICITY_MAPS)
+        hour_now = self._hours.get(zone)
+        if choice is ZoneSource.ELECTRICITY_MAPS and hour_now and hour_now.is_valid_at(moment):
+            reading = hour_now.to_reading(moment, until)
+            return SourcedReading(reading, ZoneSource.ELECTRICITY_MAPS, hour_now.start_at)
+        series = self._series.get(zone)
+        hour = series.value_at(moment) if series is not None else None
+        if choice is not ZoneSource.ANNUAL and series is not None and hour is not None:
+            reading = IntensityReading(zone, *hour, series.basis, until)
+            return SourcedReading(reading, ZoneSource.SERIES, until - HOUR_S)
+        if zone not in self._annual:
+            return None
+        year = self._annual[zone]
+        values = year.direct_g_per_kwh, year.lifecycle_g_per_kwh
+        reading = IntensityReading(zone, *values, Basis.DEFAULT, until)
+        return SourcedReading(reading, ZoneSource.ANNUAL, _end_of_year(year.year))
+
+
+def _end_of_year(year: int) -> float:
+    return dt.datetime(year + 1, 1, 1, tzinfo=dt.UTC).timestamp()

@@ -4,14 +4,21 @@ A forecast is known from its issue time on, also when an earlier year is replaye
 first missing hour.
 """
 
-import math
 from bisect import bisect_right
 from pathlib import Path
 
 from msgspec import Struct
 
-from entraide_scheduler.grid.csv_rows import parse_time, read_rows, series_error
-from entraide_scheduler.grid.series import HOUR_S
+from entraide.printable import shortened
+from entraide_scheduler.grid.csv_rows import (
+    HOUR_S,
+    VALUE_CHARS_MAX,
+    parse_hour,
+    parse_intensity,
+    parse_time,
+    read_rows,
+    series_error,
+)
 
 HOURS_MAX = 24 * 31  # of one forecast
 
@@ -68,12 +75,11 @@ def read_forecasts(
             continue
         try:
             issued_at = parse_time(row["issued_utc"], year_shift)
-            hour = int(parse_time(row["utc"], year_shift)) // HOUR_S
-            intensities = tuple(float(row[name]) for name in values)
-        except ValueError as problem:
-            raise series_error(path, f"row {number}: {problem}") from problem
-        if not all(math.isfinite(value) and value >= 0.0 for value in intensities):
-            raise series_error(path, f"row {number}: {intensities} are not intensities")
+        except ValueError:
+            shown = shortened(row["issued_utc"], VALUE_CHARS_MAX)
+            raise series_error(path, "no_time", line=number, value=shown) from None
+        hour = parse_hour(path, number, row["utc"], year_shift) // HOUR_S
+        intensities = tuple(parse_intensity(path, number, row, name) for name in values)
         cells.setdefault(issued_at, {})[hour] = intensities
     issues = (_build_forecast(zone, issued_at, cells[issued_at]) for issued_at in sorted(cells))
     return ForecastSeries(zone, tuple(issues))

@@ -3,15 +3,17 @@
 An empty cell or an absent hour is a missing value, never zero.
 """
 
-import math
 from pathlib import Path
 
 from msgspec import Struct
 
 from entraide.types import Basis
-from entraide_scheduler.grid.csv_rows import parse_time, read_rows, series_error
-
-HOUR_S = 3_600
+from entraide_scheduler.grid.csv_rows import (
+    HOUR_S,
+    parse_hour,
+    parse_intensity,
+    read_rows,
+)
 
 
 class IntensitySeries(Struct, frozen=True):
@@ -44,12 +46,8 @@ def read_series(
     for number, row in read_rows(path, ("utc", column, lifecycle_column)):
         if not (row[column] and row[lifecycle_column]):
             continue
-        try:
-            pair = float(row[column]), float(row[lifecycle_column])
-            hour = int(parse_time(row["utc"], year_shift)) // HOUR_S * HOUR_S
-        except ValueError as problem:
-            raise series_error(path, f"row {number}: {problem}") from problem
-        if not all(math.isfinite(value) and value >= 0.0 for value in pair):
-            raise series_error(path, f"row {number}: {pair} are not intensities")
-        hours[hour] = pair
+        hours[parse_hour(path, number, row["utc"], year_shift)] = (
+            parse_intensity(path, number, row, column),
+            parse_intensity(path, number, row, lifecycle_column),
+        )
     return IntensitySeries(zone, hours, Basis.ESTIMATED if year_shift else Basis.MEASURED)

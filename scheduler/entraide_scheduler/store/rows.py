@@ -109,6 +109,24 @@ class PolicyRow(Struct, frozen=True):
     reason: str = ""
 
 
+class GridZoneRow(Struct, frozen=True):
+    """What the operator imported and chose for a zone.
+
+    Attributes:
+        zone: name of the zone.
+        source: chosen source, a ``ZoneSource``.
+        series: the imported series, encoded; empty without one.
+        file: name of the imported file.
+        imported_at: time of the import, seconds since the epoch; 0 without one.
+    """
+
+    zone: str
+    source: str
+    series: bytes = b""
+    file: str = ""
+    imported_at: float = 0.0
+
+
 class KeptJobRow(Struct, frozen=True):
     """A kept job: its request, and its result once it has ended, both encrypted.
 

@@ -97,6 +97,16 @@ nodes = Table(
     Column("sealing_key", String, nullable=False, server_default=""),
 )
 
+grid_zones = Table(
+    "grid_zones",
+    metadata,
+    Column("zone", String, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("series", LargeBinary, nullable=False),
+    Column("file", String, nullable=False),
+    Column("imported_at", Double, nullable=False),
+)
+
 join_tokens = Table(
     "join_tokens",
     metadata,

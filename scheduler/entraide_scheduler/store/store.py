@@ -16,6 +16,7 @@ from entraide.errors import PoolError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
+    grid_zones,
     journal,
     kept_jobs,
     members,
@@ -27,6 +28,7 @@ from entraide_scheduler.store.database import database_url, make_engines, upgrad
 from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
 from entraide_scheduler.store.rows import (
     CorrectionRow,
+    GridZoneRow,
     JoinTokenRow,
     KeptJobRow,
     KeyRow,
@@ -141,6 +143,14 @@ class Store:
     def delete_tokens(self, coop: str) -> Future[None]:
         """Deletes the join tokens of a co-op."""
         return self._writer.submit(lambda c: members.delete_tokens(c, coop))
+
+    async def list_grid_zones(self) -> tuple[GridZoneRow, ...]:
+        """Returns what the operator imported and chose for each zone."""
+        return await self._read(grid_zones.list_zones)
+
+    def put_grid_zone(self, row: GridZoneRow) -> Future[None]:
+        """Adds a zone, or replaces its record."""
+        return self._writer.submit(lambda c: grid_zones.put_zone(c, row))
 
     # Kept jobs.
 

@@ -34,6 +34,9 @@ REPEATABLE = frozenset(
         "GetPolicy",
         "ListPolicies",
         "CheckPolicy",
+        "ListGrid",
+        "ImportGrid",
+        "SetGridSource",
     }
 )
 

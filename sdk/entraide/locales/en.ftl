@@ -1323,7 +1323,44 @@ error-journal_absent = There is no journal to export{ $path ->
 }. It begins when the scheduler of this version starts ([journal] keep_days above 0).
 error-store_too_old = An earlier version of Entraide created this database (schema { $schema }). Start the scheduler of this version once.
 error-store_too_new = A later version of Entraide created this database (schema { $schema }). Start that version.
-error-series_refused = The intensity series cannot be used: { $path }: { $detail }
+error-series_refused = The intensity series cannot be used: { $path }{ $line ->
+    [none] {""}
+   *[other] {" "}line { $line }
+}: { $fault ->
+    [no_column] there is no column "{ $column }". Add it, or name another one with --column.
+    [no_time] "{ $value }" is not a time. Write the start of the hour as 2026-11-01T14:00Z.
+    [no_intensity] "{ $value }" in the column "{ $column }" is not an intensity. Write a number of 0 or more, gCO2e/kWh, with a decimal point, or leave the cell empty.
+    [other_zone] the row is of the zone "{ $value }", not of { $expected_zone }. Name that zone with --zone, or remove the row.
+    [no_hours] no hour has a value in the column "{ $column }". Name another one with --column.
+    [too_many] there are more than { $limit } rows. Split the file.
+   *[other] { $detail }
+}
+help-grid = The carbon intensity of each zone: show it, import hourly values, choose its source (for the operator).
+help-grid-import = Import a zone's hourly intensities from a CSV file or an export of Electricity Maps; they count at once.
+help-grid-show = Show each zone's intensity now, with source, basis, age and hours of forecast.
+help-grid-source = Show the sources, or choose a zone's source; it counts at once.
+arg-grid-file = CSV file with a column utc, or an export of Electricity Maps.
+arg-grid-zone = Zone, such as CA-QC (default: all).
+arg-grid-source = New source: electricity_maps (hour by hour from its API), series (the imported hours) or annual (the yearly average).
+opt-grid-zone = Zone of the values, such as CA-QC.
+opt-grid-column = Column with the direct intensity, gCO2e/kWh (default: ci_direct_g_per_kwh, or the export's own).
+opt-grid-year-shift = Years added to the file's times, to use an earlier year; the values are then marked as estimated.
+opt-grid-token = File with the token of Electricity Maps; "-" for the standard input.
+col-zone = ZONE
+col-basis = BASIS
+col-age = AGE
+col-forecast = FORECAST
+grid-source-electricity_maps = Electricity Maps
+grid-source-series = imported or configured hours
+grid-source-annual = annual average
+grid-instead = { $now } ({ $chosen } has no value now)
+grid-years = { $count ->
+    [one] { $count } year
+   *[other] { $count } years
+}
+grid-imported = { $hours } hours imported for { $name }, from { $first } to { $last }.
+grid-unknown-zone = There is no intensity for the zone "{ $name }". Known zones: { $zones }.
+grid-no-token-file = The token cannot be read from { $path }. Name a text file, or "-" for the standard input.
 error-grpc_plain_refused = Other machines can reach { $host }: enable TLS ([tls]) to listen there.
 error-grpc_not_listening = The gRPC services cannot listen at { $address }. Another program may be using it.
 

@@ -1323,7 +1323,44 @@ error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
 }. Il commence quand l’ordonnanceur de cette version démarre ([journal] keep_days au-dessus de 0).
 error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
-error-series_refused = La série d’intensité est inutilisable : { $path } : { $detail }
+error-series_refused = La série d’intensité est inutilisable : { $path }{ $line ->
+    [none] {""}
+   *[other] {" "}ligne { $line }
+} : { $fault ->
+    [no_column] il n’y a pas de colonne « { $column } ». Ajoutez-la, ou nommez-en une autre avec --column.
+    [no_time] « { $value } » n’est pas un moment. Écrivez le début de l’heure comme 2026-11-01T14:00Z.
+    [no_intensity] « { $value } » dans la colonne « { $column } » n’est pas une intensité. Écrivez un nombre d’au moins 0, en gCO2e/kWh, avec un point décimal, ou laissez la case vide.
+    [other_zone] la ligne est de la zone « { $value } », et non de { $expected_zone }. Nommez cette zone avec --zone, ou enlevez la ligne.
+    [no_hours] aucune heure n’a de valeur dans la colonne « { $column } ». Nommez-en une autre avec --column.
+    [too_many] il y a plus de { $limit } lignes. Partagez le fichier.
+   *[other] { $detail }
+}
+help-grid = Montrer l’intensité carbone de chaque zone, importer des valeurs horaires, choisir sa source (pour l’exploitant).
+help-grid-import = Importer les intensités horaires d’une zone, d’un fichier CSV ou d’un export d’Electricity Maps ; elles comptent aussitôt.
+help-grid-show = Montrer l’intensité actuelle de chaque zone, avec sa source, sa base, son âge et les heures de prévision.
+help-grid-source = Montrer les sources, ou choisir celle d’une zone ; elle compte aussitôt.
+arg-grid-file = Fichier CSV avec une colonne utc, ou export d’Electricity Maps.
+arg-grid-zone = Zone, par exemple CA-QC (par défaut, toutes).
+arg-grid-source = Nouvelle source : electricity_maps (heure par heure par son API), series (les heures importées) ou annual (la moyenne annuelle).
+opt-grid-zone = Zone des valeurs, par exemple CA-QC.
+opt-grid-column = Colonne de l’intensité directe, en gCO2e/kWh (par défaut ci_direct_g_per_kwh, ou celle de l’export).
+opt-grid-year-shift = Années ajoutées aux heures du fichier, pour employer une année passée ; les valeurs sont alors marquées comme estimées.
+opt-grid-token = Fichier du jeton d’Electricity Maps ; « - » pour l’entrée standard.
+col-zone = ZONE
+col-basis = BASE
+col-age = ÂGE
+col-forecast = PRÉVISION
+grid-source-electricity_maps = Electricity Maps
+grid-source-series = heures importées ou configurées
+grid-source-annual = moyenne annuelle
+grid-instead = { $now } (sans valeur actuelle : { $chosen })
+grid-years = { $count ->
+    [one] { $count } an
+   *[other] { $count } ans
+}
+grid-imported = { $hours } heures importées pour { $name }, de { $first } à { $last }.
+grid-unknown-zone = Il n’y a pas d’intensité pour la zone « { $name } ». Zones connues : { $zones }.
+grid-no-token-file = Le jeton ne peut pas être lu dans { $path }. Nommez un fichier de texte, ou « - » pour l’entrée standard.
 error-grpc_plain_refused = D’autres machines peuvent joindre { $host } : activez TLS ([tls]) pour y écouter.
 error-grpc_not_listening = Les services gRPC ne peuvent pas écouter à { $address }. Un autre programme y écoute peut-être déjà.
 

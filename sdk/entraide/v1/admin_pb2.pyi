@@ -1414,3 +1414,164 @@ class JournalPart(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JournalPart: _TypeAlias = JournalPart  # noqa: Y015
+
+@_typing.final
+class ListGridRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGridRequest: _TypeAlias = ListGridRequest  # noqa: Y015
+
+@_typing.final
+class GridZones(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def zones(self) -> _containers.RepeatedCompositeFieldContainer[Global___GridZone]: ...
+    def __init__(
+        self,
+        *,
+        zones: _abc.Iterable[Global___GridZone] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["zones", b"zones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GridZones: _TypeAlias = GridZones  # noqa: Y015
+
+@_typing.final
+class GridZone(_message.Message):
+    """A zone's intensity now, gCO2e/kWh. Sources: electricity_maps, series, annual. "data_at" is the
+    start of the hour that the values are of, or the end of the year of an average.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_FIELD_NUMBER: _builtins.int
+    DIRECT_G_PER_KWH_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_G_PER_KWH_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DATA_AT_FIELD_NUMBER: _builtins.int
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    FORECAST_HOURS_FIELD_NUMBER: _builtins.int
+    FORECAST_AT_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    IMPORTED_AT_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    zone: _builtins.str
+    direct_g_per_kwh: _builtins.float
+    lifecycle_g_per_kwh: _builtins.float
+    basis: _builtins.str
+    source: _builtins.str
+    data_at: _builtins.float
+    chosen: _builtins.str
+    """What the operator chose; "" where the configuration decides."""
+    forecast_hours: _builtins.int
+    """Hours of the newest forecast that are still to come, and its issue."""
+    forecast_at: _builtins.float
+    file: _builtins.str
+    """The imported file, and when it was imported."""
+    imported_at: _builtins.float
+    at: _builtins.float
+    """The scheduler's clock."""
+    def __init__(
+        self,
+        *,
+        zone: _builtins.str = ...,
+        direct_g_per_kwh: _builtins.float = ...,
+        lifecycle_g_per_kwh: _builtins.float = ...,
+        basis: _builtins.str = ...,
+        source: _builtins.str = ...,
+        data_at: _builtins.float = ...,
+        chosen: _builtins.str = ...,
+        forecast_hours: _builtins.int = ...,
+        forecast_at: _builtins.float = ...,
+        file: _builtins.str = ...,
+        imported_at: _builtins.float = ...,
+        at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "basis", b"basis", "chosen", b"chosen", "data_at", b"data_at", "direct_g_per_kwh", b"direct_g_per_kwh", "file", b"file", "forecast_at", b"forecast_at", "forecast_hours", b"forecast_hours", "imported_at", b"imported_at", "lifecycle_g_per_kwh", b"lifecycle_g_per_kwh", "source", b"source", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GridZone: _TypeAlias = GridZone  # noqa: Y015
+
+@_typing.final
+class GridSeries(_message.Message):
+    """Hourly values: "hours" are starts of hours, seconds since the epoch, each once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    DIRECT_G_PER_KWH_FIELD_NUMBER: _builtins.int
+    LIFECYCLE_G_PER_KWH_FIELD_NUMBER: _builtins.int
+    ESTIMATED_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    zone: _builtins.str
+    estimated: _builtins.bool
+    file: _builtins.str
+    """Name of the file, for people."""
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def direct_g_per_kwh(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def lifecycle_g_per_kwh(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        zone: _builtins.str = ...,
+        hours: _abc.Iterable[_builtins.int] | None = ...,
+        direct_g_per_kwh: _abc.Iterable[_builtins.float] | None = ...,
+        lifecycle_g_per_kwh: _abc.Iterable[_builtins.float] | None = ...,
+        estimated: _builtins.bool = ...,
+        file: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direct_g_per_kwh", b"direct_g_per_kwh", "estimated", b"estimated", "file", b"file", "hours", b"hours", "lifecycle_g_per_kwh", b"lifecycle_g_per_kwh", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GridSeries: _TypeAlias = GridSeries  # noqa: Y015
+
+@_typing.final
+class SetGridSourceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    zone: _builtins.str
+    source: _builtins.str
+    token: _builtins.str
+    """For electricity_maps: replaces the token; "" keeps it."""
+    def __init__(
+        self,
+        *,
+        zone: _builtins.str = ...,
+        source: _builtins.str = ...,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["source", b"source", "token", b"token", "zone", b"zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetGridSourceRequest: _TypeAlias = SetGridSourceRequest  # noqa: Y015

@@ -159,6 +159,21 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
                 _registered_method=True)
+        self.ListGrid = channel.unary_unary(
+                '/entraide.v1.Admin/ListGrid',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListGridRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.GridZones.FromString,
+                _registered_method=True)
+        self.ImportGrid = channel.unary_unary(
+                '/entraide.v1.Admin/ImportGrid',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GridSeries.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
+                _registered_method=True)
+        self.SetGridSource = channel.unary_unary(
+                '/entraide.v1.Admin/SetGridSource',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
+                _registered_method=True)
         self.ExportJournal = channel.unary_stream(
                 '/entraide.v1.Admin/ExportJournal',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.SerializeToString,
@@ -345,6 +360,27 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGrid(self, request, context):
+        """Each zone's intensity now, and where it comes from.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportGrid(self, request, context):
+        """Replaces a zone's hourly series, which becomes its source at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetGridSource(self, request, context):
+        """Chooses the source of a zone, at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportJournal(self, request, context):
         """The journal as `entraide sim replay` reads it, in parts.
         """
@@ -479,6 +515,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.RollBackPolicy,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.PolicyVersion.SerializeToString,
+            ),
+            'ListGrid': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGrid,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListGridRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.GridZones.SerializeToString,
+            ),
+            'ImportGrid': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportGrid,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GridSeries.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.GridZone.SerializeToString,
+            ),
+            'SetGridSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetGridSource,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.GridZone.SerializeToString,
             ),
             'ExportJournal': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportJournal,
@@ -1161,6 +1212,87 @@ class Admin:
             '/entraide.v1.Admin/RollBackPolicy',
             entraide_dot_v1_dot_admin__pb2.RollBackPolicyRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.PolicyVersion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGrid(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListGrid',
+            entraide_dot_v1_dot_admin__pb2.ListGridRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.GridZones.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportGrid(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ImportGrid',
+            entraide_dot_v1_dot_admin__pb2.GridSeries.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetGridSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/SetGridSource',
+            entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
             options,
             channel_credentials,
             insecure,

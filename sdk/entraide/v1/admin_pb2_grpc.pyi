@@ -87,6 +87,12 @@ class AdminStub:
     """
     RollBackPolicy: _grpc.UnaryUnaryMultiCallable[_admin_pb2.RollBackPolicyRequest, _admin_pb2.PolicyVersion]
     """Puts the content of an earlier version into force, as a new version."""
+    ListGrid: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListGridRequest, _admin_pb2.GridZones]
+    """Each zone's intensity now, and where it comes from."""
+    ImportGrid: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GridSeries, _admin_pb2.GridZone]
+    """Replaces a zone's hourly series, which becomes its source at once."""
+    SetGridSource: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetGridSourceRequest, _admin_pb2.GridZone]
+    """Chooses the source of a zone, at once."""
     ExportJournal: _grpc.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -149,6 +155,12 @@ class AdminAsyncStub(AdminStub):
     """
     RollBackPolicy: _aio.UnaryUnaryMultiCallable[_admin_pb2.RollBackPolicyRequest, _admin_pb2.PolicyVersion]  # type: ignore[assignment]
     """Puts the content of an earlier version into force, as a new version."""
+    ListGrid: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListGridRequest, _admin_pb2.GridZones]  # type: ignore[assignment]
+    """Each zone's intensity now, and where it comes from."""
+    ImportGrid: _aio.UnaryUnaryMultiCallable[_admin_pb2.GridSeries, _admin_pb2.GridZone]  # type: ignore[assignment]
+    """Replaces a zone's hourly series, which becomes its source at once."""
+    SetGridSource: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetGridSourceRequest, _admin_pb2.GridZone]  # type: ignore[assignment]
+    """Chooses the source of a zone, at once."""
     ExportJournal: _aio.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]  # type: ignore[assignment]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -358,6 +370,30 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.PolicyVersion, _abc.Awaitable[_admin_pb2.PolicyVersion]]:
         """Puts the content of an earlier version into force, as a new version."""
+
+    @_abc_1.abstractmethod
+    def ListGrid(
+        self,
+        request: _admin_pb2.ListGridRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GridZones, _abc.Awaitable[_admin_pb2.GridZones]]:
+        """Each zone's intensity now, and where it comes from."""
+
+    @_abc_1.abstractmethod
+    def ImportGrid(
+        self,
+        request: _admin_pb2.GridSeries,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GridZone, _abc.Awaitable[_admin_pb2.GridZone]]:
+        """Replaces a zone's hourly series, which becomes its source at once."""
+
+    @_abc_1.abstractmethod
+    def SetGridSource(
+        self,
+        request: _admin_pb2.SetGridSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.GridZone, _abc.Awaitable[_admin_pb2.GridZone]]:
+        """Chooses the source of a zone, at once."""
 
     @_abc_1.abstractmethod
     def ExportJournal(

@@ -42,6 +42,7 @@ from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.grid import electricitymaps
 from entraide_scheduler.grid.forecasts import read_forecasts
+from entraide_scheduler.grid.import_file import read_import
 from entraide_scheduler.grid.series import read_series
 from entraide_scheduler.nats.claims import is_user_key
 from entraide_scheduler.node_validation import check
@@ -373,6 +374,10 @@ CASES: dict[str, Case] = {
         text_like(SERIES), FILE,
         ("entraide_scheduler.grid.csv_rows:read_rows",
          "entraide_scheduler.grid.csv_rows:parse_time"),
+    ),
+    "an import of intensities": Case(
+        from_file("import.csv", lambda path: read_import(path, zone="CA-QC", column="d")),
+        text_like(SERIES), FILE, ("entraide_scheduler.grid.csv_rows:read_header",),
     ),
     "a file of forecasts": Case(
         from_file("forecasts.csv", lambda path: read_forecasts(
