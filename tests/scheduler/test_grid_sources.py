@@ -8,7 +8,9 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 from tests.scheduler.test_control import reason, refusal
+from tests.scheduler.test_electricity_maps import TOKEN, api
 from tests.scheduler.test_policy_versions import entraide, folder
+from tests.waiting import eventually
 
 from entraide import i18n
 from entraide.errors import PoolError
@@ -94,21 +96,34 @@ async def test_unusable_series_is_refused_by_field(
     assert "annual" == (await zone_of(pool)).source
 
 
-async def test_electricity_maps_needs_a_token_that_is_kept_private(
-    tmp_path: Path, pool: RunningScheduler
+async def test_electricity_maps_is_chosen_with_a_token_that_is_kept_private(
+    tmp_path: Path, bus: NatsPool
 ) -> None:
-    """The API is chosen with a token only; the token is in a file of the owner alone."""
-    choice = a.SetGridSourceRequest(zone="CA-ON", source="electricity_maps")
-    without = await refusal(pool.operator.ask("SetGridSource", choice))
-    other = a.SetGridSourceRequest(zone="CA-ON", source="weather")
-    unknown = await refusal(pool.operator.ask("SetGridSource", other))
-    choice.token = "secret-token"
-    chosen = await pool.operator.ask("SetGridSource", choice)
-    (file,) = (tmp_path / "grid").iterdir()
+    """The API is asked as soon as it is chosen with a token, which only the owner can read; its
+    value counts until the zone goes back to the average."""
+    async with api() as served:
+        served.at = float(this_hour())
+        settings = f'[grid.electricity_maps]\nzones = ["CA-AB"]\nurl = "{served.url}"\n'
+        more = f'{settings}token_env = "NO_SUCH_VARIABLE"'
+        async with running_scheduler(tmp_path, bus, more) as pool:
+            choice = a.SetGridSourceRequest(zone="CA-ON", source="electricity_maps")
+            without = await refusal(pool.operator.ask("SetGridSource", choice))
+            other = a.SetGridSourceRequest(zone="CA-ON", source="weather")
+            unknown = await refusal(pool.operator.ask("SetGridSource", other))
+            choice.token = TOKEN
+            chosen = await pool.operator.ask("SetGridSource", choice)
+            (file,) = (tmp_path / "grid").iterdir()
+            await eventually(lambda: known_g_per_kwh(pool) == served.intensities["direct"])
+            received = await zone_of(pool)
+            annual = a.SetGridSourceRequest(zone="CA-ON", source="annual")
+            await pool.operator.ask("SetGridSource", annual)
+
+            assert known_g_per_kwh(pool) != served.intensities["direct"]
 
     assert ["invalid_request"] * 2 == [reason(without), reason(unknown)]
-    assert ("electricity_maps", "annual") == (chosen.chosen, chosen.source)
-    assert ("secret-token\n", 0o600) == (file.read_text(), file.stat().st_mode & 0o777)
+    assert "electricity_maps" == chosen.chosen
+    assert ("electricity_maps", "measured") == (received.source, received.basis)
+    assert (f"{TOKEN}\n", 0o600) == (file.read_text(), file.stat().st_mode & 0o777)
 
 
 async def test_operator_imports_and_shows_by_the_command(

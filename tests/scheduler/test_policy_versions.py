@@ -188,6 +188,23 @@ async def test_faulty_document_changes_nothing(pool: RunningScheduler) -> None:
     assert [("1", "", True)] == await history(pool)
 
 
+async def test_version_that_the_core_cannot_take_is_withdrawn(
+    pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the core fails on a policy, the version before stays in force, in the store too."""
+    _, policy = await shown(pool)
+    document = write_document(policy).replace("shares = 1.0", "shares = 2.0", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(pool.driver, "feed", lambda *_, **__: False)
+        problem = await refusal(pool.operator.ask("ApplyPolicy", request(document)))
+    after = await history(pool)
+    applied = await pool.operator.ask("ApplyPolicy", request(document))
+
+    assert "policy_refused" == reason(problem)
+    assert [("1", "", True)] == after
+    assert "2" == applied.version
+
+
 async def test_change_of_one_coop_is_a_version_with_its_author(pool: RunningScheduler) -> None:
     """``coops set`` makes a version like any other; the same call again makes none."""
     change = a.Coop(coop="alpha", shares=3.0, author="Marc", reason="a new machine")
