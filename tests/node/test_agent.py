@@ -13,6 +13,7 @@ from tests.waiting import eventually
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
     Accept,
+    ApprovalPending,
     CancelRun,
     Decline,
     Goodbye,
@@ -37,6 +38,12 @@ from entraide_node.engines.base import (
     EngineProblem,
 )
 from entraide_node.owner import files as owner_files
+
+
+def state_of(folder: Path) -> str:
+    """The state that the owner's commands show."""
+    status = owner_files.read_status(folder, now=time.time())
+    return status.state if status is not None else ""
 
 
 async def test_a_streamed_run(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -244,6 +251,19 @@ async def test_unwanted_runs(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
         await peer.hear(UsageReport, job="job-1", outcome=Outcome.CANCELLED)
         engine.say("job-2", end(body=b"{}"))
         await peer.hear(UsageReport, job="job-2", outcome=Outcome.COMPLETED)
+
+
+async def test_waiting_for_approval(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """The node says that it waits for the operator, and works once it is approved."""
+    config = configure(bus, tmp_path)
+    peer.welcomes = False
+    async with serving(config, ScriptedEngine()):
+        await peer.hear(Hello)
+        await peer.tell(ApprovalPending())
+        await eventually(lambda: state_of(tmp_path) == "unapproved")
+        peer.welcomes = True
+        await peer.hear(Heartbeat)
+        await eventually(lambda: state_of(tmp_path) == "ready")
 
 
 async def test_hello_until_welcome(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:

@@ -266,7 +266,24 @@ class Admin(admin_pb2_grpc.AdminServicer):
         """Makes a token."""
         self._check(context)
         self.tokens.append(request)
-        return admin_pb2.JoinToken(token="jeton-1", expires_at=90_000.0)
+        link = "https://parc.coop/install#jeton-1"
+        return admin_pb2.JoinToken(token="jeton-1", expires_at=90_000.0, link=link)
+
+    def ForgetNode(  # noqa: N802
+        self, request: admin_pb2.NodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Forgets it, unless it works."""
+        self._check(context)
+        if self.approval != "revoked":
+            refuse(context, "node_live", node=request.node)
+        return self._node()
+
+    def RemoveCoop(  # noqa: N802
+        self, request: admin_pb2.RemoveCoopRequest, context: Context
+    ) -> admin_pb2.RemovedCoop:
+        """Removes it, with its key and its node."""
+        self._check(context)
+        return admin_pb2.RemovedCoop(coop=request.coop, keys=["k-1"], nodes=["on-1"])
 
     def ListCoops(  # noqa: N802
         self, request: admin_pb2.ListCoopsRequest, context: Context

@@ -157,16 +157,6 @@ def test_quarantine_is_shown_with_its_reason(served: ServedPool, cli: Cli) -> No
     assert "quarantaine" not in cli(["keys", "clear", "k-1", *state]).out
 
 
-def test_nodes_are_revoked_and_approved(served: ServedPool, cli: Cli) -> None:
-    """A machine is cut off, and let in again; one that does not exist is said so."""
-    state = ["--state", str(served.state)]
-
-    assert "révoqué" in cli(["nodes", "revoke", "on-1", *state]).out
-    assert "revoked" == served.admin.approval
-    assert "approuvé" in cli(["nodes", "approve", "on-1", *state]).out
-    assert "«\u00a0absent\u00a0»" in cli(["nodes", "revoke", "absent", *state]).err
-
-
 def test_a_refusal_to_load_is_shown(served: ServedPool, cli: Cli) -> None:
     """The operator sees which machine did not load which model, why and when, in both lists."""
     refusal = admin_pb2.LoadRefusal(model="qwen3-8b", code="disk_full", at=1_772_373_900.0)
@@ -177,17 +167,6 @@ def test_a_refusal_to_load_is_shown(served: ServedPool, cli: Cli) -> None:
 
         assert line.startswith('on-1 did not load "qwen3-8b" on 2026-03-01')
         assert line.endswith("the disk is full (disk_full).")
-
-
-def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
-    """The token alone is on the output, so that a script can take it; advice is beside it."""
-    result = cli(
-        ["nodes", "token", "--coop", "soleil", "--hours", "2", "--state", str(served.state)]
-    )
-
-    assert "jeton-1\n" == result.out
-    assert "entraide node join" in result.err
-    assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
 
 
 def test_coops_change_only_what_is_asked(served: ServedPool, cli: Cli) -> None:

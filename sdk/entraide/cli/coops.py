@@ -12,6 +12,7 @@ from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.pool_access import find_pool
 from entraide.cli.usage_errors import bad_value
+from entraide.errors import error_for
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
@@ -41,7 +42,8 @@ def register(app: typer.Typer, lang: str) -> None:
         _print(members, lang, json=json)
 
     _register_correct(coops, lang)
-    _register_set(coops, lang)
+    _register_terms(coops, lang, "add")
+    _register_terms(coops, lang, "set")
     _register_remove(coops, lang)
 
 
@@ -82,9 +84,11 @@ def _register_correct(coops: typer.Typer, lang: str) -> None:
             typer.echo(i18n.text("cli-corrected", lang, name=posted.correction))
 
 
-def _register_set(coops: typer.Typer, lang: str) -> None:
-    @coops.command("set", help=i18n.text("help-coops-set", lang))
-    def set_(
+def _register_terms(coops: typer.Typer, lang: str, name: str) -> None:
+    """Adds ``add``, which makes a co-op, or ``set``, which changes or makes one."""
+
+    @coops.command(name, help=i18n.text(f"help-coops-{name}", lang))
+    def set_terms(
         coop: Annotated[str, typer.Argument(metavar="COOP", help=i18n.text("arg-coop", lang))],
         *,
         shares: Annotated[
@@ -114,6 +118,10 @@ def _register_set(coops: typer.Typer, lang: str) -> None:
             raise bad_value(i18n.text("cli-bad-lend", lang, text=lend_wh))
         with find_pool(state, lang).admin() as admin:
             members = admin.call("ListCoops", admin_pb2.ListCoopsRequest()).coops
+            if name == "add" and coop in [member.coop for member in members]:
+                raise error_for(
+                    "already_exists", i18n.error("already_exists", lang, {"name": coop})
+                )
             new = admin_pb2.Coop(shares=1.0, lend=admin_pb2.Lend(part=1.0))
             before = next((member for member in members if member.coop == coop), new)
             request = admin_pb2.Coop(
@@ -122,7 +130,7 @@ def _register_set(coops: typer.Typer, lang: str) -> None:
                 quotas=merge_quotas(before.quotas, changes),
                 lend=merge_lending(before.lend, part=lend_part, energy_wh=lend_wh),
                 author=author or getpass.getuser(),
-                reason=reason or f"entraide coops set {coop}",
+                reason=reason or f"entraide coops {name} {coop}",
             )
             after = admin.call("SetCoop", request)
         _print([after], lang, json=json)

@@ -1151,7 +1151,13 @@ cli-token-once = One-time token for { $coop }, valid until { $until }. On the ma
 cli-invited = One machine of { $coop } joins with this link until { $until }. You vouch for: { $vouched }.
 cli-invited-nothing = nothing; its owner names the site and the zone
 cli-forgotten = { $node } is forgotten: its record is deleted and its key revoked. The books stay.
-cli-coop-removed = { $coop } is no member any more: { $keys } keys and { $nodes } nodes are revoked. The books stay; its statement can still be read.
+cli-coop-removed = { $coop } is no member any more: { $keys ->
+    [one] one key
+   *[other] { $keys } keys
+} and { $nodes ->
+    [one] one node
+   *[other] { $nodes } nodes
+} revoked. The books stay; its statement can still be read.
 cli-secret-once = This is the secret of key { $key }: it will never be shown again.
 cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to remove it.
 usage-missing = { $name } is missing.
@@ -1183,6 +1189,7 @@ opt-invite-control = Who controls its owner: member (a member co-op), canadian (
 opt-invite-class = Data class whose jobs it may take (public, internal, restricted); can be repeated; without it, any.
 help-coops = Manage the member co-ops (for the operator).
 help-coops-list = List the co-ops with their shares, balances and quotas.
+help-coops-add = Make a co-op a member, with its shares and quotas.
 help-coops-set = Create a co-op, or change its shares and quotas.
 help-coops-remove = Take a co-op out of the pool: its keys, nodes and invitations are revoked; the books stay.
 help-keys = Manage API keys (for the operator).

@@ -1151,7 +1151,13 @@ cli-token-once = Jeton à usage unique pour { $coop }, valable jusqu’au { $unt
 cli-invited = Une machine de { $coop } adhère avec ce lien jusqu’au { $until }. Vous répondez de : { $vouched }.
 cli-invited-nothing = rien ; son propriétaire indique le site et la zone
 cli-forgotten = { $node } est oublié : sa fiche est effacée et sa clé révoquée. Les comptes restent.
-cli-coop-removed = { $coop } n’est plus membre : { $keys } clés et { $nodes } nœuds sont révoqués. Les comptes restent ; son relevé se lit toujours.
+cli-coop-removed = { $coop } n’est plus membre : { $keys ->
+    [one] { $keys } clé
+   *[other] { $keys } clés
+} et { $nodes ->
+    [one] { $nodes } nœud
+   *[other] { $nodes } nœuds
+} en moins, révoqués. Les comptes restent ; son relevé se lit toujours.
 cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
 cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NOM (ou key=), ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
@@ -1183,6 +1189,7 @@ opt-invite-control = Qui contrôle son propriétaire : member (coop membre), ca
 opt-invite-class = Classe de données dont elle peut prendre les requêtes (public, internal, restricted) ; peut être répétée ; sans elle, toutes.
 help-coops = Gérer les coopératives membres (pour l’exploitant).
 help-coops-list = Énumérer les coopératives, avec leurs parts, leurs soldes et leurs quotas.
+help-coops-add = Faire d’une coopérative un membre, avec ses parts et ses quotas.
 help-coops-set = Créer une coopérative, ou changer ses parts et ses quotas.
 help-coops-remove = Retirer une coopérative du parc : ses clés, ses nœuds et ses invitations sont révoqués ; les comptes restent.
 help-keys = Gérer les clés d’accès (pour l’exploitant).
