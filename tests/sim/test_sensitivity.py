@@ -153,6 +153,7 @@ def test_a_difference_within_the_noise_overturns_nothing(order: int) -> None:
     land = Landscape(noise=0.3, own=True)
     sensitivity = analysed(["2:1:10", "2:1.001:10"][::order], rule, land)
 
+    assert 0 == sensitivity.base.choice
     assert {} == overturned(sensitivity)
 
 
