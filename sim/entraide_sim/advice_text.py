@@ -32,6 +32,7 @@ OWN_MACHINES = "own"  # the unchanged fleet is what the members have, not the fi
 IN_DESKTOP = " in a desktop"  # in a device's name
 DETAILS = re.compile(r" \(|, | \d+ GB")  # begin of the details in a device's name
 EXACT_PART = 0.01  # an interval narrower than this part of its mean is left out
+FULL_LOAD = 0.5  # of the slots: below, a fleet that is not enough lacks speed, not slots
 CHEAPER_MAX = 2  # other ways that are mentioned beside an answer
 FORMATS = {
     "cad_per_year": formatting.format_dollars,
@@ -73,7 +74,8 @@ class AdviceText:
             kept=self._kept(self._base),
             wanted=formatting.format_percentage(KEPT_ENOUGH, self._lang),
             ttft=formatting.format_seconds(measure(self._base)["ttft_s_p95"], self._lang),
-            load=formatting.format_percentage(busiest_load(self._base), self._lang),
+            load=formatting.format_percentage(load := busiest_load(self._base), self._lang),
+            lacks="speed" if not self._advice.is_enough and load < FULL_LOAD else "none",
         )
 
     def nothing(self) -> str:

@@ -30,9 +30,8 @@ CONFIRMED_MAX = 8  # changes that are run with all seeds, beside the scenario's 
 PUT_FORWARD_MAX = 5
 KEPT_ENOUGH = 0.95  # part of the promises that a fleet keeps which is enough
 SERVED_ENOUGH = 0.995  # part of the requests that such a fleet serves
-# Social cost of carbon, dollars of 2021 for a tonne emitted in 2030: Environment and Climate Change
-# Canada, "Social Cost of Greenhouse Gas Estimates, Interim Updated Guidance", 2023. New money for
-# lower emissions alone must not cost more.
+# Social cost of carbon, Environment and Climate Change Canada: $294 a tonne. New money for lower
+# emissions alone must not cost more.
 CARBON_CAD_PER_G = 294.0 / 1e6
 # Smaller differences are none, whatever the seeds show.
 LEAST_DIFFERENCE = {

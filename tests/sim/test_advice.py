@@ -301,6 +301,8 @@ def test_the_members_question_is_answered_in_three_sentences(tmp_path: Path) -> 
     }
     assert re.search("la réponse changerait si|ne change la réponse", french[2])
     assert re.search("the answer would change if|changes the answer", english[2])
+    assert "c’est la vitesse qui manque" in french[0]
+    assert "what lacks is speed" in english[0]
     assert "par personne" in french[1]
     assert "per person" in english[1]
     assert "Mac Studio M4 Max (Montréal)" in french[1]

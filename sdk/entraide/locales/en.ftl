@@ -1912,7 +1912,10 @@ sim-advice-need = { $base ->
         [yes] Yes.
        *[no] No.
     } With it the pool
-} serves { $served } of the requests and keeps { $kept } of the promised delays ({ $wanted } is enough): the first word comes within { $ttft } for 95 of 100 requests, and at the busiest hour { $load } of the machines’ slots are in use.
+} serves { $served } of the requests and keeps { $kept } of the promised delays ({ $wanted } is enough): the first word comes within { $ttft } for 95 of 100 requests; at the busiest hour { $load } of the machines’ slots are in use{ $lacks ->
+    [speed] , so what lacks is speed, not places
+   *[other] {""}
+}.
 sim-advice-nothing = { $base ->
     [own] Buy nothing
    *[other] Choose { $base }

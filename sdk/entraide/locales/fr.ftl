@@ -1912,7 +1912,10 @@ sim-advice-need = { $base ->
         [yes] Oui.
        *[no] Non.
     } Ainsi, le parc
-} sert { $served } des requêtes et tient { $kept } des délais promis ({ $wanted } suffisent) : le premier mot arrive en { $ttft } ou moins pour 95 requêtes sur 100, et à l’heure la plus chargée, { $load } des places des machines sont occupées.
+} sert { $served } des requêtes et tient { $kept } des délais promis ({ $wanted } suffisent) : le premier mot arrive en { $ttft } ou moins pour 95 requêtes sur 100 ; à l’heure la plus chargée, { $load } des places des machines sont occupées{ $lacks ->
+    [speed]  : c’est la vitesse qui manque, non les places
+   *[other] {""}
+}.
 sim-advice-nothing = { $base ->
     [own] Ne rien acheter
    *[other] Choisir { $base }
@@ -2497,7 +2500,7 @@ node-hardware-known = Dans le catalogue, c’est { $name } : { $idle_w } au rep
 node-hardware-unknown = Le catalogue ne la connaît pas : sans compteur, elle compte comme une machine ordinaire de son genre, { $idle_w } au repos, { $active_w } au travail.
 node-hardware-engines = Moteurs qui lui conviennent, le meilleur d’abord : { $engines }.
 
-## Modèles : catalogue, poids et mémoire.
+## Modèles : catalogue, poids et mémoire.
 
 error-catalogue_refused = Le catalogue des modèles est refusé{ $detail ->
     [none] .
