@@ -49,6 +49,7 @@ from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.publisher import Publisher
+from entraide_scheduler.restored import find_least_incarnation
 from entraide_scheduler.scheduler_adapters import (
     GatewayListener,
     LocalSchedulerAdapter,
@@ -122,6 +123,8 @@ class Service:
         self._cleanup.push_async_callback(store.close)
         policy = await self._load_policy(store)
         recovered = await recover(store)
+        restored = find_least_incarnation(self._home)
+        recovered.incarnation = max(recovered.incarnation, restored)
         bus = await self._connect(identity)
         self._cleanup.push_async_callback(bus.close)
         parts = self._parts = await self._make_parts(store, bus, identity, policy, recovered)

@@ -9,6 +9,7 @@ import typer
 
 from entraide import i18n
 from entraide.errors import EntraideError
+from entraide_scheduler.pool.backup_cli import register_backup
 
 if TYPE_CHECKING:
     from entraide_scheduler.pool.config import PoolConfig
@@ -20,6 +21,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     pool = typer.Typer(help=i18n.text("help-pool", lang), no_args_is_help=True)
     _register_create(pool, lang)
     _register_run(pool, lang)
+    register_backup(pool, lang)
     app.add_typer(pool, name="pool")
 
 

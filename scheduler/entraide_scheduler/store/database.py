@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 
 from entraide.errors import PoolError
 
@@ -58,24 +59,44 @@ def upgrade(engine: Engine) -> None:
     Raises:
         PoolError: ``store_too_new``: a later version of Entraide created it.
     """
-    config = migration_config()
-    scripts = ScriptDirectory.from_config(config)
+    head = ScriptDirectory.from_config(migration_config()).get_current_head()
     with engine.connect() as connection:
         with connection.begin():
             present = MigrationContext.configure(connection).get_current_revision()
-        if present == scripts.get_current_head():
+        if present == head:
             return
-        if present is not None and present not in {
-            step.revision for step in scripts.walk_revisions()
-        }:
+        if present is not None and present not in known_revisions():
             raise PoolError(
                 "store_too_new",
                 f"A later version of Entraide made this store (schema {present}).",
                 values={"schema": present},
             )
-        config.attributes["connection"] = connection
         with connection.begin():
-            command.upgrade(config, "head")
+            migrate(connection, "head")
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Migrates a database to a revision, in the connection's transaction."""
+    config = migration_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def known_revisions() -> frozenset[str]:
+    """Returns the revisions of the schema that this version knows."""
+    scripts = ScriptDirectory.from_config(migration_config())
+    return frozenset(step.revision for step in scripts.walk_revisions())
+
+
+def unreachable_error(engine: Engine, problem: OperationalError) -> PoolError:
+    """Returns the error with the database's URL, without its password, and the driver's message."""
+    place = engine.url.render_as_string(hide_password=True)
+    lines = str(problem.orig).splitlines() or [""]
+    return PoolError(
+        "store_unreachable",
+        f"The store {place} cannot be opened: {lines[0]}",
+        values={"place": place, "problem": lines[0]},
+    )
 
 
 def check_current(connection: Connection) -> None:
@@ -88,8 +109,8 @@ def check_current(connection: Connection) -> None:
     present = MigrationContext.configure(connection).get_current_revision()
     if present == scripts.get_current_head():
         return
-    known = {step.revision for step in scripts.walk_revisions()}
-    code = "store_too_old" if present is None or present in known else "store_too_new"
+    is_known = present is None or present in known_revisions()
+    code = "store_too_old" if is_known else "store_too_new"
     raise PoolError(code, f"The store has schema {present}.", values={"schema": present or "0"})
 
 

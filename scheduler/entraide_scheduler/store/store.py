@@ -12,7 +12,6 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from entraide.errors import PoolError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
@@ -24,7 +23,12 @@ from entraide_scheduler.store import (
     settlements,
     statements,
 )
-from entraide_scheduler.store.database import database_url, make_engines, upgrade
+from entraide_scheduler.store.database import (
+    database_url,
+    make_engines,
+    unreachable_error,
+    upgrade,
+)
 from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
 from entraide_scheduler.store.rows import (
     CorrectionRow,
@@ -62,7 +66,7 @@ class Store:
         try:
             await asyncio.to_thread(upgrade, writing)
         except OperationalError as problem:
-            raise _unreachable(writing, problem) from problem
+            raise unreachable_error(writing, problem) from problem
         return cls(writing, reading)
 
     async def close(self) -> None:
@@ -261,14 +265,3 @@ class Store:
     def expire_explanations(self, now: float) -> Future[int]:
         """Deletes explanations beyond their retention; resolves to their number."""
         return self._writer.submit(lambda c: settlements.expire_explanations(c, now))
-
-
-def _unreachable(engine: Engine, problem: OperationalError) -> PoolError:
-    """Returns the error with the database's URL, without its password, and the driver's message."""
-    place = engine.url.render_as_string(hide_password=True)
-    lines = str(problem.orig).splitlines() or [""]
-    return PoolError(
-        "store_unreachable",
-        f"The store {place} cannot be opened: {lines[0]}",
-        values={"place": place, "problem": lines[0]},
-    )

@@ -1048,6 +1048,46 @@ error-pool_config_refused = { $path } cannot be used: { $fault ->
    *[other] { $key }: { $value }
 }
 
+## Backup, restore and upgrade of a pool.
+
+help-pool-backup = Write a backup of the pool into one sealed file, while the pool runs.
+help-pool-restore = Make a pool from a backup, in a new directory and an empty database.
+arg-backup-new = File to write; an existing file is replaced once the new one is complete.
+arg-backup = Backup to restore.
+arg-restore-dir = New directory of the pool, missing or empty.
+opt-pool-passphrase-file = File whose first line is the passphrase; “-” reads standard input. Without it, the command asks.
+opt-pool-restore-database = Empty database for the store, postgresql://…; “sqlite” for SQLite in the directory. Without it, the one that the backup’s pool.toml names.
+pool-passphrase = Passphrase of the backup
+pool-passphrase-again = The same passphrase again
+pool-backup-done = The backup is in { $path }: { $size } MB, { $files } files, { $rows ->
+    [one] { $rows } row
+   *[other] { $rows } rows
+} of the database. Keep it in another place than the pool, and its passphrase in a third: without it nobody can open the file.
+pool-backup-left-out = Not in the backup, since too large: { $names }. Copy them by other means.
+pool-restore-done =
+    The pool “{ $name }” is in { $path }: { $files } files, { $rows ->
+        [one] { $rows } row
+       *[other] { $rows } rows
+    } of the database. Next:
+
+    1. If the pool still runs elsewhere, stop it there: two pools with the same keys disturb each other.
+    2. If this machine has another address, let the name of the pool lead here.
+    3. Start it:  entraide pool run { $path }
+    4. Revoke again the machines and keys that were revoked after the backup.
+error-passphrase_missing = There is no terminal to ask for the passphrase. Name a file with --passphrase-file FILE, or pipe it in with --passphrase-file -.
+error-passphrase_short = This passphrase is too short. Choose one of at least { $min } characters, better four or five words.
+error-passphrase_unreadable = The passphrase cannot be read from { $path }: { $problem }. Write it on the first line of that file, as UTF-8.
+error-backup_not_written = The backup cannot be written to { $path }: { $problem }. Free some space or choose another place; no part of it was left there.
+error-backup_unreadable = The backup { $path } cannot be read: { $problem }. Check its path and your rights.
+error-backup_refused = { $fault ->
+    [foreign] { $path } is not a backup of Entraide. Name a file that “entraide pool backup” wrote.
+    [wrong] The passphrase does not open { $path }. Type it again; without the right one nobody can open the file.
+    [too_new] A later version of Entraide ({ $version }) wrote { $path }. Install that version, then restore with it.
+   *[damaged] { $path } is cut short or was altered. Take another copy; nothing was restored.
+}
+error-restore_target = { $path } is not empty. Name a new or an empty directory: a restore replaces nothing.
+error-restore_database = The database refuses a row: { $problem }. Free some space or choose another database; nothing was restored.
+
 ## The pool's keys, and the bus (NATS).
 
 error-identity_file_open = Other users can read { $path } (mode { $mode }). Treat its contents as disclosed, then set its mode back to 0600.

@@ -1048,6 +1048,46 @@ error-pool_config_refused = { $path } est inutilisable : { $fault ->
    *[other] { $key } : { $value }
 }
 
+## Sauvegarde, restauration et mise à niveau d’un parc.
+
+help-pool-backup = Écrire une sauvegarde du parc dans un seul fichier scellé, pendant que le parc fonctionne.
+help-pool-restore = Refaire un parc à partir d’une sauvegarde, dans un dossier neuf et une base de données vide.
+arg-backup-new = Fichier à écrire ; un fichier existant est remplacé une fois le nouveau complet.
+arg-backup = Sauvegarde à restaurer.
+arg-restore-dir = Nouveau dossier du parc, absent ou vide.
+opt-pool-passphrase-file = Fichier dont la première ligne est la phrase secrète ; « - » lit l’entrée standard. Sans cette option, la commande la demande.
+opt-pool-restore-database = Base de données vide pour le parc, postgresql://… ; « sqlite » pour SQLite dans le dossier. Sans cette option, celle que nomme le pool.toml de la sauvegarde.
+pool-passphrase = Phrase secrète de la sauvegarde
+pool-passphrase-again = La même phrase secrète, encore une fois
+pool-backup-done = La sauvegarde est dans { $path } : { $size } Mo, { $files } fichiers, { $rows ->
+    [one] { $rows } ligne
+   *[other] { $rows } lignes
+} de la base de données. Gardez-la en un autre lieu que le parc, et sa phrase secrète en un troisième : sans elle, personne ne peut ouvrir le fichier.
+pool-backup-left-out = Absents de la sauvegarde, car trop gros : { $names }. Copiez-les par un autre moyen.
+pool-restore-done =
+    Le parc « { $name } » est dans { $path } : { $files } fichiers, { $rows ->
+        [one] { $rows } ligne
+       *[other] { $rows } lignes
+    } de la base de données. Ensuite :
+
+    1. Si le parc fonctionne encore ailleurs, arrêtez-le là-bas : deux parcs ayant les mêmes clés se gênent.
+    2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
+    3. Démarrez-le :  entraide pool run { $path }
+    4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde.
+error-passphrase_missing = Il n’y a pas de terminal où demander la phrase secrète. Nommez un fichier avec --passphrase-file FICHIER, ou donnez-la par l’entrée standard avec --passphrase-file -.
+error-passphrase_short = Cette phrase secrète est trop courte. Choisissez-en une d’au moins { $min } caractères, mieux, de quatre ou cinq mots.
+error-passphrase_unreadable = La phrase secrète ne peut pas être lue dans { $path } : { $problem }. Écrivez-la sur la première ligne de ce fichier, en UTF-8.
+error-backup_not_written = La sauvegarde ne peut pas être écrite dans { $path } : { $problem }. Libérez de l’espace ou choisissez un autre lieu ; il n’en est resté aucun morceau.
+error-backup_unreadable = La sauvegarde { $path } ne peut pas être lue : { $problem }. Vérifiez son chemin et vos droits.
+error-backup_refused = { $fault ->
+    [foreign] { $path } n’est pas une sauvegarde d’Entraide. Nommez un fichier écrit par « entraide pool backup ».
+    [wrong] La phrase secrète n’ouvre pas { $path }. Retapez-la ; sans la bonne, personne ne peut ouvrir le fichier.
+    [too_new] Une version plus récente d’Entraide ({ $version }) a écrit { $path }. Installez cette version, puis restaurez avec elle.
+   *[damaged] { $path } est tronqué ou a été modifié. Prenez une autre copie ; rien n’a été restauré.
+}
+error-restore_target = { $path } n’est pas vide. Nommez un dossier neuf ou vide : une restauration ne remplace rien.
+error-restore_database = La base de données refuse une ligne : { $problem }. Libérez de l’espace ou choisissez une autre base ; rien n’a été restauré.
+
 ## Clés du parc, et bus (NATS).
 
 error-identity_file_open = D’autres utilisateurs peuvent lire { $path } (mode { $mode }). Considérez son contenu comme divulgué, puis remettez-lui le mode 0600.

@@ -1,5 +1,6 @@
 """What nodes, gateways, clients and feeds send to a pool, and the files that its operator gives."""
 
+import io
 import json
 import time
 from collections.abc import Callable
@@ -53,7 +54,16 @@ from entraide_scheduler.policy_versions.documents import (
     read_file,
     write_document,
 )
+from entraide_scheduler.pool.backup_records import RecordWriter, read_records
+from entraide_scheduler.pool.sealed_file import (
+    FORMAT,
+    SealedFault,
+    SealedHead,
+    SealedWriter,
+    read_head,
+)
 from entraide_scheduler.request_bounds import find_facts_fault
+from entraide_scheduler.store.dump import TableRows
 
 NOW = 1_700_000_000.0
 CALLER = Caller("key-1", "alpha", "")
@@ -114,6 +124,40 @@ def read_request(path: str) -> Callable[[bytes, Path], object]:
         json.loads(openai.encode_for_engine(ask, 9, model="m", stream=ask.stream))
 
     return read
+
+
+def backup_records() -> bytes:
+    """The content of a small backup."""
+    content = io.BytesIO()
+    records = RecordWriter(content.write)
+    records.add_file("identity/a", b"a")
+    records.add_rows(TableRows("journal", ("seq", "event"), [[1, b"e"], [2, None]]))
+    records.finish()
+    return content.getvalue()
+
+
+def backup_head() -> bytes:
+    """The head of a backup."""
+    content = io.BytesIO()
+    SealedWriter(content, "mot de passe", SealedHead(FORMAT, "0.1.0", "0006", NOW))
+    return content.getvalue()
+
+
+def read_backup(data: bytes, _: Path) -> None:
+    """Reads the content of a backup whose passphrase the sender knows."""
+    content = io.BytesIO(data)
+
+    def read(size: int) -> bytes:
+        part = content.read(size)
+        if len(part) < size:
+            raise SealedFault("damaged")
+        return part
+
+    for _record in read_records(read):
+        pass
+
+
+BACKUP_RECORDS, BACKUP_HEAD = backup_records(), backup_head()
 
 
 def read_job(data: bytes, _: Path) -> object:
@@ -388,6 +432,16 @@ CASES: dict[str, Case] = {
         from_file("c.toml", lambda path: read_toml(path, SchedulerConfig)),
         text_like(b'pool = "p"\nlang = "fr"\n[http]\nport = 1\n'), FILE,
         ("entraide_scheduler.config:read_toml",),
+    ),
+    "the head of a backup": Case(
+        lambda data, _: read_head(io.BytesIO(data)), binary_like(BACKUP_HEAD), (SealedFault,),
+        ("entraide_scheduler.pool.sealed_file:read_head",
+         "entraide_scheduler.pool.sealed_file:_length"),
+    ),
+    "the content of a backup": Case(
+        read_backup, binary_like(BACKUP_RECORDS), (SealedFault,),
+        ("entraide_scheduler.pool.backup_records:",
+         "entraide_scheduler.pool.backup_records:read_records"),
     ),
     "a policy in TOML": Case(
         from_file("p.toml", policy_of), text_like(POLICY), FILE,
