@@ -223,8 +223,8 @@ def test_a_bad_scenario_writes_nothing(
 
 
 @pytest.mark.parametrize(("lang", "sentence"), [
-    ("en", "0 seeds cannot be simulated: give a number from 1 to 100."),
-    ("fr", "0 graines ne peuvent être simulées\u00a0: donnez un nombre de 1 à 100."),
+    ("en", "This number of seeds cannot be simulated (0): give a number from 1 to 100."),
+    ("fr", "Ce nombre de graines ne peut pas être simulé (0)\u00a0: donnez un nombre de 1 à 100."),
 ])  # fmt: skip
 @pytest.mark.parametrize("command", ["compare", "plan"])
 def test_a_number_of_seeds_that_is_none_is_refused(

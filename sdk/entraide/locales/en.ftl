@@ -1013,9 +1013,12 @@ pool-created =
         [proxy] the proxy’s port 443, and port { $bus } (bus). The proxy sends everything, WebSocket too, to 127.0.0.1:{ $http }; docs/reference/pool.md has the lines for Caddy and nginx
        *[other] port { $http } (HTTPS), and port { $bus } (bus)
     }. Port { $grpc } (gRPC) is for programs only.
-    2. Start it:  entraide pool run { $path }
-       or as a service that starts with the machine:  entraide pool service install { $path }
-    3. See that nothing is missing:  entraide pool doctor { $path }
+    2. Start it:
+        entraide pool run { $path }
+    or as a service that starts with the machine:
+        entraide pool service install { $path }
+    3. See that nothing is missing:
+        entraide pool doctor { $path }
 
     Members use { $url }. Keep a copy of { $path } in a safe place: who has it can act as the pool.
 pool-ready = The pool is ready at { $url }. “entraide pool status { $path }” shows it; Ctrl+C stops it.
@@ -1367,7 +1370,7 @@ error-store_url_refused = The database must be an SQLite file (sqlite:///FILE) o
 error-journal_absent = There is no journal to export{ $path ->
     [none] {""}
    *[other] {" "}at { $path }
-}. It begins when the scheduler of this version starts ([journal] keep_days above 0).
+}. It begins when the scheduler of this version starts, if the configuration keeps a journal.
 error-store_too_old = An earlier version of Entraide created this database (schema { $schema }). Start the scheduler of this version once.
 error-store_too_new = A later version of Entraide created this database (schema { $schema }). Start that version.
 error-series_refused = The intensity series cannot be used: { $path }{ $line ->
@@ -2166,7 +2169,13 @@ error-scenario_refused = The scenario cannot be used{ $path ->
     [two_owners] belongs to a project and to a key ({ $value }): remove one of the two.
    *[other] cannot be read: { $detail }
 }
-error-seeds_refused = { $value } seeds cannot be simulated: give a number from 1 to { $most }.
+error-seeds_refused = This number of seeds cannot be simulated{ $value ->
+    [none] {""}
+   *[other] {" "}({ $value })
+}: give a number from 1 to { $most ->
+    [none] the limit
+   *[other] { $most }
+}.
 error-plan_refused = The plan cannot be made: { $fault ->
     [none] one of its options is invalid.
     [no_goal] "{ $value }" is not a goal: write it like ttft_s.p95<=2.

@@ -1013,9 +1013,12 @@ pool-created =
         [proxy] le port 443 du mandataire, et le port { $bus } (bus). Le mandataire envoie tout, WebSocket compris, au port { $http } de 127.0.0.1 ; docs/reference/pool.md donne les lignes pour Caddy et nginx
        *[other] le port { $http } (HTTPS), et le port { $bus } (bus)
     }. Le port { $grpc } (gRPC) ne sert qu’aux programmes.
-    2. Démarrez-le :  entraide pool run { $path }
-       ou comme service qui démarre avec la machine :  entraide pool service install { $path }
-    3. Vérifiez que rien ne manque :  entraide pool doctor { $path }
+    2. Démarrez-le :
+        entraide pool run { $path }
+    ou comme service qui démarre avec la machine :
+        entraide pool service install { $path }
+    3. Vérifiez que rien ne manque :
+        entraide pool doctor { $path }
 
     Les membres utilisent { $url }. Gardez une copie de { $path } en lieu sûr : qui la détient peut agir comme le parc.
 pool-ready = Le parc est prêt à l’adresse { $url }. « entraide pool status { $path } » le montre ; Ctrl+C l’arrête.
@@ -1367,7 +1370,7 @@ error-store_url_refused = La base est un fichier SQLite (sqlite:///FICHIER) ou P
 error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
     [none] {""}
    *[other] {" "}à { $path }
-}. Il commence quand l’ordonnanceur de cette version démarre ([journal] keep_days au-dessus de 0).
+}. Il commence quand l’ordonnanceur de cette version démarre, si la configuration garde un journal.
 error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
 error-series_refused = La série d’intensité est inutilisable : { $path }{ $line ->
@@ -2166,7 +2169,13 @@ error-scenario_refused = Le scénario est inutilisable{ $path ->
     [two_owners] est à la fois d’un projet et d’une clé ({ $value }) : enlevez l’un des deux.
    *[other] est illisible : { $detail }
 }
-error-seeds_refused = { $value } graines ne peuvent être simulées : donnez un nombre de 1 à { $most }.
+error-seeds_refused = Ce nombre de graines ne peut pas être simulé{ $value ->
+    [none] {""}
+   *[other] {" "}({ $value })
+} : donnez un nombre de 1 à { $most ->
+    [none] la limite
+   *[other] { $most }
+}.
 error-plan_refused = Le plan est impossible : { $fault ->
     [none] l’une de ses options est invalide.
     [no_goal] « { $value } » n’est pas un objectif : écrivez-le comme ttft_s.p95<=2.
