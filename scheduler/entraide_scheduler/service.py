@@ -36,6 +36,7 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.enrolment import Enrolment, PoolFacts
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
+from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
@@ -281,6 +282,7 @@ class Service:
                 lang=lang_of(config.lang),
                 jurisdiction="",  # that of the policy in force at each decision
                 drain_s=config.drain_s,
+                mirror=self._home / MIRROR_FOLDER,
             ),
             status=lambda: build_pool_status(driver),
             health=driver.health,

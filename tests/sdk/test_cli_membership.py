@@ -59,7 +59,7 @@ def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> 
 
     assert [
         "https://parc.coop/install#jeton-1",
-        "entraide node join 'https://parc.coop/install#jeton-1'",
+        "curl -fsS https://parc.coop/install.sh | sh -s -- 'https://parc.coop/install#jeton-1'",
     ] == result.out.splitlines()
     assert "Sudbury · CA-ON · member · public, internal" in result.err
     assert "its owner names the site and the zone" in bare.err

@@ -175,7 +175,9 @@ class Connection(asyncio.Protocol):
         """Continues parsing, because the send buffer is empty."""
         self._write_paused = False
         self._unread_deadline = NEVER
-        if self.exchange is None and not self._awaiting_decision:
+        if self.exchange is not None:
+            self.exchange.on_read()
+        elif not self._awaiting_decision:
             self._server.loop.call_soon(self._resume)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio gives it)

@@ -4,6 +4,7 @@ It formats the response. The head is sent with the first bytes of the body, in o
 of the send buffer is returned by ``write``, so that a slow client can be detected.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.http_limits import UNREAD_MAX_BYTES
+from entraide_scheduler.http_limits import UNREAD_HIGH_BYTES, UNREAD_MAX_BYTES
 
 Headers = Sequence[tuple[str, str]]
 
@@ -87,6 +88,7 @@ class Exchange:
         self._keep_alive = keep_alive
         self._chunked = http11
         self._head: bytes = b""
+        self._read: asyncio.Event | None = None
         self.is_over = False
 
     @property
@@ -147,6 +149,17 @@ class Exchange:
             self._connection.write(data)
         return self._connection.unread_bytes < UNREAD_MAX_BYTES
 
+    async def wait_until_read(self) -> None:
+        """Waits until the client has read what was written, up to ``UNREAD_HIGH_BYTES``."""
+        while not self.is_over and self._connection.unread_bytes > UNREAD_HIGH_BYTES:
+            self._read = asyncio.Event()
+            await self._read.wait()
+
+    def on_read(self) -> None:
+        """Ends ``wait_until_read``; called by the connection once its send buffer is empty."""
+        if self._read is not None:
+            self._read.set()
+
     def end(self) -> None:
         """Ends a streamed response."""
         if not self.is_over:
@@ -169,6 +182,7 @@ class Exchange:
         """Ends the exchange because the client has left; called by the connection."""
         if not self.is_over:
             self.is_over = True
+            self.on_read()
             if self.on_ended is not None:
                 self.on_ended(499)
             if self.on_client_left is not None:

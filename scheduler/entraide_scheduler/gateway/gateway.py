@@ -9,6 +9,7 @@ import contextlib
 import hmac
 import ssl
 from collections.abc import Coroutine
+from pathlib import Path
 
 import structlog
 from msgspec import Struct
@@ -19,6 +20,7 @@ from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
+from entraide_scheduler.gateway.install import FOLDER, InstallServer, InstallSource
 from entraide_scheduler.gateway.kept_jobs import KeptJobs, Sealer
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.options import FactsBuilder
@@ -47,6 +49,7 @@ class Settings(Struct, frozen=True):
         kept_gateway: identifier of the gateway that runs kept jobs, the one inside the
             scheduler; "" for this one.
         drain_s: how long running jobs may continue at a stop, seconds.
+        mirror: folder of the wheels that members install.
     """
 
     http: HttpConfig = HttpConfig()
@@ -55,6 +58,7 @@ class Settings(Struct, frozen=True):
     jurisdiction: str = "CA"
     kept_gateway: str = ""
     drain_s: float = 5.0
+    mirror: Path = Path(FOLDER)
 
 
 class Gateway:
@@ -139,6 +143,7 @@ class Gateway:
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
+            installer=_make_installer(self._settings),
             enrol=self._scheduler.enrol,
             lang=self._settings.lang,
         )
@@ -236,6 +241,18 @@ class Gateway:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._background.append(asyncio.get_running_loop().create_task(work))
+
+
+def _make_installer(settings: Settings) -> InstallServer:
+    http = settings.http
+    return InstallServer(
+        InstallSource(
+            pool=settings.pool,
+            url=http.public.rstrip("/"),
+            is_public=bool(http.public and (http.plain or http.cert_file)),
+            folder=settings.mirror,
+        )
+    )
 
 
 def _make_facts_builder(

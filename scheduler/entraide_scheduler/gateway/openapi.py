@@ -129,6 +129,19 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             response="JoinResponse",
             open=True,
         ),
+        "install_page": Operation(
+            "The page that says how a member installs Entraide.", open=True, kind="text/html"
+        ),
+        "install_script": Operation(
+            "The script that installs Entraide from this pool.",
+            open=True,
+            kind="text/x-shellscript",
+        ),
+        "install_file": Operation(
+            "A wheel of the pool's mirror, or its requirements with hashes (`Range`).",
+            open=True,
+            kind="application/octet-stream",
+        ),
         "chat": Operation("Answers a conversation.", request="ChatRequest"),
         "completion": Operation("Continues a text.", request="CompletionRequest"),
         "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
@@ -211,7 +224,7 @@ def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
 
 def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
-    for placeholder in ("job", "model", "sha256"):
+    for placeholder in ("job", "model", "sha256", "file"):
         if f"{{{placeholder}}}" in pattern:
             schema = {"type": "string"}
             parameters.append(

@@ -18,7 +18,7 @@ from entraide.errors import EntraideError
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
-from entraide_scheduler.gateway import openai, openapi, weights
+from entraide_scheduler.gateway import install, openai, openapi, weights
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.exchange import Exchange
@@ -56,6 +56,9 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
         enrolment.PATH: {"POST": "enrol"},
+        enrolment.INSTALL_PATH: {"GET": "install_page"},
+        install.SCRIPT_PATH: {"GET": "install_script"},
+        f"{install.WHEELS_PATH}{{file}}": {"GET": "install_file"},
     }
 )
 UNKNOWN = "unknown"
@@ -80,6 +83,7 @@ def route_of(path: str) -> Route | None:
         return Route(path, "", methods)
     for prefix, placeholder in (
         (f"{JOBS}/", "{job}"), ("/v1/models/", "{model}"), (weights.PATH, "{sha256}"),
+        (install.WHEELS_PATH, "{file}"),
     ):  # fmt: skip
         if path.startswith(prefix):
             name, slash, rest = path[len(prefix) :].partition("/")
@@ -136,6 +140,7 @@ class Routes:
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
+        installer: install.InstallServer,
         enrol: Enrol,
         lang: i18n.Lang,
     ) -> None:
@@ -144,6 +149,7 @@ class Routes:
         self._pages = pages
         self._metrics = metrics
         self._pool_weights = pool_weights
+        self._installer = installer
         self._enrol_machine = enrol
         self._lang = lang
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
@@ -159,6 +165,9 @@ class Routes:
             "model": self._get_model,
             "weights": self._send_weights,
             "enrol": self._enrol,
+            "install_page": self._send_install_page,
+            "install_script": self._send_install_script,
+            "install_file": self._send_install_file,
             "chat": partial(self._run_inference, openai.CHAT),
             "completion": partial(self._run_inference, openai.COMPLETION),
             "list_jobs": self._list_jobs,
@@ -279,11 +288,23 @@ class Routes:
             raise refused("unknown_path", path=call.exchange.request.path)
         await self._pool_weights.send_part(call.exchange, call.name)
 
+    async def _send_install_page(self, call: RouteCall) -> None:
+        await self._installer.send_page(call.exchange, self._choose_page_language(call))
+
+    async def _send_install_script(self, call: RouteCall) -> None:
+        if not call.exchange.is_over:
+            self._installer.send_script(call.exchange)
+
+    async def _send_install_file(self, call: RouteCall) -> None:
+        await self._installer.send_file(call.exchange, call.name)
+
     async def _send_page(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            requested = _query_values(call.exchange.request.query).get("lang")
-            lang = i18n.lang_of(requested) if requested else self.choose_language(call.exchange)
-            self._pages.send_page(call.exchange, lang)
+            self._pages.send_page(call.exchange, self._choose_page_language(call))
+
+    def _choose_page_language(self, call: RouteCall) -> str:
+        requested = _query_values(call.exchange.request.query).get("lang")
+        return i18n.lang_of(requested) if requested else call.lang
 
     async def _send_status(self, call: RouteCall) -> None:
         call.respond(await self._pages.render_status())

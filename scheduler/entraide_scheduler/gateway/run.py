@@ -26,6 +26,7 @@ from entraide_scheduler.config import (
 )
 from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.gateway.gateway import Gateway, Settings
+from entraide_scheduler.gateway.install import FOLDER
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
@@ -93,6 +94,7 @@ async def run_gateway(config: GatewayConfig) -> None:
             lang=i18n.lang_of(config.lang),
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
+            mirror=state / FOLDER,
         ),
         tls=certificates.http.context if certificates.http else None,
     )

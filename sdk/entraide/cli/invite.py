@@ -36,6 +36,7 @@ def register(app: typer.Typer, lang: str) -> None:
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
         from entraide.v1 import admin_pb2
+        from entraide.wire.enrolment import install_command
 
         request = admin_pb2.CreateJoinTokenRequest(
             coop=coop,
@@ -47,12 +48,15 @@ def register(app: typer.Typer, lang: str) -> None:
         )
         with find_pool(state, lang).admin() as admin:
             created = admin.call("CreateJoinToken", request)
-        command = f"entraide node join {shlex.quote(created.link)}"
+        join = f"entraide node join {shlex.quote(created.link)}"
+        # The script speaks to a pool over HTTPS only; a demonstration on loopback has none.
+        install = install_command(created.link) if created.link.startswith("https://") else ""
         if json:
-            output.print_json(output.to_plain(created) | {"command": command})
+            commands = {"command": join, "install": install}
+            output.print_json(output.to_plain(created) | commands)
             return
         typer.echo(created.link)
-        typer.echo(command)
+        typer.echo(install or join)
         named = [site, zone, controlled_by, ", ".join(data_class or [])]
         vouched = " · ".join(filter(None, named)) or i18n.text("cli-invited-nothing", lang)
         until = output.format_time(created.expires_at, lang)

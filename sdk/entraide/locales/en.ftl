@@ -2917,3 +2917,15 @@ page-port-taken = Port { $port } is already in use: the page could not be opened
 help-node-page = Open a page on this machine to set when it works.
 opt-node-any-time = Set no terms: the machine works at any time.
 owner-terms-begun = It works only while nobody uses the machine, and not on battery. To change that: entraide node page
+
+## The page from which a member installs Entraide.
+
+install-title = Join { $pool } with your machine
+install-open = Open a terminal: Terminal on a Mac, any terminal on Linux.
+install-paste = Paste the line that your pool's operator sent you with the invitation, and press Enter.
+install-wait = Wait a few minutes: the line installs Entraide in your own account, joins the pool, starts the agent, and ends with a check.
+install-line = The line looks like this; the text in quotes is your invitation, that is, the address of this page with everything after "#":
+install-proof = Take the line from the operator's message and from nowhere else: it proves that this server is your pool's.
+install-machines = This pool has the files for these machines (system, processor, Python): { $machines }.
+install-no-mirror = This pool has no files to install yet. Ask its operator to run "entraide pool mirror".
+install-does = Nothing comes from another server than this pool. Run again, the same line updates. To remove everything: entraide node leave --purge

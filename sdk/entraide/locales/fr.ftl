@@ -2920,3 +2920,15 @@ page-port-taken = Le port { $port } est déjà pris : la page n’a pas pu s’
 help-node-page = Ouvrir sur cette machine une page où fixer quand elle travaille.
 opt-node-any-time = Ne fixer aucune condition : la machine travaille à toute heure.
 owner-terms-begun = Elle ne travaille que lorsque personne ne s’en sert, et jamais sur sa batterie. Pour changer cela : entraide node page
+
+## La page d’où un membre installe Entraide.
+
+install-title = Joindre votre machine à { $pool }
+install-open = Ouvrez un terminal : Terminal sur un Mac, n’importe lequel sous Linux.
+install-paste = Collez la ligne que l’exploitant du parc vous a envoyée avec l’invitation, puis appuyez sur Entrée.
+install-wait = Patientez quelques minutes : la ligne installe Entraide dans votre compte, joint le parc, démarre l’agent et finit par une vérification.
+install-line = La ligne ressemble à ceci ; le texte entre guillemets est votre invitation, c’est-à-dire l’adresse de cette page avec tout ce qui suit « # » :
+install-proof = Prenez la ligne dans le message de l’exploitant, et nulle part ailleurs : elle prouve que ce serveur est celui de votre parc.
+install-machines = Ce parc a les fichiers pour ces machines (système, processeur, Python) : { $machines }.
+install-no-mirror = Ce parc n’a encore aucun fichier à installer. Demandez à l’exploitant de lancer « entraide pool mirror ».
+install-does = Rien ne vient d’un autre serveur que celui du parc. Relancée, la même ligne met à jour. Pour tout retirer : entraide node leave --purge

@@ -6,6 +6,7 @@ which no browser and no ``curl`` sends, the ``JoinSecret``.
 """
 
 import re
+import shlex
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -15,6 +16,8 @@ from entraide.types import Control, DataClass
 PATH = "/v1/enrolment"
 INSTALL_PATH = "/install"
 REQUEST_BYTES_MAX = 4 * 1024
+
+SECRET_DOTS = 2
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _FINGERPRINT = re.compile(r"([0-9a-f]{64})?")
@@ -106,7 +109,7 @@ def read_secret(text: str) -> JoinSecret:
     token, fingerprint, pin = (*text.strip().split("."), "", "")[:3]
     fingerprint = fingerprint.lower()
     sound = _TOKEN.fullmatch(token) and _FINGERPRINT.fullmatch(fingerprint) and _PIN.fullmatch(pin)
-    if not sound or text.count(".") > 2:
+    if not sound or text.count(".") > SECRET_DOTS:
         raise ValueError("not a join token")
     return JoinSecret(token, fingerprint, pin)
 
@@ -118,6 +121,30 @@ def write_link(url: str, secret: JoinSecret) -> str:
     'https://pool.coop/install#join_abc'
     """
     return f"{url.rstrip('/')}{INSTALL_PATH}#{secret.write()}"
+
+
+def install_command(link: str, *, ca_file: str = "") -> str:
+    """Returns the line that installs Entraide from the pool of a link, for a POSIX shell.
+
+    Where the link has a pin, curl accepts that server's key and no other (``--pinnedpubkey``),
+    whoever signed its certificate; without a pin it checks the certificate.
+
+    Args:
+        link: an invitation; without a token, the line updates an installation.
+        ca_file: certificate of the pool's own CA, where the link has no pin; "" for none.
+
+    >>> install_command("https://pool.coop/install#join_abc")
+    "curl -fsS https://pool.coop/install.sh | sh -s -- 'https://pool.coop/install#join_abc'"
+    """
+    url, secret = split_link(link)
+    pin = secret.split(".")[2] if secret.count(".") == SECRET_DOTS else ""
+    check, passed = "", ""
+    if pin:
+        key = pin.replace("-", "+").replace("_", "/")
+        check = f"--insecure --pinnedpubkey 'sha256//{key}=' "
+    elif ca_file:
+        check = passed = f"--cacert {shlex.quote(ca_file)} "
+    return f"curl -fsS {check}{url}{INSTALL_PATH}.sh | sh -s -- {passed}'{link}'"
 
 
 def split_link(link: str) -> tuple[str, str]:

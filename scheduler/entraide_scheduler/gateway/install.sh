@@ -1,0 +1,277 @@
+#!/bin/sh
+# Installs Entraide on this machine from its pool, joins the pool, and starts the agent.
+# Run again, it updates the installation in place.
+#
+#   install.sh [--cacert FILE] LINK [OPTIONS of `entraide node join`]
+#
+# Every file comes from the pool in LINK. Where LINK has a pin, curl checks the server's key
+# against it; else it checks the certificate as always, or against FILE. pip gets only files that
+# were downloaded and whose SHA-256 is right, and asks no index.
+set -eu
+
+say() { # FRENCH ENGLISH
+    if [ "$lang" = en ]; then printf '%s\n' "$2"; else printf '%s\n' "$1"; fi
+}
+
+fail() { # FRENCH ENGLISH
+    say "$1" "$2" >&2
+    exit 1
+}
+
+choose_language() { # as sdk/entraide/language.py: the first variable that is set decides
+    lang=fr
+    for tag in "${ENTRAIDE_LANG:-}" "${LC_ALL:-}" "${LC_MESSAGES:-}" "${LANG:-}"; do
+        if [ -n "$tag" ]; then
+            case $tag in [eE][nN]*) lang=en ;; esac
+            return
+        fi
+    done
+}
+
+read_link() { # sets url, token and pin
+    url=${link%%#*}
+    url=${url%/}
+    url=${url%/install}
+    secret=
+    case $link in *'#'*) secret=${link#*#} ;; esac
+    token=${secret%%.*}
+    pin=
+    case $secret in *.*.*) pin=${secret##*.} ;; esac
+    case $url$secret in *[!]A-Za-z0-9.:/_%[-]*) refuse_link ;; esac
+    case $url in https://?*) ;; *) refuse_link ;; esac
+    if [ -n "$pin" ]; then
+        [ ${#pin} -eq 43 ] || refuse_link
+        pin=$(printf '%s=' "$pin" | tr '_-' '/+')
+    fi
+}
+
+refuse_link() {
+    fail "« $link » n’est pas le lien d’une invitation ; recopiez la ligne entière, guillemets compris." \
+        "'$link' is not the link of an invitation; copy the whole line again, quotes included."
+}
+
+pool_curl() { # OPTIONS
+    if [ -n "$pin" ]; then
+        curl -fsS --proto '=https' --retry 5 --insecure --pinnedpubkey "sha256//$pin" "$@"
+    elif [ -n "$ca" ]; then
+        curl -fsS --proto '=https' --retry 5 --cacert "$ca" "$@"
+    else
+        curl -fsS --proto '=https' --retry 5 "$@"
+    fi
+}
+
+fetch() { # NAME FILE
+    status=0
+    pool_curl -o "$2" "$url/install/wheels/$1" || status=$?
+    case $status in
+        0) ;;
+        22) fail "Le parc à $url n’offre pas $1 ; l’exploitant lance « entraide pool mirror »." \
+            "The pool at $url does not offer $1; its operator runs 'entraide pool mirror'." ;;
+        60 | 90) fail "Le serveur à $url n’est pas celui de l’invitation ; rien n’est installé." \
+            "The server at $url is not the invitation's; nothing was installed." ;;
+        *) fail "Le parc à $url ne répond pas ; réessayez plus tard." \
+            "The pool at $url does not answer; try again later." ;;
+    esac
+}
+
+describe_python() { # PROGRAM: prints the target whose wheels this Python needs
+    "$1" -c '
+import ensurepip, platform, sys, venv
+if sys.version_info < (3, 11):
+    raise SystemExit(1)
+system = {"darwin": "macos"}.get(sys.platform, sys.platform)
+print("%s-%s-%d.%d" % (system, platform.machine(), *sys.version_info[:2]))
+' 2>/dev/null </dev/null
+}
+
+find_python() { # sets python and target, from a program that is new enough and in the mirror
+    python='' target='' seen=''
+    frameworks=/Library/Frameworks/Python.framework/Versions
+    for version in 3.13 3.12 3.11 3.14 3; do
+        for name in "python$version" "/opt/homebrew/bin/python$version" \
+            "/usr/local/bin/python$version" "$frameworks/$version/bin/python3"; do
+            found=$(describe_python "$name") || continue
+            seen=$found
+            if [ -z "$1" ] || grep -qx "$found" "$1"; then
+                python=$name target=$found
+                return
+            fi
+        done
+    done
+}
+
+python_step() { # prints the one step that installs Python here
+    system='' like='' version=''
+    if [ -r /etc/os-release ]; then
+        # shellcheck disable=SC1091
+        system=$(. /etc/os-release && printf '%s' "${ID:-}")
+        # shellcheck disable=SC1091
+        like=$(. /etc/os-release && printf '%s' "${ID_LIKE:-}")
+        # shellcheck disable=SC1091
+        version=$(. /etc/os-release && printf '%s' "${VERSION_ID:-}")
+    fi
+    if [ "$(uname -s)" = Darwin ]; then
+        if command -v brew >/dev/null 2>&1; then
+            echo 'brew install python@3.13'
+        else
+            say 'installez Python 3.13 depuis https://www.python.org/downloads/macos/' \
+                'install Python 3.13 from https://www.python.org/downloads/macos/'
+        fi
+        return
+    fi
+    case $system-$version/$like in
+        ubuntu-22.04/*) echo 'sudo apt install python3.11-venv' ;;
+        debian-* | ubuntu-* | *debian*) echo 'sudo apt install python3-venv' ;;
+        fedora-* | *fedora* | *rhel*) echo 'sudo dnf install python3.12' ;;
+        arch-* | */arch*) echo 'sudo pacman -S python' ;;
+        *suse*) echo 'sudo zypper install python312' ;;
+        *) say 'installez le paquet Python 3.11 ou plus récent de votre système' \
+            'install the package of Python 3.11 or newer of your system' ;;
+    esac
+}
+
+require_python() {
+    find_python ''
+    [ -n "$python" ] && return
+    fail "Entraide a besoin de Python 3.11 ou plus récent, avec venv. Une étape y remédie, puis relancez la même ligne :
+    $(python_step)" \
+        "Entraide needs Python 3.11 or newer, with venv. One step mends that; then run the same line again:
+    $(python_step)"
+}
+
+sha256_of() { # FILE
+    if command -v sha256sum >/dev/null 2>&1; then
+        sha256sum "$1" | cut -d ' ' -f 1
+    else
+        shasum -a 256 "$1" | cut -d ' ' -f 1
+    fi
+}
+
+is_whole() { # FILE SHA256
+    [ -f "$1" ] && [ "$(sha256_of "$1")" = "$2" ]
+}
+
+list_files() { # prints SHA256 and name of each wheel of the requirements
+    sed -n 's/^[^ ]* --hash=sha256:\([0-9a-f]\{64\}\) # \([A-Za-z0-9_][A-Za-z0-9_.+-]*\)$/\1 \2/p' \
+        "$requirements"
+}
+
+download_wheels() { # into the folder $wheels, the wheels of the requirements and no other file
+    fetch "$target.txt" "$requirements"
+    list_files >"$work/files"
+    : >"$work/wanted"
+    mkdir -p "$wheels"
+    while read -r hash file; do
+        is_whole "$wheels/$file" "$hash" && continue
+        rm -f "$wheels/$file"
+        printf 'url = "%s"\noutput = "%s"\n' "$url/install/wheels/$file" "$file" >>"$work/wanted"
+    done <"$work/files"
+    number=$(grep -c '^url' "$work/wanted") || :
+    if [ "$number" != 0 ]; then
+        say "Téléchargement de $number fichiers depuis le parc…" \
+            "Downloading $number files from the pool…"
+        (cd "$wheels" && pool_curl -K "$work/wanted") ||
+            fail 'Un téléchargement a échoué ; relancez la même ligne, qui reprend où elle en était.' \
+                'A download failed; run the same line again, which continues where it stopped.'
+    fi
+    while read -r hash file; do
+        is_whole "$wheels/$file" "$hash" && continue
+        rm -f "$wheels/$file"
+        fail "La somme de contrôle de $file est fausse ; le fichier est supprimé, rien n’est installé." \
+            "The checksum of $file is wrong; the file was deleted, nothing was installed."
+    done <"$work/files"
+    for file in "$wheels"/*; do
+        grep -q " ${file##*/}\$" "$work/files" || rm -f "$file"
+    done
+}
+
+make_environment() {
+    if [ "$(describe_python "$environment/bin/python" || :)" != "$target" ]; then
+        "$python" -m venv --clear "$environment" </dev/null
+    fi
+    grep '^entraide==' "$requirements" >"$work/own.txt"
+    install_wheels -r "$requirements"
+    install_wheels --force-reinstall -r "$work/own.txt" # the same version may have other content
+    mkdir -p "$HOME/.local/bin"
+    if [ -L "$command" ] || [ ! -e "$command" ]; then
+        ln -sf "$environment/bin/entraide" "$command"
+    fi
+}
+
+install_wheels() { # OPTIONS
+    "$environment/bin/python" -m pip --isolated --disable-pip-version-check install --quiet \
+        --require-hashes --no-index --no-deps --find-links "$wheels" "$@" </dev/null ||
+        fail "pip n’a pas pu installer les fichiers téléchargés ; voyez son message plus haut." \
+            "pip could not install the downloaded files; see its message above."
+}
+
+own_entraide() { # WORDS
+    "$environment/bin/entraide" --lang "$lang" "$@" </dev/null
+}
+
+join_or_restart() { # OPTIONS of `entraide node join`
+    printf '%s' "$link" >"$work/link"
+    used=$(sha256_of "$work/link")
+    if [ -n "$token" ] && [ "$used" != "$(cat "$data/joined-by" 2>/dev/null)" ]; then
+        own_entraide node join "$link" "$@" || exit 1
+        printf '%s\n' "$used" >"$data/joined-by"
+        return
+    fi
+    case $(own_entraide node service status --json 2>/dev/null) in
+        *'"absent"'* | '') say "Relancez l’agent : entraide node run" \
+            "Start the agent again: entraide node run" ;;
+        *) own_entraide node service restart ;;
+    esac
+}
+
+wait_for_agent() { # the agent says within seconds whether the pool has it
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        case $(own_entraide node status --json 2>/dev/null) in
+            *'"starting"'* | *'"connecting"'*) sleep 1 ;;
+            *) return ;;
+        esac
+    done
+}
+
+main() {
+    choose_language
+    ca=
+    if [ "${1:-}" = --cacert ]; then
+        ca=${2:-}
+        shift 2
+    fi
+    link=${1:-}
+    [ $# -eq 0 ] || shift
+    read_link
+    require_python
+    data=${XDG_DATA_HOME:-$HOME/.local/share}/entraide
+    [ "$(uname -s)" != Darwin ] || data="$HOME/Library/Application Support/entraide"
+    environment=$data/environment wheels=$data/wheels command=$HOME/.local/bin/entraide
+    if [ -z "$token" ] && [ ! -e "$data/node/node.toml" ]; then
+        fail "Cette machine n’a rejoint aucun parc ; demandez une invitation à l’exploitant du parc." \
+            "This machine has joined no pool; ask the pool's operator for an invitation."
+    fi
+    mkdir -p "$data"
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT TERM
+    requirements=$work/requirements.txt
+    fetch targets.txt "$work/targets"
+    find_python "$work/targets"
+    [ -n "$python" ] || fail \
+        "Le miroir du parc n’a rien pour cette machine ($seen), mais pour : $(tr '\n' ' ' <"$work/targets"). Demandez à l’exploitant de l’ajouter." \
+        "The pool's mirror has nothing for this machine ($seen), but for: $(tr '\n' ' ' <"$work/targets"). Ask the operator to add it."
+    download_wheels
+    say "Installation dans $environment…" "Installing into $environment…"
+    make_environment
+    join_or_restart "$@"
+    case :$PATH: in
+        *":$HOME/.local/bin:"*) ;;
+        *) say "La commande est $command ; ajoutez son dossier à votre PATH." \
+            "The command is $command; add its folder to your PATH." ;;
+    esac
+    wait_for_agent
+    own_entraide node doctor || :
+}
+
+main "$@"
