@@ -5,6 +5,7 @@ from functools import cache
 
 import pytest
 from tests.engines.own_environments import ENVIRONMENT, find_install_problem
+from tests.testbed.network import find_obstacle
 
 from entraide import i18n
 
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         without += mounting
         if mounting:
             config.stash.setdefault(_REASONS, []).append("full disks: only root can mount one")
+    separate = [item for item in ours if "test_three_organisations" in item.path.name]
+    obstacle = find_obstacle() if separate else ""
+    if obstacle:
+        without += separate
+        config.stash.setdefault(_REASONS, []).append(f"three organisations: {obstacle}")
     if without:
         items[:] = [item for item in items if item not in without]
         config.hook.pytest_deselected(items=without)

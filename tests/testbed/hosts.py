@@ -1,0 +1,183 @@
+"""Hosts of a testbed: in its own namespace, with its own home folder and Unix user each.
+
+A host runs shell commands, such as those of a guide. Its environment has nothing of the machine's:
+neither keys nor addresses nor caches. What a host started ends with it.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.testbed.network import Network
+
+HOSTS = ("pool", "site-a", "site-b", "client")
+FIRST_USER = 64_101  # without an entry in /etc/passwd
+COMMAND_S = 120.0
+POLL_S = 0.1
+KEPT = ("ENTRAIDE_TEST_RUN", "TZ")
+
+
+class Done(NamedTuple):
+    """Exit status and output of a command."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Host:
+    """One host.
+
+    Args:
+        name: ``pool``, ``site-a``, ``site-b`` or ``client``.
+        namespace: its network namespace.
+        home: its home folder, which exists.
+        user: its Unix user and group; 0 where other users cannot read the interpreter.
+    """
+
+    def __init__(self, name: str, namespace: str, home: Path, user: int) -> None:
+        self.name = name
+        self.home = home
+        self._namespace = namespace
+        self._user = user
+        self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def run(self, script: str, *, check: bool = True) -> Done:
+        """Runs shell commands in the home folder, until the first that fails.
+
+        Raises:
+            AssertionError: a command failed, unless ``check`` is off.
+        """
+        done = subprocess.run(
+            self._command(script), env=self._environment(), cwd="/", check=False,
+            capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert not check or not done.returncode, (
+            f"{self.name}$ {script}\n{done.stdout}{done.stderr}\n{self.logs()}"
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def start(self, script: str) -> "Started":
+        """Starts shell commands in the background; their output is in the home folder."""
+        log = self.home / f"background-{len(self._started)}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                self._command(script), env=self._environment(), cwd="/",
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        self._started.append((process, log))
+        return Started(process, log)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Puts a file into the home folder, as somebody who sends it would."""
+        path = self.home / name
+        path.write_bytes(content)
+        os.chown(path, self._user, self._user)
+
+    def logs(self) -> str:
+        """The last lines of what the background commands wrote."""
+        return "\n".join(
+            f"== {self.name}: {log.name}\n" + "\n".join(log.read_text().splitlines()[-20:])
+            for _, log in self._started
+        )
+
+    def close(self) -> None:
+        """Ends the background commands, the last one first."""
+        for process, _ in reversed(self._started):
+            Started(process, Path()).stop()
+
+    def _command(self, script: str) -> list[str]:
+        user = (
+            ["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups"]
+            if self._user
+            else []
+        )
+        shell = ["bash", "-euo", "pipefail", "-c", f'cd "$HOME"\n{script}']
+        return ["ip", "netns", "exec", self._namespace, *user, *shell]
+
+    def _environment(self) -> dict[str, str]:
+        folders = [str(Path(sys.executable).parent), os.defpath, "/usr/sbin", "/sbin"]
+        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+        named = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
+        return {"PATH": os.pathsep.join(folders), "LANG": "fr_CA.UTF-8", **named, **kept}
+
+
+class Started:
+    """A command in the background."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command has ended by itself."""
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """Asks the command and its children to end, and makes them end."""
+        if not self.has_ended:
+            os.killpg(self._process.pid, signal.SIGTERM)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait(10)
+
+
+class Testbed:
+    """The network and its hosts by name."""
+
+    __test__ = False
+
+    def __init__(self, network: Network, hosts: dict[str, Host]) -> None:
+        self.network = network
+        self.hosts = hosts
+
+    def until(self, condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+        """Waits until a condition holds, or fails with the logs of every host."""
+        deadline = time.monotonic() + within_s
+        while not condition():
+            logs = "\n".join(host.logs() for host in self.hosts.values())
+            assert time.monotonic() < deadline, f"not within {within_s} s: {what}\n{logs}"
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def running_testbed() -> Iterator[Testbed]:
+    """A testbed; removed with all that runs in it, whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="entraide-testbed-"))
+    folder.chmod(0o711)  # its hosts pass, but do not list it
+    network = None
+    hosts: dict[str, Host] = {}
+    try:
+        network = Network()
+        for number, name in enumerate(HOSTS):
+            user = FIRST_USER + number if _others_can_run(sys.executable) else 0
+            home = folder / name
+            home.mkdir(mode=0o700)
+            os.chown(home, user, user)
+            hosts[name] = Host(name, network.namespace(name), home, user)
+        yield Testbed(network, hosts)
+    finally:
+        for host in reversed(hosts.values()):
+            host.close()
+        if network is not None:
+            network.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _others_can_run(program: str) -> bool:
+    """Whether a user without rights of its own can run a program."""
+    identity = [f"--reuid={FIRST_USER}", f"--regid={FIRST_USER}", "--clear-groups"]
+    command = ["setpriv", *identity, program, "-c", "import entraide"]
+    return not subprocess.run(command, check=False, capture_output=True, cwd="/").returncode

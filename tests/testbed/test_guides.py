@@ -1,0 +1,30 @@
+"""The guides for operators are the same commands in both languages, and the testbed runs them."""
+
+from pathlib import Path
+
+import pytest
+from tests.testbed.guides import read_blocks
+
+RUN = ("found-a-pool", "invite")
+RUNNER = Path("tests/engines/test_three_organisations.py")
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("name", RUN)
+def test_both_languages_have_the_same_blocks(name: str) -> None:
+    """The English page has the blocks of the French one, in the same order."""
+    french, english = read_blocks(f"{name}.fr.md"), read_blocks(f"{name}.md")
+
+    assert french
+    assert french == english
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize("name", RUN)
+def test_every_block_is_a_step(name: str) -> None:
+    """No block of these pages is left out of the testbed's run, and no name is used twice."""
+    steps = [block.step for block in read_blocks(f"{name}.fr.md")]
+    runner = RUNNER.read_text("utf-8")
+
+    assert [] == [step for step in steps if not step or f'"{step}"' not in runner]
+    assert len(steps) == len(set(steps))
