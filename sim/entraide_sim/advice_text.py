@@ -15,13 +15,10 @@ from entraide_sim.results import RunResult
 from entraide_sim.scenario import NodeGroup
 from entraide_sim.scenario_advice import (
     CARBON_CAD_PER_G,
-    KEPT_ENOUGH,
     Advice,
     ChangeEffect,
     change_sign,
-    is_enough,
     measure,
-    served_part,
 )
 from entraide_sim.scenario_changes import ScenarioChange
 from entraide_sim.sensitivity import Sensitivity

@@ -191,7 +191,7 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
     from entraide.cli import output
     from entraide_sim import cli_output, output_files, policy_variants
     from entraide_sim.comparison import compare_variants
-    from entraide_sim.report import write_report
+    from entraide_sim.report import ReportContext, write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
     from entraide_sim.seeded_result import summary_to_json
     from entraide_sim.sensitivity_candidates import comparison_sensitivity
@@ -211,7 +211,8 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
             sensitivity = comparison_sensitivity(comparison, cases, run_all=run_all)
     output_files.write_variants(options.out, comparison, tables, sensitivity)
     results = [variant.mean for variant in variants]
-    write_report(options.out / "report.html", results, lang=options.lang)
+    context = ReportContext(seeded=tuple(variants))
+    write_report(options.out / "report.html", results, lang=options.lang, context=context)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
         shown: Any = [summary_to_json(variant) for variant in variants]
@@ -280,7 +281,7 @@ def run_plan(
 
 
 def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) -> None:
-    from entraide_sim import output_files
+    from entraide_sim import output_files, plan_output
     from entraide_sim.report import write_report
     from entraide_sim.sweep import scenario_files, with_file_names
     from entraide_sim.toml_writer import scenario_toml
@@ -292,13 +293,13 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) 
     }
     text = scenario_toml(with_file_names(planned.scenario, moved), comment=options.command)
     (options.out / "plan.toml").write_text(text, "utf-8")
-    shown = [plan.current, plan.closest, *plan.smaller_fleets]
     write_report(
         options.out / "report.html",
-        [fleet.seeded.mean for fleet in shown],
+        [fleet.seeded.mean for fleet in plan_output.shown_fleets(plan)],
         lang=options.lang,
-        chosen=1 if plan.feasible is not None else None,
+        chosen=plan_output.chosen_fleet(plan),
         goals=[str(goal) for goal in plan.goals],
+        context=plan_output.plan_context(plan),
     )
 
 

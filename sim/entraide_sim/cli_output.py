@@ -3,28 +3,22 @@
 The files hold all numbers. Sentences come from the message catalogue.
 """
 
-import re
-from collections.abc import Callable
-from math import isfinite
 from pathlib import Path
 
 import typer
 
 from entraide import i18n
 from entraide.cli.output import print_table
-from entraide_sim import sensitivity_text
+from entraide_sim import plan_output, sensitivity_text
 from entraide_sim.comparison import ATTAINMENT, CARBON, Comparison
-from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
-from entraide_sim.goals import summary_value
+from entraide_sim.fleet_planner import FleetPlan
 from entraide_sim.report import formatting
+from entraide_sim.report.measures import FormatValue, format_interval
 from entraide_sim.results import RunResult
-from entraide_sim.seed_statistics import Interval
 from entraide_sim.seeded_result import Measure, cost_cad
 from entraide_sim.sensitivity import Sensitivity
 
 DASH = "—"
-
-FormatValue = Callable[[float | None, str], str]
 
 
 def print_report_path(out: Path, lang: str) -> None:
@@ -112,31 +106,6 @@ def _verdict(comparison: Comparison, number: int, lang: str) -> str:
     )
 
 
-def format_interval(of: Interval | None, shown: FormatValue, lang: str) -> str:
-    """Returns a mean with half the width of its interval: ``11.8 g CO2e ± 0.4``.
-
-    Args:
-        of: the interval; None for a dash. An unbounded one, or one of no width, is only a mean.
-        shown: formats a value with its unit, which is not repeated.
-        lang: of the reader.
-    """
-    if of is None:
-        return DASH
-    mean = shown(of.mean, lang)
-    half = (of.high - of.low) / 2.0
-    if not isfinite(half) or half == 0.0:
-        return mean
-    rounded = float(f"{half:.1e}")
-    unit = _unit(mean)
-    return f"{mean} ± {shown(rounded, lang).removesuffix(unit)}"
-
-
-def _unit(text: str) -> str:
-    """Returns the unit at the end of a formatted number, with the space before it."""
-    unit = re.search(r"\u00a0\D.*$|%$", text)
-    return unit[0] if unit else ""
-
-
 def print_sensitivity(sensitivity: Sensitivity, lang: str) -> None:
     """Prints which assumptions would change the answer, and its margins under each of them."""
     typer.echo("")
@@ -147,80 +116,27 @@ def print_sensitivity(sensitivity: Sensitivity, lang: str) -> None:
 
 
 def print_plan(plan: FleetPlan, lang: str) -> None:
-    """Prints a plan: whether anything is needed, the fleet, its run, and how sure that is."""
-    if plan.current.meets_goals:
-        typer.echo(typer.style(i18n.text("sim-plan-enough", lang), bold=True))
-    else:
-        typer.echo(typer.style(i18n.text("sim-plan-not_enough", lang), bold=True))
-        _print_missed_goals(plan, plan.current, lang)
-    if plan.feasible is None:
-        complete = "yes" if plan.complete else "no"
-        words = _fleet_words(plan, plan.closest.counts, lang)
-        typer.echo(i18n.text("sim-plan-none", lang, fleet=words, complete=complete))
-        _print_missed_goals(plan, plan.closest, lang)
-    else:
-        words = i18n.text(
-            "sim-plan-found",
-            lang,
-            minimise=plan.minimise,
-            fleet=_fleet_words(plan, plan.closest.counts, lang),
-            count=sum(plan.closest.counts),
-            before=sum(plan.current.counts),
-        )
-        typer.echo(typer.style(words, bold=True))
+    """Prints a plan: whether anything is needed, the fleet, its run, and what was searched."""
+    for sentence in plan_output.need_sentences(plan, lang):
+        typer.echo(typer.style(sentence, bold=True))
+    choice, *fewer = plan_output.fleet_sentences(plan, lang)
+    typer.echo(typer.style(choice, bold=True))
+    if plan.feasible is not None:
         print_run(plan.closest.seeded.mean, lang)
         _print_intervals(plan, lang)
-        for smaller in plan.smaller_fleets:
-            _print_smaller(plan, smaller, lang)
-    code = "sim-plan-complete" if plan.complete else "sim-plan-partial"
-    seeds, tried = len(plan.seeds), plan.tried
-    typer.echo(i18n.text(code, lang, fleets=plan.fleets, tried=tried, seeds=seeds))
+    for sentence in (*fewer, *plan_output.search_sentences(plan, lang)):
+        typer.echo(sentence)
 
 
 def _print_intervals(plan: FleetPlan, lang: str) -> None:
     """Prints the mean of each goal's value over the seeds, with its interval."""
     for goal in plan.goals:
         of = plan.closest.seeded.interval(goal.key)
-        if of is None or len(plan.seeds) == 1:
-            continue
-        words = i18n.text(
-            "sim-plan-interval",
-            lang,
-            measure=_measure_name(goal.key, lang),
-            mean=i18n.decimal(of.mean, lang),
-            low=i18n.decimal(of.low, lang),
-            high=i18n.decimal(of.high, lang),
-        )
-        typer.echo(f"  {words}")
-
-
-def _print_smaller(plan: FleetPlan, smaller: EvaluatedFleet, lang: str) -> None:
-    words = _fleet_words(plan, smaller.counts, lang)
-    missed = [
-        _goal_value_text(goal.key, smaller, lang)
-        for goal in plan.goals
-        if not goal.is_met(smaller.summary)
-    ]
-    outcome = ", ".join(missed) or i18n.text("sim-plan-fewer-meets", lang)
-    typer.echo(i18n.text("sim-plan-fewer", lang, fleet=words, outcome=outcome))
-
-
-def _print_missed_goals(plan: FleetPlan, evaluated: EvaluatedFleet, lang: str) -> None:
-    for goal in plan.goals:
-        if not goal.is_met(evaluated.summary):
-            typer.echo(f"  {goal}  {_goal_value_text(goal.key, evaluated, lang)}")
-
-
-def _goal_value_text(key: str, evaluated: EvaluatedFleet, lang: str) -> str:
-    value = summary_value(evaluated.summary, key)
-    shown = DASH if value is None else i18n.decimal(value, lang)
-    return f"{_measure_name(key, lang)} = {shown}"
-
-
-def _fleet_words(plan: FleetPlan, counts: tuple[int, ...], lang: str) -> str:
-    return fleet_name(plan.groups, counts, lang, plan.current.seeded.mean.titles)
-
-
-def _measure_name(key: str, lang: str) -> str:
-    code = f"sim-measure-{key.replace('.', '-')}"
-    return i18n.text(code, lang) if i18n.has_message(code) else key
+        if of is not None and len(plan.seeds) > 1:
+            words = i18n.text(
+                "sim-plan-interval",
+                lang,
+                measure=formatting.measure_name(goal.key, lang),
+                value=format_interval(of, formatting.format_number, lang),
+            )
+            typer.echo(f"  {words}")

@@ -29,6 +29,7 @@ DEVICE_PHRASES = (
     ("sim-device-desktop", r"in a desktop"),
     ("sim-device-processor", r", processor only"),
 )
+DETAILS = re.compile(r" \(|, ")  # begin the details of a device name
 # Values of messages that are the name of a part, and the kind of part.
 NAME_VALUES = {
     "site": "site",
@@ -100,6 +101,15 @@ def device_name(name: str, lang: str) -> str:
         if match:
             name = name.replace(match[0], text(code, lang, **match.groupdict()))
     return name
+
+
+def short_device_name(name: str, lang: str) -> str:
+    """Returns a device name without its details.
+
+    >>> short_device_name("Mac mini M4 (10-core GPU)", "fr")
+    'Mac mini M4'
+    """
+    return DETAILS.split(device_name(name, lang))[0]
 
 
 def displayed_values(

@@ -19,7 +19,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.errors import RequestError
 from entraide_sim import catalogue, fleet, idle_energy, money
-from entraide_sim.display_names import Titles, device_name, display_name, scenario_titles
+from entraide_sim.display_names import Titles, display_name, scenario_titles, short_device_name
 from entraide_sim.fleet_search import EXHAUSTIVE_MAX, Counts, FleetSearch, FleetSpace, Trial
 from entraide_sim.goals import PEAK_KEYS, Goal
 from entraide_sim.grid import HOUR_S
@@ -376,7 +376,7 @@ def fleet_name(groups: Sequence[GroupBounds], counts: Counts, lang: str, titles:
             "sim-plan-group",
             lang,
             count=count,
-            device=device_name(devices[group.nodes.device].name, lang),
+            device=short_device_name(devices[group.nodes.device].name, lang),
             site=display_name(titles, "site", group.nodes.site, lang),
         )
         for group, count in zip(groups, counts, strict=True)

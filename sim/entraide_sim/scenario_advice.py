@@ -24,12 +24,11 @@ from entraide_sim.scenario_reader import LoadedScenario
 from entraide_sim.seed_statistics import Interval
 from entraide_sim.seeded_result import SeededResult, combine_seeds, cost_cad
 from entraide_sim.simulate import Case, with_nodes
+from entraide_sim.sufficiency import is_enough, kept_part
 from entraide_sim.sweep import CaseOutcome
 
 CONFIRMED_MAX = 8  # changes that are run with all seeds, beside the scenario's alternatives
 PUT_FORWARD_MAX = 5
-KEPT_ENOUGH = 0.95  # part of the promises that a fleet keeps which is enough
-SERVED_ENOUGH = 0.995  # part of the requests that such a fleet serves
 # Social cost of carbon, Environment and Climate Change Canada: $294 a tonne. New money for lower
 # emissions alone must not cost more.
 CARBON_CAD_PER_G = 294.0 / 1e6
@@ -110,30 +109,12 @@ def measure(result: RunResult) -> dict[str, float | None]:
     of the requests that were not served if nothing is promised; ``ttft_s_p95``.
     """
     years = result.demand_h / YEAR_H
-    kept = summary_value(result.summary, "slo_attainment")
     return {
         "cad_per_year": cost_cad(result) / years,
         "g_per_year": result.summary["carbon_g"] / years,
-        "missed_part": 1.0 - (served_part(result) if kept is None else kept),
+        "missed_part": 1.0 - kept_part(result),
         "ttft_s_p95": summary_value(result.summary, "ttft_s.p95"),
     }
-
-
-def served_part(result: RunResult) -> float:
-    """Returns the part of the requests that were served; 1 without requests."""
-    jobs = result.summary["jobs"]
-    return float(result.summary["completed"] / jobs) if jobs else 1.0
-
-
-def is_enough(result: RunResult) -> bool:
-    """Returns whether a fleet serves nearly all requests and keeps nearly all promises.
-
-    A lack of less than half a point is none, as it is shown rounded to a point.
-    """
-    missed = measure(result)["missed_part"]
-    assert missed is not None
-    allowed = 1.0 - KEPT_ENOUGH + LEAST_DIFFERENCE["missed_part"] / 2.0
-    return served_part(result) >= SERVED_ENOUGH and missed <= allowed
 
 
 def find_advice(loaded: LoadedScenario, *, seeds: tuple[int, ...], run_all: RunAll) -> Advice:

@@ -43,6 +43,11 @@ class Page:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    async def resize(self, *, width: int, height: int) -> None:
+        """Shows the page as a phone of this size does, in CSS pixels."""
+        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                        deviceScaleFactor=1, mobile=True)  # fmt: skip
+
     async def open(self, path: Path) -> None:
         """Opens a file, and returns once it is loaded."""
         for domain in ("Page", "Network", "Log", "Runtime"):

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,11 +14,21 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from tests.house.source import ROOT
 from tests.sim import browser
+from tests.sim.reading import Reader
 from tests.sim.results import START_AT, result
 
 from entraide import i18n
-from entraide_sim.report import formatting, report_data, summary_text, svg, write_report
+from entraide_sim.report import (
+    ReportContext,
+    formatting,
+    report_data,
+    summary_text,
+    svg,
+    write_report,
+)
+from entraide_sim.report.context import report_input
 from entraide_sim.results import CoopShare, FaultImpact, RunResult, SiteEnergy
+from entraide_sim.seeded_result import combine_seeds
 
 CHOICES = (
     result("round_robin", green=3.0),
@@ -27,35 +37,6 @@ CHOICES = (
     result("Dix mini", green=3.1, quick=1.3, cheap=0.5),
     result("least_loaded", green=3.2, quick=1.4),
 )
-
-
-class Reader(HTMLParser):
-    """What a file has: tags with their attributes, and the text of each language."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.texts: dict[str, list[str]] = {"fr": [], "en": []}
-        self._lang = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        held = {name: value or "" for name, value in attrs}
-        self.tags.append((tag, held))
-        if tag == "article":
-            self._lang = held["lang"]
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "article":
-            self._lang = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._lang and data.strip():
-            self.texts[self._lang].append(data.strip())
-
-    def said(self, lang: str) -> str:
-        """All that one language says."""
-        return "\n".join(self.texts[lang])
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +85,8 @@ def test_both_languages_are_whole(folder, name) -> None:
     for text in (*said.values(), labels):
         assert [] == re.findall(r"sim-(?:report|picker|measure)\S*|\bnone\b|\bnan\b|\binf\b", text)
         assert i18n.HOLE not in text
-    assert "La réponse en trois phrases" in said["fr"]
-    assert "The answer in three sentences" in said["en"]
+    assert "Les réponses à vos questions" in said["fr"]
+    assert "The answers to your questions" in said["en"]
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -131,32 +112,29 @@ def test_no_colour_is_left_to_the_drawing(folder, name) -> None:
     assert set() == set(re.findall(r"var\(--([a-z0-9]+)\)", html)) - defined
 
 
-def test_the_answer_is_three_sentences(folder) -> None:
-    """A run is told as service, carbon, and cost with shares; each is one sentence."""
+def test_a_run_says_what_it_served_and_emitted(folder) -> None:
+    """A run is told as service with shares, cost and carbon; each is one sentence."""
     _, reader = read(folder, "run")
     texts = reader.texts["fr"]
-    start = texts.index("La réponse en trois phrases") + 1
 
-    service = (
+    assert (
         "Ces 14 machines ont répondu à 8\u00a0636 requêtes sur 8\u00a0648 en 3\u00a0jours\u00a0; "
-        "le premier mot est venu en 1,52\u00a0s ou moins dans 95\u00a0% des cas, "
-        "et 97\u00a0% des délais promis ont été tenus."
-    )
-    carbon = (
-        "Cela a demandé 2,59\u00a0kWh et émis 245\u00a0g\u00a0CO2e, soit 0,135\u00a0g\u00a0CO2e "
-        "pour 1\u00a0000\u00a0jetons produits\u00a0; 55\u00a0% des jetons ont été produits "
-        "au Québec."
-    )
-    cost = (
-        "Un million de jetons produits revient à 4,70\u00a0$, électricité et matériel compris"
-        "\u00a0; «\u00a0coop-2\u00a0» n’a reçu que 82\u00a0% de ce qui lui revenait."
-    )
-
-    assert [service, carbon, cost] == texts[start : start + 3]
+        "le premier mot vient en 1,52\u00a0s ou moins dans 95\u00a0% des cas, "
+        "et 97\u00a0% des délais promis sont tenus."
+    ) in texts
+    assert "«\u00a0coop-2\u00a0» n’a reçu que 82\u00a0% de ce qui lui revenait." in texts
+    assert (
+        "En 3\u00a0jours, 2,59\u00a0kWh et 245\u00a0g\u00a0CO2e d’émissions directes, soit "
+        "0,135\u00a0g\u00a0CO2e pour 1\u00a0000\u00a0jetons produits (environ 750 mots)\u00a0; "
+        "55\u00a0% des jetons ont été produits au Québec."
+    ) in texts
+    assert (
+        "Un million de jetons produits revient à 4,70\u00a0$, électricité et matériel compris."
+    ) in texts
 
 
 def test_a_comparison_says_who_does_best_in_what(folder) -> None:
-    """The best option on two axes is named once; owned hardware costs only electricity."""
+    """The recommended option and a faster one are named; owned hardware costs only electricity."""
     _, reader = read(folder, "compare")
     owned = msgspec.structs.replace(
         result(), summary={**result().summary, "cost_cad": {"energy": 1.0, "hardware": 0.0,
@@ -164,18 +142,19 @@ def test_a_comparison_says_who_does_best_in_what(folder) -> None:
     )  # fmt: skip
 
     assert (
-        "Of 2 options, “in turn” answers fastest (first word within 1.52\u00a0s in 95% of "
-        "cases) and costs least ($4.70 per million tokens); “the greenest within the "
-        "latency objective” emits least (0.0945\u00a0g\u00a0CO2e per 1,000\u00a0tokens)."
+        "Of 2 options, “the greenest within the latency objective” is recommended: it emits least "
+        "(0.0945\u00a0g\u00a0CO2e per 1,000\u00a0tokens) among those that keep promises best (97%)."
     ) in reader.texts["en"]
     assert (
-        "A million tokens produced comes to $0.50 of electricity (the hardware is already owned); "
-        "“coop-2” received only 82% of what was due to it."
-    ) == summary_text.summary_sentences([owned], "en")[2]
+        "“in turn” answers faster: first word within 1.52\u00a0s in 95% of cases."
+    ) in reader.texts["en"]
+    assert (
+        "A million tokens produced comes to $0.50 of electricity (the hardware is already owned)."
+    ) == summary_text.cost_sentence(owned, "en")
 
 
 def test_a_plan_names_what_it_takes(folder) -> None:
-    """A plan's first sentence names the fleet and the goals; one we cannot word stays as typed."""
+    """A plan's sentence names the fleet and the goals; one we cannot word stays as typed."""
     _, reader = read(folder, "plan")
 
     assert (
@@ -266,10 +245,13 @@ def test_who_leads() -> None:
     green = result("green", green=0.1)
     careless = msgspec.structs.replace(green, summary={**green.summary, "slo_attainment": 0.9})
 
-    assert 1 == report_data.recommended_index(CHOICES)
-    assert 1 == report_data.recommended_index([*CHOICES, careless])
-    assert 5 == report_data.recommended_index([*CHOICES, green])
-    assert 3 == report_data.recommended_index(CHOICES, 3)
+    def lead(results: Sequence[RunResult], chosen: int | None = None) -> int:
+        return report_input(results, ReportContext(), chosen=chosen).lead
+
+    assert 1 == lead(CHOICES)
+    assert 1 == lead([*CHOICES, careless])
+    assert 5 == lead([*CHOICES, green])
+    assert 3 == lead(CHOICES, 3)
 
 
 def test_hours_are_those_of_the_readers() -> None:
@@ -289,7 +271,7 @@ def test_the_drain_is_no_part_of_the_answer() -> None:
     """The first sentence counts the hours in which requests arrived, not those of the columns."""
     run = msgspec.structs.replace(result(hours=31), demand_h=24.0)
 
-    assert "in 24\u00a0hours" in summary_text.summary_sentences([run], "en")[0]
+    assert "in 24\u00a0hours" in summary_text.service_sentence(combine_seeds([run]), (), "en")
     assert 24 == report_data.whole_days_hours(run)
 
 
@@ -368,8 +350,7 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
     cut = """[...document.querySelectorAll("article[lang=en] .wide")].filter(
         one => one.scrollWidth > one.clientWidth).length"""
     async with browser.opened(folder / "compare.html", tmp_path) as page:
-        await page.call("Emulation.setDeviceMetricsOverride", width=390, height=800,
-                        deviceScaleFactor=1, mobile=True)  # fmt: skip
+        await page.resize(width=390, height=800)
         first = await page.evaluate(shown)
         await page.evaluate("document.querySelector('label[for=to-en]').click()")
         second = await page.evaluate(shown)
@@ -419,6 +400,10 @@ def test_a_battery_has_columns_only_where_there_is_one(tmp_path: Path) -> None:
     assert "Through the battery" not in read.said("en")
 
 
+def _carbon(run: RunResult) -> str:
+    return summary_text.carbon_sentence(combine_seeds([run]), "en")
+
+
 def test_own_generation_explains_where_tokens_came_from() -> None:
     """The second sentence says how much of the main zone's energy was generated on site."""
     plain = result()
@@ -430,8 +415,8 @@ def test_own_generation_explains_where_tokens_came_from() -> None:
     site = SiteEnergy("ici", main[0], 9_000.0, used_wh / 2, 0.0, 0.0, 0.0, 0.0, 0.0, False)
     sunny = msgspec.structs.replace(plain, sites=(site,))
 
-    assert "50% of the machines’ energy" in summary_text.summary_sentences([sunny], "en")[1]
-    assert "machines’ energy" not in summary_text.summary_sentences([plain], "en")[1]
+    assert "50% of the machines’ energy" in _carbon(sunny)
+    assert "machines’ energy" not in _carbon(plain)
 
 
 def test_alternatives_are_called_by_their_titles() -> None:

@@ -5,9 +5,9 @@ from math import inf
 
 import pytest
 
-from entraide_sim.cli_output import format_interval
 from entraide_sim.comparison import compare_variants
 from entraide_sim.report.formatting import format_carbon, format_money
+from entraide_sim.report.measures import format_interval
 from entraide_sim.results import RunResult
 from entraide_sim.seed_statistics import Interval, interval, mean_summary, paired_interval
 from entraide_sim.seeded_result import (
@@ -134,8 +134,10 @@ def test_a_single_seed_claims_no_equality() -> None:
 
 def test_a_value_is_shown_with_half_its_interval() -> None:
     """The unit stands once; an unbounded interval is only its mean."""
-    assert "11.8\u00a0g\u00a0CO2e ± 0.4" == format_interval(
+    assert "11.8\u00a0g\u00a0CO2e\u00a0±\u00a00.4" == format_interval(
         Interval(11.8, 11.4, 12.2), format_carbon, "en"
     )
-    assert "1,20\u00a0$ ± 0,30" == format_interval(Interval(1.2, 0.9, 1.5), format_money, "fr")
+    assert "1,20\u00a0$\u00a0±\u00a00,3" == format_interval(
+        Interval(1.2, 0.9, 1.5), format_money, "fr"
+    )
     assert "11.8\u00a0g\u00a0CO2e" == format_interval(interval([11.8]), format_carbon, "en")

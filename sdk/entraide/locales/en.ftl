@@ -1622,24 +1622,57 @@ sim-report-about = { $tried ->
     [one] {" "}of one co-op
    *[other] {" "}of { $coops } co-ops
 }. Nothing was bought or plugged in: these are the decisions of the real scheduler, in a simulated world.
-sim-report-answer = The answer in three sentences
-sim-report-run-service = { $machines ->
-    [one] This machine answered
-   *[other] These { $machines } machines answered
+sim-report-answer = The answers to your questions
+sim-report-question-need = Do we need anything?
+sim-report-question-choice = { $kind ->
+    [compare] Which one should we choose?
+   *[plan] What would we buy first?
+}
+sim-report-question-cost = What does it cost a year, and per person?
+sim-report-question-carbon = What does it use and emit?
+sim-report-question-sure = How sure is that?
+sim-report-question-left_out = What did we leave out?
+sim-report-quoted = “{ $name }”
+sim-report-others = { $count ->
+    [one] one other
+   *[other] { $count } others
+}
+sim-report-need-run = { $enough ->
+    [yes] No, not for this demand: at least { $served } of requests are served and { $kept } of promises are kept.
+   *[no] Yes, or less demand: at least { $served } of requests should be served and { $kept } of promises kept. A plan or advice from the simulator would say what to change.
+}
+sim-report-need-variants = { $short ->
+    [0] Each of the { $tried } options is enough for the demand
+   *[other] { $enough ->
+        [0] None of the { $tried } options is enough for the demand
+        [one] One of the { $tried } options is enough for the demand
+       *[other] { $enough } of the { $tried } options are enough for the demand
+    }
+} (at least { $served } of requests served and { $kept } of promises kept){ $named ->
+    [yes] ; not enough: { $names }.
+   *[no] .
+}
+sim-report-run-service = { $name ->
+    [none] { $machines ->
+        [one] This machine answered
+       *[other] These { $machines } machines answered
+    }
+   *[other] With { $name }, { $machines ->
+        [one] the machine answers
+       *[other] the { $machines } machines answer
+    }
 } { $completed } of { $jobs } requests in { $span }; { $goals ->
-    [none] the first word came within { $ttft } in 95% of cases
-   *[other] the goal was { $goals }, and the first word came within { $ttft } in 95% of cases
+    [none] the first word comes within { $ttft } in 95% of cases
+   *[other] the goal is { $goals }, and the first word comes within { $ttft } in 95% of cases
 }{ $kept ->
     [none] .
-   *[other] , and { $kept } of the requests met their latency objective.
+   *[other] , and { $kept } of the requests meet their latency objective.
 }
-sim-report-run-nothing = None of the { $jobs } requests was completed in { $span }: as it stands, this pool of { $machines ->
-    [one] one machine
-   *[other] { $machines } machines
-} does not provide the service that was requested.
-sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k ->
+sim-report-share-even = Each co-op received what was due to it.
+sim-report-share-short = “{ $coop }” received only { $part } of what was due to it.
+sim-report-run-carbon = In { $span }, { $energy } and { $carbon } of direct emissions{ $per_1k ->
     [none] {""}
-   *[other] , which is { $per_1k } per 1,000 tokens produced
+   *[other] , which is { $per_1k } per 1,000 tokens produced (about 750 words)
 }{ $where ->
     [none] .
    *[other] ; { $where_part } of the tokens were produced { $where }{ $own_part ->
@@ -1647,52 +1680,163 @@ sim-report-run-carbon = This took { $energy } and emitted { $carbon }{ $per_1k -
        *[other] , where { $own_part } of the machines’ energy was generated on site.
     }
 }
+sim-report-carbon-year = In a year at this rate: { $direct } of direct emissions, and { $lifecycle } over the life cycle of the energy{ $made ->
+    [yes] {" "}and of the machines to buy.
+   *[no] .
+}
 sim-report-run-cost = { $per_1m ->
-    [none] The cost was not counted
+    [none] The cost was not counted.
    *[other] A million tokens produced comes to { $per_1m }{ $of ->
-        [all] , electricity and hardware included
-       *[energy] {" "}of electricity (the hardware is already owned)
+        [all] , electricity and hardware included.
+       *[energy] {" "}of electricity (the hardware is already owned).
     }
-}; { $fair ->
-    [even] each co-op received what was due to it.
-    [short] “{ $coop }” received only { $coop_part } of what was due to it.
-   *[alone] the machines were busy { $used } of the time.
+}
+sim-report-cost-year = { $name ->
+    [none] This fleet costs
+   *[other] With { $name }, the fleet costs
+} { $total } a year{ $bought ->
+    [yes] , after a purchase of { $price }: { $parts }.
+   *[no] , with nothing to buy: { $parts }.
+}
+sim-report-cost-part-capital = { $amount } for the purchase spread over the machines’ life, interest included
+sim-report-cost-part-maintenance = { $amount } of maintenance
+sim-report-cost-part-energy = { $amount } of electricity{ $idle ->
+    [none] , which is what the answers add
+   *[other] {" "}(of which { $idle } for machines that wait)
+}
+sim-report-cost-sunk = Machines that are already paid for are not counted: their price as new, spread in the same way, would be { $sunk } a year.
+sim-report-cost-person = For { $people } people: { $each } per person and year.
+sim-report-cost-no_people = The scenario does not say how many people use it, so the cost per person is not known, nor that of subscriptions.
+sim-report-cost-cloud = The same tokens would cost { $cost } a year at { $offer }, the cheapest of the cloud offers compared (price of { $date }){ $bought ->
+    [no] .
+   *[yes] { $paid ->
+        [yes] : the purchase would pay for itself in { $payback }.
+       *[no] : by that measure the purchase would never pay for itself.
+    }
+}
+sim-report-cost-subscription = A subscription for each person would cost at least { $cost } a year in all ({ $offer }, price of { $date }){ $bought ->
+    [no] .
+   *[yes] { $paid ->
+        [yes] : the purchase would pay for itself in { $payback }.
+       *[no] : by that measure the purchase would never pay for itself.
+    }
+}
+sim-report-payback-nothing = nothing to pay back
+sim-report-payback-never = never
+sim-report-sure-seeds = { $seeds ->
+    [one] One simulation, with one random draw of demand and weather: what chance changes is not known. Comparing several draws would give intervals.
+   *[other] Each number is the mean of { $seeds } simulations, each with its own random demand and weather; “±” gives its 95% interval. A difference smaller than that chance is not presented as one.
+}
+sim-report-sure-model = { $seeds ->
+    [one] {""}
+   *[other] The intervals hold only that chance.{" "}
+}The machines’ speeds come from published measurements and may be 25% off: measure yours before a purchase.
+sim-report-left_out-maintenance = Maintenance and repairs: the scenario states no amount.
+sim-report-sure-assumptions = { $weak ->
+    [0] Each of the { $count } assumptions is measured, declared or estimated.
+   *[other] Of the { $count } assumptions, { $weak ->
+        [one] one is a default: check it first (see “The assumptions”).
+       *[other] { $weak } are defaults: check those first (see “The assumptions”).
+    }
+}
+sim-report-left_out-work = The work of those who install the machines and help the others, taxes, the room, insurance and the Internet connection.
+sim-report-left_out-quality = The quality of answers: the simulation counts tokens and does not read them. A smaller model answers less well.
+sim-report-left_out-season = The rest of the year: a year is extrapolated from { $span } from { $date } on, without holidays, growth or the other seasons.
+sim-report-left_out-idle = The waiting of machines that would be on anyway: { $idle } during the simulation, compared with { $counted } counted.
+sim-report-left_out-made = The manufacture of { $machines ->
+    [one] one machine to buy, whose emissions are not known.
+   *[other] { $machines } machines to buy, whose emissions are not known.
 }
 sim-report-plan-chosen = Of { $tried } options, “{ $name }” is the one to choose: it meets the goals, { $goals }.
 sim-report-plan-none = None of the { $tried } options meets the goals, { $goals }.
-sim-report-compare-all = Of { $tried } options, “{ $name }” is the best in waiting time, emissions and cost.
-sim-report-compare-each = Of { $tried } options, { $parts }.
-sim-report-compare-nothing = None of the { $tried } options produced an answer.
-sim-report-least = “{ $name }” { $parts }
-sim-report-least-ttft_s-p95 = answers fastest (first word within { $amount } in 95% of cases)
-sim-report-least-carbon_g_per_1k_output_tokens = emits least ({ $amount } per 1,000 tokens)
-sim-report-least-cost_cad-per_1m_output_tokens = costs least ({ $amount } per million tokens)
-sim-report-compare-change = Compared with “{ $base }”, the recommended option, “{ $name }”, { $parts }.
+sim-report-compare-lead = Of { $tried } options, { $name } is recommended: it emits least ({ $carbon } per 1,000 tokens){ $kept ->
+    [none] .
+   *[other] {" "}among those that keep promises best ({ $kept }).
+}
+sim-report-compare-equal = { $count ->
+    [one] { $names } cannot be told apart from it: its emissions are the same within the chance of the draws.
+   *[other] { $names } cannot be told apart from it: their emissions are the same within the chance of the draws.
+}
+sim-report-compare-ttft_s-p95 = { $count ->
+    [one] { $names } answers faster: first word within { $amount } in 95% of cases.
+   *[other] { $names } answer faster, with no measurable difference between them: first word within { $amount } in 95% of cases.
+}
+sim-report-compare-cost_cad-per_1m_output_tokens = { $count ->
+    [one] { $names } costs less: { $amount } per million tokens.
+   *[other] { $names } cost less, with no measurable difference between them: { $amount } per million tokens.
+}
+sim-report-name-current = what you have
+sim-report-name-planned = the planned fleet
+sim-report-compare-same = No measurable difference between { $base } and { $name }: { $measures }.
+sim-report-compare-change = Compared with { $base }, { $name } { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] emits { $by } less per token
-    [more] emits { $by } more per token
-   *[same] emits as much per token
+   *[more] emits { $by } more per token
 }
+    .measure = emissions per token
 sim-report-change-ttft_s-p95 = { $how ->
-    [less] gives the first word { $by } sooner
-    [more] gives the first word { $by } later
-   *[same] gives the first word as soon
+    [less] gives the first word { $by } earlier
+   *[more] gives the first word { $by } later
 }
+    .measure = the wait for the first word
 sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [less] costs { $by } less per token
-    [more] costs { $by } more per token
-   *[same] costs as much per token
+   *[more] costs { $by } more per token
 }
-sim-report-lead-numbers = The recommended option, “{ $name }”, emits { $per_1k } per 1,000 tokens, gives the first word within { $ttft } in 95% of cases and comes to { $per_1m } per million tokens.
-sim-report-lead-kept = With “{ $name }”, { $kept ->
-    [none] no class has a latency objective
-   *[other] { $kept } of the requests meet their latency objective
-}, and { $fair ->
-    [even] each co-op receives what is due to it.
-    [short] “{ $coop }” receives only { $coop_part } of what is due to it.
-   *[alone] the machines are busy { $used } of the time.
+    .measure = cost per token
+sim-report-change-slo_attainment = { $how ->
+    [less] keeps fewer promises ({ $by } less)
+   *[more] keeps more promises ({ $by } more)
 }
-sim-report-figures = The figures of “{ $name }”
+    .measure = promises kept
+sim-report-money = The money, in a year
+    .note = A year like the time simulated. The total counts machines to buy, maintenance and electricity; money already spent is shown and not counted.
+sim-report-money-purchase_price_cad = To pay at purchase
+sim-report-money-capital_cad = Machines to buy, a year
+sim-report-money-maintenance_cad = Maintenance
+sim-report-money-energy_cad = Electricity
+sim-report-money-idle_energy_cad = … of which waiting machines
+sim-report-money-total_cad = Total a year
+sim-report-money-total_cad_per_person = Per person and year
+sim-report-money-sunk_capital_cad = Already paid (not counted), a year
+sim-report-offers = And elsewhere?
+    .note = What the same use would cost in a year, and the time after which the machines to buy would have cost less.
+sim-report-offer-cloud = by token
+sim-report-offer-subscription = by person
+sim-report-offer-source = { $source }, { $date }{ $shipped ->
+    [yes] {" "}(price shipped with Entraide)
+   *[no] {""}
+}
+sim-report-col-offer = Offer
+sim-report-col-offer_kind = Charged
+sim-report-col-per_year = A year
+sim-report-col-payback = Purchase pays for itself in
+sim-report-col-price_source = Source of the price
+sim-report-col-item = Item
+sim-report-col-amount = Value
+sim-report-footprint = Energy and emissions, in a year
+    .note = Direct emissions are those of generating electricity; the life cycle adds the construction of power stations and, for machines to buy where it is known, their manufacture.
+sim-report-footprint-energy = Energy
+sim-report-footprint-idle = … of which waiting machines
+sim-report-footprint-direct = Direct emissions
+sim-report-footprint-lifecycle = Life cycle
+sim-report-footprint-made = … of which manufacture
+sim-report-figures = { $name ->
+    [none] The numbers of the simulation
+   *[other] The numbers of “{ $name }”
+}{ $seeds ->
+    [one] {""}
+   *[other] , ± 95% interval
+}
+sim-report-colophon = “{ $scenario }”, policy: { $policies }; random draw { $count ->
+    [one] number { $seeds }
+   *[other] numbers { $seeds }
+}; Entraide { $versions }.
+sim-report-run-nothing = None of the { $jobs } requests was completed in { $span }: as it stands, this pool of { $machines ->
+    [one] one machine
+   *[other] { $machines } machines
+} does not provide the service that was requested.
+sim-report-compare-nothing = None of the { $tried } options produced an answer.
 sim-report-figure-ttft = First word
     .note = or less, in 95% of cases
 sim-report-figure-kept = Latency objective met
@@ -1738,6 +1882,9 @@ sim-report-pareto = Waiting time, emissions and cost: the trade-off
     [chosen] is the option that the plan chooses.
    *[leads] is the recommended option: it emits least of those that meet about as many latency objectives as the best one.
 }
+sim-report-mark-leads = recommended
+sim-report-mark-unbeaten = unbeaten
+sim-report-mark-beaten = beaten
 sim-report-received = received
 sim-report-due = due
 sim-report-given = given to others
@@ -1859,10 +2006,6 @@ sim-report-term-coop_gave = Given to others
     .meaning = The tokens that a co-op’s machines served for the requests of other co-ops.
 sim-report-term-unbeaten = Pareto-optimal
     .meaning = No other option is at least as good in waiting time, emissions and cost, and better in one of them.
-sim-report-colophon = Scenario “{ $scenario }”, policy { $policies }, { $count ->
-    [one] seed { $seeds }
-   *[other] seeds { $seeds }
-}, Entraide { $versions }.
 sim-report-same_bytes = With the same seed and the same version, the simulation gives the same numbers, and this report the same bytes.
 sim-picker-greenest = the greenest within the latency objective
 sim-picker-weighted = weighted sum
@@ -1912,7 +2055,7 @@ sim-interrupted = Interrupted: { $count } { $count ->
 sim-report-at = Report: { $path }
 sim-told-jobs = { $jobs } jobs: { $completed } completed, { $rejected } refused, { $failed } failed.
 sim-told-latency = First token within { $p50 } for half of them, within { $p95 } for 95 %; latency objective met: { $kept }.
-sim-told-spent = { $energy }, { $carbon } ({ $per_1k } per 1,000 tokens), { $cost } for the time simulated.
+sim-told-spent = { $energy }, { $carbon } ({ $per_1k } per 1,000 tokens), { $cost } for the time simulated.
 sim-col-run = RUN
 sim-col-ttft = FIRST TOKEN, 95 %
 sim-col-kept = OBJECTIVE MET
@@ -1922,24 +2065,29 @@ sim-col-cost = COST
 sim-compare-recommended = Recommended: { $name } (objective met: { $kept }). It emits the least among the runs that meet the objective as often as the best one.
 sim-compare-equal = No difference: { $name } emits neither more nor less than the recommended run beyond the noise of { $seeds } seeds.
 sim-compare-worse = Not recommended: { $name } meets the objective less often (objective met: { $kept }).
-sim-compare-more = Not recommended: { $name } emits more ({ $more } per 1,000 tokens).
+sim-compare-more = Not recommended: { $name } emits more ({ $more } per 1,000 tokens).
 sim-compare-one_seed = A single seed does not show the noise: a small difference may be none. Run several (--seeds 5).
 sim-plan-enough = What you have meets the goals: you need to buy nothing.
-sim-plan-not_enough = What you have does not meet the goals:
+sim-plan-not_enough = What you have does not meet the goals: { $missed }.
+sim-plan-missed = { $goal }, while the simulation gives { $value }
 sim-plan-found = { $minimise ->
     [machines] The fewest machines that meet the goals
     [cost] The fleet of least cost that meets the goals
    *[carbon] The fleet of least emissions that meets the goals
-}: { $count } (you have { $before }): { $fleet }
+}: { $count ->
+    [one] one machine
+   *[other] { $count } machines
+} (you have { $before }): { $fleet }.
+sim-plan-buy_nothing = Nothing.
 sim-plan-none = { $complete ->
     [yes] No fleet within the ranges meets the goals.
    *[no] No fleet that was simulated meets the goals.
-} The closest one: { $fleet }
-sim-plan-interval = { $measure }: { $mean }, between { $low } and { $high }.
-sim-plan-fewer = One machine fewer: { $fleet }: { $outcome }
-sim-plan-fewer-meets = meets the goals too
-sim-plan-complete = All { $fleets } fleets within the ranges were simulated, or are proved to be no better; { $seeds } seeds decided.
-sim-plan-partial = { $tried } of the { $fleets } fleets within the ranges were simulated: a better one may exist; { $seeds } seeds decided.
+} The closest one, { $fleet }, misses them: { $missed }.
+sim-plan-interval = { $measure }: { $value } (95% interval).
+sim-plan-fewer = With one machine fewer ({ $fleet }): { $outcome }.
+sim-plan-fewer-meets = the goals are met too
+sim-plan-complete = All { $fleets } fleets within the ranges were simulated, or are proved to be no better; { $seeds } random draws decided.
+sim-plan-partial = { $tried } of the { $fleets } fleets within the ranges were simulated: a better one may exist; { $seeds } random draws decided.
 sim-plan-group = { $count } { $device } ({ $site })
 sim-advice-machine = { $count ->
     [one] one { $device }

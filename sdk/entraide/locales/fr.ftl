@@ -1622,24 +1622,57 @@ sim-report-about = { $tried ->
     [one] {" "}d’une coopérative
    *[other] {" "}de { $coops } coopératives
 }. Rien n’a été acheté ni branché : ce sont les décisions du véritable ordonnanceur, dans un monde simulé.
-sim-report-answer = La réponse en trois phrases
-sim-report-run-service = { $machines ->
-    [one] Cette machine a répondu
-   *[other] Ces { $machines } machines ont répondu
+sim-report-answer = Les réponses à vos questions
+sim-report-question-need = Avons-nous besoin de quelque chose ?
+sim-report-question-choice = { $kind ->
+    [compare] Que choisir ?
+   *[plan] Qu’achèterions-nous d’abord ?
+}
+sim-report-question-cost = Combien cela coûte-t-il par an, et par personne ?
+sim-report-question-carbon = Combien cela consomme-t-il et émet-il ?
+sim-report-question-sure = À quel point est-ce sûr ?
+sim-report-question-left_out = Qu’avons-nous laissé de côté ?
+sim-report-quoted = « { $name } »
+sim-report-others = { $count ->
+    [one] une autre
+   *[other] { $count } autres
+}
+sim-report-need-run = { $enough ->
+    [yes] Non, pas pour cette demande : au moins { $served } des requêtes sont servies et { $kept } des délais promis sont tenus.
+   *[no] Oui, ou moins de demande : il faudrait au moins { $served } des requêtes servies et { $kept } des délais promis tenus. Un plan ou un conseil du simulateur dirait quoi changer.
+}
+sim-report-need-variants = { $short ->
+    [0] Chacune des { $tried } possibilités suffit à la demande
+   *[other] { $enough ->
+        [0] Aucune des { $tried } possibilités ne suffit à la demande
+        [one] Une des { $tried } possibilités suffit à la demande
+       *[other] { $enough } des { $tried } possibilités suffisent à la demande
+    }
+} (au moins { $served } des requêtes servies et { $kept } des délais promis tenus){ $named ->
+    [yes] {" "}; ne suffit pas : { $names }.
+   *[no] .
+}
+sim-report-run-service = { $name ->
+    [none] { $machines ->
+        [one] Cette machine a répondu
+       *[other] Ces { $machines } machines ont répondu
+    }
+   *[other] Avec { $name }, { $machines ->
+        [one] la machine répond
+       *[other] les { $machines } machines répondent
+    }
 } à { $completed } requêtes sur { $jobs } en { $span } ; { $goals ->
-    [none] le premier mot est venu en { $ttft } ou moins dans 95 % des cas
-   *[other] l’objectif était { $goals }, et le premier mot est venu en { $ttft } ou moins dans 95 % des cas
+    [none] le premier mot vient en { $ttft } ou moins dans 95 % des cas
+   *[other] l’objectif est { $goals }, et le premier mot vient en { $ttft } ou moins dans 95 % des cas
 }{ $kept ->
     [none] .
-   *[other] , et { $kept } des délais promis ont été tenus.
+   *[other] , et { $kept } des délais promis sont tenus.
 }
-sim-report-run-nothing = Aucune des { $jobs } requêtes n’a abouti en { $span } : tel quel, ce parc de { $machines ->
-    [one] une machine
-   *[other] { $machines } machines
-} ne rend pas le service demandé.
-sim-report-run-carbon = Cela a demandé { $energy } et émis { $carbon }{ $per_1k ->
+sim-report-share-even = Chaque coopérative a reçu ce qui lui revenait.
+sim-report-share-short = « { $coop } » n’a reçu que { $part } de ce qui lui revenait.
+sim-report-run-carbon = En { $span }, { $energy } et { $carbon } d’émissions directes{ $per_1k ->
     [none] {""}
-   *[other] , soit { $per_1k } pour 1 000 jetons produits
+   *[other] , soit { $per_1k } pour 1 000 jetons produits (environ 750 mots)
 }{ $where ->
     [none] .
    *[other]  ; { $where_part } des jetons ont été produits { $where }{ $own_part ->
@@ -1647,52 +1680,163 @@ sim-report-run-carbon = Cela a demandé { $energy } et émis { $carbon }{ $per_1
        *[other] , où { $own_part } de l’énergie des machines a été produite sur place.
     }
 }
+sim-report-carbon-year = En un an au même rythme : { $direct } d’émissions directes, et { $lifecycle } sur le cycle de vie de l’énergie{ $made ->
+    [yes] {" "}et des machines à acheter.
+   *[no] .
+}
 sim-report-run-cost = { $per_1m ->
-    [none] Le coût n’a pas été compté
+    [none] Le coût n’a pas été compté.
    *[other] Un million de jetons produits revient à { $per_1m }{ $of ->
-        [all] , électricité et matériel compris
-       *[energy] {" "}d’électricité (le matériel est déjà acquis)
+        [all] , électricité et matériel compris.
+       *[energy] {" "}d’électricité (le matériel est déjà acquis).
     }
-} ; { $fair ->
-    [even] chaque coopérative a reçu ce qui lui revenait.
-    [short] « { $coop } » n’a reçu que { $coop_part } de ce qui lui revenait.
-   *[alone] les machines ont été occupées { $used } du temps.
+}
+sim-report-cost-year = { $name ->
+    [none] Ce parc coûte
+   *[other] Avec { $name }, le parc coûte
+} { $total } par an{ $bought ->
+    [yes] , après un achat de { $price } : { $parts }.
+   *[no] , sans rien acheter : { $parts }.
+}
+sim-report-cost-part-capital = { $amount } pour l’achat réparti sur la vie des machines, intérêts compris
+sim-report-cost-part-maintenance = { $amount } d’entretien
+sim-report-cost-part-energy = { $amount } d’électricité{ $idle ->
+    [none] , ce que les réponses ajoutent
+   *[other] {" "}(dont { $idle } pour des machines qui attendent)
+}
+sim-report-cost-sunk = Les machines déjà payées ne sont pas comptées : leur prix à neuf, réparti de la même façon, serait de { $sunk } par an.
+sim-report-cost-person = Pour { $people } personnes : { $each } par personne et par an.
+sim-report-cost-no_people = Le scénario ne dit pas combien de personnes s’en servent : le coût par personne n’est donc pas connu, ni celui d’abonnements.
+sim-report-cost-cloud = Les mêmes jetons coûteraient { $cost } par an chez { $offer }, la moins chère des offres infonuagiques comparées (prix du { $date }){ $bought ->
+    [no] .
+   *[yes] { $paid ->
+        [yes] {" "}: l’achat serait amorti en { $payback }.
+       *[no] {" "}: de ce point de vue, l’achat ne serait jamais amorti.
+    }
+}
+sim-report-cost-subscription = Un abonnement par personne coûterait au moins { $cost } par an en tout ({ $offer }, prix du { $date }){ $bought ->
+    [no] .
+   *[yes] { $paid ->
+        [yes] {" "}: l’achat serait amorti en { $payback }.
+       *[no] {" "}: de ce point de vue, l’achat ne serait jamais amorti.
+    }
+}
+sim-report-payback-nothing = rien à amortir
+sim-report-payback-never = jamais
+sim-report-sure-seeds = { $seeds ->
+    [one] Une seule simulation, avec un seul tirage au sort de la demande et de la météo : on ne sait pas ce que le hasard y change. Comparer plusieurs tirages donnerait des intervalles.
+   *[other] Chaque nombre est la moyenne de { $seeds } simulations, qui tirent chacune au sort leur demande et leur météo ; « ± » donne son intervalle à 95 %. Un écart plus petit que le hasard des tirages n’est pas présenté comme un écart.
+}
+sim-report-sure-model = { $seeds ->
+    [one] {""}
+   *[other] Les intervalles ne contiennent que ce hasard.{" "}
+}Les vitesses des machines viennent de mesures publiées et peuvent s’écarter de 25 % : mesurez les vôtres avant un achat.
+sim-report-left_out-maintenance = L’entretien et les réparations : le scénario n’indique aucun montant.
+sim-report-sure-assumptions = { $weak ->
+    [0] Chacune des { $count } hypothèses est mesurée, déclarée ou estimée.
+   *[other] Des { $count } hypothèses, { $weak ->
+        [one] une est prise par défaut : c’est la première à vérifier (voir « Les hypothèses »).
+       *[other] { $weak } sont prises par défaut : ce sont les premières à vérifier (voir « Les hypothèses »).
+    }
+}
+sim-report-left_out-work = Le travail des personnes qui installent les machines et aident les autres, les taxes, le local, les assurances et la connexion Internet.
+sim-report-left_out-quality = La qualité des réponses : la simulation compte des jetons, elle n’en lit aucun. Un modèle plus petit répond moins bien.
+sim-report-left_out-season = Le reste de l’année : un an est extrapolé de { $span } à partir du { $date }, sans vacances, sans croissance et sans les autres saisons.
+sim-report-left_out-idle = L’attente des machines qui seraient allumées de toute façon : { $idle } pendant la simulation, à comparer aux { $counted } comptés.
+sim-report-left_out-made = La fabrication de { $machines ->
+    [one] une machine à acheter, dont les émissions ne sont pas connues.
+   *[other] { $machines } machines à acheter, dont les émissions ne sont pas connues.
 }
 sim-report-plan-chosen = Parmi { $tried } possibilités, « { $name } » est celle à retenir : elle atteint les objectifs, { $goals }.
 sim-report-plan-none = Aucune des { $tried } possibilités n’atteint les objectifs, { $goals }.
-sim-report-compare-all = De { $tried } possibilités, « { $name } » est la meilleure à tous égards : délai, émissions et coût.
-sim-report-compare-each = De { $tried } possibilités, { $parts }.
-sim-report-compare-nothing = Aucune des { $tried } possibilités n’a rendu de réponse.
-sim-report-least = « { $name } » { $parts }
-sim-report-least-ttft_s-p95 = répond le plus vite (premier mot en { $amount } dans 95 % des cas)
-sim-report-least-carbon_g_per_1k_output_tokens = émet le moins ({ $amount } pour 1 000 jetons)
-sim-report-least-cost_cad-per_1m_output_tokens = coûte le moins ({ $amount } le million de jetons)
-sim-report-compare-change = Par rapport à « { $base } », la possibilité recommandée, « { $name } », { $parts }.
+sim-report-compare-lead = Parmi { $tried } possibilités, { $name } est recommandée : elle émet le moins ({ $carbon } pour 1 000 jetons){ $kept ->
+    [none] .
+   *[other] {" "}parmi celles qui tiennent le mieux les délais promis ({ $kept }).
+}
+sim-report-compare-equal = { $count ->
+    [one] { $names } ne s’en distingue pas : ses émissions sont les mêmes, au hasard des tirages près.
+   *[other] { $names } ne s’en distinguent pas : leurs émissions sont les mêmes, au hasard des tirages près.
+}
+sim-report-compare-ttft_s-p95 = { $count ->
+    [one] { $names } répond plus vite : premier mot en { $amount } ou moins dans 95 % des cas.
+   *[other] { $names } répondent plus vite, sans différence mesurable entre elles : premier mot en { $amount } ou moins dans 95 % des cas.
+}
+sim-report-compare-cost_cad-per_1m_output_tokens = { $count ->
+    [one] { $names } coûte moins : { $amount } le million de jetons.
+   *[other] { $names } coûtent moins, sans différence mesurable entre elles : { $amount } le million de jetons.
+}
+sim-report-name-current = ce que vous avez
+sim-report-name-planned = le parc retenu
+sim-report-compare-same = Aucune différence mesurable entre { $base } et { $name } : { $measures }.
+sim-report-compare-change = Par rapport à { $base }, { $name } { $parts }.
 sim-report-change-carbon_g_per_1k_output_tokens = { $how ->
     [less] émet { $by } de moins par jeton
-    [more] émet { $by } de plus par jeton
-   *[same] émet autant par jeton
+   *[more] émet { $by } de plus par jeton
 }
+    .measure = les émissions par jeton
 sim-report-change-ttft_s-p95 = { $how ->
     [less] donne le premier mot { $by } plus tôt
-    [more] donne le premier mot { $by } plus tard
-   *[same] donne le premier mot aussi vite
+   *[more] donne le premier mot { $by } plus tard
 }
+    .measure = le délai du premier mot
 sim-report-change-cost_cad-per_1m_output_tokens = { $how ->
     [less] coûte { $by } de moins par jeton
-    [more] coûte { $by } de plus par jeton
-   *[same] coûte autant par jeton
+   *[more] coûte { $by } de plus par jeton
 }
-sim-report-lead-numbers = La possibilité recommandée, « { $name } », émet { $per_1k } pour 1 000 jetons, donne le premier mot en { $ttft } ou moins dans 95 % des cas et revient à { $per_1m } le million de jetons.
-sim-report-lead-kept = Avec « { $name } », { $kept ->
-    [none] aucun délai n’était promis
-   *[other] { $kept } des délais promis sont tenus
-}, et { $fair ->
-    [even] chaque coopérative reçoit ce qui lui revient.
-    [short] « { $coop } » ne reçoit que { $coop_part } de ce qui lui revient.
-   *[alone] les machines sont occupées { $used } du temps.
+    .measure = le coût par jeton
+sim-report-change-slo_attainment = { $how ->
+    [less] tient moins de délais promis ({ $by } de moins)
+   *[more] tient plus de délais promis ({ $by } de plus)
 }
-sim-report-figures = Les chiffres de « { $name } »
+    .measure = les délais promis tenus
+sim-report-money = L’argent, en un an
+    .note = Une année comme le temps simulé. Le total compte les machines à acheter, l’entretien et l’électricité ; l’argent déjà dépensé est montré et n’est pas compté.
+sim-report-money-purchase_price_cad = À payer à l’achat
+sim-report-money-capital_cad = Machines à acheter, par an
+sim-report-money-maintenance_cad = Entretien
+sim-report-money-energy_cad = Électricité
+sim-report-money-idle_energy_cad = … dont machines en attente
+sim-report-money-total_cad = Total par an
+sim-report-money-total_cad_per_person = Par personne et par an
+sim-report-money-sunk_capital_cad = Déjà payé (non compté), par an
+sim-report-offers = Et chez d’autres ?
+    .note = Ce que coûterait le même usage, en un an, et le temps après lequel les machines à acheter auraient coûté moins.
+sim-report-offer-cloud = au jeton
+sim-report-offer-subscription = par personne
+sim-report-offer-source = { $source }, { $date }{ $shipped ->
+    [yes] {" "}(prix livré avec Entraide)
+   *[no] {""}
+}
+sim-report-col-offer = Offre
+sim-report-col-offer_kind = Facturée
+sim-report-col-per_year = Par an
+sim-report-col-payback = Achat amorti en
+sim-report-col-price_source = Source du prix
+sim-report-col-item = Poste
+sim-report-col-amount = Valeur
+sim-report-footprint = L’énergie et les émissions, en un an
+    .note = Les émissions directes sont celles de la production d’électricité ; le cycle de vie y ajoute la construction des centrales et, pour les machines à acheter dont elle est connue, leur fabrication.
+sim-report-footprint-energy = Énergie
+sim-report-footprint-idle = … dont machines en attente
+sim-report-footprint-direct = Émissions directes
+sim-report-footprint-lifecycle = Cycle de vie
+sim-report-footprint-made = … dont fabrication
+sim-report-figures = { $name ->
+    [none] Les chiffres de la simulation
+   *[other] Les chiffres de « { $name } »
+}{ $seeds ->
+    [one] {""}
+   *[other] , ± intervalle à 95 %
+}
+sim-report-colophon = « { $scenario } », politique : { $policies } ; tirage au sort { $count ->
+    [one] numéro { $seeds }
+   *[other] numéros { $seeds }
+} ; Entraide { $versions }.
+sim-report-run-nothing = Aucune des { $jobs } requêtes n’a abouti en { $span } : tel quel, ce parc de { $machines ->
+    [one] une machine
+   *[other] { $machines } machines
+} ne rend pas le service demandé.
+sim-report-compare-nothing = Aucune des { $tried } possibilités n’a rendu de réponse.
 sim-report-figure-ttft = Premier mot
     .note = ou moins, dans 95 % des cas
 sim-report-figure-kept = Délais promis tenus
@@ -1738,6 +1882,9 @@ sim-report-pareto = Délai, émissions et coût : le compromis
     [chosen] est la possibilité que le plan retient.
    *[leads] est la possibilité recommandée : elle émet le moins parmi celles qui tiennent à peu près autant de délais promis que la meilleure.
 }
+sim-report-mark-leads = recommandée
+sim-report-mark-unbeaten = non dominée
+sim-report-mark-beaten = dominée
 sim-report-received = reçu
 sim-report-due = dû
 sim-report-given = donné aux autres
@@ -1859,10 +2006,6 @@ sim-report-term-coop_gave = Donné aux autres
     .meaning = Les jetons que les machines d’une coopérative ont servis pour les requêtes des autres coopératives.
 sim-report-term-unbeaten = Optimale (Pareto)
     .meaning = Aucune autre possibilité n’est au moins aussi bonne pour le délai, les émissions et le coût, et meilleure pour l’un des trois.
-sim-report-colophon = Scénario « { $scenario } », politique { $policies }, { $count ->
-    [one] graine { $seeds }
-   *[other] graines { $seeds }
-}, Entraide { $versions }.
 sim-report-same_bytes = Avec la même graine et la même version, la simulation donne les mêmes chiffres, et ce rapport les mêmes octets.
 sim-picker-greenest = la plus verte qui tient le délai
 sim-picker-weighted = somme pondérée
@@ -1925,21 +2068,26 @@ sim-compare-worse = Non recommandé : { $name } tient l’objectif moins souven
 sim-compare-more = Non recommandé : { $name } émet davantage ({ $more } par 1 000 jetons).
 sim-compare-one_seed = Une seule graine ne montre pas le bruit : une petite différence n’en est peut-être pas une. Simulez-en plusieurs (--seeds 5).
 sim-plan-enough = Ce que vous avez atteint les objectifs : vous n’avez rien à acheter.
-sim-plan-not_enough = Ce que vous avez n’atteint pas les objectifs :
+sim-plan-not_enough = Ce que vous avez n’atteint pas les objectifs : { $missed }.
+sim-plan-missed = { $goal }, alors que la simulation donne { $value }
 sim-plan-found = { $minimise ->
     [machines] Le moins de machines qui atteigne les objectifs
     [cost] Le parc le moins coûteux qui atteigne les objectifs
    *[carbon] Le parc qui émet le moins et atteint les objectifs
-} : { $count } (vous en avez { $before }) : { $fleet }
+} : { $count ->
+    [one] une machine
+   *[other] { $count } machines
+} (vous en avez { $before }) : { $fleet }.
+sim-plan-buy_nothing = Rien.
 sim-plan-none = { $complete ->
     [yes] Aucun parc dans ces limites n’atteint les objectifs.
    *[no] Aucun parc simulé n’atteint les objectifs.
-} Le plus proche : { $fleet }
-sim-plan-interval = { $measure } : { $mean }, entre { $low } et { $high }.
-sim-plan-fewer = Une machine de moins : { $fleet } : { $outcome }
-sim-plan-fewer-meets = atteint aussi les objectifs
-sim-plan-complete = Les { $fleets } parcs dans ces limites ont tous été simulés, ou l’on a prouvé qu’ils ne sont pas meilleurs ; { $seeds } graines ont décidé.
-sim-plan-partial = { $tried } des { $fleets } parcs dans ces limites ont été simulés : il peut en exister un meilleur ; { $seeds } graines ont décidé.
+} Le plus proche, { $fleet }, les manque : { $missed }.
+sim-plan-interval = { $measure } : { $value } (intervalle à 95 %).
+sim-plan-fewer = Avec une machine de moins ({ $fleet }) : { $outcome }.
+sim-plan-fewer-meets = les objectifs sont atteints aussi
+sim-plan-complete = Les { $fleets } parcs dans ces limites ont tous été simulés, ou l’on a prouvé qu’ils ne sont pas meilleurs ; { $seeds } tirages au sort ont décidé.
+sim-plan-partial = { $tried } des { $fleets } parcs dans ces limites ont été simulés : il peut en exister un meilleur ; { $seeds } tirages au sort ont décidé.
 sim-plan-group = { $count } { $device } ({ $site })
 sim-advice-machine = { $count ->
     [one] un { $device }

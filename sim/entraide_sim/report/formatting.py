@@ -21,6 +21,7 @@ from entraide_sim.grid import DAY_H
 from entraide_sim.results import LABEL_SEPARATOR, GroupUsage, RunResult
 
 NBSP = "\u00a0"
+MONTHS = 12
 MICROWAVE_W = 1_000.0  # power of a microwave oven, for comparison
 DASH = "–"
 WHOLE_DOLLARS_MIN = 10.0
@@ -112,11 +113,25 @@ def format_percentage(value: float | None, lang: str) -> str:
     return format_percent(value, format=f"{digits}{sign}", locale=babel_locale(lang))
 
 
+def format_points(value: float | None, lang: str) -> str:
+    """Returns a difference of two parts in percentage points."""
+    if value is None:
+        return DASH
+    return f"{i18n.decimal(round(value * 100.0, 1), lang)}{NBSP}points"
+
+
 def format_span(hours: float, lang: str) -> str:
     """Returns a duration in hours, or in days from 2 days on."""
     days = hours / DAY_H
     unit, size = ("duration-day", days) if days >= 2 else ("duration-hour", hours)
     return format_unit(round(size, 1), unit, "long", locale=babel_locale(lang)).replace(" ", NBSP)
+
+
+def format_years(years: float, lang: str) -> str:
+    """Returns a duration in years, or in months below two years."""
+    unit, size = ("duration-year", years) if years >= 2 else ("duration-month", years * MONTHS)
+    shown = round(size, 1) if unit == "duration-year" else max(1, round(size))
+    return format_unit(shown, unit, "long", locale=babel_locale(lang)).replace(" ", NBSP)
 
 
 def local_time(at: float, timezone: str) -> dt.datetime:
@@ -127,6 +142,11 @@ def local_time(at: float, timezone: str) -> dt.datetime:
 def format_date_of(at: float, timezone: str, lang: str) -> str:
     """Returns the date of a moment: ``14 janvier 2026``."""
     return format_date(local_time(at, timezone), "long", locale=babel_locale(lang))
+
+
+def format_day(iso: str, lang: str) -> str:
+    """Returns the date of a day: ``2026-09-22`` as ``22 septembre 2026``."""
+    return format_date(dt.date.fromisoformat(iso), "long", locale=babel_locale(lang))
 
 
 def format_hour(of_day: int, lang: str) -> str:
@@ -159,7 +179,13 @@ def _label_part_name(result: RunResult, label: str, lang: str) -> str:
     titled = result.names.get(label, {}).get(i18n.lang_of(lang))
     if titled:
         return titled
-    return text(f"sim-picker-{label}", lang) if i18n.has_message(f"sim-picker-{label}") else label
+    return picker_name(label, lang)
+
+
+def picker_name(picker: str, lang: str) -> str:
+    """Returns a picker in words, or another text as it is."""
+    code = f"sim-picker-{picker}"
+    return text(code, lang) if i18n.has_message(code) else picker
 
 
 def part_name(result: RunResult, kind: str, name: str, lang: str) -> str:
@@ -192,17 +218,23 @@ def format_moment(at: float, timezone: str, lang: str) -> str:
     return f"{format_date(local, form, locale=babel_locale(lang))}, {clock}"
 
 
+def measure_name(key: str, lang: str) -> str:
+    """Returns a key of the summary in words, or the key if it has no name."""
+    code = f"sim-measure-{key.strip().replace('.', '-')}"
+    return text(code, lang) if i18n.has_message(code) else key
+
+
 def format_goal(typed: str, lang: str) -> str:
     """Returns a goal (``ttft_s.p95<=2``) in words if its key has a name."""
     for sign, shown in (("<=", "≤"), (">=", "≥"), ("<", "<"), (">", ">"), ("=", "=")):
         key, separator, bound = typed.partition(sign)
-        code = f"sim-measure-{key.strip().replace('.', '-')}"
-        if separator and i18n.has_message(code):
+        name = measure_name(key, lang)
+        if separator and name != key:
             try:
                 limit = i18n.decimal(float(bound), lang)
             except ValueError:
                 limit = bound.strip()
-            return f"{text(code, lang)} {shown}{NBSP}{limit}"
+            return f"{name} {shown}{NBSP}{limit}"
     return typed
 
 

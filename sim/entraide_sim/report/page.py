@@ -18,9 +18,12 @@ from entraide.i18n import text
 from entraide_sim import display_names
 from entraide_sim.report import formatting, report_data, summary_text
 from entraide_sim.report.chart import Chart
+from entraide_sim.report.context import ReportContext, ReportInput, report_input
 from entraide_sim.report.day_charts import make_day_chart, make_zone_map
 from entraide_sim.report.latency_chart import make_latency_chart
+from entraide_sim.report.money_tables import money_tables
 from entraide_sim.report.pareto_chart import make_pareto_chart
+from entraide_sim.report.question_answers import question_answers
 from entraide_sim.report.share_chart import make_share_chart
 from entraide_sim.results import SOURCE_SEPARATOR, Assumption, RunResult
 
@@ -45,8 +48,9 @@ def write_report(
     lang: str = i18n.DEFAULT_LANG,
     chosen: int | None = None,
     goals: Sequence[str] = (),
+    context: ReportContext | None = None,
 ) -> None:
-    """Writes the report of one run, or of a comparison of several.
+    """Writes the report of one run, of a comparison, of a plan or of advice.
 
     The same results give the same bytes. The file is replaced atomically.
 
@@ -54,19 +58,23 @@ def write_report(
         path: of the file; its folder is created.
         results: the first is the base of the comparison.
         lang: language shown first.
-        chosen: index of the result that a plan recommends; None for the report's own choice.
+        chosen: index of the result that a plan or advice recommends; None for the report's own
+            choice.
         goals: of a plan, as typed (``ttft_s.p95<=2``).
+        context: what the command knows beyond the results.
 
     Raises:
-        ValueError: no results, more than ``RESULTS_MAX``, or ``chosen`` is out of range.
+        ValueError: no results, more than ``RESULTS_MAX``, ``chosen`` is out of range, or the
+            context is of other results.
     """
     if not 1 <= len(results) <= RESULTS_MAX:
         raise ValueError(f"a report needs 1 to {RESULTS_MAX} results, got {len(results)}")
     if chosen is not None and not 0 <= chosen < len(results):
         raise ValueError(f"result {chosen} is out of range: {len(results)} results")
+    report = report_input(results, context or ReportContext(), chosen=chosen, goals=goals)
     first = i18n.lang_of(lang)
     languages = (first, *(language for language in i18n.LANGUAGES if language != first))
-    pages = [_page_values(results, language, chosen, goals) for language in languages]
+    pages = [_page_values(report, language) for language in languages]
     package = files("entraide_sim.report")
     template = Environment(
         loader=DictLoader({"page.html": (package / "page.html").read_text("utf-8")}),
@@ -77,11 +85,12 @@ def write_report(
     write_atomically(path, template.render(pages=pages, style=style).encode())
 
 
-def _page_values(
-    results: Sequence[RunResult], lang: str, chosen: int | None, goals: Sequence[str]
-) -> dict[str, Any]:
-    lead = report_data.recommended_index(results, chosen)
-    several = len(results) > 1
+def _page_values(report: ReportInput, lang: str) -> dict[str, Any]:
+    results, lead = report.results, report.lead
+    name = formatting.result_name(results[lead], lang) if len(results) > 1 else ""
+    figures_title: dict[str, i18n.Value] = {"seeds": report.seed_count}
+    if name:
+        figures_title["name"] = name
     return {
         "lang": lang,
         "language": text("sim-report-language", lang),
@@ -94,11 +103,12 @@ def _page_values(
             for key in ("mishap", "hit", "from", "until", "jobs", "ttft_p95", "kept")
         ],
         "mishaps_rows": _fault_rows(results[lead], lang),
-        "sentences": summary_text.summary_sentences(results, lang, chosen=chosen, goals=goals),
+        "answers": question_answers(report, lang),
         "lead": lead,
-        "lead_name": formatting.result_name(results[lead], lang) if several else "",
-        "figures": summary_text.key_figures(results[lead], lang),
-        "pictures": _make_charts(results, lang, lead, chosen=chosen is not None),
+        "figures_title": text("sim-report-figures", lang, **figures_title),
+        "figures": summary_text.key_figures(report.leader, lang),
+        "tables": [*report.tables.get(lang, ()), *money_tables(report, lang)],
+        "pictures": _make_charts(report, lang),
         "fleet_header": [
             text(f"sim-report-col-{key}", lang)
             for key in ("machine", "count", "zone", "coop", "price", "jobs", "energy")
@@ -115,7 +125,7 @@ def _page_values(
             (text(f"sim-report-term-{key}", lang), text(f"sim-report-term-{key}.meaning", lang))
             for key in GLOSSARY_TERMS
         ],
-        "colophon": _colophon(results, lang),
+        "colophon": _colophon(report, lang),
         "commands": list(dict.fromkeys(result.command for result in results if result.command)),
     }
 
@@ -139,13 +149,12 @@ def _about_text(results: Sequence[RunResult], lang: str) -> str:
     )
 
 
-def _make_charts(
-    results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool
-) -> list[tuple[str, Chart]]:
+def _make_charts(report: ReportInput, lang: str) -> list[tuple[str, Chart]]:
     """Returns the charts with their titles: hours and shares of the recommended and first result.
 
     The comparison comes first.
     """
+    results, lead = report.results, report.lead
     charts: list[tuple[str, Chart | None]] = []
 
     def add(picture: Chart | None, of: int | None = None) -> None:
@@ -160,7 +169,7 @@ def _make_charts(
                 )
             charts.append((title, picture))
 
-    add(make_pareto_chart(results, lang, lead, chosen=chosen))
+    add(make_pareto_chart(report, lang))
     add(make_latency_chart(results, lang))
     for of in dict.fromkeys((lead, 0)):
         add(make_day_chart(results[of], lang, mark=str(of)), of)
@@ -269,15 +278,16 @@ def _basis_text(results: Sequence[RunResult], lang: str) -> str:
     return text("sim-report-bases", lang, parts=counts_text, default=bases.count("default"))
 
 
-def _colophon(results: Sequence[RunResult], lang: str) -> list[str]:
-    seeds = sorted({result.seed for result in results})
-    versions = sorted({result.version for result in results})
-    policies = sorted({result.policy for result in results})
+def _colophon(report: ReportInput, lang: str) -> list[str]:
+    seeds = sorted({seed for variant in report.variants for seed in variant.seeds})
+    versions = sorted({result.version for result in report.results})
+    pickers = dict.fromkeys(result.picker for result in report.results)
+    policies = [formatting.picker_name(picker, lang) for picker in pickers]
     return [
         text(
             "sim-report-colophon",
             lang,
-            scenario=results[0].scenario,
+            scenario=formatting.scenario_title(report.results[0], lang),
             policies=formatting.join_list(policies, lang),
             count=len(seeds),
             seeds=formatting.join_list(map(str, seeds), lang),

@@ -4,10 +4,12 @@ Pareto-optimal results have filled marks.
 """
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from msgspec import Struct
 
 from entraide import i18n
@@ -15,8 +17,10 @@ from entraide.i18n import text
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, report_data, summary_text, svg
 from entraide_sim.report.chart import Chart, mark_ticks, needs_log_scale
+from entraide_sim.report.context import ReportInput
 from entraide_sim.report.svg import Tooltips, mark_colour, render_svg, series_colour
-from entraide_sim.results import RunResult
+from entraide_sim.seed_statistics import Interval
+from entraide_sim.seeded_result import SeededResult
 
 LOG_MARGIN = 2.0  # factor beyond the extremes of a logarithmic axis
 NUMBERED_MAX = 12  # results up to which all points are numbered
@@ -27,13 +31,12 @@ _PAIRS = (
 )
 
 
-def make_pareto_chart(
-    results: Sequence[RunResult], lang: str, lead: int, *, chosen: bool = False
-) -> Chart | None:
+def make_pareto_chart(report: ReportInput, lang: str) -> Chart | None:
     """Returns the charts of latency, carbon and cost, two axes at a time.
 
-    The caption says whether a plan (``chosen``) or the report recommends the result.
+    The caption says whether a plan or the report recommends the result.
     """
+    results = report.results
     pairs = tuple(
         pair
         for pair in _PAIRS
@@ -46,7 +49,7 @@ def make_pareto_chart(
     if len(results) < 2 or not pairs:
         return None
     best = report_data.pareto_optimal(results)
-    choice = _ParetoData(tuple(results), lead, pairs, lang)
+    choice = _ParetoData(report.variants, report.lead, pairs, lang)
     return Chart(
         "pareto",
         text(
@@ -54,7 +57,7 @@ def make_pareto_chart(
             lang,
             best=sum(best),
             tried=len(results),
-            how="chosen" if chosen else "leads",
+            how="leads" if report.chosen is None else "chosen",
         ),
         render_svg(
             lambda figure, tips: _draw_pareto(figure, tips, choice),
@@ -71,9 +74,10 @@ def make_pareto_chart(
             (
                 str(at + 1),
                 formatting.result_name(result, lang),
-                _axis_value(result, report_data.TTFT, lang),
-                _axis_value(result, report_data.CARBON, lang),
-                _axis_value(result, report_data.COST, lang),
+                *(
+                    summary_text.axis_text(report.variants[at], key, lang)
+                    for key in report_data.AXES
+                ),
                 text("sim-report-yes" if best[at] else "sim-report-no", lang),
             )
             for at, result in enumerate(results)
@@ -81,68 +85,101 @@ def make_pareto_chart(
     )
 
 
-def _axis_value(result: RunResult, key: str, lang: str) -> str:
-    """Returns a value with its unit, emissions always in grams."""
-    if key == report_data.CARBON:
-        return formatting.format_grams(summary_value(result.summary, key), lang)
-    return summary_text.format_axis_value(result, key, lang)
-
-
 class _ParetoData(Struct, frozen=True):
     """Data of the charts, for one language."""
 
-    results: tuple[RunResult, ...]
+    variants: tuple[SeededResult, ...]
     lead: int
     pairs: tuple[tuple[str, str], ...]
     lang: str
 
 
 def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
-    best = report_data.pareto_optimal(choice.results)
+    results = [variant.mean for variant in choice.variants]
+    best = report_data.pareto_optimal(results)
     numbered = {0, choice.lead, *(at for at, is_optimal in enumerate(best) if is_optimal)}
-    if len(choice.results) <= NUMBERED_MAX:
-        numbered = set(range(len(choice.results)))
+    if len(results) <= NUMBERED_MAX:
+        numbered = set(range(len(results)))
     panels = svg.make_panels(figure, len(choice.pairs))
-    for axes, (x_key, y_key) in zip(panels, choice.pairs, strict=True):
-        for at, result in enumerate(choice.results):
-            x, y = (
-                summary_value(result.summary, x_key),
-                summary_value(result.summary, y_key),
-            )
-            if x is None or y is None:
+    for axes, keys in zip(panels, choice.pairs, strict=True):
+        for at, variant in enumerate(choice.variants):
+            of = [variant.interval(key) for key in keys]
+            if None in of:
                 continue
-            numbers = [_axis_value(result, key, choice.lang) for key in (x_key, y_key)]
-            shade = series_colour(1 if at == choice.lead else 0)
-            axes.plot(
-                [x], [y], marker="D" if at == choice.lead else "o", markersize=8, linestyle="none",
-                color=shade if best[at] else mark_colour("paper"), markeredgecolor=shade,
-                markeredgewidth=1.6,
-                gid=tips.add(", ".join((formatting.result_name(result, choice.lang), *numbers))),
-            )  # fmt: skip
-            if at in numbered:
-                beside = (6, 5) if at % 2 else (-11, -12)  # neighbours on two sides
-                axes.annotate(
-                    str(at + 1), (x, y), xytext=beside, textcoords="offset points", fontsize=8.5
-                )
-        for axis, key in ((axes.xaxis, x_key), (axes.yaxis, y_key)):
-            _set_scale(
-                axes,
-                axis,
-                [summary_value(result.summary, key) for result in choice.results],
-                choice.lang,
+            mark = _Mark(
+                at,
+                _shade(is_lead=at == choice.lead),
+                is_lead=at == choice.lead,
+                is_best=best[at],
+                is_numbered=at in numbered,
             )
-        axes.set_xlabel(text(f"sim-report-axis-{x_key.replace('.', '-')}", choice.lang))
-        axes.set_ylabel(text(f"sim-report-axis-{y_key.replace('.', '-')}", choice.lang))
+            values = [summary_text.axis_text(variant, key, choice.lang) for key in keys]
+            name = formatting.result_name(variant.mean, choice.lang)
+            _draw_variant(axes, mark, [i for i in of if i], tips.add(", ".join((name, *values))))
+        for axis, key in zip((axes.xaxis, axes.yaxis), keys, strict=True):
+            of = [variant.interval(key) for variant in choice.variants]
+            _set_scale(axes, axis, [one for one in of if one], choice.lang)
+        axes.set_xlabel(text(f"sim-report-axis-{keys[0].replace('.', '-')}", choice.lang))
+        axes.set_ylabel(text(f"sim-report-axis-{keys[1].replace('.', '-')}", choice.lang))
         svg.style_axes(axes)
         axes.grid(visible=True)
+    svg.add_legend(figure, _legend_marks(choice, all_best=all(best)))
 
 
-def _set_scale(axes: Axes, axis: Any, values: list[float | None], lang: str) -> None:
-    have = [value for value in values if value is not None]
-    across, log = axis is axes.xaxis, needs_log_scale(have)
+class _Mark(Struct, frozen=True):
+    """How one variant is drawn."""
+
+    number: int
+    shade: str
+    is_lead: bool
+    is_best: bool
+    is_numbered: bool
+
+
+def _shade(*, is_lead: bool) -> str:
+    return series_colour(1 if is_lead else 0)
+
+
+def _draw_variant(axes: Axes, mark: _Mark, of: Sequence[Interval], gid: str) -> None:
+    """Draws a variant's point with the intervals of its two values."""
+    x, y = (interval.mean for interval in of)
+    widths = [interval.high - interval.mean for interval in of]
+    if all(isfinite(width) for width in widths):
+        axes.errorbar([x], [y], xerr=[widths[0]], yerr=[widths[1]], fmt="none",
+                      ecolor=mark.shade, elinewidth=1.2)  # fmt: skip
+    axes.plot(
+        [x], [y], marker="D" if mark.is_lead else "o", markersize=8, linestyle="none",
+        color=mark.shade if mark.is_best else mark_colour("paper"), markeredgecolor=mark.shade,
+        markeredgewidth=1.6, gid=gid,
+    )  # fmt: skip
+    if mark.is_numbered:
+        beside = (6, 5) if mark.number % 2 else (-11, -12)  # neighbours on two sides
+        axes.annotate(
+            str(mark.number + 1), (x, y), xytext=beside, textcoords="offset points", fontsize=8.5
+        )
+
+
+def _legend_marks(choice: _ParetoData, *, all_best: bool) -> list[Line2D]:
+    """Returns the marks of the legend: recommended, and Pareto-optimal or not."""
+    lead, other = (_shade(is_lead=is_lead) for is_lead in (True, False))
+    kinds = [("leads", "D", lead, lead), ("unbeaten", "o", other, other)]
+    if not all_best:
+        kinds.append(("beaten", "o", mark_colour("paper"), other))
+    return [
+        Line2D([], [], linestyle="none", marker=marker, color=fill, markeredgecolor=edge,
+               markeredgewidth=1.6, label=text(f"sim-report-mark-{name}", choice.lang))
+        for name, marker, fill, edge in kinds
+    ]  # fmt: skip
+
+
+def _set_scale(axes: Axes, axis: Any, shown: Sequence[Interval], lang: str) -> None:
+    """Sets the limits of an axis so that it holds all values, with their intervals."""
+    means = [interval.mean for interval in shown]
+    most = max(interval.high if isfinite(interval.high) else interval.mean for interval in shown)
+    across, log = axis is axes.xaxis, needs_log_scale(means)
     if log:
         axes.set(**{"xscale" if across else "yscale": "log"})
-        axes.set(**{"xlim" if across else "ylim": (min(have) / LOG_MARGIN, max(have) * LOG_MARGIN)})
+        axes.set(**{"xlim" if across else "ylim": (min(means) / LOG_MARGIN, most * LOG_MARGIN)})
     else:
-        axes.set(**{"xlim" if across else "ylim": (0, 1.18 * max(have) or 1.0)})
+        axes.set(**{"xlim" if across else "ylim": (0, 1.18 * most or 1.0)})
     mark_ticks(axis, lambda value: i18n.decimal(value, lang), log=log, most=2 if log else 4)

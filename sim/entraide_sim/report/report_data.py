@@ -13,7 +13,6 @@ from entraide_sim.goals import summary_value
 from entraide_sim.grid import DAY_H, HOUR_S
 from entraide_sim.report import formatting
 from entraide_sim.results import Assumption, CoopShare, RunResult, ZoneHours
-from entraide_sim.seeded_result import combine_seeds
 
 ZONES_MAX = 6  # zones with their own colour
 COOPS_MAX = 16  # in one chart
@@ -24,23 +23,6 @@ TTFT = "ttft_s.p95"
 CARBON = comparison.CARBON
 COST = "cost_cad.per_1m_output_tokens"
 AXES = (TTFT, CARBON, COST)
-
-
-def recommended_index(results: Sequence[RunResult], chosen: int | None = None) -> int:
-    """Returns the index of the recommended result.
-
-    It is ``chosen``, else that of ``comparison.compare_variants``.
-    """
-    if chosen is not None:
-        return chosen
-    return comparison.compare_variants([combine_seeds([result]) for result in results]).recommended
-
-
-def index_of_least(results: Sequence[RunResult], key: str, among: Sequence[int] = ()) -> int:
-    """Returns the index of the result with the lowest value; results without a value come last."""
-    indices = among or range(len(results))
-    values = [summary_value(result.summary, key) for result in results]
-    return min(indices, key=lambda at: (values[at] is None, values[at], at))
 
 
 def pareto_optimal(results: Sequence[RunResult]) -> list[bool]:
