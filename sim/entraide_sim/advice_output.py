@@ -11,12 +11,14 @@ import msgspec
 import typer
 
 from entraide import i18n
+from entraide_sim import sensitivity_text
 from entraide_sim.advice_text import AdviceText
 from entraide_sim.report import formatting
+from entraide_sim.report.context import ADVICE, ReportContext
 from entraide_sim.results import RunResult
 from entraide_sim.scenario_advice import LEAST_DIFFERENCE, Advice, ChangeEffect, measure
 from entraide_sim.seed_statistics import Interval
-from entraide_sim.seeded_result import interval_to_json
+from entraide_sim.seeded_result import SeededResult, interval_to_json
 from entraide_sim.sensitivity import Sensitivity, sensitivity_to_json
 
 
@@ -40,10 +42,57 @@ def print_advice(advice: Advice, lang: str, sensitivity: Sensitivity | None = No
 
 def reported_results(advice: Advice) -> list[RunResult]:
     """Returns the results of a report: unchanged, the changes put forward, and the alternatives."""
-    shown = {effect.change.label: effect for effect in (*advice.recommended, *advice.alternatives)}
-    names = {label: _change_words(advice, effect) for label, effect in shown.items()}
-    results = [advice.base.mean, *(effect.seeded.mean for effect in shown.values())]
+    shown = _shown_effects(advice)
+    names = {effect.change.label: _change_words(advice, effect) for effect in shown}
+    results = [advice.base.mean, *(effect.seeded.mean for effect in shown)]
     return [msgspec.structs.replace(result, names=names) for result in results]
+
+
+def advice_context(advice: Advice, sensitivity: Sensitivity | None = None) -> ReportContext:
+    """Returns what the report of advice says beyond ``reported_results``."""
+    texts = {str(lang): AdviceText(advice, lang, sensitivity) for lang in i18n.LANGUAGES}
+    return ReportContext(
+        kind=ADVICE,
+        seeded=tuple(
+            SeededResult(seeded.results, mean)
+            for seeded, mean in zip(
+                (advice.base, *(effect.seeded for effect in _shown_effects(advice))),
+                reported_results(advice),
+                strict=True,
+            )
+        ),
+        answers={
+            "need": {lang: text.answer()[:1] for lang, text in texts.items()},
+            "choice": {lang: _choice_sentences(advice, text, lang) for lang, text in texts.items()},
+            "sure": {lang: text.answer()[2:] for lang, text in texts.items()},
+        },
+        tables=sensitivity_text.report_tables(sensitivity),
+    )
+
+
+def chosen_index(advice: Advice) -> int:
+    """Returns the index in ``reported_results`` of the change to make; 0 for none.
+
+    It is the alternative to choose if the scenario asks for one, else the first change put forward.
+    """
+    if advice.alternatives:
+        chosen = advice.chosen_alternative
+    else:
+        chosen = next(iter(advice.recommended), None)
+    return 0 if chosen is None else 1 + _shown_effects(advice).index(chosen)
+
+
+def _shown_effects(advice: Advice) -> list[ChangeEffect]:
+    effects = (*advice.recommended, *advice.alternatives)
+    return list({effect.change.label: effect for effect in effects}.values())
+
+
+def _choice_sentences(advice: Advice, text: AdviceText, lang: str) -> list[str]:
+    """Returns which change to make: of a scenario's alternatives, and of all that were tried."""
+    changes = [text.effect(effect) for effect in advice.recommended]
+    none = [] if changes else [i18n.text("sim-advice-no_change", lang)]
+    rejected = text.rejected()
+    return [*text.answer()[1:2], *changes, *none, *([rejected] if rejected else [])]
 
 
 def advice_to_json(advice: Advice, sensitivity: Sensitivity | None = None) -> dict[str, Any]:

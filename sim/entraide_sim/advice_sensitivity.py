@@ -11,13 +11,11 @@ from msgspec import Struct
 from entraide import i18n
 from entraide_sim.advice_text import AdviceText
 from entraide_sim.scenario_advice import (
-    KEPT_ENOUGH,
     LEAST_DIFFERENCE,
     Advice,
     ChangeEffect,
     RunAll,
     change_case,
-    is_enough,
     measure,
 )
 from entraide_sim.scenario_reader import LoadedScenario
@@ -28,6 +26,7 @@ from entraide_sim.sensitivity import (
     Sensitivity,
     analyse_sensitivity,
 )
+from entraide_sim.sufficiency import KEPT_ENOUGH, is_enough
 
 NEAR_PART = 0.02  # lack of kept promises within which more seeds may decide that a fleet is enough
 

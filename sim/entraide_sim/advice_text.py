@@ -22,6 +22,7 @@ from entraide_sim.scenario_advice import (
 )
 from entraide_sim.scenario_changes import ScenarioChange
 from entraide_sim.sensitivity import Sensitivity
+from entraide_sim.sufficiency import KEPT_ENOUGH, is_enough, served_part
 
 G_PER_T = 1e6
 REASONS = ("no_effect", "dominated", "promises", "enough", "carbon", "gain")

@@ -189,7 +189,7 @@ def run_command(work: Callable[[], int], options: CommandOptions) -> int:
 def run_compare(source: str, policies: list[str] | None, options: CommandOptions) -> int:
     """Runs a scenario under some policies; [] for its own policy, None for all pickers."""
     from entraide.cli import output
-    from entraide_sim import cli_output, output_files, policy_variants
+    from entraide_sim import cli_output, output_files, policy_variants, sensitivity_text
     from entraide_sim.comparison import compare_variants
     from entraide_sim.report import ReportContext, write_report
     from entraide_sim.scenario_reader import check_files, load_scenario
@@ -211,7 +211,11 @@ def run_compare(source: str, policies: list[str] | None, options: CommandOptions
             sensitivity = comparison_sensitivity(comparison, cases, run_all=run_all)
     output_files.write_variants(options.out, comparison, tables, sensitivity)
     results = [variant.mean for variant in variants]
-    context = ReportContext(seeded=tuple(variants))
+    context = ReportContext(
+        seeded=tuple(variants),
+        answers={"sure": sensitivity_text.report_sentences(sensitivity)},
+        tables=sensitivity_text.report_tables(sensitivity),
+    )
     write_report(options.out / "report.html", results, lang=options.lang, context=context)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
@@ -233,7 +237,7 @@ def run_plan(
 ) -> int:
     """Plans a fleet that meets goals; returns 1 if no fleet in range does."""
     from entraide.cli import output
-    from entraide_sim import cli_output, fleet_planner, output_files
+    from entraide_sim import cli_output, fleet_planner, output_files, plan_output
     from entraide_sim import goals as g
     from entraide_sim.scenario_reader import check_files, load_scenario
     from entraide_sim.sensitivity_candidates import plan_sensitivity
@@ -268,7 +272,8 @@ def run_plan(
             sensitivity = plan_sensitivity(loaded, plan, runner_ups, run_all=run_all)
     plan_json = output_files.plan_to_json(plan, sensitivity)
     output_files.write_json(options.out / "plan.json", plan_json)
-    _write_plan(options, plan, planned, outcome.table)
+    context = plan_output.plan_context(plan, sensitivity)
+    _write_plan(options, plan, planned, outcome.table, context)
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:
         output.print_json(plan_json)
@@ -280,7 +285,9 @@ def run_plan(
     return 0 if plan.feasible is not None else 1
 
 
-def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) -> None:
+def _write_plan(
+    options: CommandOptions, plan: Any, planned: Any, table: bytes, context: Any
+) -> None:
     from entraide_sim import output_files, plan_output
     from entraide_sim.report import write_report
     from entraide_sim.sweep import scenario_files, with_file_names
@@ -299,7 +306,7 @@ def _write_plan(options: CommandOptions, plan: Any, planned: Any, table: bytes) 
         lang=options.lang,
         chosen=plan_output.chosen_fleet(plan),
         goals=[str(goal) for goal in plan.goals],
-        context=plan_output.plan_context(plan),
+        context=context,
     )
 
 
@@ -326,7 +333,8 @@ def run_advice(source: str, options: CommandOptions) -> int:
         options.out / "report.html",
         advice_output.reported_results(advice),
         lang=options.lang,
-        chosen=1 if advice.recommended else 0,
+        chosen=advice_output.chosen_index(advice),
+        context=advice_output.advice_context(advice, sensitivity),
     )
     shutil.rmtree(options.out / CACHE_FOLDER, ignore_errors=True)
     if options.as_json:

@@ -7,15 +7,18 @@ search covered.
 from collections.abc import Callable, Iterator
 
 from entraide import i18n
+from entraide_sim import sensitivity_text
 from entraide_sim.fleet_planner import EvaluatedFleet, FleetPlan, fleet_name
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting
 from entraide_sim.report.context import PLAN, ReportContext
 from entraide_sim.report.measures import format_interval
+from entraide_sim.sensitivity import Sensitivity
 
 
-def plan_context(plan: FleetPlan) -> ReportContext:
+def plan_context(plan: FleetPlan, sensitivity: Sensitivity | None = None) -> ReportContext:
     """Returns what a plan's report says beyond the results of ``shown_fleets``."""
+    overturning = sensitivity_text.report_sentences(sensitivity)
     composed: dict[str, Callable[[FleetPlan, str], Iterator[str]]] = {
         "need": need_sentences,
         "choice": choice_sentences,
@@ -25,9 +28,16 @@ def plan_context(plan: FleetPlan) -> ReportContext:
         kind=PLAN,
         seeded=tuple(fleet.seeded for fleet in shown_fleets(plan)),
         answers={
-            question: {str(lang): tuple(compose(plan, lang)) for lang in i18n.LANGUAGES}
+            question: {
+                str(lang): (
+                    *(overturning.get(lang, ()) if question == "sure" else ()),
+                    *compose(plan, lang),
+                )
+                for lang in i18n.LANGUAGES
+            }
             for question, compose in composed.items()
         },
+        tables=sensitivity_text.report_tables(sensitivity),
     )
 
 

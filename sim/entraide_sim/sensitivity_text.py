@@ -7,6 +7,7 @@ from entraide import i18n
 from entraide.i18n import text
 from entraide_sim.assumed_changes import AssumedChange
 from entraide_sim.report import formatting
+from entraide_sim.report.context import TextTable
 from entraide_sim.sensitivity import AnswerCandidate, Sensitivity, SensitivityRow
 
 
@@ -60,6 +61,35 @@ def sensitivity_table(sensitivity: Sensitivity, lang: str) -> tuple[list[str], l
     kept = [column for column in range(len(names)) if any(row[column] for row in rows)]
     headings = [text(f"sim-sensitivity-col_{names[column]}", lang) for column in kept]
     return headings, [[row[column] or formatting.DASH for column in kept] for row in rows]
+
+
+def report_tables(sensitivity: Sensitivity | None) -> dict[str, tuple[TextTable, ...]]:
+    """Returns the table of a report by language, with what would overturn the answer as its note.
+
+    Empty if assumptions were not tested.
+    """
+    if sensitivity is None:
+        return {}
+    tables: dict[str, tuple[TextTable, ...]] = {}
+    for lang in i18n.LANGUAGES:
+        headings, rows = sensitivity_table(sensitivity, lang)
+        tables[str(lang)] = (
+            TextTable(
+                text("sim-sensitivity-title", lang),
+                text("sim-sensitivity-note", lang),
+                tuple(heading.capitalize() for heading in headings),
+                tuple(tuple(row) for row in rows),
+                0,
+            ),
+        )
+    return tables
+
+
+def report_sentences(sensitivity: Sensitivity | None) -> dict[str, tuple[str, ...]]:
+    """Returns what would overturn the answer, by language; empty if that was not tested."""
+    if sensitivity is None:
+        return {}
+    return {str(lang): tuple(overturning_sentences(sensitivity, lang)) for lang in i18n.LANGUAGES}
 
 
 def _row_cells(sensitivity: Sensitivity, row: SensitivityRow, lang: str) -> list[str]:

@@ -170,15 +170,15 @@ def test_a_difference_within_the_noise_is_none(tmp_path) -> None:
     """Emissions that differ less than the seeds do are named as showing no difference."""
     noisy = [seeded("round_robin", spread=0.2), seeded("fastest", green=0.99, spread=-0.2)]
     clear = [seeded("round_robin"), seeded("fastest", green=0.5)]
-    told = {}
+    said = {}
     for name, variants in (("noisy", noisy), ("clear", clear)):
         write(tmp_path / f"{name}.html", "compare", variants)
-        told[name] = " ".join(answers(read(tmp_path, name), "en")[COMPARE_CHOICE[1]])
+        said[name] = " ".join(answers(read(tmp_path, name), "en")[COMPARE_CHOICE[1]])
 
-    assert "emits 50%" in told["clear"]
-    assert "less per token" not in told["noisy"]
-    assert "No measurable difference" in told["noisy"]
-    assert "cannot be told apart" in told["noisy"]
+    assert "emits 50%" in said["clear"]
+    assert "less per token" not in said["noisy"]
+    assert "No measurable difference" in said["noisy"]
+    assert "cannot be told apart" in said["noisy"]
 
 
 def test_the_treasurer_reads_price_payback_and_what_was_paid(folder) -> None:

@@ -2243,6 +2243,7 @@ sim-assumed-price = machines cost { $percent } { $side ->
    *[more] more
 }
 sim-sensitivity-title = What would change the answer
+sim-sensitivity-note = The answer, if an assumption were other than supposed. “The same”: it does not change.
 sim-sensitivity-current = what you have ({ $name })
 sim-sensitivity-other = If { $change }, the answer would be: { $name }.
 sim-sensitivity-none = If { $change }, none of the compared fleets would meet the goals.

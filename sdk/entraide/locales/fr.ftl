@@ -2243,6 +2243,7 @@ sim-assumed-price = les machines coûtaient { $percent } { $side ->
    *[more] de plus
 }
 sim-sensitivity-title = Ce qui changerait la réponse
+sim-sensitivity-note = La réponse, si une hypothèse était autre que supposée. « La même » : elle ne change pas.
 sim-sensitivity-current = ce que vous avez ({ $name })
 sim-sensitivity-other = Si { $change }, la réponse serait : { $name }.
 sim-sensitivity-none = Si { $change }, aucun des parcs comparés n’atteindrait les objectifs.

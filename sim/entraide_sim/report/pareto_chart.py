@@ -118,7 +118,7 @@ def _draw_pareto(figure: Figure, tips: Tooltips, choice: _ParetoData) -> None:
             _draw_variant(axes, mark, [i for i in of if i], tips.add(", ".join((name, *values))))
         for axis, key in zip((axes.xaxis, axes.yaxis), keys, strict=True):
             of = [variant.interval(key) for variant in choice.variants]
-            _set_scale(axes, axis, [one for one in of if one], choice.lang)
+            _set_scale(axes, axis, [interval for interval in of if interval], choice.lang)
         axes.set_xlabel(text(f"sim-report-axis-{keys[0].replace('.', '-')}", choice.lang))
         axes.set_ylabel(text(f"sim-report-axis-{keys[1].replace('.', '-')}", choice.lang))
         svg.style_axes(axes)

@@ -11,7 +11,7 @@ from entraide import i18n
 from entraide.i18n import Value, text
 from entraide_sim.goals import summary_value
 from entraide_sim.report import formatting, measures, report_data, summary_text
-from entraide_sim.report.context import RUN, ReportInput
+from entraide_sim.report.context import ADVICE, RUN, ReportInput
 from entraide_sim.report.measures import measured_text, money_measure
 from entraide_sim.results import Money, OfferCost
 from entraide_sim.sufficiency import KEPT_ENOUGH, SERVED_ENOUGH, is_enough
@@ -36,8 +36,8 @@ def question_answers(report: ReportInput, lang: str) -> list[QuestionAnswer]:
     for question in QUESTIONS:
         if question == "choice" and report.kind == RUN:
             continue
-        told = report.answers.get(question, {}).get(i18n.lang_of(lang), ())
-        sentences = [*told, *composed[question](report, lang)]
+        ready = report.answers.get(question, {}).get(i18n.lang_of(lang), ())
+        sentences = [*ready, *composed[question](report, lang)]
         if sentences:
             title = text(f"sim-report-question-{question}", lang, kind=report.kind)
             answers.append((title, sentences))
@@ -58,6 +58,8 @@ def _need_sentences(report: ReportInput, lang: str) -> Iterator[str]:
             yield text("sim-report-need-run", lang, enough=code, **thresholds)
         else:
             yield _variants_need_sentence(report, lang, thresholds)
+    if report.kind == ADVICE:
+        return
     base = report.variants[0]
     name = summary_text.fleet_name(report, 0, lang)
     yield summary_text.service_sentence(base, report.goals, lang, name)
@@ -86,7 +88,7 @@ def _variants_need_sentence(report: ReportInput, lang: str, values: dict[str, Va
 def _choice_sentences(report: ReportInput, lang: str) -> Iterator[str]:
     if "choice" not in report.answers:
         yield from summary_text.choice_sentences(report, lang)
-    if report.lead != 0:
+    if report.lead != 0 and report.kind != ADVICE:  # advice says what each change does
         yield from summary_text.difference_sentences(report, lang)
         lead, name = report.leader, summary_text.fleet_name(report, report.lead, lang)
         yield summary_text.service_sentence(lead, (), lang, name)
