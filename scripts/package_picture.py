@@ -95,6 +95,7 @@ PARTS = (
         Part("entraide", "sentences", "phrases",
              "i18n explanations explanation_values message_catalogue relative_time log_format"),
         Part("entraide", "messages", "messages", "wire v1"),
+        Part("entraide", "receipts", "reçus", "receipts"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue"),
     ),
     (

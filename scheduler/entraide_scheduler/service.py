@@ -44,8 +44,9 @@ from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources
 from entraide_scheduler.journal import RecoveredState, recover
 from entraide_scheduler.live_driver import LiveDriver
-from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
+from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_key
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
@@ -145,12 +146,15 @@ class Service:
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
         router = MessageRouter(publisher)
-        signer = ReceiptSigner(key := load_signing_key(self._home))
+        signer = ReceiptSigner.load(self._home)
+        catalogue_key = load_catalogue_key(self._home)
         driver = self._make_driver(recovered, store, router)
         self._cleanup.push_async_callback(driver.stop)
         registry = NodeRegistry(store, await store.list_nodes())
-        catalogue = PoolCatalogue(self._home, key, now=driver.now)
-        enrolment = self._make_enrolment(driver, store, registry, identity, signer)
+        catalogue = PoolCatalogue(self._home, catalogue_key, now=driver.now)
+        enrolment = self._make_enrolment(
+            driver, store, registry, identity, describe_key(catalogue_key).ed25519
+        )
         scheduler = LocalSchedulerAdapter(driver, store, router, enrolment, self._config.gateway)
         gateway = self._make_gateway(
             driver,
@@ -308,7 +312,7 @@ class Service:
         store: Store,
         registry: NodeRegistry,
         identity: PoolIdentity,
-        signer: ReceiptSigner,
+        signing_key: str,
     ) -> Enrolment:
         nats = self._config.nats
         return Enrolment(
@@ -321,7 +325,7 @@ class Service:
                 nats_urls=nats.node_urls or nats.urls,
                 ca_pem=_text(nats.ca_file) if nats.ca_file else self._certificates.ca_pem,
                 pool=self._config.pool,
-                signing_key=signer.public_base64,
+                signing_key=signing_key,
             ),
         )
 

@@ -8,6 +8,8 @@ formats.
 """
 
 import tomllib
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
@@ -17,6 +19,7 @@ T = TypeVar("T")
 NOT_TEXT = "a text that is not UTF-8"
 NO_KEY = "an object as the key of an object"
 TOO_DEEP = "lists or objects nested too deep"
+NO_NUMBER = "a number whose exponent is out of range"
 
 
 class JsonDecoder(Generic[T]):
@@ -24,9 +27,9 @@ class JsonDecoder(Generic[T]):
 
     __slots__ = ("_inner",)
 
-    def __init__(self, kind: Any) -> None:
-        """Prepares a decoder for a type."""
-        self._inner: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind)
+    def __init__(self, kind: Any, *, float_hook: Callable[[str], Any] | None = None) -> None:
+        """Prepares a decoder for a type; the hook reads each untyped number that is no integer."""
+        self._inner: msgspec.json.Decoder[T] = msgspec.json.Decoder(kind, float_hook=float_hook)
 
     def decode(self, data: bytes | bytearray | str) -> T:
         """Returns the value.
@@ -83,6 +86,22 @@ def decode_json(data: bytes | bytearray | str, *, type: Any = Any) -> Any:  # no
     {'n': 1}
     """
     return JsonDecoder[Any](type).decode(data)
+
+
+def decode_json_exactly(data: bytes) -> Any:
+    """Returns the value of a JSON document, with each number that is no integer as a ``Decimal``.
+
+    Raises:
+        msgspec.DecodeError: the bytes are not JSON.
+
+    >>> decode_json_exactly(b'{"n": 1.50}')
+    {'n': Decimal('1.50')}
+    """
+    decoder: JsonDecoder[Any] = JsonDecoder(Any, float_hook=Decimal)
+    try:
+        return decoder.decode(data)
+    except InvalidOperation:
+        raise msgspec.DecodeError(NO_NUMBER) from None
 
 
 @overload

@@ -30,6 +30,7 @@ import msgspec
 import nkeys
 import tomli_w
 from msgspec import Struct
+from tests.contract.receipts import is_signed_by
 
 from entraide.types import Receipt, RequestFacts
 from entraide_node import keys
@@ -40,9 +41,9 @@ from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import event_of, next_digest
 from entraide_scheduler.gateway.kept_jobs import Sealer
-from entraide_scheduler.gateway.receipts import is_genuine
 from entraide_scheduler.journal import recover
-from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
+from entraide_scheduler.nats.receipt_keys import load_catalogue_key, load_receipt_keys
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 from entraide_sim.replay.recording import read_head, read_lines, replay_exactly
@@ -186,7 +187,7 @@ async def state_facts(state: Path) -> StateFacts:
         policy = await store.get_policy()
         assert policy is not None
         catalogue = recovered.core.catalogue()
-        assert catalogue == PoolCatalogue(state, load_signing_key(state), now=float).catalogue
+        assert catalogue == PoolCatalogue(state, load_catalogue_key(state), now=float).catalogue
         rows = {coop.coop: await store.list_kept(coop.coop, KEPT_MAX) for coop in policy.coops}
         kept = sorted(
             (row for source_rows in rows.values() for row in source_rows), key=lambda row: row.job
@@ -227,11 +228,11 @@ def _results_sha256(rows: list[KeptJobRow], seal: Sealer) -> str:
 
 
 def _genuine(rows: list[KeptJobRow], state: Path) -> int:
-    public = load_signing_key(state).public_key()
+    public = load_receipt_keys(state).signing.public_key()
     receipts = [
         msgspec.json.decode(row.receipt_json, type=Receipt) for row in rows if row.receipt_json
     ]
-    return sum(is_genuine(receipt, public) for receipt in receipts)
+    return sum(is_signed_by(receipt, public) for receipt in receipts)
 
 
 # The journal.

@@ -20,8 +20,8 @@ from entraide_scheduler.nats.identity import (
     PoolIdentity,
     ServerClaims,
     load_sealing_key,
-    load_signing_key,
 )
+from entraide_scheduler.nats.receipt_keys import load_receipt_keys
 
 NOWHERE = "nats://127.0.0.1:9"  # the port of a service that nobody runs any more
 
@@ -381,8 +381,8 @@ def test_identity_is_made_once(tmp_path: Path) -> None:
 
     assert names(first) == names(second)
     assert not set(names(first)) & set(names(other))
-    signed = load_signing_key(tmp_path / "a").sign(b"receipt")
-    load_signing_key(tmp_path / "a").public_key().verify(signed, b"receipt")
+    signed = load_receipt_keys(tmp_path / "a").signing.sign(b"receipt")
+    load_receipt_keys(tmp_path / "a").signing.public_key().verify(signed, b"receipt")
     assert load_sealing_key(tmp_path / "a") == load_sealing_key(tmp_path / "a")
     assert 32 == len(load_sealing_key(tmp_path / "a"))
     assert load_sealing_key(tmp_path / "a") != load_sealing_key(tmp_path / "b")
@@ -414,7 +414,7 @@ def test_harmed_identity_is_refused(tmp_path: Path, name: str, harm: str) -> Non
     code = {"open": "identity_file_open", "missing": "identity_incomplete",
             "damaged": "identity_unreadable"}[harm]  # fmt: skip
 
-    readers = {"receipts.pem": load_signing_key, "sealing.key": load_sealing_key}
+    readers = {"receipts.pem": load_receipt_keys, "sealing.key": load_sealing_key}
     with pytest.raises(PoolError) as refused:
         readers.get(name, PoolIdentity)(tmp_path)
 

@@ -17,7 +17,7 @@ from entraide.models import Catalogue
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide_scheduler.catalogue import NAME, PoolCatalogue
-from entraide_scheduler.nats.identity import load_signing_key
+from entraide_scheduler.nats.receipt_keys import load_catalogue_key
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
@@ -106,7 +106,7 @@ async def test_nodes_ask_and_are_told(pool: RunningScheduler, tmp_path: Path) ->
     after = await pool.operator.ask("SetCatalogue", request)
     await eventually(lambda: len(node.received(m.CatalogueReply)) == 2)
     second = node.received(m.CatalogueReply)[1]
-    key = load_signing_key(Path(pool.service._config.dir)).public_key()
+    key = load_catalogue_key(Path(pool.service._config.dir)).public_key()
     public = base64.b64encode(key.public_bytes_raw()).decode()
 
     assert (first.document, first.signature) == (answer.document, answer.signature)

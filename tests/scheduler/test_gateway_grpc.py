@@ -9,6 +9,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from tests.contract.receipts import is_signed_by
 from tests.scheduler.gateway_support import (
     KEY_A,
     MODEL,
@@ -20,7 +21,6 @@ from tests.scheduler.gateway_support import (
 
 from entraide.client._convert import receipt as read_receipt
 from entraide.v1 import pool_pb2, pool_pb2_grpc
-from entraide_scheduler.gateway.receipts import is_genuine
 
 Stub = Any
 KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))
@@ -82,7 +82,7 @@ async def test_stream_tells_start_text_and_end(pool: Pool, stub: Stub) -> None:
     assert run.run.job == got[0].started.job
     assert "Salut" == "".join(event.delta.text for event in got) == done.text
     assert ("stop", 3) == (done.finish_reason, done.usage.output_tokens)
-    assert is_genuine(read_receipt(done.receipt), SIGNER._key.public_key())
+    assert is_signed_by(read_receipt(done.receipt), SIGNER._key.public_key())
     assert {"seed": 7, "stop": ["."], "max_tokens": 9, "stream": True} == {
         key: run.body[key] for key in ("seed", "stop", "max_tokens", "stream")
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.contract.receipts import is_signed_by
 from tests.scheduler.gateway_support import (
     CHAT,
     KEY_A,
@@ -24,10 +25,10 @@ from tests.scheduler.gateway_support import (
 )
 
 from entraide import __version__
+from entraide.receipts import read_keys
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
-from entraide_scheduler.gateway.receipts import is_genuine
 from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 
@@ -38,7 +39,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 
 
 def genuine(receipt: dict[str, Any]) -> bool:
-    return is_genuine(msgspec.convert(receipt, Receipt), SIGNER._key.public_key())
+    return is_signed_by(msgspec.convert(receipt, Receipt), SIGNER._key.public_key())
 
 
 async def test_whole_answer_carries_a_genuine_receipt(pool: Pool) -> None:
@@ -360,7 +361,8 @@ async def test_public_pages_hold_no_secret(pool: Pool) -> None:
     assert "Ontario" == status["nodes"][1]["zone_name"]["fr"]
     announced = json.loads(texts["/.well-known/entraide"])
 
-    assert SIGNER.key_id == announced["receipt_key"]["id"]
+    assert SIGNER.public_key.id == announced["receipt_key"]["id"]
+    assert {SIGNER.public_key.id: SIGNER.public_key} == read_keys(texts["/.well-known/entraide"])
     assert __version__ == announced["version"]
     assert not any(KEY_A in text or "Bonjour" in text for text in texts.values())
 

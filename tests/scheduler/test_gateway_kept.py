@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.exceptions import InvalidTag
+from tests.contract.receipts import is_signed_by
 from tests.scheduler.gateway_support import (
     KEY_B,
     MODEL,
@@ -21,7 +22,6 @@ from tests.scheduler.gateway_support import (
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
 from entraide_scheduler.gateway.kept_jobs import Sealer
-from entraide_scheduler.gateway.receipts import is_genuine
 
 JOBS = "/v1/jobs"
 
@@ -64,7 +64,7 @@ async def test_kept_job_is_answered_later(tmp_path: Path) -> None:
     assert "completed" == view["state"]
     assert "Salut" == view["result"]["choices"][0]["message"]["content"]
     assert view["result"]["entraide"]["job"] == job["id"] == receipt.job
-    assert is_genuine(receipt, SIGNER._key.public_key())
+    assert is_signed_by(receipt, SIGNER._key.public_key())
     assert view == again
     assert (404, "unknown_job") == (other[0], other[1]["error"]["code"])
 

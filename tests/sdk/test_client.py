@@ -344,6 +344,7 @@ def test_exported_names() -> None:
         "Stream",
         "TokenUsage",
         "Transport",
+        "fetch_receipt_keys",
     ] == listed
     assert all(hasattr(entraide.client, name) for name in listed)
     assert entraide.Client is Client

@@ -3,12 +3,14 @@
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.contract.receipts import is_signed_by
 
 from entraide import i18n
 from entraide.client import _convert
+from entraide.receipts import encode_canonical
 from entraide.types import Basis, JobClass, Promise, Receipt, SmallerModel
 from entraide_scheduler.gateway.pool_messages import receipt_message as as_message
-from entraide_scheduler.gateway.receipts import ReceiptSigner, encode_canonical, is_genuine
+from entraide_scheduler.gateway.receipts import ReceiptSigner
 
 NB = "\u00a0"
 RECEIPT = Receipt(
@@ -66,8 +68,8 @@ def test_it_is_signed_with_the_rest() -> None:
     signed = ReceiptSigner(key).sign(receipt(0.06))
     forged = msgspec.structs.replace(signed, smaller=None)
 
-    assert is_genuine(signed, key.public_key())
-    assert not is_genuine(forged, key.public_key())
+    assert is_signed_by(signed, key.public_key())
+    assert not is_signed_by(forged, key.public_key())
     assert b"smaller" not in encode_canonical(receipt(None))
 
 

@@ -113,10 +113,13 @@ class Pages:
         return msgspec.json.encode({"ready": self.ready, "status": status, "reasons": reasons})
 
     def render_well_known(self) -> bytes:
-        """Returns the addresses of the pool and the public key of its receipts.
+        """Returns the addresses of the pool and the public keys of its receipts.
 
-        By ``version`` and ``now``, a node detects that it is outdated or that its clock is wrong.
+        ``receipt_keys`` has the present key first, then the retired ones; ``receipt_key`` is the
+        present one for older readers. By ``version`` and ``now``, a node detects that it is
+        outdated or that its clock is wrong.
         """
+        present = self._signer.public_key
         return msgspec.json.encode(
             {
                 "pool": self._pool,
@@ -125,7 +128,8 @@ class Pages:
                 "grpc": self.endpoints.grpc,
                 "tls": self.endpoints.tls,
                 "ca_pem": self.endpoints.ca_pem,
-                "receipt_key": {"id": self._signer.key_id, "ed25519": self._signer.public_base64},
+                "receipt_key": {"id": present.id, "ed25519": present.ed25519},
+                "receipt_keys": [present, *self._signer.retired_keys],
             }
         )
 

@@ -1,63 +1,47 @@
-"""Receipts: canonical form, signature and verification.
+"""Receipts: signs them with the pool's key, and lists the keys by which they are verified.
 
-The canonical form is JSON with sorted keys, no spaces, the shortest numbers that round-trip, and
-without ``signature``, ``key``, and an empty ``smaller`` or ``controlled_by``. The signature is
-Ed25519 (RFC 8032), base64. The key's identifier is the first 16 hexadecimal digits of the public
-key's SHA-256. The public key is published at ``/.well-known/entraide``. The core computes a
-receipt's content.
+``entraide.receipts`` has their canonical form. The core computes a receipt's content.
 """
 
 import base64
-import binascii
-import hashlib
+from pathlib import Path
+from typing import Self
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from entraide.receipts import ReceiptKey, encode_canonical
 from entraide.types import Receipt
-
-_ENCODER = msgspec.json.Encoder(order="sorted")
-KEY_ID_DIGITS = 16
-
-
-def encode_canonical(receipt: Receipt) -> bytes:
-    """Returns the bytes that are signed."""
-    facts = msgspec.to_builtins(receipt)
-    del facts["key"], facts["signature"]
-    for name in ("smaller", "controlled_by"):  # older receipts were signed without these fields
-        if not facts[name]:
-            del facts[name]
-    return _ENCODER.encode(facts)
-
-
-def compute_key_id(public: Ed25519PublicKey) -> str:
-    """Returns the identifier of a public key."""
-    return hashlib.sha256(public.public_bytes_raw()).hexdigest()[:KEY_ID_DIGITS]
+from entraide_scheduler.nats.receipt_keys import describe_key, load_receipt_keys
 
 
 class ReceiptSigner:
-    """Signs receipts with the pool's key."""
+    """Signs receipts with the pool's key.
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    Args:
+        key: the key.
+        since: first time of its use, seconds since the epoch; 0 where it is not known.
+        retired: the keys that signed receipts before.
+    """
+
+    def __init__(
+        self, key: Ed25519PrivateKey, *, since: float = 0.0, retired: tuple[ReceiptKey, ...] = ()
+    ) -> None:
         self._key = key
-        public = key.public_key()
-        self.key_id = compute_key_id(public)
-        self.public_base64 = base64.b64encode(public.public_bytes_raw()).decode("ascii")
+        self.public_key = describe_key(key, since=since)
+        self.retired_keys = retired
+
+    @classmethod
+    def load(cls, state: Path) -> Self:
+        """Returns a signer with the keys in a pool's state directory.
+
+        Raises:
+            PoolError: see ``load_receipt_keys``.
+        """
+        keys = load_receipt_keys(state)
+        return cls(keys.signing, since=keys.since, retired=keys.retired)
 
     def sign(self, receipt: Receipt) -> Receipt:
         """Returns a receipt with its signature and key identifier."""
         signature = base64.b64encode(self._key.sign(encode_canonical(receipt))).decode("ascii")
-        return msgspec.structs.replace(receipt, key=self.key_id, signature=signature)
-
-
-def is_genuine(receipt: Receipt, public: Ed25519PublicKey) -> bool:
-    """Whether a receipt's signature is valid for a public key."""
-    try:
-        public.verify(base64.b64decode(receipt.signature, validate=True), encode_canonical(receipt))
-    except (InvalidSignature, binascii.Error):
-        return False
-    return receipt.key == compute_key_id(public)
+        return msgspec.structs.replace(receipt, key=self.public_key.id, signature=signature)

@@ -29,7 +29,7 @@ from entraide_scheduler.gateway.gateway import Gateway, Settings
 from entraide_scheduler.gateway.install import FOLDER
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
-from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key, load_signing_key
+from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.run import stop_event
 from entraide_scheduler.store.store import Store
 
@@ -87,7 +87,7 @@ async def run_gateway(config: GatewayConfig) -> None:
         nodes=NatsNodeChannel(scheduler.publisher),
         store=store,
         sealing_key=load_sealing_key(state),
-        signer=ReceiptSigner(load_signing_key(state)),
+        signer=ReceiptSigner.load(state),
         settings=Settings(
             http=config.http,
             pool=config.pool,

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import msgspec
 import nkeys
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 from msgspec import Struct
 from nats import errors as nats_errors
@@ -47,7 +45,7 @@ PUSH_TIMEOUT_S = 5.0
 _OPERATOR_FILE = "operator.seed"
 _ACCOUNT_FILE = "account.seed"
 _SYSTEM_FILE = "system.seed"
-_SIGNING_FILE = "receipts.pem"
+SIGNING_FILE = "receipts.pem"
 _SEALING_FILE = "sealing.key"
 _REVOCATIONS_FILE = "revocations.json"
 
@@ -68,29 +66,13 @@ class ServerClaims(Struct, frozen=True):
     system_jwt: str
 
 
-def load_signing_key(state: Path) -> Ed25519PrivateKey:
-    """Returns the key that signs receipts; creates the pool's identity at the first start.
-
-    Raises:
-        PoolError: see ``PoolIdentity``.
-    """
-    path = _identity_directory(state) / _SIGNING_FILE
-    try:
-        key = load_pem_private_key(read_private(path), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as problem:
-        raise unreadable_error(path, "not a private key") from problem
-    if not isinstance(key, Ed25519PrivateKey):
-        raise unreadable_error(path, "not an Ed25519 key")
-    return key
-
-
 def load_sealing_key(state: Path) -> bytes:
     """Returns the 32-byte key that encrypts kept jobs; creates the identity at the first start.
 
     Raises:
         PoolError: see ``PoolIdentity``.
     """
-    path = _identity_directory(state) / _SEALING_FILE
+    path = identity_directory(state) / _SEALING_FILE
     try:
         key = base64.b64decode(read_private(path).strip(), validate=True)
     except binascii.Error as problem:
@@ -117,7 +99,7 @@ class PoolIdentity:
 
     def __init__(self, state: Path, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._directory = _identity_directory(state)
+        self._directory = identity_directory(state)
         self._operator = self._read_key_pair(_OPERATOR_FILE, nkeys.PREFIX_BYTE_OPERATOR)
         self._account = self._read_key_pair(_ACCOUNT_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
         self._system = self._read_key_pair(_SYSTEM_FILE, nkeys.PREFIX_BYTE_ACCOUNT)
@@ -318,7 +300,7 @@ class PoolIdentity:
         write_private(self._directory / _REVOCATIONS_FILE, data)
 
 
-def _identity_directory(state: Path) -> Path:
+def identity_directory(state: Path) -> Path:
     """Returns the directory of the pool's keys; creates it with all keys at the first start."""
     directory = state / "identity"
     if not directory.exists():
@@ -328,7 +310,7 @@ def _identity_directory(state: Path) -> Path:
             _OPERATOR_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_OPERATOR),
             _ACCOUNT_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_ACCOUNT),
             _SYSTEM_FILE: nkeys.encode_seed(urandom(32), nkeys.PREFIX_BYTE_ACCOUNT),
-            _SIGNING_FILE: pem,
+            SIGNING_FILE: pem,
             _SEALING_FILE: base64.b64encode(urandom(32)) + b"\n",
             _REVOCATIONS_FILE: b"{}",
         }

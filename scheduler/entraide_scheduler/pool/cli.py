@@ -10,6 +10,7 @@ import typer
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.backup_cli import register_backup
+from entraide_scheduler.pool.receipt_key_cli import register_renewal
 
 if TYPE_CHECKING:
     from entraide_scheduler.pool.config import PoolConfig
@@ -22,6 +23,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     _register_create(pool, lang)
     _register_run(pool, lang)
     register_backup(pool, lang)
+    register_renewal(pool, lang)
     app.add_typer(pool, name="pool")
 
 

@@ -50,6 +50,7 @@ class PoolAccess(Struct, frozen=True):
         admin_key: the operator's key, or "".
         ca_pem: certificate authority to trust, PEM, or "".
         lang: the command's language.
+        web: web address of the pool, or "" where it is not known.
     """
 
     url: str
@@ -57,6 +58,7 @@ class PoolAccess(Struct, frozen=True):
     admin_key: str
     ca_pem: str
     lang: str
+    web: str = ""
 
     def key(self, coop: str = "") -> str:
         """Returns a co-op's key; the first key for "", or where a key's co-op is unknown.
@@ -117,8 +119,8 @@ def default_state() -> Path:
     return Path(platformdirs.user_data_dir("entraide")) / "pool"
 
 
-def find_pool(state: Path | None, lang: str) -> PoolAccess:
-    """Returns the address and keys of the pool that a command calls.
+def find_pool(state: Path | None, lang: str, *, url: str = "") -> PoolAccess:
+    """Returns the address and keys of the pool that a command calls, or of the one at ``url``.
 
     Raises:
         PoolUnreachable: the folder has no readable ``pool.json``.
@@ -127,7 +129,7 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
 
     ca_path = os.environ.get(CA_VARIABLE)
     ca_pem = Path(ca_path).read_text("ascii") if ca_path else ""
-    url = os.environ.get(URL_VARIABLE)
+    url = url or os.environ.get(URL_VARIABLE, "")
     if state is None and url:
         key = os.environ.get(KEY_VARIABLE)
         admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
@@ -135,12 +137,13 @@ def find_pool(state: Path | None, lang: str) -> PoolAccess:
         local = _read_pool_file(default_state())
         if local is not None and url.rstrip("/") in (local.http, local.grpc):
             keys, admin_key = keys | local.keys, admin_key or local.admin_key
-        return PoolAccess(url, keys, admin_key, ca_pem, lang)
+        web = url if url.startswith(("http://", "https://")) else ""
+        return PoolAccess(url, keys, admin_key, ca_pem, lang, web)
     folder = state or default_state()
     pool = _read_pool_file(folder)
     if pool is None:
         raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
-    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang)
+    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang, pool.http)
 
 
 def _read_pool_file(folder: Path) -> PoolFile | None:

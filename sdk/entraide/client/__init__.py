@@ -4,6 +4,7 @@ Both have the same methods, the same retries and the same answers; their excepti
 ``entraide.errors``.
 """
 
+from entraide.client._address import fetch_receipt_keys
 from entraide.client._request import RequestOptions
 from entraide.client.aio import AsyncClient, AsyncStream
 from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
@@ -23,4 +24,5 @@ __all__ = [
     "Stream",
     "TokenUsage",
     "Transport",
+    "fetch_receipt_keys",
 ]

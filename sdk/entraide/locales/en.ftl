@@ -1601,6 +1601,35 @@ col-correction = CORRECTION
 col-when = WHEN
 col-reason = REASON
 
+## Receipts: verification and keys.
+
+help-receipts = Verify receipts without the pool.
+help-receipts-verify = Say of each receipt whether the pool signed it as it is; exit status 1 if one is false.
+arg-receipts-file = File with receipts, answers or jobs as JSON, one value or one on each line; "-" reads from standard input.
+opt-receipts-keys = Saved document of the pool's /.well-known/entraide, so that nothing is fetched.
+opt-receipts-pool = Web address of the pool whose keys count (default: the pool that commands use).
+receipt-verified-line = line { $line }
+receipt-verified-only = this receipt
+receipt-verified-genuine = Genuine: { $name }, signed by the pool with key { $key }{ $retired ->
+    [none] {""}
+   *[other] {" "}(retired on { $retired })
+}.
+receipt-verified-altered = False: { $name }. The signature does not belong to this content: something was changed, or the pool never signed it.
+receipt-verified-unknown_key = False: { $name }. The pool has and had no key { $key }: another pool signed it, or nobody.
+receipt-verified-retired_key = False: { $name }. Its date is later than the day on which the pool retired key { $key } ({ $retired ->
+    [none] {""}
+   *[other] { $retired }
+}).
+receipt-verified-unsigned = False: { $name }. It has no signature.
+receipt-verified-malformed = False: { $name }. It is no receipt: a field is missing, or has a value that no receipt has.
+receipt-verified-sum = { $receipts } receipts: { $genuine } genuine, { $false } false.
+error-receipts_absent = No receipt is in { $path }. Give an answer with its field "entraide", a job, or a receipt, as JSON.
+error-receipt_keys_unreadable = The file { $path } holds no receipt keys. Save them from the pool: curl POOL/.well-known/entraide
+error-file_unreadable = The file { $path } cannot be read ({ $detail }).
+help-pool-receipt-key = Retire the key that signs receipts and make a new one; receipts of before stay verifiable. The pool must be stopped.
+pool-receipt-key-renewed = Key { $key } signs receipts from the next start on. Key { $before } is retired: its public half stays published, and its receipts stay verifiable.
+error-receipt_keys_full = There are already { $max } receipt keys, the retired ones included. Keep the present one.
+
 ## The owner's terms.
 
 node-reason-outside_hours = outside the hours in which its owner lends it

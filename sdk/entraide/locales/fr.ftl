@@ -1601,6 +1601,38 @@ col-correction = CORRECTION
 col-when = QUAND
 col-reason = MOTIF
 
+## Reçus : vérification et clés.
+
+help-receipts = Vérifier des reçus sans le parc.
+help-receipts-verify = Dire de chaque reçu si le parc l’a signé tel quel ; code de sortie 1 si l’un d’eux est faux.
+arg-receipts-file = Fichier de reçus, de réponses ou de requêtes en JSON, une valeur ou une par ligne ; « - » lit l’entrée standard.
+opt-receipts-keys = Document enregistré de /.well-known/entraide du parc, pour ne rien demander au parc.
+opt-receipts-pool = Adresse web du parc dont les clés comptent (par défaut, le parc que les commandes utilisent).
+receipt-verified-line = ligne { $line }
+receipt-verified-only = ce reçu
+receipt-verified-genuine = Authentique : { $name }, signé par le parc avec la clé { $key }{ $retired ->
+    [none] {""}
+   *[other] {" "}(retirée le { $retired })
+}.
+receipt-verified-altered = Faux : { $name }. La signature n’est pas celle de ce contenu : quelque chose a été changé, ou le parc ne l’a jamais signé.
+receipt-verified-unknown_key = Faux : { $name }. Le parc n’a pas et n’a jamais eu la clé { $key } : un autre parc l’a signé, ou personne.
+receipt-verified-retired_key = Faux : { $name }. Sa date est postérieure au jour où le parc a retiré la clé { $key } ({ $retired ->
+    [none] {""}
+   *[other] { $retired }
+}).
+receipt-verified-unsigned = Faux : { $name }. Il n’a pas de signature.
+receipt-verified-malformed = Faux : { $name }. Ce n’est pas un reçu : un champ manque, ou a une valeur qu’aucun reçu n’a.
+receipt-verified-sum = { $receipts } reçus : { $genuine ->
+    [one] { $genuine } authentique
+   *[other] { $genuine } authentiques
+}, { $false } faux.
+error-receipts_absent = Il n’y a aucun reçu dans { $path }. Donnez une réponse avec son champ « entraide », une requête ou un reçu, en JSON.
+error-receipt_keys_unreadable = Le fichier { $path } ne contient pas de clés de reçus. Enregistrez celles du parc : curl PARC/.well-known/entraide
+error-file_unreadable = Impossible de lire le fichier { $path } ({ $detail }).
+help-pool-receipt-key = Retirer la clé qui signe les reçus et en faire une nouvelle ; les reçus d’avant restent vérifiables. Le parc doit être arrêté.
+pool-receipt-key-renewed = La clé { $key } signera les reçus dès le prochain démarrage. La clé { $before } est retirée : sa moitié publique reste publiée, et ses reçus restent vérifiables.
+error-receipt_keys_full = Il y a déjà { $max } clés de reçus, celles qui sont retirées comprises. Gardez l’actuelle.
+
 ## Les conditions de la propriétaire.
 
 node-reason-outside_hours = en dehors des heures de prêt fixées par le propriétaire

@@ -1,5 +1,6 @@
 """What nodes, gateways, clients and feeds send to a pool, and the files that its operator gives."""
 
+import base64
 import io
 import json
 import time
@@ -10,11 +11,11 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError, Message
 from msgspec import structs
-from tests.contract.samples import DOORS, SAMPLES, decoder
+from tests.contract.samples import DOORS, RECEIPT, SAMPLES, decoder
 from tests.hostile.decoders.case import Case
 from tests.hostile.mutations import binary_like, json_like, text_like
 
-from entraide import catalogue
+from entraide import catalogue, receipts
 from entraide.catalogue import InvalidCatalogue, signature
 from entraide.errors import PoolError
 from entraide.types import JobKind
@@ -66,6 +67,12 @@ from entraide_scheduler.request_bounds import find_facts_fault
 from entraide_scheduler.store.dump import TableRows
 
 NOW = 1_700_000_000.0
+PUBLISHED_KEY = receipts.ReceiptKey(
+    receipts.compute_key_id(bytes(32)), base64.b64encode(bytes(32)).decode()
+)
+RECEIPT_TEXT = msgspec.json.encode(
+    structs.replace(RECEIPT, key=PUBLISHED_KEY.id, signature="A" * 86 + "==")
+)
 CALLER = Caller("key-1", "alpha", "")
 CLIENTS = Path(__file__).resolve().parents[2] / "data/clients"
 RECORDED = [
@@ -398,6 +405,17 @@ CASES: dict[str, Case] = {
     "a catalogue's signature": Case(
         lambda data, _: signature.verify_catalogue(b"{}", data, data.decode("latin-1")),
         text_like(b"A" * 43 + b"="), (), ("entraide.catalogue.signature:verify_catalogue",),
+    ),
+    "a pool's receipt keys": Case(
+        lambda data, _: receipts.read_keys(data),
+        json_like(msgspec.json.encode({"receipt_keys": [PUBLISHED_KEY]})), (msgspec.DecodeError,),
+        ("entraide.receipts:read_keys", "entraide.decoding:decode_json_exactly"),
+    ),
+    "receipts to verify": Case(
+        lambda data, _: receipts.verify_document(data, {PUBLISHED_KEY.id: PUBLISHED_KEY}),
+        json_like(RECEIPT_TEXT, b'{"entraide":%s}' % RECEIPT_TEXT), (),
+        ("entraide.receipts:_verify_value", "entraide.receipts:_judge",
+         "entraide.receipts:_decode_strictly"),
     ),
     "an hour of Electricity Maps": Case(
         lambda data, _: electricitymaps._parse_latest(data, zone="CA-QC", factor="direct"),

@@ -1,0 +1,123 @@
+"""``entraide receipts verify``: says which receipts a pool signed, without asking the pool."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options, output
+from entraide.cli.pool_access import find_pool
+from entraide.errors import error_for
+from entraide.printable import printable
+
+if TYPE_CHECKING:
+    from entraide.receipts import ReceiptKey, VerifiedReceipt
+
+KEYS_MAX_BYTES = 1024 * 1024
+
+
+def register(app: typer.Typer, lang: str) -> None:
+    """Adds the ``receipts`` commands."""
+    group = typer.Typer(no_args_is_help=True)
+    app.add_typer(group, name="receipts", help=i18n.text("help-receipts", lang))
+    group.callback()(lambda: None)
+
+    @group.command(help=i18n.text("help-receipts-verify", lang))
+    def verify(
+        file: Annotated[
+            str, typer.Argument(metavar="FILE|-", help=i18n.text("arg-receipts-file", lang))
+        ],
+        *,
+        keys: Annotated[
+            Path | None,
+            typer.Option("--keys", metavar="FILE", help=i18n.text("opt-receipts-keys", lang)),
+        ] = None,
+        pool: Annotated[
+            str, typer.Option("--pool", metavar="URL", help=i18n.text("opt-receipts-pool", lang))
+        ] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.receipts import Verdict, verify_document
+
+        document = _read_document(file, lang)
+        published = _read_keys(keys, lang) if keys else _fetch_keys(pool, state, lang)
+        verified = verify_document(document, published)
+        if not verified:
+            raise error_for("receipts_absent", i18n.error("receipts_absent", lang, {"path": file}))
+        output.print_json(list(verified)) if json else _print_verdicts(verified, lang)
+        if any(each.verdict is not Verdict.GENUINE for each in verified):
+            raise typer.Exit(1)
+
+
+def _read_document(file: str, lang: str) -> bytes:
+    from entraide.receipts import DOCUMENT_MAX_BYTES
+
+    return _read_bytes(file, DOCUMENT_MAX_BYTES, lang)
+
+
+def _read_keys(file: Path, lang: str) -> "dict[str, ReceiptKey]":
+    import msgspec
+
+    from entraide.receipts import read_keys
+
+    try:
+        return read_keys(_read_bytes(str(file), KEYS_MAX_BYTES, lang))
+    except msgspec.MsgspecError as problem:
+        values = {"path": str(file)}
+        sentence = i18n.error("receipt_keys_unreadable", lang, values)
+        raise error_for("receipt_keys_unreadable", sentence, values=values) from problem
+
+
+def _fetch_keys(url: str, state: Path | None, lang: str) -> "dict[str, ReceiptKey]":
+    from entraide.client import fetch_receipt_keys
+
+    pool = find_pool(state, lang, url=url)
+    if not pool.web:
+        values = {"address": pool.url}
+        raise error_for("pool_unreachable", i18n.error("pool_unreachable", lang, values))
+    return fetch_receipt_keys(pool.web, ca_pem=pool.ca_pem, lang=lang)
+
+
+def _read_bytes(file: str, max_bytes: int, lang: str) -> bytes:
+    try:
+        if file == "-":
+            data = sys.stdin.buffer.read(max_bytes + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                data = opened.read(max_bytes + 1)
+    except OSError as problem:
+        values = {"path": file, "detail": problem.strerror or str(problem)}
+        raise error_for(
+            "file_unreadable", i18n.error("file_unreadable", lang, values), values=values
+        ) from problem
+    if len(data) > max_bytes:
+        values = {"path": file, "detail": f"> {max_bytes // 1024**2} MiB"}
+        sentence = i18n.error("file_unreadable", lang, values)
+        raise error_for("file_unreadable", sentence, values=values)
+    return data
+
+
+def _print_verdicts(verified: "tuple[VerifiedReceipt, ...]", lang: str) -> None:
+    from entraide.receipts import Verdict
+
+    for each in verified:
+        place = i18n.text("receipt-verified-line", lang, line=each.line) if each.line else ""
+        job = printable(each.receipt.job) if each.receipt else ""
+        name = " · ".join(filter(None, (place, job)))
+        values: dict[str, i18n.Value] = {
+            "name": name or i18n.text("receipt-verified-only", lang),
+            "key": printable(each.receipt.key) if each.receipt else "",
+            "retired": output.format_time(each.key.until, lang)
+            if each.key is not None and each.key.until
+            else i18n.ABSENT,
+        }
+        typer.echo(i18n.text(f"receipt-verified-{each.verdict}", lang, **values))
+        if each.receipt is not None and each.verdict is Verdict.GENUINE:
+            typer.echo(f"  {printable(i18n.receipt_line(each.receipt, lang))}")
+    if len(verified) > 1:
+        genuine = sum(each.verdict is Verdict.GENUINE for each in verified)
+        counts = {"receipts": len(verified), "genuine": genuine, "false": len(verified) - genuine}
+        typer.echo(i18n.text("receipt-verified-sum", lang, **counts))
