@@ -81,14 +81,14 @@ def listed_events() -> Events:
 
 def test_each_event_is_listed_and_no_other() -> None:
     """The page names the events of the sources with their levels, in alphabetical order."""
-    found, listed = find_events(), listed_events()
+    logged, listed = find_events(), listed_events()
 
-    assert {} == {key: found[key] for key in found.keys() - listed.keys()}, f"add them to {PAGE}"
-    assert {} == {key: listed[key] for key in listed.keys() - found.keys()}, "nothing logs them"
-    assert found == listed
-    assert [key for title in SECTIONS.values() for key in sorted(found) if key[0] == title] == list(
-        listed
-    )
+    assert {} == {key: logged[key] for key in logged.keys() - listed.keys()}, f"add them to {PAGE}"
+    assert {} == {key: listed[key] for key in listed.keys() - logged.keys()}, "nothing logs them"
+    assert logged == listed
+    assert [
+        key for title in SECTIONS.values() for key in sorted(logged) if key[0] == title
+    ] == list(listed)
 
 
 def test_each_code_is_a_constant_of_the_form() -> None:
