@@ -5,6 +5,7 @@ guides, ``found-a-pool.fr.md`` and ``invite.fr.md``; the engine and the model ar
 """
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -54,10 +55,10 @@ class Federation:
 
     def run_pool(self) -> None:
         """Starts the pool and waits until it is ready."""
-        running = self.founding.start("run", self.pool)
+        self.process = self.founding.start("run", self.pool)
         ready = (self.pool.home / "parc/pool.json").exists
-        self.bed.until(lambda: running.has_ended or ready(), "the pool is ready")
-        assert not running.has_ended, self.pool.logs()
+        self.bed.until(lambda: self.process.has_ended or ready(), "the pool is ready")
+        assert not self.process.has_ended, self.pool.logs()
 
     def join(self, site: str) -> None:
         """Invites a site's machine, lets it join, and starts its agent."""
@@ -195,3 +196,20 @@ def test_status_and_list_name_the_machine(federation: Federation) -> None:
         name = federation.nodes()[site]["node"]
         assert name in status
         assert name in listed
+
+
+def test_a_destroyed_pool_is_restored(federation: Federation) -> None:
+    """From a backup comes the same pool: its machines return without joining, its keys count."""
+    pool = federation.pool
+    pool.write("phrase-secrete", b"quatre mots bien choisis\n")
+    before = {site: node["node"] for site, node in federation.nodes().items()}
+    federation.founding.run("backup", pool)
+    federation.process.stop()
+    shutil.rmtree(pool.home / "parc")
+    federation.founding.run("restore", pool)
+    federation.run_pool()
+    federation.until_live(*COOP)
+    answer = federation.ask()
+
+    assert before == {site: node["node"] for site, node in federation.nodes().items()}
+    assert answer["entraide"]["node"] in before.values()
