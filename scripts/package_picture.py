@@ -96,6 +96,7 @@ PARTS = (
              "i18n explanations explanation_values message_catalogue relative_time log_format"),
         Part("entraide", "messages", "messages", "wire v1"),
         Part("entraide", "receipts", "reçus", "receipts"),
+        Part("entraide", "system services", "services du système", "system_service"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue"),
     ),
     (

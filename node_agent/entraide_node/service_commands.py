@@ -1,7 +1,8 @@
 """Service commands: what ``entraide node join``, ``leave`` and ``service`` do on this machine.
 
 They install and remove the agent as a service, and leave the pool: stop the agent, notify the pool,
-remove the identity. ``service.manager`` controls systemd or launchd; ``join`` does the enrolment.
+remove the identity. ``entraide.system_service`` controls systemd or launchd; ``join`` does the
+enrolment.
 """
 
 import asyncio
@@ -18,13 +19,14 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.errors import EntraideError
+from entraide.system_service.manager import ServiceManager, find_manager
+from entraide.system_service.units import ServiceState, ServiceUnit
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME, NodeConfig, default_dir, load_config
 from entraide_node.logs import LOG_NAME
 from entraide_node.owner import files as owner_files
 from entraide_node.pool_address import POOL_NAME
-from entraide_node.service.manager import ServiceManager, find_manager
-from entraide_node.service.units import STOP_MARGIN_S, ServiceState, ServiceUnit, make_service
+from entraide_node.service import STOP_MARGIN_S, make_service
 
 GOODBYE_TIMEOUT_S = 5.0  # for connecting, and again until the bus refuses the identity
 

@@ -10,26 +10,25 @@ from pathlib import Path
 import pytest
 import structlog
 
-from entraide.wire.enrolment import JoinSecret
-from entraide_node import logs, pool_address, service_commands
-from entraide_node.config import NodeConfig
-from entraide_node.engines.process import LOG_BYTES_MAX
-from entraide_node.pool_http import PoolClient
-from entraide_node.service.manager import (
+from entraide.system_service.manager import (
     CommandResult,
     LaunchdManager,
     SystemdManager,
     run_system_command,
 )
-from entraide_node.service.units import (
+from entraide.system_service.units import (
     ServiceState,
     ServiceUnit,
-    label_of,
     launchd_plist,
     launchd_state,
-    make_service,
     systemd_unit,
 )
+from entraide.wire.enrolment import JoinSecret
+from entraide_node import logs, pool_address, service_commands
+from entraide_node.config import NodeConfig
+from entraide_node.engines.process import LOG_BYTES_MAX
+from entraide_node.pool_http import PoolClient
+from entraide_node.service import make_service
 
 ODD = '/home/été/my "node" $HOME 100% \\'
 
@@ -61,7 +60,7 @@ def test_one_service_for_each_folder() -> None:
     assert "entraide-node" == usual.name
     assert usual.name != other.name
     assert other.name == service("/home/a/second").name
-    assert label_of(usual) != label_of(other)
+    assert usual.label != other.label
 
 
 def test_unit() -> None:

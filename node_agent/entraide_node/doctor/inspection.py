@@ -16,6 +16,7 @@ from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
+from entraide.system_service.manager import find_manager
 from entraide.wire import codec, subjects
 from entraide.wire.enrolment import JoinSecret
 from entraide.wire.messages import HelloRequest
@@ -32,7 +33,6 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient
-from entraide_node.service.manager import find_manager
 from entraide_node.update import update_command
 
 BUS_TIMEOUT_S = 5.0

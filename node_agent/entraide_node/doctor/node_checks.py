@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from entraide.system_service.units import ServiceState
 from entraide_node.engines.base import EngineProblem
-from entraide_node.service.units import ServiceState
 from entraide_node.update import is_older
 
 CLOCK_OFF_S = 2.0

@@ -11,6 +11,8 @@ from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.backup_cli import register_backup
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
+from entraide_scheduler.pool.output import print_problem
+from entraide_scheduler.pool.service_cli import register_service
 
 if TYPE_CHECKING:
     from entraide_scheduler.pool.config import PoolConfig
@@ -24,6 +26,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     _register_run(pool, lang)
     register_backup(pool, lang)
     register_renewal(pool, lang)
+    register_service(pool, lang)
     app.add_typer(pool, name="pool")
 
 
@@ -91,12 +94,6 @@ def _register_run(pool: typer.Typer, lang: str) -> None:
     @pool.command("run", help=i18n.text("help-pool-run", lang))
     def run(directory: Annotated[Path, _directory(lang)]) -> None:
         raise typer.Exit(_run(directory.resolve(), lang))
-
-
-def print_problem(problem: EntraideError, lang: str) -> int:
-    """Prints an error as one sentence; returns the exit status."""
-    typer.echo(i18n.error(problem.code, lang, problem.values), err=True)
-    return 1
 
 
 def _create(state: Path, config: "PoolConfig", lang: str) -> int:

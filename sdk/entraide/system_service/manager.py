@@ -1,8 +1,8 @@
-"""Service managers: control the agent's service through systemd's user manager or launchd.
+"""Service managers: control a service through systemd or launchd.
 
 Input: the service and a function that runs system commands. Output: "" or the system's error text,
-and the service's state. Root is never needed. Without a service manager, the owner starts the
-agent.
+and the service's state. A service is one of the system, which only root installs, or one of an
+account: systemd's user manager, or launchd's agents.
 """
 
 import os
@@ -14,17 +14,17 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from entraide_node.service.units import (
+from entraide.system_service.units import (
     ServiceState,
     ServiceUnit,
-    label_of,
     launchd_plist,
     launchd_state,
     systemd_unit,
 )
 
 ASK_TIMEOUT_S = 120.0  # stopping waits for current runs
-_SYSTEMCTL = ("systemctl", "--user")
+_SYSTEM_UNITS = Path("/etc/systemd/system")
+_SYSTEM_DAEMONS = Path("/Library/LaunchDaemons")
 
 
 class CommandResult(Struct, frozen=True):
@@ -61,24 +61,26 @@ class ServiceManager(Protocol):
 
 
 class SystemdManager:
-    """systemd's user manager."""
+    """systemd's user manager, or the system's."""
 
     kind = "systemd"
 
-    def __init__(self, run: SystemCommand, *, units: Path) -> None:
+    def __init__(self, run: SystemCommand, *, units: Path, system: bool = False) -> None:
         """Runs no command yet.
 
         Args:
             run: runs a command of the system.
-            units: folder of the owner's units.
+            units: folder of the units.
+            system: whether these are the system's, not an account's.
         """
         self._run = run
         self._units = units
+        self._system = system
 
     def install(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
         self._units.mkdir(parents=True, exist_ok=True)
-        self._path(service).write_text(systemd_unit(service), "utf-8")
+        self._path(service).write_text(systemd_unit(service, system=self._system), "utf-8")
         unit = f"{service.name}.service"
         return (
             self._systemctl("daemon-reload")
@@ -103,9 +105,8 @@ class SystemdManager:
         """See ``ServiceManager``."""
         if not self._path(service).exists():
             return ServiceState.ABSENT
-        result = self._run(
-            (*_SYSTEMCTL, "show", "-p", "ActiveState", "--value", f"{service.name}.service")
-        )
+        asked = ("show", "-p", "ActiveState", "--value", f"{service.name}.service")
+        result = self._run((*_systemctl(system=self._system), *asked))
         active = result.text.strip()
         if active == "failed":
             return ServiceState.FAILED
@@ -114,6 +115,8 @@ class SystemdManager:
 
     def needs_linger(self) -> bool:
         """See ``ServiceManager``."""
+        if self._system:
+            return False
         result = self._run(("loginctl", "show-user", str(os.getuid()), "-p", "Linger", "--value"))
         return result.status == 0 and result.text.strip() == "no"
 
@@ -121,26 +124,28 @@ class SystemdManager:
         return self._units / f"{service.name}.service"
 
     def _systemctl(self, *words: str) -> str:
-        result = self._run((*_SYSTEMCTL, *words))
+        result = self._run((*_systemctl(system=self._system), *words))
         return "" if result.status == 0 else result.text.strip() or f"systemctl: {result.status}"
 
 
 class LaunchdManager:
-    """launchd, for an agent of the owner's session."""
+    """launchd, for an agent of an account's session, or for a daemon of the system."""
 
     kind = "launchd"
 
-    def __init__(self, run: SystemCommand, *, agents: Path, uid: int) -> None:
+    def __init__(self, run: SystemCommand, *, agents: Path, uid: int, system: bool = False) -> None:
         """Runs no command yet.
 
         Args:
             run: runs a command of the system.
-            agents: folder of the owner's property lists.
-            uid: user id of the owner.
+            agents: folder of the property lists.
+            uid: user id of the account.
+            system: whether these are the system's, not an account's.
         """
         self._run = run
         self._agents = agents
-        self._domains = (f"gui/{uid}", f"user/{uid}")  # for a session without a screen
+        # The second one is for a session without a screen.
+        self._domains = ("system",) if system else (f"gui/{uid}", f"user/{uid}")
 
     def install(self, service: ServiceUnit) -> str:
         """See ``ServiceManager``."""
@@ -150,7 +155,7 @@ class LaunchdManager:
         self._bootout(service)
         result = CommandResult(1, "")
         for domain in self._domains:
-            self._run(("launchctl", "enable", f"{domain}/{label_of(service)}"))
+            self._run(("launchctl", "enable", f"{domain}/{service.label}"))
             result = self._run(("launchctl", "bootstrap", domain, str(path)))
             if result.status == 0:
                 return ""
@@ -166,7 +171,7 @@ class LaunchdManager:
         """See ``ServiceManager``."""
         result = CommandResult(1, "")
         for domain in self._domains:
-            result = self._run(("launchctl", "kickstart", "-k", f"{domain}/{label_of(service)}"))
+            result = self._run(("launchctl", "kickstart", "-k", f"{domain}/{service.label}"))
             if result.status == 0:
                 return ""
         return result.text.strip() or f"launchctl: {result.status}"
@@ -176,7 +181,7 @@ class LaunchdManager:
         if not self._path(service).exists():
             return ServiceState.ABSENT
         for domain in self._domains:
-            result = self._run(("launchctl", "print", f"{domain}/{label_of(service)}"))
+            result = self._run(("launchctl", "print", f"{domain}/{service.label}"))
             if result.status == 0:
                 return launchd_state(result.text)
         return ServiceState.STOPPED
@@ -187,22 +192,33 @@ class LaunchdManager:
 
     def _bootout(self, service: ServiceUnit) -> None:
         for domain in self._domains:  # an unloaded service is the desired result
-            self._run(("launchctl", "bootout", f"{domain}/{label_of(service)}"))
+            self._run(("launchctl", "bootout", f"{domain}/{service.label}"))
 
     def _path(self, service: ServiceUnit) -> Path:
-        return self._agents / f"{label_of(service)}.plist"
+        return self._agents / f"{service.label}.plist"
 
 
-def find_manager() -> ServiceManager | None:
-    """Returns the service manager of this machine; None without one. Blocks."""
+def find_manager(*, system: bool = False) -> ServiceManager | None:
+    """Returns the manager of an account's services, or of the system's; None without one. Blocks.
+
+    Args:
+        system: whether the service is the system's; only root can install one.
+    """
+    run = run_system_command
     if sys.platform == "darwin":
-        return LaunchdManager(
-            run_system_command, agents=Path.home() / "Library/LaunchAgents", uid=os.getuid()
-        )
-    if sys.platform != "linux" or run_system_command((*_SYSTEMCTL, "show-environment")).status != 0:
+        agents = _SYSTEM_DAEMONS if system else Path.home() / "Library/LaunchAgents"
+        return LaunchdManager(run, agents=agents, uid=os.getuid(), system=system)
+    is_there = sys.platform == "linux"
+    if not is_there or run((*_systemctl(system=system), "show-environment")).status != 0:
         return None
+    if system:
+        return SystemdManager(run, units=_SYSTEM_UNITS, system=True)
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return SystemdManager(run_system_command, units=Path(config) / "systemd/user")
+    return SystemdManager(run, units=Path(config) / "systemd/user")
+
+
+def _systemctl(*, system: bool) -> tuple[str, ...]:
+    return ("systemctl",) if system else ("systemctl", "--user")
 
 
 def run_system_command(command: tuple[str, ...]) -> CommandResult:

@@ -1,1 +1,0 @@
-"""Service: runs the agent under the system's service manager."""
