@@ -101,7 +101,8 @@ PARTS = (
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
-             "types enums errors models units state_machine decoding files language printable"),
+             "types enums errors models units state_machine decoding files language printable "
+             "versions"),
     ),
 )  # fmt: skip
 

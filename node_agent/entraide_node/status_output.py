@@ -8,6 +8,7 @@ import typer
 
 from entraide import __version__, i18n
 from entraide.errors import EntraideError
+from entraide.versions import is_older
 from entraide_node.config import load_config
 from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
@@ -17,7 +18,7 @@ from entraide_node.machine_setup import benchmark_machine
 from entraide_node.main import run_loop
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
-from entraide_node.update import is_older, update_command
+from entraide_node.update import update_command
 
 
 def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:

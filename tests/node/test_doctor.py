@@ -11,6 +11,7 @@ from tests.node.support import NODE, Peer, ScriptedEngine, configure, serving
 from tests.waiting import eventually
 
 from entraide.system_service.units import ServiceState
+from entraide.versions import is_older
 from entraide.wire.messages import Goodbye, Hello, HelloRequest
 from entraide_node import keys
 from entraide_node.config import Attach, NodeConfig, dump_config
@@ -20,7 +21,7 @@ from entraide_node.doctor.inspection import inspect_node
 from entraide_node.doctor.node_checks import Check, Level
 from entraide_node.engine_config import NoEngine, Vllm
 from entraide_node.owner import files as owner_files
-from entraide_node.update import is_older, update_command
+from entraide_node.update import update_command
 
 GIB = 2**30
 DAY_S = 86_400.0

@@ -12,8 +12,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from entraide.system_service.units import ServiceState
+from entraide.versions import is_older
 from entraide_node.engines.base import EngineProblem
-from entraide_node.update import is_older
 
 CLOCK_OFF_S = 2.0
 DISK_BYTES_MIN = 200_000_000

@@ -13,6 +13,7 @@ from entraide_scheduler.pool.backup_cli import register_backup
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
 from entraide_scheduler.pool.output import print_problem
 from entraide_scheduler.pool.service_cli import register_service
+from entraide_scheduler.pool.status_cli import register_status
 
 if TYPE_CHECKING:
     from entraide_scheduler.pool.config import PoolConfig
@@ -27,6 +28,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     register_backup(pool, lang)
     register_renewal(pool, lang)
     register_service(pool, lang)
+    register_status(pool, lang)
     app.add_typer(pool, name="pool")
 
 

@@ -53,6 +53,22 @@ def make_engines(url: URL) -> tuple[Engine, Engine]:
     return writer, reader
 
 
+def find_schema_fault(engine: Engine) -> str:
+    """Returns what is wrong with a database's schema: ``absent``, ``older``, ``newer``, or "".
+
+    Changes nothing.
+    """
+    scripts = ScriptDirectory.from_config(migration_config())
+    with engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    if present is None:
+        return "absent"
+    if present == scripts.get_current_head():
+        return ""
+    known = {step.revision for step in scripts.walk_revisions()}
+    return "older" if present in known else "newer"
+
+
 def upgrade(engine: Engine) -> None:
     """Migrates the database to this version's schema.
 

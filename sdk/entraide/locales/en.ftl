@@ -1019,6 +1019,100 @@ pool-service-is-failed = The service has failed ({ $kind }). Its log says why: {
 pool-service-none = This machine has no service manager that is known (systemd or launchd). Keep “entraide pool run { $path }” running by your own means.
 error-pool_service_none = This machine has no service manager that is known (systemd or launchd). Keep “entraide pool run { $path }” running by your own means.
 error-pool_service_failed = The system refuses the service: { $problem }. Correct this, or start the pool by hand: entraide pool run
+help-pool-status = Show a pool at a glance: address, nodes, queue, certificates, last backup.
+help-pool-doctor = Check what a pool needs to work, and say how to mend what is wrong.
+pool-status-head = { $name }: { $url }
+pool-status-running = Running · nodes live: { $nodes_live } of { $nodes } · jobs running: { $jobs_running }, waiting: { $jobs_queued }, settled: { $settled } · policy { $policy }
+pool-status-stopped = Stopped. Start it:  entraide pool run { $path }
+pool-status-certificates = Certificates: { $kinds }
+pool-status-https = HTTPS { $days } d
+pool-status-pool = pool { $days } d
+pool-status-authority = authority { $days } d
+pool-status-backup = Last backup: { $days ->
+    [0] today
+    [one] one day ago
+   *[other] { $days } days ago
+}
+pool-status-no-backup = Last backup: none
+pool-doctor-summary = { $failed ->
+    [0] { $warned ->
+        [0] No problem found.
+       *[other] Nothing prevents this pool from working; look at the lines marked “!”.
+    }
+   *[other] The lines marked “✗” prevent this pool from working.
+}
+pool-doctor-config-ok = Configuration and keys can be read.
+pool-doctor-name-ok = { $address } leads to { $addresses }.
+pool-doctor-name-unknown = The name { $address } leads to no machine.
+    .remedy = Add it to the DNS, or correct “address” in pool.toml.
+pool-doctor-port-ok = Ports checked: { $ports }.
+pool-doctor-port-taken = Another program listens on port { $port } ({ $key }) of { $host }.
+    .remedy = End that program, or choose another port in pool.toml.
+pool-doctor-port-refused = This account may not listen on port { $port } ({ $key }) of { $host }.
+    .remedy = Run the pool as a service of the system, choose a port above 1023, or put a proxy in front.
+pool-doctor-port-silent = The pool runs, but does not answer on port { $port } ({ $key }) of { $host }.
+    .remedy = Read the logs in the pool’s directory “logs”, then restart the pool.
+pool-doctor-clock-ok = The clock is synchronised.
+pool-doctor-clock-unasked = The clock fits the certificates; this system does not say whether it is synchronised.
+pool-doctor-clock-behind = The clock is behind: a certificate becomes valid only in { $days } days.
+    .remedy = Set the clock; turn on its synchronisation (NTP).
+pool-doctor-clock-unsynchronised = The system’s clock is not synchronised.
+    .remedy = Turn its synchronisation on:  timedatectl set-ntp true
+pool-doctor-disk-ok = Free space: { $free_gb } GB.
+pool-doctor-disk-low = Little space is left for { $path }: { $free_gb } GB.
+    .remedy = Free some space, or lower [journal] keep_days in pool.toml.
+pool-doctor-disk-full = Almost no space is left for { $path }: { $free_gb } GB.
+    .remedy = Free some space at once: without it the pool cannot write its books.
+pool-doctor-certificate-https = The certificate of HTTPS is valid for { $days } more days.
+pool-doctor-certificate-https-ending = The certificate of HTTPS ({ $file }) ends in { $days } days.
+    .remedy = Renew the file; the pool reads it without a restart.
+pool-doctor-certificate-https-expired = The certificate of HTTPS ({ $file }) has expired.
+    .remedy = Renew the file; the pool reads it without a restart.
+pool-doctor-certificate-pool = The pool’s own certificate is valid for { $days } more days.
+pool-doctor-certificate-pool-ending = The pool’s own certificate ends in { $days } days and was not renewed.
+    .remedy = Start the pool, which renews it; if it runs, read logs/pool.log.
+pool-doctor-certificate-pool-expired = The pool’s own certificate has expired.
+    .remedy = Start the pool, which renews it; if it runs, read logs/pool.log.
+pool-doctor-certificate-authority = The pool’s CA is valid for { $days } more days.
+pool-doctor-certificate-authority-ending = The pool’s CA ends in { $days } days; then no node trusts the pool.
+    .remedy = Plan a new pool, to which the members are invited again, before that day.
+pool-doctor-certificate-authority-expired = The pool’s CA has expired: no node trusts the pool.
+    .remedy = Create a new pool and invite the members again.
+pool-doctor-certificate-unreadable = A certificate cannot be read: { $detail }
+    .remedy = Restore this file from your backup.
+pool-doctor-store-ok = The database answers ({ $kind }).
+pool-doctor-store-absent = The database has no pool’s tables.
+    .remedy = Restore it from your backup, or correct “database” in pool.toml.
+pool-doctor-store-older = The database was made by an earlier version.
+    .remedy = Make a backup, then start the pool: it migrates the database.
+pool-doctor-store-newer = The database was made by a later version.
+    .remedy = Install that version.
+pool-doctor-store-unreachable = The database cannot be reached: { $detail }
+    .remedy = Start the database, or correct “database” in pool.toml.
+pool-doctor-bus-ok = The bus answers ({ $url }).
+pool-doctor-scheduler-ok = The scheduler answers; nodes live: { $live }.
+pool-doctor-scheduler-stopped = The pool does not run.
+    .remedy = Start it:  entraide pool run { $path }
+pool-doctor-scheduler-silent = The pool runs, but the scheduler does not answer.
+    .remedy = Read { $path }/logs/scheduler.log, then restart the pool.
+pool-doctor-nodes-ok = Versions of the nodes checked: { $number }.
+pool-doctor-nodes-old = Nodes of a version earlier than { $version }: { $nodes }.
+    .remedy = Ask their owners to update: “entraide node status” names the command.
+pool-doctor-backup-ok = The last backup is { $days ->
+    [0] of today.
+    [one] one day old.
+   *[other] { $days } days old.
+}
+pool-doctor-backup-none = No backup of this pool is known.
+    .remedy = Keep a copy of { $path } in another place: who loses it loses the pool.
+pool-doctor-backup-old = The last backup is { $days } days old.
+    .remedy = Make a new copy of { $path } in another place.
+pool-doctor-grid-ok = Grid data are current: { $zones }.
+pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
+pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.
+    .remedy = Check the files and the API under [grid] in pool.toml.
+pool-doctor-grid-no_token = The token of Electricity Maps is missing.
+    .remedy = Put it into the file or the variable that [grid.electricity_maps] names, then restart the pool.
 pool-file-head = Configuration of the pool. Each key: docs/reference/pool.md. A change takes effect at the next start.
 pool-unchanged = The pool “{ $name }” exists already in { $path }: nothing was changed. Change its settings in pool.toml.
 pool-created =

@@ -1019,6 +1019,100 @@ pool-service-is-failed = Le service est en échec ({ $kind }). Son journal dit p
 pool-service-none = Cette machine n’a pas de gestionnaire de services connu (systemd ou launchd). Maintenez « entraide pool run { $path } » en marche par vos propres moyens.
 error-pool_service_none = Cette machine n’a pas de gestionnaire de services connu (systemd ou launchd). Maintenez « entraide pool run { $path } » en marche par vos propres moyens.
 error-pool_service_failed = Le système refuse le service : { $problem }. Corrigez cela, ou démarrez le parc à la main : entraide pool run
+help-pool-status = Montrer un parc d’un coup d’œil : adresse, nœuds, file d’attente, certificats, dernière sauvegarde.
+help-pool-doctor = Vérifier ce qu’il faut à un parc pour fonctionner, et dire comment réparer le reste.
+pool-status-head = { $name } : { $url }
+pool-status-running = En marche · nœuds en ligne : { $nodes_live } sur { $nodes } · requêtes en cours : { $jobs_running }, en attente : { $jobs_queued }, réglées : { $settled } · politique { $policy }
+pool-status-stopped = Arrêté. Démarrez-le :  entraide pool run { $path }
+pool-status-certificates = Certificats : { $kinds }
+pool-status-https = HTTPS { $days } j
+pool-status-pool = parc { $days } j
+pool-status-authority = autorité { $days } j
+pool-status-backup = Dernière sauvegarde : { $days ->
+    [0] aujourd’hui
+    [one] il y a un jour
+   *[other] il y a { $days } jours
+}
+pool-status-no-backup = Dernière sauvegarde : aucune
+pool-doctor-summary = { $failed ->
+    [0] { $warned ->
+        [0] Aucun problème trouvé.
+       *[other] Rien n’empêche ce parc de fonctionner ; voyez les lignes marquées « ! ».
+    }
+   *[other] Les lignes marquées « ✗ » empêchent ce parc de fonctionner.
+}
+pool-doctor-config-ok = La configuration et les clés sont lisibles.
+pool-doctor-name-ok = { $address } mène à { $addresses }.
+pool-doctor-name-unknown = Le nom { $address } ne mène à aucune machine.
+    .remedy = Ajoutez-le au DNS, ou corrigez « address » dans pool.toml.
+pool-doctor-port-ok = Ports vérifiés : { $ports }.
+pool-doctor-port-taken = Un autre programme écoute sur le port { $port } ({ $key }) de { $host }.
+    .remedy = Arrêtez ce programme, ou choisissez un autre port dans pool.toml.
+pool-doctor-port-refused = Ce compte ne peut pas écouter sur le port { $port } ({ $key }) de { $host }.
+    .remedy = Faites du parc un service du système, choisissez un port au-dessus de 1023, ou placez un mandataire devant.
+pool-doctor-port-silent = Le parc fonctionne, mais ne répond pas sur le port { $port } ({ $key }) de { $host }.
+    .remedy = Lisez les journaux du dossier « logs » du parc, puis redémarrez-le.
+pool-doctor-clock-ok = L’horloge est synchronisée.
+pool-doctor-clock-unasked = L’horloge convient aux certificats ; ce système ne dit pas si elle est synchronisée.
+pool-doctor-clock-behind = L’horloge retarde : un certificat ne devient valide que dans { $days } jours.
+    .remedy = Réglez l’horloge ; activez sa synchronisation (NTP).
+pool-doctor-clock-unsynchronised = L’horloge du système n’est pas synchronisée.
+    .remedy = Activez sa synchronisation :  timedatectl set-ntp true
+pool-doctor-disk-ok = Espace libre : { $free_gb } Go.
+pool-doctor-disk-low = Il reste peu d’espace pour { $path } : { $free_gb } Go.
+    .remedy = Libérez de l’espace, ou réduisez [journal] keep_days dans pool.toml.
+pool-doctor-disk-full = Il ne reste presque pas d’espace pour { $path } : { $free_gb } Go.
+    .remedy = Libérez de l’espace tout de suite : sans lui, le parc ne peut pas écrire ses comptes.
+pool-doctor-certificate-https = Le certificat de HTTPS est encore valide { $days } jours.
+pool-doctor-certificate-https-ending = Le certificat de HTTPS ({ $file }) expire dans { $days } jours.
+    .remedy = Renouvelez le fichier ; le parc le lit sans redémarrage.
+pool-doctor-certificate-https-expired = Le certificat de HTTPS ({ $file }) a expiré.
+    .remedy = Renouvelez le fichier ; le parc le lit sans redémarrage.
+pool-doctor-certificate-pool = Le certificat du parc lui-même est encore valide { $days } jours.
+pool-doctor-certificate-pool-ending = Le certificat du parc lui-même expire dans { $days } jours et n’a pas été renouvelé.
+    .remedy = Démarrez le parc, qui le renouvelle ; s’il fonctionne, lisez logs/pool.log.
+pool-doctor-certificate-pool-expired = Le certificat du parc lui-même a expiré.
+    .remedy = Démarrez le parc, qui le renouvelle ; s’il fonctionne, lisez logs/pool.log.
+pool-doctor-certificate-authority = L’autorité du parc est encore valide { $days } jours.
+pool-doctor-certificate-authority-ending = L’autorité du parc expire dans { $days } jours ; aucun nœud ne fera alors confiance au parc.
+    .remedy = Prévoyez avant ce jour un nouveau parc, auquel les membres seront invités de nouveau.
+pool-doctor-certificate-authority-expired = L’autorité du parc a expiré : aucun nœud ne fait plus confiance au parc.
+    .remedy = Créez un nouveau parc et invitez de nouveau les membres.
+pool-doctor-certificate-unreadable = Un certificat est illisible : { $detail }
+    .remedy = Restaurez ce fichier à partir de votre sauvegarde.
+pool-doctor-store-ok = La base de données répond ({ $kind }).
+pool-doctor-store-absent = La base de données n’a pas les tables d’un parc.
+    .remedy = Restaurez-la à partir de votre sauvegarde, ou corrigez « database » dans pool.toml.
+pool-doctor-store-older = Une version antérieure a créé la base de données.
+    .remedy = Faites une sauvegarde, puis démarrez le parc : il migre la base.
+pool-doctor-store-newer = Une version ultérieure a créé la base de données.
+    .remedy = Installez cette version.
+pool-doctor-store-unreachable = La base de données est injoignable : { $detail }
+    .remedy = Démarrez-la, ou corrigez « database » dans pool.toml.
+pool-doctor-bus-ok = Le bus répond ({ $url }).
+pool-doctor-scheduler-ok = L’ordonnanceur répond ; nœuds en ligne : { $live }.
+pool-doctor-scheduler-stopped = Le parc est arrêté.
+    .remedy = Démarrez-le :  entraide pool run { $path }
+pool-doctor-scheduler-silent = Le parc fonctionne, mais l’ordonnanceur ne répond pas.
+    .remedy = Lisez { $path }/logs/scheduler.log, puis redémarrez le parc.
+pool-doctor-nodes-ok = Nœuds dont la version est vérifiée : { $number }.
+pool-doctor-nodes-old = Nœuds d’une version antérieure à { $version } : { $nodes }.
+    .remedy = Demandez à leurs propriétaires de les mettre à jour : « entraide node status » donne la commande.
+pool-doctor-backup-ok = La dernière sauvegarde { $days ->
+    [0] est d’aujourd’hui.
+    [one] a un jour.
+   *[other] a { $days } jours.
+}
+pool-doctor-backup-none = Aucune sauvegarde de ce parc n’est connue.
+    .remedy = Gardez une copie de { $path } en un autre lieu : qui perd ce dossier perd le parc.
+pool-doctor-backup-old = La dernière sauvegarde a { $days } jours.
+    .remedy = Faites une nouvelle copie de { $path } en un autre lieu.
+pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
+pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
+pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
+    .remedy = Vérifiez les fichiers et l’API sous [grid] dans pool.toml.
+pool-doctor-grid-no_token = Le jeton d’Electricity Maps manque.
+    .remedy = Placez-le dans le fichier ou la variable que [grid.electricity_maps] nomme, puis redémarrez le parc.
 pool-file-head = Configuration du parc. Chaque clé : docs/reference/pool.md. Un changement prend effet au prochain démarrage.
 pool-unchanged = Le parc « { $name } » existe déjà dans { $path } : rien n’a été changé. Ses réglages se changent dans pool.toml.
 pool-created =

@@ -1,0 +1,86 @@
+"""Facts about a pool on this machine, for ``pool status`` and ``pool doctor``.
+
+Input: the pool's directory. Output: certificates with their days, the last backup, and what the
+running scheduler says. Nothing is changed.
+"""
+
+import time
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from msgspec import Struct
+
+from entraide.client.admin import AdminClient
+from entraide.decoding import decode_json
+from entraide.v1 import admin_pb2
+from entraide_scheduler.pool.config import PoolConfig
+from entraide_scheduler.supervision.poolfile import PoolFile
+
+DAY_S = 86_400.0
+BACKUP_RECORD = "last-backup.json"
+
+
+class BackupRecord(Struct, frozen=True):
+    """The last backup of a pool, in ``last-backup.json`` of its directory.
+
+    Attributes:
+        at: when it was made, seconds since the epoch.
+        file: path of the backup.
+    """
+
+    at: float
+    file: str = ""
+
+
+class CertificateAge(Struct, frozen=True):
+    """How long a certificate is still valid.
+
+    Attributes:
+        kind: ``https`` (given), ``pool`` (of the pool's CA) or ``authority`` (the CA itself).
+        file: path.
+        days_left: days to its end; negative after it.
+        starts_in_s: seconds to its beginning; negative after it.
+    """
+
+    kind: str
+    file: str
+    days_left: float
+    starts_in_s: float
+
+
+def read_certificates(state: Path, config: PoolConfig) -> list[CertificateAge]:
+    """Returns the age of each certificate of a pool.
+
+    Raises:
+        OSError, ValueError: a file cannot be read, or is no certificate.
+    """
+    files = [("pool", state / "tls" / "server.pem"), ("authority", state / "tls" / "ca.pem")]
+    if config.tls.cert_file:
+        files.insert(0, ("https", Path(config.tls.cert_file)))
+    ages = []
+    for kind, path in files:
+        leaf = x509.load_pem_x509_certificate(path.read_bytes())
+        left_s = leaf.not_valid_after_utc.timestamp() - time.time()
+        starts_in_s = leaf.not_valid_before_utc.timestamp() - time.time()
+        ages.append(CertificateAge(kind, str(path), left_s / DAY_S, starts_in_s))
+    return ages
+
+
+def read_last_backup(state: Path) -> BackupRecord | None:
+    """Returns the record of the last backup, or None."""
+    try:
+        return decode_json((state / BACKUP_RECORD).read_bytes(), type=BackupRecord)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def call_status(pool: PoolFile, lang: str) -> admin_pb2.Status:
+    """Returns the status of the running scheduler.
+
+    Raises:
+        EntraideError: it does not answer.
+    """
+    with AdminClient(pool.grpc, pool.admin_key, ca_pem=pool.ca, lang=lang) as admin:
+        status: admin_pb2.Status = admin.call("GetStatus", admin_pb2.GetStatusRequest())
+    return status

@@ -1,0 +1,170 @@
+"""``entraide pool status`` and ``entraide pool doctor``."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from entraide import i18n
+from entraide.cli import options
+from entraide.errors import EntraideError
+from entraide_scheduler.pool.output import print_problem
+
+if TYPE_CHECKING:
+    from entraide.v1 import admin_pb2
+    from entraide_scheduler.pool.config import PoolConfig
+    from entraide_scheduler.pool.doctor import PoolCheck
+
+MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
+STOPPED = 3  # exit status, as of ``entraide status``
+
+
+def register_status(pool: typer.Typer, lang: str) -> None:
+    """Adds the commands ``status`` and ``doctor``."""
+    directory = typer.Argument(metavar="DIR", help=i18n.text("arg-pool-dir", lang))
+
+    @pool.command("status", help=i18n.text("help-pool-status", lang))
+    def status(
+        state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
+    ) -> None:
+        raise typer.Exit(_status(state.resolve(), lang, as_json=json))
+
+    @pool.command("doctor", help=i18n.text("help-pool-doctor", lang))
+    def doctor(
+        state: Annotated[Path, directory], *, json: Annotated[bool, options.json(lang)] = False
+    ) -> None:
+        raise typer.Exit(_doctor(state.resolve(), lang, as_json=json))
+
+
+def _status(state: Path, lang: str, *, as_json: bool) -> int:
+    from entraide_scheduler.pool import facts
+    from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.supervision import poolfile
+
+    try:
+        config = load_pool_config(state)
+        pool = poolfile.read_running(state)
+        running = facts.call_status(pool, lang) if pool is not None else None
+    except EntraideError as problem:
+        return print_problem(problem, lang)
+    document = describe(state, config, running)
+    if as_json:
+        import msgspec
+
+        typer.echo(msgspec.json.encode(document).decode())
+    else:
+        typer.echo(_format_status(document, lang))
+    return 0 if running is not None else STOPPED
+
+
+def describe(
+    state: Path, config: "PoolConfig", running: "admin_pb2.Status | None"
+) -> dict[str, object]:
+    """Returns a pool's status for programs; without the scheduler's part while it is stopped."""
+    from entraide_scheduler.pool import facts
+
+    try:
+        days = {each.kind: int(each.days_left) for each in facts.read_certificates(state, config)}
+    except (OSError, ValueError):
+        days = {}
+    backup = facts.read_last_backup(state)
+    document: dict[str, object] = {
+        "running": running is not None,
+        "name": config.name,
+        "state": str(state),
+        "url": config.public_url,
+        "bus": list(config.bus_urls),
+        "certificate_days": days,
+        "last_backup_at": backup.at if backup is not None else None,
+    }
+    if running is not None:
+        document |= {
+            "version": running.version,
+            "policy_version": running.policy_version,
+            "nodes": len(running.nodes),
+            "nodes_live": sum(node.state == "live" for node in running.nodes),
+            "jobs_queued": running.queued,
+            "jobs_running": running.running,
+            "settled": running.settled,
+        }
+    return document
+
+
+def _format_status(document: dict[str, object], lang: str) -> str:
+    days = document["certificate_days"]
+    assert isinstance(days, dict)
+    backup_at = document["last_backup_at"]
+    age_s = time.time() - backup_at if isinstance(backup_at, float) else None
+    state = str(document["state"])
+    lines = [
+        i18n.text("pool-status-head", lang, name=str(document["name"]), url=str(document["url"]))
+    ]
+    if document["running"]:
+        numbers = {
+            key: int(str(document[key]))
+            for key in ("nodes", "nodes_live", "jobs_queued", "jobs_running", "settled")
+        }
+        policy = str(document["policy_version"])
+        lines.append(i18n.text("pool-status-running", lang, policy=policy, **numbers))
+    else:
+        lines.append(i18n.text("pool-status-stopped", lang, path=state))
+    kinds = ", ".join(
+        i18n.text(f"pool-status-{kind}", lang, days=left) for kind, left in days.items()
+    )
+    lines.append(i18n.text("pool-status-certificates", lang, kinds=kinds))
+    if age_s is None:
+        lines.append(i18n.text("pool-status-no-backup", lang))
+    else:
+        lines.append(i18n.text("pool-status-backup", lang, days=int(age_s / 86_400.0)))
+    return "\n".join(lines)
+
+
+def _doctor(state: Path, lang: str, *, as_json: bool) -> int:
+    from entraide_scheduler.pool.doctor import Severity, inspect_pool
+
+    checks = inspect_pool(state, lang)
+    has_failed = any(check.severity is Severity.FAIL for check in checks)
+    if as_json:
+        import msgspec
+
+        reports = [report_check(check, lang) for check in checks]
+        typer.echo(msgspec.json.encode({"ok": not has_failed, "checks": reports}).decode())
+    else:
+        typer.echo("\n".join(_format_checks(checks, lang)))
+    return 1 if has_failed else 0
+
+
+def report_check(check: "PoolCheck", lang: str) -> dict[str, str]:
+    """Returns a check for programs, with its sentence and its remedy."""
+    code = f"pool-doctor-{check.name}-{check.code}"
+    values = {
+        key: i18n.decimal(value, lang) if isinstance(value, float) else value
+        for key, value in check.values.items()
+    }
+    remedy = ""
+    if check.problem:
+        sentence = i18n.error(check.problem, lang, values)
+    else:
+        sentence = i18n.text(code, lang, **values)
+        if i18n.has_message(f"{code}.remedy"):
+            remedy = i18n.text(f"{code}.remedy", lang, **values)
+    return {
+        "name": check.name,
+        "level": check.severity.value,
+        "code": check.problem or check.code,
+        "sentence": sentence,
+        "remedy": remedy,
+    }
+
+
+def _format_checks(checks: "list[PoolCheck]", lang: str) -> list[str]:
+    lines = []
+    for check in checks:
+        report = report_check(check, lang)
+        lines.append(f"{MARKS[report['level']]} {report['sentence']}")
+        if report["remedy"]:
+            lines.append(f"  → {report['remedy']}")
+    levels = [check.severity.value for check in checks]
+    counts = {"failed": levels.count("fail"), "warned": levels.count("warn")}
+    return [*lines, i18n.text("pool-doctor-summary", lang, **counts)]

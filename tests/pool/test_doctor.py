@@ -1,0 +1,186 @@
+"""``pool status`` and ``pool doctor``: what a pool is like, and what it lacks."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.pool.support import HOST, RunningPool, entraide, pool_config, running_pool
+
+from entraide import i18n
+from entraide_scheduler.nats.tls import ensure_files
+from entraide_scheduler.pool.config import PoolConfig
+from entraide_scheduler.pool.create import create_pool
+from entraide_scheduler.pool.doctor import PoolCheck, Severity, inspect_pool
+from entraide_scheduler.pool.status_cli import report_check
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
+    """A pool that runs."""
+    with running_pool(tmp_path_factory.mktemp("doctor") / "pool", pool_config()) as running:
+        yield running
+
+
+def test_running_pool_is_well(pool: RunningPool) -> None:
+    """Nothing keeps a new pool from working; it lacks a backup, and says so."""
+    done = entraide("pool", "doctor", str(pool.state), "--json")
+    report = json.loads(done.stdout)
+    levels = {(check["name"], check["level"]) for check in report["checks"]}
+
+    assert (0, True) == (done.returncode, report["ok"])
+    assert {("bus", "ok"), ("scheduler", "ok"), ("port", "ok"), ("backup", "warn")} <= levels
+    assert [] == [check for check in report["checks"] if check["level"] == "fail"]
+
+
+def test_status_of_a_running_pool(pool: RunningPool) -> None:
+    """At a glance: address, nodes, queue, certificates, backup and policy."""
+    done = entraide("pool", "status", str(pool.state), "--json")
+    said = entraide("pool", "status", str(pool.state), lang="fr")
+    document = json.loads(done.stdout)
+
+    assert (0, 0) == (done.returncode, said.returncode)
+    assert (True, pool.config.public_url, 0, "1") == (
+        document["running"],
+        document["url"],
+        document["nodes_live"],
+        document["policy_version"],
+    )
+    assert document["certificate_days"]["pool"] in (364, 365)
+    assert document["last_backup_at"] is None
+    assert pool.config.public_url in said.stdout
+    assert "nœuds en ligne\u00a0: 0 sur 0" in said.stdout
+
+
+def test_status_of_a_stopped_pool(tmp_path: Path) -> None:
+    """A stopped pool has exit status 3, and its last backup is named."""
+    state = tmp_path / "pool"
+    create_pool(state, pool_config())
+    (state / "last-backup.json").write_text(json.dumps({"at": time.time() - 200_000.0}))
+    done = entraide("pool", "status", str(state))
+
+    assert 3 == done.returncode
+    assert f"entraide pool run {state}" in done.stdout
+    assert "2 days ago" in done.stdout
+
+
+def taken_port(state: Path, config: PoolConfig) -> Any:
+    """Another program listens on a port of the pool."""
+    other = socket.socket()
+    other.bind((HOST, config.bus.port))
+    other.listen()
+    return other
+
+
+def write(name: str, text: str) -> Callable[[Path, PoolConfig], Any]:
+    """Replaces a file of the pool."""
+    return lambda state, _config: (state / name).write_text(text)
+
+
+def change(old: str, new: str) -> Callable[[Path, PoolConfig], Any]:
+    """Changes a line of ``pool.toml``."""
+
+    def apply(state: Path, _config: PoolConfig) -> None:
+        path = state / "pool.toml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    return apply
+
+
+def age(days: float) -> Callable[[Path, PoolConfig], Any]:
+    """Makes the pool's certificate as it was made days ago."""
+
+    def apply(state: Path, _config: PoolConfig) -> None:
+        (state / "tls" / "server.pem").unlink()
+        ensure_files(state, ["localhost"], now=lambda: time.time() - days * 86_400.0)
+
+    return apply
+
+
+def backup(days: float) -> Callable[[Path, PoolConfig], Any]:
+    """Records a backup of days ago."""
+
+    def apply(state: Path, _config: PoolConfig) -> None:
+        (state / "last-backup.json").write_text(json.dumps({"at": time.time() - days * 86_400.0}))
+
+    return apply
+
+
+MAPS = '[grid.electricity_maps]\nzones = ["CA-QC"]\n\n[tls]'
+LOST = '{"event": "grid.lost", "zone": "CA-QC", "what": "intensity"}\n'
+
+FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, str, Severity]] = {
+    "unknown name": (
+        (change('address = "localhost"', 'address = "no-such-host.invalid"'),),
+        "name", "unknown", Severity.FAIL),
+    "taken port": ((taken_port,), "port", "taken", Severity.FAIL),
+    "expired certificate": ((age(366),), "certificate", "pool-expired", Severity.FAIL),
+    "certificate that was not renewed": ((age(350),), "certificate", "pool-ending", Severity.WARN),
+    "damaged certificate": (
+        (write("tls/server.pem", "Bonjour"),), "certificate", "unreadable", Severity.FAIL),
+    "clock that is behind": ((age(-30),), "clock", "behind", Severity.FAIL),
+    "lost store": (
+        (lambda state, _config: (state / "store.db").unlink(),), "store", "absent", Severity.FAIL),
+    "unreachable database": (
+        (change('database = ""', 'database = "postgresql://a@127.0.0.1:1/b?connect_timeout=2"'),),
+        "store", "unreachable", Severity.FAIL),
+    "no backup": ((), "backup", "none", Severity.WARN),
+    "old backup": ((backup(9),), "backup", "old", Severity.WARN),
+    "no token": (
+        (change("[tls]", MAPS), write("logs/scheduler.log", '{"event": "grid.no_token"}\n')),
+        "grid", "no_token", Severity.WARN),
+    "stale zone": (
+        (change("[tls]", MAPS), write("logs/scheduler.log", LOST)),
+        "grid", "stale", Severity.WARN),
+    "unreadable configuration": ((write("pool.toml", "name = 1"),), "config", "problem",
+                                 Severity.FAIL),
+    "lost key": (
+        (lambda state, _config: (state / "identity/operator.seed").unlink(),),
+        "config", "problem", Severity.FAIL),
+    "stopped pool": ((), "scheduler", "stopped", Severity.WARN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_fault_is_found_with_its_remedy(tmp_path: Path, case: str) -> None:
+    """Each fault has a sentence and a remedy in both languages."""
+    changes, name, code, severity = FAULTS[case]
+    state, config = tmp_path / "pool", pool_config()
+    create_pool(state, config)
+    held = [apply(state, config) for apply in changes]
+    checks = inspect_pool(state, "en")
+    for each in held:
+        if isinstance(each, socket.socket):
+            each.close()
+    matching = [check for check in checks if (check.name, check.code) == (name, code)]
+
+    assert [severity] == [check.severity for check in matching]
+    for lang in ("fr", "en"):
+        report = report_check(matching[0], lang)
+
+        assert report["sentence"]
+        assert report["remedy"] or matching[0].problem
+
+
+def test_exit_status_says_whether_the_pool_can_work(tmp_path: Path) -> None:
+    """With a fault that keeps the pool from working the exit status is 1."""
+    state = tmp_path / "pool"
+    create_pool(state, pool_config())
+    (state / "store.db").unlink()
+    done = entraide("pool", "doctor", str(state), lang="fr")
+
+    assert 1 == done.returncode
+    assert "✗ La base de données" in done.stdout
+    assert "  → Restaurez-la" in done.stdout
+
+
+def test_old_node_is_named() -> None:
+    """A node of an earlier version is named, with what its owner does."""
+    check = PoolCheck("nodes", Severity.WARN, "old", {"nodes": "mini", "version": "9.0"})
+
+    assert "mini" in report_check(check, "fr")["sentence"]
+    assert i18n.has_message("pool-doctor-nodes-old.remedy")
