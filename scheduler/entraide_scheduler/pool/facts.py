@@ -14,23 +14,11 @@ from msgspec import Struct
 from entraide.client.admin import AdminClient
 from entraide.decoding import decode_json
 from entraide.v1 import admin_pb2
+from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.supervision.poolfile import PoolFile
 
 DAY_S = 86_400.0
-BACKUP_RECORD = "last-backup.json"
-
-
-class BackupRecord(Struct, frozen=True):
-    """The last backup of a pool, in ``last-backup.json`` of its directory.
-
-    Attributes:
-        at: when it was made, seconds since the epoch.
-        file: path of the backup.
-    """
-
-    at: float
-    file: str = ""
 
 
 class CertificateAge(Struct, frozen=True):
@@ -70,7 +58,7 @@ def read_certificates(state: Path, config: PoolConfig) -> list[CertificateAge]:
 def read_last_backup(state: Path) -> BackupRecord | None:
     """Returns the record of the last backup, or None."""
     try:
-        return decode_json((state / BACKUP_RECORD).read_bytes(), type=BackupRecord)
+        return decode_json((state / RECORD_FILE).read_bytes(), type=BackupRecord)
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -1104,9 +1104,9 @@ pool-doctor-backup-ok = The last backup is { $days ->
    *[other] { $days } days old.
 }
 pool-doctor-backup-none = No backup of this pool is known.
-    .remedy = Keep a copy of { $path } in another place: who loses it loses the pool.
+    .remedy = Make one, and keep it in another place:  entraide pool backup FILE --state { $path }
 pool-doctor-backup-old = The last backup is { $days } days old.
-    .remedy = Make a new copy of { $path } in another place.
+    .remedy = Make a new one, and keep it in another place:  entraide pool backup FILE --state { $path }
 pool-doctor-grid-ok = Grid data are current: { $zones }.
 pool-doctor-grid-averages = No source of grid data is configured: the annual averages are used.
 pool-doctor-grid-stale = Grid data are missing for the present hour: { $zones }. The annual average is used.

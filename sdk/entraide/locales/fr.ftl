@@ -1104,9 +1104,9 @@ pool-doctor-backup-ok = La dernière sauvegarde { $days ->
    *[other] a { $days } jours.
 }
 pool-doctor-backup-none = Aucune sauvegarde de ce parc n’est connue.
-    .remedy = Gardez une copie de { $path } en un autre lieu : qui perd ce dossier perd le parc.
+    .remedy = Faites-en une, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
 pool-doctor-backup-old = La dernière sauvegarde a { $days } jours.
-    .remedy = Faites une nouvelle copie de { $path } en un autre lieu.
+    .remedy = Faites-en une nouvelle, et gardez-la en un autre lieu :  entraide pool backup FICHIER --state { $path }
 pool-doctor-grid-ok = Les données du réseau électrique sont à jour : { $zones }.
 pool-doctor-grid-averages = Aucune source de données du réseau électrique n’est configurée : les moyennes annuelles servent.
 pool-doctor-grid-stale = Il manque des données du réseau électrique pour l’heure présente : { $zones }. La moyenne annuelle sert.
