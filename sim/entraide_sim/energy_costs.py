@@ -132,9 +132,7 @@ def _hour_count(parts: WorldParts, world: World) -> int:
 
 
 def _zones(parts: WorldParts) -> list[str]:
-    """Returns the machines' zones; those of a replayed journal may lack an intensity."""
-    zones = {machine.site.zone for machine in parts.machines}
-    return sorted(zones.intersection(parts.grid.zones()))
+    return sorted({machine.site.zone for machine in parts.machines})
 
 
 def _idle_carbon_g(parts: WorldParts, world: World, idle: Mapping[str, IdleTime]) -> float:

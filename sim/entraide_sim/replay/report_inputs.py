@@ -40,7 +40,7 @@ class ReportInputs(Struct, frozen=True):
 
 
 def build_grid(history: RecordedHistory, exact: ExactReplay) -> Grid:
-    """Returns the actual intensities by hour, drain included."""
+    """Returns the intensities of the machines' zones by hour, drain included."""
     begin = exact.start_at // HOUR_S * HOUR_S
     hours = int((exact.end_at - begin) // HOUR_S) + 1 + DRAIN_H
     series = []
@@ -53,6 +53,14 @@ def build_grid(history: RecordedHistory, exact: ExactReplay) -> Grid:
             direct.append(steps[place][1])
             lifecycle.append(steps[place][2])
         series.append(IntensitySeries(zone, begin, tuple(direct), tuple(lifecycle)))
+    # A report asks for every machine's zone; one without a recorded intensity has its average.
+    for zone in sorted({card.zone for card in history.cards.values()} - history.intensities.keys()):
+        year = catalogue.zone_averages().get(zone)
+        direct_g, lifecycle_g = (
+            (year.direct_g_per_kwh, year.lifecycle_g_per_kwh) if year is not None else (0.0, 0.0)
+        )
+        values = (direct_g,) * hours, (lifecycle_g,) * hours
+        series.append(IntensitySeries(zone, begin, *values, basis="default"))
     return Grid(series)
 
 
