@@ -119,6 +119,21 @@ def test_each_client_gets_an_answer(federation: Federation) -> None:
     assert any(name in own.out for name in nodes)
 
 
+def test_a_receipt_changed_in_one_digit_is_false(federation: Federation) -> None:
+    """The client checks its receipt without the pool, and finds a changed one out."""
+    founding, client = federation.founding, federation.client
+    answer = federation.ask()
+    founding.run("pool-keys", client)
+    client.write("reponse.json", json.dumps(answer).encode())
+    genuine = founding.run("verify", client)
+    answer["entraide"]["output_tokens"] += 1
+    client.write("reponse.json", json.dumps(answer).encode())
+    changed = founding.run("verify", client, check=False)
+
+    assert (0, 1) == (genuine.status, changed.status)
+    assert genuine.out != changed.out
+
+
 def test_another_authority_is_not_believed(federation: Federation) -> None:
     """Without the pool's CA, no client sends its key."""
     refused = federation.client.run("curl -sS https://pool.example.coop:8443/readyz", check=False)

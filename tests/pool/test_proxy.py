@@ -1,21 +1,12 @@
 """A pool behind nginx: public certificates in front, and the bus on port 443 too."""
 
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.pool.support import (
-    HOST,
-    RunningPool,
-    free_ports,
-    pool_config,
-    running_pool,
-    wait_until,
-)
+from tests.pool.nginx_support import running_nginx
+from tests.pool.support import RunningPool, free_ports, pool_config, running_pool
 
 from entraide.wire.nats import Identity, client_context, connect, new_user_key
 from entraide_scheduler.nats.identity import PoolIdentity
@@ -23,37 +14,6 @@ from entraide_scheduler.nats.tls import ensure_files
 from entraide_scheduler.pool.config import PoolTls
 
 pytestmark = pytest.mark.needs("nginx")
-
-CONFIG = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    map $http_upgrade $connection_upgrade {{ default upgrade; "" ""; }}
-    server {{
-        listen {host}:{port} ssl;
-        server_name localhost;
-        ssl_certificate {cert};
-        ssl_certificate_key {key};
-{location}
-    }}
-}}
-"""
-
-
-def documented_location(port: int) -> str:
-    """The ``location`` that the reference gives to operators, for this port."""
-    page = Path("docs/reference/pool.md").read_text("utf-8")
-    block = page.partition("```nginx\n")[2].partition("```")[0]
-    start = block.index("    location / {")
-    return block[start : block.index("    }", start) + 5].replace("8443", str(port))
 
 
 @pytest.fixture(scope="module")
@@ -65,22 +25,11 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningPool
     config = pool_config(tls=PoolTls(proxy=True))
     http = msgspec.structs.replace(config.http, public=f"https://localhost:{port}")
     config = msgspec.structs.replace(config, http=http)
-    path = folder / "nginx.conf"
-    location = documented_location(config.http.port)
-    path.write_text(
-        CONFIG.format(
-            folder=folder, host=HOST, port=port, cert=files.cert, key=files.key, location=location
-        )
-    )
-    with running_pool(folder / "pool", config) as running:
-        command = ["nginx", "-c", str(path), "-p", str(folder), "-e", str(folder / "error.log")]
-        nginx = subprocess.Popen(command)
-        try:
-            wait_until((folder / "nginx.pid").exists, "nginx")
-            yield running, str(files.ca)
-        finally:
-            os.kill(nginx.pid, signal.SIGTERM)
-            nginx.wait(20)
+    with (
+        running_pool(folder / "pool", config) as running,
+        running_nginx(folder, files, port=port, gateways=(config.http.port,)),
+    ):
+        yield running, str(files.ca)
 
 
 @pytest.mark.checkout
