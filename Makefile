@@ -6,6 +6,7 @@ PYTEST := $(PY) -m pytest
 SPREAD := -n logical --dist worksteal  # one process per core; an idle one takes over waiting tests
 MODEL  ?=
 FUZZ_S ?= 600
+NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
@@ -53,7 +54,7 @@ check: env ## Check format, lint, types, imports, protobuf, docs and lock files.
 	$(PY) scripts/protos.py --check
 	$(PY) scripts/package_picture.py --check
 	$(PY) scripts/docs_check.py
-	@if grep -n -e '://' -e '^-' requirements*.lock; then echo 'a lock file names an address'; exit 1; fi
+	@if grep -n -e '://' -e '^-' requirements*.lock $(NODE_LOCK); then echo 'a lock file names an address'; exit 1; fi
 
 protos: env ## Generate the Python code of protos/. | Générer le code Python de protos/.
 	$(PY) scripts/protos.py
@@ -73,6 +74,9 @@ lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Ve
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
 	  --extra scheduler --extra node --extra sim --extra ray --extra postgres --extra dev \
 	  --output-file requirements.lock pyproject.toml
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --constraint requirements.lock --extra node --output-file $(NODE_LOCK) pyproject.toml
 
 clean: ## Remove the environment and everything that was built. | Supprimer l’environnement et tout ce qui a été construit.
 	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache

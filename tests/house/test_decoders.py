@@ -55,6 +55,7 @@ OURS = {
     "entraide_node.keys:load_or_make_sealing_key": WRITTEN_BY_US,
     "entraide_node.keys:read_identity": WRITTEN_BY_US,
     "entraide_node.pool_address:read_pool_address": WRITTEN_BY_US,
+    "entraide_scheduler.pool.mirror:_read_origin": TYPED,
     "entraide_node.models.model_files:_load_checksums": WRITTEN_BY_US,
     "entraide_node.models.model_store:ModelStore.transfer_rates": WRITTEN_BY_US,
     "entraide_node.models.model_store:ModelStore._read_proofs": WRITTEN_BY_US,

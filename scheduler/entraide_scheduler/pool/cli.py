@@ -11,6 +11,7 @@ from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.backup_cli import register_backup
 from entraide_scheduler.pool.output import print_problem
+from entraide_scheduler.pool.mirror_cli import register_mirror
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
 from entraide_scheduler.pool.service_cli import register_service
 from entraide_scheduler.pool.status_cli import register_status
@@ -29,6 +30,7 @@ def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
     register_renewal(pool, lang)
     register_service(pool, lang)
     register_status(pool, lang)
+    register_mirror(pool, lang)
     app.add_typer(pool, name="pool")
 
 

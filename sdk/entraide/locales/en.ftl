@@ -3216,3 +3216,18 @@ install-proof = Take the line from the operator's message and from nowhere else:
 install-machines = This pool has the files for these machines (system, processor, Python): { $machines }.
 install-no-mirror = This pool has no files to install yet. Ask its operator to run "entraide pool mirror".
 install-does = Nothing comes from another server than this pool. Run again, the same line updates. To remove everything: entraide node leave --purge
+
+## The mirror of what members install.
+
+help-pool-mirror = Gather what members install from this pool: wheels for their machines, with checksums.
+opt-mirror-target = Kind of machine, such as linux-x86_64-3.11 or macos-arm64-3.13 (system, processor, Python); can be repeated; without it, all of them.
+opt-mirror-from = Folder of wheels to use instead of a package index.
+opt-mirror-wheel = Wheel of this version of Entraide (default: built from the checkout that runs).
+mirror-target = Gathering the wheels for { $target }…
+mirror-left-out = Left out: { $target }. { $problem }
+mirror-made = The mirror has { $files } files ({ $megabytes } MB) for { $targets }. Members install from { $url }; "entraide invite" prints the line.
+error-mirror_target_unknown = "{ $target }" is no kind of machine. Write system, processor and Python, such as linux-x86_64-3.11; the systems and processors are { $platforms }.
+error-mirror_wheel_needed = This installation of Entraide { $version } does not know the wheel that it came from. Name it with --wheel FILE ("make wheel" builds it in a checkout).
+error-mirror_wheel_refused = { $path } is not a readable wheel of Entraide { $version }, the version of this pool. Name that one with --wheel FILE.
+error-mirror_pip_missing = The mirror needs pip, which this environment lacks. Install it: { $python } -m ensurepip
+error-mirror_failed = The wheels could not be gathered: { $problem }. Connect this machine to a package index, or name a folder of wheels with --from FOLDER; the mirror is as before.

@@ -3222,3 +3222,18 @@ install-proof = Prenez la ligne dans le message de l’exploitant, et nulle part
 install-machines = Ce parc a les fichiers pour ces machines (système, processeur, Python) : { $machines }.
 install-no-mirror = Ce parc n’a encore aucun fichier à installer. Demandez à l’exploitant de lancer « entraide pool mirror ».
 install-does = Rien ne vient d’un autre serveur que celui du parc. Relancée, la même ligne met à jour. Pour tout retirer : entraide node leave --purge
+
+## Le miroir de ce que les membres installent.
+
+help-pool-mirror = Rassembler ce que les membres installent depuis ce parc : les paquets wheel pour leurs machines, avec les sommes de contrôle.
+opt-mirror-target = Sorte de machine, comme linux-x86_64-3.11 ou macos-arm64-3.13 (système, processeur, Python) ; peut être répétée ; sans elle, toutes.
+opt-mirror-from = Dossier de paquets wheel à utiliser au lieu d’un index de paquets.
+opt-mirror-wheel = Paquet wheel de cette version d’Entraide (par défaut : construit depuis les sources qui tournent).
+mirror-target = Rassemblement des paquets pour { $target }…
+mirror-left-out = Laissée de côté : { $target }. { $problem }
+mirror-made = Le miroir contient { $files } fichiers ({ $megabytes } Mo) pour { $targets }. Les membres installent depuis { $url } ; « entraide invite » affiche la ligne.
+error-mirror_target_unknown = « { $target } » n’est pas une sorte de machine. Écrivez système, processeur et Python, comme linux-x86_64-3.11 ; les systèmes et processeurs sont { $platforms }.
+error-mirror_wheel_needed = Cette installation d’Entraide { $version } ne connaît pas le paquet wheel dont elle provient. Indiquez-le avec --wheel FICHIER (« make wheel » le construit dans les sources).
+error-mirror_wheel_refused = { $path } n’est pas un paquet wheel lisible d’Entraide { $version }, la version de ce parc. Indiquez celui-là avec --wheel FICHIER.
+error-mirror_pip_missing = Le miroir a besoin de pip, qui manque à cet environnement. Installez-le : { $python } -m ensurepip
+error-mirror_failed = Les paquets n’ont pas pu être rassemblés : { $problem }. Reliez cette machine à un index de paquets, ou indiquez un dossier de paquets avec --from DOSSIER ; le miroir reste comme avant.

@@ -1,0 +1,250 @@
+"""Mirror: gathers in ``DIR/mirror`` what members install, for machines that reach only the pool.
+
+In: the wheel of this version, ``node.lock``, and an index or a folder of wheels. Out: the wheels;
+for each target the file ``TARGET.txt``, whose lines are ``name==version --hash=sha256:… # FILE``;
+and ``targets.txt``. pip fetches each file and checks it against the hashes of the lock. Packages
+that come as source only are built here, as wheels for every machine.
+"""
+
+import hashlib
+import importlib.util
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from msgspec import Struct
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from entraide import __version__
+from entraide.decoding import decode_json
+from entraide.errors import PoolError
+from entraide.files import write_private
+from entraide_scheduler.gateway.install import FOLDER, TARGETS
+from entraide_scheduler.pool.mirror_targets import Pin, Target, read_pins
+
+PACKAGE = "entraide"
+SOURCE_ONLY = ("nkeys",)  # of the lock; pure Python
+PIP_TIMEOUT_S = 1_800.0
+PROBLEM_CHARS_MAX = 300
+
+
+class MirrorOptions(Struct, frozen=True):
+    """What a mirror is made of.
+
+    Attributes:
+        targets: kinds of machines.
+        wheel: wheel of this version; None to build it from the checkout that runs.
+        source: folder of wheels to use instead of an index.
+    """
+
+    targets: tuple[Target, ...]
+    wheel: Path | None = None
+    source: Path | None = None
+
+
+class Mirror(Struct, frozen=True):
+    """A mirror: its targets, the targets left out with pip's reason, its files and their size."""
+
+    targets: tuple[str, ...]
+    left_out: dict[str, str]
+    files: int
+    size_bytes: int
+
+
+class _DirectoryInfo(Struct, frozen=True):
+    editable: bool = False
+
+
+class _DirectUrl(Struct, frozen=True):
+    """Where this installation came from, as its installer recorded it (PEP 610)."""
+
+    url: str = ""
+    dir_info: _DirectoryInfo | None = None
+
+
+class _PipProblem(Exception):
+    """pip failed; the text is its last error."""
+
+
+def build_mirror(state: Path, options: MirrorOptions, report: Callable[[str, str], None]) -> Mirror:
+    """Makes the mirror of a pool's directory, in place of the one before.
+
+    Args:
+        state: the pool's directory.
+        options: targets and sources.
+        report: called with ``mirror-target`` and each target before it is gathered.
+
+    Raises:
+        PoolError: ``mirror_wheel_needed``, ``mirror_wheel_refused``, ``mirror_pip_missing``,
+            ``mirror_failed`` if no target could be gathered.
+    """
+    if importlib.util.find_spec("pip") is None:
+        raise PoolError("mirror_pip_missing", sys.prefix, values={"python": sys.executable})
+    folder = state / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".work-") as name:
+        work = Path(name)
+        own = _find_own_wheel(options.wheel, work)
+        try:
+            built = [_build(pin, options.source, work) for pin in _source_only(options.targets)]
+        except _PipProblem as problem:
+            raise _failure(str(problem)) from problem
+        requirements: dict[str, list[tuple[str, Path]]] = {}
+        left_out: dict[str, str] = {}
+        for target in options.targets:
+            report("mirror-target", target.name)
+            try:
+                wheels = _download(target, options.source, work)
+            except _PipProblem as problem:
+                left_out[target.name] = str(problem)
+                continue
+            requirements[target.name] = [_describe(each) for each in [own, *built, *wheels]]
+        if not requirements:
+            raise _failure(next(iter(left_out.values()), ""))
+        kept = _publish(folder, requirements)
+    size = sum((folder / each).stat().st_size for each in kept)
+    return Mirror(tuple(requirements), left_out, len(kept), size)
+
+
+def _failure(problem: str) -> PoolError:
+    return PoolError("mirror_failed", problem, values={"problem": problem})
+
+
+def _source_only(targets: Sequence[Target]) -> list[Pin]:
+    pins = {pin.requirement: pin for target in targets for pin in read_pins(target)}
+    return [pin for pin in pins.values() if _name(pin) in SOURCE_ONLY]
+
+
+def _name(pin: Pin) -> str:
+    return pin.requirement.partition("==")[0]
+
+
+def _download(target: Target, source: Path | None, work: Path) -> list[Path]:
+    """Downloads the wheels of a target into a folder of its own, which is returned listed."""
+    folder = work / target.name
+    folder.mkdir()
+    listed = work / f"{target.name}.in"
+    pins = [pin for pin in read_pins(target) if _name(pin) not in SOURCE_ONLY]
+    listed.write_text("".join(f"{pin.format()}\n" for pin in pins), "utf-8")
+    platforms = [word for tag in target.platform_tags for word in ("--platform", tag)]
+    _run_pip(
+        "download", "--no-deps", "--require-hashes", "--only-binary=:all:", *platforms,
+        "--implementation", "cp", "--python-version", target.python,
+        "--dest", str(folder), "--requirement", str(listed), source=source,
+    )  # fmt: skip
+    return sorted(folder.iterdir())
+
+
+def _build(pin: Pin, source: Path | None, work: Path) -> Path:
+    """Builds the wheel of a package that comes as source only."""
+    folder = work / "built" / _name(pin)
+    folder.mkdir(parents=True)
+    listed = work / f"{_name(pin)}.in"
+    listed.write_text(f"{pin.format()}\n", "utf-8")
+    isolation = ["--no-build-isolation"] if importlib.util.find_spec("setuptools") else []
+    _run_pip(
+        "wheel", "--no-deps", "--require-hashes", *isolation,
+        "--wheel-dir", str(folder), "--requirement", str(listed), source=source,
+    )  # fmt: skip
+    (wheel,) = folder.iterdir()
+    if not wheel.name.endswith("-none-any.whl"):
+        raise _PipProblem(wheel.name)
+    return wheel
+
+
+def _run_pip(command: str, *arguments: str, source: Path | None = None) -> None:
+    index = ["--no-index", "--find-links", str(source)] if source is not None else []
+    argv = [sys.executable, "-m", "pip", "--disable-pip-version-check", command, "--quiet", *index]
+    try:
+        done = subprocess.run(
+            [*argv, *arguments],
+            capture_output=True, text=True, errors="replace", check=False, timeout=PIP_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as problem:
+        raise _PipProblem(f"{PIP_TIMEOUT_S:.0f} s") from problem
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")] or lines or [""]
+        raise _PipProblem(errors[-1].removeprefix("ERROR: ")[:PROBLEM_CHARS_MAX])
+
+
+def _describe(wheel: Path) -> tuple[str, Path]:
+    """Returns the line of a wheel in the requirements, and its file."""
+    name, version, _, _ = parse_wheel_filename(wheel.name)
+    with wheel.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    return f"{name}=={version} --hash=sha256:{digest} # {wheel.name}\n", wheel
+
+
+def _publish(folder: Path, requirements: dict[str, list[tuple[str, Path]]]) -> set[str]:
+    """Moves wheels, then lists, into the mirror; removes what no list names; returns the wheels."""
+    kept = set()
+    for listed in requirements.values():
+        for _, wheel in listed:
+            kept.add(wheel.name)
+            if wheel.exists():  # else another target has moved the same file
+                wheel.replace(folder / wheel.name)
+    for target, listed in requirements.items():
+        write_private(folder / f"{target}.txt", "".join(line for line, _ in listed).encode())
+    names = "".join(f"{target}\n" for target in requirements)
+    write_private(folder / TARGETS, names.encode())
+    lists = {TARGETS, *(f"{target}.txt" for target in requirements)}
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in kept | lists:
+            path.unlink()
+    return kept
+
+
+def _find_own_wheel(given: Path | None, work: Path) -> Path:
+    """Returns a copy of this version's wheel, given, installed from, or built from the checkout."""
+    folder = work / "own"
+    folder.mkdir()
+    if given is not None:
+        return _copy_own(given, folder)
+    origin = _read_origin()
+    path = Path(unquote(urlsplit(origin.url).path))
+    if origin.url.startswith("file://") and origin.dir_info is None and path.is_file():
+        return _copy_own(path, folder)
+    if origin.dir_info is None or not (path / "pyproject.toml").is_file():
+        raise PoolError("mirror_wheel_needed", __version__, values={"version": __version__})
+    isolation = ["--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+    try:
+        _run_pip("wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(path))
+    except _PipProblem as problem:
+        raise _failure(str(problem)) from problem
+    (wheel,) = folder.iterdir()
+    return wheel
+
+
+def _read_origin() -> _DirectUrl:
+    text = distribution(PACKAGE).read_text("direct_url.json")
+    try:
+        return decode_json(text or "{}", type=_DirectUrl)
+    except msgspec.MsgspecError:
+        return _DirectUrl()
+
+
+def _copy_own(wheel: Path, folder: Path) -> Path:
+    """Copies a wheel that is of this package and this version.
+
+    Raises:
+        PoolError: ``mirror_wheel_refused``.
+    """
+    try:
+        name, version, _, _ = parse_wheel_filename(wheel.name)
+        if (name, str(version)) != (PACKAGE, __version__):
+            raise InvalidWheelFilename(f"{name} {version}")
+        return Path(shutil.copy(wheel, folder))
+    except (InvalidWheelFilename, OSError) as problem:
+        raise PoolError(
+            "mirror_wheel_refused",
+            f"{wheel}: {problem}",
+            values={"path": str(wheel), "version": __version__},
+        ) from problem
