@@ -107,7 +107,9 @@ def join_pool(
         keys.discard_keys(folder)
         response = _ask(pool, secret, folder, options)
     config = _write_folder(folder, response, lang=options.lang)
-    save_pool_address(folder, pool.url, public_certificate=pool.trusts_system)
+    save_pool_address(
+        folder, pool.url, public_certificate=pool.trusts_system, key_pin=secret.key_pin
+    )
     said = {"site": options.site, "zone": options.zone}
     counts = {"site": config.site, "zone": config.zone}
     contradicted = {

@@ -19,15 +19,19 @@ class PoolAddress(Struct, frozen=True):
         url: address that was used to join; "" if unknown.
         public_certificate: whether the system's authorities vouched for that address; otherwise
             only the pool's own CA does.
+        key_pin: pin of the server's key, as in ``JoinSecret``; "" for none.
     """
 
     url: str = ""
     public_certificate: bool = False
+    key_pin: str = ""
 
 
-def save_pool_address(folder: Path, url: str, *, public_certificate: bool) -> None:
+def save_pool_address(
+    folder: Path, url: str, *, public_certificate: bool, key_pin: str = ""
+) -> None:
     """Stores the address that was used to join."""
-    address = PoolAddress(url, public_certificate)
+    address = PoolAddress(url, public_certificate, key_pin)
     write_private(folder / POOL_NAME, msgspec.json.encode(address))
 
 

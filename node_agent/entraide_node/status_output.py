@@ -18,7 +18,7 @@ from entraide_node.machine_setup import benchmark_machine
 from entraide_node.main import run_loop
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
-from entraide_node.update import update_command
+from entraide_node.update import update_values
 
 
 def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
@@ -62,7 +62,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         typer.echo(
             i18n.text(
                 "node-status-older", lang,
-                version=__version__, pool=status.pool_version, command=update_command(),
+                version=__version__, pool=status.pool_version,
+                **update_values(folder),
             )
         )  # fmt: skip
     return 0

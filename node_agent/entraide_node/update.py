@@ -1,23 +1,29 @@
-"""Updates: the command that updates this installation.
+"""Updates: the line that installs the pool's own version here.
 
-Input: the environment's path. Output: the command of the installer in use.
+Input: the pool's address, as the owner joined it. Output: the line, which asks the pool alone.
 """
 
-import sys
 from pathlib import Path
 
+from entraide.wire.enrolment import JoinSecret, install_command, write_link
+from entraide_node.keys import CA_NAME
+from entraide_node.pool_address import read_pool_address
 
-def update_command(prefix: Path | None = None) -> str:
-    """Returns the command that updates this installation and restarts the agent.
+
+def update_values(folder: Path) -> dict[str, str]:
+    """Returns ``command``, the line that updates this installation from its pool.
 
     Args:
-        prefix: folder of the program's environment; None for the current one.
+        folder: of the node.
+
+    Returns:
+        The line of ``install_command``, as a value of a message; nothing where the pool's address
+        is unknown or not HTTPS, as in the demonstration on one machine.
     """
-    parts = (prefix or Path(sys.prefix)).parts
-    if "pipx" in parts:
-        first = "pipx upgrade entraide"
-    elif "uv" in parts and "tools" in parts:
-        first = "uv tool upgrade entraide"
-    else:
-        first = 'python -m pip install --upgrade "entraide[node]"'
-    return f"{first} && entraide node service restart"
+    address = read_pool_address(folder)
+    if not address.url.startswith("https://"):
+        return {}
+    link = write_link(address.url, JoinSecret("", "", address.key_pin))
+    needs_ca = not address.public_certificate and not address.key_pin
+    ca_file = str(folder / CA_NAME) if needs_ca else ""
+    return {"command": install_command(link, ca_file=ca_file)}

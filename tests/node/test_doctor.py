@@ -21,7 +21,8 @@ from entraide_node.doctor.inspection import inspect_node
 from entraide_node.doctor.node_checks import Check, Level
 from entraide_node.engine_config import NoEngine, Vllm
 from entraide_node.owner import files as owner_files
-from entraide_node.update import update_command
+from entraide_node.pool_address import PoolAddress, save_pool_address
+from entraide_node.update import update_values
 
 GIB = 2**30
 DAY_S = 86_400.0
@@ -37,9 +38,21 @@ JUDGED = {
     "a clock two hours ahead": (node_checks.check_clock(7_200.0), "off", Level.WARN),
     "a clock that is behind": (node_checks.check_clock(-3.0), "off", Level.WARN),
     "a clock not compared": (node_checks.check_clock(None), "unknown", Level.OK),
-    "an older version": (node_checks.check_version("0.1.0", "0.2.0", "up"), "older", Level.WARN),
-    "the pool's version": (node_checks.check_version("0.2.1", "0.2.0", "up"), "ok", Level.OK),
-    "a silent pool": (node_checks.check_version("0.2.1", "", "up"), "unknown", Level.OK),
+    "an older version": (
+        node_checks.check_version("0.1.0", "0.2.0", {"command": "up"}),
+        "older",
+        Level.WARN,
+    ),
+    "the pool's version": (
+        node_checks.check_version("0.2.1", "0.2.0", {"command": "up"}),
+        "ok",
+        Level.OK,
+    ),
+    "a silent pool": (
+        node_checks.check_version("0.2.1", "", {"command": "up"}),
+        "unknown",
+        Level.OK,
+    ),
     "room on the disk": (node_checks.check_disk(80 * 10**9), "ok", Level.OK),
     "little room": (node_checks.check_disk(3 * 10**9), "low", Level.WARN),
     "no room": (node_checks.check_disk(10**8), "full", Level.FAIL),
@@ -134,19 +147,43 @@ def test_versions(mine: str, pools: str) -> None:
     assert VERSIONS[mine, pools] == is_older(mine, pools)
 
 
-INSTALLED = {
-    "/home/a/.local/share/pipx/venvs/entraide": "pipx upgrade entraide",
-    "/home/a/.local/share/uv/tools/entraide": "uv tool upgrade entraide",
-    "/srv/venv": 'python -m pip install --upgrade "entraide[node]"',
-}
+PIN = "-_" + "p" * 41
 
 
-@pytest.mark.parametrize("prefix", INSTALLED)
-def test_update_command(prefix: str) -> None:
-    """The update command is that of the installer in use."""
-    expected = f"{INSTALLED[prefix]} && entraide node service restart"
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        (
+            PoolAddress("https://pool.coop", public_certificate=True),
+            "curl -fsS https://pool.coop/install.sh | sh -s -- 'https://pool.coop/install'",
+        ),
+        (
+            PoolAddress("https://pool.coop:8443", key_pin=PIN),
+            (
+                f"curl -fsS --insecure --pinnedpubkey 'sha256//+/{'p' * 41}=' "
+                f"https://pool.coop:8443/install.sh | sh -s -- 'https://pool.coop:8443/install#..{PIN}'"
+            ),
+        ),
+        (
+            PoolAddress("https://pool.coop"),
+            (
+                "curl -fsS --cacert {folder}/ca.pem https://pool.coop/install.sh"
+                " | sh -s -- --cacert {folder}/ca.pem 'https://pool.coop/install'"
+            ),
+        ),
+        (PoolAddress("http://127.0.0.1:8080"), ""),
+    ],
+)
+def test_the_line_that_updates_checks_the_pool(
+    address: PoolAddress, line: str, tmp_path: Path
+) -> None:
+    """It is the invitation's line without a token: by pin, by certificate, or by the pool's CA."""
+    save_pool_address(
+        tmp_path, address.url, public_certificate=address.public_certificate,
+        key_pin=address.key_pin,
+    )  # fmt: skip
 
-    assert expected == update_command(Path(prefix))
+    assert line.replace("{folder}", str(tmp_path)) == update_values(tmp_path).get("command", "")
 
 
 def joined(bus: NatsPool, folder: Path, **fields: object) -> NodeConfig:

@@ -33,7 +33,7 @@ from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.pool_address import read_pool_address
 from entraide_node.pool_http import PoolClient
-from entraide_node.update import update_command
+from entraide_node.update import update_values
 
 BUS_TIMEOUT_S = 5.0
 LISTEN_S = 2.5  # two agents with one identity make the pool ask for a hello repeatedly
@@ -122,7 +122,7 @@ async def _check_pool(
         bus,
         *duplicate,
         node_checks.check_clock(offset_s),
-        node_checks.check_version(__version__, pool_version, update_command()),
+        node_checks.check_version(__version__, pool_version, update_values(Path(config.dir))),
     )
 
 

@@ -6,7 +6,7 @@ or a job's text, so its output may be shown to anybody.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -104,12 +104,12 @@ def check_clock(offset_s: float | None) -> Check:
     return passed("clock")
 
 
-def check_version(own_version: str, pool_version: str, command: str) -> Check:
-    """Checks this node's version against its pool's ("" if unknown)."""
+def check_version(own_version: str, pool_version: str, update: Mapping[str, str]) -> Check:
+    """Checks this node's version against its pool's ("" if unknown); see ``update_values``."""
     if not pool_version:
         return passed("version", "unknown", version=own_version)
     if is_older(own_version, pool_version):
-        return warning("version", "older", version=own_version, pool=pool_version, command=command)
+        return warning("version", "older", version=own_version, pool=pool_version, **update)
     return passed("version", version=own_version, pool=pool_version)
 
 

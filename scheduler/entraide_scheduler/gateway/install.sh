@@ -213,14 +213,14 @@ join_or_restart() { # OPTIONS of `entraide node join`
     printf '%s' "$link" >"$work/link"
     used=$(sha256_of "$work/link")
     if [ -n "$token" ] && [ "$used" != "$(cat "$data/joined-by" 2>/dev/null)" ]; then
-        own_entraide node join "$link" "$@" || exit 1
+        own_entraide node join "$link" ${ca:+--ca "$ca"} "$@" || exit 1
         printf '%s\n' "$used" >"$data/joined-by"
         return
     fi
     case $(own_entraide node service status --json 2>/dev/null) in
         *'"absent"'* | '') say "Relancez l’agent : entraide node run" \
             "Start the agent again: entraide node run" ;;
-        *) own_entraide node service restart ;;
+        *) own_entraide node service install ;; # an older one may lead to another environment
     esac
 }
 

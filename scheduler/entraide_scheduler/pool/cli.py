@@ -10,8 +10,8 @@ import typer
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide_scheduler.pool.backup_cli import register_backup
-from entraide_scheduler.pool.output import print_problem
 from entraide_scheduler.pool.mirror_cli import register_mirror
+from entraide_scheduler.pool.output import print_problem
 from entraide_scheduler.pool.receipt_key_cli import register_renewal
 from entraide_scheduler.pool.service_cli import register_service
 from entraide_scheduler.pool.status_cli import register_status

@@ -3013,7 +3013,10 @@ doctor-version = version
 doctor-version-ok = Entraide { $version } here, { $pool } in the pool.
 doctor-version-unknown = Entraide { $version } here; what the pool has is not known.
 doctor-version-older = Entraide { $version } here is older than { $pool } in the pool.
-    .remedy = { $command }
+    .remedy = { $command ->
+        [none] Ask the pool's operator for the line that installs its version.
+       *[other] { $command }
+    }
 doctor-disk = disk
 doctor-disk-ok = { $free_gb } GB free.
 doctor-disk-low = { $free_gb } GB free: few models will fit.
@@ -3060,7 +3063,10 @@ doctor-presence-ok = Presence is detected by { $how ->
   }.
 doctor-presence-unknown = Nothing here tells whether somebody is using the machine.
     .remedy = Say in owner.toml how to treat that: unseen = "present" or "absent".
-node-status-older = Entraide { $version } here is older than { $pool } in the pool. To update: { $command }
+node-status-older = Entraide { $version } here is older than { $pool } in the pool. { $command ->
+    [none] To update, ask the pool's operator for the line that installs it.
+   *[other] To update: { $command }
+}
 
 ## Engines in environments of their own, and servers that run already.
 

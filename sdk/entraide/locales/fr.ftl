@@ -3019,7 +3019,10 @@ doctor-version = version
 doctor-version-ok = Entraide { $version } ici, { $pool } dans le parc.
 doctor-version-unknown = Entraide { $version } ici ; celle du parc n’est pas connue.
 doctor-version-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc.
-    .remedy = { $command }
+    .remedy = { $command ->
+        [none] Demandez à l’exploitant du parc la ligne qui installe sa version.
+       *[other] { $command }
+    }
 doctor-disk = disque
 doctor-disk-ok = { $free_gb } Go libres.
 doctor-disk-low = { $free_gb } Go libres : peu de modèles y tiendront.
@@ -3066,7 +3069,10 @@ doctor-presence-ok = La présence est détectée par { $how ->
   }.
 doctor-presence-unknown = Rien ici ne dit si quelqu’un se sert de la machine.
     .remedy = Dites dans owner.toml comment l’interpréter : unseen = "present" ou "absent".
-node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. Pour la mettre à jour : { $command }
+node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. { $command ->
+    [none] Pour la mettre à jour, demandez à l’exploitant du parc la ligne qui l’installe.
+   *[other] Pour la mettre à jour : { $command }
+}
 
 ## Des moteurs dans leur propre environnement, et des serveurs déjà en marche.
 

@@ -120,7 +120,7 @@ def write_link(url: str, secret: JoinSecret) -> str:
     >>> write_link("https://pool.coop/", JoinSecret("join_abc"))
     'https://pool.coop/install#join_abc'
     """
-    return f"{url.rstrip('/')}{INSTALL_PATH}#{secret.write()}"
+    return f"{url.rstrip('/')}{INSTALL_PATH}#{secret.write()}".rstrip("#")
 
 
 def install_command(link: str, *, ca_file: str = "") -> str:
