@@ -65,7 +65,7 @@ PARTS = (
     (
         Part("entraide_scheduler", "listeners", "écoute",
              "node_listener scheduler_adapters usage_reports periodic node_registry enrolment "
-             "catalogue calendar hardware"),
+             "catalogue calendar hardware statements"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",
@@ -95,7 +95,8 @@ PARTS = (
         Part("entraide", "sentences", "phrases",
              "i18n explanations explanation_values message_catalogue relative_time log_format"),
         Part("entraide", "messages", "messages", "wire v1"),
-        Part("entraide", "receipts", "reçus", "receipts"),
+        Part("entraide", "receipts and statements", "reçus et relevés",
+             "receipts statements"),
         Part("entraide", "system services", "services du système", "system_service"),
         Part("entraide", "model catalogue", "catalogue de modèles", "catalogue"),
     ),

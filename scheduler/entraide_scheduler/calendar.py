@@ -38,3 +38,11 @@ def month_span(month: str, zone: ZoneInfo) -> tuple[float, float]:
     """
     begin = dt.datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     return begin.timestamp(), period_end(Period.MONTH, begin.timestamp(), zone)
+
+
+def day_starts(start_at: float, end_at: float, zone: ZoneInfo) -> tuple[float, ...]:
+    """Returns the starts of the days of a period, which begins and ends at local midnight."""
+    starts = [start_at]
+    while (following := period_end(Period.DAY, starts[-1], zone)) < end_at:
+        starts.append(following)
+    return tuple(starts)

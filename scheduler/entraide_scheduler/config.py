@@ -239,7 +239,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
         dir: the pool's state directory.
         store_url: "" for SQLite in ``dir/store.db``.
         kept_gateway: identifier of the gateway inside the scheduler.
-        pool, lang, drain_s: as in ``SchedulerConfig``.
+        pool, lang, timezone, drain_s: as in ``SchedulerConfig``.
         nats, http, grpc, tls: as in ``SchedulerConfig``.
     """
 
@@ -249,6 +249,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     kept_gateway: str = "main"
     pool: str = "entraide"
     lang: str = "fr"
+    timezone: str = "America/Toronto"
     drain_s: float = 5.0
     nats: NatsConfig = NatsConfig()
     http: HttpConfig = HttpConfig()

@@ -55,6 +55,7 @@ class Executor:
         health, counts: record failures and count events.
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.
+        sender_of: returns the API key and the project that sent a job; "" for a forgotten job.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Executor:
         counts: collections.Counter[str],
         stop: Callable[[Exception], None],
         peak_w: Callable[[str], float],
+        sender_of: Callable[[str], tuple[str, str]],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -75,6 +77,7 @@ class Executor:
         self._counts = counts
         self._stop = stop
         self._peak_w = peak_w
+        self._sender_of = sender_of
         self._acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
 
@@ -166,6 +169,7 @@ class Executor:
         unsigned = make_receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
         )
+        key, project = self._sender_of(command.job)
         self._store.write_settlement(
             SettlementRow(
                 job=command.job,
@@ -176,6 +180,8 @@ class Executor:
                 settlement=command.settlement,
                 receipt=unsigned,
                 entries=command.entries,
+                key=key,
+                project=project,
             )
         ).add_done_callback(partial(self._on_posted, "settled"))
 

@@ -67,6 +67,7 @@ class LiveDriver:
             counts=self.counts,
             stop=self._fail,
             peak_w=self._peak_w,
+            sender_of=self._sender_of,
         )
         self._feeder = Feeder(
             recovered,
@@ -81,6 +82,10 @@ class LiveDriver:
 
     def _peak_w(self, node: str) -> float:
         return self.core.peak_w(node)
+
+    def _sender_of(self, job: str) -> tuple[str, str]:
+        view = self.core.job(job)
+        return (view.key, view.project) if view is not None else ("", "")
 
     @property
     def core(self) -> Core:

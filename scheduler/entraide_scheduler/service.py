@@ -287,6 +287,7 @@ class Service:
                 jurisdiction="",  # that of the policy in force at each decision
                 drain_s=config.drain_s,
                 mirror=self._home / MIRROR_FOLDER,
+                timezone=config.timezone,
             ),
             status=lambda: build_pool_status(driver),
             health=driver.health,

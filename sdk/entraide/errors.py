@@ -59,6 +59,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "deadline_passed": _request(400, "INVALID_ARGUMENT"),
         "unauthorised": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
         "forbidden": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
+        "statement_of_another": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "key_quarantined": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "unknown_model": _request(404, "NOT_FOUND"),
         "unknown_job": _request(404, "NOT_FOUND"),

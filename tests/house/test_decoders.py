@@ -20,7 +20,12 @@ RAW = {
     "json.load", "json.loads", "msgspec.json.Decoder", "msgspec.json.decode",
     "msgspec.msgpack.Decoder", "msgspec.msgpack.decode", "tomllib.load", "tomllib.loads",
 }  # fmt: skip
-RAW_ALLOWED = {"entraide.decoding", "entraide_scheduler.store.migrations.versions.m0002_statements"}
+MIGRATIONS = "entraide_scheduler.store.migrations.versions"
+RAW_ALLOWED = {
+    "entraide.decoding",
+    f"{MIGRATIONS}.m0002_statements",
+    f"{MIGRATIONS}.m0009_usage",
+}
 
 WRITTEN_BY_US = "a file that this program wrote, of the machine's own owner"
 SHIPPED = "a file of the package"
@@ -34,7 +39,9 @@ OURS = {
     "entraide.cli.models:_entries": TYPED,
     "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
     "entraide.cli.model_placement:_step_line": CHECKED,
+    "entraide.cli.report:_ask_as_member": TYPED,
     "entraide.client._address:_discover": TYPED,
+    "entraide.client.http:_read_refusal": TYPED,
     "entraide.client._convert:values": CHECKED,
     "entraide.client._convert:job": "the answer of the pool that the caller chose, as gRPC gave it",
     "entraide.client._rpc_errors:error_from_rpc": "likewise",
@@ -113,7 +120,7 @@ def sites() -> dict[str, str]:
     """Where bytes are decoded: ``module:function``, and the line for an editor."""
     places: dict[str, str] = {}
     for module, path in modules().items():
-        if ".v1" in module or module.endswith("m0002_statements"):
+        if ".v1" in module or module.endswith(("m0002_statements", "m0009_usage")):
             continue
         for function, call in calls(tree(path), ()):
             if name_of(call) in DECODERS or CODEC.fullmatch(ast.unparse(call.func)):

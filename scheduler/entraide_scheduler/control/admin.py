@@ -3,7 +3,6 @@
 It changes the pool's record in the store and then feeds an event to the core.
 """
 
-import datetime as dt
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
@@ -21,7 +20,6 @@ from entraide.types import JobState
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire import subjects
-from entraide_scheduler.calendar import month_span
 from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
@@ -39,6 +37,7 @@ from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import APPROVED, NodeRegistry
+from entraide_scheduler.statements import make_statement
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
@@ -260,10 +259,10 @@ class AdminService:
     ) -> admin_pb2.Statement:
         """Returns a co-op's statement of a month; former members are included."""
         await self._access.authenticate(context)
-        now = self._driver.now()
-        month = request.month or dt.datetime.fromtimestamp(now, self._zone).strftime("%Y-%m")
         try:
-            start_at, end_at = month_span(month, self._zone)
+            statement = await make_statement(
+                self._store, request.coop, request.month, zone=self._zone, now=self._driver.now()
+            )
         except (ValueError, OverflowError):
             await self._access.abort(
                 context,
@@ -271,13 +270,12 @@ class AdminService:
                 param="month",
                 fault="wrong_form",
                 form="2026-11",
-                found=shortened(month, LABEL_MAX),
+                found=shortened(request.month, LABEL_MAX),
             )
-        statement = await self._store.get_statement(request.coop, start_at=start_at, end_at=end_at)
         jobs = statement.own.jobs + statement.given.jobs + statement.received.jobs
         if not jobs and not statement.corrections:
             await self._check_coop(request.coop, context)
-        return convert.statement_message(statement, month)
+        return convert.statement_message(statement)
 
     async def PostCorrection(  # noqa: N802
         self, request: admin_pb2.Correction, context: Context

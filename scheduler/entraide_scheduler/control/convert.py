@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
+from entraide.statements import Amounts, Statement, UsageLine
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
@@ -10,7 +13,6 @@ from entraide_scheduler.core.records import Quarantine
 from entraide_scheduler.core.views import NodeView, QuotaView
 from entraide_scheduler.node_listener import LoadRefusal
 from entraide_scheduler.store.rows import KeyRow, NodeRow
-from entraide_scheduler.store.statements import JobTotals, Statement
 
 
 def node_message(
@@ -129,21 +131,22 @@ def read_coop_terms(message: admin_pb2.Coop, before: Sequence[CoopTerms]) -> Coo
     )
 
 
-def statement_message(statement: Statement, month: str) -> admin_pb2.Statement:
+def statement_message(statement: Statement) -> admin_pb2.Statement:
     """Returns a co-op's statement of a month."""
     return admin_pb2.Statement(
         coop=statement.coop,
-        month=month,
+        month=statement.month,
+        timezone=statement.timezone,
         start_at=statement.start_at,
         end_at=statement.end_at,
-        given=_totals_message(statement.given),
-        received=_totals_message(statement.received),
-        own=_totals_message(statement.own),
+        given=_amounts_message(statement.given),
+        received=_amounts_message(statement.received),
+        own=_amounts_message(statement.own),
         others=[
             admin_pb2.Exchange(
                 coop=other.coop,
-                given=_totals_message(other.given),
-                received=_totals_message(other.received),
+                given=_amounts_message(other.given),
+                received=_amounts_message(other.received),
             )
             for other in statement.others
         ],
@@ -152,25 +155,34 @@ def statement_message(statement: Statement, month: str) -> admin_pb2.Statement:
                 correction=correction.correction,
                 reason=correction.reason,
                 lender=statement.coop,
-                borrower=correction.other,
+                borrower=correction.coop,
                 tokens=correction.tokens,
-                energy_wh=wh_from_uwh(correction.energy_uwh),
-                direct_gco2e=g_from_ug(correction.carbon_ug),
-                posted_at=correction.at,
+                energy_wh=correction.energy_wh,
+                direct_gco2e=correction.direct_gco2e,
+                posted_at=correction.posted_at,
             )
             for correction in statement.corrections
         ],
+        usage=map(_usage_message, statement.usage),
+        lent=map(_usage_message, statement.lent),
+        complete=statement.complete,
     )
 
 
-def _totals_message(amounts: JobTotals) -> admin_pb2.Amounts:
-    return admin_pb2.Amounts(
-        jobs=amounts.jobs,
-        tokens=amounts.tokens,
-        energy_wh=wh_from_uwh(amounts.energy_uwh),
-        direct_gco2e=g_from_ug(amounts.carbon_direct_ug),
-        lifecycle_gco2e=g_from_ug(amounts.carbon_lifecycle_ug),
+def _usage_message(line: UsageLine) -> admin_pb2.UsageLine:
+    return admin_pb2.UsageLine(
+        day=line.day,
+        key=line.key,
+        project=line.project,
+        model=line.model,
+        node=line.node,
+        coop=line.coop,
+        amounts=_amounts_message(line.amounts),
     )
+
+
+def _amounts_message(amounts: Amounts) -> admin_pb2.Amounts:
+    return admin_pb2.Amounts(**structs.asdict(amounts))
 
 
 def _quarantine_message(quarantine: Quarantine | None) -> admin_pb2.Quarantine | None:

@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True):
             scheduler; "" for this one.
         drain_s: how long running jobs may continue at a stop, seconds.
         mirror: folder of the wheels that members install.
+        timezone: time zone of statements.
     """
 
     http: HttpConfig = HttpConfig()
@@ -59,6 +60,7 @@ class Settings(Struct, frozen=True):
     kept_gateway: str = ""
     drain_s: float = 5.0
     mirror: Path = Path(FOLDER)
+    timezone: str = "America/Toronto"
 
 
 class Gateway:
@@ -131,6 +133,7 @@ class Gateway:
             running_jobs=self._running_jobs,
             kept_jobs=self._kept_jobs,
             signer=signer,
+            timezone=settings.timezone,
         )
         self._routes, self.pool_service = self._make_codecs(weights)
         self._http: HttpServer | None = None

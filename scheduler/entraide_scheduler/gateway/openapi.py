@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide import __version__
+from entraide.statements import Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REQUESTS, JobRequest
@@ -152,6 +153,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "cancel_job": Operation("Cancels a job.", response="JobView"),
         "explain_job": Operation("The explanation of a job's placement, or of its wait."),
         "job_receipt": Operation("The settled receipt of a job.", response="Receipt"),
+        "statement": Operation(
+            "What the key's co-op gave and received in a month (`month`, 2026-11; default: the "
+            "present one), by day, key, project, model and node; CSV with `Accept: text/csv`.",
+            response="Statement",
+        ),
     }
 )
 
@@ -187,7 +193,8 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and responses, by name."""
     kinds = [
-        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, JoinRequest, JoinResponse,
+        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, Statement,
+        JoinRequest, JoinResponse,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):

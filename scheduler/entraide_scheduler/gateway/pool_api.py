@@ -4,8 +4,12 @@ In: an authenticated caller and, for a new job, a ``Submission``. Out: events of
 the pool knows about a job. A job of another co-op is reported as unknown.
 """
 
+import time
+from zoneinfo import ZoneInfo
+
 from msgspec import Struct
 
+from entraide.statements import Statement
 from entraide.types import Explanation, JobKind, Receipt
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerSink
@@ -27,6 +31,7 @@ from entraide_scheduler.gateway.views import (
     running_job_status,
 )
 from entraide_scheduler.scheduler_port import SchedulerPort
+from entraide_scheduler.statements import make_statement
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
@@ -59,6 +64,7 @@ class PoolApi:
         running_jobs: RunningJobs,
         kept_jobs: KeptJobs,
         signer: ReceiptSigner,
+        timezone: str,
     ) -> None:
         self._store = store
         self._scheduler = scheduler
@@ -66,6 +72,7 @@ class PoolApi:
         self._running_jobs = running_jobs
         self._kept_jobs = kept_jobs
         self._signer = signer
+        self._zone = ZoneInfo(timezone)
         self.stopping = False
 
     @property
@@ -183,6 +190,32 @@ class PoolApi:
             return receipt
         await self.get(caller, job, lang)  # raises if there is no such job
         raise refused("not_ready", job=job)
+
+    async def get_statement(self, caller: Caller, month: str, coop: str) -> Statement:
+        """Returns the statement of the caller's co-op.
+
+        Args:
+            caller: who asks.
+            month: ``2026-11``; "" for the present one.
+            coop: the co-op that the caller names, or "".
+
+        Raises:
+            Refused: ``forbidden`` for another co-op, or ``invalid_request``.
+        """
+        if coop not in ("", caller.coop):
+            raise refused("statement_of_another", coop=clean_text(coop))
+        try:
+            return await make_statement(
+                self._store, caller.coop, month, zone=self._zone, now=time.time()
+            )
+        except (ValueError, OverflowError):
+            raise refused(
+                "invalid_request",
+                param="month",
+                fault="wrong_form",
+                form="2026-11",
+                found=clean_text(month),
+            ) from None
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
         settlement = await self._store.get_receipt(job)

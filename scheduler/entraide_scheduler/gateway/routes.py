@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
+from entraide.statements import CSV_KIND, to_csv
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
@@ -34,6 +35,7 @@ from entraide_scheduler.gateway.views import explanation_json, receipt_json
 from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 JOBS = "/v1/jobs"
+STATEMENT = "/v1/statement"
 LIMIT_DIGITS_MAX = 9
 
 PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -53,6 +55,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/cancel": {"POST": "cancel_job"},
         f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
+        STATEMENT: {"GET": "statement"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
         enrolment.PATH: {"POST": "enrol"},
@@ -176,6 +179,7 @@ class Routes:
             "cancel_job": self._cancel_job,
             "explain_job": self._explain_job,
             "job_receipt": self._get_receipt,
+            "statement": self._get_statement,
         }
 
     def choose_language(self, exchange: Exchange) -> str:
@@ -261,6 +265,19 @@ class Routes:
     async def _get_receipt(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         call.respond(receipt_json(await self._api.get_receipt(caller, call.name, call.lang)))
+
+    async def _get_statement(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        request = call.exchange.request
+        query = _query_values(request.query)
+        statement = await self._api.get_statement(
+            caller, query.get("month", ""), query.get("coop", "")
+        )
+        if request.headers.get("accept", "").startswith("text/csv"):
+            if not call.exchange.is_over:
+                call.exchange.respond(200, to_csv(statement).encode(), kind=CSV_KIND)
+            return
+        call.respond(msgspec.json.encode(statement))
 
     async def _list_models(self, call: RouteCall) -> None:
         await self._authenticate(call)

@@ -95,6 +95,7 @@ async def run_gateway(config: GatewayConfig) -> None:
             kept_gateway=config.kept_gateway,
             drain_s=config.drain_s,
             mirror=state / FOLDER,
+            timezone=config.timezone,
         ),
         tls=certificates.http.context if certificates.http else None,
     )

@@ -292,6 +292,7 @@ def gateway_config(config: PoolConfig, state: Path, *, number: int, bus_url: str
         store_url=config.database,
         pool=config.name,
         lang=config.lang,
+        timezone=config.timezone,
         nats=nats,
         http=structs.replace(_http(config), port=port),
         tls=tls,

@@ -179,7 +179,10 @@ class CorrectionRow(Struct, frozen=True):
 
 
 class SettlementRow(Struct, frozen=True):
-    """The settlement of one job; its entries sum to zero in each unit."""
+    """The settlement of one job; its entries sum to zero in each unit.
+
+    ``key`` and ``project`` are the sender's; "" where they are no longer known.
+    """
 
     job: str
     coop: str
@@ -189,3 +192,5 @@ class SettlementRow(Struct, frozen=True):
     settlement: Settlement
     receipt: Receipt
     entries: tuple[Entry, ...]
+    key: str = ""
+    project: str = ""

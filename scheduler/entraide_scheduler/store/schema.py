@@ -176,13 +176,18 @@ settled = Table(
     Column("usage", LargeBinary, nullable=False),
     Column("settlement", LargeBinary, nullable=False),
     Column("receipt", LargeBinary, nullable=False),
-    # Copies of fields of the structs above, which statements sum.
+    # Copies of fields of the structs above, and the sender's key and project: statements sum them.
     Column("lender", String, nullable=False, server_default=""),
     Column("tokens", BigInteger, nullable=False, server_default="0"),
     Column("energy_uwh", BigInteger, nullable=False, server_default="0"),
     Column("carbon_direct_ug", BigInteger, nullable=False, server_default="0"),
     Column("carbon_lifecycle_ug", BigInteger, nullable=False, server_default="0"),
+    Column("key", String, nullable=False, server_default=""),
+    Column("project", String, nullable=False, server_default=""),
+    Column("model", String, nullable=False, server_default=""),
+    Column("node", String, nullable=False, server_default=""),
     Index("settled_by_coop", "coop", "settled_at"),
+    Index("settled_by_lender", "lender", "settled_at"),
     Index("settled_by_time", "settled_at"),
 )
 

@@ -72,6 +72,10 @@ def _settled_values(row: SettlementRow) -> dict[str, object]:
         "energy_uwh": row.settlement.energy_uwh,
         "carbon_direct_ug": row.settlement.carbon_direct_ug,
         "carbon_lifecycle_ug": row.settlement.carbon_lifecycle_ug,
+        "key": row.key,
+        "project": row.project,
+        "model": row.terms.model,
+        "node": row.terms.node,
     }
 
 

@@ -50,7 +50,7 @@ class StatementCorrection(Struct, frozen=True):
     carbon_ug: int
 
 
-class Statement(Struct, frozen=True):
+class StatementTotals(Struct, frozen=True):
     """A co-op's statement of a period.
 
     Attributes:
@@ -103,7 +103,7 @@ def is_corrected(connection: Connection, correction: str) -> bool:
 
 def read_statement(
     connection: Connection, coop: str, *, start_at: float, end_at: float
-) -> Statement:
+) -> StatementTotals:
     """Returns a co-op's statement; without jobs, all totals are 0."""
     totals = (
         func.count(),
@@ -130,7 +130,7 @@ def read_statement(
             given[borrower] = amounts
         else:
             received[lender] = amounts
-    return Statement(
+    return StatementTotals(
         coop=coop,
         start_at=start_at,
         end_at=end_at,

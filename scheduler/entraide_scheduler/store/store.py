@@ -22,6 +22,7 @@ from entraide_scheduler.store import (
     policies,
     settlements,
     statements,
+    usage,
 )
 from entraide_scheduler.store.database import (
     database_url,
@@ -41,7 +42,8 @@ from entraide_scheduler.store.rows import (
     SettlementRow,
     TokenRefusal,
 )
-from entraide_scheduler.store.statements import Statement
+from entraide_scheduler.store.statements import StatementTotals
+from entraide_scheduler.store.usage import UsageRow
 from entraide_scheduler.store.writer import GroupCommitWriter
 
 T = TypeVar("T")
@@ -247,10 +249,24 @@ class Store:
         """Returns whether a correction of this name was posted."""
         return await self._read(lambda c: statements.is_corrected(c, correction))
 
-    async def get_statement(self, coop: str, *, start_at: float, end_at: float) -> Statement:
+    async def get_statement(self, coop: str, *, start_at: float, end_at: float) -> StatementTotals:
         """Returns what a co-op gave and received in a period."""
         return await self._read(
             lambda c: statements.read_statement(c, coop, start_at=start_at, end_at=end_at)
+        )
+
+    async def get_usage(
+        self, coop: str, *, days: Sequence[float], end_at: float
+    ) -> tuple[UsageRow, ...]:
+        """Returns the jobs that a co-op sent, by day, key, project, model and node."""
+        return await self._read(lambda c: usage.read_usage(c, coop, days=days, end_at=end_at))
+
+    async def get_lent(
+        self, coop: str, *, days: Sequence[float], end_at: float, node: str = ""
+    ) -> tuple[UsageRow, ...]:
+        """Returns the jobs that a co-op's nodes, or one of them, ran; see ``read_lent``."""
+        return await self._read(
+            lambda c: usage.read_lent(c, coop, days=days, end_at=end_at, node=node)
         )
 
     def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:

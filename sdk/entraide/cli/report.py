@@ -1,4 +1,8 @@
-"""``entraide report``: prints a co-op's statement: what it gave and received in a month."""
+"""``entraide report``: a co-op's statement of a month, for the operator and for the co-op itself.
+
+With the operator's key the statement of any co-op is shown, over gRPC; with a member's key that of
+its own co-op, from ``GET /v1/statement``.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,10 +11,14 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import PoolAccess, find_pool
+from entraide.errors import error_for
 
 if TYPE_CHECKING:
+    from entraide.statements import Amounts, Statement, UsageLine
     from entraide.v1 import admin_pb2
+
+PATH = "/v1/statement"
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -18,25 +26,112 @@ def register(app: typer.Typer, lang: str) -> None:
 
     @app.command(help=i18n.text("help-report", lang))
     def report(
-        coop: Annotated[str, typer.Option("--coop", help=i18n.text("opt-report-coop", lang))],
+        coop: Annotated[str, typer.Option("--coop", help=i18n.text("opt-report-coop", lang))] = "",
         month: Annotated[
             str, typer.Option("--month", metavar="2027-01", help=i18n.text("opt-month", lang))
         ] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
+        csv: Annotated[bool, typer.Option("--csv", help=i18n.text("opt-report-csv", lang))] = False,
     ) -> None:
-        from entraide.v1 import admin_pb2
+        from entraide.statements import to_csv
 
-        request = admin_pb2.GetStatementRequest(coop=coop, month=month)
-        with find_pool(state, lang).admin() as admin:
-            statement = admin.call("GetStatement", request)
-        if json:
+        pool = find_pool(state, lang)
+        if pool.admin_key and coop:
+            statement = _ask_as_operator(pool, coop, month)
+        else:
+            statement = _ask_as_member(pool, coop, month)
+        if csv:
+            typer.echo(to_csv(statement), nl=False)
+        elif json:
             output.print_json(statement)
         else:
             _print_statement(statement, lang)
 
 
-def _print_statement(statement: "admin_pb2.Statement", lang: str) -> None:
+def _ask_as_operator(pool: PoolAccess, coop: str, month: str) -> "Statement":
+    from entraide.v1 import admin_pb2
+
+    with pool.admin() as admin:
+        message = admin.call("GetStatement", admin_pb2.GetStatementRequest(coop=coop, month=month))
+    return _read_message(message)
+
+
+def _ask_as_member(pool: PoolAccess, coop: str, month: str) -> "Statement":
+    from urllib.parse import urlencode
+
+    import msgspec
+
+    from entraide.client.http import get_document
+    from entraide.decoding import decode_json
+    from entraide.statements import Statement
+
+    values = {"address": pool.web or pool.url}
+    sentence = i18n.error("pool_unreachable", pool.lang, values)
+    if not pool.web:
+        raise error_for("pool_unreachable", sentence, values=values)
+    url = f"{pool.web.rstrip('/')}{PATH}?{urlencode({'month': month, 'coop': coop})}"
+    body = get_document(url, key=pool.key(coop), ca_pem=pool.ca_pem, lang=pool.lang)
+    try:
+        return decode_json(body, type=Statement)
+    except msgspec.MsgspecError as problem:
+        raise error_for("pool_unreachable", sentence, values=values) from problem
+
+
+def _read_message(message: "admin_pb2.Statement") -> "Statement":
+    from entraide.statements import PartnerAmounts, PostedCorrection, Statement
+
+    return Statement(
+        coop=message.coop,
+        month=message.month,
+        timezone=message.timezone,
+        start_at=message.start_at,
+        end_at=message.end_at,
+        given=_read_amounts(message.given),
+        received=_read_amounts(message.received),
+        own=_read_amounts(message.own),
+        others=tuple(
+            PartnerAmounts(other.coop, _read_amounts(other.given), _read_amounts(other.received))
+            for other in message.others
+        ),
+        corrections=tuple(
+            PostedCorrection(
+                correction=each.correction,
+                reason=each.reason,
+                coop=each.borrower,
+                tokens=each.tokens,
+                energy_wh=each.energy_wh,
+                direct_gco2e=each.direct_gco2e,
+                posted_at=each.posted_at,
+            )
+            for each in message.corrections
+        ),
+        usage=tuple(_read_line(line) for line in message.usage),
+        lent=tuple(_read_line(line) for line in message.lent),
+        complete=message.complete,
+    )
+
+
+def _read_line(message: "admin_pb2.UsageLine") -> "UsageLine":
+    from entraide.statements import UsageLine
+
+    names = (message.day, message.key, message.project, message.model, message.node, message.coop)
+    return UsageLine(*names, _read_amounts(message.amounts))
+
+
+def _read_amounts(message: "admin_pb2.Amounts") -> "Amounts":
+    from entraide.statements import Amounts
+
+    return Amounts(
+        jobs=message.jobs,
+        tokens=message.tokens,
+        energy_wh=message.energy_wh,
+        direct_gco2e=message.direct_gco2e,
+        lifecycle_gco2e=message.lifecycle_gco2e,
+    )
+
+
+def _print_statement(statement: "Statement", lang: str) -> None:
     typer.echo(i18n.text("report-title", lang, coop=statement.coop, month=statement.month))
     columns = ("what", "coop", "jobs", "tokens", "energy", "direct", "lifecycle")
     rows = [
@@ -56,37 +151,60 @@ def _print_statement(statement: "admin_pb2.Statement", lang: str) -> None:
         [i18n.text(f"col-{name}", lang) for name in columns],
         [row for row, jobs in rows if jobs or not row[1]],  # all totals; partners with jobs
     )
-    if statement.corrections:
-        typer.echo("")
-        columns = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
-        output.print_table(
-            [i18n.text(f"col-{name}", lang) for name in columns],
+    _print_usage(statement, lang)
+    _print_corrections(statement, lang)
+
+
+def _print_usage(statement: "Statement", lang: str) -> None:
+    """Prints the month's sums by project, model and node; the days are in JSON and CSV."""
+    from entraide.statements import Amounts
+
+    sums: dict[tuple[str, ...], Amounts] = {}
+    for line in statement.usage:
+        names = (line.project, line.key, line.model, line.node)
+        sums[names] = sums.get(names, Amounts()).plus(line.amounts)
+    if not sums:
+        return
+    typer.echo("")
+    columns = ("project", "key", "model", "node", "jobs", "tokens", "energy", "direct")
+    output.print_table(
+        [i18n.text(f"col-{name}", lang) for name in columns],
+        [[*names, *_amounts_cells(amounts, lang)[:4]] for names, amounts in sorted(sums.items())],
+    )
+
+
+def _print_corrections(statement: "Statement", lang: str) -> None:
+    if not statement.corrections:
+        return
+    typer.echo("")
+    columns = ("correction", "coop", "when", "tokens", "energy", "direct", "reason")
+    output.print_table(
+        [i18n.text(f"col-{name}", lang) for name in columns],
+        [
             [
-                [
-                    correction.correction,
-                    correction.borrower,
-                    output.format_time(correction.posted_at, lang),
-                    i18n.decimal(correction.tokens, lang),
-                    f"{i18n.decimal(correction.energy_wh, lang)} Wh",
-                    f"{i18n.decimal(correction.direct_gco2e, lang)} g",
-                    correction.reason,
-                ]
-                for correction in statement.corrections
-            ],
-        )
+                correction.correction,
+                correction.coop,
+                output.format_time(correction.posted_at, lang),
+                i18n.decimal(correction.tokens, lang),
+                f"{i18n.decimal(correction.energy_wh, lang)} Wh",
+                f"{i18n.decimal(correction.direct_gco2e, lang)} g",
+                correction.reason,
+            ]
+            for correction in statement.corrections
+        ],
+    )
 
 
-def _amounts_row(
-    code: str, coop: str, amounts: "admin_pb2.Amounts", lang: str
-) -> tuple[list[str], int]:
+def _amounts_row(code: str, coop: str, amounts: "Amounts", lang: str) -> tuple[list[str], int]:
     """Returns a row of the table, and its number of jobs."""
-    row = [
-        i18n.text(code, lang),
-        coop,
+    return [i18n.text(code, lang), coop, *_amounts_cells(amounts, lang)], amounts.jobs
+
+
+def _amounts_cells(amounts: "Amounts", lang: str) -> list[str]:
+    return [
         i18n.decimal(amounts.jobs, lang),
         i18n.decimal(amounts.tokens, lang),
         f"{i18n.decimal(amounts.energy_wh, lang)} Wh",
         f"{i18n.decimal(amounts.direct_gco2e, lang)} g",
         f"{i18n.decimal(amounts.lifecycle_gco2e, lang)} g",
     ]
-    return row, amounts.jobs

@@ -4,16 +4,14 @@ An API key leaves this machine unencrypted only if the address begins with ``grp
 """
 
 import ipaddress
-import urllib.request
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from entraide import i18n
-from entraide.client._constants import WELL_KNOWN_BYTES_MAX, WELL_KNOWN_TIMEOUT_S
+from entraide.client._constants import WELL_KNOWN_BYTES_MAX
+from entraide.client.http import get_document, unreachable
 from entraide.decoding import decode_json
-from entraide.errors import EntraideError, error_for
 from entraide.receipts import ReceiptKey, read_keys
 
 WELL_KNOWN = "/.well-known/entraide"
@@ -73,32 +71,6 @@ def resolve(url: str, *, ca_pem: str, lang: str) -> Address:
                    ca_pem=ca_pem)  # fmt: skip
 
 
-def fetch_document(url: str, *, ca_pem: str, lang: str) -> bytes:
-    """Returns the document at a pool's well-known address.
-
-    Args:
-        url: web address of the pool.
-        ca_pem: certificate authority to trust, PEM; "" for the system's.
-        lang: language of the error's sentence.
-
-    Raises:
-        PoolUnreachable: the address does not answer.
-    """
-    context = None
-    if ca_pem:
-        import ssl
-
-        context = ssl.create_default_context(cadata=ca_pem)
-    try:
-        with urllib.request.urlopen(  # noqa: S310 - only http and https come here
-            url + WELL_KNOWN, timeout=WELL_KNOWN_TIMEOUT_S, context=context
-        ) as answer:
-            body: bytes = answer.read(WELL_KNOWN_BYTES_MAX)
-    except OSError as problem:  # urllib's errors included
-        raise _unreachable(url, lang) from problem
-    return body
-
-
 def fetch_receipt_keys(url: str, *, ca_pem: str = "", lang: str = "fr") -> dict[str, ReceiptKey]:
     """Returns the keys with which a pool signs receipts, or signed them, by identifier.
 
@@ -111,21 +83,18 @@ def fetch_receipt_keys(url: str, *, ca_pem: str = "", lang: str = "fr") -> dict[
         PoolUnreachable: the address does not answer, or is not a pool's.
     """
     try:
-        return read_keys(fetch_document(url.rstrip("/"), ca_pem=ca_pem, lang=lang))
+        return read_keys(_get_well_known(url.rstrip("/"), ca_pem, lang))
     except msgspec.MsgspecError as problem:
-        raise _unreachable(url, lang) from problem
+        raise unreachable(url, lang) from problem
 
 
 def _discover(url: str, *, ca_pem: str, lang: str) -> Address:
     try:
-        document = decode_json(fetch_document(url, ca_pem=ca_pem, lang=lang), type=_WellKnown)
+        document = decode_json(_get_well_known(url, ca_pem, lang), type=_WellKnown)
     except msgspec.MsgspecError as problem:
-        raise _unreachable(url, lang) from problem
+        raise unreachable(url, lang) from problem
     return Address(document.grpc, tls=document.tls, ca_pem=ca_pem or document.ca_pem)
 
 
-def _unreachable(url: str, lang: str) -> EntraideError:
-    values = {"address": url}
-    return error_for(
-        "pool_unreachable", i18n.error("pool_unreachable", lang, values), values=values
-    )
+def _get_well_known(url: str, ca_pem: str, lang: str) -> bytes:
+    return get_document(url + WELL_KNOWN, ca_pem=ca_pem, lang=lang, max_bytes=WELL_KNOWN_BYTES_MAX)

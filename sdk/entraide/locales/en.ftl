@@ -1680,9 +1680,11 @@ cli-journal-kept = Journal: { $first ->
 
 ## Statements and corrections of the books.
 
-help-report = Show a co-op's statement of a month: what it gave and received (for the operator).
+help-report = Show a co-op's statement of a month: what it gave and received; any co-op's for the operator, its own for a member.
 help-coops-correct = Correct the ledger by a new entry that has a name and a reason; no earlier entry is changed.
-opt-report-coop = Co-op of the statement.
+opt-report-coop = Co-op of the statement (default: the key's own).
+opt-report-csv = Write usage by day, key, project, model and node as CSV.
+error-statement_of_another = This key is not one of the co-op { $coop }: a co-op reads its own statement only.
 opt-month = Month (default: the current one).
 arg-correction = Name of the correction; a name counts once only.
 opt-lender = Co-op that gave more (or, with negative amounts, less) than the ledger says.

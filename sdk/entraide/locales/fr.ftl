@@ -1680,9 +1680,11 @@ cli-journal-kept = Journal : { $first ->
 
 ## Les relevés et les corrections des livres.
 
-help-report = Montrer le relevé d’une coopérative pour un mois : ce qu’elle a donné et reçu (pour l’exploitant).
+help-report = Montrer le relevé d’une coopérative pour un mois : ce qu’elle a donné et reçu ; celui de toute coopérative pour l’exploitant, le sien pour un membre.
 help-coops-correct = Corriger le grand livre par une nouvelle écriture qui a un nom et un motif ; aucune écriture antérieure n’est modifiée.
-opt-report-coop = Coopérative du relevé.
+opt-report-coop = Coopérative du relevé (par défaut, celle de la clé).
+opt-report-csv = Écrire l’utilisation par jour, clé, projet, modèle et nœud en CSV.
+error-statement_of_another = Cette clé n’est pas de la coopérative { $coop } : une coopérative ne lit que son propre relevé.
 opt-month = Mois (par défaut, le mois courant).
 arg-correction = Nom de la correction ; un même nom ne compte qu’une fois.
 opt-lender = Coopérative qui a donné plus (ou, si les quantités sont négatives, moins) que ne le dit le grand livre.

@@ -885,6 +885,49 @@ class Correction(_message.Message):
 Global___Correction: _TypeAlias = Correction  # noqa: Y015
 
 @_typing.final
+class UsageLine(_message.Message):
+    """Jobs of one day, key, project, model and node; "coop" is the other co-op. Keys and projects are
+    the sender's, and left out of what a co-op lent.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    AMOUNTS_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """2026-11-03, in the pool's time zone."""
+    key: _builtins.str
+    project: _builtins.str
+    model: _builtins.str
+    node: _builtins.str
+    coop: _builtins.str
+    @_builtins.property
+    def amounts(self) -> Global___Amounts: ...
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        key: _builtins.str = ...,
+        project: _builtins.str = ...,
+        model: _builtins.str = ...,
+        node: _builtins.str = ...,
+        coop: _builtins.str = ...,
+        amounts: Global___Amounts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "coop", b"coop", "day", b"day", "key", b"key", "model", b"model", "node", b"node", "project", b"project"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsageLine: _TypeAlias = UsageLine  # noqa: Y015
+
+@_typing.final
 class Statement(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -897,10 +940,17 @@ class Statement(_message.Message):
     OWN_FIELD_NUMBER: _builtins.int
     OTHERS_FIELD_NUMBER: _builtins.int
     CORRECTIONS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    LENT_FIELD_NUMBER: _builtins.int
+    TIMEZONE_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     month: _builtins.str
     start_at: _builtins.float
     end_at: _builtins.float
+    timezone: _builtins.str
+    complete: _builtins.bool
+    """Whether usage and lent have all their lines."""
     @_builtins.property
     def given(self) -> Global___Amounts:
         """For others on its nodes, for it on others' nodes, and for it on its own."""
@@ -915,6 +965,14 @@ class Statement(_message.Message):
     def corrections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Correction]:
         """Those that touch the co-op, oldest first."""
 
+    @_builtins.property
+    def usage(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageLine]:
+        """Its own jobs, whose sum is received and own; and those of others on its nodes, whose sum is
+        given.
+        """
+
+    @_builtins.property
+    def lent(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageLine]: ...
     def __init__(
         self,
         *,
@@ -927,10 +985,14 @@ class Statement(_message.Message):
         own: Global___Amounts | None = ...,
         others: _abc.Iterable[Global___Exchange] | None = ...,
         corrections: _abc.Iterable[Global___Correction] | None = ...,
+        usage: _abc.Iterable[Global___UsageLine] | None = ...,
+        lent: _abc.Iterable[Global___UsageLine] | None = ...,
+        timezone: _builtins.str = ...,
+        complete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["given", b"given", "own", b"own", "received", b"received"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "month", b"month", "others", b"others", "own", b"own", "received", b"received", "start_at", b"start_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "coop", b"coop", "corrections", b"corrections", "end_at", b"end_at", "given", b"given", "lent", b"lent", "month", b"month", "others", b"others", "own", b"own", "received", b"received", "start_at", b"start_at", "timezone", b"timezone", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

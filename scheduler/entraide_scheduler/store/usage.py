@@ -1,0 +1,97 @@
+"""Usage: the settled jobs of a co-op by day, key, project, model and node. Queries."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, case, func, select
+
+from entraide_scheduler.store.schema import settled
+from entraide_scheduler.store.statements import JobTotals
+
+LINES_MAX = 100_000
+
+
+class UsageRow(NamedTuple):
+    """Jobs that agree in day, key, project, model, node and co-ops."""
+
+    day_at: float
+    key: str
+    project: str
+    model: str
+    node: str
+    borrower: str
+    lender: str
+    totals: JobTotals
+
+
+def read_usage(
+    connection: Connection, coop: str, *, days: Sequence[float], end_at: float
+) -> tuple[UsageRow, ...]:
+    """Returns the jobs that a co-op sent, sorted.
+
+    Args:
+        connection: the store.
+        coop: the co-op.
+        days: starts of the days, seconds since the epoch, ascending.
+        end_at: end of the last day.
+
+    Returns:
+        At most ``LINES_MAX`` + 1 rows.
+    """
+    names = (settled.c.key, settled.c.project, settled.c.model, settled.c.node, settled.c.lender)
+    rows = _read(connection, names, settled.c.coop == coop, days=days, end_at=end_at)
+    return tuple(
+        UsageRow(day, key, project, model, node, coop, lender, totals)
+        for day, (key, project, model, node, lender), totals in rows
+    )
+
+
+def read_lent(
+    connection: Connection, coop: str, *, days: Sequence[float], end_at: float, node: str = ""
+) -> tuple[UsageRow, ...]:
+    """Returns the jobs that a co-op's nodes ran, sorted; arguments as in ``read_usage``.
+
+    The co-op's own jobs are included only for one ``node``. Keys and projects are the senders'
+    own, and left out.
+    """
+    names = (settled.c.model, settled.c.node, settled.c.coop)
+    which = settled.c.lender == coop
+    which &= (settled.c.node == node) if node else (settled.c.coop != coop)
+    rows = _read(connection, names, which, days=days, end_at=end_at)
+    return tuple(
+        UsageRow(day, "", "", model, machine, borrower, coop, totals)
+        for day, (model, machine, borrower), totals in rows
+    )
+
+
+def _read(
+    connection: Connection,
+    names: Sequence[ColumnElement[str]],
+    which: ColumnElement[bool],
+    *,
+    days: Sequence[float],
+    end_at: float,
+) -> list[tuple[float, tuple[str, ...], JobTotals]]:
+    at = settled.c.settled_at
+    later = [(at < end, start) for start, end in zip(days, (*days[1:], end_at), strict=True)]
+    day = case(*later, else_=days[-1]).label("day")
+    totals = (
+        func.count(),
+        func.sum(settled.c.tokens),
+        func.sum(settled.c.energy_uwh),
+        func.sum(settled.c.carbon_direct_ug),
+        func.sum(settled.c.carbon_lifecycle_ug),
+    )
+    query = (
+        select(day, *names, *totals)
+        .where(at >= days[0], at < end_at, which)
+        .group_by(day, *names)
+        .order_by(day, *names)
+        .limit(LINES_MAX + 1)
+    )
+    return [
+        (days[bisect_right(days, row[0]) - 1], tuple(row[1 : 1 + len(names)]),
+         JobTotals(*map(int, row[1 + len(names) :])))
+        for row in connection.execute(query)
+    ]  # fmt: skip
