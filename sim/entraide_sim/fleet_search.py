@@ -275,12 +275,15 @@ class FleetSearch:
 
 
 def _may_be_less(objective: tuple[float, ...], best: tuple[float, ...]) -> bool:
-    """Whether an objective is less than the best one, or equal within the noise of the seeds."""
+    """Whether several seeds may find an objective less than the best one.
+
+    A value above the best by no more than the noise may still turn out to be less; only values that
+    are equal leave the decision to the next ones.
+    """
     for value, least in zip(objective, best, strict=True):
-        noise = OBJECTIVE_NOISE * abs(least)
-        if abs(value - least) > noise:
-            return value < least
-    return True
+        if value != least:
+            return value < least + OBJECTIVE_NOISE * abs(least)
+    return False
 
 
 def _with_count(counts: Counts, number: int, count: int) -> Counts:

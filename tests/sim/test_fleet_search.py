@@ -133,3 +133,21 @@ def test_the_empty_fleet_is_none() -> None:
     assert [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)] == list(space.fleets())
     assert space.size == 5
     assert FleetSpace((0,), (0,)).size == 0
+
+
+@pytest.mark.parametrize("exhaustive_max", [64, 0])
+def test_a_fleet_that_one_seed_rules_out_is_best_by_the_mean(exhaustive_max: int) -> None:
+    """Two machines cost a little less than one, but miss the goal with the seed that screens."""
+    one_seed = {1: Trial((1,), 0.0, (2.757, 1.0)), 2: Trial((2,), 0.12, (2.754, 2.0))}
+    mean = {1: Trial((1,), 0.0, (2.757, 1.0)), 2: Trial((2,), 0.0, (2.755, 2.0))}
+    search = FleetSearch(
+        FleetSpace((1,), (2,)),
+        lambda fleets: [one_seed[count] for (count,) in fleets],
+        lambda _: 0.0,
+    )
+    best, complete = search.decide(
+        (1,), lambda fleets: [mean[count] for (count,) in fleets], exhaustive_max=exhaustive_max
+    )
+
+    assert complete
+    assert mean[2] == best
