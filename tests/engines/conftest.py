@@ -9,6 +9,7 @@ from tests.testbed.network import find_obstacle
 
 from entraide import i18n
 
+SEPARATE_HOSTS = ("test_testbed.py", "test_three_organisations.py")
 _REASONS = pytest.StashKey[list[str]]()
 
 
@@ -36,11 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         without += mounting
         if mounting:
             config.stash.setdefault(_REASONS, []).append("full disks: only root can mount one")
-    separate = [item for item in ours if "test_three_organisations" in item.path.name]
+    separate = [item for item in ours if item.path.name in SEPARATE_HOSTS]
     obstacle = find_obstacle() if separate else ""
     if obstacle:
         without += separate
-        config.stash.setdefault(_REASONS, []).append(f"three organisations: {obstacle}")
+        config.stash.setdefault(_REASONS, []).append(f"separate hosts: {obstacle}")
     if without:
         items[:] = [item for item in items if item not in without]
         config.hook.pytest_deselected(items=without)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.testbed.guides import Guide
 from tests.testbed.hosts import Started, Testbed, running_testbed
-from tests.testbed.network import ROUTER_ADDRESS, SITE_ADDRESS
+from tests.testbed.network import POOL_NAME, ROUTER_ADDRESS, SITE_ADDRESS
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
 
@@ -200,6 +200,13 @@ def test_a_revoked_machine_is_refused_until_invited_again(federation: Federation
 
     assert federation.nodes()["b"]["node"] == answer["entraide"]["node"]
     assert name == federation.nodes()["a"]["node"]
+
+
+def test_the_pool_lacks_nothing(federation: Federation) -> None:
+    """The doctor finds nothing that keeps the pool from working, and the status has its address."""
+    checked = federation.founding.run("doctor", federation.pool)
+
+    assert f"https://{POOL_NAME}:8443" in checked.out
 
 
 def test_status_and_list_name_the_machine(federation: Federation) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.testbed.network import Network
+from tests.testbed.network import Network, run_name
 
 HOSTS = ("pool", "site-a", "site-b", "client")
 FIRST_USER = 64_101  # without an entry in /etc/passwd
@@ -155,7 +155,7 @@ class Testbed:
 @contextmanager
 def running_testbed() -> Iterator[Testbed]:
     """A testbed; removed with all that runs in it, whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix="entraide-testbed-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{run_name()}-"))
     folder.chmod(0o711)  # its hosts pass, but do not list it
     network = None
     hosts: dict[str, Host] = {}

@@ -16,12 +16,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
 
 PREFIX = "entraide-tb"
 FOLDER = Path("/etc/netns")  # `ip netns exec` binds files of FOLDER/NAME over those of /etc
+TEMPORARY = Path(tempfile.gettempdir())  # has the hosts' home folders
 MASQUERADE = Path(__file__).with_name("masquerade.py")
 POOL_NAME = "pool.example.coop"
 POOL_ADDRESS = "198.51.100.10"
@@ -56,11 +58,14 @@ def _try(*command: str) -> str:
 
 
 class Network:
-    """The namespaces and their links. ``close`` removes them with all that runs in them."""
+    """The namespaces and their links. ``close`` removes them with all that runs in them.
+
+    A process has at most one at a time.
+    """
 
     def __init__(self) -> None:
         remove_left_behind()
-        self._run = f"{PREFIX}-{os.getpid()}"
+        self._run = run_name()
         self._routers = {site: f"router-{site}" for site in SITES}
         try:
             self._make()
@@ -132,6 +137,11 @@ class Network:
         subprocess.run(["ip", "-n", self.namespace(host), *words], check=True)
 
 
+def run_name() -> str:
+    """The beginning of the names of all that this process makes."""
+    return f"{PREFIX}-{os.getpid()}"
+
+
 def _site(site: str) -> str:
     return f"site-{site}"
 
@@ -144,7 +154,7 @@ def namespaces(prefix: str) -> list[str]:
 
 
 def remove(run: str) -> None:
-    """Removes the namespaces of a run with their processes and files."""
+    """Removes the namespaces of a run with their processes, files and home folders."""
     for name in namespaces(f"{run}-"):
         pids = subprocess.run(
             ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
@@ -154,13 +164,15 @@ def remove(run: str) -> None:
             process.kill()
         psutil.wait_procs(processes, timeout=10)
         subprocess.run(["ip", "netns", "del", name], check=True)
-    for folder in FOLDER.glob(f"{run}-*"):
+    for folder in (*FOLDER.glob(f"{run}-*"), *TEMPORARY.glob(f"{run}-*")):
         shutil.rmtree(folder)
 
 
 def remove_left_behind() -> None:
     """Removes the namespaces of runs whose process has ended."""
-    listed = [*namespaces(f"{PREFIX}-"), *(folder.name for folder in FOLDER.glob(f"{PREFIX}-*"))]
+    listed = namespaces(f"{PREFIX}-")
+    for place in (FOLDER, TEMPORARY):
+        listed += [folder.name for folder in place.glob(f"{PREFIX}-*")]
     pids = {name.removeprefix(f"{PREFIX}-").partition("-")[0] for name in listed}
     for pid in pids:
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
