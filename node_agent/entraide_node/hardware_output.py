@@ -7,11 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from entraide import i18n
+from entraide.catalogue import shipped
 from entraide_node.core.hardware import Hardware, suitable_engines
+from entraide_node.core.model_fit import EngineKind, find_fitting_models
 from entraide_node.energy.device_catalogue import devices
 from entraide_node.hardware_detection import detect_hardware
 
 GIB = 1024**3
+MODELS_SHOWN = 5
 SYSTEMS = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
 VENDORS = {"nvidia": "NVIDIA", "amd": "AMD", "apple": "Apple"}
 
@@ -45,6 +48,18 @@ def report_hardware(hardware: Hardware) -> HardwareReport:
         power_scope=entry.power_scope,
         engines=suitable_engines(hardware),
     )
+
+
+def models_sentence(hardware: Hardware, lang: str) -> str:
+    """Returns which of the included catalogue's models a machine can hold with llama.cpp."""
+    catalogue = shipped()
+    engine = EngineKind("llama.cpp", on_gpu=hardware.accelerator == "apple")
+    names = find_fitting_models(catalogue, hardware, engine)
+    return i18n.text(
+        "node-hardware-models", lang,
+        models=len(names), all=len(catalogue.models),
+        largest=", ".join(names[:MODELS_SHOWN]) or i18n.ABSENT,
+    )  # fmt: skip
 
 
 def hardware_sentences(hardware: Hardware, lang: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from entraide_node.core.model_fit import (
     TransferRates,
     UnloadableModel,
 )
+from entraide_node.hardware_output import models_sentence
 
 LLAMA = EngineKind("llama.cpp", features=("logprobs", "schema", "tools"))
 METAL = EngineKind("llama.cpp", on_gpu=True, features=("logprobs", "schema", "tools"))
@@ -291,3 +292,20 @@ def test_how_long_loading_lasts() -> None:
     )
 
     assert (120.0, 20.0) == (fetched, kept)
+
+
+def test_a_machine_says_what_it_can_hold_before_anything_is_pinned() -> None:
+    """Only memory counts, the largest model comes first, and a larger machine holds more."""
+    small, large = (model_fit.find_fitting_models(shipped(), mac(gib), METAL) for gib in (8, 64))
+
+    assert "llama-3.3-70b-instruct" not in small
+    assert "qwen3-30b-a3b-instruct-2507" in large
+    assert set(small) < set(large)
+    assert "smollm2-135m-instruct" == large[-1]
+    assert () == model_fit.find_fitting_models(shipped(), box(1), LLAMA)
+
+
+@pytest.mark.parametrize(("gib", "words"), [(16, "of the 26 models"), (1, "too small for each")])
+def test_join_says_what_the_machine_can_hold(gib: int, words: str) -> None:
+    """One sentence names how many models fit and the largest ones."""
+    assert words in models_sentence(mac(gib), "en")

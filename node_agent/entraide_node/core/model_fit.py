@@ -245,6 +245,33 @@ def choose_load_config(
     return needed_bytes
 
 
+def find_fitting_models(
+    catalogue: Catalogue, hardware: Hardware, engine: EngineKind
+) -> tuple[str, ...]:
+    """Returns the names of the models that this machine can hold, the largest first.
+
+    Only memory counts: weights need not be pinned, and the disk is not looked at.
+
+    Args:
+        catalogue: the models.
+        hardware: of the machine.
+        engine: that loads them.
+    """
+    room_bytes = models_memory_limit_bytes(hardware, (engine,))
+    fitting = [
+        entry
+        for entry in catalogue.models
+        for artefact in entry.artefacts
+        if artefact.format == ENGINE_FORMATS.get(engine.name)
+        and isinstance(
+            choose_load_config(entry, artefact, engine=engine.name, room_bytes=room_bytes),
+            LoadConfig,
+        )
+    ]
+    by_size = sorted(fitting, key=lambda entry: entry.parameters, reverse=True)
+    return tuple(dict.fromkeys(entry.name for entry in by_size))
+
+
 def assess_models(
     catalogue: Catalogue, capacity: ModelCapacity
 ) -> tuple[Loadable | UnloadableModel, ...]:

@@ -1231,6 +1231,10 @@ help-node-resume = Take new jobs again.
 help-node-leave = Stop the agent and erase this node's identity.
 node-joined = This machine is now the node { $node } of the co-op { $coop } ({ $place }).
 node-joined-next = To start it: { $command }
+node-hardware-models = { $models ->
+    [0] Its memory is too small for each of the { $all } models that come with Entraide.
+   *[other] It can hold { $models } of the { $all } models that come with Entraide; the largest: { $largest }.
+}
 node-joined-waits = The pool's operator must approve it now: entraide nodes approve { $node }
 node-joined-classes = The operator admits these data classes on it: { $classes }.
 node-contradicted = { $field ->

@@ -1231,6 +1231,10 @@ help-node-resume = Accepter de nouveau du travail.
 help-node-leave = Arrêter l’agent et effacer l’identité de ce nœud.
 node-joined = Cette machine est maintenant le nœud { $node } de la coop { $coop } ({ $place }).
 node-joined-next = Pour le démarrer : { $command }
+node-hardware-models = { $models ->
+    [0] Sa mémoire est trop petite pour chacun des { $all } modèles fournis avec Entraide.
+   *[other] Elle peut contenir { $models } des { $all } modèles fournis avec Entraide ; les plus grands : { $largest }.
+}
 node-joined-waits = L’exploitant du parc doit maintenant l’approuver : entraide nodes approve { $node }
 node-joined-classes = L’exploitant y admet ces classes de données : { $classes }.
 node-contradicted = { $field ->
