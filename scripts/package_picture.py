@@ -103,7 +103,7 @@ PARTS = (
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums errors models units state_machine decoding files language printable "
-             "versions"),
+             "versions metrics"),
     ),
 )  # fmt: skip
 

@@ -5,8 +5,8 @@
 
 Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
 message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
-command line; `node-limits.md` from the scheduler's table of bounds; `http.md` from the fields of
-requests (`http_reference.py`).
+command line; `metrics.md` from the tables of metrics; `node-limits.md` from the scheduler's table
+of bounds; `http.md` from the fields of requests (`http_reference.py`).
 """
 
 from __future__ import annotations
@@ -20,12 +20,22 @@ from typing import Any
 from entraide import i18n, relative_time
 from entraide.cli.app import root_command
 from entraide.errors import CODES
+from entraide.metrics import MetricSpec
+from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
 from entraide_scheduler.node_validation import bounds, rate_limits
+from entraide_scheduler.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
+from entraide_scheduler.process_metrics import PROCESS_METRICS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs/reference"
 HTTP_PAGE = ROOT / "scripts/http_reference.py"
 HIDDEN = {"--help"}
+
+METRICS: dict[str, tuple[MetricSpec, ...]] = {
+    "The pool, from the scheduler": POOL_METRICS,
+    "Each scheduler and gateway process": PROCESS_METRICS,
+    "Each gateway, also the one inside the scheduler": GATEWAY_METRICS,
+}
 
 ERRORS_HEAD = """\
 # Errors
@@ -304,6 +314,39 @@ def limits_page() -> str:
     return "".join(lines)
 
 
+METRICS_HEAD = """\
+# Metrics
+
+Made from the code by `python scripts/reference.py`; do not edit.
+
+`GET /metrics` of a scheduler or gateway is a page in Prometheus' text format. Like `/status.json`
+it needs no key: it names co-ops, models and routes, and never a prompt, an answer, an API key, a
+node or a person. Where that is still too much, let the proxy in front refuse the path to
+strangers. A counter restarts at 0 with its process; use `rate()` or `increase()`.
+
+Every label has a bounded number of values: at most {coops} co-ops by name, the others as
+`{others}`; models with which the pool has answered; codes and states of the program.
+"""
+
+METRICS_TABLE = """
+## {title}
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def metrics_page() -> str:
+    """Returns the page of the metrics."""
+    lines = [METRICS_HEAD.format(coops=COOPS_SHOWN_MAX, others=OTHER_COOPS)]
+    for title, specs in METRICS.items():
+        lines.append(METRICS_TABLE.format(title=title))
+        for spec in specs:
+            labels = ", ".join(f"`{name}`" for name in spec.labels)
+            lines.append(f"| `{spec.sample}` | {spec.kind} | {labels} | {spec.text} |\n")
+    return "".join(lines)
+
+
 def pages() -> dict[Path, str]:
     """Returns each page's path and text."""
     return {
@@ -311,6 +354,7 @@ def pages() -> dict[Path, str]:
         PAGES / "explanations.md": explanations_page(),
         PAGES / "cli.md": cli_page(),
         PAGES / "http.md": runpy.run_path(str(HTTP_PAGE))["http_page"](),
+        PAGES / "metrics.md": metrics_page(),
         PAGES / "node-limits.md": limits_page(),
     }
 

@@ -9,6 +9,7 @@ import contextlib
 from pathlib import Path
 
 import structlog
+from cryptography import x509
 from msgspec import structs
 
 from entraide.errors import PoolError
@@ -67,6 +68,11 @@ class LiveCertificate:
         self._log.info("tls.reloaded", cert=str(self.files.cert))
         return True
 
+    @property
+    def ends_at(self) -> float:
+        """When the certificate in use expires, seconds since the epoch."""
+        return _find_end(self.pair[1])
+
     def _read_pair(self) -> tuple[bytes, bytes]:
         return self.files.key.read_bytes(), self.files.cert.read_bytes()
 
@@ -92,6 +98,12 @@ class ServerCertificates:
         self.ca_pem = files.read_ca() if files else ""
         self._task: asyncio.Task[None] | None = None
 
+    def find_ends(self) -> dict[str, float]:
+        """Returns when each certificate expires, seconds since the epoch, by its use."""
+        used = {"http": self.http, "grpc": self.grpc}
+        ends = {use: live.ends_at for use, live in used.items() if live is not None}
+        return ends | ({"ca": _find_end(self.ca_pem.encode("ascii"))} if self.ca_pem else {})
+
     def watch(self) -> None:
         """Begins to look at the files; ``stop`` ends it."""
         self._task = asyncio.create_task(self._watch(), name="certificates")
@@ -109,6 +121,11 @@ class ServerCertificates:
             await asyncio.sleep(WATCH_S)
             for certificate in live.values():
                 certificate.refresh()
+
+
+def _find_end(pem: bytes) -> float:
+    """Returns when a chain's first certificate expires, seconds since the epoch."""
+    return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc.timestamp()
 
 
 def file_signature(path: Path) -> FileSignature:

@@ -28,6 +28,9 @@ from entraide_scheduler.store.store import Store
 
 TRACE_CHARS_MAX = 8_000
 
+# Counters; that of promises is followed by the class and the outcome.
+PLACED, SETTLED, CORRECTED, PROMISE = "placed", "settled", "corrected", "promise"
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -108,6 +111,7 @@ class Executor:
     def _carry_out(self, command: c.Command, event: Event) -> None:
         match command:
             case c.Place():
+                self._counts[PLACED] += 1
                 self._outbound.send_to_gateway(
                     command.gateway,
                     m.JobPlaced(
@@ -162,9 +166,10 @@ class Executor:
             self._settle(command, at)
             return
         row = CorrectionRow(command.correction, command.reason, at, command.entries)
-        self._store.write_correction(row).add_done_callback(partial(self._on_posted, "corrected"))
+        self._store.write_correction(row).add_done_callback(partial(self._on_posted, (CORRECTED,)))
 
     def _settle(self, command: c.Settle, at: float) -> None:
+        counters = (SETTLED, f"{PROMISE}.{command.terms.job_class}.{command.settlement.promise}")
         # The receipt is signed when a client asks for it: signing costs more than the decision.
         unsigned = make_receipt(
             command.terms, command.usage, command.settlement, settled=True, issued_at=at
@@ -183,16 +188,16 @@ class Executor:
                 key=key,
                 project=project,
             )
-        ).add_done_callback(partial(self._on_posted, "settled"))
+        ).add_done_callback(partial(self._on_posted, counters))
 
-    def _on_posted(self, what: str, future: Future[bool]) -> None:
+    def _on_posted(self, counters: tuple[str, ...], future: Future[bool]) -> None:
         if future.cancelled():
             return
         problem = future.exception()
         if problem is not None:
             self._stop(RuntimeError(f"settlements could not be written: {problem!r}"))
         elif future.result():
-            self._counts[what] += 1
+            self._counts.update(counters)
 
     def _queue_acknowledgement(self, command: c.AckUsage) -> None:
         if not self._acks:

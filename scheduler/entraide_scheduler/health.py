@@ -13,7 +13,7 @@ Codes:
 - ``question_failed``: the core raised on a query (``next_deadline``, ``explain``).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -38,17 +38,11 @@ class Incident(Struct, frozen=True):
 
 
 class Health:
-    """The incidents of one scheduler, and its counters.
+    """The incidents of one scheduler; ``now`` is its clock."""
 
-    Args:
-        now: the scheduler's clock.
-        counts: the scheduler's counters, by name.
-    """
-
-    def __init__(self, now: Callable[[], float], counts: Mapping[str, int]) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._incidents: dict[tuple[str, str], Incident] = {}
-        self.counts = counts
 
     def add(self, code: str, what: str = "") -> None:
         """Records an incident."""

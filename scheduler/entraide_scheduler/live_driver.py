@@ -58,7 +58,7 @@ class LiveDriver:
         self._log = structlog.get_logger("entraide.live")
         self.failed: Future[None] = self._journal.failed
         self.counts: collections.Counter[str] = collections.Counter()
-        self.health = Health(self.now, self.counts)
+        self.health = Health(self.now)
         executor = Executor(
             store=store,
             journal=self._journal,

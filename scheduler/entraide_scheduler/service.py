@@ -16,6 +16,7 @@ from msgspec import Struct
 from nats.aio.client import Client
 
 from entraide.i18n import lang_of
+from entraide.metrics import ReadAtScrape
 from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.nats import client_context, connect
@@ -50,6 +51,8 @@ from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_ke
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
+from entraide_scheduler.pool_metrics import PoolMetrics
+from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
 from entraide_scheduler.scheduler_adapters import (
@@ -161,6 +164,7 @@ class Service:
             scheduler,
             store=store,
             publisher=publisher,
+            bus=bus,
             signer=signer,
             weights=self._make_weight_server(driver, registry, catalogue),
         )
@@ -270,10 +274,12 @@ class Service:
         *,
         store: Store,
         publisher: Publisher,
+        bus: Client,
         signer: ReceiptSigner,
         weights: WeightServer,
     ) -> Gateway:
         config = self._config
+        process = make_process_collectors(bus, publisher, store, self._certificates)
         return Gateway(
             scheduler=scheduler,
             nodes=NatsNodeChannel(publisher),
@@ -293,6 +299,7 @@ class Service:
             health=driver.health,
             weights=weights,
             tls=self._certificates.http.context if self._certificates.http else None,
+            collectors=(ReadAtScrape(PoolMetrics(driver, self._home).read), *process),
         )
 
     def _make_weight_server(

@@ -12,12 +12,13 @@ state follow what they changed. The tables below map each kind of event and dead
 ``snapshot`` encodes the state.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from entraide.models import Catalogue
-from entraide.types import Basis, Explanation, JobState
+from entraide.types import Basis, Explanation, JobClass, JobState
 from entraide_scheduler.core import (
     admission,
     evaluation,
@@ -270,6 +271,15 @@ class Core:
         state = self._state
         jobs = [*state.jobs.values(), *state.ended.values()]
         return [views.job_view(state, job) for job in jobs if coop in ("", job.facts.coop)]
+
+    def count_jobs(self) -> Counter[tuple[JobState, JobClass, str]]:
+        """Returns the number of jobs that have not ended, by state, class and co-op."""
+        jobs = self._state.jobs.values()
+        return Counter((job.state, job.facts.job_class, job.facts.coop) for job in jobs)
+
+    def count_leases(self) -> int:
+        """Returns the number of runs that nodes hold."""
+        return len(self._state.leases)
 
     def holds_run(self, node: str, job: str, epoch: int) -> bool:
         """Whether a node holds the run of this job and epoch."""

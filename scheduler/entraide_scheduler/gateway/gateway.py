@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import hmac
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import structlog
 from msgspec import Struct
+from prometheus_client.registry import Collector
 
 from entraide import i18n
 from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
@@ -83,6 +84,7 @@ class Gateway:
         health: Health | None = None,
         weights: WeightServer | None = None,
         tls: ssl.SSLContext | None = None,
+        collectors: Sequence[Collector] = (),
     ) -> None:
         """Creates the parts; ``start`` starts them.
 
@@ -97,13 +99,14 @@ class Gateway:
             health: health of the scheduler in the same process, or None.
             weights: serves pinned weights to nodes, or None.
             tls: TLS context of the HTTP server, or None.
+            collectors: of the process's metrics other than the gateway's own.
         """
         self._settings = settings
         self._tls = tls
         self._log = structlog.get_logger("entraide.gateway")
         self._scheduler = scheduler
         self._authenticator = Authenticator(store)
-        self.metrics = Metrics(health.counts if health is not None else {})
+        self.metrics = Metrics(collectors)
         token_estimator = TokenEstimator()
         self._running_jobs = RunningJobs(
             scheduler=scheduler,

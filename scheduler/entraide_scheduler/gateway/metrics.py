@@ -1,76 +1,72 @@
 """Metrics: the counters of a gateway, for Prometheus.
 
 No label contains text of a client: a path is the route's pattern, a model is one with which the
-pool has answered.
+pool has answered. The other metrics of the process stand on the same page.
 """
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.metrics_core import Metric
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.registry import Collector
 
+from entraide.metrics import MetricSpec
 from entraide.units import wh_from_uwh
 from entraide_scheduler.gateway.answer_events import CompleteAnswer
 
 TTFT_BUCKETS_S = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 120.0)
 
-
-class _SchedulerCounts(Collector):
-    """The scheduler's counters as one metric, labelled by their codes."""
-
-    def __init__(self, counts: Mapping[str, int]) -> None:
-        self._counts = counts
-
-    def collect(self) -> Iterable[Metric]:
-        """Yields the metric with the present values."""
-        family = CounterMetricFamily(
-            "entraide_scheduler_counted", "What the scheduler counted, by code.", labels=["what"]
-        )
-        for what in sorted(self._counts):
-            family.add_metric([what], self._counts[what])
-        yield family
+REQUESTS = MetricSpec("entraide_gateway_requests", "counter", "Requests by route and status.",
+                      ("path", "status"))  # fmt: skip
+JOBS = MetricSpec("entraide_gateway_jobs", "counter", "Jobs ended, by end.", ("end",))
+PLACEMENTS = MetricSpec("entraide_gateway_placements", "counter",
+                        "Placements, the first or a later one.", ("kind",))  # fmt: skip
+TOKENS = MetricSpec("entraide_gateway_tokens", "counter", "Tokens of whole answers.",
+                    ("model", "kind"))  # fmt: skip
+ENERGY = MetricSpec("entraide_gateway_energy_wh", "counter",
+                    "Energy of whole answers, watt-hours.", ("model",))  # fmt: skip
+CARBON = MetricSpec("entraide_gateway_carbon_g", "counter",
+                    "Direct emissions of whole answers, grams.", ("model",))  # fmt: skip
+DROPPED = MetricSpec("entraide_gateway_dropped", "counter", "Messages not used, by reason.",
+                     ("what",))  # fmt: skip
+FAILURES = MetricSpec("entraide_gateway_failures", "counter",
+                      "Steps beside an answer that failed, by step.", ("what",))  # fmt: skip
+REFUSED = MetricSpec("entraide_gateway_refused", "counter",
+                     "Requests and connections refused or cut off by the server.",
+                     ("reason",))  # fmt: skip
+RUNNING = MetricSpec("entraide_gateway_running", "gauge", "Jobs not ended.")
+TTFT = MetricSpec("entraide_gateway_ttft_seconds", "histogram",
+                  "From the request to the first part of a streamed answer.")  # fmt: skip
+GATEWAY_METRICS = (
+    REQUESTS, JOBS, PLACEMENTS, TOKENS, ENERGY, CARBON, DROPPED, FAILURES, REFUSED, RUNNING, TTFT,
+)  # fmt: skip
 
 
 class Metrics:
     """The counters of one gateway, in a registry of its own."""
 
-    CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-    def __init__(self, scheduler: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(self, others: Sequence[Collector] = ()) -> None:
         """Creates the counters.
 
         Args:
-            scheduler: counters of the scheduler in the same process, by name.
+            others: collectors of the process's other metrics.
         """
         self.registry = CollectorRegistry()
-        self.registry.register(_SchedulerCounts(scheduler))
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"entraide_gateway_{name}", text, labels, registry=self.registry)
-
-        self._requests = counter("requests", "Requests by route and status.", "path", "status")
+        for collector in others:
+            self.registry.register(collector)
+        self._requests = REQUESTS.make_counter(self.registry)
         self._by_model: dict[str, tuple[Counter, ...]] = {}
         self._by_answer: dict[tuple[str, int], Counter] = {}  # a cache, because ``labels`` is slow
-        self._jobs = counter("jobs", "Jobs ended, by end.", "end")
-        self._placements = counter("placements", "Placements, the first or a later one.", "kind")
-        self._tokens = counter("tokens", "Tokens of whole answers.", "model", "kind")
-        self._energy = counter("energy_wh", "Energy of whole answers, watt-hours.", "model")
-        self._carbon = counter("carbon_g", "Direct emissions of whole answers, grams.", "model")
-        self._dropped = counter("dropped", "Messages not used, by reason.", "what")
-        self._failed = counter("failures", "Steps beside an answer that failed, by step.", "what")
-        self._refused = counter(
-            "refused", "Requests and connections refused or cut off by the server.", "reason"
-        )
-        self._running = Gauge("entraide_gateway_running", "Jobs not ended.", registry=self.registry)
-        self._ttft = Histogram(
-            "entraide_gateway_ttft_seconds",
-            "From the request to the first part of a streamed answer.",
-            buckets=TTFT_BUCKETS_S,
-            registry=self.registry,
-        )
+        self._jobs = JOBS.make_counter(self.registry)
+        self._placements = PLACEMENTS.make_counter(self.registry)
+        self._tokens = TOKENS.make_counter(self.registry)
+        self._energy = ENERGY.make_counter(self.registry)
+        self._carbon = CARBON.make_counter(self.registry)
+        self._dropped = DROPPED.make_counter(self.registry)
+        self._failed = FAILURES.make_counter(self.registry)
+        self._refused = REFUSED.make_counter(self.registry)
+        self._running = RUNNING.make_gauge(self.registry)
+        self._ttft = TTFT.make_histogram(TTFT_BUCKETS_S)
+        self.registry.register(self._ttft)
 
     def count_request(self, route: str, status: int) -> None:
         """Counts a request."""

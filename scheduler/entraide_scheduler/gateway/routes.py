@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
+from entraide.metrics import CONTENT_TYPE
 from entraide.statements import CSV_KIND, to_csv
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
@@ -341,8 +342,8 @@ class Routes:
 
     async def _send_metrics(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
-            page, kind = self._metrics.render(self._api.running_count), self._metrics.CONTENT_TYPE
-            call.exchange.respond(200, page, kind=kind)
+            page = self._metrics.render(self._api.running_count)
+            call.exchange.respond(200, page, kind=CONTENT_TYPE)
 
 
 def _query_values(query: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ from entraide_scheduler.gateway.install import FOLDER
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
+from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.run import stop_event
 from entraide_scheduler.store.store import Store
 
@@ -98,6 +99,7 @@ async def run_gateway(config: GatewayConfig) -> None:
             timezone=config.timezone,
         ),
         tls=certificates.http.context if certificates.http else None,
+        collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),
     )
     grpc = GrpcServer()
     pool = pool_pb2.DESCRIPTOR.services_by_name["Pool"].full_name

@@ -31,6 +31,7 @@ from entraide_scheduler.store.database import (
     upgrade,
 )
 from entraide_scheduler.store.journal import NO_RETENTION, JournalExtent, JournalRow, Retention
+from entraide_scheduler.store.metrics import StoreMetrics
 from entraide_scheduler.store.rows import (
     CorrectionRow,
     GridZoneRow,
@@ -50,12 +51,17 @@ T = TypeVar("T")
 
 
 class Store:
-    """The pool's store; create it with ``Store.open`` in a running event loop."""
+    """The pool's store; create it with ``Store.open`` in a running event loop.
+
+    Attributes:
+        metrics: how long its reads and writes take.
+    """
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
         self._writing = writing
         self._reading = reading
-        self._writer = GroupCommitWriter(writing)
+        self.metrics = StoreMetrics(lambda: self._writer.queued)
+        self._writer = GroupCommitWriter(writing, self.metrics.commit_s)
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -86,7 +92,8 @@ class Store:
             with self._reading.connect() as connection:
                 return question(connection)
 
-        return await asyncio.to_thread(ask)
+        with self.metrics.read_s.time():
+            return await asyncio.to_thread(ask)
 
     # Members: keys, policies, nodes, join tokens.
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import structlog
+from prometheus_client import Histogram
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,8 +42,10 @@ class WriteRequest(NamedTuple):
 class GroupCommitWriter:
     """Writes for a store; ``submit`` may be called from the event loop only."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, commit_s: Histogram) -> None:
+        """Starts the thread; ``commit_s`` records how long each group takes to be durable."""
         self._engine = engine
+        self._commit_s = commit_s
         self._queue: queue.SimpleQueue[WriteRequest | None] = queue.SimpleQueue()
         self._closed = False
         self._log = structlog.get_logger("entraide.store")
@@ -81,6 +84,11 @@ class GroupCommitWriter:
         self._queue.put(WriteRequest(step, write, row, future, loop))
         return future
 
+    @property
+    def queued(self) -> int:
+        """Number of writes that wait."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Commits the queued writes, then ends the thread."""
         if not self._closed:
@@ -113,7 +121,7 @@ class GroupCommitWriter:
 
     def _commit(self, connection: Connection, group: list[WriteRequest]) -> None:
         try:
-            with connection.begin():
+            with self._commit_s.time(), connection.begin():
                 results = _run_group(connection, group)
         except Exception as problem:  # noqa: BLE001  (each error is passed to the caller's future)
             if isinstance(problem, SQLAlchemyError) and connection.invalidated:

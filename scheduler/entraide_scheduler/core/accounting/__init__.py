@@ -21,7 +21,7 @@ from entraide_scheduler.core.accounting.amount_limits import (
     clamp_amount,
 )
 from entraide_scheduler.core.accounting.credit import STEPS, Credits, Gift, decayed, from_energy
-from entraide_scheduler.core.accounting.ledger import Ledger, entries
+from entraide_scheduler.core.accounting.ledger import UNITS, Ledger, entries
 from entraide_scheduler.core.accounting.quotas import (
     CODES,
     PER_UNIT,
@@ -55,6 +55,7 @@ __all__ = [
     "TOKENS_MAX",
     "TOKEN_CODES",
     "TOTAL_MAX",
+    "UNITS",
     "Credits",
     "Gift",
     "Ledger",
