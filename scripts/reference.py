@@ -21,6 +21,7 @@ from entraide import i18n, relative_time
 from entraide.cli.app import root_command
 from entraide.errors import CODES
 from entraide.metrics import MetricSpec
+from entraide_node.metrics_server import NODE_METRICS
 from entraide_scheduler.gateway.metrics import GATEWAY_METRICS
 from entraide_scheduler.node_validation import bounds, rate_limits
 from entraide_scheduler.pool_metrics import COOPS_SHOWN_MAX, OTHER_COOPS, POOL_METRICS
@@ -35,6 +36,7 @@ METRICS: dict[str, tuple[MetricSpec, ...]] = {
     "The pool, from the scheduler": POOL_METRICS,
     "Each scheduler and gateway process": PROCESS_METRICS,
     "Each gateway, also the one inside the scheduler": GATEWAY_METRICS,
+    "Each node agent, on loopback": NODE_METRICS,
 }
 
 ERRORS_HEAD = """\
@@ -323,6 +325,9 @@ Made from the code by `python scripts/reference.py`; do not edit.
 it needs no key: it names co-ops, models and routes, and never a prompt, an answer, an API key, a
 node or a person. Where that is still too much, let the proxy in front refuse the path to
 strangers. A counter restarts at 0 with its process; use `rate()` or `increase()`.
+
+A node agent serves its own metrics on loopback only, where its owner sets a port ([metrics] in
+[`node.toml`](node.md#metrics)).
 
 Every label has a bounded number of values: at most {coops} co-ops by name, the others as
 `{others}`; models with which the pool has answered; codes and states of the program.

@@ -232,6 +232,7 @@ class Agent:
             self._model_source.run(changed=self._engines.wake),
             self._power_sampler.run(),
             self._site_meters.run(),
+            self._serve_metrics(),
             self._policy_driver.run(
                 notify=self._wake.set, end_runs=self._end_runs, read_workload=self._workload
             ),
@@ -246,6 +247,20 @@ class Agent:
                 task.cancel()
             await asyncio.wait(tasks)
             await self._leave()
+
+    async def _serve_metrics(self) -> None:
+        """Serves metrics on loopback if the owner turned them on."""
+        if not self._config.metrics.port:
+            await asyncio.Event().wait()
+        # Loaded only here: an agent without metrics does without Prometheus' client.
+        from entraide_node.metrics_server import MetricsServer  # noqa: PLC0415
+
+        await MetricsServer(
+            self._config.metrics.port,
+            status=lambda: self._announcer.status,
+            ended_runs=self._runs.ended_runs,
+            connection=lambda: self._bus.connection,
+        ).run()
 
     async def _wait_for_end(self) -> None:
         """Returns when the agent must leave."""

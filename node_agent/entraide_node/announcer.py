@@ -71,6 +71,7 @@ class Announcer:
         self.is_refused = False  # the bus refuses its identity
         self.is_unapproved = False  # the operator has not approved it yet
         self.rtt_s = 0.0
+        self.status: owner_files.NodeStatus | None = None  # as last written
 
     # Messages of the pool.
 
@@ -181,7 +182,7 @@ class Announcer:
         """
         energy, replicas = self.energy_status(time.time()), self._engines.replicas()
         first, running = (replicas or (NO_REPLICA,))[0], len(self._runs.active_runs())
-        status = owner_files.NodeStatus(
+        status = self.status = owner_files.NodeStatus(
             node=self._config.node,
             coop=self._config.coop,
             zone=self._config.zone,

@@ -67,6 +67,11 @@ class NodeBus:
         self._log = structlog.get_logger("entraide.node")
 
     @property
+    def connection(self) -> BusConnection | None:
+        """The connection; None before the first."""
+        return self._connection
+
+    @property
     def is_up(self) -> bool:
         """Whether the node is connected now."""
         return self._connection is not None and bool(self._connection.is_connected)

@@ -139,6 +139,16 @@ class ModelsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     hub: bool = True
 
 
+class MetricsConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Metrics for Prometheus on this machine.
+
+    Attributes:
+        port: port on 127.0.0.1 that serves ``/metrics``; 0 for none.
+    """
+
+    port: int = 0
+
+
 class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The configuration of one node agent.
 
@@ -157,6 +167,7 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         drain_s: how long running jobs may continue after the agent received a stop signal.
         lang: language of messages to people.
         pool: name of the pool.
+        metrics: whether the agent serves metrics.
     """
 
     node: str
@@ -174,6 +185,7 @@ class NodeConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     drain_s: float = 30.0
     lang: str = "fr"
     pool: str = ""
+    metrics: MetricsConfig = MetricsConfig()
 
     @property
     def owner_engines(self) -> tuple[OwnerEngine, ...]:
@@ -236,6 +248,8 @@ def _find_problem(config: NodeConfig) -> str:
         return "models.threads: not negative"
     if (config.power.idle_w is None) != (config.power.active_w is None):
         return "power: set idle_w and active_w, or neither"
+    if not 0 <= config.metrics.port < 2**16:
+        return "metrics.port: 0 to 65535"
     if config.drain_s < 0:
         return "drain_s: not negative"
     return find_declaration_problem(config.energy) if config.energy else ""

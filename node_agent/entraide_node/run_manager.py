@@ -9,7 +9,7 @@ the engine's text.
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Protocol
@@ -97,7 +97,11 @@ class _ActiveRun:
 
 
 class RunManager:
-    """The runs of this node."""
+    """The runs of this node.
+
+    Attributes:
+        ended_runs: numbers of ended runs by outcome.
+    """
 
     def __init__(
         self,
@@ -126,6 +130,7 @@ class RunManager:
         self._concurrency = ConcurrencyCounter()
         self._active: dict[tuple[str, int], _ActiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.ended_runs: Counter[Outcome] = Counter()
         self._epochs: OrderedDict[str, int] = OrderedDict()
         self._log = structlog.get_logger("entraide.node")
         self.idle = asyncio.Event()
@@ -336,6 +341,7 @@ class RunManager:
         body, final = (end.body, end.final_chunk) if end is not None else (b"", b"")
         if len(body) + len(final) > MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
             outcome, code, values, body, final = Outcome.FAILED, "engine_failed", {}, b"", b""
+        self.ended_runs[outcome] += 1
         self._log.info(
             "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
             output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
