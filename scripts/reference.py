@@ -331,6 +331,7 @@ A node agent serves its own metrics on loopback only, where its owner sets a por
 
 Every label has a bounded number of values: at most {coops} co-ops by name, the others as
 `{others}`; models with which the pool has answered; codes and states of the program.
+[`deploy/`](../../deploy/README.md) has rules for Prometheus and a board for Grafana.
 """
 
 METRICS_TABLE = """
