@@ -92,6 +92,8 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
         charge_floor_percent: charge below which the battery supplies no power to jobs.
         every_s: period between two readings.
         stale_s: age from which a reading is not used.
+        tariff_cad_per_kwh: price of the site's electricity, CAD/kWh; 0 if unknown. It is shown to
+            the owner only.
     """
 
     generation: SourceConfig | None = None
@@ -106,6 +108,7 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
     charge_floor_percent: float = 20.0
     every_s: float = 5.0
     stale_s: float = 120.0
+    tariff_cad_per_kwh: float = 0.0
 
     @property
     def sources(self) -> Mapping[str, SourceConfig]:

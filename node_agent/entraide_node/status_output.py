@@ -13,6 +13,7 @@ from entraide_node.config import load_config
 from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
 from entraide_node.error_output import error_sentence, print_error
+from entraide_node.given import given_sentences, read_given
 from entraide_node.logs import log_to_stderr
 from entraide_node.machine_setup import benchmark_machine
 from entraide_node.main import run_loop
@@ -22,7 +23,7 @@ from entraide_node.update import update_values
 
 
 def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
-    """Prints why a node works or not; returns the exit status."""
+    """Prints why a node works or not, and what it gave; returns the exit status."""
     status = owner_files.read_status(folder, now=time.time())
     if status is None:
         stopped = owner_files.read_stopped(folder)
@@ -35,7 +36,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
             typer.echo(error_sentence(stopped.code, stopped.values, lang) or stopped.code)
         return 0
     if as_json:
-        typer.echo(msgspec.json.encode(status).decode("utf-8"))
+        document = msgspec.to_builtins(status) | {"given": msgspec.to_builtins(read_given(folder))}
+        typer.echo(msgspec.json.encode(document).decode("utf-8"))
         return 0
     typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
     for of_owner in owner_sentences(status, lang, now=time.time()):
@@ -58,6 +60,8 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
             )  # fmt: skip
     for sentence_said in energy_sentences(status, lang):
         typer.echo(sentence_said)
+    for sentence in given_sentences(folder, lang):
+        typer.echo(sentence)
     if is_older(__version__, status.pool_version):
         typer.echo(
             i18n.text(

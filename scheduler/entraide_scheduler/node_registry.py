@@ -32,6 +32,16 @@ class NodeRegistry:
         row = self._rows.get(node)
         return row if row is not None and row.approval == APPROVED else None
 
+    def get_public_key(self, node: str) -> str:
+        """Returns the public key of an approved node, or ""."""
+        row = self.get_approved(node)
+        return row.public_key if row is not None else ""
+
+    def get_coop(self, node: str) -> str:
+        """Returns the co-op of an approved node, or ""."""
+        row = self.get_approved(node)
+        return row.coop if row is not None else ""
+
     def list_nodes(self) -> tuple[NodeRow, ...]:
         """Returns all records, sorted by name."""
         return tuple(self._rows[node] for node in sorted(self._rows))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
@@ -38,6 +39,8 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.enrolment import Enrolment, PoolFacts
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
 from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
+from entraide_scheduler.gateway.node_passes import NodePasses
+from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
@@ -155,6 +158,7 @@ class Service:
         self._cleanup.push_async_callback(driver.stop)
         registry = NodeRegistry(store, await store.list_nodes())
         catalogue = PoolCatalogue(self._home, catalogue_key, now=driver.now)
+        passes = NodePasses(key_of=registry.get_public_key, now=driver.now)
         enrolment = self._make_enrolment(
             driver, store, registry, identity, describe_key(catalogue_key).ed25519
         )
@@ -166,7 +170,8 @@ class Service:
             publisher=publisher,
             bus=bus,
             signer=signer,
-            weights=self._make_weight_server(driver, registry, catalogue),
+            weights=self._make_weight_server(passes, catalogue),
+            node_statements=self._make_node_statements(passes, store, registry),
         )
         router.attach(self._config.gateway, gateway)
         node_listener = NodeListener(
@@ -277,6 +282,7 @@ class Service:
         bus: Client,
         signer: ReceiptSigner,
         weights: WeightServer,
+        node_statements: NodeStatements,
     ) -> Gateway:
         config = self._config
         process = make_process_collectors(bus, publisher, store, self._certificates)
@@ -298,21 +304,20 @@ class Service:
             status=lambda: build_pool_status(driver),
             health=driver.health,
             weights=weights,
+            node_statements=node_statements,
             tls=self._certificates.http.context if self._certificates.http else None,
             collectors=(ReadAtScrape(PoolMetrics(driver, self._home).read), *process),
         )
 
-    def _make_weight_server(
-        self, driver: LiveDriver, registry: NodeRegistry, catalogue: PoolCatalogue
-    ) -> WeightServer:
-        def key_of(node: str) -> str:
-            row = registry.get_approved(node)
-            return row.public_key if row is not None else ""
+    def _make_node_statements(
+        self, passes: NodePasses, store: Store, registry: NodeRegistry
+    ) -> NodeStatements:
+        zone = ZoneInfo(self._config.timezone)
+        return NodeStatements(passes, store=store, coop_of=registry.get_coop, zone=zone)
 
+    def _make_weight_server(self, passes: NodePasses, catalogue: PoolCatalogue) -> WeightServer:
         folders = [self._home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
-        return WeightServer(
-            catalogue=lambda: catalogue.catalogue, folders=folders, key_of=key_of, now=driver.now
-        )
+        return WeightServer(catalogue=lambda: catalogue.catalogue, folders=folders, passes=passes)
 
     def _make_enrolment(
         self,

@@ -1,9 +1,18 @@
 """Statements: a co-op's month from the store, and what one node gave, as documents."""
 
 import datetime as dt
+from functools import reduce
 from zoneinfo import ZoneInfo
 
-from entraide.statements import Amounts, PartnerAmounts, PostedCorrection, Statement, UsageLine
+from entraide.statements import (
+    Amounts,
+    NodeShare,
+    NodeStatement,
+    PartnerAmounts,
+    PostedCorrection,
+    Statement,
+    UsageLine,
+)
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide_scheduler.calendar import day_starts, month_span
 from entraide_scheduler.store.statements import JobTotals
@@ -61,6 +70,47 @@ async def make_statement(
         usage=tuple(_usage_line(row, row.lender, zone) for row in usage[:LINES_MAX]),
         lent=tuple(_usage_line(row, row.borrower, zone) for row in lent[:LINES_MAX]),
         complete=max(len(usage), len(lent)) <= LINES_MAX,
+    )
+
+
+async def make_node_statement(
+    store: Store, node: str, coop: str, *, zone: ZoneInfo, now: float
+) -> NodeStatement:
+    """Returns what a node gave today and in the present month.
+
+    Args:
+        store: the pool's store.
+        node: the node.
+        coop: its co-op.
+        zone: the pool's time zone.
+        now: seconds since the epoch.
+    """
+    today = dt.datetime.fromtimestamp(now, zone)
+    month = today.strftime("%Y-%m")
+    start_at, end_at = month_span(month, zone)
+    days = day_starts(start_at, end_at, zone)
+    rows = await store.get_lent(coop, days=days, end_at=end_at, node=node)
+    day_at = max(day for day in days if day <= now)
+    shares: dict[str, NodeShare] = {}
+    for row in rows[:LINES_MAX]:
+        before = shares.get(row.borrower, NodeShare(row.borrower, Amounts(), Amounts()))
+        amounts = amounts_of(row.totals)
+        is_today = row.day_at == day_at
+        shares[row.borrower] = NodeShare(
+            row.borrower,
+            before.today.plus(amounts) if is_today else before.today,
+            before.month.plus(amounts),
+        )
+    sorted_shares = tuple(shares[name] for name in sorted(shares))
+    return NodeStatement(
+        node=node,
+        coop=coop,
+        day=today.date().isoformat(),
+        month=month,
+        today=reduce(Amounts.plus, (share.today for share in sorted_shares), Amounts()),
+        this_month=reduce(Amounts.plus, (share.month for share in sorted_shares), Amounts()),
+        shares=sorted_shares,
+        complete=len(rows) <= LINES_MAX,
     )
 
 

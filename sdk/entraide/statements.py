@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import astuple
 
+NODE_PATH = "/node/statement"  # with a node pass
 CSV_KIND = "text/csv; charset=utf-8"
 CSV_COLUMNS = (
     "kind", "day", "key", "project", "model", "node", "coop",
@@ -108,6 +109,35 @@ class Statement(Struct, frozen=True):
     corrections: tuple[PostedCorrection, ...] = ()
     usage: tuple[UsageLine, ...] = ()
     lent: tuple[UsageLine, ...] = ()
+    complete: bool = True
+
+
+class NodeShare(Struct, frozen=True):
+    """What a node gave to one co-op, its own included, today and in the month."""
+
+    coop: str
+    today: Amounts
+    month: Amounts
+
+
+class NodeStatement(Struct, frozen=True):
+    """What a node gave; days and months are in the pool's time zone.
+
+    Attributes:
+        node, coop: the node, and its co-op.
+        day, month: ``2026-11-03`` and ``2026-11``.
+        today, this_month: the totals, its own co-op included.
+        shares: the same by co-op, sorted by name.
+        complete: whether all lines of the month were summed.
+    """
+
+    node: str
+    coop: str
+    day: str
+    month: str
+    today: Amounts
+    this_month: Amounts
+    shares: tuple[NodeShare, ...] = ()
     complete: bool = True
 
 

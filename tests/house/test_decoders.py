@@ -57,6 +57,7 @@ OURS = {
     "entraide_node.engines.llamacpp:_LlamaCppChild.connect": OWN_PROCESS,
     "entraide_node.engines.llamacpp_child:main": OWN_PROCESS,
     "entraide_node.engines.program_child:main": OWN_PROCESS,
+    "entraide_node.given:read_given": TYPED,
     "entraide_node.pool_http:PoolClient._decode": TYPED,
     "entraide_node.pool_http:PoolClient._fail_refused": TYPED,
     "entraide_node.keys:load_or_make_sealing_key": WRITTEN_BY_US,

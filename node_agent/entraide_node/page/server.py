@@ -10,7 +10,7 @@ import contextlib
 import hmac
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import typer
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from entraide import i18n
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_terms import OwnerTerms
+from entraide_node.given import given_sentences
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.owner.cli_output import owner_sentences
@@ -122,7 +123,8 @@ class OwnerPage:
             terms = OwnerTerms()
         if request.query.get("saved"):
             notice = i18n.text("page-saved", lang)
-        return self._make_response(lang, terms_to_fields(terms), notice=notice)
+        given = await asyncio.to_thread(given_sentences, self._folder, lang)
+        return self._make_response(lang, terms_to_fields(terms), notice=notice, given=given)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
@@ -160,9 +162,11 @@ class OwnerPage:
         notice: str = "",
         problem: str = "",
         faulty_field: str = "",
+        given: Sequence[str] = (),
     ) -> web.Response:
         paused = owner_files.is_paused(self._folder)
-        state, is_working = self._describe_state(lang, paused=paused)
+        said, is_working = self._describe_state(lang, paused=paused)
+        state = [*said, *given]
         content = PageContent(
             lang=lang, node=self._config.node, state=state, works=is_working, paused=paused,
             path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields, notice=notice,

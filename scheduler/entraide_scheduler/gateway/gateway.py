@@ -24,6 +24,7 @@ from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.install import FOLDER, InstallServer, InstallSource
 from entraide_scheduler.gateway.kept_jobs import KeptJobs, Sealer
 from entraide_scheduler.gateway.metrics import Metrics
+from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import FactsBuilder
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.peers import parse_networks
@@ -83,6 +84,7 @@ class Gateway:
         status: StatusSource | None = None,
         health: Health | None = None,
         weights: WeightServer | None = None,
+        node_statements: NodeStatements | None = None,
         tls: ssl.SSLContext | None = None,
         collectors: Sequence[Collector] = (),
     ) -> None:
@@ -98,6 +100,7 @@ class Gateway:
             status: returns the pool's status for the status page, or None.
             health: health of the scheduler in the same process, or None.
             weights: serves pinned weights to nodes, or None.
+            node_statements: tells nodes what they gave, or None.
             tls: TLS context of the HTTP server, or None.
             collectors: of the process's metrics other than the gateway's own.
         """
@@ -138,17 +141,20 @@ class Gateway:
             signer=signer,
             timezone=settings.timezone,
         )
-        self._routes, self.pool_service = self._make_codecs(weights)
+        self._routes, self.pool_service = self._make_codecs(weights, node_statements)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
-    def _make_codecs(self, pool_weights: WeightServer | None) -> tuple[Routes, PoolService]:
+    def _make_codecs(
+        self, pool_weights: WeightServer | None, node_statements: NodeStatements | None
+    ) -> tuple[Routes, PoolService]:
         routes = Routes(
             self._api,
             authenticator=self._authenticator,
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
+            node_statements=node_statements,
             installer=_make_installer(self._settings),
             enrol=self._scheduler.enrol,
             lang=self._settings.lang,

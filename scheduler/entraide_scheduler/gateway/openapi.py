@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide import __version__
-from entraide.statements import Statement
+from entraide.statements import NodeStatement, Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REQUESTS, JobRequest
@@ -158,6 +158,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "present one), by day, key, project, model and node; CSV with `Accept: text/csv`.",
             response="Statement",
         ),
+        "node_statement": Operation(
+            "What a node gave today and this month, by co-op, for the approved node with a signed "
+            "pass.",
+            response="NodeStatement",
+        ),
     }
 )
 
@@ -193,7 +198,7 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and responses, by name."""
     kinds = [
-        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, Statement,
+        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, Statement, NodeStatement,
         JoinRequest, JoinResponse,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")

@@ -16,7 +16,7 @@ from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.metrics import CONTENT_TYPE
-from entraide.statements import CSV_KIND, to_csv
+from entraide.statements import CSV_KIND, NODE_PATH, to_csv
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
@@ -27,6 +27,7 @@ from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import JobRequest
 from entraide_scheduler.gateway.metrics import Metrics
+from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
@@ -57,6 +58,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
         STATEMENT: {"GET": "statement"},
+        NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
         enrolment.PATH: {"POST": "enrol"},
@@ -144,6 +146,7 @@ class Routes:
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
+        node_statements: NodeStatements | None,
         installer: install.InstallServer,
         enrol: Enrol,
         lang: i18n.Lang,
@@ -153,6 +156,7 @@ class Routes:
         self._pages = pages
         self._metrics = metrics
         self._pool_weights = pool_weights
+        self._node_statements = node_statements
         self._installer = installer
         self._enrol_machine = enrol
         self._lang = lang
@@ -181,6 +185,7 @@ class Routes:
             "explain_job": self._explain_job,
             "job_receipt": self._get_receipt,
             "statement": self._get_statement,
+            "node_statement": self._get_node_statement,
         }
 
     def choose_language(self, exchange: Exchange) -> str:
@@ -266,6 +271,13 @@ class Routes:
     async def _get_receipt(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         call.respond(receipt_json(await self._api.get_receipt(caller, call.name, call.lang)))
+
+    async def _get_node_statement(self, call: RouteCall) -> None:
+        request = call.exchange.request
+        if self._node_statements is None:  # as for weights
+            raise refused("unknown_path", path=request.path)
+        authorization = request.headers.get("authorization", "")
+        call.respond(msgspec.json.encode(await self._node_statements.read(authorization)))
 
     async def _get_statement(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from entraide.catalogue import is_safe
 from entraide.models import ArtefactFile, Catalogue
-from entraide.wire import node_pass
 from entraide_scheduler.gateway.exchange import Exchange
+from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 PATH = "/weights/"
@@ -41,8 +41,7 @@ class WeightServer:
     Args:
         catalogue: returns the catalogue in force.
         folders: folders of files, in the layout of a node's store or by file name.
-        key_of: returns the public key of an approved node, else "".
-        now: returns seconds since the epoch.
+        passes: checks the passes of nodes.
     """
 
     def __init__(
@@ -50,13 +49,11 @@ class WeightServer:
         *,
         catalogue: Callable[[], Catalogue],
         folders: Sequence[Path],
-        key_of: Callable[[str], str],
-        now: Callable[[], float],
+        passes: NodePasses,
     ) -> None:
         self._catalogue = catalogue
         self._folders = tuple(folders)
-        self._key_of = key_of
-        self._now = now
+        self._passes = passes
         self._reads = 0
 
     async def send_part(self, exchange: Exchange, sha256: str) -> None:
@@ -67,7 +64,7 @@ class WeightServer:
                 pinned or not present; ``queue_full``: too many concurrent reads.
         """
         headers = exchange.request.headers
-        if not self.is_approved(headers.get("authorization", ""), f"{PATH}{sha256}"):
+        if not self._passes.find_node(headers.get("authorization", ""), f"{PATH}{sha256}"):
             raise refused("unauthorised")
         byte_range = _RANGE.fullmatch(headers.get("range", "bytes=0-"))
         if byte_range is None:
@@ -85,14 +82,6 @@ class WeightServer:
             raise refused("unknown_path", path=exchange.request.path)
         if not exchange.is_over:
             _send(exchange, part)
-
-    def is_approved(self, authorization: str, path: str) -> bool:
-        """Whether a header is a valid pass of an approved node."""
-        node_token = node_pass.read(authorization)
-        key = self._key_of(node_token.node) if node_token is not None else ""
-        if node_token is None or not key:
-            return False
-        return node_pass.is_genuine(node_token, public_key=key, path=path, now=self._now())
 
     def read_part(self, sha256: str, start: int, last: str | None = None) -> FilePart | None:
         """Reads a part of a pinned file; returns None if it is not present. Blocks."""

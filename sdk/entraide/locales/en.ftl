@@ -3069,6 +3069,28 @@ doctor-presence-ok = Presence is detected by { $how ->
   }.
 doctor-presence-unknown = Nothing here tells whether somebody is using the machine.
     .remedy = Say in owner.toml how to treat that: unseen = "present" or "absent".
+node-given-today = Given today: { $jobs } { $jobs ->
+    [one] request
+   *[other] requests
+}, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢ of electricity
+}.
+node-given-month = Given this month: { $jobs } { $jobs ->
+    [one] request
+   *[other] requests
+}, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢ of electricity
+}.
+node-given-own = Of these to its own co-op, { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢
+}.
+node-given-to = Of these to { $coop }: { $jobs }, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢
+}.
 node-status-older = Entraide { $version } here is older than { $pool } in the pool. { $command ->
     [none] To update, ask the pool's operator for the line that installs it.
    *[other] To update: { $command }

@@ -3075,6 +3075,28 @@ doctor-presence-ok = La présence est détectée par { $how ->
   }.
 doctor-presence-unknown = Rien ici ne dit si quelqu’un se sert de la machine.
     .remedy = Dites dans owner.toml comment l’interpréter : unseen = "present" ou "absent".
+node-given-today = Donné aujourd’hui : { $jobs } { $jobs ->
+    [one] requête
+   *[other] requêtes
+}, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢ d’électricité
+}.
+node-given-month = Donné ce mois-ci : { $jobs } { $jobs ->
+    [one] requête
+   *[other] requêtes
+}, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢ d’électricité
+}.
+node-given-own = Dont à sa propre coopérative, { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢
+}.
+node-given-to = Dont à { $coop } : { $jobs }, { $energy }, { $carbon }{ $cents ->
+    [none] {""}
+   *[other] {", "}{ $cents } ¢
+}.
 node-status-older = Entraide { $version } ici, plus ancienne que { $pool } dans le parc. { $command ->
     [none] Pour la mettre à jour, demandez à l’exploitant du parc la ligne qui l’installe.
    *[other] Pour la mettre à jour : { $command }
