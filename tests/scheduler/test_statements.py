@@ -140,9 +140,11 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
     raw.close()
     store = await Store.open(store_url(tmp_path))
     statement = await store.get_statement("beta", start_at=0.0, end_at=1e9)
+    (line,) = await store.get_usage("alpha", days=(0.0,), end_at=1e9)
     await store.close()
 
-    assert JobTotals(1, 140, 32_000, 32, 960) == statement.given
+    assert JobTotals(1, 140, 32_000, 32, 960) == statement.given == line.totals
+    assert ("petit", "n1", "", "") == (line.model, line.node, line.key, line.project)
 
 
 @pytest.mark.parametrize(
