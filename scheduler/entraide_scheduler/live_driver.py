@@ -84,8 +84,7 @@ class LiveDriver:
         return self.core.peak_w(node)
 
     def _sender_of(self, job: str) -> tuple[str, str]:
-        view = self.core.job(job)
-        return (view.key, view.project) if view is not None else ("", "")
+        return self.core.submitter_of(job)
 
     @property
     def core(self) -> Core:

@@ -266,6 +266,11 @@ class Core:
         record = self._state.job(job)
         return None if record is None else views.job_view(self._state, record)
 
+    def submitter_of(self, job: str) -> tuple[str, str]:
+        """Returns the API key and the project that sent a job; "" twice for a forgotten job."""
+        record = self._state.job(job)
+        return ("", "") if record is None else (record.facts.key, record.facts.project)
+
     def jobs(self, coop: str = "") -> list[views.JobView]:
         """Returns the jobs of a co-op, or of all co-ops if "": open jobs first, then ended ones."""
         state = self._state
