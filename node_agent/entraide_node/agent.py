@@ -65,6 +65,7 @@ PROGRESS_S = 1.0
 CATALOGUE_S = 3_600.0
 RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
+CANCEL_AGAIN_S = 0.2
 LEAVE_S = 2.0  # for sending the last reports and the goodbye
 
 
@@ -243,9 +244,7 @@ class Agent:
             for task in done:  # the first stage ends with its phase; others only by an exception
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await _cancel_all(tasks)
             await self._leave()
 
     async def _serve_metrics(self) -> None:
@@ -403,3 +402,16 @@ class Agent:
         if self._reason() or self._engines.replicas():
             return self._reason() or ("working" if self._runs.active_runs() else "ready")
         return "loading" if self._engines.loading_models() else "empty"
+
+
+async def _cancel_all(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancels tasks until they have ended.
+
+    One cancellation is not enough: ``asyncio.wait_for`` of Python 3.11, which nats-py uses, loses
+    one that arrives together with the awaited answer.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
