@@ -47,10 +47,12 @@ def pool_config(**more: Any) -> PoolConfig:
     return msgspec.structs.replace(config, **more)
 
 
-def entraide(*arguments: str, lang: str = "en") -> subprocess.CompletedProcess[str]:
+def entraide(
+    *arguments: str, lang: str = "en", timeout_s: float = 100.0
+) -> subprocess.CompletedProcess[str]:
     """Runs the ``entraide`` command."""
     command = [sys.executable, "-m", "entraide.cli", "--lang", lang, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 class RunningPool:

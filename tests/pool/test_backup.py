@@ -28,10 +28,10 @@ from entraide import i18n
 from entraide.errors import PoolError
 from entraide_scheduler.nats.identity import load_sealing_key
 from entraide_scheduler.pool import sealed_file
-from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, write_backup
+from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_backup, write_backup
 from entraide_scheduler.pool.config import load_pool_config
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.restore import restore_pool
+from entraide_scheduler.pool.restore import put_back, restore_pool
 from entraide_scheduler.restored import find_least_incarnation
 from entraide_scheduler.store.dump import open_view
 from entraide_scheduler.store.journal import JournalRow
@@ -58,7 +58,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def backup(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of the recorded pool."""
     file = tmp_path_factory.mktemp("backup") / "pool.backup"
-    write_backup(recorded, file, PASSPHRASE)
+    record_backup(recorded, write_backup(recorded, file, PASSPHRASE))
     return file
 
 
@@ -152,15 +152,18 @@ def test_last_backup_is_recorded(recorded: Path, backup: Path) -> None:
     assert record.at <= backup.stat().st_mtime
 
 
-def test_backup_has_no_earlier_backup(recorded: Path, tmp_path: Path) -> None:
-    """A backup that lies in the pool's directory is not put into the next one."""
+def test_backup_has_no_earlier_backup_and_no_wheels(recorded: Path, tmp_path: Path) -> None:
+    """A backup in the pool's directory and the mirror are not put into the next backup."""
     inside = recorded / "old.backup"
     write_backup(recorded, inside, PASSPHRASE)
+    (recorded / "mirror").mkdir()
+    (recorded / "mirror" / "a.whl").write_bytes(b"PK")
     write_backup(recorded, tmp_path / "pool.backup", PASSPHRASE)
     inside.unlink()
     restore_pool(tmp_path / "pool.backup", tmp_path / "pool", PASSPHRASE)
 
     assert not (tmp_path / "pool" / "old.backup").exists()
+    assert not (tmp_path / "pool" / "mirror").exists()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -316,6 +319,32 @@ def test_unreachable_database_is_named(backup: Path, tmp_path: Path) -> None:
 
     assert "store_unreachable" == refusal(tmp_path, backup, database=url).code
     assert "store_url_refused" == refusal(tmp_path, backup, database="mysql://a/b").code
+
+
+def test_backup_is_put_back_whole_or_not(backup: Path, tmp_path: Path) -> None:
+    """An upgrade that fails gets its rows and files back; a damaged backup changes nothing."""
+    state = tmp_path / "pool"
+    restore_pool(backup, state, PASSPHRASE)
+    rows, models = all_rows(store_url(state)), (state / "models.json").read_bytes()
+    asyncio.run(_add_event(state))
+    (state / "models.json").write_bytes(b"{}")
+    changed = all_rows(store_url(state))
+    broken = tmp_path / "broken"
+    broken.write_bytes(cut(backup.read_bytes(), 0.999))
+    with pytest.raises(PoolError):
+        put_back(broken, PASSPHRASE, state)
+    after_failure = all_rows(store_url(state)), (state / "models.json").read_bytes()
+    put_back(backup, PASSPHRASE, state)
+
+    assert rows != changed
+    assert (changed, b"{}") == after_failure
+    assert (rows, models) == (all_rows(store_url(state)), (state / "models.json").read_bytes())
+
+
+async def _add_event(state: Path) -> None:
+    store = await Store.open(store_url(state))
+    await store.append_journal([JournalRow(10_000_000, b"later")])
+    await store.close()
 
 
 # The commands.

@@ -28,7 +28,7 @@ from entraide_scheduler.store.dump import StoreView, open_view
 
 RECORD_FILE = "last-backup.json"
 MADE_ANEW = (
-    "weights", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
+    "weights", "mirror", "logs", "nats", "versions", "upgrade", "pool.json", "scheduler.toml",
     "gateway-*.toml", "*.lock", RECORD_FILE, ".*",
 )  # fmt: skip
 
@@ -79,15 +79,26 @@ def write_backup(state: Path, file: Path, passphrase: str) -> BackupSummary:
     """
     config = load_pool_config(state)
     try:
-        summary = _write(state, config, file, passphrase)
+        return _write(state, config, file, passphrase)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise _not_written(file, reason) from problem
     except SQLAlchemyError as problem:
         raise _not_written(file, str(problem).partition("\n")[0]) from problem
-    record = BackupRecord(summary.at, str(file))
-    write_private(state / RECORD_FILE, msgspec.json.encode(record))
-    return summary
+
+
+def record_backup(state: Path, summary: BackupSummary) -> None:
+    """Writes ``last-backup.json``.
+
+    Raises:
+        PoolError: ``backup_not_written``.
+    """
+    record = BackupRecord(summary.at, summary.file)
+    try:
+        write_private(state / RECORD_FILE, msgspec.json.encode(record))
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise _not_written(state / RECORD_FILE, reason) from problem
 
 
 def _write(state: Path, config: PoolConfig, file: Path, passphrase: str) -> BackupSummary:

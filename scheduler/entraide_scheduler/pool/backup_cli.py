@@ -1,4 +1,4 @@
-"""``entraide pool backup`` and ``entraide pool restore``."""
+"""``entraide pool backup``, ``entraide pool restore`` and ``entraide pool upgrade``."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from entraide import i18n
 from entraide.cli import options
 from entraide.errors import EntraideError
+from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
     from entraide_scheduler.pool.backup import BackupSummary
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def register_backup(pool: typer.Typer, lang: str) -> None:
-    """Adds the commands ``backup`` and ``restore``."""
+    """Adds the commands ``backup``, ``restore`` and ``upgrade``."""
 
     def argument(name: str, metavar: str) -> Any:
         return typer.Argument(metavar=metavar, help=i18n.text(name, lang))
@@ -52,19 +53,34 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
         )
         raise typer.Exit(code)
 
+    @pool.command("upgrade", help=i18n.text("help-pool-upgrade", lang))
+    def upgrade(
+        wheel: Annotated[Path, argument("arg-upgrade-wheel", "WHEEL")],
+        *,
+        state: Annotated[Path | None, options.state(lang)] = None,
+        wheels: Annotated[Path | None, option("wheels", "DIR")] = None,
+    ) -> None:
+        from entraide.cli.pool_access import default_state
+
+        folder = (state or default_state()).resolve()
+        raise typer.Exit(_upgrade(folder, wheel.resolve(), wheels, lang))
+
 
 def _backup(file: Path, state: Path, source: str, lang: str, *, as_json: bool) -> int:
     from entraide.files import PRIVATE_UMASK
-    from entraide_scheduler.pool.backup import write_backup
+    from entraide_scheduler.pool.backup import record_backup, write_backup
     from entraide_scheduler.pool.config import load_pool_config
     from entraide_scheduler.pool.passphrase import read_passphrase
+    from entraide_scheduler.pool.versions import enter_current
 
     os.umask(PRIVATE_UMASK)
     try:
+        enter_current(state)
         load_pool_config(state)  # before the person types anything
         summary = write_backup(state, file, read_passphrase(source, lang, is_new=True))
+        record_backup(state, summary)
     except EntraideError as problem:
-        return _print_problem(problem, lang)
+        return print_problem(problem, lang)
     _print(summary, format_backup(summary, lang), as_json=as_json)
     return 0
 
@@ -102,7 +118,7 @@ def _restore(
         passphrase = read_passphrase(source, lang, is_new=False)
         summary = restore_pool(file, state, passphrase, database=database)
     except EntraideError as problem:
-        return _print_problem(problem, lang)
+        return print_problem(problem, lang)
     _print(summary, format_restore(summary, lang), as_json=as_json)
     return 0
 
@@ -119,12 +135,35 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
     )
 
 
+def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
+    from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.upgrade import upgrade_pool
+    from entraide_scheduler.pool.versions import enter_current
+
+    def report(code: str, **values: str) -> None:
+        typer.echo(i18n.text(code, lang, **values))
+
+    os.umask(PRIVATE_UMASK)
+    try:
+        enter_current(state)
+        folder = wheels.resolve() if wheels is not None else None
+        summary = upgrade_pool(state, wheel, wheels=folder, lang=lang, report=report)
+    except EntraideError as problem:
+        return print_problem(problem, lang)
+    typer.echo(
+        i18n.text(
+            "pool-upgrade-done",
+            lang,
+            version=summary.version,
+            previous=summary.previous,
+            running="yes" if summary.is_running else "no",
+            path=str(state),
+        )
+    )
+    return 0
+
+
 def _print(summary: "BackupSummary | RestoreSummary", text: str, *, as_json: bool) -> None:
     import msgspec
 
     typer.echo(msgspec.json.encode(summary).decode() if as_json else text)
-
-
-def _print_problem(problem: EntraideError, lang: str) -> int:
-    typer.echo(i18n.error(problem.code, lang, problem.values), err=True)
-    return 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,26 +137,38 @@ def _run(state: Path, lang: str) -> int:
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.nats.keyfiles import make_private_home
     from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.pool.versions import enter_current, run_again_after_upgrade
     from entraide_scheduler.supervision.logs import log_to_file
 
     os.umask(PRIVATE_UMASK)
     try:
+        enter_current(state)
         load_pool_config(state)
         log_to_file(make_private_home(state) / "logs" / "pool.log")
-        asyncio.run(_serve(state, lang))
+        if asyncio.run(_serve(state, lang)):
+            run_again_after_upgrade(state)
     except EntraideError as problem:
         return print_problem(problem, lang)
     return 0
 
 
-async def _serve(state: Path, lang: str) -> None:
+async def _serve(state: Path, lang: str) -> bool:
+    """Runs the pool until a signal; returns whether an upgrade sent it."""
     from entraide_scheduler.pool.run import FoundedPool
+    from entraide_scheduler.pool.upgrade import STOP_SIGNAL
     from entraide_scheduler.supervision.foreground import run_until_signal
 
     def report(code: str, **values: str) -> None:
         typer.echo(i18n.text(code, lang, **values))
 
     pool = FoundedPool(state, report)
+    is_upgrade = asyncio.Event()
+
+    def stop_for_upgrade() -> None:
+        is_upgrade.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asyncio.get_running_loop().add_signal_handler(STOP_SIGNAL, stop_for_upgrade)
 
     async def stop() -> None:
         report("pool-stopping")
@@ -165,3 +178,4 @@ async def _serve(state: Path, lang: str) -> None:
     async with run_until_signal(pool.start, stop) as running:
         if running is not None:
             report("pool-ready", url=running.http, path=str(state))
+    return is_upgrade.is_set()

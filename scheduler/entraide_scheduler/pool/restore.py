@@ -40,7 +40,7 @@ from entraide_scheduler.store.database import (
     make_engines,
     unreachable_error,
 )
-from entraide_scheduler.store.dump import TableRows, fill_store, is_empty
+from entraide_scheduler.store.dump import TableRows, drop_all, fill_store, is_empty
 
 SQLITE = "sqlite"  # as --database: the store in the pool's directory
 DATABASE_LINE = re.compile(r"^database\s*=.*$", re.MULTILINE)
@@ -135,7 +135,7 @@ def _restore(
     PoolIdentity(draft)
     for name in FOLDERS:
         (draft / name).mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
-    write_mark(draft, RestoredMark(at=time.time(), backup_at=head.at, version=head.version))
+    write_mark(draft, RestoredMark(time.time(), head.at, head.version))
     url = database_url(config.database or f"sqlite:///{draft / 'store.db'}")
     is_own = not config.database
     with empty_database(url) as connection:
@@ -159,6 +159,38 @@ def fill(connection: Connection, schema: str, rows: _Rows, reader: SealedReader)
     except (KeyError, ValueError):
         raise SealedFault("damaged") from None
     reader.check_end()
+
+
+def put_back(file: Path, passphrase: str, state: Path) -> None:
+    """Puts a backup's files and rows in the place of a pool's own. Blocks.
+
+    Args:
+        file: the backup of this pool.
+        passphrase: with which it was sealed.
+        state: the pool's directory; no process may use it or its store.
+
+    Raises:
+        PoolError: as ``restore_pool``; the store is then unchanged.
+    """
+    with (
+        open_backup(file) as (raw, head, raw_head),
+        tempfile.TemporaryDirectory(dir=state, prefix=".put-back-") as folder,
+    ):
+        draft = Path(folder)
+        reader = unseal(file, raw, passphrase, head, raw_head)
+        try:
+            rows = _Rows(read_records(reader.read), draft)
+            config = load_pool_config(draft)
+            with _writing(database_url(config.database or f"sqlite:///{state / 'store.db'}")) as c:
+                drop_all(c)
+                fill(c, head.schema, rows, reader)
+                for path in filter(Path.is_file, sorted(draft.rglob("*"))):
+                    write_private(state / path.relative_to(draft), path.read_bytes())
+                write_mark(state, RestoredMark(time.time(), head.at, head.version))
+        except SealedFault as fault:
+            raise refused(file, fault, head) from fault
+        except OSError as problem:
+            raise _not_created(state, problem) from problem
 
 
 @contextmanager

@@ -125,6 +125,13 @@ def is_empty(connection: Connection) -> bool:
     return not inspect(connection).get_table_names()
 
 
+def drop_all(connection: Connection) -> None:
+    """Deletes every table of a database, in the connection's transaction."""
+    present = MetaData()
+    present.reflect(connection)
+    present.drop_all(connection)
+
+
 def fill_store(connection: Connection, revision: str, batches: Iterable[TableRows]) -> None:
     """Makes the tables of a revision, inserts rows, and migrates to this version's schema.
 

@@ -1186,6 +1186,29 @@ pool-restore-done =
     2. If this machine has another address, let the name of the pool lead here.
     3. Start it:  entraide pool run { $path }
     4. Revoke again the machines and keys that were revoked after the backup.
+help-pool-upgrade = Take the pool over to another version; if that does not come up, back to this one.
+arg-upgrade-wheel = Wheel of the other version (entraide-….whl).
+opt-pool-wheels = Folder with the wheels that it needs; no network is used then.
+upgrade-environment = Making an environment for version { $version } …
+upgrade-stopping = Stopping the pool …
+upgrade-backup = Writing a backup …
+upgrade-trial = Running the pool with version { $version }, until it answers …
+upgrade-back = It does not come up. Going back to version { $version } …
+pool-upgrade-done = Version { $version } now has the pool, version { $previous } before. { $running ->
+    [yes] The pool runs again.
+   *[no] Start it:  entraide pool run { $path }
+}
+error-upgrade_running = Another upgrade of { $path } is under way. Wait for its end.
+error-upgrade_wheel_refused = { $path } { $problem ->
+    [none] is no wheel of Entraide
+   *[other] cannot be read ({ $problem })
+}. Name the file entraide-VERSION-py3-none-any.whl; nothing was changed.
+error-upgrade_unchanged = The pool has this wheel already (version { $version }). Name another one.
+error-upgrade_environment = The new environment cannot be made: { $problem }. Nothing was changed and the pool goes on. Give the wheels that are missing with --wheels DIR, or free some space.
+error-upgrade_not_stopped = The pool in { $path } does not stop. End its process yourself ({ $pid }), then try again; nothing was changed.
+error-upgrade_failed = Version { $version } does not come up: { $problem }. The pool is back on version { $previous } with its backup, and nothing is lost. Its log is logs/upgrade.log.
+error-upgrade_not_back = The process of the pool in { $path } does not come back. Start it with “entraide pool run { $path }”; “entraide pool doctor { $path }” says what is wrong.
+error-version_absent = { $path } names the environment { $environment }, which does not exist. Remove that file to use the version of this command, or upgrade again.
 error-passphrase_missing = There is no terminal to ask for the passphrase. Name a file with --passphrase-file FILE, or pipe it in with --passphrase-file -.
 error-passphrase_short = This passphrase is too short. Choose one of at least { $min } characters, better four or five words.
 error-passphrase_unreadable = The passphrase cannot be read from { $path }: { $problem }. Write it on the first line of that file, as UTF-8.

@@ -1186,6 +1186,29 @@ pool-restore-done =
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
     3. Démarrez-le :  entraide pool run { $path }
     4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde.
+help-pool-upgrade = Faire passer le parc à une autre version ; si elle ne démarre pas, revenir à celle-ci.
+arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl.
+opt-pool-wheels = Dossier des paquets (wheels) dont elle a besoin ; rien n’est alors pris sur le réseau informatique.
+upgrade-environment = Préparation d’un environnement pour la version { $version }…
+upgrade-stopping = Arrêt du parc…
+upgrade-backup = Écriture d’une sauvegarde…
+upgrade-trial = Le parc fonctionne avec la version { $version }, jusqu’à ce qu’elle réponde…
+upgrade-back = Elle ne démarre pas. Retour à la version { $version }…
+pool-upgrade-done = Le parc est maintenant à la version { $version } ; il était à la version { $previous }. { $running ->
+    [yes] Il fonctionne de nouveau.
+   *[no] Démarrez-le :  entraide pool run { $path }
+}
+error-upgrade_running = Une autre mise à niveau de { $path } est en cours. Attendez qu’elle finisse.
+error-upgrade_wheel_refused = { $path } { $problem ->
+    [none] n’est pas un paquet (wheel) d’Entraide
+   *[other] ne peut pas être lu ({ $problem })
+}. Nommez le fichier entraide-VERSION-py3-none-any.whl ; rien n’a été changé.
+error-upgrade_unchanged = Le parc a déjà ce paquet (version { $version }). Nommez-en un autre.
+error-upgrade_environment = Le nouvel environnement ne peut pas être fait : { $problem }. Rien n’a été changé et le parc continue. Donnez les paquets qui manquent avec --wheels DOSSIER, ou libérez de l’espace.
+error-upgrade_not_stopped = Le parc dans { $path } ne s’arrête pas. Terminez vous-même son processus ({ $pid }), puis recommencez ; rien n’a été changé.
+error-upgrade_failed = La version { $version } ne démarre pas : { $problem }. Le parc est revenu à la version { $previous } avec sa sauvegarde, et rien n’est perdu. Son journal est logs/upgrade.log.
+error-upgrade_not_back = Le processus du parc dans { $path } ne revient pas. Démarrez-le avec « entraide pool run { $path } » ; « entraide pool doctor { $path } » dit ce qui ne va pas.
+error-version_absent = { $path } nomme l’environnement { $environment }, qui n’existe pas. Supprimez ce fichier pour utiliser la version de cette commande, ou refaites la mise à niveau.
 error-passphrase_missing = Il n’y a pas de terminal où demander la phrase secrète. Nommez un fichier avec --passphrase-file FICHIER, ou donnez-la par l’entrée standard avec --passphrase-file -.
 error-passphrase_short = Cette phrase secrète est trop courte. Choisissez-en une d’au moins { $min } caractères, mieux, de quatre ou cinq mots.
 error-passphrase_unreadable = La phrase secrète ne peut pas être lue dans { $path } : { $problem }. Écrivez-la sur la première ligne de ce fichier, en UTF-8.

@@ -1,0 +1,313 @@
+"""Upgrade: takes a pool over to another version, or back to the one that it had.
+
+In: a wheel. The new version gets an environment beside the old one. The pool stops, a backup is
+written, and the new version runs the pool on trial: it migrates the store, reads snapshot and
+journal, and must answer. Then the pool's own process goes on with it. If it does not come up, the
+old environment, the files and the store of the backup are put back. The pool's process
+(``pool run``) waits meanwhile: SIGUSR1 makes it stop its parts and wait for the upgrade's lock.
+"""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.parser import HeaderParser
+from pathlib import Path
+
+import psutil
+from msgspec import Struct
+
+import entraide
+from entraide import i18n
+from entraide.errors import EntraideError, PoolError
+from entraide.files import PRIVATE_DIRECTORY_MODE
+from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
+from entraide_scheduler.pool.backup import write_backup
+from entraide_scheduler.pool.config import PoolConfig, load_pool_config
+from entraide_scheduler.pool.facts import call_status
+from entraide_scheduler.pool.restore import put_back
+from entraide_scheduler.pool.run import LOCK
+from entraide_scheduler.pool.versions import (
+    UPGRADE_LOCK,
+    find_current,
+    new_environment,
+    python_of,
+    remove_others,
+    set_current,
+)
+from entraide_scheduler.supervision import poolfile
+from entraide_scheduler.supervision.poolfile import SUPERVISOR
+
+FOLDER = "upgrade"
+BACKUP = "before.backup"
+LOG = "upgrade.log"
+STOP_SIGNAL = signal.SIGUSR1
+STOP_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 240.0
+POLL_S = 0.1
+METADATA_BYTES_MAX = 1024 * 1024
+PROBLEM_CHARS_MAX = 300
+
+Report = Callable[..., None]
+
+
+class UpgradeSummary(Struct, frozen=True):
+    """What an upgrade did.
+
+    Attributes:
+        version: version that runs the pool now.
+        previous: version before.
+        environment: folder of the new environment.
+        is_running: whether the pool runs, as before.
+    """
+
+    version: str
+    previous: str
+    environment: str
+    is_running: bool
+
+
+def upgrade_pool(
+    state: Path, wheel: Path, *, wheels: Path | None, lang: str, report: Report
+) -> UpgradeSummary:
+    """Takes a pool over to the version in a wheel. Blocks.
+
+    Args:
+        state: the pool's directory.
+        wheel: of the new version.
+        wheels: folder with the wheels that it needs; None to take them from pip's index.
+        lang: language of the new version's output.
+        report: called at each step, with a stable code and the values of its sentence.
+
+    Raises:
+        PoolError: ``upgrade_running``, ``upgrade_wheel_refused``, ``upgrade_environment``,
+            ``upgrade_not_stopped``; ``upgrade_failed``: the new version did not come up, and the
+            old one is back; ``upgrade_not_back``; or an error of the backup.
+    """
+    config = load_pool_config(state)
+    version = read_wheel_version(wheel)
+    before = find_current(state)
+    with _upgrade_lock(state):
+        report("upgrade-environment", version=version)
+        environment = _make_environment(state, config, wheel, wheels, before)
+        running = poolfile.read_running(state)
+        pid = running.pids[SUPERVISOR] if running is not None else 0
+        try:
+            if pid:
+                report("upgrade-stopping")
+            _stop(state, pid)
+            report("upgrade-backup")
+            backup = _back_up(state)
+        except BaseException:
+            shutil.rmtree(environment, ignore_errors=True)
+            raise
+        report("upgrade-trial", version=version)
+        is_new = False
+        try:
+            problem = _try(state, environment, version, lang)
+            is_new = not problem
+        finally:
+            if not is_new:  # also after an interrupt
+                report("upgrade-back", version=entraide.__version__)
+                set_current(state, before)
+                put_back(backup, load_admin_key(state), state)
+                shutil.rmtree(environment, ignore_errors=True)
+        if is_new:
+            remove_others(state, (environment, before))
+    if pid:
+        _wait_until_back(state, pid)
+    if problem:
+        values = {"version": version, "previous": entraide.__version__, "problem": problem}
+        raise PoolError("upgrade_failed", f"{version}: {problem}", values=values)
+    return UpgradeSummary(version, entraide.__version__, str(environment), bool(pid))
+
+
+def read_wheel_version(wheel: Path) -> str:
+    """Returns the version of Entraide in a wheel.
+
+    Raises:
+        PoolError: ``upgrade_wheel_refused``: it is missing, or no wheel of Entraide.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/METADATA"))
+            with archive.open(name) as file:
+                text = file.read(METADATA_BYTES_MAX).decode()
+    except OSError as problem:
+        raise _wheel_error(wheel, problem.strerror or str(problem)) from problem
+    except (zipfile.BadZipFile, ValueError, RuntimeError) as problem:
+        raise _wheel_error(wheel, "") from problem
+    metadata = HeaderParser().parsestr(text)
+    if metadata["Name"] != "entraide" or not metadata["Version"]:
+        raise _wheel_error(wheel, "")
+    return str(metadata["Version"])
+
+
+def _wheel_error(wheel: Path, problem: str) -> PoolError:
+    values = {"path": str(wheel), "problem": problem or "none"}
+    return PoolError("upgrade_wheel_refused", f"{wheel}: {problem}", values=values)
+
+
+@contextmanager
+def _upgrade_lock(state: Path) -> Iterator[None]:
+    try:
+        lock = lock_home(state, UPGRADE_LOCK)
+    except PoolError as problem:
+        raise PoolError("upgrade_running", str(problem), values={"path": str(state)}) from problem
+    with lock:
+        yield
+
+
+# The environment.
+
+
+def _make_environment(
+    state: Path, config: PoolConfig, wheel: Path, wheels: Path | None, before: Path | None
+) -> Path:
+    """Makes the environment of a wheel and checks that it starts."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    name = f"{read_wheel_version(wheel)}-{digest[:12]}"
+    if before is not None and before.name == name:
+        raise PoolError("upgrade_unchanged", name, values={"version": read_wheel_version(wheel)})
+    environment = new_environment(state, name)
+    extras = "scheduler,postgres" if config.database else "scheduler"
+    source = ["--no-index", "--find-links", str(wheels)] if wheels is not None else []
+    python = str(python_of(environment))
+    base = getattr(sys, "_base_executable", sys.executable)
+    commands = (
+        [base, "-m", "venv", str(environment)],
+        [python, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile",
+         "--disable-pip-version-check", *source, f"{wheel}[{extras}]"],
+        [python, "-P", "-c", "import entraide_scheduler.pool.run, entraide_scheduler.service"],
+    )  # fmt: skip
+    try:
+        for command in commands:
+            _run(command)
+    except BaseException:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise
+    return environment
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except OSError as problem:
+        raise _environment_error(str(problem)) from problem
+    if done.returncode:
+        raise _environment_error(_last_line(done.stderr or done.stdout))
+
+
+def _environment_error(problem: str) -> PoolError:
+    return PoolError("upgrade_environment", problem, values={"problem": problem})
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:PROBLEM_CHARS_MAX] if lines else "?"
+
+
+# Stop, backup, trial.
+
+
+def _stop(state: Path, pid: int) -> None:
+    """Makes the pool's process stop its parts and wait for this upgrade's lock.
+
+    Raises:
+        PoolError: ``upgrade_not_stopped``: it did not, or a process holds the directory.
+    """
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, STOP_SIGNAL)
+    deadline = time.monotonic() + (STOP_TIMEOUT_S if pid else 0.0)
+    while True:
+        try:
+            lock_home(state, LOCK).close()
+        except PoolError as problem:
+            if time.monotonic() > deadline:
+                values: dict[str, str | int | float] = {"path": str(state), "pid": pid}
+                raise PoolError("upgrade_not_stopped", str(problem), values=values) from problem
+            time.sleep(POLL_S)
+        else:
+            return
+
+
+def _back_up(state: Path) -> Path:
+    """Writes the backup to which a failed upgrade goes back, sealed with the operator's key."""
+    folder = state / FOLDER
+    folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
+    file = folder / BACKUP
+    write_backup(state, file, load_admin_key(state))
+    return file
+
+
+def _try(state: Path, environment: Path, version: str, lang: str) -> str:
+    """Runs the pool with the new version until it answers; returns why it does not, or ""."""
+    set_current(state, environment)
+    command = [str(python_of(environment)), "-P", "-m", "entraide.cli", "--lang", lang]
+    log = state / "logs" / LOG
+    log.parent.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
+    with log.open("wb") as output:
+        trial = subprocess.Popen(
+            [*command, "pool", "run", str(state)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        answered = _wait_for_answer(state, trial)
+    finally:
+        _end(trial)
+    if answered == version:
+        return ""
+    return f"{answered} ≠ {version}" if answered else _last_line(log.read_text(errors="replace"))
+
+
+def _wait_for_answer(state: Path, trial: subprocess.Popen[bytes]) -> str:
+    """Returns the version that the scheduler says; "" if the process ends or takes too long."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while trial.poll() is None and time.monotonic() < deadline:
+        version = _ask_version(state, trial.pid)
+        if version:
+            return version
+        time.sleep(POLL_S)
+    return ""
+
+
+def _ask_version(state: Path, pid: int) -> str:
+    """Returns the version of the scheduler that a process runs; "" until it answers."""
+    pool = poolfile.read(state)
+    if pool is None or pool.pids.get(SUPERVISOR) != pid:
+        return ""
+    try:
+        return str(call_status(pool, i18n.DEFAULT_LANG).version)
+    except EntraideError:
+        return ""
+
+
+def _end(trial: subprocess.Popen[bytes]) -> None:
+    if trial.poll() is None:
+        trial.send_signal(signal.SIGTERM)
+        try:
+            trial.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            trial.kill()
+            trial.wait()
+
+
+def _wait_until_back(state: Path, pid: int) -> None:
+    """Waits until the pool's own process has the pool ready again.
+
+    Raises:
+        PoolError: ``upgrade_not_back``.
+    """
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not _ask_version(state, pid):
+        if not psutil.pid_exists(pid) or time.monotonic() > deadline:
+            raise PoolError("upgrade_not_back", f"process {pid}", values={"path": str(state)})
+        time.sleep(POLL_S)

@@ -1,0 +1,88 @@
+"""A backup of a running pool, its loss, and the pool again: nobody joins twice."""
+
+import json
+import shutil
+import ssl
+import urllib.request
+from pathlib import Path
+
+import pytest
+from tests.data.recorded import golden, renew_identities
+from tests.pool.recorded_support import RECORDED, facts_of, recorded_pool
+from tests.pool.support import RunningPool, entraide, pool_config
+
+from entraide.wire.nats import BusConnection, Identity, client_context, connect
+from entraide_node import keys
+from entraide_scheduler.pool.config import load_pool_config
+
+pytestmark = pytest.mark.timeout(300)
+NODE = "node-1"
+
+
+async def enter(pool: RunningPool, home: Path) -> BusConnection:
+    """Connects as the recorded node, with the key and the JWT that it has."""
+    stored = keys.read_identity(home)
+    return await connect(
+        pool.file.nats,
+        identity=Identity(jwt=stored.jwt, seed=stored.seed, inbox_prefix=f"_INBOX.{NODE}"),
+        name=NODE,
+        tls=client_context(pool.ca),
+        deadline_s=20.0,
+    )
+
+
+def list_models(pool: RunningPool, key: str) -> int:
+    """The status of a request with a member's key."""
+    request = urllib.request.Request(
+        f"{pool.file.http}/v1/models", headers={"Authorization": f"Bearer {key}"}
+    )
+    context = ssl.create_default_context(cadata=pool.ca)
+    with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+        return int(answer.status)
+
+
+async def test_pool_is_lost_and_comes_back(tmp_path: Path) -> None:
+    """Recorded by an older version, run by this one, backed up while it runs, destroyed, restored:
+    the member's key, the node's identity and the pool's signing key are the same, and the store
+    holds what it held."""
+    config = pool_config()
+    state = recorded_pool(tmp_path, config)
+    renew_identities(state)
+    home = tmp_path / NODE
+    shutil.copytree(state / "nodes" / NODE, home)
+    member = json.loads((state / "secrets.json").read_bytes())["keys"]["boreale"]
+    secret = tmp_path / "passphrase"
+    secret.write_text("quatre mots bien choisis")
+    options = ("--passphrase-file", str(secret))
+    pool = RunningPool(state, config)
+    try:
+        pool.wait_until_ready()
+        before = pool.get("/.well-known/entraide")
+        backed_up = entraide("pool", "backup", str(tmp_path / "b"), "--state", str(state), *options)
+    finally:
+        pool.stop()
+    shutil.rmtree(state)
+    restored = entraide("pool", "restore", str(tmp_path / "b"), str(state), *options)
+    pool = RunningPool(state, load_pool_config(state))
+    try:
+        pool.wait_until_ready()
+        after = pool.get("/.well-known/entraide")
+        status = list_models(pool, member)
+        node = await enter(pool, home)
+        try:
+            await node.flush()
+            is_connected = node.is_connected
+        finally:
+            await node.close()
+    finally:
+        pool.stop()
+    facts = await facts_of(state)
+    recorded = golden(RECORDED).state
+
+    assert (0, 0) == (backed_up.returncode, restored.returncode), (backed_up, restored)
+    assert before | {"now": 0} == after | {"now": 0}
+    assert 200 == status
+    assert is_connected
+    assert recorded.balances == facts.balances
+    assert (recorded.settled, recorded.receipts) == (facts.settled, facts.receipts)
+    assert recorded.incarnation + 1_000_000 < facts.incarnation

@@ -1,0 +1,166 @@
+"""``pool upgrade``: over to another version, or back to this one with nothing lost."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.pool.recorded_support import all_rows, recorded_pool, store_url
+from tests.pool.support import RunningPool, entraide, pool_config, wait_until
+from tests.pool.wheelhouse import build_version, repack_installed
+
+import entraide as package
+from entraide_scheduler.pool.config import PoolConfig
+from entraide_scheduler.pool.create import create_pool
+from entraide_scheduler.pool.upgrade import _ask_version
+from entraide_scheduler.pool.versions import find_current
+
+pytestmark = [pytest.mark.checkout, pytest.mark.timeout(900)]
+LONG_S = 300.0
+GOOD, BROKEN = "9.1.0", "9.2.0"
+MIGRATION = '''"""A later schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9001"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Adds a table."""
+    op.create_table("later", sa.Column("name", sa.String, primary_key=True))
+'''
+
+
+def add_migration(source: Path) -> None:
+    """Gives a later version a later schema, so that this one cannot read its store."""
+    folder = source / "scheduler/entraide_scheduler/store/migrations/versions"
+    newest = max(folder.glob("m*.py")).name[1:5]
+    (folder / "m9001_later.py").write_text(MIGRATION.format(head=newest))
+
+
+def break_start(source: Path) -> None:
+    """Makes a version fail once it has migrated the store."""
+    add_migration(source)
+    path = source / "scheduler/entraide_scheduler/service.py"
+    text = path.read_text("utf-8")
+    assert text.count("        policy = await self._load_policy(store)\n") == 1
+    path.write_text(
+        text.replace(
+            "        policy = await self._load_policy(store)\n",
+            '        raise RuntimeError("broken on purpose")\n',
+        ),
+        "utf-8",
+    )
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheels that a scheduler needs."""
+    return repack_installed(tmp_path_factory.mktemp("wheels") / "all", "scheduler")
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a later version."""
+    return build_version(tmp_path_factory.mktemp("good"), GOOD, add_migration)
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of a version that does not come up."""
+    return build_version(tmp_path_factory.mktemp("broken"), BROKEN, break_start)
+
+
+@contextmanager
+def started(state: Path, config: PoolConfig) -> Iterator[RunningPool]:
+    """A pool of a directory that is there already."""
+    pool = RunningPool(state, config)
+    try:
+        pool.wait_until_ready()
+        yield pool
+    finally:
+        pool.stop()
+
+
+def running_version(pool: RunningPool) -> str:
+    """The version that the running scheduler says."""
+    return _ask_version(pool.state, pool.process.pid)
+
+
+def test_broken_version_is_left_and_good_one_taken(
+    tmp_path: Path, wheels: Path, good: Path, broken: Path
+) -> None:
+    """A recorded pool runs; a version that fails after its migration leaves it as it was; a good
+    one takes it over, in the same process; the command then uses that version's environment."""
+    config = pool_config()
+    state = recorded_pool(tmp_path, config)
+    options = ("--state", str(state), "--wheels", str(wheels))
+    with started(state, config) as pool:
+        rows = all_rows(store_url(state))
+        failed = entraide("pool", "upgrade", str(broken), *options, lang="fr", timeout_s=LONG_S)
+        after_failure = (running_version(pool), find_current(state))
+        kept = all_rows(store_url(state))
+        done = entraide("pool", "upgrade", str(good), *options, timeout_s=LONG_S)
+        after = running_version(pool)
+        environment = find_current(state)
+        again = entraide("pool", "upgrade", str(good), *options)
+    file = tmp_path / "pool.backup"
+    (tmp_path / "passphrase").write_text("quatre mots bien choisis")
+    backed_up = entraide(
+        "pool", "backup", str(file), "--state", str(state), "--json",
+        "--passphrase-file", str(tmp_path / "passphrase"),
+    )  # fmt: skip
+
+    assert (1, 1) == (failed.returncode, len(failed.stderr.strip().splitlines())), failed
+    assert f"La version {BROKEN} ne démarre pas" in failed.stderr
+    assert (package.__version__, None) == after_failure
+    for table in ("settled", "entries", "keys", "nodes", "kept"):
+        assert len(rows[table]) == len(kept[table])
+    assert "later" not in kept
+    assert (0, "") == (done.returncode, done.stderr)
+    assert GOOD == after
+    assert environment is not None
+    assert environment.name.startswith(GOOD)
+    assert 1 == again.returncode
+    assert f"already (version {GOOD})" in again.stderr
+    assert 0 == backed_up.returncode, backed_up
+    assert json.loads(backed_up.stdout)["rows"] > 1_000
+    assert f'"version":"{GOOD}"'.encode() in file.read_bytes()[:4_096]
+
+
+def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
+    """A missing file, another file and missing wheels give one sentence; the pool is unchanged."""
+    state = tmp_path / "pool"
+    create_pool(state, pool_config())
+    before = sorted(path.name for path in state.iterdir())
+    (tmp_path / "a.whl").write_bytes(b"PK")
+    for number, name in enumerate(("no.whl", "a.whl")):
+        done = entraide(
+            "pool", "upgrade", str(tmp_path / name), "--state", str(state),
+            lang=("fr", "en")[number],
+        )  # fmt: skip
+
+        assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
+    assert before == sorted(path.name for path in state.iterdir())
+
+
+def test_missing_wheels_leave_the_pool_alone(tmp_path: Path, good: Path) -> None:
+    """Where a needed wheel is missing, nothing is made and the running pool is not touched."""
+    config = pool_config()
+    create_pool(tmp_path / "pool", config)
+    (tmp_path / "wheels").mkdir()
+    with started(tmp_path / "pool", config) as pool:
+        pids = pool.file.pids
+        done = entraide(
+            "pool", "upgrade", str(good), "--state", str(pool.state),
+            "--wheels", str(tmp_path / "wheels"),
+        )  # fmt: skip
+        wait_until(lambda: pool.file.pids == pids, "the same processes")
+
+    assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
+    assert [] == list((tmp_path / "pool" / "versions").iterdir())
