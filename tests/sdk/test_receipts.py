@@ -233,7 +233,7 @@ def test_the_command_reads_standard_input(
     [
         (None, published(SIGNER.public_key), "receipt.json cannot be read (No such file"),
         (b"[1]", published(SIGNER.public_key), "No receipt is in "),
-        (DOCUMENT, b"{}", "keys.json holds no receipt keys. Save them from the pool"),
+        (DOCUMENT, b"{}", "keys.json holds no receipt keys. Save the document"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(

@@ -1009,7 +1009,7 @@ help-pool-service-install = Write and start the service: root, for the system; a
 help-pool-service-remove = Stop and remove the service; the pool’s directory stays.
 help-pool-service-status = Say whether the service runs, and where its log is.
 pool-service-installed = The pool runs as the service { $name } ({ $kind }), and starts with the machine. Its log: { $log }
-pool-service-linger = The service ends when you log out. So that it stays:  loginctl enable-linger
+pool-service-linger = The service ends when you log out. So that it stays: loginctl enable-linger
 pool-service-removed = The service is stopped and removed; the pool’s directory stays.
 pool-service-absent = This pool has no service.
 pool-service-is-absent = This pool has no service. “entraide pool service install { $path }” makes one.
@@ -1023,7 +1023,7 @@ help-pool-status = Show a pool at a glance: address, nodes, queue, certificates,
 help-pool-doctor = Check what a pool needs to work, and say how to mend what is wrong.
 pool-status-head = { $name }: { $url }
 pool-status-running = Running · nodes live: { $nodes_live } of { $nodes } · jobs running: { $jobs_running }, waiting: { $jobs_queued }, settled: { $settled } · policy { $policy }
-pool-status-stopped = Stopped. Start it:  entraide pool run { $path }
+pool-status-stopped = Stopped. Start it: entraide pool run { $path }
 pool-status-certificates = Certificates: { $kinds }
 pool-status-https = HTTPS { $days } d
 pool-status-pool = pool { $days } d
@@ -1184,7 +1184,8 @@ pool-restore-done =
 
     1. If the pool still runs elsewhere, stop it there: two pools with the same keys disturb each other.
     2. If this machine has another address, let the name of the pool lead here.
-    3. Start it:  entraide pool run { $path }
+    3. Start it:
+        entraide pool run { $path }
     4. Revoke again the machines and keys that were revoked after the backup.
 help-pool-upgrade = Take the pool over to another version; if that does not come up, back to this one.
 arg-upgrade-wheel = Wheel of the other version (entraide-….whl).
@@ -1196,7 +1197,7 @@ upgrade-trial = Running the pool with version { $version }, until it answers …
 upgrade-back = It does not come up. Going back to version { $version } …
 pool-upgrade-done = Version { $version } now has the pool, version { $previous } before. { $running ->
     [yes] The pool runs again.
-   *[no] Start it:  entraide pool run { $path }
+   *[no] Start it: entraide pool run { $path }
 }
 error-upgrade_running = Another upgrade of { $path } is under way. Wait for its end.
 error-upgrade_wheel_refused = { $path } { $problem ->
@@ -1711,7 +1712,10 @@ help-report = Show a co-op's statement of a month: what it gave and received; an
 help-coops-correct = Correct the ledger by a new entry that has a name and a reason; no earlier entry is changed.
 opt-report-coop = Co-op of the statement (default: the key's own).
 opt-report-csv = Write usage by day, key, project, model and node as CSV.
-error-statement_of_another = This key is not one of the co-op { $coop }: a co-op reads its own statement only.
+error-statement_of_another = This key is not one of { $coop ->
+    [none] that co-op
+   *[other] the co-op { $coop }
+}: a co-op reads its own statement only.
 opt-month = Month (default: the current one).
 arg-correction = Name of the correction; a name counts once only.
 opt-lender = Co-op that gave more (or, with negative amounts, less) than the ledger says.
@@ -1761,12 +1765,27 @@ receipt-verified-retired_key = False: { $name }. Its date is later than the day 
 receipt-verified-unsigned = False: { $name }. It has no signature.
 receipt-verified-malformed = False: { $name }. It is no receipt: a field is missing, or has a value that no receipt has.
 receipt-verified-sum = { $receipts } receipts: { $genuine } genuine, { $false } false.
-error-receipts_absent = No receipt is in { $path }. Give an answer with its field "entraide", a job, or a receipt, as JSON.
-error-receipt_keys_unreadable = The file { $path } holds no receipt keys. Save them from the pool: curl POOL/.well-known/entraide
-error-file_unreadable = The file { $path } cannot be read ({ $detail }).
+error-receipts_absent = No receipt is in { $path ->
+    [none] the file
+   *[other] { $path }
+}. Give an answer with its field "entraide", a job, or a receipt, as JSON.
+error-receipt_keys_unreadable = The file{ $path ->
+    [none] {""}
+   *[other] {" "}{ $path }
+} holds no receipt keys. Save the document /.well-known/entraide of the pool in a file, and name this file.
+error-file_unreadable = The file{ $path ->
+    [none] {""}
+   *[other] {" "}{ $path }
+} cannot be read{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
 help-pool-receipt-key = Retire the key that signs receipts and make a new one; receipts of before stay verifiable. The pool must be stopped.
 pool-receipt-key-renewed = Key { $key } signs receipts from the next start on. Key { $before } is retired: its public half stays published, and its receipts stay verifiable.
-error-receipt_keys_full = There are already { $max } receipt keys, the retired ones included. Keep the present one.
+error-receipt_keys_full = There are already { $max ->
+    [none] as many receipt keys as are allowed
+   *[other] { $max } receipt keys
+}, the retired ones included. Keep the present one.
 
 ## The owner's terms.
 

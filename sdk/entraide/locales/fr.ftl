@@ -1009,7 +1009,7 @@ help-pool-service-install = Écrire et démarrer le service : root, pour le sys
 help-pool-service-remove = Arrêter et retirer le service ; le dossier du parc reste.
 help-pool-service-status = Dire si le service fonctionne, et où est son journal.
 pool-service-installed = Le parc fonctionne comme service { $name } ({ $kind }) et démarre avec la machine. Son journal : { $log }
-pool-service-linger = Le service s’arrête quand vous fermez la session. Pour qu’il reste :  loginctl enable-linger
+pool-service-linger = Le service s’arrête quand vous fermez la session. Pour qu’il reste : loginctl enable-linger
 pool-service-removed = Le service est arrêté et retiré ; le dossier du parc reste.
 pool-service-absent = Ce parc n’a pas de service.
 pool-service-is-absent = Ce parc n’a pas de service. « entraide pool service install { $path } » en fait un.
@@ -1023,7 +1023,7 @@ help-pool-status = Montrer un parc d’un coup d’œil : adresse, nœuds, file
 help-pool-doctor = Vérifier ce qu’il faut à un parc pour fonctionner, et dire comment réparer le reste.
 pool-status-head = { $name } : { $url }
 pool-status-running = En marche · nœuds en ligne : { $nodes_live } sur { $nodes } · requêtes en cours : { $jobs_running }, en attente : { $jobs_queued }, réglées : { $settled } · politique { $policy }
-pool-status-stopped = Arrêté. Démarrez-le :  entraide pool run { $path }
+pool-status-stopped = Arrêté. Démarrez-le : entraide pool run { $path }
 pool-status-certificates = Certificats : { $kinds }
 pool-status-https = HTTPS { $days } j
 pool-status-pool = parc { $days } j
@@ -1184,7 +1184,8 @@ pool-restore-done =
 
     1. Si le parc fonctionne encore ailleurs, arrêtez-le là-bas : deux parcs ayant les mêmes clés se gênent.
     2. Si cette machine a une autre adresse, faites mener ici le nom du parc.
-    3. Démarrez-le :  entraide pool run { $path }
+    3. Démarrez-le :
+        entraide pool run { $path }
     4. Révoquez de nouveau les machines et les clés révoquées après la sauvegarde.
 help-pool-upgrade = Faire passer le parc à une autre version ; si elle ne démarre pas, revenir à celle-ci.
 arg-upgrade-wheel = Paquet (wheel) de l’autre version, entraide-….whl.
@@ -1196,7 +1197,7 @@ upgrade-trial = Le parc fonctionne avec la version { $version }, jusqu’à ce q
 upgrade-back = Elle ne démarre pas. Retour à la version { $version }…
 pool-upgrade-done = Le parc est maintenant à la version { $version } ; il était à la version { $previous }. { $running ->
     [yes] Il fonctionne de nouveau.
-   *[no] Démarrez-le :  entraide pool run { $path }
+   *[no] Démarrez-le : entraide pool run { $path }
 }
 error-upgrade_running = Une autre mise à niveau de { $path } est en cours. Attendez qu’elle finisse.
 error-upgrade_wheel_refused = { $path } { $problem ->
@@ -1711,7 +1712,10 @@ help-report = Montrer le relevé d’une coopérative pour un mois : ce qu’el
 help-coops-correct = Corriger le grand livre par une nouvelle écriture qui a un nom et un motif ; aucune écriture antérieure n’est modifiée.
 opt-report-coop = Coopérative du relevé (par défaut, celle de la clé).
 opt-report-csv = Écrire l’utilisation par jour, clé, projet, modèle et nœud en CSV.
-error-statement_of_another = Cette clé n’est pas de la coopérative { $coop } : une coopérative ne lit que son propre relevé.
+error-statement_of_another = Cette clé n’est pas de { $coop ->
+    [none] cette coopérative
+   *[other] la coopérative { $coop }
+} : une coopérative ne lit que son propre relevé.
 opt-month = Mois (par défaut, le mois courant).
 arg-correction = Nom de la correction ; un même nom ne compte qu’une fois.
 opt-lender = Coopérative qui a donné plus (ou, si les quantités sont négatives, moins) que ne le dit le grand livre.
@@ -1764,12 +1768,27 @@ receipt-verified-sum = { $receipts } reçus : { $genuine ->
     [one] { $genuine } authentique
    *[other] { $genuine } authentiques
 }, { $false } faux.
-error-receipts_absent = Il n’y a aucun reçu dans { $path }. Donnez une réponse avec son champ « entraide », une requête ou un reçu, en JSON.
-error-receipt_keys_unreadable = Le fichier { $path } ne contient pas de clés de reçus. Enregistrez celles du parc : curl PARC/.well-known/entraide
-error-file_unreadable = Impossible de lire le fichier { $path } ({ $detail }).
+error-receipts_absent = Il n’y a aucun reçu dans { $path ->
+    [none] le fichier
+   *[other] { $path }
+}. Donnez une réponse avec son champ « entraide », une requête ou un reçu, en JSON.
+error-receipt_keys_unreadable = Le fichier{ $path ->
+    [none] {""}
+   *[other] {" "}{ $path }
+} ne contient pas de clés de reçus. Enregistrez dans un fichier le document /.well-known/entraide du parc, et nommez ce fichier.
+error-file_unreadable = Le fichier{ $path ->
+    [none] {""}
+   *[other] {" "}{ $path }
+} ne peut pas être lu{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}.
 help-pool-receipt-key = Retirer la clé qui signe les reçus et en faire une nouvelle ; les reçus d’avant restent vérifiables. Le parc doit être arrêté.
 pool-receipt-key-renewed = La clé { $key } signera les reçus dès le prochain démarrage. La clé { $before } est retirée : sa moitié publique reste publiée, et ses reçus restent vérifiables.
-error-receipt_keys_full = Il y a déjà { $max } clés de reçus, celles qui sont retirées comprises. Gardez l’actuelle.
+error-receipt_keys_full = Il y a déjà { $max ->
+    [none] autant de clés de reçus qu’il est permis
+   *[other] { $max } clés de reçus
+}, celles qui sont retirées comprises. Gardez l’actuelle.
 
 ## Les conditions de la propriétaire.
 
