@@ -5,6 +5,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from entraide_scheduler.gateway.fields import ChatRequest, PoolFields
 from entraide_scheduler.gateway.openai import CHAT, COMPLETION, ParsedRequest
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 
@@ -12,7 +13,10 @@ from entraide_scheduler.gateway.token_estimator import TokenEstimator
 def ask(size: int, path: str = CHAT, *, features: tuple[str, ...] = ()) -> ParsedRequest:
     """A request with so many bytes of text."""
     most = size + 80
-    return ParsedRequest(path, "petit", size, most, None, 1, features, False, False, {})
+    body = ChatRequest(model="petit", messages=[])
+    return ParsedRequest(
+        path, "petit", size, most, None, 1, features, False, False, PoolFields(), body
+    )
 
 
 def test_a_short_question_is_mostly_template() -> None:
