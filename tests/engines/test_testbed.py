@@ -15,6 +15,7 @@ pytestmark = pytest.mark.engines
 HOLD = """
 import signal
 from tests.testbed.hosts import running_testbed
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with running_testbed() as bed:
     for host in bed.hosts.values():
         host.start("setsid sleep 1000 & sleep 1000")
