@@ -183,7 +183,7 @@ def test_a_cut_site_is_lost_and_comes_back(federation: Federation) -> None:
 
 
 def test_a_revoked_machine_is_refused_until_invited_again(federation: Federation) -> None:
-    """A revocation counts at once and for good; a new invitation lets the machine return."""
+    """A revocation counts at once and stays; a new invitation lets the machine return."""
 
     def site_status() -> str:
         return federation.inviting.run("status", federation.sites["a"], check=False).out

@@ -1479,7 +1479,7 @@ help-gateway-run = Run a gateway as a process of its own.
 error-node_key_revoked = The key of { $node ->
     [none] this node
    *[other] node { $node }
-} was revoked for good. Make an invitation ("entraide invite"): the machine joins again under the same name, with a new key.
+} was revoked, which cannot be undone. Make an invitation ("entraide invite"): the machine joins again under the same name, with a new key.
 error-config_refused = The configuration cannot be used: { $path }: { $fault ->
     [none] { $detail }
     [no_host] { $key } is "{ $value }": write a host's name or address alone.

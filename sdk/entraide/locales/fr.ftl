@@ -1479,7 +1479,7 @@ help-gateway-run = Lancer une passerelle dans son propre processus.
 error-node_key_revoked = La clé { $node ->
     [none] de ce nœud
    *[other] du nœud { $node }
-} est révoquée pour de bon. Créez une invitation (« entraide invite ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
+} est révoquée, ce qui ne s’annule pas. Créez une invitation (« entraide invite ») : la machine adhérera de nouveau sous le même nom, avec une nouvelle clé.
 error-config_refused = La configuration est inutilisable : { $path } : { $fault ->
     [none] { $detail }
     [no_host] { $key } vaut « { $value } » : écrivez seulement le nom ou l’adresse d’un hôte.

@@ -126,8 +126,8 @@ def write_link(url: str, secret: JoinSecret) -> str:
 def install_command(link: str, *, ca_file: str = "") -> str:
     """Returns the line that installs Entraide from the pool of a link, for a POSIX shell.
 
-    Where the link has a pin, curl accepts that server's key and no other (``--pinnedpubkey``),
-    whoever signed its certificate; without a pin it checks the certificate.
+    Where the link has a pin, curl accepts a server with that key and no other
+    (``--pinnedpubkey``), and does not check who signed the certificate; without a pin it does.
 
     Args:
         link: an invitation; without a token, the line updates an installation.
