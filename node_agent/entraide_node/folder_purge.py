@@ -8,6 +8,7 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from entraide.catalogue.model_store import LOCKS_FOLDER, SPEEDS_NAME
 from entraide_node import keys
 from entraide_node.config import CONFIG_NAME
 from entraide_node.logs import ERRORS_NAME, LOG_NAME
@@ -19,7 +20,6 @@ from entraide_node.model_manager.catalogue_source import (
     SIGNATURE_NAME,
 )
 from entraide_node.models.model_files import CHECKSUMS_NAME
-from entraide_node.models.model_store import LOCKS_FOLDER, SPEEDS_NAME
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.report_outbox import REPORTS_NAME

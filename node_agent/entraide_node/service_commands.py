@@ -238,7 +238,7 @@ async def _say_goodbye(config: NodeConfig) -> bool:
 
 
 def _remove_weights(config: NodeConfig, lang: str, *, remove: bool | None) -> None:
-    from entraide_node.models.model_store import ModelStore  # noqa: PLC0415  (only needed to leave)
+    from entraide.catalogue.model_store import ModelStore  # noqa: PLC0415  (only needed to leave)
 
     store = ModelStore(weights_folder(config))
     stored = store.list_stored()

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder
+DISK_RESERVE_BYTES = 2 * 1024**3  # disk space that weights never use
 ENGINE_FORMATS = {"llama.cpp": "gguf", "vllm": "safetensors", "mlx-lm": "mlx"}
 
 
@@ -82,6 +83,11 @@ class Artefact(Struct, frozen=True, gc=False):
         """Whether each of its files has a checksum."""
         return bool(self.files) and all(file.sha256 for file in self.files)
 
+    def possible_paths(self, model: str, file: ArtefactFile) -> tuple[str, ...]:
+        """Returns where a folder of weights may have a file: in a store's layout, or by name."""
+        place = self.relative_folder(model)
+        return f"{place}/{file.name}", file.name, file.name.rpartition("/")[2]
+
     @property
     def size_bytes(self) -> int:
         """Total length of its files; 0 before pinning."""
@@ -101,6 +107,18 @@ class Artefact(Struct, frozen=True, gc=False):
         """Returns its folder relative to a store or a mirror; the artefact must be pinned."""
         digest = self.files[0].sha256[:FOLDER_DIGEST_DIGITS]
         return f"{model}/{self.format}-{self.quantisation}-{digest}"
+
+
+class TransferRates(Struct, frozen=True):
+    """Transfer rates of weights, bytes per second: measured, else a default.
+
+    Attributes:
+        network_bytes_per_s: of a download; the default is 100 Mbit/s.
+        disk_bytes_per_s: from the disk into memory.
+    """
+
+    network_bytes_per_s: float = 12.5e6
+    disk_bytes_per_s: float = 500e6
 
 
 class ModelEntry(Struct, frozen=True, gc=False):

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from entraide.models import Catalogue, ModelEntry, ModelSize, Openness
+from entraide.models import Catalogue, ModelEntry, ModelSize, Openness, TransferRates
 from entraide.types import Loadable
-from entraide_node.core.model_fit import TransferRates, estimate_load_s
+from entraide_node.core.model_fit import estimate_load_s
 from entraide_sim import catalogue
 from entraide_sim.catalogue import Device, ModelFootprint
 from entraide_sim.nodes import NodeSpec

@@ -12,8 +12,8 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
+from entraide.models import TransferRates
 from entraide.types import Basis, NodeCard, Rates
-from entraide_node.core.model_fit import TransferRates
 from entraide_node.core.model_manager import UNLOAD_IDLE_S, ModelManager
 from entraide_sim.arrivals import make_rng
 from entraide_sim.battery import Battery, SiteSupply

@@ -7,9 +7,9 @@ import pytest
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
+from entraide.catalogue.model_store import PROOFS_NAME
 from entraide_node import keys, service_commands
 from entraide_node.join import JoinOptions, join_pool
-from entraide_node.models.model_store import PROOFS_NAME
 
 PLACE = Path("models/small/gguf-Q4-00ff")
 

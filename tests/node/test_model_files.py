@@ -9,9 +9,9 @@ import pytest
 
 from entraide import i18n
 from entraide.catalogue import demonstration
+from entraide.catalogue.gguf import ARRAY_ITEMS_MAX, GgufHeader, NotGguf, read_header
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import model_files
-from entraide_node.models.gguf import ARRAY_ITEMS_MAX, GgufHeader, NotGguf, read_header
 from entraide_node.models.model_files import DEMO_COMMAND, ModelFile, alias_of, find_model
 
 Value = str | int | float | bool | list[str] | list[int]

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from entraide.catalogue import find, shipped
-from entraide.models import ArtefactFile, Catalogue, ModelEntry
+from entraide.models import ArtefactFile, Catalogue, ModelEntry, TransferRates
 from entraide.types import Loadable
 from entraide_node.core import model_fit
 from entraide_node.core.hardware import Gpu, Hardware
@@ -14,7 +14,6 @@ from entraide_node.core.model_fit import (
     EngineKind,
     MemoryKind,
     ModelCapacity,
-    TransferRates,
     UnloadableModel,
 )
 from entraide_node.hardware_output import models_sentence

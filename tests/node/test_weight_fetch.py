@@ -13,12 +13,12 @@ from tests.node.weights import MODEL, a_hub, a_mirror, a_model, cancelled, conte
 
 from entraide import i18n
 from entraide.catalogue import demonstration
-from entraide.models import Artefact, ArtefactFile, ModelEntry
-from entraide_node.core.model_fit import DISK_RESERVE_BYTES
+from entraide.catalogue.hub import ENDPOINT_VARIABLE
+from entraide.catalogue.model_store import ModelStore
+from entraide.models import DISK_RESERVE_BYTES, Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import download, fetch, hub
 from entraide_node.models.fetch import WeightSources
-from entraide_node.models.model_store import ModelStore
 
 DATA = content(300_000)
 OTHER = content(300_000, seed=2)
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> ModelStore:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow one another at once, and the real hub is never asked."""
     monkeypatch.setattr(download, "BACKOFF_FIRST_S", 0.0)
-    monkeypatch.setenv(hub.ENDPOINT_VARIABLE, "http://127.0.0.1:9")
+    monkeypatch.setenv(ENDPOINT_VARIABLE, "http://127.0.0.1:9")
 
 
 def at(entry: ModelEntry, artefact: Artefact, name: str = "m.gguf") -> str:
@@ -156,7 +156,7 @@ async def test_neighbours_go_before_the_mirror(store: ModelStore) -> None:
     entry, artefact = a_model(m__gguf=DATA)
     place = at(entry, artefact)
     async with a_mirror({place: DATA}) as near, a_mirror({place: DATA}) as far, a_hub({}) as hub_:
-        os.environ[hub.ENDPOINT_VARIABLE] = hub_.url
+        os.environ[ENDPOINT_VARIABLE] = hub_.url
         sources = WeightSources(neighbours=(near.url,), mirror=far.url)
         path = await fetch.fetch_weights(store, entry, artefact, sources=sources)
 

@@ -12,10 +12,11 @@ import pytest
 from msgspec.structs import replace
 from tests.node.weights import COMMIT, Hub, a_hub, a_model, cancelled, content, left
 
+from entraide.catalogue.hub import ENDPOINT_VARIABLE
+from entraide.catalogue.model_store import PART_SUFFIX, ModelStore
 from entraide_node.engines.base import EngineProblem
-from entraide_node.models import fetch, hub
+from entraide_node.models import fetch
 from entraide_node.models.fetch import WeightSources
-from entraide_node.models.model_store import HUB_FOLDER, ModelStore
 
 DATA = content(300_000)
 OTHER = content(300_000, seed=2)
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> ModelStore:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library's attempts follow one another at once, and the real hub is never asked."""
-    monkeypatch.setenv(hub.ENDPOINT_VARIABLE, "http://127.0.0.1:9")
+    monkeypatch.setenv(ENDPOINT_VARIABLE, "http://127.0.0.1:9")
     at_once = SimpleNamespace(sleep=lambda _: None, time=time.time, monotonic=time.monotonic)
     monkeypatch.setattr("huggingface_hub.utils._http.time", at_once)
     monkeypatch.setattr("huggingface_hub.file_download.time", at_once)
@@ -43,7 +44,7 @@ HUB_FILES = {"m.gguf": DATA, "config.json": b"{}"}
 async def from_the_hub(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
     """A hub on loopback, and its address where the library looks for it."""
     async with a_hub(HUB_FILES, large=("m.gguf",)) as served:
-        monkeypatch.setenv(hub.ENDPOINT_VARIABLE, served.url)
+        monkeypatch.setenv(ENDPOINT_VARIABLE, served.url)
         monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
         yield served
 
@@ -60,7 +61,7 @@ async def test_from_the_hub(store: ModelStore, from_the_hub: Hub) -> None:
     assert len(DATA) == progress[-1]
     assert all("config.json" not in asked for _, asked, _ in from_the_hub.asked)
     assert any(f"/resolve/{COMMIT}/m.gguf" in asked for _, asked, _ in from_the_hub.asked)
-    assert not (path.parent / HUB_FOLDER).exists()
+    assert [] == list(path.parent.rglob(f"*{PART_SUFFIX}"))
 
 
 async def test_a_hub_that_breaks_off(
@@ -82,6 +83,29 @@ async def test_a_hub_that_breaks_off(
     assert 2 < len(ranges) < 6
     assert all(int(after[6:-1]) > 0 for after in ranges[1:])
     assert sorted(ranges[1:], key=lambda wanted: int(wanted[6:-1])) == ranges[1:]
+
+
+async def test_a_fetch_goes_on_after_a_restart(store: ModelStore, from_the_hub: Hub) -> None:
+    """A partial file of an earlier process is continued where it ends."""
+    entry, artefact = a_model(m__gguf=DATA)
+    part = store.part_path(entry.name, artefact, artefact.files[0])
+    part.parent.mkdir(parents=True)
+    part.write_bytes(DATA[:200_000])
+    path = await fetch.fetch_weights(store, entry, artefact, sources=WeightSources())
+    ranges = [wanted for _, asked, wanted in from_the_hub.asked if asked.startswith("/cdn/")]
+
+    assert isinstance(path, Path)
+    assert (DATA, ["bytes=200000-"]) == (path.read_bytes(), ranges)
+
+
+async def test_a_hub_that_sends_more(store: ModelStore, from_the_hub: Hub) -> None:
+    """A hub that sends more than the file is long is stopped, and nothing is left of it."""
+    entry, artefact = a_model(m__gguf=DATA)
+    from_the_hub.wrong["m.gguf"] = DATA + OTHER
+    problem = await fetch.fetch_weights(store, entry, artefact, sources=WeightSources())
+
+    assert isinstance(problem, EngineProblem)
+    assert ("checksum_wrong", []) == (problem.code, left(store))
 
 
 async def test_a_hub_that_sends_wrong_bytes(store: ModelStore, from_the_hub: Hub) -> None:

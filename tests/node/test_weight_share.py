@@ -8,10 +8,10 @@ import pytest
 from tests.node.weights import a_model, content
 from tests.waiting import eventually
 
+from entraide.catalogue.model_store import PROOFS_NAME, ModelStore
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import fetch, weight_share
 from entraide_node.models.fetch import WeightSources
-from entraide_node.models.model_store import PROOFS_NAME, ModelStore
 from entraide_node.models.weight_share import WeightShare, is_private, private_addresses
 
 DATA = content(200_000)

@@ -3,18 +3,21 @@
 import asyncio
 import hashlib
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import gguf
+import numpy as np
 from aiohttp import web
 from msgspec.structs import replace
 
 from entraide.catalogue import find, shipped
+from entraide.catalogue.model_store import LOCKS_FOLDER, ModelStore
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models.fetch import WeightSources
-from entraide_node.models.model_store import LOCKS_FOLDER, ModelStore
 
 MODEL = "qwen3-8b"
 REPOSITORY = "coop/petit"
@@ -25,6 +28,23 @@ def content(size: int, *, seed: int = 1) -> bytes:
     """Bytes that do not repeat, so that a wrong place in them shows."""
     blocks = (hashlib.sha256(f"{seed} {n}".encode()).digest() for n in range(size // 32 + 1))
     return b"".join(blocks)[:size]
+
+
+def gguf_bytes(*, seed: int = 1, name: str = "Petit", values: int = 4_096) -> bytes:
+    """A whole GGUF file with one tensor, as llama.cpp's own package writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.gguf"
+        writer = gguf.GGUFWriter(path, "llama")
+        writer.add_name(name)
+        writer.add_context_length(128)
+        writer.add_array("tokenizer.ggml.tokens", ["a", "b", "c"])
+        tensor = np.random.default_rng(seed).random(values, np.float32).reshape(64, -1)
+        writer.add_tensor("token_embd.weight", tensor)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return path.read_bytes()
 
 
 def pinned_file(name: str, data: bytes) -> ArtefactFile:

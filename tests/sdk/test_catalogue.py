@@ -1,24 +1,26 @@
 """The model catalogue: the shipped one is valid, and only the pool's signature is accepted."""
 
 import base64
+import re
 import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
+from tests.node.weights import gguf_bytes
 
 from entraide import catalogue as documents
 from entraide import i18n
 from entraide.catalogue import CatalogueFault, InvalidCatalogue, shipped
 from entraide.catalogue.energy import BOUNDS_WH, energy_class
 from entraide.catalogue.pin import (
-    PinFault,
     pin_from_folder,
     pin_from_hub,
     select_files,
     with_energy_estimate,
 )
+from entraide.catalogue.pin_fault import PinFault
 from entraide.catalogue.signature import sign, verify_catalogue
 from entraide.models import (
     ALIASES,
@@ -186,6 +188,34 @@ def test_models_are_put_and_taken_by_name() -> None:
     assert shipped() == documents.without(changed, "a-new-one")
 
 
+# Layers, width, MLP width, heads, key-value heads, from the technical report of Apertus.
+APERTUS = {
+    "apertus-8b-instruct-2509": (32, 4_096, 21_504, 32, 8),
+    "apertus-70b-instruct-2509": (80, 8_192, 43_008, 64, 8),
+}
+APERTUS_VOCABULARY = 131_072
+
+
+@pytest.mark.parametrize("name", APERTUS)
+def test_apertus_has_the_size_of_its_shape(name: str) -> None:
+    """Parameters and context memory follow from the configuration, to the last parameter.
+
+    Each layer has queries, keys, values and output, an MLP of two matrices (xIELU has no gate,
+    but two parameters), two norms, and a norm of queries and one of keys; the embeddings and the
+    output have matrices of their own, and one norm is between them.
+    """
+    layers, width, mlp, heads, kv_heads = APERTUS[name]
+    head = width // heads
+    attention = 2 * width * width + 2 * width * kv_heads * head
+    layer = attention + 2 * width * mlp + 2 + 2 * width + 2 * head
+    entry = documents.find(shipped(), name)
+    assert entry is not None
+
+    assert layers * layer + 2 * APERTUS_VOCABULARY * width + width == entry.parameters
+    assert 2 * layers * kv_heads * head * 2 == entry.kv_bytes_per_token
+    assert 2 * entry.parameters == entry.artefacts[1].weights_bytes
+
+
 CHOICES = {
     "one of several quantisations": (
         ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "README.md"), "gguf", ("*Q4_K_M.gguf",),
@@ -222,12 +252,14 @@ def test_which_files_are_meant(
 
 def test_pinning_to_a_folder(tmp_path: Path) -> None:
     """Files of a folder are pinned by their bytes, and weights take as much as they are long."""
-    (tmp_path / "m-Q4_K_M.gguf").write_bytes(b"weights")
+    data = gguf_bytes()
+    (tmp_path / "m-Q4_K_M.gguf").write_bytes(data)
     pinned = pin_from_folder(artefact(), tmp_path)
     missing = pin_from_folder(artefact(), tmp_path / "not")
 
     assert isinstance(pinned, Artefact)
-    assert (True, 7, 7) == (pinned.is_pinned, pinned.weights_bytes, pinned.size_bytes)
+    size = len(data)
+    assert (True, size, size) == (pinned.is_pinned, pinned.weights_bytes, pinned.size_bytes)
     assert f"sha256:{pinned.files[0].sha256}" == pinned.checksum
     assert isinstance(missing, PinFault)
 
@@ -242,7 +274,10 @@ def test_several_files_have_one_checksum() -> None:
     assert "unknown" == artefact(files=(ArtefactFile("*"),)).checksum
 
 
-@pytest.mark.parametrize("code", ["none", "nothing", "several", "hub", "no_library", "no_folder"])
+FAULTS = re.findall(r"``(\w+)``", PinFault.__doc__ or "")
+
+
+@pytest.mark.parametrize("code", ["none", *FAULTS])
 def test_every_fault_has_its_sentence(code: str) -> None:
     """Each reason why a model cannot be pinned has a sentence."""
     assert i18n.has_message(f"pin-fault-{code}")

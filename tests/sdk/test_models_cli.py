@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.node.weights import COMMIT, REPOSITORY, Hub, a_hub, content
+from tests.node.weights import COMMIT, REPOSITORY, Hub, a_hub, content, gguf_bytes
 from tests.sdk.conftest import Cli, CliResult, ServedPool
 
 from entraide import catalogue as documents
@@ -101,13 +101,14 @@ def test_a_file_that_is_no_model(served: ServedPool, cli: Cli, tmp_path: Path) -
 
 def test_pinning_to_files_of_ones_own(served: ServedPool, cli: Cli, tmp_path: Path) -> None:
     """An operator pins a model to the files that lie in a folder, without asking anybody."""
-    (tmp_path / "Qwen3-8B-Q4_K_M.gguf").write_bytes(DATA)
+    data = gguf_bytes()
+    (tmp_path / "Qwen3-8B-Q4_K_M.gguf").write_bytes(data)
     result = cli(["models", "pin", "qwen3-8b", "--format", "gguf", "--folder", str(tmp_path),
                "--state", str(served.state)])  # fmt: skip
     pinned = of(served, "qwen3-8b").artefacts[0]
 
     assert (0, "") == (result.status, result.err)
-    assert f"sha256:{hashlib.sha256(DATA).hexdigest()}" == pinned.checksum
+    assert f"sha256:{hashlib.sha256(data).hexdigest()}" == pinned.checksum
     assert "✓ gguf Q4_K_M" in result.out
 
 
@@ -181,5 +182,5 @@ async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> 
     assert 0 == half.status
     assert "plusieurs fichiers conviennent" in half.err
     assert (1, 1) == (none.status, nothing.status)
-    assert "the public hub did not return the files" in none.err
+    assert "only to those who accept their terms" in none.err
     assert "no weights of that format" in nothing.err

@@ -8,8 +8,8 @@ import pytest
 from tests.sim.support import START, card, grid, node, policy
 
 import entraide_sim as sim
+from entraide.models import TransferRates
 from entraide.types import JobState, Loadable, Outcome
-from entraide_node.core.model_fit import TransferRates
 from entraide_node.core.model_records import ModelState
 from entraide_scheduler.core.commands import LoadModel, UnloadModel
 from entraide_scheduler.core.events import LoadFailed, RunDeclined, RunReported

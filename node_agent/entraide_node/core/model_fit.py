@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide.models import ENGINE_FORMATS, Artefact, Catalogue, ModelEntry
+from entraide.models import ENGINE_FORMATS, Artefact, Catalogue, ModelEntry, TransferRates
 from entraide.types import Loadable
 from entraide_node.core.hardware import Hardware
 
@@ -31,7 +31,6 @@ RAM_RESERVE_BYTES = 2 * GIB  # the same elsewhere, or a quarter
 RAM_RESERVE_DIVISOR = 4
 VRAM_RESERVE_BYTES = 768 * MIB  # for the driver and a display on the same card, or a tenth
 VRAM_RESERVE_DIVISOR = 10
-DISK_RESERVE_BYTES = 2 * GIB  # disk space that weights never use
 
 # Memory of an engine and its buffers, in addition to a twentieth of the weights.
 OVERHEAD_BYTES: Mapping[str, int] = {
@@ -82,18 +81,6 @@ class EngineKind(Struct, frozen=True):
     name: str
     on_gpu: bool = False
     features: tuple[str, ...] = ()
-
-
-class TransferRates(Struct, frozen=True):
-    """Transfer rates of weights, bytes per second: measured, else a default.
-
-    Attributes:
-        network_bytes_per_s: of a download; the default is 100 Mbit/s.
-        disk_bytes_per_s: from the disk into memory.
-    """
-
-    network_bytes_per_s: float = 12.5e6
-    disk_bytes_per_s: float = 500e6
 
 
 class LoadConfig(Struct, frozen=True):

@@ -6,12 +6,12 @@ or why there is none. The caller starts and stops it.
 
 from pathlib import Path
 
+from entraide.catalogue.gguf import NotGguf, read_header
 from entraide_node.engines import mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import python_of, read_record
 from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
 from entraide_node.engines.model_folder import find_weights_problem
-from entraide_node.models.gguf import NotGguf, read_header
 from entraide_node.models.model_files import ModelFile
 
 LLAMA_CPP, MLX_LM, VLLM = "llama.cpp", "mlx-lm", "vllm"

@@ -7,9 +7,7 @@ and whether the weights are complete. A folder without these facts may still be 
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from entraide.decoding import decode_json
+from entraide.catalogue.weight_files import find_safetensors_fault
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object, parse_text
 
@@ -56,8 +54,7 @@ def weights_bytes(folder: Path) -> int:
 def find_weights_problem(folder: Path) -> EngineProblem | None:
     """Returns why the weights in a folder cannot be loaded, from their headers.
 
-    An engine would find the same only after most of a minute. A safetensors file has 8 bytes of
-    length, a header in JSON, and exactly the bytes that the header lists.
+    An engine would find the same only after most of a minute.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files or not (folder / CONFIG_NAME).is_file():
@@ -65,32 +62,13 @@ def find_weights_problem(folder: Path) -> EngineProblem | None:
         return EngineProblem("model_missing", {"file": str(missing)})
     for file in files:
         try:
-            detail = _find_file_fault(file)
+            detail = find_safetensors_fault(file)
         except OSError as error:
             values: dict[str, str | int | float] = {"file": str(file), "detail": str(error)}
             return EngineProblem("model_unreadable", values)
         if detail:
             return EngineProblem("model_damaged", {"file": str(file), "detail": detail})
     return None
-
-
-def _find_file_fault(path: Path) -> str:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > min(size - 8, JSON_BYTES_MAX):
-            return f"a header of {length} bytes in a file of {size}"
-        try:
-            header = decode_json(file.read(length), type=dict[str, dict[str, Any]])
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return "its header is not JSON"
-    expected_bytes = 8 + length + max(map(_tensor_end, header.values()), default=0)
-    return f"{size} bytes instead of {expected_bytes}" if size != expected_bytes else ""
-
-
-def _tensor_end(tensor: dict[str, Any]) -> int:
-    offsets = tensor.get("data_offsets")
-    return parse_count(offsets[-1]) if isinstance(offsets, list) and offsets else 0
 
 
 def supports_tools(folder: Path) -> bool:

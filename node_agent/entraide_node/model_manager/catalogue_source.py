@@ -14,6 +14,7 @@ import structlog
 from msgspec.structs import replace
 
 from entraide import catalogue as documents
+from entraide.catalogue.model_store import ModelStore
 from entraide.files import write_private
 from entraide.models import Artefact, Catalogue, ModelEntry
 from entraide.types import Loadable
@@ -31,7 +32,6 @@ from entraide_node.keys import read_pool_key
 from entraide_node.model_manager.engine_setup import WEIGHTS_PATTERN, find_configured_model
 from entraide_node.models.capacity import measure_capacity
 from entraide_node.models.model_files import ModelFile
-from entraide_node.models.model_store import ModelStore
 
 CATALOGUE_NAME = "catalogue.json"
 SIGNATURE_NAME = "catalogue.sig"

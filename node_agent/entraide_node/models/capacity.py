@@ -8,6 +8,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 
+from entraide.catalogue.model_store import ModelStore
 from entraide.models import Catalogue
 from entraide_node.core.hardware import Hardware
 from entraide_node.core.model_fit import (
@@ -16,7 +17,6 @@ from entraide_node.core.model_fit import (
     engines_in_fastest_memory,
     models_memory_limit_bytes,
 )
-from entraide_node.models.model_store import ModelStore
 
 ASK_TIMEOUT_S = 5.0
 

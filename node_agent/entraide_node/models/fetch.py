@@ -7,6 +7,7 @@ for the next attempt unless its checksum was wrong.
 """
 
 import asyncio
+import contextlib
 import shutil
 import threading
 import time
@@ -17,11 +18,12 @@ import aiohttp
 from msgspec import Struct
 
 from entraide.catalogue import demonstration, is_safe
+from entraide.catalogue.model_store import FULL, ModelStore
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 from entraide_node.engines.base import EngineProblem
 from entraide_node.models import hub
 from entraide_node.models.download import PoolAccess, download
-from entraide_node.models.model_store import HUB_FOLDER, ModelStore, disk_problem
+from entraide_node.models.place_lock import lock_place
 
 Progress = Callable[[int, int], None]
 
@@ -88,7 +90,7 @@ async def fetch_weights(
     if not all(is_safe(file) and "*" not in file.name for file in artefact.files):
         return EngineProblem("model_name_refused", {"model": entry.name})
     try:
-        async with store.lock_place(artefact.relative_folder(entry.name)):
+        async with lock_place(store.folder, artefact.relative_folder(entry.name)):
             return await _FetchTask(store, entry, artefact, sources=sources, tell=tell).run()
     except OSError as error:
         return disk_problem(error, store.folder, needed_bytes=artefact.size_bytes)
@@ -154,10 +156,8 @@ class _FetchTask:
         folders = list(self._sources.folders)
         if mirror and "://" not in mirror:
             folders.append(Path(mirror))
-        folder_name, name = self._artefact.relative_folder(self._entry.name), Path(file.name).name
-        paths = [
-            path for f in folders for path in (f / folder_name / file.name, f / file.name, f / name)
-        ]
+        names = self._artefact.possible_paths(self._entry.name, file)
+        paths = [folder / name for folder in folders for name in names]
         demo = demonstration.path() if file.name == demonstration.FILE else None
         return [*paths, *([demo] if demo else [])]
 
@@ -246,34 +246,32 @@ class _FetchTask:
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
 
     async def _fetch_from_hub(self, file: ArtefactFile) -> EngineProblem | None:
-        folder = self._store.folder / self._artefact.relative_folder(self._entry.name) / HUB_FOLDER
-        stop, started_at = threading.Event(), time.monotonic()
+        part = self._store.part_path(self._entry.name, self._artefact, file)
+        stop, old_bytes, started_at = threading.Event(), _length(part), time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(
                 hub.fetch_from_hub,
                 self._artefact,
                 file,
-                folder=folder,
+                part=part,
                 tell=self._report_progress,
                 stop=stop,
             )
         )
         try:
-            result = await asyncio.shield(work)
+            problem = await asyncio.shield(work)
         except asyncio.CancelledError:
             stop.set()
             await asyncio.wait([work])  # it must end before another fetch may use this place
             work.exception()
             raise
         except OSError as error:
-            await asyncio.to_thread(_remove_folder, folder)
+            part.unlink(missing_ok=True)  # a partial file would keep the disk full
             return disk_problem(error, self._store.folder, needed_bytes=file.size_bytes)
-        if isinstance(result, EngineProblem):
-            return result
-        self._store.record_speed(file.size_bytes, time.monotonic() - started_at)
-        problem = await self._verify(file, result, source=self._artefact.repository)
-        await asyncio.to_thread(_remove_folder, folder)
-        return problem
+        if problem is not None:
+            return problem
+        self._store.record_speed(file.size_bytes - old_bytes, time.monotonic() - started_at)
+        return await self._verify(file, part, source=self._artefact.repository)
 
     async def _verify(self, file: ArtefactFile, path: Path, *, source: str) -> EngineProblem | None:
         sound = await asyncio.to_thread(
@@ -292,8 +290,16 @@ class _FetchTask:
         self._tell(self._settled_bytes + of_this_file, self._artefact.size_bytes)
 
 
-def _remove_folder(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+def disk_problem(error: OSError, folder: Path, *, needed_bytes: int = 0) -> EngineProblem:
+    """Returns the problem of a disk error: a full disk, or another one."""
+    if error.errno in FULL:
+        free = 0.0
+        with contextlib.suppress(OSError):
+            free = round(shutil.disk_usage(folder).free / 1e9, 1)
+        needed = round(needed_bytes / 1e9, 1)
+        return EngineProblem("disk_full", {"free_gb": free, "needed_gb": needed})
+    detail = str(error.strerror or error)
+    return EngineProblem("models_unwritable", {"folder": str(folder), "detail": detail})
 
 
 def _length(path: Path) -> int:

@@ -1,7 +1,6 @@
-"""Hub: weights from the hub, through its own library, which resumes downloads.
+"""Hub: weights from the hub, unless the machine's owner disabled it.
 
-Input: a pinned artefact. Output: a file, or the problem that the library's error stands for. The
-library is imported only when the hub is asked, and never if ``HF_HUB_OFFLINE`` is set. These
+Input: a pinned artefact. Output: a file, or the problem that the hub's fault stands for. These
 functions block: call them off the event loop.
 """
 
@@ -9,19 +8,14 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from entraide.catalogue.hub import DownloadCancelled, download_file
+from entraide.catalogue.pin_fault import PinFault
 from entraide.models import Artefact, ArtefactFile
 from entraide_node.engines.base import EngineProblem
 
 OFFLINE_VARIABLE = "HF_HUB_OFFLINE"
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
 TRUE = frozenset({"1", "on", "yes", "true"})
-DETAIL_CHARS_MAX = 300
-
-
-class FetchCancelled(Exception):
-    """The fetch was cancelled."""
 
 
 def is_offline() -> bool:
@@ -33,75 +27,41 @@ def fetch_from_hub(
     artefact: Artefact,
     file: ArtefactFile,
     *,
-    folder: Path,
+    part: Path,
     tell: Callable[[int], None],
     stop: threading.Event,
-) -> Path | EngineProblem:
-    """Fetches one file at the pinned revision; resumes a partial file in the folder.
+) -> EngineProblem | None:
+    """Fetches one file at the pinned revision; continues a partial file.
 
     Args:
         artefact: that the file belongs to.
         file: the file.
-        folder: working folder of the library.
+        part: the partial file, complete where None is returned.
         tell: called with the current length.
         stop: set to cancel the fetch.
 
     Returns:
-        Its path, or why it could not be fetched.
+        None, or why it could not be fetched.
 
     Raises:
         OSError: of the disk.
-        FetchCancelled: ``stop`` was set.
+        DownloadCancelled: ``stop`` was set.
     """
-    from huggingface_hub import errors as hub  # noqa: PLC0415
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415  (only needed with the hub)
 
+    def report(length: int) -> None:
+        if stop.is_set():
+            raise DownloadCancelled
+        tell(length)
+
+    fault = download_file(artefact, file, part, on_length=report)
+    return _problem(artefact, file, fault) if fault is not None else None
+
+
+def _problem(artefact: Artefact, file: ArtefactFile, fault: PinFault) -> EngineProblem:
     values: dict[str, str | int | float] = {"file": file.name, "repository": artefact.repository}
-    try:
-        path = hf_hub_download(
-            artefact.repository,
-            file.name,
-            revision=artefact.revision or None,
-            local_dir=folder,
-            endpoint=os.environ.get(ENDPOINT_VARIABLE) or None,
-            tqdm_class=_progress_class(tell, stop),
-        )
-    except (hub.GatedRepoError, hub.DisabledRepoError):
+    if fault.code == "gated":
         return EngineProblem("model_gated", values)
-    except (hub.RepositoryNotFoundError, hub.RevisionNotFoundError, hub.EntryNotFoundError) as gone:
-        if isinstance(gone, hub.LocalEntryNotFoundError):
-            return _fetch_failure(file, str(gone.__cause__ or gone))
+    if fault.code == "gone":
         return EngineProblem("model_not_on_hub", values)
-    except FetchCancelled:
-        raise
-    except Exception as problem:
-        if isinstance(problem, OSError) and problem.errno is not None:
-            raise  # of the disk; the library's network errors are OSErrors without a number
-        # The library passes on errors of its dependencies, and these change.
-        return _fetch_failure(file, str(problem))
-    return Path(path)
-
-
-def _fetch_failure(file: ArtefactFile, detail: str) -> EngineProblem:
-    first = detail.strip().partition("\n")[0][:DETAIL_CHARS_MAX]
-    return EngineProblem("fetch_failed", {"file": file.name, "source": "hub", "detail": first})
-
-
-def _progress_class(tell: Callable[[int], None], stop: threading.Event) -> Any:
-    """A progress bar class for the library, which displays nothing."""
-    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]  # noqa: PLC0415
-
-    class Progress(tqdm):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            options.pop("name", None)
-            self._so_far = int(options.get("initial") or 0)
-            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
-
-        def update(self, n: float | None = 1) -> bool | None:
-            if stop.is_set():
-                raise FetchCancelled
-            self._so_far += int(n or 0)
-            tell(self._so_far)
-            return None
-
-    return Progress
+    values = {"file": file.name, "source": "hub", "detail": fault.detail}
+    return EngineProblem("checksum_wrong" if fault.code == "checksum" else "fetch_failed", values)

@@ -13,10 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from entraide.catalogue import demonstration
+from entraide.catalogue.gguf import NotGguf, read_header
 from entraide.decoding import decode_json
 from entraide.files import write_atomically
 from entraide_node.engines.base import EngineProblem
-from entraide_node.models.gguf import NotGguf, read_header
 
 DEMO = "demo"
 DEMO_ALIAS = "smollm2-135m-instruct"

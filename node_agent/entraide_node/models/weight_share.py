@@ -21,8 +21,8 @@ from zeroconf.asyncio import (
     AsyncZeroconf,
 )
 
+from entraide.catalogue.model_store import ModelStore
 from entraide_node.engines.base import EngineProblem
-from entraide_node.models.model_store import ModelStore
 
 SERVICE = "_entraide-models._tcp.local."
 SENDS_MAX = 4  # concurrent transfers

@@ -85,17 +85,17 @@ class WeightServer:
 
     def read_part(self, sha256: str, start: int, last: str | None = None) -> FilePart | None:
         """Reads a part of a pinned file; returns None if it is not present. Blocks."""
-        for place, file in self._pinned_files(sha256):
+        for names, file in self._pinned_files(sha256):
             for folder in self._folders:
-                for name in (f"{place}/{file.name}", file.name, Path(file.name).name):
+                for name in names:
                     data = _read(folder / name, file, start, last)
                     if data is not None:
                         return FilePart(data, start, file.size_bytes)
         return None
 
-    def _pinned_files(self, sha256: str) -> list[tuple[str, ArtefactFile]]:
+    def _pinned_files(self, sha256: str) -> list[tuple[tuple[str, ...], ArtefactFile]]:
         return [
-            (artefact.relative_folder(entry.name), file)
+            (artefact.possible_paths(entry.name, file), file)
             for entry in self._catalogue().models
             for artefact in entry.artefacts
             if artefact.is_pinned

@@ -7,39 +7,27 @@ against the pinned checksums, so their source need not be trusted.
 """
 
 import fnmatch
-import hashlib
-import os
-import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.catalogue import is_safe
 from entraide.catalogue.energy import energy_class, energy_wh_per_1k_tokens
+from entraide.catalogue.hub import HubFile, download_file, list_files
+from entraide.catalogue.model_store import compute_sha256
+from entraide.catalogue.pin_fault import PinFault
+from entraide.catalogue.weight_files import (
+    WEIGHT_SUFFIXES,
+    find_fault,
+    find_missing_part,
+    list_paths,
+    without_part,
+)
 from entraide.models import Artefact, ArtefactFile, ModelEntry
 
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
 SMALL_BYTES_MAX = 64 * 1024 * 1024  # largest file that is downloaded for its checksum
-WEIGHT_SUFFIXES = (".gguf", ".safetensors")
-BLOCK_BYTES = 1024 * 1024
-
-_PART_SUFFIX = re.compile(r"-\d{5}-of-\d{5}(?=\.[a-z]+$)")
-
-
-class PinFault(Struct, frozen=True):
-    """Why an artefact cannot be pinned.
-
-    Attributes:
-        code: ``nothing`` (no file matches), ``several`` (several match), ``hub`` (the hub refused),
-            ``unreachable`` (the hub did not answer), ``no_library``, ``no_folder``.
-        detail: names of files, or the hub's message.
-    """
-
-    code: str
-    detail: str
 
 
 def pin_from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFault:
@@ -49,46 +37,77 @@ def pin_from_hub(artefact: Artefact, *, revision: str = "") -> Artefact | PinFau
         artefact: its repository, and its file name patterns; without patterns, all files.
         revision: branch, tag or commit; "" for the main branch.
     """
+    listing = list_files(artefact.repository, revision=revision)
+    if isinstance(listing, PinFault):
+        return listing
+    files_by_name = {file.name: file for file in listing.files if file.size_bytes}
+    selected = select_files(tuple(files_by_name), artefact)
+    if isinstance(selected, PinFault):
+        return selected
+    listed = replace(artefact, revision=listing.commit)
+    files = []
+    for name in selected:
+        file = _pin_hub_file(listed, files_by_name[name])
+        if isinstance(file, PinFault):
+            return file
+        files.append(file)
+    return _with_files(listed, files)
+
+
+def _pin_hub_file(artefact: Artefact, listed: HubFile) -> ArtefactFile | PinFault:
+    """Returns a file with its checksum, which is computed here where the hub does not know it."""
+    file = ArtefactFile(listed.name, listed.size_bytes, listed.sha256)
+    if not is_safe(file) or "*" in file.name:
+        return PinFault("name", file.name)
+    if file.sha256:
+        return file
+    if file.size_bytes > SMALL_BYTES_MAX:
+        return PinFault("hub", f"{file.name}: {file.size_bytes} bytes, no checksum")
     try:
-        from huggingface_hub import HfApi  # noqa: PLC0415  (needed only to pin)
-        from huggingface_hub import errors as hub  # noqa: PLC0415
-    except ModuleNotFoundError:
-        return PinFault("no_library", "pip install 'entraide[node]'")
-    api = HfApi(endpoint=os.environ.get(ENDPOINT_VARIABLE) or None)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            fault = download_file(artefact, file, path, on_length=lambda _length: None)
+            return fault or replace(file, sha256=compute_sha256(path))
+    except OSError as problem:
+        return PinFault("unwritable", str(problem))
+
+
+def pin_from_folder(
+    artefact: Artefact,
+    folder: Path,
+    *,
+    names: Sequence[str] | None = None,
+    on_bytes: Callable[[int], None] = lambda _bytes: None,
+) -> Artefact | PinFault:
+    """Pins an artefact to the files of a folder, each of which must be whole.
+
+    Args:
+        artefact: its format and its file name patterns.
+        folder: of the files.
+        names: of the files to choose from, relative to the folder; None for all.
+        on_bytes: called with the number of bytes of each block that was read.
+    """
     try:
-        info = api.model_info(artefact.repository, revision=revision or None, files_metadata=True)
-        files_by_name = {file.rfilename: file for file in info.siblings or ()}
-        selected = select_files(tuple(files_by_name), artefact)
-        if isinstance(selected, PinFault):
-            return selected
-        files = [
-            _hub_file(api, artefact.repository, str(info.sha), files_by_name[name])
-            for name in selected
-        ]
-    except hub.OfflineModeIsEnabled as problem:
-        return PinFault("unreachable", _first_line(problem))
-    except (hub.HfHubHTTPError, OSError, ValueError) as problem:
-        return PinFault("hub", _first_line(problem))
-    except Exception as problem:  # noqa: BLE001  (errors of the hub's HTTP library)
-        return PinFault("unreachable", _first_line(problem))
-    return _with_files(replace(artefact, revision=str(info.sha)), files)
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).strip().partition("\n")[0] or type(problem).__name__
-
-
-def pin_from_folder(artefact: Artefact, folder: Path) -> Artefact | PinFault:
-    """Pins an artefact to the files of a folder."""
-    try:
-        names = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
+        if names is None:
+            names = [path.relative_to(folder).as_posix() for path in list_paths(folder)]
         selected = select_files(names, artefact)
         if isinstance(selected, PinFault):
             return selected
-        files = [_disk_file(folder, name) for name in selected]
+        files = []
+        for name in selected:
+            path = folder / name
+            fault = find_fault(path)
+            if fault:
+                return PinFault("broken", f"{name}: {fault}")
+            size_bytes = path.stat().st_size
+            files.append(ArtefactFile(name, size_bytes, compute_sha256(path, on_bytes)))
     except OSError as problem:
         return PinFault("no_folder", str(problem))
-    return _with_files(artefact, files)
+    missing = find_missing_part(selected)
+    if missing:
+        return PinFault("broken", missing)
+    unsafe = next((file.name for file in files if not is_safe(file) or "*" in file.name), "")
+    return PinFault("name", unsafe) if unsafe else _with_files(artefact, files)
 
 
 def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFault:
@@ -108,7 +127,7 @@ def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | 
     weights = [name for name in matching if name.endswith(WEIGHT_SUFFIXES)]
     if not weights:
         return PinFault("nothing", ", ".join(file.name for file in artefact.files) or "*")
-    if artefact.format == "gguf" and len({_PART_SUFFIX.sub("", name) for name in weights}) > 1:
+    if artefact.format == "gguf" and len(set(map(without_part, weights))) > 1:
         return PinFault("several", ", ".join(weights[:8]))
     return (*weights, *(name for name in matching if name not in weights))
 
@@ -133,22 +152,3 @@ def _matches(name: str, pattern: str) -> bool:
 def _with_files(artefact: Artefact, files: Sequence[ArtefactFile]) -> Artefact:
     weights_bytes = sum(file.size_bytes for file in files if file.name.endswith(WEIGHT_SUFFIXES))
     return replace(artefact, files=tuple(files), weights_bytes=weights_bytes)
-
-
-def _hub_file(api: Any, repository: str, commit: str, hub_file: Any) -> ArtefactFile:
-    if hub_file.lfs is not None:
-        return ArtefactFile(hub_file.rfilename, int(hub_file.lfs.size), str(hub_file.lfs.sha256))
-    if int(hub_file.size or 0) > SMALL_BYTES_MAX:
-        raise ValueError(f"{hub_file.rfilename}: {hub_file.size} bytes without a checksum")
-    with tempfile.TemporaryDirectory() as folder:
-        api.hf_hub_download(repository, hub_file.rfilename, revision=commit, local_dir=folder)
-        return _disk_file(Path(folder), hub_file.rfilename)
-
-
-def _disk_file(folder: Path, name: str) -> ArtefactFile:
-    digest, size_bytes = hashlib.sha256(), 0
-    with (folder / name).open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            size_bytes += len(block)
-    return ArtefactFile(name, size_bytes, digest.hexdigest())

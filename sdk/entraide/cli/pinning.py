@@ -79,7 +79,8 @@ def _pin(
     entry: ModelEntry, selected: list[Artefact], *, revision: str, folder: Path | None, lang: str
 ) -> tuple[dict[int, Artefact], list[str]]:
     """Pins artefacts: the pinned ones by their index in the entry, and sentences on the others."""
-    from entraide.catalogue.pin import PinFault, pin_from_folder, pin_from_hub
+    from entraide.catalogue.pin import pin_from_folder, pin_from_hub
+    from entraide.catalogue.pin_fault import PinFault
 
     pinned: dict[int, Artefact] = {}
     faults = []

@@ -11,6 +11,7 @@ from tests.hostile.decoders.case import Case
 from tests.hostile.decoders.of_pool import FULL_CHAT, from_file
 from tests.hostile.mutations import binary_like, json_like, text_like
 
+from entraide.catalogue.gguf import NotGguf, expected_bytes, read_header
 from entraide.errors import RequestError
 from entraide.wire import codec
 from entraide.wire.nats import expires_at
@@ -32,7 +33,6 @@ from entraide_node.engines.base import CHAT, COMPLETIONS, EngineFailure, EngineR
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import StreamRun, parse_request
 from entraide_node.idle_detection.x11 import find_cookie
-from entraide_node.models.gguf import NotGguf, read_header
 from entraide_node.owner import terms_file
 
 EXPRESSIONS = ("POWER.x", "ENERGY.Power", "sum(a)", "avg(@)", "to_number(a)", "max_by(a, &b)")
@@ -224,13 +224,19 @@ CASES: dict[str, Case] = {
         | binary_like(SAFETENSORS)
         | json_like(TENSORS).map(lambda head: struct.pack("<Q", len(head)) + head),
         (),
-        (f"{ENGINES}.model_folder:_find_file_fault",),
+        ("entraide.catalogue.weight_files:find_safetensors_fault",),
     ),
     "a GGUF file": Case(
         from_file("m.gguf", read_header),
         binary_like(GGUF),
         (NotGguf,),
-        ("entraide_node.models.gguf:_number",),
+        ("entraide.catalogue.gguf:_number",),
+    ),
+    "the length of a GGUF file": Case(
+        from_file("m.gguf", expected_bytes),
+        binary_like(GGUF),
+        (NotGguf,),
+        ("entraide.catalogue.gguf:_number",),
     ),
     "a device's JSON": Case(
         read_value,

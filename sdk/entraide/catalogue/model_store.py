@@ -1,17 +1,16 @@
 """Model store: the weights on this machine's disk, each verified once.
 
-Layout: ``Artefact.relative_folder`` below the store's folder, so that the folder of any machine can
-serve as a mirror. A file is verified if its bytes had the catalogue's checksum and its fingerprint
-has not changed since. One process at a time fills a place. The methods read whole files: call them
-off the event loop.
+A node has one, and a pool has one in ``DIR/weights``. Layout: ``Artefact.relative_folder`` below
+the store's folder, so that the folder of any machine can serve as a mirror. A file is verified if
+its bytes had the catalogue's checksum and its fingerprint has not changed since. One process at a
+time fills a place. The methods read whole files: call them off the event loop.
 """
 
 import contextlib
 import errno
 import hashlib
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -19,18 +18,22 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.files import write_atomically
-from entraide.models import Artefact, ArtefactFile, Catalogue, ModelEntry
-from entraide_node.core.model_fit import DISK_RESERVE_BYTES, TransferRates
-from entraide_node.engines.base import EngineProblem
-from entraide_node.file_lock import acquire_lock, open_lock
+from entraide.models import (
+    DISK_RESERVE_BYTES,
+    Artefact,
+    ArtefactFile,
+    Catalogue,
+    ModelEntry,
+    TransferRates,
+)
 
 PROOFS_NAME = ".proofs.json"
 SPEEDS_NAME = ".speeds.json"
 PART_SUFFIX = ".part"
-HUB_FOLDER = ".hub"
 LOCKS_FOLDER = ".locks"
 SPEED_LEAST_BYTES = 8 * 1024 * 1024  # a smaller file does not measure the network rate
 PLACES_MAX = 2_000
+BLOCK_BYTES = 1024 * 1024
 
 # Errors for a full disk, a quota or a file size limit.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -145,33 +148,65 @@ class ModelStore:
         candidate = source or path
         if not candidate.is_file():
             return False
-        if _size(candidate) != file.size_bytes or _sha256(candidate) != file.sha256:
+        if _size(candidate) != file.size_bytes or compute_sha256(candidate) != file.sha256:
             candidate.unlink(missing_ok=True)
             return False
-        if candidate != path:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            candidate.replace(path)
-        self._record_proof(artefact.relative_folder(model), file)
+        self._place_file(model, artefact, file, source=candidate)
         return True
 
+    def _place_file(
+        self, model: str, artefact: Artefact, file: ArtefactFile, *, source: Path
+    ) -> None:
+        """Moves a file with the catalogue's bytes to its place and records the proof."""
+        path = self.file_path(model, artefact, file)
+        if source != path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(path)
+        self._record_proof(artefact.relative_folder(model), file)
+
     def import_file(
-        self, model: str, artefact: Artefact, file: ArtefactFile, *, origin: Path
+        self,
+        model: str,
+        artefact: Artefact,
+        file: ArtefactFile,
+        *,
+        origin: Path,
+        on_bytes: Callable[[int], None] = lambda _bytes: None,
     ) -> bool:
         """Imports a file from elsewhere on this machine, by a hard link if possible.
 
+        A file of another owner is copied, since its owner may withdraw it. The bytes are read
+        once.
+
+        Args:
+            model: public name of the model.
+            artefact: that the file belongs to.
+            file: the file.
+            origin: path of the file elsewhere.
+            on_bytes: called with the number of bytes of each block that was read.
+
+        Returns:
+            Whether the file is in its place; False if its bytes are others than the catalogue's.
+
         Raises:
-            OSError: of the disk.
+            OSError: of the disk; nothing is left of the copy.
         """
-        if _size(origin) != file.size_bytes or _sha256(origin) != file.sha256:
+        if _size(origin) != file.size_bytes:
             return False
         part = self.part_path(model, artefact, file)
         part.parent.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)
         try:
-            part.hardlink_to(origin.resolve())
-        except OSError:
-            shutil.copyfile(origin, part)
-        return self.verify_file(model, artefact, file, source=part)
+            if _link(origin.resolve(), part):
+                sha256 = compute_sha256(part, on_bytes)
+            else:
+                sha256 = _copy(origin, part, on_bytes)
+            if sha256 == file.sha256:
+                self._place_file(model, artefact, file, source=part)
+                return True
+        finally:
+            part.unlink(missing_ok=True)
+        return False
 
     def find_duplicate(self, file: ArtefactFile) -> Path | None:
         """Returns a verified file of the store with the same bytes, in any place."""
@@ -223,20 +258,6 @@ class ModelStore:
         with contextlib.suppress(OSError):
             write_atomically(self.folder / SPEEDS_NAME, msgspec.json.encode(after))
 
-    @asynccontextmanager
-    async def lock_place(self, place: str) -> AsyncIterator[None]:
-        """Holds the lock of a place, across all processes of this machine.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        folder = self.folder / LOCKS_FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{place.replace('/', '_')}.lock"
-        async with open_lock(path) as descriptor:
-            await acquire_lock(descriptor)
-            yield
-
     def _places(self) -> list[str]:
         proofs = self.folder.glob(f"*/*/{PROOFS_NAME}")
         parts = self.folder.glob(f"*/*/*{PART_SUFFIX}")
@@ -265,18 +286,6 @@ class ModelStore:
         write_atomically(self.folder / place / PROOFS_NAME, msgspec.json.encode(proofs))
 
 
-def disk_problem(error: OSError, folder: Path, *, needed_bytes: int = 0) -> EngineProblem:
-    """Returns the problem of a disk error: a full disk, or another one."""
-    if error.errno in FULL:
-        free = 0.0
-        with contextlib.suppress(OSError):
-            free = round(shutil.disk_usage(folder).free / 1e9, 1)
-        needed = round(needed_bytes / 1e9, 1)
-        return EngineProblem("disk_full", {"free_gb": free, "needed_gb": needed})
-    detail = str(error.strerror or error)
-    return EngineProblem("models_unwritable", {"folder": str(folder), "detail": detail})
-
-
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -293,6 +302,37 @@ def _fingerprint(path: Path) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
 
 
-def _sha256(path: Path) -> str:
+def compute_sha256(path: Path, on_bytes: Callable[[int], None] = lambda _bytes: None) -> str:
+    """Returns the SHA-256 of a file, hexadecimal; reports the size of each block that it reads.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            on_bytes(len(block))
+    return digest.hexdigest()
+
+
+def _link(origin: Path, target: Path) -> bool:
+    """Makes a hard link to a file of the folder's owner; returns whether it could."""
+    try:
+        if origin.stat().st_uid != target.parent.stat().st_uid:
+            return False
+        target.hardlink_to(origin)
+    except OSError:
+        return False
+    return True
+
+
+def _copy(origin: Path, target: Path, on_bytes: Callable[[int], None]) -> str:
+    """Copies a file; returns the SHA-256 of the bytes."""
+    digest = hashlib.sha256()
+    with origin.open("rb") as source, target.open("wb") as copy:
+        while block := source.read(BLOCK_BYTES):
+            copy.write(block)
+            digest.update(block)
+            on_bytes(len(block))
+    return digest.hexdigest()

@@ -1,10 +1,12 @@
-"""GGUF header: a model's name, architecture and context length.
+"""GGUF header: a model's name, architecture and context length, and the length of the file.
 
-Input: a GGUF file. Output: ``GgufHeader``. It reads the few keys that the agent needs and stops
-before the vocabulary, which takes megabytes. (The `gguf` package reads the whole header, takes a
-second for it, and depends on numpy, tqdm and PyYAML.)
+Input: a GGUF file. Output: ``GgufHeader``, from the few keys that the agent needs: reading stops
+before the vocabulary, which takes megabytes. Or the length that the listed tensors require. (The
+`gguf` package takes a second for the whole header, and depends on numpy, tqdm and PyYAML.)
+Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
+import math
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -17,11 +19,24 @@ NAME_CHARS_MAX = 512
 CONTEXT_TOKENS_MAX = 10**8
 STRING_BYTES_MAX = 16 * 1024 * 1024
 ARRAY_ITEMS_MAX = 8 * 1024 * 1024
+TENSORS_MAX = 100_000
+DIMENSIONS_MAX = 8
+ALIGNMENT_DEFAULT = 32  # bytes
+ALIGNMENT_MAX = 1024 * 1024
 
 _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 _WHOLE = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 7: "<?", 10: "<Q", 11: "<q"}
 _SIZES = {kind: struct.calcsize(form) for kind, form in _WHOLE.items()} | {6: 4, 12: 8}
+
+# Values in a block and bytes of a block, by the number of the tensor's type (`ggml_type`).
+_BLOCKS = {
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+    9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
+    15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+    21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
+    28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+}  # fmt: skip
 
 
 class GgufHeader(Struct, frozen=True):
@@ -50,14 +65,56 @@ def read_header(path: Path) -> GgufHeader:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        if file.read(4) != _MAGIC:
-            raise NotGguf("no GGUF magic at the beginning")
-        version = _number(file, "<I")
-        if not 2 <= version < 1_000:
-            raise NotGguf(f"GGUF version {version}")
-        _number(file, "<Q")  # number of tensors
-        keys = min(_number(file, "<Q"), KEYS_MAX)
-        return _read_keys(file, keys)
+        _, keys = _read_counts(file)
+        return _read_keys(file, min(keys, KEYS_MAX))
+
+
+def expected_bytes(path: Path) -> int:
+    """Returns the length that the tensors of a GGUF file require; longer files exist.
+
+    A tensor of an unknown type counts with its first byte only.
+
+    Raises:
+        NotGguf: it is not a GGUF file.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        tensors, keys = _read_counts(file)
+        if tensors > TENSORS_MAX or keys > KEYS_MAX:
+            raise NotGguf(f"{tensors} tensors, {keys} keys")
+        alignment = ALIGNMENT_DEFAULT
+        for _ in range(keys):
+            key = _string(file)
+            value = _value(file, _number(file, "<I"))
+            if key == "general.alignment" and isinstance(value, int):
+                alignment = value
+        if not 0 < alignment <= ALIGNMENT_MAX:
+            raise NotGguf(f"an alignment of {alignment}")
+        end = max((_tensor_end(file) for _ in range(tensors)), default=0)
+        data_begin = -(-file.tell() // alignment) * alignment
+        return data_begin + end if tensors else file.tell()
+
+
+def _read_counts(file: BinaryIO) -> tuple[int, int]:
+    """Reads the beginning of the file; returns the numbers of tensors and of keys."""
+    if file.read(4) != _MAGIC:
+        raise NotGguf("no GGUF magic at the beginning")
+    version = _number(file, "<I")
+    if not 2 <= version < 1_000:
+        raise NotGguf(f"GGUF version {version}")
+    return _number(file, "<Q"), _number(file, "<Q")
+
+
+def _tensor_end(file: BinaryIO) -> int:
+    """Reads the description of a tensor; returns where it ends in the data."""
+    _string(file)
+    dimensions = _number(file, "<I")
+    if dimensions > DIMENSIONS_MAX:
+        raise NotGguf(f"a tensor of {dimensions} dimensions")
+    values = math.prod(_number(file, "<Q") for _ in range(dimensions))
+    kind, offset = _number(file, "<I"), _number(file, "<Q")
+    block_values, block_bytes = _BLOCKS.get(kind, (max(1, values), 1))
+    return offset + values // block_values * block_bytes
 
 
 def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
