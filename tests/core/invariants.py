@@ -158,13 +158,17 @@ def queue_counters_are_consistent(state: State) -> None:
 
 
 def backlog_is_that_of_the_waiting_jobs(state: State) -> None:
-    """The deferred work is, by model and co-op, the work of the jobs that wait."""
+    """The deferred work is, by model, that of the jobs that wait and of the stated batches."""
     jobs, rebuilt = state.queue.jobs(), BatchBacklog()
     for job in jobs:
         if job.wait is not None:
             rebuilt.add(job.shape.model, job.facts.coop, job.wait)
+    for batch in state.batches.values():
+        if batch.work is not None:
+            rebuilt.add_lines(batch.facts.model, batch.work)
     backlog = state.shift_planner.backlog
-    models = {*state.fleet.contexts, *(job.shape.model for job in jobs)}
+    models = {*state.fleet.contexts, *(job.shape.model for job in jobs),
+              *(batch.facts.model for batch in state.batches.values())}  # fmt: skip
 
     assert [rebuilt.work(model) for model in models] == [backlog.work(model) for model in models]
     assert [rebuilt.jobs(coop) for coop in state.coops] == [

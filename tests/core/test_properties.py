@@ -214,6 +214,17 @@ class AnyOrder(RuleBasedStateMachine):
             self.pool.tell(events.JobCancelled, job, "client_gone")
 
     @rule(
+        name=st.sampled_from(("batch-1", "batch-2")),
+        coop=st.sampled_from(COOPS),
+        lines=st.integers(0, 500),
+        hours=st.floats(0.0, 48.0),
+    )
+    def state_batch(self, name: str, coop: str, lines: int, hours: float) -> None:
+        deadline_at = self.pool.now + hours * 3_600.0
+        values = {"job_class": JobClass.BATCH, "deadline_at": deadline_at}
+        self.pool.tell(events.BatchStated, facts(name, coop, **values), lines)
+
+    @rule(
         what=st.sampled_from(("leave", "gateway", "restart", "restore", "period", "long")),
         node=st.sampled_from(NODES),
         reason=st.sampled_from(("goodbye", "revoked")),

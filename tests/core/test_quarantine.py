@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.core.builders import Pool, card, facts, kinds, of, replica, usage
+from tests.core.builders import START, Pool, card, facts, kinds, of, replica, usage
 
 from entraide.types import JobKind, JobState, NodeState, Outcome
 from entraide_scheduler.core import commands, events, fault_isolation
@@ -171,6 +171,7 @@ SAMPLES = {
     events.RunExceeded: ("j1", 1, "n1", "stream_tokens", 3),
     events.LoadFailed: ("n1", "petit", "no_room"),
     events.JobRequested: (facts("j2"),),
+    events.BatchStated: (facts("batch-1", deadline_at=START + 9e4), 5),
     events.JobCancelled: ("j1", "client_gone"),
     events.JobAbandoned: ("j1", 1, "stream_broken"),
 }
@@ -200,7 +201,12 @@ def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
         kind: fault_isolation.sender_of(pool.core._state, kind(1, pool.now, *values))
         for kind, values in SAMPLES.items()
     }
-    by_key = (events.JobRequested, events.JobCancelled, events.JobAbandoned)
+    by_key = (
+        events.JobRequested,
+        events.BatchStated,
+        events.JobCancelled,
+        events.JobAbandoned,
+    )
 
     assert set(HANDLERS) == set(SAMPLES) | SENDERLESS
     assert set(fault_isolation.SENDERS) == set(SAMPLES)

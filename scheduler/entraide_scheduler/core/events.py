@@ -175,6 +175,19 @@ class JobRequested(BaseEvent, frozen=True, tag="requested"):
     facts: RequestFacts
 
 
+class BatchStated(BaseEvent, frozen=True, tag="batch"):
+    """A batch has this work that is not yet requested; replaces what was stated of it before.
+
+    Attributes:
+        facts: of a typical line that is left: its tokens are means, its features all that any line
+            needs; ``job`` is the batch's identifier, ``deadline_at`` its deadline.
+        lines: number of lines left; 0 for a batch that has ended or is requested in full.
+    """
+
+    facts: RequestFacts
+    lines: int
+
+
 class JobCancelled(BaseEvent, frozen=True, tag="cancelled"):
     """The owner cancelled the job, or the client disconnected (``reason`` is an error code)."""
 
@@ -330,6 +343,7 @@ Given = (
     | NodeLeft
     | GatewayLost
     | JobRequested
+    | BatchStated
     | JobCancelled
     | Woke
     | SenderQuarantined

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.types import NodeState
-from entraide_scheduler.core import admission, events, node_lifecycle, settlement
+from entraide_scheduler.core import admission, evaluation, events, node_lifecycle, settlement
 from entraide_scheduler.core.records import EVENT_RAISED, Quarantine, Sender, SenderKind
 from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
@@ -26,7 +26,7 @@ def _card_sender(_: State, event: events.NodeJoined) -> Sender:
     return Sender(SenderKind.NODE, event.card.node)
 
 
-def _facts_sender(_: State, event: events.JobRequested) -> Sender | None:
+def _facts_sender(_: State, event: events.JobRequested | events.BatchStated) -> Sender | None:
     return _key_sender(event.facts.key)
 
 
@@ -52,6 +52,7 @@ SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType
         events.RunExceeded: _node_sender,
         events.LoadFailed: _node_sender,
         events.JobRequested: _facts_sender,
+        events.BatchStated: _facts_sender,
         events.JobCancelled: _job_sender,
         events.JobAbandoned: _job_sender,
     }
@@ -89,6 +90,7 @@ def quarantine_sender(state: State, event: events.SenderQuarantined) -> None:
     sender = Sender(event.kind, event.name)
     state.quarantines.add(sender, Quarantine(event.reason, event.detail, state.now))
     if event.kind is SenderKind.KEY:
+        evaluation.forget_batches_of(state, event.name)
         if event.ends_work:
             _end_waiting(state, event)
         return

@@ -29,6 +29,7 @@ from entraide_scheduler.core.records import (
     Node,
     Quarantine,
     SenderKind,
+    StatedBatch,
 )
 from entraide_scheduler.core.state import State
 
@@ -64,6 +65,7 @@ class Snapshot(Struct, frozen=True, array_like=True):
     quarantines: dict[SenderKind, dict[str, Quarantine]] = {}
     credits_in_tokens: bool = False  # without this field, credits count microwatt-hours
     key_exits: dict[str, KeyExits] = {}
+    batches: list[StatedBatch] = []
 
 
 class _Head(Struct, frozen=True, array_like=True):
@@ -102,6 +104,7 @@ def write(state: State) -> bytes:
             quarantines=state.quarantines.senders,
             credits_in_tokens=True,
             key_exits=state.key_exits,
+            batches=list(state.batches.values()),
         )
     )
 
@@ -142,6 +145,7 @@ def read(data: bytes) -> State:
     state.explained = OrderedDict.fromkeys(snapshot.explained)
     state.leases = {lease.terms.job: lease for lease in snapshot.leases}
     state.key_exits = snapshot.key_exits
+    evaluation.restore_batches(state, snapshot.batches)
     evaluation.restore_exclusive(state)
     waiting = [job for job in snapshot.jobs if job.state is JobState.QUEUED]
     for job in waiting:

@@ -1,8 +1,9 @@
-"""Batch backlog: run time of waiting batch jobs, by model and by hour of latest start.
+"""Batch backlog: run time of waiting batch work, by model and by hour of latest start.
 
-For each model, one map holds the work of each hour in whole milliseconds, so the size does not
-depend on the number of jobs, nor the sums on the order of additions and removals. A restored core
-computes the sums again from the waiting jobs.
+The work is that of waiting jobs and of batches' lines that are not yet requested. For each model,
+one map holds the work of each hour in whole milliseconds, so the size does not depend on the number
+of jobs, nor the sums on the order of additions and removals. A restored core computes the sums
+again from the waiting jobs and the stated batches.
 """
 
 from math import ceil
@@ -41,6 +42,14 @@ class BatchBacklog:
     def remove(self, model: str, coop: str, work: BatchWork) -> None:
         """Removes the work that was added for a job."""
         self._change(model, coop, work.hour, -work.work_ms, -1)
+
+    def add_lines(self, model: str, work: BatchWork) -> None:
+        """Adds the work of lines that are not yet requested; they count as no jobs."""
+        self._change(model, "", work.hour, work.work_ms, 0)
+
+    def remove_lines(self, model: str, work: BatchWork) -> None:
+        """Removes the work that was added for lines."""
+        self._change(model, "", work.hour, -work.work_ms, 0)
 
     def jobs(self, coop: str) -> int:
         """Returns the number of a co-op's jobs in the backlog."""

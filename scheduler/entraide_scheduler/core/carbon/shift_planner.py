@@ -27,7 +27,7 @@ from entraide_scheduler.core.carbon.intensity_forecast import (
     Signal,
 )
 from entraide_scheduler.core.policy import Deferral
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import Job, Shape, StatedBatch
 
 STEP_S = 900  # plans are made for the start of a quarter of an hour
 SLACK = 1.0 + 1e-9  # tolerance for rounding when a cost is compared with itself
@@ -247,6 +247,16 @@ class ShiftPlanner:
         """Removes the work that was added for a job, if any was."""
         if job.wait is not None:
             self.backlog.remove(job.shape.model, job.facts.coop, job.wait)
+
+    def add_lines(self, batch: StatedBatch) -> None:
+        """Adds the work of a batch's lines to the backlog, if they may be deferred."""
+        if batch.work is not None:
+            self.backlog.add_lines(batch.facts.model, batch.work)
+
+    def remove_lines(self, batch: StatedBatch) -> None:
+        """Removes the work that was added for a batch's lines, if any was."""
+        if batch.work is not None:
+            self.backlog.remove_lines(batch.facts.model, batch.work)
 
     def start_limit(
         self,

@@ -8,7 +8,8 @@ where and when the intensity is low enough. Exclusive retry: a job during which 
 tried once more, alone on another replica, so that a request that ends engines cannot end several.
 
 ``shape`` computes shapes; ``evaluation`` makes the request and searches; ``carbon_shifting`` gives
-the greatest intensity at which a job may start; ``exclusive_retry`` reserves replicas.
+the greatest intensity at which a job may start; ``stated_batches`` holds the lines of batches that
+are still to come; ``exclusive_retry`` reserves replicas.
 """
 
 from entraide_scheduler.core.evaluation.carbon_shifting import (
@@ -36,12 +37,18 @@ from entraide_scheduler.core.evaluation.shape import (
     round_context,
     shape_of,
 )
+from entraide_scheduler.core.evaluation.stated_batches import (
+    forget_batch,
+    forget_batches_of,
+    restore_batches,
+    state_batch,
+)
 
 __all__ = [
-    "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "fit_context",
-    "handle_forecast", "handle_greener_hour", "handle_intensity", "hold_replica",
-    "make_request", "may_start_now", "release_replica",
-    "require_exclusive", "reserve_replica", "reshape_jobs", "restore_exclusive",
-    "retry_exclusive", "round_context", "schedule_greener_retry", "shape_of",
-    "shifting_values",
+    "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "fit_context", "forget_batch",
+    "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
+    "hold_replica", "make_request", "may_start_now", "release_replica",
+    "require_exclusive", "reserve_replica", "reshape_jobs", "restore_batches",
+    "restore_exclusive", "retry_exclusive", "round_context", "schedule_greener_retry",
+    "shape_of", "shifting_values", "state_batch",
 ]  # fmt: skip

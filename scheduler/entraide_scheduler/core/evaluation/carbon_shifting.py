@@ -11,7 +11,7 @@ of the explanation.
 
 from collections.abc import Iterable
 
-from entraide.types import NodeState
+from entraide.types import NodeState, RequestFacts
 from entraide_scheduler.core.carbon import (
     HOUR_S,
     STEP_S,
@@ -33,14 +33,20 @@ PER_TOKEN = (0.0, 1.0)  # prompt and answer tokens of a shape, whose jobs are no
 
 def batch_work_for(state: State, job: Job) -> BatchWork | None:
     """Returns what a job adds to the waiting work; None if its class or its deadline forbids it."""
-    facts = job.facts
+    return deferrable_work(state, job.facts, job.requested_at)
+
+
+def deferrable_work(state: State, facts: RequestFacts, requested_at: float) -> BatchWork | None:
+    """Returns the work of a job with such facts; None if its class or its deadline forbids to wait.
+
+    A deadline that the client names replaces the class's promise, which may be earlier.
+    """
     terms = state.classes[facts.job_class]
     if not terms.green_hours:
         return None
     deadline_at = facts.deadline_at
-    if terms.completion_s is not None:
-        promised_at = job.requested_at + terms.completion_s
-        deadline_at = promised_at if deadline_at is None else min(deadline_at, promised_at)
+    if deadline_at is None and terms.completion_s is not None:
+        deadline_at = requested_at + terms.completion_s
     if deadline_at is None:
         return None
     run_s = state.length_predictor.run_s(facts.model)
@@ -80,7 +86,7 @@ def schedule_greener_retry(state: State) -> None:
 
 def handle_greener_hour(state: State, _: str) -> None:
     """Handles the end of a quarter of an hour: deferred jobs are tried again."""
-    _retry_deferred(state)
+    retry_deferred(state)
 
 
 def handle_intensity(state: State, event: IntensityChanged) -> None:
@@ -91,10 +97,11 @@ def handle_intensity(state: State, event: IntensityChanged) -> None:
 def handle_forecast(state: State, event: ForecastIssued) -> None:
     """Handles a new forecast of a zone: deferred jobs are tried again."""
     state.shift_planner.forecast.record_forecast(event)
-    _retry_deferred(state)
+    retry_deferred(state)
 
 
-def _retry_deferred(state: State) -> None:
+def retry_deferred(state: State) -> None:
+    """Tries the deferred jobs again: their start limits may have changed."""
     state.queue.unblock_all_shapes(lambda shape: bool(shape.green_h))
     state.blocked_jobs.mark_all_due()
 

@@ -25,7 +25,9 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
     output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
     ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
     completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
-    if facts.deadline_at is not None and facts.deadline_at - at < completion_left_s:
+    if facts.deadline_at is not None and (
+        objective.green_hours or facts.deadline_at - at < completion_left_s
+    ):
         completion_left_s = facts.deadline_at - at
     produced = output_tokens * max(1, facts.choices)
     output_upper = output_tokens

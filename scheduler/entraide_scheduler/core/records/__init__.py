@@ -9,10 +9,10 @@ format: a field is added at the end, with a default, and never renamed. Records 
 to each other; they name each other by identifier.
 
 ``state_machines`` holds the tables, from which the documentation's diagrams are drawn; ``records``
-jobs, leases and nodes; ``changes`` what an event has changed so far; ``deadline_kinds`` what is due
-at a deadline; ``charges`` what a run is charged in the fair share; ``own_kinds`` the kinds of
-replicas by which a co-op's own capacity is counted; ``quarantine`` the senders whose messages do
-not count.
+jobs, batches, leases and nodes; ``changes`` what an event has changed so far; ``deadline_kinds``
+what is due at a deadline; ``charges`` what a run is charged in the fair share; ``own_kinds`` the
+kinds of replicas by which a co-op's own capacity is counted; ``quarantine`` the senders whose
+messages do not count.
 """
 
 from entraide_scheduler.core.records.changes import Changes
@@ -41,6 +41,7 @@ from entraide_scheduler.core.records.records import (
     ModelLoad,
     Node,
     Shape,
+    StatedBatch,
     is_leaving,
     is_loading,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "Sender",
     "SenderKind",
     "Shape",
+    "StatedBatch",
     "is_leaving",
     "is_loading",
     "kind_of_replica",

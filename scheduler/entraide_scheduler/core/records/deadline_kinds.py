@@ -6,8 +6,8 @@ from enum import StrEnum
 class DeadlineKind(StrEnum):
     """What is due at a deadline; the values are part of the formats of snapshot and journal.
 
-    A deadline of a job or a lease has the job's name, that of a node the node's, and a deadline of
-    the whole pool has no name.
+    A deadline of a job or a lease has the job's name, that of a node the node's, that of a batch
+    the batch's, and a deadline of the whole pool has no name.
     """
 
     JOB_EXPIRY = "job"  # the job's own deadline has passed
@@ -21,6 +21,7 @@ class DeadlineKind(StrEnum):
     MODEL_PLAN = "models"  # models are to be loaded or unloaded
     SKIPPED_SHAPES = "looks"  # an event has left searches undone
     BLOCKED_JOBS = "recalls"  # all blocked jobs are checked again
+    BATCH_EXPIRY = "batch"  # the batch's deadline has passed; its stated work is deleted
 
 
 JOB_DEADLINES = (DeadlineKind.JOB_EXPIRY, DeadlineKind.LEASE_EXPIRY)  # their names are of jobs

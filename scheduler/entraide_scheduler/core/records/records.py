@@ -79,6 +79,20 @@ class BatchWork(Struct, frozen=True, array_like=True, gc=False):
     work_ms: int
 
 
+class StatedBatch(Struct, frozen=True, gc=False):
+    """The lines of a batch that are not yet requested.
+
+    Attributes:
+        facts: of a typical line, with an alias resolved; ``job`` is the batch's identifier.
+        lines: number of lines.
+        work: their share of the batch backlog; None if they may not wait for greener hours.
+    """
+
+    facts: RequestFacts
+    lines: int
+    work: BatchWork | None = None
+
+
 class Hold(Struct, frozen=True, gc=False):
     """A part of a quota that a job has reserved.
 

@@ -24,6 +24,7 @@ from entraide_scheduler.core.records import (
     KeyExits,
     Lease,
     Quarantines,
+    StatedBatch,
 )
 from entraide_scheduler.core.state.deadlines import Deadlines
 
@@ -46,6 +47,7 @@ class State:
         quarantines: the senders whose messages do not count.
         jobs: those not ended, by id. ended: the recently ended, oldest first.
         explained: ended jobs whose explanation is kept, oldest first.
+        batches: batches with lines that are not yet requested, by identifier.
         exclusive_replicas: replicas reserved for a single job, by job.
         key_exits: engine exits within the last hour, by API key.
         leases: by job, one at most for each, also while its run is being stopped.
@@ -83,6 +85,7 @@ class State:
         self.jobs: dict[str, Job] = {}
         self.ended: OrderedDict[str, Job] = OrderedDict()
         self.explained: OrderedDict[str, None] = OrderedDict()
+        self.batches: dict[str, StatedBatch] = {}
         self.leases: dict[str, Lease] = {}
         self.exclusive_replicas: dict[str, ExclusiveReplica] = {}
         self.key_exits: dict[str, KeyExits] = {}
