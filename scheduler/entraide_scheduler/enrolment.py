@@ -162,6 +162,9 @@ class Enrolment:
             controlled_by=token.controlled_by,
             data_classes=token.data_classes,
             sealing_key=request.sealing_public_key,
+            surplus_evidence=token.surplus_evidence,
+            evidence_document=token.evidence_document,
+            vouched_at=self._now(),
         )
 
     def _log_contradictions(self, request: JoinRequest, row: NodeRow) -> None:

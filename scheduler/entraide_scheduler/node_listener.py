@@ -230,8 +230,9 @@ class NodeListener:
             self._ignore("old", node)
             return
         now = self._driver.now()
+        device = await self._registry.pin_device(row, hello.card.power.device)
+        row = self._registry.get(node) or row  # the operator may have changed it meanwhile
         card = clocks.apply_pool_record(hello.card, row, behind_s=now - hello.sent_at, now=now)
-        device = await self._registry.pin_device(row, card.power.device)
         if device != card.power.device:
             self._driver.counts["node.device_changed"] += 1
             self._log.warning("node.device_changed", node=node, approved=device)

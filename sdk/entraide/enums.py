@@ -35,6 +35,19 @@ class Control(StrEnum):
     UNSTATED = ""  # a node: counts as other; a request: the policy's default
 
 
+class SurplusEvidence(StrEnum):
+    """What backs the renewable surplus that a node reports, as the operator vouches.
+
+    The market-based instruments of the GHG Protocol's Scope 2 Guidance (2015, chapter 6), and
+    generation that is metered on site. ``docs/concepts/energy.md`` explains each.
+    """
+
+    CERTIFICATE = "certificate"  # energy attribute certificates, such as RECs
+    CONTRACT = "contract"  # a power purchase agreement, or a supplier's renewable offer
+    METER = "meter"  # a meter of the site's own generation; backs measured values only
+    NONE = ""  # the operator vouches for nothing
+
+
 class Lending(StrEnum):
     """Whose jobs a node accepts now, by its owner's policy."""
 

@@ -69,6 +69,7 @@ _CODE_PREFIXES: Mapping[str, str] = {
     "province": "zone",
     "controlled_by": "control",
     "asked_control": "control-asked",
+    "surplus_evidence": "evidence",
 }
 
 
@@ -96,9 +97,9 @@ def text(code: str, lang: str = DEFAULT_LANG, /, **values: Value) -> str:
         lang: ``fr`` or ``en``; any other tag is read as one of them, else as French.
         **values: the numbers and names in it. Stable codes (``reason``, ``rule``, ``fault``,
             ``zone``, ``period``, ``job_class``, ``data_class``, ``basis``, ``expected``, ``got``,
-            ``controlled_by``, ``asked_control``) are replaced by their own messages. Numbers are
-            formatted for the language, with the unit that ends their name. A time (``…_at``) that
-            is a number counts as absent: ``relative_time`` formats times.
+            ``controlled_by``, ``asked_control``, ``surplus_evidence``) are replaced by their own
+            messages. Numbers are formatted for the language, with the unit that ends their name. A
+            time (``…_at``) that is a number counts as absent: ``relative_time`` formats times.
 
     Returns:
         The sentence, or the code itself when the catalogue does not have it.
@@ -249,6 +250,7 @@ def receipt_line(receipt: Receipt, lang: str) -> str:
         energy_basis=word("basis", receipt.energy_basis, lang),
         carbon=f"{decimal(receipt.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",
         carbon_basis=carbon_basis,
+        surplus_evidence=receipt.surplus_evidence or ABSENT,
         ttft=seconds(receipt.ttft_ms / 1000, lang),
         promise=text("receipt-at-risk" if risky else f"receipt-promise-{receipt.promise}", lang),
     )

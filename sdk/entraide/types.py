@@ -23,13 +23,14 @@ from entraide.enums import (
     NodeState,
     Outcome,
     Promise,
+    SurplusEvidence,
 )
 
 __all__ = [
     "Basis", "Candidate", "Candidates", "Control", "DataClass", "EnergyStatus", "Exclusion",
     "Explanation", "JobClass", "JobKind", "JobState", "Lending", "Loadable", "NodeCard",
     "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt", "Replica", "RequestFacts",
-    "Settlement", "SmallerModel", "SmallerQuote", "Terms", "Usage",
+    "Settlement", "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms", "Usage",
 ]  # fmt: skip
 
 
@@ -152,7 +153,8 @@ class NodeCard(Struct, frozen=True, gc=False):
         loading: models that it is loading.
         models_bytes: memory that its owner allows for all models; 0 where the owner alone decides
             which models are loaded.
-        controlled_by: who controls its owner (set by the pool at enrolment, not by the node).
+        controlled_by, surplus_evidence: who controls its owner, and what backs its surplus (set
+            by the pool as the operator vouches, not by the node).
     """
 
     node: str
@@ -169,6 +171,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     loading: tuple[str, ...] = ()
     models_bytes: int = 0
     controlled_by: Control = Control.UNSTATED
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
 
 
 class RequestFacts(Struct, frozen=True, gc=False):
@@ -282,8 +285,8 @@ class Terms(Struct, frozen=True, gc=False):
         policy_version: version of the policy that decided.
         at_risk: no node was predicted to keep the promise.
         smaller: energy on a smaller model; None where there is none, or its size is unknown.
-        controlled_by: who controls the lender; left out where that is unstated, so that terms of
-            before keep their bytes and the digests over them.
+        controlled_by, surplus_evidence: who controls the lender, and what backs the surplus; left
+            out where unstated, so that terms of before keep their bytes and the digests over them.
     """
 
     job: str
@@ -308,6 +311,7 @@ class Terms(Struct, frozen=True, gc=False):
     at_risk: bool
     smaller: SmallerQuote | None = None
     controlled_by: Control | UnsetType = UNSET
+    surplus_evidence: SurplusEvidence | UnsetType = UNSET
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -449,8 +453,8 @@ class Receipt(Struct, frozen=True, gc=False):
 
     ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
     function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
-    canonical JSON without ``signature`` and ``key``, and without ``smaller`` and ``controlled_by``
-    where they are None and "".
+    canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by`` and
+    ``surplus_evidence`` where they are None or "".
     """
 
     job: str
@@ -485,3 +489,4 @@ class Receipt(Struct, frozen=True, gc=False):
     signature: str = ""
     smaller: SmallerModel | None = None
     controlled_by: Control = Control.UNSTATED
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE

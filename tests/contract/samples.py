@@ -26,6 +26,7 @@ from entraide.types import (
     Receipt,
     Replica,
     RequestFacts,
+    SurplusEvidence,
     Terms,
     Usage,
 )
@@ -62,6 +63,7 @@ OFFERING = structs.replace(
     loading=("qwen3-1.7b",),
     models_bytes=8_000_000_000,
     controlled_by=Control.MEMBER,
+    surplus_evidence=SurplusEvidence.METER,
 )
 FACTS = RequestFacts(
     job="job-1",

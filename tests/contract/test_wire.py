@@ -8,7 +8,7 @@ from msgspec import structs
 from tests.contract.samples import DOORS, OFFERING, RUNS, SAMPLES, TERMS, decoder, kinds, tag
 from tests.house.source import ROOT
 
-from entraide.types import Control
+from entraide.types import Control, SurplusEvidence
 from entraide.wire import codec
 from entraide.wire import messages as m
 
@@ -34,13 +34,19 @@ def test_what_a_node_could_load_travels_with_its_card() -> None:
     assert hello == codec.node_up.decode(codec.encode(hello))
 
 
-def test_terms_without_stated_control_keep_their_bytes() -> None:
+@pytest.mark.parametrize(
+    "stated_value", [Control.MEMBER, SurplusEvidence.CONTRACT], ids=["control", "evidence"]
+)
+def test_terms_without_a_vouched_value_keep_their_bytes(
+    stated_value: Control | SurplusEvidence,
+) -> None:
     """The digests over the commands of before are computed from the same bytes now."""
+    name = "controlled_by" if isinstance(stated_value, Control) else "surplus_evidence"
     placed = next(message for message in SAMPLES if tag(message) == "placed")
-    stated = structs.replace(placed, terms=structs.replace(TERMS, controlled_by=Control.MEMBER))
+    stated = structs.replace(placed, terms=structs.replace(TERMS, **{name: stated_value}))
 
-    assert "controlled_by" not in msgspec.to_builtins(TERMS)
-    assert "member" == msgspec.to_builtins(stated.terms)["controlled_by"]
+    assert name not in msgspec.to_builtins(TERMS)
+    assert stated_value.value == msgspec.to_builtins(stated.terms)[name]
     assert stated == decoder(stated).decode(codec.encode(stated))
 
 

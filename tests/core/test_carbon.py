@@ -11,6 +11,7 @@ from entraide.types import (
     Receipt,
     SmallerModel,
     SmallerQuote,
+    SurplusEvidence,
     Terms,
 )
 from entraide_scheduler.core import commands
@@ -21,8 +22,8 @@ from entraide_scheduler.core.carbon import (
     make_receipt,
     settle,
     status_valid_until,
+    surplus_w,
 )
-from entraide_scheduler.core.carbon.emissions import surplus_w
 from entraide_scheduler.core.policy import Carbon, Evidence
 
 ONTARIO = ZoneIntensity(40.0, 80.0, Basis.MEASURED, START + 3_600.0)
@@ -46,6 +47,7 @@ def test_own_surplus_counts_before_the_grid(case: str) -> None:
     intensity = effective_intensity(
         ONTARIO,
         energy,
+        vouched=SurplusEvidence.NONE,
         policy=Carbon(),
         evidence=Evidence(),
         power_w=power_w,
@@ -159,7 +161,41 @@ def test_a_surplus_counts_as_far_as_it_is_trusted(case: str) -> None:
     basis, measured_at, expires_at, expected = EVIDENCE[case]
     energy = EnergyStatus(200.0, basis, "meter", measured_at, expires_at)
 
-    assert expected == (status_valid_until(energy, TRUST), surplus_w(energy, START, TRUST))
+    counted_w = surplus_w(energy, START, TRUST, SurplusEvidence.NONE)
+
+    assert expected == (status_valid_until(energy, TRUST), counted_w)
+
+
+BACKED = {
+    "nothing vouched, measured": (Basis.MEASURED, "", 0.25, "", 50.0),
+    "nothing vouched, declared": (Basis.DECLARED, "", 0.25, "", 25.0),
+    "nothing vouched, nothing counts": (Basis.MEASURED, "", 0.0, "", 0.0),
+    "a certificate": (Basis.DECLARED, "certificate", 0.25, "certificate", 100.0),
+    "a contract": (Basis.MEASURED, "contract", 0.25, "contract", 200.0),
+    "a meter that measures": (Basis.MEASURED, "meter", 0.25, "meter", 200.0),
+    "a meter without a value": (Basis.DECLARED, "meter", 0.25, "", 25.0),
+    "the default": (Basis.DECLARED, "", 1.0, "", 100.0),
+}
+
+
+@pytest.mark.parametrize("case", BACKED)
+def test_a_surplus_without_evidence_counts_in_part(case: str) -> None:
+    """By the policy, whatever the node calls it; a meter backs only what it measures."""
+    basis, word, part, backing, expected_w = BACKED[case]
+    energy = EnergyStatus(200.0, basis, "meter", START, START + 9.0)
+    intensity = effective_intensity(
+        ONTARIO,
+        energy,
+        vouched=SurplusEvidence(word),
+        policy=Carbon(),
+        evidence=Evidence(declared_part=0.5, undocumented_part=part),
+        power_w=1_000.0,
+        used_w=0.0,
+        at=START,
+    )
+
+    assert expected_w == intensity.surplus_w
+    assert (backing if expected_w else "") == intensity.surplus_evidence
 
 
 def test_a_load_is_split_between_surplus_and_grid() -> None:
@@ -168,6 +204,7 @@ def test_a_load_is_split_between_surplus_and_grid() -> None:
     intensity = effective_intensity(
         ONTARIO,
         energy,
+        vouched=SurplusEvidence.CONTRACT,
         policy=Carbon(own_direct_g_per_kwh=8.0, own_lifecycle_g_per_kwh=44.0),
         evidence=TRUST,
         power_w=1.0,
@@ -175,7 +212,11 @@ def test_a_load_is_split_between_surplus_and_grid() -> None:
         at=START,
     )
 
-    assert EffectiveIntensity(32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED) == intensity
+    expected = EffectiveIntensity(
+        32.0, 71.0, Basis.MEASURED, 0.25, Basis.DECLARED, SurplusEvidence.CONTRACT
+    )
+
+    assert expected == intensity
 
 
 def test_the_receipt_has_each_fact_in_its_place() -> None:

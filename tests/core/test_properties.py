@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.core import invariants
 from tests.core.builders import MODEL, Pool, card, facts, policy, rates, replica, surplus
 
-from entraide.types import Control, DataClass, JobClass, JobKind, Outcome
+from entraide.types import Control, DataClass, JobClass, JobKind, Outcome, SurplusEvidence
 from entraide_scheduler.core import events
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
@@ -61,6 +61,7 @@ cards = st.builds(
     replicas=st.lists(replicas, min_size=1, max_size=2).map(tuple),
     data_classes=mostly(tuple(DataClass), (DataClass.PUBLIC,), ()),
     controlled_by=mostly(Control.MEMBER, *Control),
+    surplus_evidence=st.sampled_from(SurplusEvidence),
     energy=st.one_of(st.none(), st.floats(0, 500).map(surplus)),
 )
 requests = st.fixed_dictionaries(
@@ -129,6 +130,14 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(node=st.sampled_from(NODES), accepting=st.booleans(), surplus_w=st.floats(0, 500))
     def change(self, node: str, accepting: bool, surplus_w: float) -> None:
         self.pool.tell(events.NodeChanged, node, accepting, "", surplus(surplus_w))
+
+    @rule(
+        node=mostly("n1", "ghost", *NODES),
+        control=st.sampled_from(Control),
+        evidence=st.sampled_from(SurplusEvidence),
+    )
+    def vouch(self, node: str, control: Control, evidence: SurplusEvidence) -> None:
+        self.pool.tell(events.NodeVouched, node, control, evidence)
 
     @rule(nodes=mostly(NODES, (), ("ghost", "n1"), NODES[1:]))
     def seen(self, nodes: tuple[str, ...]) -> None:

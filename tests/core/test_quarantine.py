@@ -188,6 +188,7 @@ SENDERLESS = {
     events.LoadAsked,
     events.UnloadAsked,
     events.NodesSeen,
+    events.NodeVouched,
     events.GatewayLost,
     events.Woke,
 }

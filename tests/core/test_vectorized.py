@@ -7,13 +7,21 @@ import pytest
 from msgspec.structs import astuple, replace
 from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica, surplus
 
-from entraide.types import Basis, Control, JobClass, JobState, Outcome, Power
+from entraide.types import Basis, Control, JobClass, JobState, Outcome, Power, SurplusEvidence
 from entraide_scheduler.core import events
 from entraide_scheduler.core.evaluation import evaluation
 from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
 from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.placement import PlacementResult, scan
-from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Policy, Quota, QuotaKind
+from entraide_scheduler.core.policy import (
+    CoopTerms,
+    Evidence,
+    Lend,
+    Period,
+    Policy,
+    Quota,
+    QuotaKind,
+)
 from entraide_scheduler.core.policy.policy import Limits
 from entraide_scheduler.core.prediction import make_cost_model
 from entraide_scheduler.core.records import Job, Shape
@@ -61,6 +69,7 @@ def any_card(draw: random.Random, number: int):
         energy=draw.choice((None, None, surplus(float(draw.randint(0, 300))))),
         rtt_s=draw.choice((0.01, 0.02)),
         controlled_by=draw.choice((Control.MEMBER, Control.MEMBER, *Control)),
+        surplus_evidence=draw.choice(tuple(SurplusEvidence)),
     )
 
 
@@ -70,7 +79,8 @@ def any_pool(draw: random.Random, nodes: int) -> Pool:
         CoopTerms(coop, quotas=QUOTAS.get(coop, ()), lend=Lend(draw.choice((1.0, 0.5)), lent_wh))
         for coop, lent_wh in zip(COOPS, draw.choice(((None,) * 3, (1, None, 3))), strict=True)
     ]
-    pool = Pool(*terms, limits=Limits(explained_nodes=8, explained_best=3))
+    trusted = Evidence(undocumented_part=draw.choice((1.0, 0.0, 0.5)))
+    pool = Pool(*terms, limits=Limits(explained_nodes=8, explained_best=3), evidence=trusted)
     pool.join(*(any_card(draw, number) for number in range(nodes)))
     for number in range(nodes):
         live(pool, draw, number)

@@ -62,6 +62,7 @@ basis = "lifecycle"
 
 [evidence]
 declared_part = 0.5
+undocumented_part = 0.0
 
 [deferral]
 margin = 0.2
@@ -119,6 +120,7 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
         ('version = "1"\n[deferral]\nslots_part = 0.0', "deferral.slots_part", 0.0),
         ('version = "1"\n[deferral]\nmargin = 1.0', "deferral.margin", 1.0),
         ('version = "1"\n[evidence]\ndeclared_part = 1.5', "evidence.declared_part", 1.5),
+        ('version = "1"\n[evidence]\nundocumented_part = -1', "evidence.undocumented_part", -1.0),
         ('version = "1"\n[limits]\nattempts = 0', "limits.attempts", 0),
         ('version = "1"\n[timing]\nlost_after_s = 1.0', "timing.lost_after_s", 1.0),
         ('version = "1"\n[timing]\nlease_s = inf', "timing.lease_s", "inf"),

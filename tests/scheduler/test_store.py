@@ -20,7 +20,7 @@ from tests.scheduler.rows import kept_row, settle_row
 
 from entraide import i18n
 from entraide.errors import PoolError
-from entraide.types import Control, DataClass
+from entraide.types import Control, DataClass, SurplusEvidence
 from entraide_scheduler.store import journal
 from entraide_scheduler.store.database import database_url, make_engines, migration_config, upgrade
 from entraide_scheduler.store.journal import JournalRow
@@ -140,6 +140,8 @@ async def test_node_is_replaced_by_what_is_known_later(store: Store) -> None:
     changed = msgspec.structs.replace(
         row, zone="CA-ON", approval="revoked", device="mac-mini-m4",
         controlled_by=Control.MEMBER, data_classes=(DataClass.PUBLIC, DataClass.INTERNAL),
+        surplus_evidence=SurplusEvidence.METER, evidence_document="7", vouched_at=5.0,
+        vouched_by="Élise",
     )  # fmt: skip
     await store.put_node(changed)
 
@@ -167,7 +169,12 @@ async def test_nothing_is_vouched_for_a_node_that_joined_before(tmp_path: Path) 
     (known,) = await store.list_nodes()
     await store.close()
 
-    assert (Control.UNSTATED, ()) == (known.controlled_by, known.data_classes)
+    assert (Control.UNSTATED, (), SurplusEvidence.NONE, 0.0) == (
+        known.controlled_by,
+        known.data_classes,
+        known.surplus_evidence,
+        known.vouched_at,
+    )
 
 
 async def test_equal_idempotency_key_of_one_coop_keeps_one_job(store: Store) -> None:

@@ -180,6 +180,15 @@ CASES: dict[str, Explanation] = {
     "placed-under-control": placed(
         "only_one", NOT_MEMBER, candidates=(QC,), controlled_by="member", could_node="on-3"
     ),
+    "placed-with-evidence": placed(
+        "only_one", candidates=(ON,), surplus_w=400.0, surplus_evidence="contract"
+    ),
+    "placed-without-evidence": placed(
+        "only_one", candidates=(ON,), surplus_w=150.0, undocumented_w=400.0, counted_w=200.0
+    ),
+    "placed-nothing-counts": placed(
+        "only_one", candidates=(QC,), undocumented_w=400.0, counted_w=0.0
+    ),
     "placed-no-other": placed("only_one", BUSY, ABROAD, SILENT, candidates=(ON,)),
     "placed-alone": placed("only_one", candidates=(ON,)),
     "placed-at-risk": placed(

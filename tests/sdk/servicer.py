@@ -145,6 +145,7 @@ class Admin(admin_pb2_grpc.AdminServicer):
         coop: the co-op as it is now.
         quarantine: of the node and of the key.
         tokens: what was asked of ``CreateJoinToken``.
+        vouched, vouchings: what is vouched for the node, and what was asked of ``VouchNode``.
         catalogue: of models, as it is now.
     """
 
@@ -162,6 +163,8 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.approval = "approved"
         self.load_refusals: list[admin_pb2.LoadRefusal] = []
         self.tokens: list[admin_pb2.CreateJoinTokenRequest] = []
+        self.vouched = admin_pb2.Node(controlled_by="member")
+        self.vouchings: list[admin_pb2.VouchNodeRequest] = []
 
     def GetCatalogue(  # noqa: N802
         self, request: admin_pb2.GetCatalogueRequest, context: Context
@@ -223,7 +226,11 @@ class Admin(admin_pb2_grpc.AdminServicer):
             slots=4,
             running=1,
             surplus_w=400.0,
-            controlled_by="member",
+            controlled_by=self.vouched.controlled_by,
+            surplus_evidence=self.vouched.surplus_evidence,
+            evidence_document=self.vouched.evidence_document,
+            vouched_at=self.vouched.vouched_at,
+            vouched_by=self.vouched.vouched_by,
             data_classes=["public", "internal"],
             device="mac-mini-m4",
             active_w=40.0,
@@ -250,6 +257,20 @@ class Admin(admin_pb2_grpc.AdminServicer):
         if request.node != "on-1":
             refuse(context, "unknown_node", node=request.node)
         self.approval = "revoked"
+        return self._node()
+
+    def VouchNode(  # noqa: N802
+        self, request: admin_pb2.VouchNodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Keeps what is vouched for the one node."""
+        self._check(context)
+        self.vouchings.append(request)
+        if request.HasField("controlled_by"):
+            self.vouched.controlled_by = request.controlled_by
+        if request.HasField("surplus_evidence"):
+            self.vouched.surplus_evidence = request.surplus_evidence
+            self.vouched.evidence_document = request.evidence_document
+        self.vouched.vouched_at, self.vouched.vouched_by = 1_000.0, request.author
         return self._node()
 
     def ApproveNode(  # noqa: N802

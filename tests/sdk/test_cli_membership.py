@@ -1,5 +1,7 @@
 """The operator's commands on machines and co-ops: inviting, approving, revoking, forgetting."""
 
+import re
+
 from tests.sdk.conftest import Cli, ServedPool
 
 
@@ -51,6 +53,7 @@ def test_a_coop_is_removed(served: ServedPool, cli: Cli) -> None:
 def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> None:
     """Both stand alone on the output; what the operator vouches for is said beside them."""
     vouched = ["--zone", "CA-ON", "--site", "Sudbury", "--controlled-by", "member"]
+    vouched += ["--evidence", "meter", "--document", "Compteur 7"]
     classes = ["--data-class", "public", "--data-class", "internal"]
     state = ["--state", str(served.state), "--lang", "en"]
     result = cli(["invite", "soleil", "--hours", "2", *vouched, *classes, *state])
@@ -61,7 +64,8 @@ def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> 
         "https://parc.coop/install#jeton-1",
         "curl -fsS https://parc.coop/install.sh | sh -s -- 'https://parc.coop/install#jeton-1'",
     ] == result.out.splitlines()
-    assert "Sudbury · CA-ON · member · public, internal" in result.err
+    assert "Sudbury · CA-ON · member · public, internal · meter on site: Compteur 7" in result.err
+    assert ("meter", "Compteur 7") == (request.surplus_evidence, request.evidence_document)
     assert "its owner names the site and the zone" in bare.err
     assert ("soleil", 7_200.0, "Sudbury", "CA-ON", "member", ["public", "internal"]) == (
         request.coop, request.valid_s, request.site, request.zone, request.controlled_by,
@@ -78,3 +82,31 @@ def test_a_join_token_stands_alone(served: ServedPool, cli: Cli) -> None:
     assert "jeton-1\n" == result.out
     assert "entraide node join" in result.err
     assert ("soleil", 7_200.0) == (served.admin.tokens[0].coop, served.admin.tokens[0].valid_s)
+
+
+def test_a_machine_is_vouched_for_in_what_is_named_only(served: ServedPool, cli: Cli) -> None:
+    """Control and evidence are told apart; the machine is shown as it is from now on."""
+    state = ["--state", str(served.state), "--lang", "en"]
+    evidence = ["--evidence", "contract", "--document", "PPA 2026-114", "--author", "Élise"]
+    before = cli(["nodes", "show", "on-1", *state]).out
+    after = cli(["nodes", "vouch", "on-1", *evidence, *state]).out
+    (request,) = served.admin.vouchings
+
+    assert re.search(r"EVIDENCE OF SURPLUS +not vouched for", before)
+    assert "VOUCHED FOR" not in before
+    assert re.search(r"EVIDENCE OF SURPLUS +contract: PPA 2026-114\n", after)
+    assert re.search(r"VOUCHED FOR +1970-01-01 \d\d:\d\d, by Élise", after)
+    assert ("on-1", False, True) == (
+        request.node, request.HasField("controlled_by"), request.HasField("surplus_evidence"),
+    )  # fmt: skip
+
+
+def test_a_word_is_taken_back(served: ServedPool, cli: Cli) -> None:
+    """`none` is an empty word, and not the same as leaving the option out."""
+    words = ["--controlled-by", "none", "--evidence", "none", "--author", "a"]
+    said = cli(["nodes", "vouch", "on-1", *words, "--state", str(served.state)]).out
+    (request,) = served.admin.vouchings
+
+    assert 2 == said.count("non attesté")
+    assert ("", True) == (request.controlled_by, request.HasField("controlled_by"))
+    assert ("", True) == (request.surplus_evidence, request.HasField("surplus_evidence"))

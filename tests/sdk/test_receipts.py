@@ -26,7 +26,7 @@ from entraide.receipts import (
     verify,
     verify_document,
 )
-from entraide.types import SmallerModel
+from entraide.types import SmallerModel, SurplusEvidence
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.receipt_keys import describe_key
 
@@ -34,9 +34,13 @@ KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 SIGNER = ReceiptSigner(KEY)
 KEYS = {SIGNER.public_key.id: SIGNER.public_key}
 SMALLER = SmallerModel("smollm2-135m", 0.1 + 0.2, 1e-7, Basis.ESTIMATED)
-SIGNED = SIGNER.sign(
-    replace(RECEIPT, energy_wh=0.1 + 0.2, smaller=SMALLER, controlled_by=Control.MEMBER)
-)
+FACTS = {
+    "energy_wh": 0.1 + 0.2,
+    "smaller": SMALLER,
+    "controlled_by": Control.MEMBER,
+    "surplus_evidence": SurplusEvidence.METER,
+}
+SIGNED = SIGNER.sign(replace(RECEIPT, **FACTS))
 DOCUMENT = msgspec.json.encode(SIGNED)
 AMOUNTS = st.floats(min_value=0.0, allow_nan=False, allow_infinity=False)
 

@@ -24,10 +24,11 @@ from entraide_scheduler.catalogue import PoolCatalogue
 from entraide_scheduler.control import convert, plans
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
 from entraide_scheduler.control.errors import Context
-from entraide_scheduler.control.membership import Membership, find_token_fault
+from entraide_scheduler.control.membership import Membership
 from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_admin import journal_message
 from entraide_scheduler.control.policy_in_force import PolicyInForce, PolicyRefused
+from entraide_scheduler.control.vouching import find_token_fault, find_vouching_fault
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.model_loading import PlanStep
 from entraide_scheduler.core.policy import CoopTerms, Policy
@@ -135,6 +136,20 @@ class AdminService:
         described = self._describe_node(row)
         await self._membership.forget_node(row)
         return described
+
+    async def VouchNode(  # noqa: N802
+        self, request: admin_pb2.VouchNodeRequest, context: Context
+    ) -> admin_pb2.Node:
+        """Changes what the operator vouches for a node; it counts at once, and is on disk."""
+        await self._access.authenticate(context)
+        await self._access.check_signature(request.author, "", context)
+        row = await self._find_node(request.node, context)
+        if fault := find_vouching_fault(request):
+            await self._access.abort(context, "invalid_request", **fault)
+        changed = await self._membership.vouch_for(row, request)
+        if changed is None:
+            await self._access.abort(context, "internal")
+        return self._describe_node(changed)
 
     async def CreateJoinToken(  # noqa: N802
         self, request: admin_pb2.CreateJoinTokenRequest, context: Context

@@ -30,6 +30,10 @@ def node_message(
         zone=row.zone,
         approval=row.approval,
         controlled_by=row.controlled_by,
+        surplus_evidence=row.surplus_evidence,
+        evidence_document=row.evidence_document,
+        vouched_at=row.vouched_at,
+        vouched_by=row.vouched_by,
         data_classes=row.data_classes,
         quarantine=_quarantine_message(quarantine),
         load_refusals=[

@@ -11,13 +11,14 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
-from entraide.types import Control, DataClass, NodeState
+from entraide.types import Control, DataClass, NodeState, SurplusEvidence
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
 from entraide.wire.enrolment import JoinSecret, write_link
+from entraide_scheduler.control.vouching import VALID_DEFAULT_S, read_vouched
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.records import SenderKind
-from entraide_scheduler.enrolment import ZONE, hash_token
+from entraide_scheduler.enrolment import hash_token
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.tls import compute_fingerprint, compute_key_pin
 from entraide_scheduler.node_listener import NodeListener
@@ -25,9 +26,6 @@ from entraide_scheduler.node_registry import REVOKED, NodeRegistry
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
 from entraide_scheduler.store.store import Store
 
-VALID_DEFAULT_S = 3_600.0
-VALID_MAX_S = 30 * 86_400.0
-SITE_MAX = 80
 CONNECTED = (NodeState.LIVE, NodeState.SUSPECT)
 
 
@@ -95,6 +93,8 @@ class Membership:
             zone=request.zone,
             controlled_by=Control(request.controlled_by),
             data_classes=tuple(map(DataClass, request.data_classes)),
+            surplus_evidence=SurplusEvidence(request.surplus_evidence),
+            evidence_document=request.evidence_document,
         )
         await self._store.put_token(hash_token(secret), row)
         address = self._web_address()
@@ -105,6 +105,36 @@ class Membership:
             expires_at=row.expires_at,
             link=write_link(address.url, parts),
         )
+
+    async def vouch_for(self, row: NodeRow, request: admin_pb2.VouchNodeRequest) -> NodeRow | None:
+        """Changes what the operator vouches for a node, in the fleet and in its record.
+
+        Args:
+            row: the node's record.
+            request: what changes; ``find_vouching_fault`` has accepted it.
+
+        Returns:
+            The new record, which is on disk with the event; None if the core raised on the event.
+        """
+        changed = read_vouched(row, request, now=self._driver.now())
+        if not self._driver.feed(
+            e.NodeVouched,
+            node=row.node,
+            controlled_by=changed.controlled_by,
+            surplus_evidence=changed.surplus_evidence,
+        ):
+            return None
+        await self._registry.put(changed)
+        await self._driver.committed()
+        self._log.warning(
+            "node.vouched",
+            node=row.node,
+            author=changed.vouched_by,
+            controlled_by=changed.controlled_by.value,
+            surplus_evidence=changed.surplus_evidence.value,
+            evidence_document=changed.evidence_document,
+        )
+        return changed
 
     async def revoke_node(self, row: NodeRow) -> NodeRow:
         """Revokes a node at once; its jobs are placed again on other nodes."""
@@ -148,27 +178,3 @@ class Membership:
             await self.revoke_node(row)
         self._log.warning("coop.removed", coop=coop, keys=len(keys), nodes=len(rows))
         return admin_pb2.RemovedCoop(coop=coop, keys=keys, nodes=[row.node for row in rows])
-
-
-def find_token_fault(request: admin_pb2.CreateJoinTokenRequest) -> dict[str, str | int]:
-    """Returns the values of the refusal of an invalid request for a token; none if it is valid."""
-    valid_s = request.valid_s or VALID_DEFAULT_S
-    if not 0 < valid_s <= VALID_MAX_S:
-        limits = {"low": 1, "high": round(VALID_MAX_S)}
-        return {"param": "valid_s", "fault": "between", **limits}
-    if len(request.site) > SITE_MAX or not request.site.isprintable():
-        return {"param": "site", "fault": "too_long", "limit": SITE_MAX}
-    if request.zone and not ZONE.fullmatch(request.zone):
-        return {"param": "zone", "fault": "wrong_form", "form": "CA-QC", "found": request.zone[:40]}
-    named = {
-        "controlled_by": (Control, [request.controlled_by]),
-        "data_classes": (DataClass, request.data_classes),
-    }
-    for param, (kind, values) in named.items():
-        known = [code.value for code in kind]
-        if unknown := [value for value in values if value not in known]:
-            choices = ", ".join(filter(None, known))
-            return {
-                "param": param, "fault": "not_one_of", "choices": choices, "found": unknown[0][:40],
-            }  # fmt: skip
-    return {}

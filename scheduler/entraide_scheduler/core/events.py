@@ -8,7 +8,16 @@ both kinds; a replay under another policy feeds the given events only.
 from msgspec import Struct
 
 from entraide.models import Catalogue
-from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, RequestFacts, Usage
+from entraide.types import (
+    Control,
+    EnergyStatus,
+    Lending,
+    NodeCard,
+    Outcome,
+    RequestFacts,
+    SurplusEvidence,
+    Usage,
+)
 from entraide_scheduler.core.policy import Period, Policy
 from entraide_scheduler.core.records import DeadlineKind, SenderKind
 
@@ -161,6 +170,22 @@ class NodeLeft(BaseEvent, frozen=True, tag="left"):
 
     node: str
     reason: str
+
+
+class NodeVouched(BaseEvent, frozen=True, tag="vouched"):
+    """The operator vouches for a node in other words than before; its record has them, too.
+
+    It changes nothing for a node that is not in the fleet: its card has them when it joins.
+
+    Attributes:
+        node: the node.
+        controlled_by: who controls its owner.
+        surplus_evidence: what backs its surplus.
+    """
+
+    node: str
+    controlled_by: Control
+    surplus_evidence: SurplusEvidence
 
 
 class GatewayLost(BaseEvent, frozen=True, tag="gateway-lost"):
@@ -341,6 +366,7 @@ Given = (
     | NodeChanged
     | NodesSeen
     | NodeLeft
+    | NodeVouched
     | GatewayLost
     | JobRequested
     | BatchStated

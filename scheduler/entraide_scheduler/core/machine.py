@@ -116,6 +116,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.NodeChanged: node_lifecycle.handle_changed,
         events.NodesSeen: node_lifecycle.handle_seen,
         events.NodeLeft: node_lifecycle.handle_left,
+        events.NodeVouched: node_lifecycle.handle_vouched,
         events.GatewayLost: node_lifecycle.handle_gateway_lost,
         events.JobRequested: _admit_job,
         events.BatchStated: evaluation.state_batch,

@@ -14,6 +14,7 @@ from entraide_scheduler.core.events import (
     NodeJoined,
     NodeLeft,
     NodesSeen,
+    NodeVouched,
     SchedulerStarted,
 )
 from entraide_scheduler.core.fleet import is_sound_card
@@ -152,6 +153,18 @@ def handle_silence(state: State, name: str) -> None:
     _step_node(state, node, "silent")
     if node.state is NodeState.LOST:
         leases.end_node_leases(state, node)
+
+
+def handle_vouched(state: State, event: NodeVouched) -> None:
+    """Puts what the operator vouches for into a node's card; running leases stay."""
+    node = state.fleet.nodes.get(event.node)
+    if node is not None and node.state is not NodeState.LEFT:
+        state.fleet.set_vouched(
+            node,
+            controlled_by=event.controlled_by,
+            surplus_evidence=event.surplus_evidence,
+            at=state.now,
+        )
 
 
 def handle_left(state: State, event: NodeLeft) -> None:

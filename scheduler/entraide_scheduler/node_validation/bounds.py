@@ -132,6 +132,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "loading": ListBound(256, (_NAME,), "models that it loads"),
             "models_bytes": _BYTES,
             "controlled_by": _ENUM,
+            "surplus_evidence": _ENUM,
         },
         Power: {
             "device": _NAME,

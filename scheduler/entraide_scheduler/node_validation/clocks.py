@@ -8,15 +8,16 @@ import msgspec
 from entraide.types import EnergyStatus, NodeCard
 from entraide_scheduler.store.rows import NodeRow
 
-RECORDED = ("node", "coop", "site", "zone", "controlled_by")  # fields that the record decides
+# Fields that the record decides.
+RECORDED = ("node", "coop", "site", "zone", "controlled_by", "surplus_evidence")
 ENERGY_LIFE_MAX_S = 86_400.0  # maximum validity of a declared surplus
 
 
 def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: float) -> NodeCard:
     """Returns a node's card with what the pool's record says, whatever the node says.
 
-    Identity, co-op, site, zone and control are the record's. Of the data classes that the owner
-    offers, those remain that the operator vouched for, if the record has any.
+    Identity, co-op, site, zone, control and evidence are the record's. Of the data classes that
+    the owner offers, those remain that the operator vouched for, if the record has any.
 
     Args:
         card: card from the node.
@@ -31,6 +32,7 @@ def apply_pool_record(card: NodeCard, row: NodeRow, *, behind_s: float, now: flo
         site=row.site,
         zone=row.zone,
         controlled_by=row.controlled_by,
+        surplus_evidence=row.surplus_evidence,
         data_classes=tuple(
             offered
             for offered in card.data_classes

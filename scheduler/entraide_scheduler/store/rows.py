@@ -11,6 +11,7 @@ from entraide.types import (
     Receipt,
     RequestFacts,
     Settlement,
+    SurplusEvidence,
     Terms,
     Usage,
 )
@@ -46,11 +47,16 @@ class NodeRow(Struct, frozen=True):
         jwt_expires_at: expiry of that JWT, seconds since the epoch.
         device: approved identifier in the hardware catalogue; "" until the first hello after
             the approval.
-        controlled_by: who controls the owner, as the operator vouched at enrolment.
+        controlled_by: who controls the owner, as the operator vouches.
         data_classes: data classes that the operator vouched for, of which the owner offers some
             or all; empty where the operator set no limit.
         sealing_key: public X25519 key of the node, base64, for which prompts will be sealed; ""
             if it joined without one.
+        surplus_evidence: what backs the surplus that it reports, as the operator vouches.
+        evidence_document: name of the document or meter that the operator saw; "" without one.
+        vouched_at: when the operator last vouched for it, seconds since the epoch; 0 where that is
+            not known.
+        vouched_by: who did; "" at its joining.
     """
 
     node: str
@@ -65,6 +71,10 @@ class NodeRow(Struct, frozen=True):
     controlled_by: Control = Control.UNSTATED
     data_classes: tuple[DataClass, ...] = ()
     sealing_key: str = ""
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
+    evidence_document: str = ""
+    vouched_at: float = 0.0
+    vouched_by: str = ""
 
 
 class TokenRefusal(StrEnum):
@@ -84,6 +94,7 @@ class JoinTokenRow(Struct, frozen=True):
         site, zone: location of the machine; "" where its owner names it.
         controlled_by: who controls the owner.
         data_classes: the only data classes whose jobs the machine may take; empty for no limit.
+        surplus_evidence, evidence_document: what backs its surplus; see ``NodeRow``.
     """
 
     coop: str
@@ -92,6 +103,8 @@ class JoinTokenRow(Struct, frozen=True):
     zone: str = ""
     controlled_by: Control = Control.UNSTATED
     data_classes: tuple[DataClass, ...] = ()
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
+    evidence_document: str = ""
 
 
 class PolicyRow(Struct, frozen=True):

@@ -19,22 +19,32 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from entraide.types import Control, DataClass
+from entraide.types import Control, DataClass, SurplusEvidence
+
+Code = Control | SurplusEvidence
 
 
-class ControlColumn(TypeDecorator[Control]):
-    """A ``Control`` as its code."""
+class CodeColumn(TypeDecorator[Code]):
+    """A value of an enumeration of the vocabulary as its code.
+
+    Args:
+        kind: the enumeration.
+    """
 
     impl = String
     cache_ok = True
 
-    def process_bind_param(self, value: Control | None, _dialect: Dialect) -> str | None:
+    def __init__(self, kind: type[Control] | type[SurplusEvidence]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Code | None, _dialect: Dialect) -> str | None:
         """Returns the text to store."""
         return None if value is None else value.value
 
-    def process_result_value(self, value: str | None, _dialect: Dialect) -> Control | None:
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> Code | None:
         """Returns the value of a stored text."""
-        return None if value is None else Control(value)
+        return None if value is None else self.kind(value)
 
 
 class DataClassesColumn(TypeDecorator[tuple[DataClass, ...]]):
@@ -92,9 +102,13 @@ nodes = Table(
     Column("jwt_issued_at", Double, nullable=False),
     Column("jwt_expires_at", Double, nullable=False),
     Column("device", String, nullable=False, server_default=""),
-    Column("controlled_by", ControlColumn, nullable=False, server_default=""),
+    Column("controlled_by", CodeColumn(Control), nullable=False, server_default=""),
     Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
     Column("sealing_key", String, nullable=False, server_default=""),
+    Column("surplus_evidence", CodeColumn(SurplusEvidence), nullable=False, server_default=""),
+    Column("evidence_document", String, nullable=False, server_default=""),
+    Column("vouched_at", Double, nullable=False, server_default="0"),
+    Column("vouched_by", String, nullable=False, server_default=""),
 )
 
 grid_zones = Table(
@@ -117,8 +131,10 @@ join_tokens = Table(
     Column("used_by", String, nullable=False, server_default=""),  # a node's public key
     Column("site", String, nullable=False, server_default=""),
     Column("zone", String, nullable=False, server_default=""),
-    Column("controlled_by", ControlColumn, nullable=False, server_default=""),
+    Column("controlled_by", CodeColumn(Control), nullable=False, server_default=""),
     Column("data_classes", DataClassesColumn, nullable=False, server_default=""),
+    Column("surplus_evidence", CodeColumn(SurplusEvidence), nullable=False, server_default=""),
+    Column("evidence_document", String, nullable=False, server_default=""),
 )
 
 kept = Table(

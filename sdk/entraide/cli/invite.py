@@ -8,6 +8,7 @@ import typer
 
 from entraide import i18n
 from entraide.cli import options, output
+from entraide.cli.nodes import evidence_text
 from entraide.cli.pool_access import find_pool
 
 SECONDS_PER_HOUR = 3_600.0
@@ -29,6 +30,10 @@ def register(app: typer.Typer, lang: str) -> None:
             list[str] | None,
             typer.Option("--data-class", metavar="D", help=i18n.text("opt-invite-class", lang)),
         ] = None,
+        evidence: Annotated[
+            str, typer.Option("--evidence", help=i18n.text("opt-invite-evidence", lang))
+        ] = "",
+        document: Annotated[str, options.document(lang)] = "",
         hours: Annotated[
             float, typer.Option("--hours", min=0.01, help=i18n.text("opt-hours", lang))
         ] = 24.0,
@@ -45,6 +50,8 @@ def register(app: typer.Typer, lang: str) -> None:
             zone=zone,
             data_classes=data_class or [],
             controlled_by=controlled_by,
+            surplus_evidence=evidence,
+            evidence_document=document,
         )
         with find_pool(state, lang).admin() as admin:
             created = admin.call("CreateJoinToken", request)
@@ -57,7 +64,8 @@ def register(app: typer.Typer, lang: str) -> None:
             return
         typer.echo(created.link)
         typer.echo(install or join)
-        named = [site, zone, controlled_by, ", ".join(data_class or [])]
+        backing = evidence_text(evidence, document, lang)
+        named = [site, zone, controlled_by, ", ".join(data_class or []), backing]
         vouched = " · ".join(filter(None, named)) or i18n.text("cli-invited-nothing", lang)
         until = output.format_time(created.expires_at, lang)
         sentence = i18n.text("cli-invited", lang, coop=coop, until=until, vouched=vouched)

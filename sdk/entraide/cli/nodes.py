@@ -1,5 +1,6 @@
-"""``entraide nodes``: lists, approves and revokes machines, and creates join tokens."""
+"""``entraide nodes``: lists, approves, vouches for and revokes machines; creates join tokens."""
 
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +11,13 @@ from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.pool_access import find_pool
 from entraide.errors import error_for
+from entraide.printable import printable
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
 
 SECONDS_PER_HOUR = 3_600.0
+NOTHING = "none"  # takes the operator's word back
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -25,6 +28,7 @@ def register(app: typer.Typer, lang: str) -> None:
     _register_change(nodes, lang, "approve", "ApproveNode")
     _register_change(nodes, lang, "revoke", "RevokeNode")
     _register_forget(nodes, lang)
+    _register_vouch(nodes, lang)
 
     @nodes.command(help=i18n.text("help-nodes-token", lang))
     def token(
@@ -117,6 +121,37 @@ def _register_forget(nodes: typer.Typer, lang: str) -> None:
             typer.echo(i18n.text("cli-forgotten", lang, node=forgotten.node))
 
 
+def _register_vouch(nodes: typer.Typer, lang: str) -> None:
+    @nodes.command(help=i18n.text("help-nodes-vouch", lang))
+    def vouch(
+        node: Annotated[str, typer.Argument(metavar="NODE", help=i18n.text("arg-node", lang))],
+        *,
+        controlled_by: Annotated[
+            str | None,
+            typer.Option("--controlled-by", help=i18n.text("opt-vouch-control", lang)),
+        ] = None,
+        evidence: Annotated[
+            str | None, typer.Option("--evidence", help=i18n.text("opt-vouch-evidence", lang))
+        ] = None,
+        document: Annotated[str, options.document(lang)] = "",
+        author: Annotated[str, typer.Option("--author", help=i18n.text("opt-author", lang))] = "",
+        state: Annotated[Path | None, options.state(lang)] = None,
+        json: Annotated[bool, options.json(lang)] = False,
+    ) -> None:
+        from entraide.v1 import admin_pb2
+
+        request = admin_pb2.VouchNodeRequest(
+            node=node,
+            controlled_by="" if controlled_by == NOTHING else controlled_by,
+            surplus_evidence="" if evidence == NOTHING else evidence,
+            evidence_document=document,
+            author=author or getpass.getuser(),
+        )
+        with find_pool(state, lang).admin() as admin:
+            vouched = admin.call("VouchNode", request)
+        output.print_json(vouched) if json else _print(vouched, lang)
+
+
 def _state(node: "admin_pb2.Node", lang: str) -> str:
     """State of a node: its approval or quarantine, else its liveness and why it takes no jobs."""
     if node.approval in ("revoked", "waiting"):
@@ -152,22 +187,26 @@ def _backoff_text(rest: "admin_pb2.Rest", lang: str) -> str:
 
 def _print(node: "admin_pb2.Node", lang: str) -> None:
     power = f"{node.device}, {i18n.decimal(node.active_w, lang)} W"
+    not_vouched = i18n.text("cli-not-vouched", lang)
     lines = {
         "node": node.node,
         "coop": node.coop,
         "place": f"{node.site}, {i18n.zone_name(node.zone, lang)}",
-        "control": i18n.word("control", node.controlled_by, lang)
-        or i18n.text("cli-not-vouched", lang),
+        "control": i18n.word("control", node.controlled_by, lang) or not_vouched,
         "approval": i18n.word("approval", node.approval, lang),
         "state": _state(node, lang),
         "models": ", ".join(node.models),
         "running": f"{node.running}/{node.slots}",
         "surplus": f"{i18n.decimal(node.surplus_w, lang)} W",
+        "evidence": evidence_text(node.surplus_evidence, node.evidence_document, lang)
+        or not_vouched,
         "power": f"{power} ({i18n.word('basis', node.power_basis, lang)})",
         "prefill": f"{i18n.decimal(node.prefill_tokens_per_s, lang)}/s",
         "seen": output.format_time(node.seen_at, lang),
         "agent": node.agent,
     }
+    if node.vouched_at:
+        lines["vouched"] = _vouched_text(node, lang)
     if node.data_classes:
         lines["data"] = ", ".join(i18n.word("data", code, lang) for code in node.data_classes)
     if node.rests:
@@ -183,6 +222,20 @@ def _print(node: "admin_pb2.Node", lang: str) -> None:
         typer.echo(f"{headings[name].ljust(width)}  {value}")
     for line in load_refusal_lines([node], lang):
         typer.echo(line)
+
+
+def _vouched_text(node: "admin_pb2.Node", lang: str) -> str:
+    """When, and by whom, the operator last vouched for a machine."""
+    author = {"author": printable(node.vouched_by)} if node.vouched_by else {}
+    return i18n.text("cli-vouched", lang, when=output.format_time(node.vouched_at, lang), **author)
+
+
+def evidence_text(evidence: str, document: str, lang: str) -> str:
+    """Returns what backs a surplus, and the name of the document; "" if nothing does."""
+    if not evidence:
+        return ""
+    named = i18n.word("evidence", evidence, lang)
+    return i18n.text("cli-evidence", lang, evidence=named, document=printable(document))
 
 
 def load_refusal_lines(nodes: "Sequence[admin_pb2.Node]", lang: str) -> list[str]:

@@ -17,6 +17,11 @@ def json(lang: str) -> Any:
     return typer.Option("--json", help=i18n.text("opt-json", lang))
 
 
+def document(lang: str) -> Any:
+    """Returns ``--document NAME``, the document or meter that the operator saw as evidence."""
+    return typer.Option("--document", metavar="NAME", help=i18n.text("opt-document", lang))
+
+
 def coop(lang: str) -> Any:
     """Returns ``--coop C``, the co-op whose API key the command uses."""
     return typer.Option("--coop", metavar="COOP", help=i18n.text("opt-coop", lang))

@@ -17,6 +17,7 @@ from entraide.types import (
     Promise,
     Receipt,
     SmallerModel,
+    SurplusEvidence,
 )
 from entraide.units import UG_PER_G, UWH_PER_WH, round_half_up
 from entraide.v1 import common_pb2, pool_pb2
@@ -70,6 +71,7 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         signature=message.signature,
         smaller=_smaller(message.smaller) if message.HasField("smaller") else None,
         controlled_by=Control(message.controlled_by),
+        surplus_evidence=SurplusEvidence(message.surplus_evidence),
     )
 
 

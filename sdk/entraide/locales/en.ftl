@@ -304,6 +304,7 @@ fault-control_signs = The field "{ $param }" holds control characters. Remove th
 fault-unusable = The field "{ $param }" cannot be used: its form is wrong, it is too long, or it was revoked. Correct it.
 fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.
 fault-not_an_object = The body of the request must be a JSON object, with the fields in braces. Correct it.
+fault-none_given = The request has none of these fields: { $choices }. Add one of them.
 fault-needs = The field "{ $param }" needs the field "{ $needed }" too. Add that one, or remove "{ $param }".
 fault-too_deep = The field "{ $param }" is nested deeper than { $limit } levels. Simplify it.
 fault-not_finite = The field "{ $param }" holds a number that is too large. Correct it.
@@ -790,6 +791,9 @@ control-canadian = another Canadian organisation
 control-other = an organisation not vouched for as Canadian
 control-asked-member = a member co-op
 control-asked-canadian = a Canadian organisation
+evidence-certificate = renewable energy certificates
+evidence-contract = contract
+evidence-meter = meter on site
 basis-measured = measured
 basis-estimated = estimated
 basis-declared = declared
@@ -855,7 +859,10 @@ zone-CA-YT = Yukon
 receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by ->
     [none] {""}
    *[other] ; controlled by { $controlled_by }
-}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · first word in { $ttft } · { $promise }
+}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
+    [none] {""}
+   *[other] ; evidence: { $surplus_evidence }
+}) · first word in { $ttft } · { $promise }
 receipt-surplus-measured = measured renewable surplus
 receipt-surplus-declared = declared renewable surplus
 receipt-surplus-estimated = estimated renewable surplus
@@ -886,7 +893,16 @@ explain-numbers = Expected: first word in { $ttft_s }{ $ttft_upper_s ->
     }
 } · { $energy_wh } at { $intensity_g_per_kwh }, that is { $carbon_g }{ $surplus_w ->
     [none] {""}
-   *[other] {" "}· renewable surplus of { $surplus_w }
+   *[other] {" "}· renewable surplus of { $surplus_w }{ $surplus_evidence ->
+        [none] {""}
+       *[other] {" "}(evidence: { $surplus_evidence })
+    }
+}{ $undocumented_w ->
+    [none] {""}
+   *[other] {" "}· reported surplus of { $undocumented_w } without evidence, of which { $counted_w ->
+        [none] only a part counts
+       *[other] { $counted_w } count
+    }
 }{ $cached_tokens ->
     [none] {""}
     [0] {""}
@@ -1320,6 +1336,11 @@ cli-usage = Usage:
 cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-not-vouched = not vouched for
+cli-vouched = { $when }, { $author ->
+    [none] when it joined
+   *[other] by { $author }
+}
+cli-evidence = { $evidence }: { $document }
 cli-never-seen = never seen
 cli-load-refused = { $node } did not load "{ $model }" on { $when }: { $failure } ({ $code }).
 cli-resting = { $model } until { $until } ({ $failure })
@@ -1361,6 +1382,11 @@ help-nodes-show = Show a machine.
 help-nodes-approve = Approve a machine, or take it out of quarantine.
 help-nodes-revoke = Revoke a machine immediately.
 help-nodes-token = Create a one-time token with which a machine joins the pool.
+help-nodes-vouch = Change what you vouch for a machine: who controls its owner, and what backs its renewable surplus. It counts at once.
+opt-vouch-control = Who controls its owner: member (a member co-op), canadian (another Canadian organisation), other, or none to take your word back.
+opt-vouch-evidence = What backs its surplus: certificate (renewable energy certificates), contract (power purchase agreement or renewable offer), meter (meter on site), or none to take your word back.
+opt-invite-evidence = What backs the surplus of its site: certificate (renewable energy certificates), contract (power purchase agreement or renewable offer) or meter (meter on site).
+opt-document = Name or number of the document or meter that you saw.
 help-nodes-forget = Delete the record of a machine that is revoked or gone; the books stay.
 help-invite = Invite a machine of a co-op: one link, with what you vouch for.
 opt-invite-site = Site of the machine, as you record it.
@@ -1421,6 +1447,8 @@ col-power = POWER
 col-prefill = PREFILL
 col-seen = SEEN
 col-control = CONTROL
+col-evidence = EVIDENCE OF SURPLUS
+col-vouched = VOUCHED FOR
 col-data = DATA
 col-agent = AGENT
 col-resting = BACK-OFF

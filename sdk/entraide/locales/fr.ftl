@@ -304,6 +304,7 @@ fault-control_signs = Le champ « { $param } » contient des caractères de co
 fault-unusable = Le champ « { $param } » est inutilisable : il n’a pas sa forme, est trop long ou a été révoqué. Corrigez-le.
 fault-unreadable = Le champ « { $param } » est illisible. GET /openapi.json en donne la forme.
 fault-not_an_object = Le corps de la requête doit être un objet JSON, ses champs entre accolades. Corrigez-le.
+fault-none_given = La requête n’a aucun de ces champs : { $choices }. Ajoutez l’un d’eux.
 fault-needs = Le champ « { $param } » ne va pas sans le champ « { $needed } ». Ajoutez celui-ci ou retirez « { $param } ».
 fault-too_deep = Le champ « { $param } » est imbriqué sur plus de { $limit } niveaux. Simplifiez-le.
 fault-not_finite = Le champ « { $param } » contient un nombre trop grand. Corrigez-le.
@@ -790,6 +791,9 @@ control-canadian = une autre organisation canadienne
 control-other = une organisation non attestée comme canadienne
 control-asked-member = une coopérative membre
 control-asked-canadian = une organisation canadienne
+evidence-certificate = certificats d’énergie renouvelable
+evidence-contract = contrat
+evidence-meter = compteur sur place
 basis-measured = mesuré
 basis-estimated = estimé
 basis-declared = déclaré
@@ -855,7 +859,10 @@ zone-CA-YT = Yukon
 receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
     [none] {""}
    *[other]  ; sous le contrôle d’{ $controlled_by }
-}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }) · premier mot en { $ttft } · { $promise }
+}) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
+    [none] {""}
+   *[other]  ; preuve : { $surplus_evidence }
+}) · premier mot en { $ttft } · { $promise }
 receipt-surplus-measured = surplus renouvelable mesuré
 receipt-surplus-declared = surplus renouvelable déclaré
 receipt-surplus-estimated = surplus renouvelable estimé
@@ -886,7 +893,16 @@ explain-numbers = Prévu : premier mot en { $ttft_s }{ $ttft_upper_s ->
     }
 } · { $energy_wh } à { $intensity_g_per_kwh }, soit { $carbon_g }{ $surplus_w ->
     [none] {""}
-   *[other] {" "}· surplus renouvelable de { $surplus_w }
+   *[other] {" "}· surplus renouvelable de { $surplus_w }{ $surplus_evidence ->
+        [none] {""}
+       *[other] {" "}(preuve : { $surplus_evidence })
+    }
+}{ $undocumented_w ->
+    [none] {""}
+   *[other] {" "}· surplus annoncé de { $undocumented_w } sans preuve, dont { $counted_w ->
+        [none] une partie seulement compte
+       *[other] { $counted_w } comptent
+    }
 }{ $cached_tokens ->
     [none] {""}
     [0] {""}
@@ -1320,6 +1336,11 @@ cli-usage = Utilisation :
 cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
 cli-never = —
 cli-not-vouched = non attesté
+cli-vouched = { $when }, { $author ->
+    [none] à l’adhésion
+   *[other] par { $author }
+}
+cli-evidence = { $evidence } : { $document }
 cli-never-seen = jamais vu
 cli-load-refused = { $node } n’a pas chargé « { $model } » le { $when } : { $failure } ({ $code }).
 cli-resting = { $model } jusqu’à { $until } ({ $failure })
@@ -1361,6 +1382,11 @@ help-nodes-show = Montrer une machine.
 help-nodes-approve = Approuver une machine, ou la sortir de quarantaine.
 help-nodes-revoke = Révoquer une machine sur-le-champ.
 help-nodes-token = Créer un jeton à usage unique avec lequel une machine adhère au parc.
+help-nodes-vouch = Changer ce dont vous répondez pour une machine : qui contrôle son propriétaire, et la preuve de son surplus renouvelable. L’effet est immédiat.
+opt-vouch-control = Qui contrôle son propriétaire : member (coop membre), canadian (autre organisation canadienne), other (autre), ou none pour ne plus en répondre.
+opt-vouch-evidence = Preuve de son surplus : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable), meter (compteur sur place), ou none pour ne plus en répondre.
+opt-invite-evidence = Preuve du surplus de son site : certificate (certificats d’énergie renouvelable), contract (contrat d’achat ou offre renouvelable) ou meter (compteur sur place).
+opt-document = Nom ou numéro du document ou du compteur que vous avez vu.
 help-nodes-forget = Effacer la fiche d’une machine révoquée ou disparue ; les comptes restent.
 help-invite = Inviter une machine d’une coopérative : un lien, avec ce dont vous répondez.
 opt-invite-site = Site de la machine, tel que vous l’inscrivez.
@@ -1421,6 +1447,8 @@ col-power = PUISSANCE
 col-prefill = LECTURE
 col-seen = VU
 col-control = CONTRÔLE
+col-evidence = PREUVE DU SURPLUS
+col-vouched = ATTESTÉ
 col-data = DONNÉES
 col-agent = AGENT
 col-resting = TEMPORISATION

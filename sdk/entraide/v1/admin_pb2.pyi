@@ -74,6 +74,50 @@ class NodeRequest(_message.Message):
 Global___NodeRequest: _TypeAlias = NodeRequest  # noqa: Y015
 
 @_typing.final
+class VouchNodeRequest(_message.Message):
+    """What is left out stays as it is; an empty value takes the operator's word back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    controlled_by: _builtins.str
+    """member, canadian or other"""
+    surplus_evidence: _builtins.str
+    """certificate, contract or meter; each needs the document."""
+    evidence_document: _builtins.str
+    """Name of the document or meter that the operator saw."""
+    author: _builtins.str
+    """Who makes the change; may be empty."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        controlled_by: _builtins.str | None = ...,
+        surplus_evidence: _builtins.str | None = ...,
+        evidence_document: _builtins.str = ...,
+        author: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_surplus_evidence", b"_surplus_evidence", "controlled_by", b"controlled_by", "surplus_evidence", b"surplus_evidence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_surplus_evidence", b"_surplus_evidence", "author", b"author", "controlled_by", b"controlled_by", "evidence_document", b"evidence_document", "node", b"node", "surplus_evidence", b"surplus_evidence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__controlled_by: _TypeAlias = _typing.Literal["controlled_by"]  # noqa: Y015
+    _WhichOneofArgType__controlled_by: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by"]  # noqa: Y015
+    _WhichOneofReturnType__surplus_evidence: _TypeAlias = _typing.Literal["surplus_evidence"]  # noqa: Y015
+    _WhichOneofArgType__surplus_evidence: _TypeAlias = _typing.Literal["_surplus_evidence", b"_surplus_evidence"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__controlled_by) -> _WhichOneofReturnType__controlled_by | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__surplus_evidence) -> _WhichOneofReturnType__surplus_evidence | None: ...
+
+Global___VouchNodeRequest: _TypeAlias = VouchNodeRequest  # noqa: Y015
+
+@_typing.final
 class Quarantine(_message.Message):
     """Why a node's messages, or a key's requests, do not count. Reasons: event_raised (the scheduler
     failed on a message), engines_ended (requests with the key ended engines). "since" is 0 when
@@ -154,6 +198,10 @@ class Node(_message.Message):
     LOAD_REFUSALS_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     DATA_CLASSES_FIELD_NUMBER: _builtins.int
+    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
+    VOUCHED_AT_FIELD_NUMBER: _builtins.int
+    VOUCHED_BY_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     coop: _builtins.str
     site: _builtins.str
@@ -179,6 +227,13 @@ class Node(_message.Message):
     """What the operator vouched for: member, canadian, other or ""; and its data classes, or none
     where there is no limit.
     """
+    surplus_evidence: _builtins.str
+    """What backs the surplus: certificate, contract, meter or ""; the name of the document or meter;
+    when and by whom the operator last vouched for the node (0: not known; "": at its joining).
+    """
+    evidence_document: _builtins.str
+    vouched_at: _builtins.float
+    vouched_by: _builtins.str
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -222,10 +277,14 @@ class Node(_message.Message):
         load_refusals: _abc.Iterable[Global___LoadRefusal] | None = ...,
         controlled_by: _builtins.str = ...,
         data_classes: _abc.Iterable[_builtins.str] | None = ...,
+        surplus_evidence: _builtins.str = ...,
+        evidence_document: _builtins.str = ...,
+        vouched_at: _builtins.float = ...,
+        vouched_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["quarantine", b"quarantine"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepting", b"accepting", "active_w", b"active_w", "agent", b"agent", "approval", b"approval", "controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "device", b"device", "evidence_document", b"evidence_document", "load_refusals", b"load_refusals", "marks", b"marks", "models", b"models", "node", b"node", "power_basis", b"power_basis", "prefill_tokens_per_s", b"prefill_tokens_per_s", "quarantine", b"quarantine", "reason", b"reason", "rests", b"rests", "running", b"running", "seen_at", b"seen_at", "site", b"site", "slots", b"slots", "state", b"state", "surplus_evidence", b"surplus_evidence", "surplus_w", b"surplus_w", "tpot_base_s", b"tpot_base_s", "tpot_per_sequence_s", b"tpot_per_sequence_s", "vouched_at", b"vouched_at", "vouched_by", b"vouched_by", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,12 +364,19 @@ class CreateJoinTokenRequest(_message.Message):
     ZONE_FIELD_NUMBER: _builtins.int
     DATA_CLASSES_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
+    EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     valid_s: _builtins.float
     site: _builtins.str
     zone: _builtins.str
     controlled_by: _builtins.str
     """member, canadian or other; empty: not stated, which counts as other."""
+    surplus_evidence: _builtins.str
+    """What backs the surplus of its site: certificate, contract or meter, with the name of the document
+    or meter; both empty: nothing.
+    """
+    evidence_document: _builtins.str
     @_builtins.property
     def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The only data classes whose jobs the node may take; empty for no limit."""
@@ -324,10 +390,12 @@ class CreateJoinTokenRequest(_message.Message):
         zone: _builtins.str = ...,
         data_classes: _abc.Iterable[_builtins.str] | None = ...,
         controlled_by: _builtins.str = ...,
+        surplus_evidence: _builtins.str = ...,
+        evidence_document: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "site", b"site", "valid_s", b"valid_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "evidence_document", b"evidence_document", "site", b"site", "surplus_evidence", b"surplus_evidence", "valid_s", b"valid_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,11 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.Node.FromString,
                 _registered_method=True)
+        self.VouchNode = channel.unary_unary(
+                '/entraide.v1.Admin/VouchNode',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.VouchNodeRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Node.FromString,
+                _registered_method=True)
         self.CreateJoinToken = channel.unary_unary(
                 '/entraide.v1.Admin/CreateJoinToken',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.CreateJoinTokenRequest.SerializeToString,
@@ -207,6 +212,13 @@ class AdminServicer:
     def ForgetNode(self, request, context):
         """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
         The books stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VouchNode(self, request, context):
+        """Changes what the operator vouches for a node, at once; running jobs stay where they are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -409,6 +421,11 @@ def add_AdminServicer_to_server(servicer, server):
             'ForgetNode': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgetNode,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.NodeRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Node.SerializeToString,
+            ),
+            'VouchNode': grpc.unary_unary_rpc_method_handler(
+                    servicer.VouchNode,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.VouchNodeRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.Node.SerializeToString,
             ),
             'CreateJoinToken': grpc.unary_unary_rpc_method_handler(
@@ -644,6 +661,33 @@ class Admin:
             target,
             '/entraide.v1.Admin/ForgetNode',
             entraide_dot_v1_dot_admin__pb2.NodeRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Node.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VouchNode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/VouchNode',
+            entraide_dot_v1_dot_admin__pb2.VouchNodeRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.Node.FromString,
             options,
             channel_credentials,

@@ -40,6 +40,8 @@ class AdminStub:
     """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
     The books stay.
     """
+    VouchNode: _grpc.UnaryUnaryMultiCallable[_admin_pb2.VouchNodeRequest, _admin_pb2.Node]
+    """Changes what the operator vouches for a node, at once; running jobs stay where they are."""
     CreateJoinToken: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]
     """Makes a one-time token, and a link with it, with which one machine of a co-op joins."""
     ListCoops: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCoopsRequest, _admin_pb2.ListCoopsResponse]
@@ -108,6 +110,8 @@ class AdminAsyncStub(AdminStub):
     """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
     The books stay.
     """
+    VouchNode: _aio.UnaryUnaryMultiCallable[_admin_pb2.VouchNodeRequest, _admin_pb2.Node]  # type: ignore[assignment]
+    """Changes what the operator vouches for a node, at once; running jobs stay where they are."""
     CreateJoinToken: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateJoinTokenRequest, _admin_pb2.JoinToken]  # type: ignore[assignment]
     """Makes a one-time token, and a link with it, with which one machine of a co-op joins."""
     ListCoops: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCoopsRequest, _admin_pb2.ListCoopsResponse]  # type: ignore[assignment]
@@ -197,6 +201,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         """Deletes the record of a node that is revoked, or that is not connected; its key is revoked.
         The books stay.
         """
+
+    @_abc_1.abstractmethod
+    def VouchNode(
+        self,
+        request: _admin_pb2.VouchNodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Node, _abc.Awaitable[_admin_pb2.Node]]:
+        """Changes what the operator vouches for a node, at once; running jobs stay where they are."""
 
     @_abc_1.abstractmethod
     def CreateJoinToken(

@@ -116,6 +116,7 @@ class Receipt(_message.Message):
     SIGNATURE_FIELD_NUMBER: _builtins.int
     SMALLER_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -144,6 +145,8 @@ class Receipt(_message.Message):
     signature: _builtins.str
     controlled_by: _builtins.str
     """Who controls the machine's owner, as the operator vouches: member, canadian or other; or ""."""
+    surplus_evidence: _builtins.str
+    """What backs the surplus, as the operator vouches: certificate, contract or meter; or ""."""
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     @_builtins.property
@@ -182,10 +185,11 @@ class Receipt(_message.Message):
         signature: _builtins.str = ...,
         smaller: Global___SmallerModel | None = ...,
         controlled_by: _builtins.str = ...,
+        surplus_evidence: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,8 @@ from entraide_scheduler.core.carbon.emissions import (
     make_receipt,
     settle,
     status_valid_until,
+    surplus_w,
+    undocumented_w,
 )
 from entraide_scheduler.core.carbon.intensity_forecast import HOUR_S, Signal, ZoneSignals
 from entraide_scheduler.core.carbon.shift_planner import (
@@ -51,4 +53,6 @@ __all__ = [
     "make_receipt",
     "settle",
     "status_valid_until",
+    "surplus_w",
+    "undocumented_w",
 ]  # fmt: skip

@@ -18,6 +18,7 @@ from entraide.types import (
     Receipt,
     Settlement,
     SmallerModel,
+    SurplusEvidence,
     Terms,
     Usage,
 )
@@ -52,6 +53,7 @@ class EffectiveIntensity(Struct, frozen=True, gc=False):
         basis: how the grid's intensity was obtained.
         surplus_w: own surplus that no other job of the pool uses, watts.
         surplus_basis: how the surplus was obtained; None when the load uses no surplus.
+        surplus_evidence: what backs the surplus.
     """
 
     direct_g_per_kwh: float
@@ -59,6 +61,7 @@ class EffectiveIntensity(Struct, frozen=True, gc=False):
     basis: Basis
     surplus_w: float
     surplus_basis: Basis | None
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
 
 
 def grid_intensity(zone: ZoneIntensity) -> EffectiveIntensity:
@@ -75,7 +78,22 @@ def status_valid_until(energy: EnergyStatus, evidence: Evidence) -> float:
     return energy.expires_at
 
 
-def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> float:
+def evidence_of(basis: Basis, vouched: SurplusEvidence) -> SurplusEvidence:
+    """Returns what backs a surplus: what the operator vouched for, if it backs such a value.
+
+    A meter backs what it measures, not what its owner declares while it gives no value.
+
+    Args:
+        basis: how the node obtained the surplus.
+        vouched: what the operator vouched for.
+    """
+    is_unmetered = vouched is SurplusEvidence.METER and basis is not Basis.MEASURED
+    return SurplusEvidence.NONE if is_unmetered else vouched
+
+
+def surplus_w(
+    energy: EnergyStatus | None, at: float, evidence: Evidence, vouched: SurplusEvidence
+) -> float:
     """Returns the trusted part of a site's surplus, watts; 0 once the status has expired."""
     if energy is None or status_valid_until(energy, evidence) <= at:
         return 0.0
@@ -84,13 +102,25 @@ def surplus_w(energy: EnergyStatus | None, at: float, evidence: Evidence) -> flo
         trusted = evidence.declared_part
     elif energy.basis is Basis.ESTIMATED:
         trusted = evidence.estimated_part
+    if not evidence_of(energy.basis, vouched):
+        trusted *= evidence.undocumented_part
     return max(0.0, energy.surplus_w) * trusted
+
+
+def undocumented_w(
+    energy: EnergyStatus | None, at: float, evidence: Evidence, vouched: SurplusEvidence
+) -> float:
+    """Returns the surplus, watts, that a site reports and the policy discounts as undocumented."""
+    if energy is None or evidence.undocumented_part >= 1.0 or evidence_of(energy.basis, vouched):
+        return 0.0
+    return max(0.0, energy.surplus_w) if status_valid_until(energy, evidence) > at else 0.0
 
 
 def effective_intensity(
     zone: ZoneIntensity,
     energy: EnergyStatus | None,
     *,
+    vouched: SurplusEvidence,
     policy: Carbon,
     evidence: Evidence,
     power_w: float,
@@ -105,13 +135,14 @@ def effective_intensity(
     Args:
         zone: the grid's intensity.
         energy: the site's renewable status, if any.
+        vouched: what the operator vouched for as backing it.
         policy: the intensities of own generation.
         evidence: how far the policy trusts each kind of status.
         power_w: the extra load P.
         used_w: surplus that the pool's other jobs use at this site, watts.
         at: now, seconds since the epoch.
     """
-    left_w = max(0.0, surplus_w(energy, at, evidence) - used_w)
+    left_w = max(0.0, surplus_w(energy, at, evidence, vouched) - used_w)
     if energy is None or left_w <= 0.0:
         return grid_intensity(zone)
     own_part = 1.0 if power_w <= left_w else left_w / power_w
@@ -122,6 +153,7 @@ def effective_intensity(
         zone.basis,
         left_w,
         energy.basis,
+        evidence_of(energy.basis, vouched),
     )
 
 
@@ -189,6 +221,7 @@ def make_receipt(
         issued_at=issued_at,
         smaller=_smaller_model_cost(terms, usage),
         controlled_by=terms.controlled_by or Control.UNSTATED,
+        surplus_evidence=terms.surplus_evidence or SurplusEvidence.NONE,
     )
 
 

@@ -12,6 +12,7 @@ from math import ceil
 from entraide.types import Candidates, Exclusion, Explanation
 from entraide.units import g_from_ug, round_half_up, wh_from_uwh
 from entraide_scheduler.core import evaluation
+from entraide_scheduler.core.carbon import surplus_w, undocumented_w
 from entraide_scheduler.core.explanations import counterfactuals
 from entraide_scheduler.core.model_loading import is_served
 from entraide_scheduler.core.models import REACHABLE
@@ -388,6 +389,9 @@ def _pick_values(
         values["controlled_by"] = card.controlled_by.value
     if intensity.surplus_basis is not None:
         values["surplus_w"] = intensity.surplus_w
+    if intensity.surplus_evidence:
+        values["surplus_evidence"] = intensity.surplus_evidence.value
+    values |= _undocumented_values(state, best.view.node, request.at)
     if request.cached.get(card.node):
         values["cached_tokens"] = request.cached[card.node]
     if job.alias:
@@ -410,6 +414,16 @@ def _pick_values(
     elif len(listed) == 1 and _is_listed_per_node(state.policy, result):
         values |= _one_rule_away_values(state, request, result.excluded)
     return values
+
+
+def _undocumented_values(state: State, node: Node, at: float) -> Values:
+    """Returns the surplus that counts in part for lack of evidence, and what of it counts."""
+    evidence, vouched = state.policy.evidence, node.card.surplus_evidence
+    reported_w = undocumented_w(node.energy, at, evidence, vouched)
+    if not reported_w:
+        return {}
+    counted_w = surplus_w(node.energy, at, evidence, vouched)
+    return {"undocumented_w": reported_w, "counted_w": counted_w}
 
 
 def _one_rule_away_values(state: State, request: PlacementRequest, excluded: Excluded) -> Values:

@@ -10,9 +10,18 @@ Inputs: node cards, heartbeats, shapes. Outputs: ``EligibleNodes`` and the index
 from bisect import bisect_left
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from entraide.types import EnergyStatus, Lending, Loadable, NodeCard, NodeState, Replica
+from entraide.types import (
+    Control,
+    EnergyStatus,
+    Lending,
+    Loadable,
+    NodeCard,
+    NodeState,
+    Replica,
+    SurplusEvidence,
+)
 from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.fleet.loadable_index import LoadableIndex, find_loadable
 from entraide_scheduler.core.fleet.replica_index import ReplicaIndex, ReplicaView, added_power_w
@@ -183,6 +192,20 @@ class Fleet:
         self._count_offer(node, 1)
         self.replica_index.add_node(node, at)
         return turned, changed
+
+    def set_vouched(
+        self, node: Node, *, controlled_by: Control, surplus_evidence: SurplusEvidence, at: float
+    ) -> None:  # fmt: skip
+        """Replaces what the operator vouches for a node that has not left."""
+        self.replica_index.remove_node(node, at)
+        node.card = structs.replace(
+            node.card, controlled_by=controlled_by, surplus_evidence=surplus_evidence
+        )
+        self._eligible = {}
+        self.replica_index.add_node(node, at)
+        self._mark_offers_changed()
+        self._mark_plan_due()
+        self._changes.opened[node.card.node] = None
 
     def update_node(
         self, node: Node, *, accepting: bool, reason: str, energy: EnergyStatus | None, at: float,

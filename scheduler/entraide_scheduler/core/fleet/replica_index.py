@@ -463,6 +463,7 @@ class ReplicaIndex:
         return effective_intensity(
             self.grid.get(node.card.zone, UNKNOWN_ZONE),
             energy,
+            vouched=node.card.surplus_evidence,
             policy=self._policy.carbon,
             evidence=self._policy.evidence,
             power_w=node_w / batch,

@@ -199,11 +199,14 @@ class Evidence(Struct, frozen=True, forbid_unknown_fields=True):
         declared_part: part of a declared surplus that counts, in [0, 1].
         estimated_part: part of an estimated surplus that counts, in [0, 1].
         declared_valid_s: longest validity of a declaration, seconds.
+        undocumented_part: part of what otherwise counts that counts of a surplus for which the
+            operator vouches no evidence, in [0, 1].
     """
 
     declared_part: float = 1.0
     estimated_part: float = 1.0
     declared_valid_s: float = 2_678_400.0
+    undocumented_part: float = 1.0
 
 
 class Deferral(Struct, frozen=True, forbid_unknown_fields=True):

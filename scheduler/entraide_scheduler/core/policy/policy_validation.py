@@ -113,7 +113,12 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "tolerance": FACTOR,
             "headroom": FACTOR,
         },
-        p.Evidence: {"declared_part": PART, "estimated_part": PART, "declared_valid_s": FROM_0},
+        p.Evidence: {
+            "declared_part": PART,
+            "estimated_part": PART,
+            "declared_valid_s": FROM_0,
+            "undocumented_part": PART,
+        },
         p.Deferral: {
             "slots_part": AllowedRange(0.001, 1),
             "worth": FACTOR,
