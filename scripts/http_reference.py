@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from entraide.types import DataClass, JobClass
 from entraide_scheduler.gateway import (
     conversation,
     openapi,
@@ -23,6 +22,7 @@ from entraide_scheduler.gateway.fields import (
     REPLACEMENTS,
     REQUESTS,
     JobRequest,
+    PoolFields,
 )
 from entraide_scheduler.gateway.routes import PATHS
 
@@ -104,12 +104,14 @@ column, or the field.
 """
 
 OPTIONS = """
-## Headers
+## The pool's own options
 
-Options for the pool itself. Over gRPC the same limits apply to `JobOptions`.
+Each works by a header, by a field of the body's `entraide` object, over gRPC by a field of
+`JobOptions`, and in the Python clients by a keyword of that name. A header and the body that
+contradict each other are refused (`invalid_request`, with both names).
 
-| header | gRPC | accepted |
-|---|---|---|
+| header | in `entraide` | gRPC and Python | accepted | effect |
+|---|---|---|---|---|
 """
 
 FIELDS_HEAD = "| field | accepted | effect |\n|---|---|---|\n"
@@ -184,22 +186,16 @@ def jobs_section(components: Mapping[str, Any]) -> str:
 
 
 def options_section() -> str:
-    """Returns the table of the pool's own request headers."""
-    texts = {
-        "job_class": ", ".join(f"`{word}`" for word in JobClass),
-        "data_class": ", ".join(f"`{word}`" for word in DataClass),
-        "jurisdiction": "a zone or the beginning of one: `CA`, `CA-QC`",
-        "controlled_by": "`member` (a member co-op), `canadian` (any Canadian organisation), "
-        "`other` (any)",
-        "deadline": f"seconds from now, or ISO 8601; at most {options.DEADLINE_DAYS_MAX} days",
-        "max_gco2e": f"number, 0 to {options.CARBON_G_MAX:,.0f} (g CO2e)",
-        "session": f"text, at most {options.NAME_MAX} characters",
-        "idempotency": f"text, at most {options.NAME_MAX} characters",
-    }
-    rows = [
-        f"| `{options.HTTP_NAMES[name]}` | `{options.GRPC_NAMES[name]}` | {text} |\n"
-        for name, text in texts.items()
-    ]
+    """Returns the table of the pool's own options."""
+    schemas = openapi.build_option_schemas()
+    rows = []
+    for option in options.OPTIONS:
+        body = f"`{option.name}`" if option.name in PoolFields.__struct_fields__ else ""
+        text = openapi.OPTION_DESCRIPTIONS[option.name]
+        rows.append(
+            f"| `{option.header}` | {body} | `{option.keyword}` |"
+            f" {accepted(schemas[option.name])} | {text} |\n"
+        )
     return OPTIONS + "".join(rows)
 
 

@@ -170,6 +170,6 @@ def test_any_job(fields: dict[str, Any]) -> None:
 def test_any_header(headers: dict[str, str], now: float) -> None:
     """Options that are anything are accepted or refused."""
     try:
-        options.check_options(options.options_from_headers(headers, now), now)
+        options.check_options(options.options_from_headers(headers), now)
     except Refused as refused:
         told(refused.refusal)

@@ -84,6 +84,8 @@ OURS = {
     "entraide_scheduler.export:_read_snapshot": STORE,
     "entraide_scheduler.policy_versions.cli_output:print_coverage": WRITTEN_BY_US,
     "entraide_scheduler.policy_versions.cli_output:print_version": "what the operator's pool wrote",
+    "entraide_scheduler.gateway.answer_json:add_explanation": STORE,
+    "entraide_scheduler.gateway.kept_jobs:KeptJobs.asks_for_explanation": STORE,
     "entraide_scheduler.gateway.pool_messages:job_message": STORE,
     "entraide_scheduler.grid.annual:load_annual_averages": SHIPPED,
     "entraide_scheduler.hardware:_peaks": SHIPPED,

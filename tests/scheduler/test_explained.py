@@ -7,7 +7,7 @@ from tests.sdk.explanation_cases import CASES
 from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.types import Candidate, Candidates
-from entraide_scheduler.gateway import pool_messages, views
+from entraide_scheduler.gateway import answer_json, pool_messages
 
 
 @pytest.mark.parametrize("lang", i18n.LANGUAGES)
@@ -26,7 +26,7 @@ def test_a_client_tells_what_the_gateway_knows(name: str, lang: str) -> None:
 def test_http_tells_it_in_both_languages(name: str) -> None:
     """The document has the facts, the sentence and the whole text, in French and in English."""
     facts = CASES[name]
-    document = msgspec.json.decode(views.explanation_json(facts))
+    document = msgspec.json.decode(answer_json.explanation_json(facts))
 
     assert document["text"] == {lang: explanations.render(facts, lang) for lang in i18n.LANGUAGES}
     explanation = [msgspec.convert(item, Candidate) for item in document["candidates"]]

@@ -14,6 +14,7 @@ from tests.scheduler.test_fields import REFUSED
 from entraide_scheduler.gateway import openai, openapi
 from entraide_scheduler.gateway.fields import REQUESTS as KINDS
 from entraide_scheduler.gateway.fields import JobRequest
+from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.routes import PATHS
 
 # As clients read it: in JSON, a default that is a tuple is an array.
@@ -43,6 +44,7 @@ def test_every_route_is_in_it() -> None:
 
     assert {path: set(methods) for path, methods in PATHS.items()} == operations
     assert fields == set(openapi.FIELD_DESCRIPTIONS)
+    assert {option.name for option in OPTIONS} == set(openapi.OPTION_DESCRIPTIONS)
 
 
 def test_names_of_operations_are_unique() -> None:

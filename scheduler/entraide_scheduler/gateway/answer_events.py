@@ -14,7 +14,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
-from entraide.types import Receipt, Usage
+from entraide.types import Explanation, Receipt, Usage
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
 
@@ -53,12 +53,14 @@ class CompleteAnswer(Struct, frozen=True):
         body: of an answer that is not streamed: its JSON.
         usage: tokens, energy and times of the run.
         receipt: signed receipt, not settled yet; None if it could not be made.
+        explanation: of the job's placement, if the client asked for it and it is known.
     """
 
     final: bytes
     body: bytes
     usage: Usage
     receipt: Receipt | None
+    explanation: Explanation | None = None
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.

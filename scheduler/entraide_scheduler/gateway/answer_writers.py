@@ -10,7 +10,6 @@ import asyncio
 import msgspec
 
 from entraide.decoding import decode_json
-from entraide.types import Receipt, Usage
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
@@ -18,6 +17,7 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerStarted,
     CompleteAnswer,
 )
+from entraide_scheduler.gateway.answer_json import add_pool_object, usage_json
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply
 
@@ -28,25 +28,6 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
-def usage_json(usage: Usage) -> dict[str, object]:
-    """Returns a usage in OpenAI's format."""
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-    }
-
-
-def add_receipt(document: bytes, receipt: Receipt | None) -> bytes:
-    """Returns a JSON object with the receipt, if any, added as field ``entraide``."""
-    if receipt is None:
-        return document
-    start = document.rstrip()[:-1].rstrip()
-    comma = b"" if start.endswith(b"{") else b","
-    return b'%s%s"entraide":%s}' % (start, comma, msgspec.json.encode(receipt))
-
-
 def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
     """Returns the last events of a stream.
 
@@ -55,13 +36,13 @@ def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
     """
     events = []
     if answer.final:
-        final = answer.final if include_usage else add_receipt(answer.final, answer.receipt)
+        final = answer.final if include_usage else add_pool_object(answer.final, answer)
         events.append(b"data: %s\n\n" % final.strip())
     if include_usage:
         head = decode_json(answer.final) if answer.final else {}
         chunk = {key: head[key] for key in ("id", "object", "created", "model") if key in head}
         chunk |= {"choices": [], "usage": usage_json(answer.usage)}
-        usage_chunk = add_receipt(msgspec.json.encode(chunk), answer.receipt)
+        usage_chunk = add_pool_object(msgspec.json.encode(chunk), answer)
         events.append(b"data: %s\n\n" % usage_chunk)
     events.append(b"data: [DONE]\n\n")
     return b"".join(events)
@@ -108,7 +89,7 @@ class AnswerWriter:
             self._exchange.write(last_events(answer, include_usage=self._include_usage))
             self._exchange.end()
         elif not self._exchange.is_over:
-            body = add_receipt(answer.body, answer.receipt)
+            body = add_pool_object(answer.body, answer)
             self._exchange.respond(200, body, headers=[("x-request-id", self._job)])
 
     def _fail(self, refusal: ErrorReply) -> None:

@@ -27,6 +27,8 @@ PROMPT_PARTS_MAX = 1 << 20
 TOKEN_MAX = 2**31 - 1
 SEED_MAX = 2**63 - 1
 KEEP_MAX_S = 7 * 86_400.0
+CARBON_G_MAX = 1e9
+DEADLINE_MAX_CHARS = 64
 
 CHAT: Final = "/v1/chat/completions"
 COMPLETION: Final = "/v1/completions"
@@ -190,11 +192,16 @@ class StreamOptions(Struct, frozen=True):
 
 
 class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
-    """The pool's own fields of a request: which machines may run it, as the headers say it."""
+    """The pool's own options of a request, in its body; ``options.OPTIONS`` has their names."""
 
+    job_class: Literal["interactive", "standard", "batch"] | None = None
     data_class: Literal["public", "internal", "restricted"] | None = None
     jurisdiction: Annotated[str, Meta(pattern=JURISDICTION)] | None = None
     controlled_by: Literal["member", "canadian", "other"] | None = None
+    deadline: float | Annotated[str, Meta(max_length=DEADLINE_MAX_CHARS)] | None = None
+    max_gco2e: Annotated[float, Meta(ge=0.0, le=CARBON_G_MAX)] | None = None
+    session: Name | None = None
+    explain: bool | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

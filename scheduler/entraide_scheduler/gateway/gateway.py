@@ -240,7 +240,7 @@ class Gateway:
         self._api.stopping = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
-                await self._running_jobs.wait_until_drained()
+                await self._api.wait_until_drained()
         self._running_jobs.end_all("shutting_down")
         for task in self._background:
             task.cancel()

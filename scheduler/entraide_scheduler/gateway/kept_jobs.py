@@ -17,17 +17,20 @@ import msgspec
 import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from msgspec import Struct
 
+from entraide.decoding import decode_json
 from entraide.types import JobKind, JobState
 from entraide.wire.messages import JobEnded, JobPlaced, JobRefused, JobUpdate
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
-from entraide_scheduler.gateway.answer_writers import add_receipt
+from entraide_scheduler.gateway.answer_json import add_pool_object
 from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.fields import KEEP_MAX_S
 from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
@@ -36,6 +39,14 @@ KEEP_DEFAULT_S = 86_400.0
 NONCE_BYTES = 12
 EXPIRE_EVERY_S = 60.0
 CANCELLED = frozenset({"cancelled", "client_gone"})
+
+
+class _Own(Struct):
+    explain: bool | None = None
+
+
+class _Request(Struct):
+    entraide: _Own | None = None
 
 
 class Sealer:
@@ -85,7 +96,8 @@ class KeptJobs:
         Raises:
             Refused: the request is invalid, or its idempotency key belongs to another request.
         """
-        path, body, options = submission.path, submission.body, submission.options
+        path, options = submission.path, submission.options
+        body = _with_explain(submission.body) if options.explain else submission.body
         if not 0 <= submission.keep_s <= KEEP_MAX_S:
             raise refused(
                 "invalid_request", param=options.names["keep_s"], fault="between", low=0,
@@ -124,6 +136,11 @@ class KeptJobs:
         if not row.sealed_result:
             return b""
         return self._sealer.unseal(row.job, "result", row.sealed_result)
+
+    def asks_for_explanation(self, row: KeptJobRow) -> bool:
+        """Whether the client asked for the explanation of a kept job."""
+        fields = decode_json(self.unseal_request(row), type=_Request).entraide
+        return fields is not None and bool(fields.explain)
 
     async def cancel(self, row: KeptJobRow) -> None:
         """Cancels a kept job."""
@@ -183,7 +200,7 @@ class KeptJobs:
 
     def _keep_result(self, job: str, answer: CompleteAnswer) -> None:
         """Stores the result; the write is queued now, so before the job's settlement."""
-        body = add_receipt(answer.body, answer.receipt)
+        body = add_pool_object(answer.body, answer)
         self._write_end(
             job,
             JobState.COMPLETED,
@@ -245,3 +262,12 @@ class KeptJobs:
         sink = partial(self._on_event, row.job)
         if not self._running_jobs.start_placed(row.facts, parsed, sink, placed):
             self._scheduler.abandon(row.job, placed.epoch, "gateway_lost")
+
+
+def _with_explain(body: bytes) -> bytes:
+    """Returns a request that asks for its explanation in its body, which is what is stored."""
+    fields = read_object(body)
+    own = fields.get("entraide")
+    if own is None or isinstance(own, dict):
+        fields["entraide"] = {"explain": True, **(own or {})}
+    return msgspec.json.encode(fields)

@@ -15,8 +15,15 @@ from entraide import __version__
 from entraide.statements import NodeStatement, Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
-from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REQUESTS, JobRequest
-from entraide_scheduler.gateway.options import HTTP_NAMES
+from entraide_scheduler.gateway.fields import (
+    IGNORED,
+    NAME_MAX,
+    NEUTRAL,
+    REQUESTS,
+    JobRequest,
+    PoolFields,
+)
+from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.views import JobStatus
 
 SCHEMAS = "#/components/schemas/"
@@ -50,24 +57,27 @@ FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "parallel_tool_calls": "Whether the model may call several tools at once.",
         "reasoning_effort": "Reasoning effort, mapped to low, medium or high; `none` for the "
         "engine's default.",
-        "entraide": "`data_class`, `jurisdiction` and `controlled_by`, as in the headers.",
+        "entraide": "The pool's own options, as in the headers.",
         "request": "The request, as an object for its path.",
         "path": "Endpoint of the request.",
         "keep_s": "Retention of the answer after the end, seconds; 0 means 24 hours.",
     }
 )
 
-_OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+# One sentence for each of the pool's own options.
+OPTION_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "job_class": "interactive, standard or batch.",
-        "data_class": "public, internal or restricted.",
-        "jurisdiction": "Where the job may run: CA, CA-QC, …",
-        "controlled_by": "Who must control the machine: member (a member co-op), canadian (any "
-        "Canadian organisation) or other (any).",
-        "deadline": "Latest completion: seconds from now, or a time in ISO 8601.",
+        "job_class": "Promise: `interactive` (first word soon), `standard` or `batch` (any time).",
+        "data_class": "Sensitivity of the data: `public`, `internal` or `restricted`.",
+        "jurisdiction": "A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`.",
+        "controlled_by": "Who must control the machine: `member` (a member co-op), `canadian` (any "
+        "Canadian organisation) or `other` (any).",
+        "deadline": "Latest completion: seconds from now, or a time in ISO 8601 (UTC without a "
+        "zone); at most 31 days ahead.",
         "max_gco2e": "Maximum emissions of the job, grams of CO2 equivalent.",
-        "session": "Name of a conversation, at most 256 characters.",
-        "idempotency": "Idempotency key: the same key means the same job; at most 256 characters.",
+        "session": "Name of a conversation, whose requests go to the same machine if that helps.",
+        "explain": "Whether the answer's `entraide` object contains the job's `explanation`.",
+        "idempotency": "Idempotency key: the same key means the same job.",
     }
 )
 
@@ -205,6 +215,8 @@ def build_schemas() -> dict[str, Any]:
     for kind in (*REQUESTS.values(), JobRequest):
         for name, schema in components[kind.__name__]["properties"].items():
             schema["description"] = FIELD_DESCRIPTIONS[name]
+    for name, schema in components[PoolFields.__name__]["properties"].items():
+        schema["description"] = OPTION_DESCRIPTIONS[name]
     for path, kind in REQUESTS.items():
         properties = components[kind.__name__]["properties"]
         for name in sorted(IGNORED[path]):
@@ -216,6 +228,24 @@ def build_schemas() -> dict[str, Any]:
     for name, published in PUBLISHED_NAMES.items():
         components[name]["title"] = published
     return {PUBLISHED_NAMES.get(name, name): schema for name, schema in components.items()}
+
+
+def build_option_schemas() -> dict[str, Any]:
+    """Returns the schemas of the pool's own options, by name; those of the body's object."""
+    _, components = msgspec.json.schema_components([PoolFields])
+    schemas = {
+        name: _without_null(schema)
+        for name, schema in components[PoolFields.__name__]["properties"].items()
+    }
+    return {**schemas, "idempotency": {"type": "string", "maxLength": NAME_MAX}}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns the schema of a value that is given."""
+    if "enum" in schema:
+        return {"enum": [value for value in schema["enum"] if value is not None]}
+    choices = [part for part in schema["anyOf"] if part != {"type": "null"}]
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
 
 def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
@@ -247,16 +277,16 @@ def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any
             {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}}
         )
     if facts.request and not facts.open:
-        for option, description in _OPTION_DESCRIPTIONS.items():
-            schema = {"type": "string"}
-            parameters.append(
-                {
-                    "name": HTTP_NAMES[option],
-                    "in": "header",
-                    "description": description,
-                    "schema": schema,
-                }
-            )
+        schemas = build_option_schemas()
+        parameters += [
+            {
+                "name": option.header,
+                "in": "header",
+                "description": OPTION_DESCRIPTIONS[option.name],
+                "schema": schemas[option.name],
+            }
+            for option in OPTIONS
+        ]
     return parameters
 
 

@@ -15,50 +15,62 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct, structs
 
 from entraide.types import Control, DataClass, JobClass, JobKind, RequestFacts
 from entraide.units import UG_PER_G, round_half_up
 from entraide_scheduler.gateway.field_faults import show_value
-from entraide_scheduler.gateway.fields import JURISDICTION, PoolFields
+from entraide_scheduler.gateway.fields import (
+    CARBON_G_MAX,
+    DEADLINE_MAX_CHARS,
+    JURISDICTION,
+    NAME_MAX,
+    PoolFields,
+)
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 
 DEADLINE_DAYS_MAX = 31
 DEADLINE_S_MAX = DEADLINE_DAYS_MAX * 86_400.0
-CARBON_G_MAX = 1e9
-NAME_MAX = 256
 KEPT_PREFIX = "kept-"
 
-# Names of the options by protocol.
+
+class OptionSpec(Struct, frozen=True):
+    """Names of one option by protocol.
+
+    Attributes:
+        name: field of ``Options``; in the body's ``entraide`` object, the field of ``PoolFields``.
+        header: name of the HTTP header.
+        keyword: field of gRPC's ``JobOptions``, and keyword of the Python clients.
+    """
+
+    name: str
+    header: str
+    keyword: str
+
+
+# The one table of the pool's own options.
+OPTIONS = (
+    OptionSpec("job_class", "X-Entraide-Class", "job_class"),
+    OptionSpec("data_class", "X-Entraide-Data-Class", "data_class"),
+    OptionSpec("jurisdiction", "X-Entraide-Jurisdiction", "jurisdiction"),
+    OptionSpec("controlled_by", "X-Entraide-Controlled-By", "controlled_by"),
+    OptionSpec("deadline", "X-Entraide-Deadline", "deadline_s"),
+    OptionSpec("max_gco2e", "X-Entraide-Max-Gco2e", "max_gco2e"),
+    OptionSpec("session", "X-Entraide-Session", "session"),
+    OptionSpec("explain", "X-Entraide-Explain", "explain"),
+    OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
+)
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "job_class": "X-Entraide-Class",
-        "data_class": "X-Entraide-Data-Class",
-        "jurisdiction": "X-Entraide-Jurisdiction",
-        "controlled_by": "X-Entraide-Controlled-By",
-        "deadline": "X-Entraide-Deadline",
-        "max_gco2e": "X-Entraide-Max-Gco2e",
-        "session": "X-Entraide-Session",
-        "idempotency": "Idempotency-Key",
-        "keep_s": "keep_s",
-    }
+    {"keep_s": "keep_s", **{option.name: option.header for option in OPTIONS}}
 )
 GRPC_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "job_class": "options.job_class",
-        "data_class": "options.data_class",
-        "jurisdiction": "options.jurisdiction",
-        "controlled_by": "options.controlled_by",
-        "deadline": "options.deadline_s",
-        "max_gco2e": "options.max_gco2e",
-        "session": "options.session",
-        "idempotency": "options.idempotency_key",
-        "keep_s": "keep_s",
-    }
+    {"keep_s": "keep_s", **{option.name: f"options.{option.keyword}" for option in OPTIONS}}
 )
+BOOLEANS: Mapping[str, bool] = MappingProxyType({"true": True, "false": False})
 
 _JURISDICTION = re.compile(JURISDICTION)
 _CONTROLS = tuple(filter(None, Control))  # what a request may say
@@ -77,9 +89,10 @@ class Options(Struct, frozen=True):
 
     Attributes:
         job_class, data_class, jurisdiction, controlled_by: see ``RequestFacts``.
-        deadline_at: seconds since the epoch.
+        deadline: latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone).
         max_gco2e: maximum emissions of the job, grams.
         session, idempotency: the client's own names.
+        explain: whether the answer contains the explanation of the job.
         names: names of the options in the client's protocol.
     """
 
@@ -87,9 +100,10 @@ class Options(Struct, frozen=True):
     data_class: str = ""
     jurisdiction: str = ""
     controlled_by: str = ""
-    deadline_at: float | None = None
+    deadline: float | str | None = None
     max_gco2e: float | None = None
     session: str = ""
+    explain: bool | None = None
     idempotency: str = ""
     names: Mapping[str, str] = HTTP_NAMES
 
@@ -117,20 +131,22 @@ class Submission(Struct, frozen=True):
     began_at: float = 0.0
 
 
-def options_from_headers(headers: Mapping[str, str], now: float) -> Options:
-    """Reads the pool's own request headers; ``check_options`` checks their values."""
-    deadline = headers.get("x-entraide-deadline", "")
-    grams = headers.get("x-entraide-max-gco2e", "")
-    return Options(
-        job_class=headers.get("x-entraide-class", ""),
-        data_class=headers.get("x-entraide-data-class", ""),
-        jurisdiction=headers.get("x-entraide-jurisdiction", ""),
-        controlled_by=headers.get("x-entraide-controlled-by", ""),
-        deadline_at=_deadline(deadline, now) if deadline else None,
-        max_gco2e=_number(grams) if grams else None,
-        session=headers.get("x-entraide-session", ""),
-        idempotency=headers.get("idempotency-key", ""),
-    )
+def options_from_headers(headers: Mapping[str, str]) -> Options:
+    """Reads the pool's own request headers; ``check_options`` checks their values.
+
+    Raises:
+        Refused: ``invalid_request``: a header that is true or false has another value.
+    """
+    texts = {option.name: headers.get(option.header.lower(), "") for option in OPTIONS}
+    explain, grams, deadline = texts.pop("explain"), texts["max_gco2e"], texts["deadline"]
+    _check_word(HTTP_NAMES["explain"], BOOLEANS, explain)
+    values: dict[str, Any] = {
+        **texts,
+        "explain": BOOLEANS.get(explain),
+        "max_gco2e": _number(grams) if grams else None,
+        "deadline": deadline or None,
+    }
+    return Options(**values)
 
 
 def check_options(options: Options, now: float) -> None:
@@ -148,13 +164,13 @@ def check_options(options: Options, now: float) -> None:
             "invalid_request", param=names["jurisdiction"], fault="wrong_form", form="CA, CA-QC",
             found=show_value(options.jurisdiction),
         )  # fmt: skip
-    deadline, name = options.deadline_at, names["deadline"]
-    if deadline is not None:
-        if not math.isfinite(deadline):
+    deadline_at, name = find_deadline(options.deadline, now), names["deadline"]
+    if deadline_at is not None:
+        if not math.isfinite(deadline_at):
             raise refused("invalid_request", param=name, fault="deadline_form")
-        if deadline <= now:
+        if deadline_at <= now:
             raise refused("deadline_passed", param=name)
-        if deadline > now + DEADLINE_S_MAX:
+        if deadline_at > now + DEADLINE_S_MAX:
             raise refused(
                 "invalid_request", param=name, fault="deadline_far", days=DEADLINE_DAYS_MAX
             )
@@ -169,20 +185,28 @@ def check_options(options: Options, now: float) -> None:
             raise refused("invalid_request", param=names[field], fault="too_long", limit=NAME_MAX)
 
 
-def with_body_options(options: Options, fields: PoolFields) -> Options:
-    """Returns the options with those that stand in the body.
+def with_body_options(options: Options, fields: PoolFields, now: float) -> Options:
+    """Returns the options with those that stand in the body, by their names there.
 
     Raises:
         Refused: ``invalid_request``: the body contradicts another option of the request.
     """
     stated = {name: value for name, value in structs.asdict(fields).items() if value is not None}
     for name, value in stated.items():
-        if getattr(options, name) not in ("", value):
+        other = getattr(options, name)
+        if other not in ("", None) and not _agree(name, other, value, now):
             raise refused(
                 "invalid_request", param=f"entraide.{name}", fault="differs",
                 other=options.names[name],
             )  # fmt: skip
-    return structs.replace(options, **stated)
+    names = {**options.names, **{name: f"entraide.{name}" for name in stated}}
+    return structs.replace(options, **stated, names=MappingProxyType(names))
+
+
+def _agree(name: str, first: Any, second: Any, now: float) -> bool:
+    if name == "deadline":
+        return find_deadline(first, now) == find_deadline(second, now)
+    return bool(first == second)
 
 
 def _check_word(name: str, words: Iterable[str], text: str) -> None:
@@ -201,14 +225,26 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _deadline(text: str, now: float) -> float:
-    """Returns a deadline given in seconds from now or in ISO 8601 (UTC without a zone)."""
+def find_deadline(deadline: float | str | None, now: float) -> float | None:
+    """Returns the time of a deadline, seconds since the epoch; NaN if its form is wrong.
+
+    Args:
+        deadline: seconds from now, as a number or a text, or a time in ISO 8601; None for none.
+        now: seconds since the epoch.
+
+    >>> find_deadline(60.0, 1_000.0), find_deadline("1970-01-01T01:00Z", 0.0)
+    (1060.0, 3600.0)
+    """
+    if deadline is None:
+        return None
+    if not isinstance(deadline, str):
+        return now + deadline
+    if len(deadline) > DEADLINE_MAX_CHARS:
+        return math.nan
+    if not math.isnan(seconds := _number(deadline)):
+        return now + seconds
     try:
-        return now + float(text)
-    except ValueError:
-        pass
-    try:
-        parsed = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(deadline)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return math.nan
@@ -291,7 +327,7 @@ class FactsBuilder:
             Refused: an option is invalid or contradicted, or the deadline has passed.
         """
         now = time.time()
-        options = with_body_options(options, parsed.pool_fields)
+        options = with_body_options(options, parsed.pool_fields, now)
         check_options(options, now)
         grams = options.max_gco2e
         return RequestFacts(
@@ -312,7 +348,7 @@ class FactsBuilder:
             features=parsed.features,
             stream=parsed.stream and kind is JobKind.LIVE,
             session=self.hash_text(caller.coop, options.session),
-            deadline_at=options.deadline_at,
+            deadline_at=find_deadline(options.deadline, now),
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
             idempotency=self.hash_text(caller.coop, options.idempotency),
             controlled_by=Control(options.controlled_by),

@@ -13,6 +13,8 @@ from entraide.statements import Statement
 from entraide.types import Explanation, JobKind, Receipt
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerSink
+from entraide_scheduler.gateway.answer_json import add_explanation
+from entraide_scheduler.gateway.explained_answers import ExplainedAnswers
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.options import (
     KEPT_PREFIX,
@@ -73,6 +75,7 @@ class PoolApi:
         self._kept_jobs = kept_jobs
         self._signer = signer
         self._zone = ZoneInfo(timezone)
+        self._explained_answers = ExplainedAnswers(scheduler)
         self.stopping = False
 
     @property
@@ -94,9 +97,16 @@ class PoolApi:
             facts.coop, facts.idempotency
         ):
             raise refused("already_exists", name=options.idempotency_name)
+        if options.explain or parsed.pool_fields.explain:
+            sink = self._explained_answers.make_sink(caller.coop, sink)
         if not self._running_jobs.start(facts, parsed, sink, began_at=submission.began_at):
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
         return facts.job
+
+    async def wait_until_drained(self) -> None:
+        """Waits until every live job has ended and its answer was passed on."""
+        await self._running_jobs.wait_until_drained()
+        await self._explained_answers.wait_until_sent()
 
     def end_stream(self, job: str) -> None:
         """Cancels a live job whose client has left, unless it has ended."""
@@ -123,7 +133,7 @@ class PoolApi:
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
             if row is not None and row.coop == caller.coop:
-                result = self._kept_jobs.unseal_result(row)
+                result = await self._read_result(row)
                 return JobDetails(kept_job_status(row, running, lang, result), row, result)
         elif running is not None and running.facts.coop == caller.coop:
             return JobDetails(running_job_status(running))
@@ -216,6 +226,15 @@ class PoolApi:
                 form="2026-11",
                 found=clean_text(month),
             ) from None
+
+    async def _read_result(self, row: KeptJobRow) -> bytes:
+        """Returns the answer of a kept job, with its explanation if the client asked for it."""
+        result = self._kept_jobs.unseal_result(row)
+        if result and self._kept_jobs.asks_for_explanation(row):
+            explanation = (await self._scheduler.explain(row.job, row.coop)).explanation
+            if explanation is not None:
+                return add_explanation(result, explanation)
+        return result
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
         settlement = await self._store.get_receipt(job)

@@ -72,7 +72,6 @@ def read_submission(
     request: pool_pb2.InferenceRequest,
     *,
     stream: bool,
-    now: float,
     keep_s: float = 0.0,
     began_at: float = 0.0,
 ) -> Submission:
@@ -82,7 +81,7 @@ def read_submission(
         Refused: as ``build_request_body``.
     """
     path, body = build_request_body(request, stream=stream)
-    return Submission(path, body, read_options(request.options, now), keep_s, began_at)
+    return Submission(path, body, read_options(request.options), keep_s, began_at)
 
 
 def rename_param(refusal: ErrorReply) -> ErrorReply:
@@ -97,16 +96,17 @@ def rename_param(refusal: ErrorReply) -> ErrorReply:
     return structs.replace(refusal, values={**refusal.values, "param": renamed})
 
 
-def read_options(message: pool_pb2.JobOptions, now: float) -> Options:
+def read_options(message: pool_pb2.JobOptions) -> Options:
     """Returns the options in a message."""
     return Options(
         job_class=message.job_class,
         data_class=message.data_class,
         jurisdiction=message.jurisdiction,
         controlled_by=message.controlled_by,
-        deadline_at=now + message.deadline_s if message.deadline_s else None,
+        deadline=message.deadline_s or None,
         max_gco2e=message.max_gco2e or None,
         session=message.session,
+        explain=message.explain or None,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )
@@ -137,13 +137,15 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
     return common_pb2.Receipt(usage=tokens, **fields)
 
 
-def done_message(answer: CompleteAnswer, text: str, finish_reason: str) -> pool_pb2.Done:
+def done_message(answer: CompleteAnswer, text: str, finish_reason: str, lang: str) -> pool_pb2.Done:
     """Returns the last message of a stream, with the whole text of its answer."""
+    explanation = answer.explanation
     return pool_pb2.Done(
         text=text,
         finish_reason=finish_reason,
         usage=usage_message(answer.usage),
         receipt=receipt_message(answer.receipt) if answer.receipt else None,
+        explanation=explanation_message(explanation, lang) if explanation else None,
     )
 
 

@@ -94,11 +94,10 @@ class PoolService(pool_pb2_grpc.PoolServicer):
         events, reader = AnswerStream(), TextReader()
         texts: list[str] = []
         failure: ErrorReply | None = None
+        lang = language(context, self._lang)
         try:
             caller = await self._authenticate(context)
-            submission = pool_messages.read_submission(
-                request, stream=True, now=time.time(), began_at=began_at
-            )
+            submission = pool_messages.read_submission(request, stream=True, began_at=began_at)
             job = self._api.stream(caller, submission, events)
         except Exception as problem:  # noqa: BLE001  (each error becomes a status)
             await self._refuse(context, "Stream", problem)
@@ -115,7 +114,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
                         if last.text:
                             yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=last.text))
                         text = "".join([*texts, last.text])
-                        done = pool_messages.done_message(event, text, finish_reason)
+                        done = pool_messages.done_message(event, text, finish_reason, lang)
                         yield pool_pb2.StreamEvent(done=done)
                     case ErrorReply():
                         failure = event
@@ -132,7 +131,7 @@ class PoolService(pool_pb2_grpc.PoolServicer):
 
         async def submit(caller: Caller, lang: str) -> pool_pb2.Job:
             submission = pool_messages.read_submission(
-                request.request, stream=False, now=time.time(), keep_s=request.keep_s
+                request.request, stream=False, keep_s=request.keep_s
             )
             details = await self._api.submit(caller, submission, lang)
             return pool_messages.job_message(details.view, details.result)

@@ -4,7 +4,6 @@ Handlers authenticate, translate the request for ``PoolApi`` and send the respon
 becomes one response in OpenAI's error format.
 """
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
 from entraide_scheduler.gateway import install, openai, openapi, weights
+from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.exchange import Exchange
@@ -33,7 +33,7 @@ from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
-from entraide_scheduler.gateway.views import explanation_json, receipt_json
+from entraide_scheduler.gateway.views import receipt_json
 from entraide_scheduler.http_limits import BODY_MAX_BYTES
 
 JOBS = "/v1/jobs"
@@ -229,7 +229,7 @@ class Routes:
         caller = await self._authenticate(call)
         if exchange.is_over:
             return
-        options = options_from_headers(exchange.request.headers, time.time())
+        options = options_from_headers(exchange.request.headers)
         submission = Submission(path, exchange.request.body, options, began_at=exchange.began_at)
         job = self._api.stream(caller, submission, AnswerWriter(exchange, call.lang))
         exchange.on_client_left = partial(self._api.end_stream, job)
@@ -239,7 +239,7 @@ class Routes:
         request = call.exchange.request
         fields = convert(read_object(request.body), JobRequest)
         body = _request_bytes(request.body)
-        options = options_from_headers(request.headers, time.time())
+        options = options_from_headers(request.headers)
         submission = Submission(fields.path, body, options, fields.keep_s)
         view = (await self._api.submit(caller, submission, call.lang)).view
         if not call.exchange.is_over:

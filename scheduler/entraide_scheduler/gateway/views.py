@@ -1,4 +1,4 @@
-"""Views: JSON of jobs, explanations, models and the pool's status. Pure.
+"""Views: JSON of jobs, models and the pool's status. Pure.
 
 Each reason has its code and its sentence in both languages.
 """
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
-from entraide import explanations, i18n
-from entraide.types import Explanation, Receipt
+from entraide import i18n
+from entraide.types import Receipt
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.kept_jobs import CANCELLED
@@ -102,21 +102,6 @@ def ended_state(code: str) -> str:
     if code in CANCELLED or code == "client_too_slow":
         return "cancelled"
     return "refused" if refusals.http_status(ErrorReply(code)) in REFUSED_STATUS else "failed"
-
-
-def explanation_json(explanation: Explanation) -> bytes:
-    """Returns an explanation as JSON, with its sentences in French and in English."""
-    document = explanations.document(explanation)
-    document["sentence"] = {
-        lang: explanations.sentence(explanation, lang) for lang in i18n.LANGUAGES
-    }
-    document["text"] = {lang: explanations.render(explanation, lang) for lang in i18n.LANGUAGES}
-    for shown, exclusion in zip(document["excluded"], explanation.excluded, strict=True):
-        shown["sentence"] = {
-            lang: explanations.rule_sentence(exclusion, lang, explanation.at)
-            for lang in i18n.LANGUAGES
-        }
-    return msgspec.json.encode(document)
 
 
 def receipt_json(receipt: Receipt) -> bytes:

@@ -169,4 +169,6 @@ def model(message: pool_pb2.Model) -> ModelInfo:
         replicas=message.replicas,
         loaded=message.loaded or message.replicas > 0,
         means=message.means,
+        zones=tuple(message.zones),
+        controlled_by=tuple(message.controlled_by),
     )

@@ -10,14 +10,14 @@ from typing import Any, TypedDict
 
 from google.protobuf import json_format, struct_pb2
 
-from entraide import i18n
+from entraide import explanations, i18n
 from entraide.client import _convert
 from entraide.client._constants import (
     RETRY_AFTER_MAX_S,
     RETRY_DELAY_MAX_S,
     RETRY_DELAY_MIN_S,
 )
-from entraide.client.answers import Answer, TokenUsage
+from entraide.client.answers import Answer, JobExplanation, TokenUsage
 from entraide.errors import CODES, EntraideError, error_for
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
@@ -41,6 +41,7 @@ class RequestOptions(TypedDict, total=False):
         max_gco2e: cap on the job's emissions, gCO2e.
         max_output_tokens: maximum length of the answer.
         session: conversation identifier.
+        explain: whether the answer comes with the explanation of its job.
         idempotency_key: a request with the same key returns the same job.
     """
 
@@ -52,6 +53,7 @@ class RequestOptions(TypedDict, total=False):
     max_gco2e: float
     max_output_tokens: int
     session: str
+    explain: bool
     idempotency_key: str
     temperature: float
     top_p: float
@@ -73,6 +75,7 @@ _JOB_OPTIONS = frozenset(
         "deadline_s",
         "max_gco2e",
         "session",
+        "explain",
         "idempotency_key",
     }
 )
@@ -133,7 +136,8 @@ def _first_invalid_field(
 class AnswerBuilder:
     """Assembles an answer from the events of a stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, lang: str = i18n.DEFAULT_LANG) -> None:
+        self._lang = lang
         self.job = ""
         self.parts: list[str] = []
         self.done: pool_pb2.Done | None = None
@@ -168,6 +172,14 @@ class AnswerBuilder:
         """The tokens, once the answer is complete."""
         return _convert.usage(self.done.usage) if self.done else None
 
+    @property
+    def explanation(self) -> JobExplanation | None:
+        """The explanation, once the answer is complete, if the request asked for it."""
+        if self.done is None or not self.done.HasField("explanation"):
+            return None
+        explanation = _convert.explanation(self.done.explanation)
+        return JobExplanation(explanations.render(explanation, self._lang), explanation)
+
     def answer(self) -> Answer:
         """The complete answer.
 
@@ -182,6 +194,7 @@ class AnswerBuilder:
             usage=_convert.usage(self.done.usage),
             receipt=self.receipt,
             job=self.job,
+            explanation=self.explanation,
         )
 
 

@@ -36,17 +36,23 @@ class AsyncStream:
     """
 
     def __init__(
-        self, prepare: Callable[[], Awaitable[AsyncOpener]], *, timeout_s: float, retries: int
+        self,
+        prepare: Callable[[], Awaitable[AsyncOpener]],
+        *,
+        timeout_s: float,
+        retries: int,
+        lang: str,
     ) -> None:
         self._prepare, self._timeout_s, self._retries = prepare, timeout_s, retries
-        self._builder = AnswerBuilder()
+        self._lang = lang
+        self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
 
     async def _run(self) -> AsyncGenerator[str, None]:
         ends_at = time.monotonic() + self._timeout_s
         opener = await self._prepare()
         for attempt in itertools.count():
-            self._builder = AnswerBuilder()
+            self._builder = AnswerBuilder(self._lang)
             events = opener(max(0.001, ends_at - time.monotonic()))
             try:
                 async for event in events:
@@ -107,6 +113,11 @@ class AsyncStream:
         """The receipt; None until the answer is complete."""
         return self._builder.receipt
 
+    @property
+    def explanation(self) -> JobExplanation | None:
+        """Why the job ran where it did; None until the answer is complete, or if not asked for."""
+        return self._builder.explanation
+
     async def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
         async for _ in self._texts:
@@ -161,7 +172,9 @@ class AsyncClient:
             request = build_request(prompt, model=name, options=options, lang=self._lang)
             return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
 
-        return AsyncStream(prepare, timeout_s=self._timeout_s, retries=self._retries)
+        return AsyncStream(
+            prepare, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang
+        )
 
     async def submit(
         self,

@@ -18,6 +18,17 @@ class TokenUsage(Struct, frozen=True):
     basis: Basis
 
 
+class JobExplanation(Struct, frozen=True):
+    """Explanation of a job, as text and as a struct."""
+
+    text: str
+    explanation: Explanation
+
+    def __str__(self) -> str:
+        """Returns the text."""
+        return self.text
+
+
 class Answer(Struct, frozen=True):
     """A whole answer.
 
@@ -27,6 +38,7 @@ class Answer(Struct, frozen=True):
         usage: tokens.
         receipt: machine, energy and emissions; None where the pool gave no receipt.
         job: identifier of the job.
+        explanation: why the job ran where it did, if the request asked for it (``explain=True``).
     """
 
     text: str
@@ -34,6 +46,7 @@ class Answer(Struct, frozen=True):
     usage: TokenUsage
     receipt: Receipt | None
     job: str
+    explanation: JobExplanation | None = None
 
 
 class Job(Struct, frozen=True):
@@ -84,6 +97,8 @@ class ModelInfo(Struct, frozen=True):
         replicas: number of nodes that serve it.
         loaded: whether a node serves it; if not, a node loads it on request.
         means: for an alias, the model that it stands for now; else "".
+        zones: zones of the machines that serve it, or that can load it.
+        controlled_by: who controls these machines.
     """
 
     model: str
@@ -93,14 +108,5 @@ class ModelInfo(Struct, frozen=True):
     replicas: int
     loaded: bool = True
     means: str = ""
-
-
-class JobExplanation(Struct, frozen=True):
-    """Explanation of a job, as text and as a struct."""
-
-    text: str
-    explanation: Explanation
-
-    def __str__(self) -> str:
-        """Returns the text."""
-        return self.text
+    zones: tuple[str, ...] = ()
+    controlled_by: tuple[str, ...] = ()

@@ -57,15 +57,16 @@ class Stream:
     A transient failure is retried, but only before any text has arrived.
     """
 
-    def __init__(self, opener: Opener, *, timeout_s: float, retries: int) -> None:
+    def __init__(self, opener: Opener, *, timeout_s: float, retries: int, lang: str) -> None:
         self._opener, self._timeout_s, self._retries = opener, timeout_s, retries
-        self._builder = AnswerBuilder()
+        self._lang = lang
+        self._builder = AnswerBuilder(self._lang)
         self._texts = self._run()
 
     def _run(self) -> Generator[str, None, None]:
         ends_at = time.monotonic() + self._timeout_s
         for attempt in itertools.count():
-            self._builder = AnswerBuilder()
+            self._builder = AnswerBuilder(self._lang)
             events = self._opener(max(0.001, ends_at - time.monotonic()))
             try:
                 for event in events:
@@ -125,6 +126,11 @@ class Stream:
     def receipt(self) -> Receipt | None:
         """The receipt; None until the answer is complete."""
         return self._builder.receipt
+
+    @property
+    def explanation(self) -> JobExplanation | None:
+        """Why the job ran where it did; None until the answer is complete, or if not asked for."""
+        return self._builder.explanation
 
     def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
@@ -199,7 +205,7 @@ class Client:
         def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
             return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
 
-        return Stream(opener, timeout_s=self._timeout_s, retries=self._retries)
+        return Stream(opener, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang)
 
     def submit(
         self,

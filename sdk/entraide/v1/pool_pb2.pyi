@@ -56,6 +56,7 @@ class JobOptions(_message.Message):
     SESSION_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -65,6 +66,8 @@ class JobOptions(_message.Message):
     idempotency_key: _builtins.str
     controlled_by: _builtins.str
     """member (a member co-op), canadian (any Canadian organisation) or other (any)."""
+    explain: _builtins.bool
+    """Whether the answer comes with its explanation: in Done, or in result_json."""
     def __init__(
         self,
         *,
@@ -76,10 +79,11 @@ class JobOptions(_message.Message):
         session: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
         controlled_by: _builtins.str = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -226,12 +230,17 @@ class Done(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     finish_reason: _builtins.str
     @_builtins.property
     def usage(self) -> _common_pb2.Usage: ...
     @_builtins.property
     def receipt(self) -> _common_pb2.Receipt: ...
+    @_builtins.property
+    def explanation(self) -> _common_pb2.Explanation:
+        """Why the job ran where it did, if the request asked for it."""
+
     def __init__(
         self,
         *,
@@ -239,10 +248,11 @@ class Done(_message.Message):
         finish_reason: _builtins.str = ...,
         usage: _common_pb2.Usage | None = ...,
         receipt: _common_pb2.Receipt | None = ...,
+        explanation: _common_pb2.Explanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "receipt", b"receipt", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "receipt", b"receipt", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "finish_reason", b"finish_reason", "receipt", b"receipt", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -380,6 +390,8 @@ class Model(_message.Message):
     REPLICAS_FIELD_NUMBER: _builtins.int
     LOADED_FIELD_NUMBER: _builtins.int
     MEANS_FIELD_NUMBER: _builtins.int
+    ZONES_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     context_tokens: _builtins.int
     replicas: _builtins.int
@@ -391,6 +403,12 @@ class Model(_message.Message):
     def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def features(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def zones(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Zones of the machines that serve or can load it, and who controls them."""
+
+    @_builtins.property
+    def controlled_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -401,10 +419,12 @@ class Model(_message.Message):
         replicas: _builtins.int = ...,
         loaded: _builtins.bool = ...,
         means: _builtins.str = ...,
+        zones: _abc.Iterable[_builtins.str] | None = ...,
+        controlled_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "replicas", b"replicas", "revisions", b"revisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["context_tokens", b"context_tokens", "controlled_by", b"controlled_by", "features", b"features", "loaded", b"loaded", "means", b"means", "model", b"model", "replicas", b"replicas", "revisions", b"revisions", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -181,7 +181,7 @@ def read_enrolment(data: bytes, _: Path) -> object:
 def read_options(data: bytes, _: Path) -> None:
     """Reads the request headers that are the pool's own."""
     pairs = (line.partition(":") for line in data.decode("latin-1").split("\n"))
-    options = options_from_headers({name: value for name, _, value in pairs}, time.time())
+    options = options_from_headers({name: value for name, _, value in pairs})
     ask = openai.parse_request(openai.COMPLETION, FULL_COMPLETION)
     facts = MAKER.build_facts(ask, CALLER, options, JobKind.LIVE)
 
@@ -192,7 +192,7 @@ def read_call(data: bytes, _: Path) -> None:
     """Reads a request over gRPC, once grpc itself took its bytes."""
     request = pool_pb2.InferenceRequest.FromString(data)
     path, body = pool_messages.build_request_body(request, stream=True)
-    options = pool_messages.read_options(request.options, time.time())
+    options = pool_messages.read_options(request.options)
     MAKER.build_facts(openai.parse_request(path, body), CALLER, options, JobKind.LIVE)
 
 
@@ -370,7 +370,7 @@ CASES: dict[str, Case] = {
     ),
     "request headers": Case(
         read_options, text_like(HEADERS, b"x-entraide-deadline:2030-01-01T00:00:00"), (Refused,),
-        ("entraide_scheduler.gateway.options:_deadline",),
+        ("entraide_scheduler.gateway.options:find_deadline",),
     ),
     "gRPC InferenceRequest": Case(
         read_call, packed(chat_call()), (Refused, DecodeError),
