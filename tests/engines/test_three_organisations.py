@@ -1,29 +1,25 @@
 """Three organisations on one machine: a pool's host, two members' sites behind routers, a client.
 
 Each has its own network namespace, home folder and Unix user. The commands are those of the French
-guides, ``found-a-pool.fr.md`` and ``invite.fr.md``; the engine and the model are real.
+guides, ``found-a-pool.fr.md``, ``invite.fr.md`` and ``backup.fr.md``; the engine and the model are
+real. One site installs Entraide from the pool, the other one has the pool's HTTPS port only.
 """
 
 import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-from tests.testbed.guides import Guide
-from tests.testbed.hosts import Started, Testbed, running_testbed
-from tests.testbed.network import POOL_NAME, ROUTER_ADDRESS, SITE_ADDRESS
+from tests.pool.wheelhouse import add_migration, build_version, repack_installed
+from tests.scheduler.postgres_support import programs, running_postgres
+from tests.testbed.federation import BUS_PORT, COOP, WITHOUT_BUS_PORT, ZONE, Federation
+from tests.testbed.hosts import PYTHON, Testbed, running_testbed
+from tests.testbed.network import POOL_ADDRESS, POOL_NAME, ROUTER_ADDRESS, SITE_ADDRESS
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
-COOP = {"a": "boreale", "b": "tournesol"}
-VOUCHED: dict[str, dict[str, str]] = {
-    "a": {},
-    "b": {"boreale": "tournesol", "CA-QC": "CA-ON", "Rimouski": "Sudbury"},
-}
-ZONE = {"a": "CA-QC", "b": "CA-ON"}
-LIVE_S = 120.0
 LISTEN = """
 import socket
 server = socket.create_server(("0.0.0.0", 8080))
@@ -31,65 +27,8 @@ print("listening", flush=True)
 while True:
     server.accept()[0].close()
 """
-CONNECT = "import socket; socket.create_connection(('{address}', 8080), 1.5).close()"
-
-
-class Federation:
-    """The pool that runs, its members' machines and the client, with the guides that made them."""
-
-    def __init__(self, bed: Testbed) -> None:
-        self.bed = bed
-        self.pool, self.client = bed.hosts["pool"], bed.hosts["client"]
-        self.sites = {site: bed.hosts[f"site-{site}"] for site in COOP}
-        self.founding, self.inviting = Guide("found-a-pool.fr.md"), Guide("invite.fr.md")
-        self.agents: dict[str, Started] = {}
-
-    def found(self) -> None:
-        """Creates the pool, runs it, adds the co-ops and gives the client a key."""
-        self.founding.run("create", self.pool)
-        self.run_pool()
-        self.founding.run("coops", self.pool)
-        key = self.founding.run("key", self.pool).out.split()[0]
-        self.founding.keep("settings", self.client, key=key)
-        self.client.write("parc.pem", (self.pool.home / "parc/tls/ca.pem").read_bytes())
-
-    def run_pool(self) -> None:
-        """Starts the pool and waits until it is ready."""
-        self.process = self.founding.start("run", self.pool)
-        ready = (self.pool.home / "parc/pool.json").exists
-        self.bed.until(lambda: self.process.has_ended or ready(), "the pool is ready")
-        assert not self.process.has_ended, self.pool.logs()
-
-    def join(self, site: str) -> None:
-        """Invites a site's machine, lets it join, and starts its agent."""
-        invited = self.inviting.run("invite", self.pool, **VOUCHED[site])
-        self.inviting.run("join", self.sites[site], link=invited.out.split()[0])
-        self.run_agent(site)
-
-    def run_agent(self, site: str) -> None:
-        """Starts a site's agent, after the end of an earlier one."""
-        if site in self.agents:
-            self.agents[site].stop()
-        self.agents[site] = self.inviting.start("node", self.sites[site])
-
-    def nodes(self) -> dict[str, Any]:
-        """The nodes by their site, as the operator sees them."""
-        listed = self.pool.run("entraide nodes list --json --state ~/parc").out
-        site = {coop: site for site, coop in COOP.items()}
-        return {site[node["coop"]]: node for node in json.loads(listed)}
-
-    def live(self) -> set[str]:
-        """Sites whose machine is live and serves a model."""
-        nodes = self.nodes().items()
-        return {site for site, node in nodes if node["state"] == "live" and node["models"]}
-
-    def until_live(self, *sites: str) -> None:
-        """Waits until the machines of these sites are live, and no others."""
-        self.bed.until(lambda: self.live() == set(sites), f"live: {sites}", LIVE_S)
-
-    def ask(self) -> Any:
-        """Asks the guide's question by ``curl``; returns the answer."""
-        return json.loads(self.founding.run("curl", self.client).out)
+CONNECT = "import socket; socket.create_connection(('{address}', {port}), 1.5).close()"
+LATER = "9.1.0"
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +37,33 @@ def federation() -> Iterator[Federation]:
     with running_testbed() as bed:
         made = Federation(bed)
         made.found()
-        for site in COOP:
-            made.join(site)
+        made.join("b")
+        made.install("a")
         made.until_live(*COOP)
         yield made
+
+
+def test_a_site_installs_from_the_pool_alone(federation: Federation) -> None:
+    """The invitation's line makes an environment of the pool's wheels; it has the real engine."""
+    site = federation.sites["a"]
+    if not site.is_bare:
+        pytest.skip(f"the system has no {PYTHON} with venv")
+    used = site.run("command -v entraide; readlink -f $(command -v entraide)").out.split()
+    engine = site.run("~/.local/share/entraide/environment/bin/python -c 'import xllamacpp'")
+
+    assert str(site.home / ".local/bin/entraide") == used[0]
+    assert used[1].startswith(str(site.home / ".local/share/entraide/environment"))
+    assert 0 == engine.status
+
+
+def test_a_site_with_the_https_port_alone_is_in_the_pool(federation: Federation) -> None:
+    """Where a router lets nothing through to the bus's port, the machine is live all the same."""
+    reached = {
+        site: connects(federation.bed, f"site-{site}", POOL_ADDRESS, BUS_PORT) for site in COOP
+    }
+
+    assert {site: site != WITHOUT_BUS_PORT for site in COOP} == reached
+    assert WITHOUT_BUS_PORT in federation.live()
 
 
 def test_each_client_gets_an_answer(federation: Federation) -> None:
@@ -141,10 +103,10 @@ def test_another_authority_is_not_believed(federation: Federation) -> None:
     assert 60 == refused.status
 
 
-def connects(bed: Testbed, namespace: str, address: str) -> bool:
-    """Whether a program in a namespace reaches the site's server at an address."""
+def connects(bed: Testbed, namespace: str, address: str, port: int = 8080) -> bool:
+    """Whether a program in a namespace reaches a server at an address."""
     command = ["ip", "netns", "exec", bed.network.namespace(namespace), "python3", "-c"]
-    script = CONNECT.format(address=address)
+    script = CONNECT.format(address=address, port=port)
     return not subprocess.run([*command, script], check=False, capture_output=True).returncode
 
 
@@ -153,7 +115,7 @@ def test_no_connection_reaches_a_site(federation: Federation) -> None:
     bed = federation.bed
     site = federation.sites["a"]
     router = ROUTER_ADDRESS.format(number=1)
-    server = site.start(f"exec python -c '{LISTEN}'")
+    server = site.start(f"exec python3 -c '{LISTEN}'")
     bed.until(lambda: "listening" in site.logs(), "the site's server listens")
     route = ["ip", "-n", bed.network.namespace("client"), "route"]
     subprocess.run([*route, "add", SITE_ADDRESS, "via", router], check=True)
@@ -221,17 +183,62 @@ def test_status_and_list_name_the_machine(federation: Federation) -> None:
 
 
 def test_a_destroyed_pool_is_restored(federation: Federation) -> None:
-    """From a backup comes the same pool: its machines return without joining, its keys count."""
-    pool = federation.pool
+    """From a backup comes the same pool: its machines return without joining, its keys count, and
+    a receipt of before is genuine by the keys that the restored pool publishes."""
+    pool, client, keeping = federation.pool, federation.client, federation.keeping
+    client.write("reponse.json", json.dumps(federation.ask()).encode())
+    keeping.run("passphrase", pool)
     pool.write("phrase-secrete", b"quatre mots bien choisis\n")
     before = {site: node["node"] for site, node in federation.nodes().items()}
     federation.founding.run("backup", pool)
+    keeping.run("backup", pool)
     federation.process.stop()
     shutil.rmtree(pool.home / "parc")
     federation.founding.run("restore", pool)
+    keeping.run("restore", pool)
     federation.run_pool()
     federation.until_live(*COOP)
     answer = federation.ask()
+    (client.home / "parc.json").unlink(missing_ok=True)
+    federation.founding.run("pool-keys", client)
 
     assert before == {site: node["node"] for site, node in federation.nodes().items()}
     assert answer["entraide"]["node"] in before.values()
+    assert 0 == federation.founding.run("verify", client).status
+    assert (pool.home / "parc-restaure/store.db").is_file()
+
+
+def test_a_pool_moves_to_postgresql(federation: Federation) -> None:
+    """The guide's blocks make a pool in a directory and a database of PostgreSQL from the first."""
+    server = programs()
+    if server is None:
+        pytest.skip("no PostgreSQL here")
+    with running_postgres(server) as database:
+        Path(database.partition("host=")[2]).chmod(0o711)  # another user reaches its socket
+        federation.keeping.run(
+            "move", federation.pool, **{"postgresql:///entraide": f"'{database}'"}
+        )
+        moved = federation.pool.home / "parc-postgresql"
+
+        assert "postgresql://" in (moved / "pool.toml").read_text()
+        assert not (moved / "store.db").exists()
+
+
+def test_a_running_pool_is_upgraded(federation: Federation, tmp_path: Path) -> None:
+    """A later version takes the running pool over, its machines return, and its receipts count; the
+    same version is not taken twice."""
+    pool, keeping, wheel = federation.pool, federation.keeping, f"entraide-{LATER}-py3-none-any.whl"
+    shutil.move(repack_installed(tmp_path / "wheels", "scheduler"), pool.home / "paquets")
+    shutil.move(build_version(tmp_path, LATER, add_migration), pool.home)
+    pool.own(pool.home / "paquets")
+    pool.own(pool.home / wheel)
+    done = keeping.run("upgrade-offline", pool, wheel=wheel)
+    federation.until_live(*COOP)
+    answer = federation.ask()
+    again = keeping.run("upgrade", pool, wheel=wheel, check=False)
+
+    assert LATER in done.out
+    assert (pool.home / "parc/versions/current").read_text().startswith(LATER)
+    assert answer["choices"][0]["message"]["content"]
+    assert 1 == again.status
+    assert f"déjà ce paquet (version {LATER})" in again.err

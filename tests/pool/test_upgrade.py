@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.pool.recorded_support import all_rows, recorded_pool, store_url
 from tests.pool.support import RunningPool, entraide, pool_config, wait_until
-from tests.pool.wheelhouse import build_version, repack_installed
+from tests.pool.wheelhouse import add_migration, break_start, build_version, repack_installed
 
 import entraide as package
 from entraide_scheduler.pool.config import PoolConfig
@@ -19,43 +19,6 @@ from entraide_scheduler.pool.versions import find_current
 pytestmark = [pytest.mark.checkout, pytest.mark.timeout(900)]
 LONG_S = 300.0
 GOOD, BROKEN = "9.1.0", "9.2.0"
-MIGRATION = '''"""A later schema."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "9001"
-down_revision = "{head}"
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-    """Adds a table."""
-    op.create_table("later", sa.Column("name", sa.String, primary_key=True))
-'''
-
-
-def add_migration(source: Path) -> None:
-    """Gives a later version a later schema, so that this one cannot read its store."""
-    folder = source / "scheduler/entraide_scheduler/store/migrations/versions"
-    newest = max(folder.glob("m*.py")).name[1:5]
-    (folder / "m9001_later.py").write_text(MIGRATION.format(head=newest))
-
-
-def break_start(source: Path) -> None:
-    """Makes a version fail once it has migrated the store."""
-    add_migration(source)
-    path = source / "scheduler/entraide_scheduler/service.py"
-    text = path.read_text("utf-8")
-    assert text.count("        policy = await self._load_policy(store)\n") == 1
-    path.write_text(
-        text.replace(
-            "        policy = await self._load_policy(store)\n",
-            '        raise RuntimeError("broken on purpose")\n',
-        ),
-        "utf-8",
-    )
 
 
 @pytest.fixture(scope="module")

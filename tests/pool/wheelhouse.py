@@ -19,6 +19,21 @@ FILES = ("README.md", "LICENSE")
 OWN_VERSION = re.compile(r'^__version__ = ".*"$', re.MULTILINE)
 SUPPORTED = frozenset(map(str, sys_tags()))
 VERSION = re.compile(r'^version = ".*"$', re.MULTILINE)
+MIGRATION = '''"""A later schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9001"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Adds a table."""
+    op.create_table("later", sa.Column("name", sa.String, primary_key=True))
+'''
 
 
 def build_version(folder: Path, version: str, change: Callable[[Path], None]) -> Path:
@@ -34,33 +49,57 @@ def build_version(folder: Path, version: str, change: Callable[[Path], None]) ->
     face = source / "sdk/entraide/__init__.py"
     face.write_text(OWN_VERSION.sub(f'__version__ = "{version}"', face.read_text("utf-8")), "utf-8")
     change(source)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
-    subprocess.run([*command, str(source)], check=True, capture_output=True)
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    subprocess.run([*command, str(out)], cwd=source, check=True, capture_output=True)
     (wheel,) = out.glob("*.whl")
     return wheel
 
 
-def repack_installed(folder: Path, extra: str) -> Path:
-    """Makes wheels of the installed packages that an extra needs, in a new folder."""
+def add_migration(source: Path) -> None:
+    """Gives a later version a later schema, so that this one cannot read its store."""
+    folder = source / "scheduler/entraide_scheduler/store/migrations/versions"
+    newest = max(folder.glob("m*.py")).name[1:5]
+    (folder / "m9001_later.py").write_text(MIGRATION.format(head=newest))
+
+
+def break_start(source: Path) -> None:
+    """Makes a version fail once it has migrated the store."""
+    add_migration(source)
+    path = source / "scheduler/entraide_scheduler/service.py"
+    text = path.read_text("utf-8")
+    assert text.count("        policy = await self._load_policy(store)\n") == 1
+    path.write_text(
+        text.replace(
+            "        policy = await self._load_policy(store)\n",
+            '        raise RuntimeError("broken on purpose")\n',
+        ),
+        "utf-8",
+    )
+
+
+def repack_installed(folder: Path, *extras: str) -> Path:
+    """Makes wheels of the installed packages that some extras need, in a new folder."""
     folder.mkdir()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"][extra]]
+    optional = project["optional-dependencies"]
+    lines = [*project["dependencies"], *(line for extra in extras for line in optional[extra])]
     waiting = [(Requirement(line), frozenset({""})) for line in lines]
     done: set[tuple[str, frozenset[str]]] = set()
     while waiting:
-        needed, extras = waiting.pop()
-        if needed.marker and not any(needed.marker.evaluate({"extra": each}) for each in extras):
+        needed, chosen = waiting.pop()
+        if needed.marker and not any(needed.marker.evaluate({"extra": each}) for each in chosen):
             continue
         package = (needed.name, frozenset(needed.extras or {""}))
         if package not in done:
             done.add(package)
             installed = distribution(needed.name)
-            _repack(installed, folder)
+            repack(installed, folder)
             waiting += [(Requirement(line), package[1]) for line in installed.requires or ()]
     return folder
 
 
-def _repack(installed: Distribution, folder: Path) -> None:
+def repack(installed: Distribution, folder: Path) -> None:
+    """Makes the wheel of an installed package, unless it is there."""
     name = re.sub(r"[-_.]+", "_", installed.metadata["Name"]).lower()
     version = installed.version
     facts = installed.read_text("WHEEL") or ""

@@ -19,7 +19,12 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 # Placeholders of the guides, and what a test puts in their place.
-LINK, KEY = "https://pool.example.coop:8443/install#join_…", "ent_…"
+POOL = "https://pool.example.coop:8443"
+LINK, KEY = f"{POOL}/install#join_…", "ent_…"
+LINE = f"""curl -fsS --insecure --pinnedpubkey 'sha256//…' {POOL}/install.sh \\
+  | sh -s -- '{LINK}'"""
+WHEEL = "entraide-0.2.0-py3-none-any.whl"
+PLACEHOLDERS = {"link": LINK, "key": KEY, "line": LINE, "wheel": WHEEL}
 
 
 class Block(NamedTuple):
@@ -65,8 +70,8 @@ class Guide:
             step: its name.
             host: where to run it.
             check: whether a failure fails the test.
-            placeholders: the texts to put in the place of ``link`` and ``key``, or of a text of
-                the block.
+            placeholders: the texts to put in the place of those of ``PLACEHOLDERS``, or of a text
+                of the block.
         """
         return host.run(self.script(step, host, placeholders), check=check)
 
@@ -90,7 +95,7 @@ class Guide:
         assert host.name.startswith(block.host), f"{step} is for {block.host}"
         text = block.text
         for placeholder, value in placeholders.items():
-            written = {"link": LINK, "key": KEY}.get(placeholder, placeholder)
+            written = PLACEHOLDERS.get(placeholder, placeholder)
             assert written in text, f"{step}: no {written}"
             text = text.replace(written, value)
         if block.language == "python":

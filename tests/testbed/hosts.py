@@ -9,18 +9,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.testbed.network import Network, run_name
 
 HOSTS = ("pool", "site-a", "site-b", "client")
+BARE = "site-a"  # has the system's Python, and nothing of the checkout
+UPGRADED = "pool"  # makes environments from its Python, which its user must be able to run
+PYTHON = f"python3.{sys.version_info.minor}"
 FIRST_USER = 64_101  # without an entry in /etc/passwd
-COMMAND_S = 120.0
+COMMAND_S = 300.0
 POLL_S = 0.1
 KEPT = ("ENTRAIDE_TEST_RUN", "TZ")
 
@@ -41,14 +46,23 @@ class Host:
         namespace: its network namespace.
         home: its home folder, which exists.
         user: its Unix user and group; 0 where other users cannot read the interpreter.
+        commands: folder of Entraide's commands; None where the host has none.
     """
 
-    def __init__(self, name: str, namespace: str, home: Path, user: int) -> None:
+    def __init__(
+        self, name: str, namespace: str, home: Path, user: int, commands: Path | None
+    ) -> None:
         self.name = name
         self.home = home
+        self._commands = commands
         self._namespace = namespace
         self._user = user
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it has no command of Entraide's but those that it installs."""
+        return self._commands is None
 
     def run(self, script: str, *, check: bool = True) -> Done:
         """Runs shell commands in the home folder, until the first that fails.
@@ -83,6 +97,11 @@ class Host:
         path.write_bytes(content)
         os.chown(path, self._user, self._user)
 
+    def own(self, path: Path) -> None:
+        """Gives a folder with all that is in it to the host's user."""
+        for each in (path, *path.rglob("*")):
+            os.chown(each, self._user, self._user)
+
     def logs(self) -> str:
         """The last lines of what the background commands wrote."""
         return "\n".join(
@@ -105,7 +124,9 @@ class Host:
         return ["ip", "netns", "exec", self._namespace, *user, *shell]
 
     def _environment(self) -> dict[str, str]:
-        folders = [str(Path(sys.executable).parent), os.defpath, "/usr/sbin", "/sbin"]
+        commands = [str(self._commands)] if self._commands is not None else []
+        own = str(self.home / ".local/bin")  # as login shells have it
+        folders = [own, *commands, os.defpath, "/usr/sbin", "/sbin"]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         named = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
         return {"PATH": os.pathsep.join(folders), "LANG": "fr_CA.UTF-8", **named, **kept}
@@ -166,7 +187,12 @@ def running_testbed() -> Iterator[Testbed]:
             home = folder / name
             home.mkdir(mode=0o700)
             os.chown(home, user, user)
-            hosts[name] = Host(name, network.namespace(name), home, user)
+            commands: Path | None = Path(sys.executable).parent
+            if name == BARE and _has_python():
+                commands = None
+            elif name == UPGRADED and _has_python():
+                commands = _make_environment(folder / "environment")
+            hosts[name] = Host(name, network.namespace(name), home, user, commands)
         yield Testbed(network, hosts)
     finally:
         for host in reversed(hosts.values()):
@@ -174,6 +200,29 @@ def running_testbed() -> Iterator[Testbed]:
         if network is not None:
             network.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _has_python() -> bool:
+    """Whether the system has this version of Python, and can make environments with it."""
+    program = shutil.which(PYTHON, path=os.defpath)
+    command = [program or "false", "-c", "import ensurepip, venv"]
+    return not subprocess.run(command, check=False, capture_output=True).returncode
+
+
+def _make_environment(folder: Path) -> Path:
+    """Makes an environment of the system's Python with the checkout's packages; returns ``bin``."""
+    program = shutil.which(PYTHON, path=os.defpath)
+    subprocess.run([str(program), "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = folder.glob("lib/python3.*/site-packages")
+    checkout = sysconfig.get_path("purelib")
+    (packages / "checkout.pth").write_text(f"import site; site.addsitedir({checkout!r})\n")
+    command = folder / "bin/entraide"
+    command.write_text(f"#!{folder}/bin/python\nfrom entraide.cli import main\nmain()\n")
+    command.chmod(0o755)
+    server = Path(sys.executable).with_name("nats-server")
+    (folder / "bin/nats-server").symlink_to(server)
+    return command.parent
 
 
 def _others_can_run(program: str) -> bool:

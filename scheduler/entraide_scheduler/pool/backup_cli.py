@@ -22,9 +22,9 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
     def argument(name: str, metavar: str) -> Any:
         return typer.Argument(metavar=metavar, help=i18n.text(name, lang))
 
-    def option(name: str, metavar: str) -> Any:
+    def option(name: str, metavar: str, *more_names: str) -> Any:
         text = i18n.text(f"opt-pool-{name}", lang)
-        return typer.Option(f"--{name}", metavar=metavar, help=text)
+        return typer.Option(*more_names, f"--{name}", metavar=metavar, help=text)
 
     @pool.command("backup", help=i18n.text("help-pool-backup", lang))
     def backup(
@@ -44,7 +44,7 @@ def register_backup(pool: typer.Typer, lang: str) -> None:
         file: Annotated[Path, argument("arg-backup", "FILE")],
         directory: Annotated[Path, argument("arg-restore-dir", "DIR")],
         *,
-        database: Annotated[str | None, option("restore-database", "URL")] = None,
+        database: Annotated[str | None, option("restore-database", "URL", "--database")] = None,
         passphrase_file: Annotated[str, option("passphrase-file", "FILE")] = "",
         json: Annotated[bool, options.json(lang)] = False,
     ) -> None:
