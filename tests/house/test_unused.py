@@ -18,8 +18,10 @@ PROGRAMS = ("benchmarks", "scripts")
 # Classes of others call the methods of these by name.
 CALLED_BY_OTHERS = {
     "asyncio.Protocol": "the event loop calls it, and httptools its callbacks",
+    "asyncio.StreamReaderProtocol": "the event loop calls it",
     "Client": "nats-py calls itself",
     "Collector": "the registry of prometheus-client calls it",
+    "TcpTransport": "nats-py calls it",
     "TypeDecorator": "SQLAlchemy calls its two conversions",
     "enrolment_pb2_grpc.EnrolmentServicer": "gRPC calls its method",
     "urllib.request.HTTPRedirectHandler": "urllib calls it",

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from cryptography import x509
 from tests.integration.nats_support import NatsPool, listen, running_pool
@@ -47,8 +48,6 @@ async def test_whole_way_over_tls(tmp_path: Path) -> None:
         heard = await listen(node, "node.a.down.>")
         await scheduler.publish("node.a.down.ctl", b"one")
         await eventually(lambda: heard.messages)
-        import psutil
-
         psutil.Process(pool.server.pid).kill()
         await eventually(lambda: [1, 1] == [pool.returns(c) for c in (node, scheduler)])
         await scheduler.publish("node.a.down.ctl", b"two")
@@ -56,6 +55,18 @@ async def test_whole_way_over_tls(tmp_path: Path) -> None:
 
         assert pool.url.startswith("tls://")
         assert [b"one", b"two"] == [data for _, data in heard.messages]
+
+
+async def test_end_of_a_server_is_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the server ends a TLS connection, asyncio has nothing to complain about."""
+    async with running_pool(tmp_path, tls_hosts=NAMES) as pool:
+        node = await pool.node("a", tls=trusted(pool))
+        psutil.Process(pool.server.pid).kill()
+        await eventually(lambda: pool.returns(node) == 1)
+
+    assert [] == [record.message for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_revocation_over_tls(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 Every process uses the same connection options, so all behave alike when the server is lost. Only
 the shells import this module: it needs nats-py, which the plain SDK does not install.
 
-It works around five properties of nats-py: most errors from the server (an expired identity among
+It works around six properties of nats-py: most errors from the server (an expired identity among
 them) close the connection without a reconnection; ``flush`` does not wait for data that is not yet
 written; the back-off is constant; a first connection is retried without end even if the server
-refuses the identity; and an unexpected exception silently ends the reconnection attempts.
+refuses the identity; an unexpected exception silently ends the reconnection attempts; and each end
+of a TLS connection logs a warning (``TlsTransport``).
 """
 
 import asyncio
@@ -29,10 +30,11 @@ import nkeys
 import structlog
 from msgspec import Struct
 from nats import errors
-from nats.aio.client import Client, Server, Srv
+from nats.aio.client import DEFAULT_BUFFER_SIZE, Client, Server, Srv
 
 from entraide.decoding import decode_json
 from entraide.errors import AuthenticationError, EntraideError, PoolError, PoolUnreachable
+from entraide.wire.tls_transport import TlsTransport
 from entraide.wire.websocket import WebSocket, websocket_context
 
 RECONNECT_DELAY_MIN_S = 0.05
@@ -152,18 +154,22 @@ class BusConnection(Client):
             self._server_pool.append(Srv(self._parse_server_uri(address)))
 
     async def _connect_to_server(self, s: Srv) -> None:
-        # nats-py keeps the first transport, whatever the scheme of the next address is.
+        # nats-py keeps the first transport, whatever the scheme of the next address is, and its
+        # own one warns at the end of TLS.
         transport: Any = self._transport
         if transport is not None and (isinstance(transport, WebSocket) or s.uri.scheme == "wss"):
             self._transport = None
             with contextlib.suppress(OSError):
                 transport.close()
                 await transport.wait_closed()
+        s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
-            await super()._connect_to_server(s)
+            self._transport = self._transport or TlsTransport()
+            await self._transport.connect(
+                s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
+            )
             return
         assert self.web_trust is not None
-        s.last_attempt = time.monotonic()
         self._transport = await WebSocket.open(
             s.uri.geturl(), self.web_trust, timeout_s=CONNECT_TIMEOUT_S
         )
