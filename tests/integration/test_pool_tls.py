@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from entraide.client import AsyncClient
+from entraide.client import AsyncClient, Client
 from entraide.wire.enrolment import install_command
 from entraide_scheduler.up.pool import LocalPool, PoolOptions
 
@@ -24,6 +24,12 @@ def get(url: str, key: str, ca: str | None) -> Any:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(request, timeout=10, context=context) as answer:
         return json.loads(answer.read())
+
+
+def list_models(url: str, key: str) -> int:
+    """The number of models that the synchronous client sees."""
+    with Client(url, key) as client:
+        return len(client.models())
 
 
 async def invite_and_join(folder: Path, ca: Path) -> None:
@@ -63,7 +69,9 @@ async def invite_and_join(folder: Path, ca: Path) -> None:
     assert ("boreale", "CA-ON", "member") == (node["coop"], node["zone"], node["controlled_by"])
 
 
-async def test_a_pool_with_tls_on_every_port_serves_a_job(tmp_path: Path) -> None:
+async def test_a_pool_with_tls_on_every_port_serves_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A node joins over HTTPS, gRPC and NATS with TLS, and a stranger's authority is refused."""
     pool = LocalPool(PoolOptions(state=tmp_path / "pool", nodes=1, tls=True))
     try:
@@ -71,8 +79,10 @@ async def test_a_pool_with_tls_on_every_port_serves_a_job(tmp_path: Path) -> Non
         assert pool.ca is not None
         authority = pool.ca.read_text()
         key = running.keys["boreale"]
-        async with AsyncClient(running.grpc, key=key, ca_pem=authority) as client:
+        monkeypatch.setenv("ENTRAIDE_CA", str(pool.ca))
+        async with AsyncClient(running.grpc, key=key) as client:
             answer = await client.chat("Bonjour", max_output_tokens=8)
+        models_of_sync = await asyncio.to_thread(list_models, running.grpc, key)
         models = await asyncio.to_thread(get, f"{running.http}/v1/models", key, authority)
         with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
             await asyncio.to_thread(get, f"{running.http}/v1/models", key, None)
@@ -84,3 +94,4 @@ async def test_a_pool_with_tls_on_every_port_serves_a_job(tmp_path: Path) -> Non
     assert answer.receipt is not None
     assert running.nats.startswith("tls://")
     assert len([model for model in models["data"] if "means" not in model]) == 1
+    assert len(models["data"]) == models_of_sync

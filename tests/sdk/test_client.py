@@ -6,6 +6,7 @@ would only repeat it: both are worse than the error. The script ends where the c
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -361,3 +362,16 @@ def test_address_and_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("ENTRAIDE_URL", "127.0.0.1:1")
     monkeypatch.setenv("ENTRAIDE_KEY", "k")
     Client().close()
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_authority_that_cannot_be_read_is_named(
+    client: type[Client | AsyncClient], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A missing file and one without a certificate give one sentence in each language."""
+    (tmp_path / "text.pem").write_text("no certificate\n")
+    for name in ("absent.pem", "text.pem"):
+        monkeypatch.setenv("ENTRAIDE_CA", str(tmp_path / name))
+        for lang in ("fr", "en"):
+            with pytest.raises(RequestError, match=name):
+                client("https://127.0.0.1:9", "key", lang=lang)

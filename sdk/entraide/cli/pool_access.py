@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 POOL_FILE = "pool.json"
 ADMIN_KEY_VARIABLE = "ENTRAIDE_ADMIN_KEY"
-CA_VARIABLE = "ENTRAIDE_CA"
 
 T = TypeVar("T")
 
@@ -124,11 +123,12 @@ def find_pool(state: Path | None, lang: str, *, url: str = "") -> PoolAccess:
 
     Raises:
         PoolUnreachable: the folder has no readable ``pool.json``.
+        RequestError: ``invalid_request``: the file of ``ENTRAIDE_CA`` cannot be used.
     """
+    from entraide.client._address import read_authority
     from entraide.client._constants import KEY_VARIABLE, URL_VARIABLE
 
-    ca_path = os.environ.get(CA_VARIABLE)
-    ca_pem = Path(ca_path).read_text("ascii") if ca_path else ""
+    ca_pem = read_authority(lang)
     url = url or os.environ.get(URL_VARIABLE, "")
     if state is None and url:
         key = os.environ.get(KEY_VARIABLE)

@@ -4,14 +4,19 @@ An API key leaves this machine unencrypted only if the address begins with ``grp
 """
 
 import ipaddress
+import os
+import ssl
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from entraide.client._constants import WELL_KNOWN_BYTES_MAX
+from entraide import i18n
+from entraide.client._constants import CA_BYTES_MAX, CA_VARIABLE, WELL_KNOWN_BYTES_MAX
 from entraide.client.http import get_document, unreachable
 from entraide.decoding import decode_json
+from entraide.errors import error_for
 from entraide.receipts import ReceiptKey, read_keys
 
 WELL_KNOWN = "/.well-known/entraide"
@@ -46,6 +51,25 @@ def is_loopback(target: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def read_authority(lang: str) -> str:
+    """Returns the certificate authority in the file of ``ENTRAIDE_CA``, PEM; "" without it.
+
+    Raises:
+        RequestError: ``invalid_request``: the file cannot be read, or holds no certificate.
+    """
+    path = os.environ.get(CA_VARIABLE)
+    if not path:
+        return ""
+    try:
+        with Path(path).open(encoding="ascii") as file:
+            pem = file.read(CA_BYTES_MAX)
+        ssl.create_default_context(cadata=pem)
+    except (OSError, ValueError) as problem:  # ssl's error is an OSError
+        sentence = i18n.text("client-no-authority", lang, path=path)
+        raise error_for("invalid_request", sentence) from problem
+    return pem
 
 
 def resolve(url: str, *, ca_pem: str, lang: str) -> Address:

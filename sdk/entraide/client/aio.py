@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from entraide import explanations, i18n
 from entraide.client import _convert
+from entraide.client._address import read_authority
 from entraide.client._constants import JOBS_LIMIT, POLL_MAX_S, POLL_MIN_S, RETRIES, TIMEOUT_S
 from entraide.client._request import (
     AnswerBuilder,
@@ -141,7 +142,9 @@ class AsyncClient:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = AsyncGrpcTransport(*pool_address_and_key(url, key, lang), ca_pem=ca_pem)
+            transport = AsyncGrpcTransport(
+                *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
+            )
         self._transport = transport
         self._model = ""
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from entraide import explanations, i18n
 from entraide.client import _convert
+from entraide.client._address import read_authority
 from entraide.client._constants import (
     JOBS_LIMIT,
     KEY_VARIABLE,
@@ -148,7 +149,8 @@ class Client:
         key: an API key of a co-op; by default ``ENTRAIDE_KEY``.
         timeout_s: time limit of a call, retries included, seconds.
         retries: maximum number of attempts after the first, on transient failures.
-        ca_pem: certificate authority of the pool, PEM; "" for the system's.
+        ca_pem: certificate authority of the pool, PEM; by default that in the file of
+            ``ENTRAIDE_CA``, else the one that the pool names, else the system's.
         lang: language of errors and explanations, ``fr`` or ``en``.
         transport: transport of the calls; gRPC by default.
     """
@@ -166,7 +168,9 @@ class Client:
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
-            transport = GrpcTransport(*pool_address_and_key(url, key, lang), ca_pem=ca_pem)
+            transport = GrpcTransport(
+                *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
+            )
         self._transport = transport
         self._model = ""
 

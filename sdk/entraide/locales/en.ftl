@@ -951,6 +951,7 @@ time-clock-day = { $when } (on { $day } around { $clock })
 ## Clients.
 
 client-no-address = No pool address: give "url" or set ENTRAIDE_URL, or start a pool here with "entraide up".
+client-no-authority = ENTRAIDE_CA names { $path }, from which no certificate can be read. Give the pool's file ca.pem, or unset the variable.
 client-no-key = No API key: give "key" or set ENTRAIDE_KEY.
 
 ## A pool on one machine: up, down, status, demonstration.

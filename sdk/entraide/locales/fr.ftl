@@ -951,6 +951,7 @@ time-clock-day = { $when } (le { $day } vers { $clock })
 ## Clients.
 
 client-no-address = Aucune adresse de parc : donnez « url » ou la variable ENTRAIDE_URL, ou démarrez un parc ici avec « entraide up ».
+client-no-authority = La variable ENTRAIDE_CA nomme { $path }, où aucun certificat ne peut être lu. Donnez le fichier ca.pem du parc, ou retirez la variable.
 client-no-key = Aucune clé d’accès : donnez « key » ou la variable ENTRAIDE_KEY.
 
 ## Le parc d’une seule machine : up, down, status, démonstration.
