@@ -17,6 +17,7 @@ from entraide_scheduler.gateway import (
 from entraide_scheduler.gateway.fields import (
     CHAT,
     COMPLETION,
+    EMBEDDINGS,
     IGNORED,
     NEUTRAL,
     REPLACEMENTS,
@@ -167,13 +168,19 @@ def endpoint(path: str, components: Mapping[str, Any]) -> str:
     lines = [f"\n## POST {path}\n\n### Honoured\n\n{FIELDS_HEAD}"]
     lines.append(field_rows(kind.__name__, components, honoured))
     ignored = ", ".join(f"`{name}`" for name in sorted(IGNORED[path]))
-    lines.append(f"\n### Ignored\n\n{ignored}.\n\n### One value\n\n| field | value |\n|---|---|\n")
+    lines.append(f"\n### Ignored\n\n{ignored}.\n")
+    if NEUTRAL[path]:
+        lines.append("\n### One value\n\n| field | value |\n|---|---|\n")
     for name, value in sorted(NEUTRAL[path].items()):
         lines.append(f"| `{name}` | `{json.dumps(value)}` |\n")
-    lines.append(REFUSED_HEAD)
-    for name, instead in sorted(REPLACEMENTS.items()):
-        if instead in honoured and name not in NEUTRAL[path]:
-            lines.append(f"| `{name}` | `{instead}` |\n")
+    substitutes = {
+        name: instead
+        for name, instead in sorted(REPLACEMENTS.items())
+        if instead in honoured and name not in NEUTRAL[path]
+    }
+    if substitutes:
+        lines.append(REFUSED_HEAD)
+    lines += [f"| `{name}` | `{instead}` |\n" for name, instead in substitutes.items()]
     if path == CHAT:
         lines.append(MESSAGES.format(images=conversation.IMAGES_MAX))
     return "".join(lines)
@@ -229,6 +236,7 @@ def http_page() -> str:
     parts = [
         endpoint(CHAT, components),
         endpoint(COMPLETION, components),
+        endpoint(EMBEDDINGS, components),
         jobs_section(components),
         schemas,
     ]

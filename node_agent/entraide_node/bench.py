@@ -4,7 +4,8 @@ Input: a started engine and, if there is one, a power meter. Output: prefill tok
 output token alone and with three other sequences, fitted as TPOT(b) = t0 + t1 * b for b concurrent
 sequences, and the machine's power at idle and under load. The engine's own timings are used if it
 reports them. Prompts are fresh random numbers, so no prefix is cached; cached tokens are not
-counted.
+counted. An engine that computes embeddings only has no output tokens: its prefill rate is that of a
+batch of inputs, and t0 is the time of a short one.
 
 Results are kept on disk under everything that they depend on: engine, version, weights, threads,
 slots and machine. A restarted agent reads them there.
@@ -24,9 +25,11 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.files import write_atomically
+from entraide.models import EMBEDDINGS_ONLY
 from entraide.types import Basis, Outcome, Rates
 from entraide_node.engines.base import (
     CHAT,
+    EMBEDDINGS_PATH,
     Engine,
     EngineEnd,
     EngineFacts,
@@ -43,6 +46,7 @@ INTERVALS_MIN = 3  # between tokens, for each sequence
 PREFILL_TOKENS_MIN = 64
 PREFILL_TOKENS_MAX = 4_096
 SHORT_WORDS = 6
+INPUT_TOKENS = 256  # of an input of a batch
 RESULTS_MAX = 32
 IDLE_S = 1.0  # of idling, to read the idle power
 
@@ -54,7 +58,7 @@ class EngineRates(Struct, frozen=True):
 
     Attributes:
         prefill_tokens_per_s: prefill rate of one sequence.
-        decode_tokens_per_s_1: decode rate of one sequence.
+        decode_tokens_per_s_1: decode rate of one sequence; 0 for embeddings.
         decode_tokens_per_s_4: total decode rate of four concurrent sequences (fewer if it has fewer
             slots).
         tpot_base_s: t0 of TPOT(b) = t0 + t1 * b.
@@ -141,6 +145,10 @@ async def measure_rates(
     """Benchmarks a started engine; see ``load_or_measure_rates``."""
     idle_w = await _measure_idle_w(power_w)
     started = clock()
+    if EMBEDDINGS_ONLY in engine.facts.features:
+        return await _measure_reading(
+            engine, idle_w, power_w=power_w, clock=clock, wall_clock=wall_clock
+        )
     sequences = max(1, min(SEQUENCES, engine.facts.slots))
     single = await _decode_concurrently(engine, 1, clock=clock)
     tpot_1_s, timed_1 = _measured_tpot_s(single)
@@ -173,6 +181,58 @@ async def measure_rates(
         idle_w=idle_w,
         busy_w=busy_w,
     )
+
+
+async def _measure_reading(
+    engine: Engine,
+    idle_w: float | None,
+    *,
+    power_w: ReadPowerW | None,
+    clock: Callable[[], float],
+    wall_clock: Callable[[], float],
+) -> EngineRates | EngineProblem:
+    """Benchmarks an engine that computes embeddings: a short input, then a batch of longer ones."""
+    started = clock()
+    await _embed([_random_words(SHORT_WORDS)], engine)  # the first run has costs of its own
+    short = await _embed([_random_words(SHORT_WORDS)], engine)
+    if short is None or short.outcome is not Outcome.COMPLETED:
+        return _bench_problem([_SequenceTrace([], short)])
+    tokens_per_word = short.usage.prompt_tokens / SHORT_WORDS
+    longest = min(INPUT_TOKENS, engine.facts.context_tokens * 3 // 4)
+    words = max(SHORT_WORDS, int(longest / tokens_per_word))
+    inputs = max(1, round(_prefill_tokens(short, engine.facts) / (words * tokens_per_word)))
+    await _read_mean_w(power_w)  # start of the power window
+    batch = await _embed([_random_words(words) for _ in range(inputs)], engine)
+    busy_w = await _read_mean_w(power_w)
+    if batch is None or batch.outcome is not Outcome.COMPLETED:
+        return _bench_problem([_SequenceTrace([], batch)])
+    return EngineRates(
+        prefill_tokens_per_s=batch.usage.prompt_tokens / max(1e-6, batch.timings.run_s),
+        decode_tokens_per_s_1=0.0,
+        decode_tokens_per_s_4=0.0,
+        tpot_base_s=max(1e-6, short.timings.run_s),
+        tpot_per_sequence_s=0.0,
+        basis=batch.usage.counted,
+        measured_at=wall_clock(),
+        took_s=clock() - started,
+        idle_w=idle_w,
+        busy_w=busy_w,
+    )
+
+
+async def _embed(texts: list[str], engine: Engine) -> EngineEnd | None:
+    """Requests embeddings; None after a time-out."""
+    body = msgspec.json.encode({"input": texts, "encoding_format": "base64"})
+    request = EngineRequest(
+        _new_job_id(), EMBEDDINGS_PATH, body, stream=False, model="bench",
+        first_event_timeout_s=STEP_S_MAX,
+    )  # fmt: skip
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STEP_S_MAX), contextlib.aclosing(engine.run(request)) as items:
+            async for item in items:
+                if isinstance(item, EngineEnd):
+                    return item
+    return None
 
 
 async def _measure_idle_w(power_w: ReadPowerW | None) -> float | None:

@@ -17,6 +17,8 @@ class LlamaCpp(
         threads: processor threads; 0 for all but one.
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
+        embeddings: whether a model that writes text also answers requests for embeddings, by the
+            state of its last token. An embedding model does so without it.
     """
 
     model: str = "demo"
@@ -24,6 +26,7 @@ class LlamaCpp(
     threads: int = 0
     slots: int = 4
     context_tokens: int = 2048
+    embeddings: bool = False
 
 
 class Attach(
@@ -38,7 +41,8 @@ class Attach(
         alias: public name of the model; "" for the server's name.
         slots: concurrent sequences.
         context_tokens: longest prompt plus answer of one job.
-        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``).
+        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
+            ``embeddings``, ``dimensions``).
     """
 
     url: str

@@ -34,6 +34,7 @@ from entraide_node.core.run_admission import Admission, ModelOccupancy, RunReque
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
+    EMBEDDINGS_PATH,
     ENGINE_EXITED,
     Engine,
     EngineChunk,
@@ -304,6 +305,8 @@ class RunManager:
         now_s = self._clock()
         energy = self._energy.end_job(_run_key(active.run), now_s)
         first_s = active.first_token_s
+        if end is not None and end.outcome is Outcome.COMPLETED and _is_embedding(active.run):
+            first_s = now_s  # the embeddings come all at once, at the end
         counts = end.usage if end is not None else None
         return Usage(
             input_tokens=counts.prompt_tokens if counts else 0,
@@ -360,6 +363,10 @@ class RunManager:
         beside = end.other_runs if end is not None else 0
         report = UsageReport(run.job, run.epoch, outcome, code, active.delivered, usage, beside)
         await self._transport.send_report(report)
+
+
+def _is_embedding(run: StartRun) -> bool:
+    return run.path == EMBEDDINGS_PATH
 
 
 def _run_key(run: StartRun) -> str:

@@ -93,9 +93,10 @@ def print_bench(path: Path, lang: str, *, as_json: bool) -> int:
     if as_json:
         typer.echo(msgspec.json.encode(rates).decode("utf-8"))
         return 0
+    writes = rates.decode_tokens_per_s_1 > 0.0
     typer.echo(
         i18n.text(
-            "node-bench",
+            "node-bench" if writes else "node-bench-embeddings",
             lang,
             prefill=rates.prefill_tokens_per_s,
             one=rates.decode_tokens_per_s_1,

@@ -55,8 +55,11 @@ def _count_fault(facts: RequestFacts) -> str:
     if facts.input_tokens_est > facts.input_tokens_max:
         return "input_tokens_est"  # the fair share's bound rests on the bound of the prompt
     limit = facts.output_tokens_max
-    if limit is not None and not 1 <= limit <= OUTPUT_TOKENS_MAX:
+    least = 0 if facts.embeds else 1
+    if limit is not None and not least <= limit <= OUTPUT_TOKENS_MAX:
         return "output_tokens_max"
+    if not 0 <= facts.longest_input_est <= (facts.input_tokens_max if facts.embeds else 0):
+        return "longest_input_est"
     if not 1 <= facts.choices <= CHOICES_MAX:
         return "choices"
     if facts.max_carbon_ug is not None and not 0 <= facts.max_carbon_ug <= CARBON_UG_MAX:

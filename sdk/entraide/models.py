@@ -10,6 +10,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+# Features of a model that computes embeddings. A replica with ``embeddings_only`` answers no chat
+# and no completion; one with ``dimensions`` shortens its embeddings to the requested length.
+EMBEDDINGS = "embeddings"
+EMBEDDINGS_ONLY = "embeddings_only"
+DIMENSIONS = "dimensions"
+
 FORMATS = ("gguf", "safetensors", "mlx")
 FOLDER_DIGEST_DIGITS = 12  # hexadecimal digits of a checksum in the name of the weights' folder
 DISK_RESERVE_BYTES = 2 * 1024**3  # disk space that weights never use
@@ -132,7 +138,8 @@ class ModelEntry(Struct, frozen=True, gc=False):
         licence: SPDX identifier, or the name of its own terms.
         openness: what is open: weights, code, training data.
         languages: ISO 639-1 codes that its authors list; ``mul`` where they list none.
-        features: its features beyond text (``tools``, ``schema``, ``images``).
+        features: its features beyond text (``tools``, ``schema``, ``images``); of an embedding
+            model ``embeddings`` and ``embeddings_only``.
         reasoning: whether it writes its reasoning before the answer, at about twice the energy and
             time.
         context_tokens_max: longest prompt plus answer that it was trained for.

@@ -25,6 +25,7 @@ from entraide.enums import (
     Promise,
     SurplusEvidence,
 )
+from entraide.models import EMBEDDINGS
 
 __all__ = [
     "Basis", "Candidate", "Candidates", "Control", "DataClass", "EnergyStatus", "Exclusion",
@@ -79,8 +80,8 @@ class Replica(Struct, frozen=True, gc=False):
         engine: engine and version, for instance ``llama.cpp/2026.10.11549``.
         context_tokens: longest prompt plus answer of one job.
         slots: number of sequences that it runs at once.
-        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``),
-            and ``prefix_cache`` where it reuses prompts, of the same co-op only.
+        features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
+            ``embeddings``), and ``prefix_cache`` where it reuses prompts, of the same co-op only.
         rates: its speed.
     """
 
@@ -179,8 +180,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
 
     Attributes:
         job: identifier, made by the gateway.
-        coop, project, key: sender of the request; ``key`` is the API key's identifier, not its
-            secret.
+        coop, project, key: of the sender; ``key`` identifies the API key and is not its secret.
         gateway: the gateway that holds the body.
         kind: live or kept.
         job_class, data_class, jurisdiction: as requested, else the pool's defaults. Jurisdiction
@@ -199,6 +199,8 @@ class RequestFacts(Struct, frozen=True, gc=False):
         idempotency: the client's idempotency key, or "".
         controlled_by: control that the node must have, or a closer one; as requested, else the
             policy's default.
+        longest_input_est: a low estimate of the longest input's tokens, where inputs are read
+            one by one (embeddings); 0 where the request is read as a whole.
     """
 
     job: str
@@ -223,6 +225,12 @@ class RequestFacts(Struct, frozen=True, gc=False):
     max_carbon_ug: int | None = None
     idempotency: str = ""
     controlled_by: Control = Control.UNSTATED
+    longest_input_est: int = 0
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it asks for embeddings, which have no output tokens."""
+        return EMBEDDINGS in self.features
 
 
 class Usage(Struct, frozen=True, gc=False):
@@ -234,7 +242,7 @@ class Usage(Struct, frozen=True, gc=False):
         counted: ``measured`` (the engine's own counts) or ``estimated``.
         energy_prefill_uwh, energy_decode_uwh: the run's share of the machine's energy.
         energy_basis: how the energy was obtained.
-        ttft_s: time from the node's receipt of the run to the first token, seconds; 0 without one.
+        ttft_s: seconds from the node's receipt of the run to the first token or to the embeddings.
         run_s: time from the node's receipt of the run to its end, seconds.
     """
 

@@ -106,13 +106,15 @@ PROMISES = {
     "missed": (terms(), usage(ttft_s=0.51), Promise.MISSED),
     "missed in the line": (terms(placed_at=START + 2.1), usage(ttft_s=0.0), Promise.MISSED),
     "nothing promised": (terms(objective_ttft_s=None), usage(), Promise.NONE),
-    "nothing produced": (terms(), usage(output_tokens=0), Promise.NONE),
+    "nothing produced": (terms(), usage(output_tokens=0, ttft_s=0.0), Promise.NONE),
+    "embeddings": (terms(), usage(output_tokens=0, ttft_s=0.5), Promise.KEPT),
+    "late embeddings": (terms(), usage(output_tokens=0, ttft_s=0.51), Promise.MISSED),
 }
 
 
 @pytest.mark.parametrize("case", PROMISES)
 def test_a_promise_is_kept_or_missed(case: str) -> None:
-    """The objective is compared with the time from request to first token."""
+    """The objective is compared with the time from request to first token, or to the embeddings."""
     fixed, used, expected = PROMISES[case]
 
     assert settle(fixed, used).promise is expected

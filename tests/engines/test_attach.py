@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from tests.engines.own_environments import installed, weights
+from tests.engines.sentence_model import sentence_gguf
 from tests.engines.support import (
     DEADLINE_S,
     demo_model,
@@ -35,14 +36,13 @@ pytestmark = pytest.mark.engines
 KEY = secrets.token_urlsafe(16)
 
 
-@pytest.fixture
-async def url() -> AsyncIterator[str]:
+@asynccontextmanager
+async def serving(path: Path, *, pooling: str = "") -> AsyncIterator[str]:
     """The address of a llama.cpp that listens on a free port of the loopback."""
-    model = demo_model()
     child = ChildConfig(
-        model_path=str(model.path), alias="theirs", api_key=KEY, socket_path="", slots=2,
+        model_path=str(path), alias="theirs", api_key=KEY, socket_path="", slots=2,
         context_tokens=1024, threads=1, batch_tokens=512, cache_ram_mib=64, gpu_layers=None,
-        parent_pid=os.getpid(),
+        pooling=pooling, parent_pid=os.getpid(),
     )  # fmt: skip
     process = await spawn_module(
         MODULE, first_line=msgspec.json.encode(child), env={}, log=CappedLog(None),
@@ -53,6 +53,13 @@ async def url() -> AsyncIterator[str]:
     yield msgspec.json.decode(line, type=ChildReady).address
     process.terminate()
     await process.wait_exit()
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """The address of a llama.cpp with the small model for text."""
+    async with serving(demo_model().path) as address:
+        yield address
 
 
 @asynccontextmanager
@@ -112,6 +119,36 @@ async def test_prompt_too_long(url: str) -> None:
 
     assert end.failure is not None
     assert (CONTEXT_EXCEEDED, 1024) == (end.failure.code, end.failure.n_ctx)
+
+
+async def test_a_sentence_model_is_found_out(tmp_path: Path) -> None:
+    """A server that embeds and writes no text is offered for embeddings only."""
+    file = sentence_gguf(tmp_path / "sentence.gguf")
+    async with serving(file, pooling="mean") as address, attached(address) as engine:
+        assert await engine.start() is None
+        assert {"embeddings", "embeddings_only"} <= set(engine.facts.features)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_the_owner_says_whether_a_text_model_embeds(*, declared: bool) -> None:
+    """A server that does both embeds only if its owner declared it."""
+    features = ("embeddings",) if declared else ()
+    model = demo_model().path
+    async with (
+        serving(model, pooling="last") as address,
+        attached(address, features=features) as engine,
+    ):
+        assert await engine.start() is None
+        assert features == engine.facts.features
+
+
+async def test_embeddings_that_are_declared_must_come(url: str) -> None:
+    """A server without embeddings is refused where its owner declared them."""
+    async with attached(url, features=("embeddings",)) as engine:
+        problem = await engine.start()
+
+    assert problem is not None
+    assert "engine_no_embeddings" == problem.code
 
 
 async def test_another_model(url: str) -> None:

@@ -14,6 +14,7 @@ from entraide.types import Basis, Outcome
 from entraide_node import bench
 from entraide_node.bench import EngineRates, cache_key, fit_tpot, load_or_measure_rates, mean_tpot_s
 from entraide_node.engines.base import (
+    EMBEDDINGS_PATH,
     ENGINE_CRASHED,
     EngineChunk,
     EngineEnd,
@@ -289,3 +290,50 @@ async def test_what_is_measured_beside_other_work(tmp_path: Path) -> None:
     assert alone == kept
     assert len(engine.bodies) > asked
     assert anew == (await rates_of(engine, clock, cache_path=path))
+
+
+class EmbeddingEngine(TimedEngine):
+    """An engine that embeds 1,000 tokens per second, with 10 ms for each run."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.facts = msgspec.structs.replace(
+            self.facts, context_tokens=512, features=("embeddings", "embeddings_only")
+        )
+
+    async def run(self, request: EngineRequest) -> AsyncGenerator[EngineChunk | EngineEnd, None]:
+        """Embeds all inputs at once."""
+        assert EMBEDDINGS_PATH == request.path
+        body = msgspec.json.decode(request.body)
+        self.bodies.append(body)
+        tokens = sum(2 + 2 * len(text.split()) for text in body["input"])
+        run_s = 0.010 + tokens / PREFILL_TOKENS_PER_S
+        self._clock.now += run_s
+        if self.failure is not None:
+            yield self._end(Outcome.FAILED, 0, 0, 0.0, 0.0)
+            return
+        yield self._end(Outcome.COMPLETED, tokens, 0, run_s, 0.0)
+
+
+async def test_an_embedding_engine_is_measured_by_reading() -> None:
+    """The rate of a batch, and the time of a short input; no output tokens are asked for."""
+    clock = Clock()
+    engine = EmbeddingEngine(clock)
+    rates = await rates_of(engine, clock)
+
+    assert PREFILL_TOKENS_PER_S == pytest.approx(rates.prefill_tokens_per_s, rel=0.05)
+    assert 0.024 == pytest.approx(rates.tpot_base_s)
+    assert (0.0, 0.0) == (rates.tpot_per_sequence_s, rates.decode_tokens_per_s_1)
+    longest = max(len(text.split()) for text in engine.bodies[-1]["input"])  # type: ignore[attr-defined]
+    assert 2 + 2 * longest < 512
+    assert len(engine.bodies[-1]["input"]) > 1  # type: ignore[arg-type]
+
+
+async def test_an_embedding_engine_that_fails_gives_no_rates() -> None:
+    """The reason is told, as for an engine that writes text."""
+    clock = Clock()
+    engine = EmbeddingEngine(clock)
+    engine.failure = EngineFailure(ENGINE_CRASHED, "gone", retryable=True)
+    problem = await load_or_measure_rates(engine, clock=clock, wall_clock=lambda: 1e9)
+
+    assert EngineProblem("engine_bench_failed", {"reason_code": ENGINE_CRASHED}) == problem

@@ -65,6 +65,19 @@ HEADS = {
         GgufHeader("qwen2", "", 32768),
     ),
     "no context": ({"general.architecture": "bert"}, GgufHeader("bert", "", 0)),
+    "an embedding model": (
+        {"general.architecture": "bert", "bert.context_length": 512, "bert.pooling_type": 1,
+         "tokenizer.ggml.tokens": ["x"]},
+        GgufHeader("bert", "", 512, "mean"),
+    ),
+    "a model that ranks": (
+        {"general.architecture": "bert", "bert.context_length": 512, "bert.pooling_type": 4},
+        GgufHeader("bert", "", 512),
+    ),
+    "a pooling of no number": (
+        {"general.architecture": "bert", "bert.context_length": 512, "bert.pooling_type": "x"},
+        GgufHeader("bert", "", 512),
+    ),
     "another part's context does not count": (
         {"general.architecture": "llama", "clip.context_length": 77},
         GgufHeader("llama", "", 0),

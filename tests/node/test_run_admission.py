@@ -29,7 +29,7 @@ RUNS = {
     "a newer epoch takes the slot of the older": ({}, {"running": 2, "superseded": True}, "", TAKE),
     "another model": ({"model": "large"}, {}, "", "not_loaded"),
     "a sealed body cannot be read": ({"sealed": True}, {}, "", "not_loaded"),
-    "a path that no engine has": ({"path": "/v1/embeddings"}, {}, "", "engine_refused"),
+    "a path that no engine has": ({"path": "/v1/images/generations"}, {}, "", "engine_refused"),
     "the node drains": ({}, {}, "draining", "draining"),
     "its owner paused it": ({}, {}, "paused", "draining"),
     "its engine is down": ({}, {}, "engine_down", "not_loaded"),

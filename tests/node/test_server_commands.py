@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from entraide_node.engines import factory
+from entraide_node.engines.base import EngineProblem
+from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
 from entraide_node.engines.server_program import ServerProgram
 from entraide_node.engines.supervised_engine import SupervisedEngine
@@ -114,3 +117,43 @@ def test_mlx(folder: Path) -> None:
     )  # fmt: skip
     assert ("default_model", None) == (program.model, program.extra["adapters"])
     assert ("logprobs", "tools") == engine.facts.features
+
+
+SENTENCES = {"architectures": ["XLMRobertaModel"], "max_position_embeddings": 514}
+
+
+@pytest.mark.parametrize("shortens", [True, False])
+def test_an_embedding_model_is_pooled(tmp_path: Path, *, shortens: bool) -> None:
+    """vLLM is told so, and offers embeddings only; it shortens those of models made for it."""
+    config = SENTENCES | ({"matryoshka_dimensions": [128, 256]} if shortens else {})
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    program = vllm_of(tmp_path)
+
+    assert "pooling" == value(program, "--runner")
+    assert value(program, "--tool-call-parser") is None
+    assert shortens == ("dimensions" in program.facts.features)
+    assert {"embeddings", "embeddings_only"} <= set(program.facts.features)
+
+
+def test_a_decoder_with_pooling_is_an_embedding_model(folder: Path) -> None:
+    """The list of modules of sentence-transformers tells it from a model for text."""
+    before = value(vllm_of(folder), "--runner")
+    (folder / "modules.json").write_text("[]")
+
+    assert (None, "pooling") == (before, value(vllm_of(folder), "--runner"))
+
+
+def test_mlx_serves_no_embeddings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server has no such endpoint, and its owner is told which engines have."""
+    (tmp_path / "config.json").write_text(json.dumps(SENTENCES))
+    (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    monkeypatch.setattr(factory, "_resolve_environment", lambda *_: (Path("/p"), "1", False))
+    problem = factory.make_engine(
+        "mlx-lm", tmp_path, alias="m", revision="unknown", slots=1, context_tokens=512,
+        folder=tmp_path, root=tmp_path,
+    )  # fmt: skip
+
+    assert isinstance(problem, EngineProblem)
+    assert ("engine_no_embeddings", "m") == (problem.code, problem.values["model"])
+    for lang in ("fr", "en"):
+        assert "vLLM" in problem_sentence(problem, lang)

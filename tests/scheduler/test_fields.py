@@ -30,6 +30,13 @@ def completion(**fields: Any) -> bytes:
     return json.dumps({"model": "petit", "prompt": "Il était", **fields}).encode()
 
 
+def embedding(**fields: Any) -> bytes:
+    return json.dumps({"model": "petit", "input": "Il était", **fields}).encode()
+
+
+MAKERS = {CHAT: chat, openai.COMPLETION: completion, openai.EMBEDDINGS: embedding}
+
+
 def schema(fields: dict[str, Any]) -> dict[str, Any]:
     named = {"name": "reponse", "schema": fields}
     return {"type": "json_schema", "json_schema": named}
@@ -302,7 +309,7 @@ def test_request_is_an_object(body: bytes) -> None:
 @pytest.mark.parametrize("path", openai.PATHS)
 def test_the_pools_own_fields_stay_at_the_gateway(path: str) -> None:
     """Where a request may run is for the pool, and no engine is told."""
-    make = chat if path == CHAT else completion
+    make = MAKERS[path]
     own = {"data_class": "public", "jurisdiction": "CA-QC", "controlled_by": "member"}
     parsed = openai.parse_request(path, make(entraide=own))
 
@@ -315,7 +322,7 @@ def test_the_pools_own_fields_stay_at_the_gateway(path: str) -> None:
 @pytest.mark.parametrize("path", openai.PATHS)
 def test_ignored_and_neutral_fields_stay_at_the_gateway(path: str) -> None:
     """A field that changes nothing is accepted and not forwarded; so is any null."""
-    make = chat if path == CHAT else completion
+    make = MAKERS[path]
     fields = {name: {"any": [1]} for name in IGNORED[path]} | dict(NEUTRAL[path])
     fields |= {"never_heard_of": None, "temperature": None}
 
@@ -427,4 +434,5 @@ def test_no_field_is_in_two_groups() -> None:
 
         assert not honoured & IGNORED[path]
         assert not (honoured | IGNORED[path]) & NEUTRAL[path].keys()
-        assert not honoured & REPLACEMENTS.keys()
+        substitutes = {name for name, instead in REPLACEMENTS.items() if instead in honoured}
+        assert not honoured & substitutes

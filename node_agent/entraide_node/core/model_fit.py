@@ -13,7 +13,14 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from entraide.models import ENGINE_FORMATS, Artefact, Catalogue, ModelEntry, TransferRates
+from entraide.models import (
+    EMBEDDINGS_ONLY,
+    ENGINE_FORMATS,
+    Artefact,
+    Catalogue,
+    ModelEntry,
+    TransferRates,
+)
 from entraide.types import Loadable
 from entraide_node.core.hardware import Hardware
 
@@ -343,6 +350,8 @@ def estimate_load_s(
 
 
 def _replica_features(entry: ModelEntry, engine: EngineKind) -> tuple[str, ...]:
+    if EMBEDDINGS_ONLY in entry.features:
+        return tuple(sorted(entry.features))
     return tuple(
         sorted(
             f for f in engine.features if f not in MODEL_DEPENDENT_FEATURES or f in entry.features

@@ -16,7 +16,7 @@ DRAINING = "draining"
 ENGINE_DOWN = "engine_down"
 BENCHMARKING = "benchmarking"
 
-SUPPORTED_PATHS = ("/v1/chat/completions", "/v1/completions")
+SUPPORTED_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 
 
 class NodeReadiness(Struct, frozen=True):

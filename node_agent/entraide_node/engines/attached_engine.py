@@ -4,18 +4,26 @@ Input: its address. Output: an ``Engine``. It finds out whether the server serve
 which model it is if the owner named none; it does not start or stop the server. The server is ready
 if ``/v1/models`` lists the model. A server with an empty list (mlx-lm without a cache) is asked
 once for one token, and for the list after that.
+
+At the start it is asked for an embedding. A model that answers, and writes no text, computes
+embeddings only. One that does both answers requests for embeddings if its owner declared that:
+servers compute them with any model, and those of a model for text find little.
 """
 
 import time
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.models import EMBEDDINGS
 from entraide.types import Outcome
 from entraide_node.engines.base import (
     CHAT,
+    EMBEDDING_FEATURES,
+    EMBEDDINGS_PATH,
     EngineChunk,
     EngineEnd,
     EngineFacts,
@@ -31,6 +39,7 @@ from entraide_node.engines.untrusted_json import parse_object
 NAME = "openai"
 UNNAMED_MODEL = "default_model"  # mlx-lm's name of the model that it was started with
 PROBE_TIMEOUT_S = 5.0
+ONE_TOKEN = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
 FIRST_TOKEN_TIMEOUT_S = 120.0
 
 
@@ -98,6 +107,21 @@ class AttachedEngine:
         version = parse_object(answer[1]).get("version") if answer and answer[0] == 200 else None
         if isinstance(version, str):
             self._facts = replace(self._facts, version=version)
+        return await self._check_embeddings()
+
+    async def _check_embeddings(self) -> EngineProblem | None:
+        """Finds out whether the model computes embeddings; returns why not if its owner says so."""
+        declared = EMBEDDINGS in self._config.features
+        embedding = {"input": "?"}
+        computes = not self._has_answered and await self._answers(EMBEDDINGS_PATH, embedding)
+        if declared and not computes:
+            return EngineProblem(
+                "engine_no_embeddings",
+                {"engine": self._config.url, "model": self._facts.model_alias},
+            )
+        if computes and not await self._answers(CHAT, ONE_TOKEN):
+            features = {*EMBEDDING_FEATURES, *self._config.features}
+            self._facts = replace(self._facts, features=tuple(sorted(features)))
         return None
 
     async def ready(self) -> EngineProblem | None:
@@ -169,14 +193,19 @@ class AttachedEngine:
             return None
         if not self._facts.model_alias:
             return EngineProblem("engine_name_model", {"url": self._config.url})
-        body = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
-        request = EngineRequest(
-            job="readiness", path=CHAT, body=msgspec.json.encode(body), stream=True,
-            model=self._facts.model_alias, first_event_timeout_s=FIRST_TOKEN_TIMEOUT_S,
-        )  # fmt: skip
-        async for item in self._stream.run(request):
-            if isinstance(item, EngineEnd):
-                self._has_answered = item.outcome is Outcome.COMPLETED
+        self._has_answered = await self._answers(CHAT, ONE_TOKEN)
         if self._has_answered:
             return None
         return EngineProblem("engine_lacks_model", {"model": self._model or UNNAMED_MODEL})
+
+    async def _answers(self, path: str, body: dict[str, Any]) -> bool:
+        """Whether the model answers a small request."""
+        request = EngineRequest(
+            job="readiness", path=path, body=msgspec.json.encode(body), stream=path == CHAT,
+            model=self._facts.model_alias, first_event_timeout_s=FIRST_TOKEN_TIMEOUT_S,
+        )  # fmt: skip
+        outcome = None
+        async for item in self._stream.run(request):
+            if isinstance(item, EngineEnd):
+                outcome = item.outcome
+        return outcome is Outcome.COMPLETED

@@ -11,10 +11,15 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Basis, Outcome
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
+EMBEDDINGS_PATH = "/v1/embeddings"
+
+# Features of an engine that computes embeddings and nothing else.
+EMBEDDING_FEATURES = (EMBEDDINGS, EMBEDDINGS_ONLY)
 
 # Stable codes of a failed run.
 CONTEXT_EXCEEDED = "context_exceeded"
@@ -36,7 +41,8 @@ class EngineFacts(Struct, frozen=True):
         context_tokens: longest prompt plus answer, per slot; 0 if unknown.
         slots: concurrent sequences.
         threads: processor threads; 0 if unknown.
-        features: features beyond text: ``tools``, ``schema``, ``images``, ``logprobs``.
+        features: features beyond text: ``tools``, ``schema``, ``images``, ``logprobs``,
+            ``embeddings`` (also ``embeddings_only``, ``dimensions``).
         api_base: its address (``unix:///…`` or ``http://…``); "" while it has none.
     """
 
@@ -69,7 +75,7 @@ class EngineRequest(Struct, frozen=True):
 
     Attributes:
         job: identifier of the job; it becomes the ``id`` of the answer.
-        path: ``CHAT`` or ``COMPLETIONS``.
+        path: ``CHAT``, ``COMPLETIONS`` or ``EMBEDDINGS_PATH``.
         body: the client's JSON, checked by the gateway.
         stream: whether the client wants a stream of events.
         model: public model name; it becomes the ``model`` of the answer.
@@ -121,7 +127,8 @@ class EngineTimings(Struct, frozen=True):
     """Durations of one run, in seconds.
 
     Attributes:
-        ttft_s: from the request to the first event with output; 0 without output.
+        ttft_s: from the request to the first event with output, or to the embeddings; 0 without
+            output.
         run_s: from the request to the end.
         prefill_s, decode_s: the engine's own timings if it reports them (``measured``); else the
             run split at the first output (``estimated``).
@@ -143,7 +150,8 @@ class EngineFailure(Struct, frozen=True):
         detail: the engine's own text; may quote the request.
         retryable: whether the request may succeed on another engine, or later on this one.
         cause: with ``bad_request``, the part of the request that the engine refuses, if its text
-            shows it: ``schema``, ``template``, ``tools``, ``images``, ``choices``, or "".
+            shows it: ``schema``, ``template``, ``tools``, ``images``, ``choices``, ``tokens``,
+            ``inputs`` (the embeddings are more than an answer may hold), or "".
         n_prompt_tokens, n_ctx: with ``context_exceeded``, if the engine reported them; else 0.
     """
 

@@ -1,8 +1,8 @@
 """Runs over HTTP, for any engine that implements OpenAI's API.
 
-Every request is sent as a stream with usage, so that a run can be counted, watched and stopped,
-whether or not its client asked for a stream. Events that arrive together are passed on together,
-without delay.
+Every request for text is sent as a stream with usage, so that a run can be counted, watched and
+stopped, whether or not its client asked for a stream. Events that arrive together are passed on
+together, without delay. Embeddings are requested in parts, see ``embedding_run``.
 
 Two time-outs watch a run: ``first_event_timeout_s`` between events until the first output, because
 a long prefill is silent, and ``stall_timeout_s`` after it. Comment lines do not count as events: an
@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from entraide.types import Outcome
 from entraide_node.engines.base import (
+    EMBEDDINGS_PATH,
     ENGINE_CRASHED,
     ENGINE_HUNG,
     ENGINE_REJECTED,
@@ -31,6 +32,7 @@ from entraide_node.engines.base import (
     EngineFailure,
     EngineRequest,
 )
+from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
@@ -158,10 +160,7 @@ class ChatStream:
         """Runs one request; see ``Engine.run``."""
         started = self._clock()
         body = parse_request(request)
-        run = StreamRun(
-            request, body if isinstance(body, dict) else {}, started=started,
-            counted_each_event=self._target.counted_each_event,
-        )  # fmt: skip
+        run = self._make_run(request, body if isinstance(body, dict) else {}, started)
         if isinstance(body, EngineFailure):
             yield run.abort(Outcome.FAILED, now=self._clock(), failure=body)
             return
@@ -171,8 +170,13 @@ class ChatStream:
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
         connection = self._connections[request.job] = _RunConnection(limit_s)
+        items = (
+            self._embed(run, connection)
+            if isinstance(run, EmbeddingRun)
+            else self._chunks(run, connection, request, body)
+        )
         try:
-            async with contextlib.aclosing(self._chunks(run, connection, request, body)) as chunks:
+            async with contextlib.aclosing(items) as chunks:
                 async for chunk in chunks:
                     yield chunk
             end = run.complete(now=self._clock(), created=int(self._wall_clock()))
@@ -183,6 +187,15 @@ class ChatStream:
         finally:
             del self._connections[request.job]
         yield end
+
+    def _make_run(
+        self, request: EngineRequest, body: dict[str, Any], started: float
+    ) -> StreamRun | EmbeddingRun:
+        if request.path == EMBEDDINGS_PATH:
+            return EmbeddingRun(request, body, started=started)
+        return StreamRun(
+            request, body, started=started, counted_each_event=self._target.counted_each_event
+        )
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once; False if it is unknown."""
@@ -279,6 +292,29 @@ class ChatStream:
         finally:
             response.close()
 
+    async def _embed(
+        self, run: EmbeddingRun, connection: _RunConnection
+    ) -> AsyncGenerator[EngineChunk, None]:
+        """Sends the parts one after the other, and yields progress; raises _Stopped or _Failed."""
+        while (fields := run.next_part()) is not None:
+            loop_now = asyncio.get_running_loop().time()
+            connection.deadline = loop_now + connection.limit_s
+            fields["model"] = self._target.model
+            if self._target.salted:
+                fields["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
+            connection.response = response = await self._send(
+                connection, EMBEDDINGS_PATH, msgspec.json.encode(fields), accept="application/json"
+            )
+            try:
+                if response.status != 200:
+                    raise _Failed(await _read_refusal(connection, response))
+                run.add_answer(await _read_document(connection, response))
+            finally:
+                response.close()
+            yield EngineChunk(b"", 0, run.n_prompt_tokens)
+        if run.failure is not None:
+            raise _Failed(run.failure)
+
     def _request_body(self, body: dict[str, Any]) -> bytes:
         target = self._target
         options: dict[str, Any] = {"include_usage": True}
@@ -290,11 +326,16 @@ class ChatStream:
         return msgspec.json.encode(body | target.extra | fields)
 
     async def _send(
-        self, connection: _RunConnection, path: str, payload: bytes
+        self,
+        connection: _RunConnection,
+        path: str,
+        payload: bytes,
+        *,
+        accept: str = "text/event-stream",
     ) -> aiohttp.ClientResponse:
         """Sends the request; once more if a reused connection is dead."""
         url = self._target.base_url + path
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        headers = {"Content-Type": "application/json", "Accept": accept}
         attempts_left = 2 if self._target.keep_alive else 1
         while True:
             attempts_left -= 1
@@ -350,6 +391,19 @@ async def _read_refusal(
     except (_Failed, aiohttp.ClientError, OSError):
         pass  # use the bytes that have arrived
     return failure_from_response(response.status, payload)
+
+
+async def _read_document(connection: _RunConnection, response: aiohttp.ClientResponse) -> bytes:
+    """Returns the whole answer to a request that is not streamed."""
+    document = bytearray()
+    try:
+        while data := await connection.wait(response.content.readany):
+            document += data
+            if len(document) > PART_ANSWER_BYTES_MAX:
+                raise _run_failure(ENGINE_REJECTED, "the engine's answer is too long")
+    except (aiohttp.ClientError, OSError) as error:
+        raise _run_failure(ENGINE_CRASHED, _describe_error(error)) from None
+    return bytes(document)
 
 
 async def _drain_response(response: aiohttp.ClientResponse) -> None:

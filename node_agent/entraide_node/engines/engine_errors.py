@@ -18,8 +18,13 @@ from entraide_node.engines.untrusted_json import parse_count, parse_object, pars
 
 _REQUEST_AT_FAULT = frozenset({400, 413, 415, 422})
 _CONTEXT_TYPES = frozenset({"exceed_context_size_error", "context_length_exceeded"})
-_CONTEXT_WORDS = re.compile(r"maximum context length|context (?:size|window|length)", re.I)
-_CONTEXT_SIZE = re.compile(r"(?:maximum context length (?:is|of)|context size \()\s*(\d+)", re.I)
+# llama.cpp reads an input of an embedding model in one batch, which holds the model's context.
+_CONTEXT_WORDS = re.compile(
+    r"maximum context length|context (?:size|window|length)|tokens\) is too large to process", re.I
+)
+_CONTEXT_SIZE = re.compile(
+    r"(?:maximum context length (?:is|of)|context size \(|current batch size:)\s*(\d+)", re.I
+)
 _PROMPT_SIZE = re.compile(
     r"(?:(\d+) (?:input|prompt) tokens|\((\d+) tokens\)|requested (\d+) tokens"
     r"|(?:contains|has) (?:at least )?(\d+))",
@@ -35,6 +40,7 @@ _CAUSES = (
             r"json[ _]schema|grammar|guided|structured output|expected .{0,40} format|\$ref", re.I
         ),
     ),
+    ("tokens", re.compile(r"invalid tokens|out of vocabulary", re.I)),
     ("choices", re.compile(r"field 'n'|\bn_cmpl\b|number of slots", re.I)),
     ("images", re.compile(r"\bimages?\b|multimodal|mmproj", re.I)),
     ("tools", re.compile(r"tool_choice|tool choice|tool call|\btools\b|--jinja", re.I)),
@@ -52,8 +58,11 @@ def failure_from_response(status: int, payload: bytes) -> EngineFailure:
     """Returns the failure of an HTTP response other than 200."""
     error = extract_error(parse_object(payload))
     message = parse_text(error.get("message") or f"HTTP {status}")
+    exceeded = _context_failure(error, message)
+    if exceeded is not None and (status in _REQUEST_AT_FAULT or exceeded.n_ctx):
+        return exceeded
     if status in _REQUEST_AT_FAULT or _REQUEST_FAULT_TEXT.search(message):
-        return _context_failure(error, message) or EngineFailure(
+        return EngineFailure(
             code=BAD_REQUEST, detail=message, retryable=False, cause=classify_cause(message)
         )
     return EngineFailure(code=ENGINE_REJECTED, detail=message, retryable=True)

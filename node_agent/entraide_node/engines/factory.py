@@ -11,7 +11,7 @@ from entraide_node.engines import mlx, vllm
 from entraide_node.engines.base import Engine, EngineProblem
 from entraide_node.engines.environments import python_of, read_record
 from entraide_node.engines.llamacpp import LlamaCppConfig, make_llama_cpp
-from entraide_node.engines.model_folder import find_weights_problem
+from entraide_node.engines.model_folder import computes_embeddings, find_weights_problem
 from entraide_node.models.model_files import ModelFile
 
 LLAMA_CPP, MLX_LM, VLLM = "llama.cpp", "mlx-lm", "vllm"
@@ -77,6 +77,8 @@ def make_engine(
         return fault
     python, version, on_cpu = environment
     if kind == MLX_LM:
+        if computes_embeddings(weights):  # its server has no such endpoint
+            return EngineProblem("engine_no_embeddings", {"engine": kind, "model": alias})
         return mlx.make_mlx_lm(mlx.MlxConfig(
             weights=weights, alias=alias, revision=revision, slots=slots,
             context_tokens=context_tokens, python=python, version=version, log_path=log_path,
@@ -139,4 +141,6 @@ def _read_gguf(path: Path, *, alias: str, revision: str) -> ModelFile | EnginePr
         return EngineProblem("model_damaged", {"file": str(path), "detail": str(error)})
     except OSError as error:
         return EngineProblem("model_unreadable", {"file": str(path), "detail": str(error.strerror)})
-    return ModelFile(path, alias, revision, size_bytes, context_max=head.context_tokens)
+    return ModelFile(
+        path, alias, revision, size_bytes, context_max=head.context_tokens, pooling=head.pooling
+    )

@@ -19,7 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.decoding import decode_json
-from entraide_node.engines.base import EngineFacts, EngineProblem
+from entraide.models import EMBEDDINGS
+from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
@@ -35,6 +36,7 @@ BATCH_TOKENS = 512  # llama.cpp computes batches of 512; it reports progress aft
 CACHE_RAM_MIB = 256
 PROPS_TIMEOUT_S = 10.0
 READY_BASE_S = 60.0
+TEXT_MODEL_POOLING = "last"  # needs no larger batches than text does
 
 # Fields of every request: counts on every event, so that a run that was cut short is counted
 # exactly, and progress during a long prefill. Prompts are not cached, because the cache does not
@@ -52,6 +54,7 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
         context_tokens: per slot; at most the model's.
         threads: processor threads; 0 for all cores but one.
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
+        embeddings: whether a model that writes text also computes embeddings.
         log_path: its log file; None for none.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
         ready_timeout_s: time to load; 0 for a time that depends on the size.
@@ -62,6 +65,7 @@ class LlamaCppConfig(Struct, frozen=True, kw_only=True):
     context_tokens: int = 2048
     threads: int = 0
     gpu_layers: int | None = None
+    embeddings: bool = False
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -139,7 +143,7 @@ class _LlamaCppChild:
             self.facts,
             version=ready.version,
             context_tokens=parse_slot_context(props[1]) or self.facts.context_tokens,
-            features=parse_features(props[1]),
+            features=self._features(props[1]),
             api_base=ready.address,
         )
         return stream, facts
@@ -147,6 +151,12 @@ class _LlamaCppChild:
     def diagnose(self, lines: Sequence[str], exit_code: int | None) -> EngineProblem:
         """See ``EngineChild``."""
         return diagnose_start(lines, file=str(self._config.model.path), exit_code=exit_code)
+
+    def _features(self, props: bytes) -> tuple[str, ...]:
+        if self._config.model.pooling:
+            return EMBEDDING_FEATURES
+        features = parse_features(props)
+        return tuple(sorted((*features, EMBEDDINGS))) if self._config.embeddings else features
 
     def _child_config(self, folder: Path | None) -> ChildConfig:
         config = self._config
@@ -161,6 +171,7 @@ class _LlamaCppChild:
             batch_tokens=BATCH_TOKENS,
             cache_ram_mib=CACHE_RAM_MIB,
             gpu_layers=config.gpu_layers,
+            pooling=config.model.pooling or (TEXT_MODEL_POOLING if config.embeddings else ""),
             parent_pid=os.getpid(),
         )
 

@@ -22,6 +22,7 @@ from msgspec import Struct
 from entraide.decoding import decode_json
 
 MODULE = "entraide_node.engines.llamacpp_child"
+WHOLE_INPUT = ("mean", "cls")  # computed from all tokens of an input at once, in one batch
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,6 +40,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         batch_tokens: prompt tokens between two progress events.
         cache_ram_mib: memory for prompts of idle slots.
         gpu_layers: layers on the accelerator; None for llama.cpp's default.
+        pooling: how it computes embeddings: ``mean``, ``cls`` or ``last``; "" if it does not.
         parent_pid: process id of the agent.
     """
 
@@ -52,6 +54,7 @@ class ChildConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     batch_tokens: int
     cache_ram_mib: int
     gpu_layers: int | None
+    pooling: str
     parent_pid: int
 
 
@@ -102,6 +105,12 @@ def _start_server(config: ChildConfig) -> Any:
     params.n_parallel = config.slots
     params.n_ctx = config.slots * config.context_tokens  # llama.cpp splits it among the slots
     params.n_batch = config.batch_tokens
+    if config.pooling:
+        params.embedding = True
+        name = f"LLAMA_POOLING_TYPE_{config.pooling.upper()}"
+        params.pooling_type = getattr(xllamacpp.llama_pooling_type, name)
+    if config.pooling in WHOLE_INPUT:
+        params.n_batch = params.n_ubatch = max(config.batch_tokens, config.context_tokens)
     params.cache_ram_mib = config.cache_ram_mib
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config.threads
     if config.gpu_layers is not None:

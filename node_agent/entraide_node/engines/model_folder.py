@@ -1,4 +1,4 @@
-"""Model folder: context, memory and tools of a model in the hub's format.
+"""Model folder: context, memory, tools and embeddings of a model in the hub's format.
 
 Input: the folder's configuration, template and weight files. Output: what an engine must be told,
 and whether the weights are complete. A folder without these facts may still be loadable.
@@ -27,6 +27,31 @@ _TOOL_PARSERS = {
     "GptOssForCausalLM": "openai",
     "SmolLM3ForCausalLM": "hermes",
 }
+
+
+# Networks that write no text: their states are pooled to an embedding of the input.
+_ENCODERS = frozenset(
+    {"BertModel", "GteModel", "ModernBertModel", "NomicBertModel", "RobertaModel",
+     "XLMRobertaModel"}
+)  # fmt: skip
+_SENTENCE_TRANSFORMERS = "modules.json"  # says how the states of an embedding model are pooled
+
+
+def computes_embeddings(folder: Path) -> bool:
+    """Whether a model computes embeddings instead of text."""
+    if (folder / _SENTENCE_TRANSFORMERS).is_file():
+        return True
+    names = _read_object(folder / CONFIG_NAME).get("architectures")
+    return isinstance(names, list) and bool(_ENCODERS & {parse_text(name) for name in names})
+
+
+def shortens_embeddings(folder: Path) -> bool:
+    """Whether a model was trained so that its embeddings may be cut to ``dimensions``.
+
+    vLLM honours ``dimensions`` of these models, and refuses it of others.
+    """
+    config = _read_object(folder / CONFIG_NAME)
+    return config.get("is_matryoshka") is True or bool(config.get("matryoshka_dimensions"))
 
 
 def context_max_of(folder: Path) -> int:

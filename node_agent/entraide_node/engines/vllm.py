@@ -15,11 +15,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from entraide_node.engines.base import EngineFacts
+from entraide.models import DIMENSIONS
+from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts
 from entraide_node.engines.llamacpp import default_threads
 from entraide_node.engines.model_folder import (
+    computes_embeddings,
     context_max_of,
     kv_bytes_per_token_of,
+    shortens_embeddings,
     tool_parser_of,
 )
 from entraide_node.engines.server_program import ServerProgram, make_supervised_engine
@@ -99,7 +102,7 @@ def make_vllm(
             context_tokens=context_tokens,
             slots=config.slots,
             threads=threads if config.cpu else 0,
-            features=FEATURES if parser == NO_PARSER else (*FEATURES, "tools"),
+            features=_features(config.weights, parser),
             api_base="",
         ),
         python=config.python,
@@ -121,6 +124,13 @@ def make_vllm(
     )
 
 
+def _features(weights: Path, parser: str) -> tuple[str, ...]:
+    if computes_embeddings(weights):
+        shortens = (DIMENSIONS,) if shortens_embeddings(weights) else ()
+        return (*shortens, *EMBEDDING_FEATURES)
+    return FEATURES if parser == NO_PARSER else (*FEATURES, "tools")
+
+
 def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str, ...]:
     # `vllm serve` requires a distribution named vllm; the build for processors has another name.
     command = [
@@ -136,7 +146,9 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
         "--disable-fastapi-docs",
         "--allowed-media-domains", "none.invalid",
     ]  # fmt: skip
-    if parser != NO_PARSER:
+    if computes_embeddings(config.weights):
+        command += ["--runner", "pooling"]
+    elif parser != NO_PARSER:
         command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
     if config.cpu:
         # One process with the given number of threads; graph mode would need a compiler.

@@ -71,6 +71,7 @@ async def _build_owner_engine(
             slots=owner_engine.slots,
             context_tokens=owner_engine.context_tokens,
             threads=owner_engine.threads,
+            embeddings=owner_engine.embeddings,
             log_path=folder / (f"engine-{number}.log" if number else ENGINE_LOG),
         )
     )

@@ -40,6 +40,7 @@ class ModelFile(Struct, frozen=True):
         revision: ``sha256:…`` over the bytes of all parts in their order.
         size_bytes: of all parts.
         context_max: longest context of the model; 0 if unknown.
+        pooling: of an embedding model, see ``entraide.catalogue.gguf``; else "".
     """
 
     path: Path
@@ -47,6 +48,7 @@ class ModelFile(Struct, frozen=True):
     revision: str
     size_bytes: int
     context_max: int
+    pooling: str = ""
 
 
 def find_model(
@@ -89,6 +91,7 @@ def _model_file(path: Path, *, alias: str, cache_dir: Path | None) -> ModelFile 
         revision=revision,
         size_bytes=size_bytes,
         context_max=head.context_tokens,
+        pooling=head.pooling,
     )
 
 

@@ -8,7 +8,7 @@ command.
 
 from msgspec import Struct, structs
 
-from entraide.models import ALIASES
+from entraide.models import ALIASES, DIMENSIONS, EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import DataClass, JobKind, JobState, RequestFacts
 from entraide_scheduler.core import evaluation, explanations, leases, model_loading
 from entraide_scheduler.core.accounting import CODES, Shortage
@@ -16,8 +16,15 @@ from entraide_scheduler.core.commands import Refuse
 from entraide_scheduler.core.evaluation import fit_context, round_context, shape_of
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.records import DeadlineKind, Job, Node, Quarantine, Shape
-from entraide_scheduler.core.rules import Reason, Values
+from entraide_scheduler.core.records import (
+    DeadlineKind,
+    Job,
+    Node,
+    Quarantine,
+    Shape,
+    context_input_est,
+)
+from entraide_scheduler.core.rules import CHAT, Reason, Values
 from entraide_scheduler.core.state import State
 
 NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
@@ -26,7 +33,10 @@ TRIED_MODELS = 16  # models that are tried when a request's own model is unknown
 RETRY_NO_NODE_S = 10.0
 
 # The field of a request that asks for a feature.
-FIELD_OF_FEATURE = {"images": "messages", "schema": "response_format", "tools": "tools"}
+FIELD_OF_FEATURE = {
+    CHAT: "model", DIMENSIONS: "dimensions", EMBEDDINGS: "model", "images": "messages",
+    "schema": "response_format", "tools": "tools",
+}  # fmt: skip
 RETRY_LEAST_S, RETRY_MOST_S = 1.0, 30.0
 
 
@@ -172,7 +182,7 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
     eligible = state.fleet.eligible_nodes(job.shape)
     facts = job.facts
     if not eligible.views and not eligible.could_load:
-        if missing := _unsupported_features(state, job.shape):
+        if missing := _unsupported_features(state, job.shape, eligible.excluded):
             refusal = _feature_refusal(facts.model, missing, tuple(eligible.excluded))
             refusal.values.update(_nearest_node(state, job, eligible.excluded))
             return refusal
@@ -180,10 +190,10 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
         values |= _nearest_node(state, job, eligible.excluded)
         return Refusal("no_node_serves", values, excluded=tuple(eligible.excluded))
     context_tokens = fit_context(state, job)
-    if facts.input_tokens_est >= context_tokens:
+    if context_input_est(facts) >= context_tokens:
         return Refusal(
             "context_exceeded",
-            {"input_tokens": facts.input_tokens_est, "context_tokens": context_tokens},
+            {"input_tokens": context_input_est(facts), "context_tokens": context_tokens},
         )
     if not model_loading.is_reachable(state, job.shape):
         return Refusal(*unreachable_reason(state, job.shape))
@@ -191,13 +201,32 @@ def _check_nodes(state: State, job: Job) -> Refusal | None:
     return None
 
 
-def _unsupported_features(state: State, shape: Shape) -> tuple[str, ...]:
-    """Returns the features of a shape that no node of the pool offers."""
-    if not shape.features or not _is_served(state, structs.replace(shape, features=())):
+def _unsupported_features(
+    state: State, shape: Shape, excluded: list[tuple[Node, Reason]]
+) -> tuple[str, ...]:
+    """Returns the features of a shape that no node of the pool offers; chat may be one."""
+    if EMBEDDINGS not in shape.features and any(
+        _embeds_only(node, shape.model) for node, _ in excluded
+    ):
+        return (CHAT,)
+    # An embedding model serves no shape without this feature, so it stands beside each other one.
+    common = (EMBEDDINGS,) if EMBEDDINGS in shape.features else ()
+    if not shape.features or not (
+        _is_served(state, structs.replace(shape, features=()))
+        or (common and _is_served(state, structs.replace(shape, features=common)))
+    ):
         return ()
-    single = [(name, structs.replace(shape, features=(name,))) for name in shape.features]
+    single = [
+        (name, structs.replace(shape, features=tuple(sorted({name, *common}))))
+        for name in shape.features
+    ]
     missing = tuple(name for name, part in single if not _is_served(state, part))
     return missing or shape.features  # each feature has a node, but no node has all
+
+
+def _embeds_only(node: Node, model: str) -> bool:
+    offer = node.replicas.get(model) or node.loadable.get(model)
+    return offer is not None and EMBEDDINGS_ONLY in offer.features
 
 
 def _is_served(state: State, shape: Shape) -> bool:
@@ -230,7 +259,7 @@ def _nearest_node(state: State, job: Job, excluded: list[tuple[Node, Reason]]) -
         if not explanations.is_only_obstacle(state, request, node, rule):
             continue
         job.context_tokens = node.replicas[facts.model].context_tokens
-        fits = facts.input_tokens_est < job.context_tokens
+        fits = context_input_est(facts) < job.context_tokens
         if fits and _find_shortage(state, facts, _needed_amounts(state, job)[1]) is None:
             return {"could_node": node.card.node}
     return {}
@@ -245,7 +274,7 @@ def _reserve_quotas(state: State, job: Job) -> Refusal | None:
         return _quota_refusal(state, facts, shortage)
     job.output_tokens_max = output_tokens
     # Like engines, cut an answer off at the end of the largest context.
-    job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
+    job.context_tokens = min(largest, context_input_est(facts) + output_tokens)
     job.wait = evaluation.batch_work_for(state, job)
     if job.wait is not None or round_context(state, job) != job.shape.context_tokens:
         job.shape = shape_of(state, job)
@@ -254,7 +283,10 @@ def _reserve_quotas(state: State, job: Job) -> Refusal | None:
 
 
 def _needed_amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
-    """Returns a job's output limit in tokens, and the amounts that it needs of quotas."""
+    """Returns a job's output limit in tokens, and the amounts that it needs of quotas.
+
+    A job has an output token at least, unless it asks for embeddings.
+    """
     facts, largest = job.facts, job.context_tokens
     choices = max(1, facts.choices)
     output_tokens = facts.output_tokens_max
@@ -265,7 +297,7 @@ def _needed_amounts(state: State, job: Job) -> tuple[int, dict[QuotaKind, int]]:
         left = state.quotas.tokens_left(facts)
         if left is not None:
             output_tokens = min(output_tokens, (left - facts.input_tokens_max) // choices)
-    output_tokens = max(1, output_tokens)
+    output_tokens = 0 if facts.embeds else max(1, output_tokens)
     return output_tokens, {
         QuotaKind.TOKENS: facts.input_tokens_max + output_tokens * choices,
         QuotaKind.REQUESTS: 1,

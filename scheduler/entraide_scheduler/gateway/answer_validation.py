@@ -9,18 +9,22 @@ import msgspec
 from entraide.decoding import JsonDecoder
 from entraide.types import Usage
 from entraide.wire.messages import RunEnded
+from entraide_scheduler.gateway.embeddings import holds_embeddings
 
 _object = JsonDecoder[dict[str, msgspec.Raw]](dict[str, msgspec.Raw])
 
 
-def is_valid_answer(message: RunEnded, size: int, *, stream: bool) -> bool:
+def is_valid_answer(message: RunEnded, size: int, *, stream: bool, inputs: int = 0) -> bool:
     """Returns whether a completed run has a valid answer.
 
     Args:
         message: end of the run.
         size: maximum bytes of an answer.
         stream: whether the answer was streamed.
+        inputs: number of inputs of a request for embeddings; 0 for a request for text.
     """
+    if inputs:
+        return len(message.body) <= size and holds_embeddings(message.body, inputs)
     if not stream:
         return len(message.body) <= size and _is_object(message.body)
     last = message.final.strip()
@@ -32,11 +36,10 @@ def replace_usage(body: bytes, usage: Usage) -> bytes:
     if not body:
         return body
     document: dict[str, object] = dict(_object.decode(body))
-    document["usage"] = {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-    }
+    counts = {"prompt_tokens": usage.input_tokens}
+    if "choices" in document:  # embeddings have no output
+        counts["completion_tokens"] = usage.output_tokens
+    document["usage"] = counts | {"total_tokens": usage.input_tokens + usage.output_tokens}
     return msgspec.json.encode(document)
 
 

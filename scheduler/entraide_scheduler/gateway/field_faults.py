@@ -33,7 +33,8 @@ CHOICES: Mapping[str, str] = {
     "tool_choice": "none, auto, required",
     "data_class": "public, internal, restricted",
     "controlled_by": "member, canadian, other",
-    "path": "/v1/chat/completions, /v1/completions",
+    "encoding_format": "float, base64",
+    "path": "/v1/chat/completions, /v1/completions, /v1/embeddings",
 }
 TYPES: Mapping[str, str] = {
     "content": "text, image_url",

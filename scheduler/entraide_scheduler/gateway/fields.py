@@ -29,10 +29,14 @@ SEED_MAX = 2**63 - 1
 KEEP_MAX_S = 7 * 86_400.0
 CARBON_G_MAX = 1e9
 DEADLINE_MAX_CHARS = 64
+INPUTS_MAX = 2_048
+INPUT_TOKENS_MAX = 1 << 20
+DIMENSIONS_MAX = 1 << 16
 
 CHAT: Final = "/v1/chat/completions"
 COMPLETION: Final = "/v1/completions"
-PATHS = (CHAT, COMPLETION)
+EMBEDDINGS: Final = "/v1/embeddings"
+PATHS = (CHAT, COMPLETION, EMBEDDINGS)
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Meta(max_length=NAME_MAX)]
@@ -205,7 +209,7 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The fields that both inference endpoints honour."""
+    """The fields that both endpoints for text honour."""
 
     model: ModelName
     max_tokens: OutputTokens | None = None
@@ -247,28 +251,49 @@ class CompletionRequest(Sampling, frozen=True, kw_only=True, omit_defaults=True)
     logprobs: Annotated[int, Meta(ge=0, le=TOP_LOGPROBS_MAX)] | None = None
 
 
+class EmbeddingsRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``POST /v1/embeddings``."""
+
+    model: ModelName
+    input: (
+        str
+        | Annotated[
+            list[str | Token | Annotated[list[Token], Meta(max_length=INPUT_TOKENS_MAX)]],
+            Meta(min_length=1, max_length=INPUT_TOKENS_MAX),
+        ]
+    )
+    encoding_format: Literal["float", "base64"] | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=DIMENSIONS_MAX)] | None = None
+    entraide: PoolFields | None = None
+
+
 class JobRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """``POST /v1/jobs``: a request that the pool keeps until its answer is fetched."""
 
     request: dict[str, Any]
-    path: Literal["/v1/chat/completions", "/v1/completions"] = CHAT
+    path: Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings"] = CHAT
     keep_s: Annotated[float, Meta(ge=0.0, le=KEEP_MAX_S)] = 0.0
 
 
-InferenceRequest = ChatRequest | CompletionRequest
+TextRequest = ChatRequest | CompletionRequest
+InferenceRequest = TextRequest | EmbeddingsRequest
 
-REQUESTS: Mapping[str, type[ChatRequest] | type[CompletionRequest]] = MappingProxyType(
-    {CHAT: ChatRequest, COMPLETION: CompletionRequest}
+REQUESTS: Mapping[str, type[InferenceRequest]] = MappingProxyType(
+    {CHAT: ChatRequest, COMPLETION: CompletionRequest, EMBEDDINGS: EmbeddingsRequest}
 )
 
-_IGNORED_BY_BOTH = frozenset(
+_IGNORED_BY_ALL = frozenset(
     {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
      "service_tier", "store", "user"}
 )  # fmt: skip
 
 # Fields without effect.
 IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {CHAT: _IGNORED_BY_BOTH | {"prediction", "verbosity"}, COMPLETION: _IGNORED_BY_BOTH}
+    {
+        CHAT: _IGNORED_BY_ALL | {"prediction", "verbosity"},
+        COMPLETION: _IGNORED_BY_ALL,
+        EMBEDDINGS: _IGNORED_BY_ALL,
+    }
 )
 
 # Fields that are accepted with one value, which has no effect.
@@ -276,6 +301,7 @@ NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         CHAT: MappingProxyType({"modalities": ["text"]}),
         COMPLETION: MappingProxyType({"best_of": 1, "echo": False, "suffix": ""}),
+        EMBEDDINGS: MappingProxyType({}),
     }
 )
 

@@ -12,12 +12,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide_scheduler.gateway import conversation
+from entraide.models import DIMENSIONS
+from entraide.models import EMBEDDINGS as EMBEDDINGS_FEATURE
+from entraide_scheduler.gateway import conversation, embeddings
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import (
     CHAT,
     CHOICES_MAX,
     COMPLETION,
+    EMBEDDINGS,
     IGNORED,
     NEUTRAL,
     PATHS,
@@ -26,18 +29,23 @@ from entraide_scheduler.gateway.fields import (
     AssistantMessage,
     ChatRequest,
     CompletionRequest,
+    EmbeddingsRequest,
     ImagePart,
     InferenceRequest,
     Message,
     PoolFields,
     TextFormat,
     TextPart,
+    TextRequest,
     ToolMessage,
 )
 from entraide_scheduler.gateway.refusals import clean_text, refused
 from entraide_scheduler.gateway.strict_json import read_object
 
-__all__ = ["CHAT", "COMPLETION", "PATHS", "ParsedRequest", "encode_for_engine", "parse_request"]
+__all__ = [
+    "CHAT", "COMPLETION", "EMBEDDINGS", "PATHS", "ParsedRequest", "encode_for_engine",
+    "parse_request",
+]  # fmt: skip
 
 # An upper bound for byte-level tokenizers: one token per byte of text, and these numbers for the
 # chat template.
@@ -64,6 +72,8 @@ class ParsedRequest(Struct, frozen=True):
         include_usage: whether a stream ends with a usage chunk.
         pool_fields: the pool's own fields.
         request: fields for the engine.
+        inputs: number of separate inputs of a request for embeddings; 0 for a request for text.
+        longest_bytes: UTF-8 bytes of the longest of them.
     """
 
     path: str
@@ -77,6 +87,8 @@ class ParsedRequest(Struct, frozen=True):
     include_usage: bool
     pool_fields: PoolFields
     request: InferenceRequest
+    inputs: int = 0
+    longest_bytes: int = 0
 
 
 def parse_request(path: str, body: bytes) -> ParsedRequest:
@@ -90,6 +102,8 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
         Refused: ``invalid_json`` or ``invalid_request``, with the field and the fault.
     """
     request = convert(select_known_fields(path, read_object(body)), REQUESTS[path])
+    if isinstance(request, EmbeddingsRequest):
+        return _parse_embeddings(path, request)
     conversation.check_format(request)
     if isinstance(request, ChatRequest):
         request, size, tokens, features = _measure_chat(request)
@@ -115,10 +129,32 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
     )
 
 
+def _parse_embeddings(path: str, request: EmbeddingsRequest) -> ParsedRequest:
+    sizes = embeddings.measure_inputs(request)
+    shortened = request.dimensions is not None
+    return ParsedRequest(
+        path=path,
+        model=request.model,
+        text_bytes=sizes.text_bytes,
+        input_tokens_max=sizes.tokens_max,
+        output_tokens_max=0,
+        choices=1,
+        features=(EMBEDDINGS_FEATURE, DIMENSIONS) if shortened else (EMBEDDINGS_FEATURE,),
+        stream=False,
+        include_usage=False,
+        pool_fields=request.entraide or PoolFields(),
+        request=replace(request, entraide=None),
+        inputs=sizes.inputs,
+        longest_bytes=sizes.longest_bytes,
+    )
+
+
 def encode_for_engine(
     parsed: ParsedRequest, output_tokens_max: int, *, model: str, stream: bool
 ) -> bytes:
     """Returns the body for the node, with the granted limit and the chosen model."""
+    if isinstance(parsed.request, EmbeddingsRequest):
+        return msgspec.json.encode(replace(parsed.request, model=model))
     stream_field = stream if stream or parsed.stream else None
     fields = replace(parsed.request, model=model, max_tokens=output_tokens_max, stream=stream_field)
     return msgspec.json.encode(fields)
@@ -159,7 +195,7 @@ def _is_neutral(value: Any, neutral: Any) -> bool:
     return type(value) is type(neutral) and value == neutral
 
 
-def _for_engine(request: InferenceRequest) -> InferenceRequest:
+def _for_engine(request: TextRequest) -> TextRequest:
     """Returns a request without fields that the gateway handles or that have no effect."""
     top_k = None if request.top_k is not None and request.top_k < 1 else request.top_k
     request = replace(

@@ -17,6 +17,7 @@ from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide_scheduler.gateway.fields import (
     IGNORED,
+    INPUTS_MAX,
     NAME_MAX,
     NEUTRAL,
     REQUESTS,
@@ -57,6 +58,11 @@ FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "parallel_tool_calls": "Whether the model may call several tools at once.",
         "reasoning_effort": "Reasoning effort, mapped to low, medium or high; `none` for the "
         "engine's default.",
+        "input": "Texts, or lists of tokens, to embed: one, or a list of at most "
+        f"{INPUTS_MAX:,}. None is empty.",
+        "encoding_format": "Form of the embeddings: `float`, numbers (the default); `base64`, "
+        "their 32-bit floats, little-endian.",
+        "dimensions": "Length of the embeddings; needs a model that can shorten them.",
         "entraide": "The pool's own options, as in the headers.",
         "request": "The request, as an object for its path.",
         "path": "Endpoint of the request.",
@@ -96,6 +102,31 @@ class Error(Struct):
     """An error in OpenAI's format; ``docs/reference/errors.md`` lists the codes."""
 
     error: ErrorFields
+
+
+class Embedding(Struct):
+    """An embedding: numbers, or the base64 of their 32-bit floats."""
+
+    object: str
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingUsage(Struct):
+    """Tokens of all inputs, as the engine counted them."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(Struct):
+    """The embeddings, in the order of the inputs, with the job's receipt."""
+
+    object: str
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingUsage
+    entraide: Receipt | None = None
 
 
 class Operation(Struct, frozen=True):
@@ -155,6 +186,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "chat": Operation("Answers a conversation.", request="ChatRequest"),
         "completion": Operation("Continues a text.", request="CompletionRequest"),
+        "embeddings": Operation(
+            "Computes embeddings of texts.",
+            request="EmbeddingsRequest",
+            response="EmbeddingList",
+        ),
         "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
         "submit_job": Operation(
             "Submits a kept job, which survives restarts.", request="JobRequest", response="JobView"
@@ -208,8 +244,8 @@ def build_document(paths: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and responses, by name."""
     kinds = [
-        *REQUESTS.values(), JobRequest, Error, JobStatus, Receipt, Statement, NodeStatement,
-        JoinRequest, JoinResponse,
+        *REQUESTS.values(), EmbeddingList, JobRequest, Error, JobStatus, Receipt, Statement,
+        NodeStatement, JoinRequest, JoinResponse,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):

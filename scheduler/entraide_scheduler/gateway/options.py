@@ -352,4 +352,5 @@ class FactsBuilder:
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
             idempotency=self.hash_text(caller.coop, options.idempotency),
             controlled_by=Control(options.controlled_by),
+            longest_input_est=self._token_estimator.estimate_longest_input(parsed),
         )

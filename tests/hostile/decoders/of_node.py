@@ -29,7 +29,14 @@ from entraide_node.engines import (
     model_listing,
     server_program,
 )
-from entraide_node.engines.base import CHAT, COMPLETIONS, EngineFailure, EngineRequest
+from entraide_node.engines.base import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS_PATH,
+    EngineFailure,
+    EngineRequest,
+)
+from entraide_node.engines.embedding_run import EmbeddingRun
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import StreamRun, parse_request
 from entraide_node.idle_detection.x11 import find_cookie
@@ -182,7 +189,35 @@ CONFIG = b'node = "n1"\ndir = "."\n[[engines]]\nkind = "attach"\nurl = "http://1
 JWT = b"eyJhbGciOiJub25lIn0.eyJleHAiOjEwfQ.x"
 ENGINES = "entraide_node.engines"
 
+VECTORS = msgspec.json.encode(
+    {
+        "data": [
+            {"object": "embedding", "index": 1, "embedding": "AACAPwAAAEA="},
+            {"object": "embedding", "index": 0, "embedding": [0.5, 1]},
+        ],
+        "usage": {"prompt_tokens": 5},
+    }
+)
+
+
+def read_embeddings(data: bytes, _: Path) -> None:
+    """Reads an engine's answer to two inputs; what it says of itself can be sent."""
+    for form in ("base64", "float"):
+        body = {"input": ["a", "b"], "encoding_format": form}
+        request = EngineRequest("j", EMBEDDINGS_PATH, b"", stream=False, model="m")
+        run = EmbeddingRun(request, body, started=0.0)
+        assert run.next_part() is not None
+        run.add_answer(data)
+        end = run.complete(now=1.0, created=1)
+        assert 0 <= end.usage.prompt_tokens < 2**63
+        if run.failure is None:
+            assert 2 == len(msgspec.json.decode(end.body)["data"])
+
+
 CASES: dict[str, Case] = {
+    "an engine's embeddings": Case(
+        read_embeddings, json_like(VECTORS), (), (f"{ENGINES}.embedding_run:_read_vector",)
+    ),
     "an engine's stream": Case(read_stream, text_like(STREAM), (EventTooLong,)),
     **{
         f"an engine's event for {path}": Case(

@@ -30,6 +30,7 @@ from entraide_scheduler.enrolment import _find_unusable_field
 from entraide_scheduler.gateway import (
     answer_validation,
     answer_writers,
+    embeddings,
     openai,
     pool_messages,
     routes,
@@ -227,6 +228,21 @@ def read_answer(data: bytes, _: Path) -> None:
     check.find_fault(message)
 
 
+VECTORS = tuple(
+    msgspec.json.encode(
+        {"data": [{"object": "embedding", "index": index, "embedding": each} for index in range(2)]}
+    )
+    for each in ("AACAPwAAAEA=", [0.5, 1.0])
+)
+
+
+def read_embeddings(data: bytes, _: Path) -> None:
+    """Reads the embeddings of two inputs, when they were found whole."""
+    if embeddings.holds_embeddings(data, 2):
+        first, second = embeddings.read_embeddings(data)
+        assert len(first) == len(second) > 0
+
+
 def read_last_chunk(data: bytes, _: Path) -> None:
     """Reads the last chunk of a stream, when it was found whole."""
     end = structs.replace(END, final=data)
@@ -311,6 +327,12 @@ CASES: dict[str, Case] = {
         ("entraide_scheduler.bus:subscribe_answers.on_message",
          "entraide_scheduler.gateway.answer_validation:",
          "entraide_scheduler.gateway.run_limits:"),
+    ),
+    "a node's embeddings": Case(
+        read_embeddings, json_like(*VECTORS), (),
+        ("entraide_scheduler.gateway.embeddings:",
+         "entraide_scheduler.gateway.embeddings:_length",
+         "entraide_scheduler.gateway.embeddings:_numbers"),
     ),
     "the last chunk of a stream": Case(
         read_last_chunk, json_like(b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'),

@@ -168,12 +168,13 @@ def settle(terms: Terms, usage: Usage) -> Settlement:
         carbon_lifecycle_ug=carbon_ug(energy_uwh, terms.intensity_lifecycle_g_per_kwh),
         queue_s=queue_s,
         ttft_s=ttft_s,
-        promise=_promise_outcome(terms.objective_ttft_s, ttft_s, usage.output_tokens),
+        promise=_promise_outcome(terms.objective_ttft_s, ttft_s, usage),
     )
 
 
-def _promise_outcome(objective_ttft_s: float | None, ttft_s: float, output_tokens: int) -> Promise:
-    if objective_ttft_s is None or output_tokens == 0:
+def _promise_outcome(objective_ttft_s: float | None, ttft_s: float, usage: Usage) -> Promise:
+    has_answer = usage.output_tokens > 0 or usage.ttft_s > 0.0  # embeddings have no output tokens
+    if objective_ttft_s is None or not has_answer:
         return Promise.NONE
     return Promise.KEPT if ttft_s <= objective_ttft_s else Promise.MISSED
 

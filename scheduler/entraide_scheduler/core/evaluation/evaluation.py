@@ -51,7 +51,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         produced,
         state.scales[facts.job_class],
         ttft_left_s,
-        inf if objective.tpot_s is None else objective.tpot_s,
+        inf if objective.tpot_s is None or facts.embeds else objective.tpot_s,
         completion_left_s,
         limited=shape.limited,
         carbon_cap_ug=inf if facts.max_carbon_ug is None else float(facts.max_carbon_ug),

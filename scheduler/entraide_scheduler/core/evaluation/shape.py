@@ -7,7 +7,7 @@ waiting jobs are computed again when the fleet or the policy changes.
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.core.evaluation import exclusive_retry
-from entraide_scheduler.core.records import Job, Shape
+from entraide_scheduler.core.records import Job, Shape, context_input_est
 from entraide_scheduler.core.state import State
 
 HOURS_EXACT = 48  # hours within which the hour of a latest start is not rounded
@@ -20,13 +20,13 @@ def fit_context(state: State, job: Job) -> int:
     Served replicas count. If the prompt fits none of them, loadable models count too.
     """
     facts, eligible = job.facts, state.fleet.eligible_nodes(job.shape)
-    largest = eligible.context_tokens
-    if facts.input_tokens_est >= largest:
+    largest, input_tokens = eligible.context_tokens, context_input_est(facts)
+    if input_tokens >= largest:
         contexts = [node.loadable[facts.model].context_tokens for node in eligible.could_load]
         largest = max(largest, max(contexts, default=0))
-    output_tokens = job.output_tokens_max or largest
+    output_tokens = 0 if facts.embeds else job.output_tokens_max or largest
     # Like engines, cut an answer off at the end of the largest context.
-    job.context_tokens = min(largest, facts.input_tokens_est + output_tokens)
+    job.context_tokens = min(largest, input_tokens + output_tokens)
     return largest
 
 

@@ -4,6 +4,7 @@ Input: a run's usage report and the predictions of its lease. Output: updates of
 performance model, of the co-op's answer-length predictor, and of the node's prefix cache.
 """
 
+from entraide.models import EMBEDDINGS_ONLY
 from entraide.types import Usage
 from entraide_scheduler.core.estimation import FEATURE, RunMeasurement
 from entraide_scheduler.core.records import Job, Lease
@@ -21,15 +22,17 @@ def learn_from_run(state: State, job: Job, lease: Lease, usage: Usage) -> None:
     """
     facts, terms, expected = job.facts, lease.terms, lease.expected
     choices = max(1, facts.choices)
-    state.length_predictor.learn(
-        facts.coop,
-        terms.model,
-        output_tokens=min(usage.output_tokens, lease.output_tokens_max) / choices,
-        run_s=usage.run_s,
-    )
+    node = state.fleet.nodes[terms.node]
+    # A model that also chats has answers of a length; its embeddings say nothing about them.
+    if not facts.embeds or EMBEDDINGS_ONLY in node.replicas[terms.model].features:
+        state.length_predictor.learn(
+            facts.coop,
+            terms.model,
+            output_tokens=min(usage.output_tokens, lease.output_tokens_max) / choices,
+            run_s=usage.run_s,
+        )
     if usage.ttft_s <= 0.0:
         return  # estimated by the pool, or without a first token
-    node = state.fleet.nodes[terms.node]
     uncached = max(0, usage.input_tokens - usage.cached_tokens)
     node.loads[terms.model].pace.record_run(
         RunMeasurement(

@@ -182,11 +182,14 @@ def record_request(state: State, job: Job) -> None:
     if not index.nodes:
         return
     facts, demand = job.facts, state.demand
-    tokens = state.length_predictor.output_tokens(
-        facts.coop, facts.model, at_most=job.output_tokens_max
-    )
-    half_life_s = state.policy.models.half_life_s
-    demand.record_request(facts.model, tokens * max(1, facts.choices), state.now, half_life_s)
+    if facts.embeds:
+        weights = state.policy.charge
+        tokens = facts.input_tokens_est * weights.input_weight / weights.output_weight
+    else:
+        tokens = state.length_predictor.output_tokens(
+            facts.coop, facts.model, at_most=job.output_tokens_max
+        ) * max(1, facts.choices)
+    demand.record_request(facts.model, tokens, state.now, state.policy.models.half_life_s)
     request_plan(state, job)
 
 

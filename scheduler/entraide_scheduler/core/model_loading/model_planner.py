@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from entraide.types import Lending, NodeState
-from entraide_scheduler.core.fleet import EligibleNodes
+from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.records import (
     DeadlineKind,
@@ -345,7 +345,8 @@ def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) 
     """Tells whether jobs that wait for a served model are expected to miss their objective.
 
     The expected wait is the waiting jobs' expected output tokens over the replicas' capacity in
-    tokens per second. Jobs that wait for greener hours or for a quota do not count.
+    tokens per second; of requests for embeddings, their prompt tokens over the replicas' reading
+    rate. Jobs that wait for greener hours or for a quota do not count.
 
     Args:
         state: the core's.
@@ -361,7 +362,10 @@ def will_miss_promise(state: State, model: str, waiting: list[tuple[Job, int]]) 
     if not counted or not rate:
         return bool(counted)
     each = state.length_predictor.output_tokens("", model, at_most=1 << 17)
-    wait_s = sum(count for _, count in counted) * each / rate
+    wait_s = sum(count for job, count in counted if not job.facts.embeds) * each / rate
+    inputs = sum(count * job.facts.input_tokens_est for job, count in counted if job.facts.embeds)
+    if inputs:
+        wait_s += inputs / reading_tokens_per_s(state, model)
     for job, _ in counted:
         terms = state.classes[job.facts.job_class]
         promised_s = terms.completion_s if terms.ttft_s is None else terms.ttft_s
@@ -376,12 +380,25 @@ def capacity_tokens_per_s(state: State, model: str) -> float:
     A replica with b slots writes b / (tpot_base_s + tpot_per_sequence_s * b).
     """
     total = 0.0
-    views = state.fleet.replica_index.by_model.get(model, {})
-    for name in sorted(views):
-        view = views[name]
-        node, slots = view.node, view.replica.slots
-        if node.state is NodeState.LIVE and node.accepting and not is_leaving(node, model):
-            pace = view.load.pace
-            step_s = pace.tpot_base_s + pace.tpot_per_sequence_s * slots
-            total += slots / step_s if step_s > 0.0 else 0.0
+    for view in _accepting_replicas(state, model):
+        pace, slots = view.load.pace, view.replica.slots
+        step_s = pace.tpot_base_s + pace.tpot_per_sequence_s * slots
+        total += slots / step_s if step_s > 0.0 else 0.0
     return total
+
+
+def reading_tokens_per_s(state: State, model: str) -> float:
+    """Returns the rate at which a model's replicas read prompts, tokens per second."""
+    return sum(1.0 / v.load.pace.prefill_s_per_token for v in _accepting_replicas(state, model))
+
+
+def _accepting_replicas(state: State, model: str) -> list[ReplicaView]:
+    """Returns the replicas of live nodes that accept work and keep the model, by name."""
+    views = state.fleet.replica_index.by_model.get(model, {})
+    return [
+        view
+        for _, view in sorted(views.items())
+        if view.node.state is NodeState.LIVE
+        and view.node.accepting
+        and not is_leaving(view.node, model)
+    ]

@@ -20,7 +20,8 @@ class ModelDemand(Struct):
     """Decayed demand for one model.
 
     Attributes:
-        tokens: expected output tokens of the admitted jobs, decayed to ``at``.
+        tokens: expected output tokens of the admitted jobs, decayed to ``at``; of a request for
+            embeddings the prompt tokens that are charged as much as these.
         at: time of the last decay step, seconds since the epoch.
         asked_at: time of the last request for the model.
         missing_since, missed_at: first and last time at which a job was expected to miss its

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from entraide.models import ALIASES, AUTO, Catalogue, ModelEntry
 from entraide.types import DataClass, Lending, NodeState, RequestFacts
 from entraide_scheduler.core.fleet import EligibleNodes, Fleet
-from entraide_scheduler.core.records import Node, Shape, is_leaving
+from entraide_scheduler.core.records import Node, Shape, context_input_est, is_leaving
 
 REACHABLE = (NodeState.LIVE, NodeState.SUSPECT)
 FAILURES_MAX = 3  # consecutive load failures after which no job waits for the node
@@ -101,7 +101,7 @@ def minimal_shape(fleet: Fleet, facts: RequestFacts, model: str) -> Shape:
         jurisdiction=facts.jurisdiction,
         data_class=facts.data_class,
         coop=facts.coop if facts.data_class is DataClass.RESTRICTED else "",
-        context_tokens=fleet.round_context(model, facts.input_tokens_est + 1),
+        context_tokens=fleet.round_context(model, context_input_est(facts) + 1),
         controlled_by=facts.controlled_by,
     )
 

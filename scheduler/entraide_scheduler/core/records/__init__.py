@@ -42,6 +42,7 @@ from entraide_scheduler.core.records.records import (
     Node,
     Shape,
     StatedBatch,
+    context_input_est,
     is_leaving,
     is_loading,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "SenderKind",
     "Shape",
     "StatedBatch",
+    "context_input_est",
     "is_leaving",
     "is_loading",
     "kind_of_replica",

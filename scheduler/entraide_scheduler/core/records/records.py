@@ -429,3 +429,8 @@ def is_leaving(node: Node, model: str) -> bool:
     """Tells whether a node is unloading a model."""
     load = node.orders.get(model)
     return load is not None and load.state is ModelLoadState.UNLOADING
+
+
+def context_input_est(facts: RequestFacts) -> int:
+    """Returns the expected prompt tokens that must fit into the context together."""
+    return facts.longest_input_est or facts.input_tokens_est

@@ -25,6 +25,7 @@ from entraide_scheduler.core.rules.permanent import (
 from entraide_scheduler.core.rules.reasons import (
     ALONE_LIMIT,
     BATCH_SHARE_FULL,
+    CHAT,
     DATA_CLASS_OWN_COOP,
     DATA_CLASS_REFUSED,
     GREENER_LATER,
@@ -67,6 +68,7 @@ from entraide_scheduler.core.rules.temporary import (
 __all__ = [
     "ALONE_LIMIT",
     "BATCH_SHARE_FULL",
+    "CHAT",
     "DATA_CLASS_OWN_COOP",
     "DATA_CLASS_REFUSED",
     "GREENER_LATER",

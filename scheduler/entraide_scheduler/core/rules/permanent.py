@@ -9,6 +9,7 @@ Inputs: a node and a shape. Outputs: the reasons that exclude the node.
 
 from collections.abc import Callable, Iterator
 
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Control, DataClass, Loadable, NodeCard, NodeState, Replica
 from entraide_scheduler.core.records import Node, OwnKind, Shape, is_loading
 from entraide_scheduler.core.rules.reasons import (
@@ -52,6 +53,16 @@ def has_control(controlled_by: Control, asked: Control) -> bool:
     return _DISTANCES[controlled_by] <= _DISTANCES[asked]
 
 
+def lacks_feature(offer: Offer, shape: Shape) -> bool:
+    """Tells whether an offer lacks a feature that a shape needs; chat is one of an embedding model.
+
+    A replica or loadable model with ``embeddings_only`` answers requests for embeddings only.
+    """
+    if any(feature not in offer.features for feature in shape.features):
+        return True
+    return EMBEDDINGS_ONLY in offer.features and EMBEDDINGS not in shape.features
+
+
 def could_load(node: Node, shape: Shape) -> bool:
     """Tells whether a node could load a shape's model and would then be eligible."""
     offer = node.loadable.get(shape.model)
@@ -70,12 +81,7 @@ NODE_FILTERS: tuple[tuple[Reason, NodeFilter], ...] = (
 )
 
 OFFER_FILTERS: tuple[tuple[Reason, OfferFilter], ...] = (
-    (
-        FEATURE_MISSING,
-        lambda _site, offer, _coop, shape: any(
-            feature not in offer.features for feature in shape.features
-        ),
-    ),
+    (FEATURE_MISSING, lambda _site, offer, _coop, shape: lacks_feature(offer, shape)),
     (
         WRONG_JURISDICTION,
         lambda site, _offer, _coop, shape: not is_in_jurisdiction(site.zone, shape.jurisdiction),

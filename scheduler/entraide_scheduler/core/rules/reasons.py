@@ -10,8 +10,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Control
 from entraide_scheduler.core.records import Node, Shape
+
+CHAT = "chat"  # what a replica with ``embeddings_only`` lacks
 
 Values = dict[str, str | int | float]
 
@@ -37,7 +40,10 @@ class Reason(Struct, frozen=True):
 
 def _missing_feature_values(node: Node, shape: Shape) -> Values:
     has = node.replicas[shape.model].features
-    return {"features": ", ".join(feature for feature in shape.features if feature not in has)}
+    missing = [feature for feature in shape.features if feature not in has]
+    if EMBEDDINGS_ONLY in has and EMBEDDINGS not in shape.features:
+        missing.append(CHAT)
+    return {"features": ", ".join(missing)}
 
 
 def _context_values(node: Node, shape: Shape) -> Values:
