@@ -14,7 +14,14 @@ MODELS = pool_pb2.ListModelsResponse(
             context_tokens=8_192,
             features=["tools"],
             replicas=3,
-        )
+        ),
+        pool_pb2.Model(
+            model="phrases",
+            revisions=["sha256:11ff"],
+            context_tokens=512,
+            features=["embeddings", "embeddings_only"],
+            replicas=1,
+        ),
     ]
 )
 USAGE = common_pb2.Usage(input_tokens=12, cached_tokens=2, output_tokens=3, basis="measured")
@@ -61,6 +68,17 @@ def done(text: str) -> pool_pb2.StreamEvent:
     return pool_pb2.StreamEvent(
         done=pool_pb2.Done(text=text, finish_reason="stop", usage=USAGE, receipt=RECEIPT)
     )
+
+
+def embeddings(*vectors: Sequence[float]) -> list[pool_pb2.StreamEvent]:
+    """A whole stream of a request for embeddings."""
+    usage = common_pb2.Usage(input_tokens=12, basis="measured")
+    done = pool_pb2.Done(
+        usage=usage,
+        receipt=RECEIPT,
+        embeddings=[pool_pb2.Embedding(values=vector) for vector in vectors],
+    )
+    return [started(), pool_pb2.StreamEvent(done=done)]
 
 
 def answer(*pieces: str) -> list[pool_pb2.StreamEvent]:

@@ -94,6 +94,11 @@ class Pool(pool_pb2_grpc.PoolServicer):
             while context.is_active():
                 yield mock_answers.delta("encore ")
             return
+        if request.inputs:
+            yield from mock_answers.embeddings(
+                *([0.5, -1.0, 2.0, 3.0, 4.0] for _ in request.inputs)
+            )
+            return
         yield from mock_answers.answer("Bonjour", " à toi")
 
     def Get(self, request: pool_pb2.JobRequest, context: Context) -> pool_pb2.Job:  # noqa: N802

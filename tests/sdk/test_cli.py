@@ -40,12 +40,46 @@ def test_chat_streams_and_ends_with_a_receipt(served: ServedPool, cli: Cli) -> N
     assert "member" == served.pool.asked[0].options.controlled_by
 
 
+def test_embed_shows_the_beginning_of_each(served: ServedPool, cli: Cli) -> None:
+    """A person sees the length and the first numbers of each text, then the receipt."""
+    result = cli(["embed", "a", "b", "--state", str(served.state), "--data-class", "public"])
+    *lines, receipt = result.out.splitlines()
+
+    assert ["5 nombres\u00a0: 0.5000 -1.0000 2.0000 3.0000 …"] * 2 == lines
+    assert receipt.startswith("Servi par on-1")
+    assert (["a", "b"], "phrases", "public") == (
+        list(served.pool.asked[0].inputs),
+        served.pool.asked[0].model,
+        served.pool.asked[0].options.data_class,
+    )
+
+
+def test_embed_for_programs(served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --json there are all numbers; texts come from standard input, one per line."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("un\n\ndeux\n"))
+    result = cli(["embed", "-", "--json", "--state", str(served.state)])
+    answer = json.loads(result.out)
+
+    assert [[0.5, -1.0, 2.0, 3.0, 4.0]] * 2 == answer["vectors"]
+    assert ["un", "deux"] == list(served.pool.asked[0].inputs)
+
+
+def test_embed_wants_a_text(served: ServedPool, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty input is refused before the pool is asked."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    result = cli(["embed", "-", "--state", str(served.state), "--lang", "en"])
+
+    assert 2 == result.status
+    assert "There is no text." in result.err
+    assert [] == served.pool.asked
+
+
 def test_chat_for_programs(served: ServedPool, cli: Cli) -> None:
     """With --json there is one object, exact, and nothing else."""
     result = cli(["chat", "Bonjour", "--json", "--state", str(served.state), "--lang", "en"])
     answer = json.loads(result.out)
 
-    assert ["finish_reason", "job", "receipt", "text", "usage"] == sorted(answer)
+    assert ["explanation", "finish_reason", "job", "receipt", "text", "usage"] == sorted(answer)
     assert ("Bonjour à toi", 0.012) == (answer["text"], answer["receipt"]["energy_wh"])
 
 

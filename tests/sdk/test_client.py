@@ -15,7 +15,7 @@ from tests.sdk.mock_transport import AsyncMockTransport, MockTransport
 
 import entraide
 import entraide.client
-from entraide.client import Answer, AsyncClient, Client, _constants
+from entraide.client import Answer, AsyncClient, Client, Embeddings, _constants
 from entraide.errors import (
     AuthenticationError,
     EntraideError,
@@ -313,7 +313,7 @@ async def test_the_asyncio_client_has_the_same_calls() -> None:
 
     assert ["queued", "completed", "cancelled"] == [submitted.state, waited.state, cancelled.state]
     assert str(explained).startswith("Placed on on-1")
-    assert ["smollm2-135m"] == [model.model for model in models]
+    assert ["smollm2-135m", "phrases"] == [model.model for model in models]
     assert ["job-1"] == [job.job for job in jobs]
 
 
@@ -338,6 +338,7 @@ def test_exported_names() -> None:
         "AsyncStream",
         "AsyncTransport",
         "Client",
+        "Embeddings",
         "Job",
         "JobExplanation",
         "ModelInfo",
@@ -375,3 +376,103 @@ def test_authority_that_cannot_be_read_is_named(
         for lang in ("fr", "en"):
             with pytest.raises(RequestError, match=name):
                 client("https://127.0.0.1:9", "key", lang=lang)
+
+
+def embeddings(steps: dict[str, list[Any]], **options: Any) -> tuple[Embeddings, MockTransport]:
+    """Embeddings of two texts through the client that waits."""
+    transport = MockTransport(steps)
+    with Client(transport=transport) as client:
+        return client.embeddings(["a", "b"], **options), transport
+
+
+def embeddings_async(
+    steps: dict[str, list[Any]], **options: Any
+) -> tuple[Embeddings, MockTransport]:
+    """Embeddings of two texts through the asyncio client."""
+    transport = AsyncMockTransport(steps)
+
+    async def ask() -> Embeddings:
+        async with AsyncClient(transport=transport) as client:
+            return await client.embeddings(["a", "b"], **options)
+
+    return asyncio.run(ask()), transport.mock
+
+
+embed_both = pytest.mark.parametrize("ask", [embeddings, embeddings_async], ids=["sync", "async"])
+
+
+@embed_both
+def test_embeddings_are_numbers_with_a_receipt(ask: Callable[..., Any]) -> None:
+    """Each text has its numbers, in order; the options travel as those of a chat do."""
+    vectors = [[0.5, -1.0], [2.0, 3.0]]
+    got, transport = ask(
+        {"Pool/Stream": [mock_answers.embeddings(*vectors)]},
+        model="m", dimensions=2, data_class="restricted",
+    )  # fmt: skip
+
+    assert ((0.5, -1.0), (2.0, 3.0)) == got.vectors
+    assert (12, 0) == (got.usage.input_tokens, got.usage.output_tokens)
+    assert ("job-1", Promise.KEPT) == (got.job, got.receipt.promise)
+    request = transport.requests[0][1]
+    assert (["a", "b"], "m", "restricted") == (
+        list(request.inputs), request.model, request.options.data_class
+    )  # fmt: skip
+    assert 2 == request.extra["dimensions"]
+    assert not request.messages
+
+
+@embed_both
+def test_embeddings_are_tried_again(ask: Callable[..., Any]) -> None:
+    """A transient failure is retried, and a stream that just stops is an error."""
+    steps = {"Pool/Stream": [error_for("no_node_live"), mock_answers.embeddings([1.0], [2.0])]}
+    got, _ = ask(steps, model="m")
+
+    assert ((1.0,), (2.0,)) == got.vectors
+    with pytest.raises(PoolError):
+        ask({"Pool/Stream": [[mock_answers.started()]] * 3}, model="m")
+
+
+@embed_both
+def test_without_a_model_one_that_embeds_is_asked(ask: Callable[..., Any]) -> None:
+    """The first model of the pool writes text only, so the second is named."""
+    steps = {
+        "Pool/ListModels": [mock_answers.MODELS],
+        "Pool/Stream": [mock_answers.embeddings([1.0], [2.0])],
+    }
+    _, transport = ask(steps)
+
+    assert "phrases" == transport.requests[-1][1].model
+
+
+def test_a_chat_is_never_sent_to_a_model_that_only_embeds() -> None:
+    """A pool whose first model embeds answers a chat by the next."""
+    models = pool_pb2.ListModelsResponse(models=reversed(mock_answers.MODELS.models))
+    steps = {"Pool/ListModels": [models], "Pool/Stream": [mock_answers.answer("a")]}
+    transport = MockTransport(steps)
+    with Client(transport=transport) as client:
+        client.chat("Bonjour")
+
+    assert "smollm2-135m" == transport.requests[-1][1].model
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "param"),
+    [(["a", 7], {}, "inputs[1]"), (["a"], {"dimensions": object()}, "dimensions")],
+)
+def test_what_cannot_be_embedded(texts: list[Any], options: dict[str, Any], param: str) -> None:
+    """A text that is none, or an option that cannot be sent, is named before anything is sent."""
+    with Client(transport=MockTransport({})) as client, pytest.raises(RequestError) as refused:
+        client.embeddings(texts, model="m", **options)
+
+    assert param == refused.value.values["param"]
+
+
+def test_a_pool_without_embeddings_says_so() -> None:
+    """No model is guessed where none embeds."""
+    models = pool_pb2.ListModelsResponse(models=mock_answers.MODELS.models[:1])
+    transport = MockTransport({"Pool/ListModels": [models]})
+    with Client(transport=transport, lang="en") as client, pytest.raises(RequestError) as refused:
+        client.embeddings("a")
+
+    assert "feature_unsupported" == refused.value.code
+    assert "embeddings" in str(refused.value)

@@ -54,7 +54,7 @@ def test_the_whole_client(served: ServedPool) -> None:
         assert "Bonjour à toi" == answer.text
         assert answer.receipt is not None
         assert 0.000_54 == answer.receipt.carbon_lifecycle_gco2e
-        assert ["smollm2-135m"] == [model.model for model in client.models()]
+        assert ["smollm2-135m", "phrases"] == [model.model for model in client.models()]
         assert ["job-1"] == [job.job for job in client.jobs()]
         assert "completed" == client.get("job-1").state
         assert {"slots": 4} == client.explain("job-1").explanation.excluded[0].values
@@ -135,7 +135,7 @@ def test_the_web_address_is_enough(served: ServedPool) -> None:
     """A pool's web address leads to its gRPC service."""
     body = msgspec.json.encode({"grpc": served.address, "tls": False, "ca_pem": "", "pool": "p"})
     with web_page(body) as url, Client(url, KEY) as client:
-        assert ["smollm2-135m"] == [model.model for model in client.models()]
+        assert ["smollm2-135m", "phrases"] == [model.model for model in client.models()]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"grpc": 1}'])

@@ -7,7 +7,7 @@ Both have the same methods, the same retries and the same answers; their excepti
 from entraide.client._address import fetch_receipt_keys
 from entraide.client._request import RequestOptions
 from entraide.client.aio import AsyncClient, AsyncStream
-from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
 from entraide.client.sync import Client, Stream
 from entraide.client.transport import AsyncTransport, Transport
 
@@ -17,6 +17,7 @@ __all__ = [
     "AsyncStream",
     "AsyncTransport",
     "Client",
+    "Embeddings",
     "Job",
     "JobExplanation",
     "ModelInfo",

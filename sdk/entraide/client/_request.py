@@ -17,8 +17,9 @@ from entraide.client._constants import (
     RETRY_DELAY_MAX_S,
     RETRY_DELAY_MIN_S,
 )
-from entraide.client.answers import Answer, JobExplanation, TokenUsage
+from entraide.client.answers import Answer, Embeddings, JobExplanation, ModelInfo, TokenUsage
 from entraide.errors import CODES, EntraideError, error_for
+from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Receipt
 from entraide.v1 import pool_pb2
 
@@ -64,6 +65,7 @@ class RequestOptions(TypedDict, total=False):
     tools: list[dict[str, Any]]
     tool_choice: str | dict[str, Any]
     response_format: dict[str, Any]
+    dimensions: int
 
 
 _JOB_OPTIONS = frozenset(
@@ -90,36 +92,77 @@ def build_request(
         RequestError: a message has no text, or a field cannot be written as JSON.
     """
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
-    typed = _JOB_OPTIONS | {"max_output_tokens"}
-    extra = {key: value for key, value in options.items() if key not in typed}
     try:
         request = pool_pb2.InferenceRequest(
             model=model,
             messages=[pool_pb2.ChatMessage(role=m["role"], content=m["content"]) for m in messages],
-            max_output_tokens=options.get("max_output_tokens") or 0,
-            options=pool_pb2.JobOptions(**job_options),
         )
-        if extra:
-            json_format.ParseDict(extra, request.extra)
-    except (KeyError, TypeError, ValueError, json_format.ParseError) as problem:
-        values = {
-            "param": _first_invalid_field(messages, job_options, extra),
-            "fault": "unreadable",
-        }
-        sentence = i18n.error("invalid_request", lang, values)
-        raise error_for("invalid_request", sentence, values=values) from problem
+        return _with_options(request, options)
+    except _UNREADABLE as problem:
+        param = _invalid_message(messages) or _invalid_option(options)
+        raise _invalid_request(param, lang) from problem
+
+
+def build_embedding_request(
+    texts: str | Sequence[str],
+    *,
+    model: str,
+    options: Mapping[str, Any],
+    lang: str = i18n.DEFAULT_LANG,
+) -> pool_pb2.InferenceRequest:
+    """Builds a request for the embeddings of one text or several.
+
+    Raises:
+        RequestError: an input is no text, or a field cannot be written as JSON.
+    """
+    inputs: Sequence[Any] = [texts] if isinstance(texts, str) else texts
+    try:
+        return _with_options(pool_pb2.InferenceRequest(model=model, inputs=inputs), options)
+    except _UNREADABLE as problem:
+        faults = (n for n, text in enumerate(inputs) if not isinstance(text, str))
+        place = next(faults, None)
+        param = _invalid_option(options) if place is None else f"inputs[{place}]"
+        raise _invalid_request(param, lang) from problem
+
+
+_UNREADABLE = (KeyError, TypeError, ValueError, json_format.ParseError)
+
+
+def _with_options(
+    request: pool_pb2.InferenceRequest, options: Mapping[str, Any]
+) -> pool_pb2.InferenceRequest:
+    job_options, extra = _split_options(options)
+    request.max_output_tokens = options.get("max_output_tokens") or 0
+    request.options.CopyFrom(pool_pb2.JobOptions(**job_options))
+    if extra:
+        json_format.ParseDict(extra, request.extra)
     return request
 
 
-def _first_invalid_field(
-    messages: Sequence[Mapping[str, str]], job_options: Mapping[str, Any], extra: Mapping[str, Any]
-) -> str:
-    """Returns the first field of a request that its protobuf message cannot hold."""
+def _split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the pool's own options, and the fields of an OpenAI request."""
+    job_options = {key: value for key, value in options.items() if key in _JOB_OPTIONS}
+    typed = _JOB_OPTIONS | {"max_output_tokens"}
+    return job_options, {key: value for key, value in options.items() if key not in typed}
+
+
+def _invalid_request(param: str, lang: str) -> EntraideError:
+    values = {"param": param, "fault": "unreadable"}
+    return error_for("invalid_request", i18n.error("invalid_request", lang, values), values=values)
+
+
+def _invalid_message(messages: Sequence[Mapping[str, str]]) -> str:
+    """Returns the first field of a message that is no text; "" if all are."""
     for position, message in enumerate(messages):
         for name in ("role", "content"):
             if not isinstance(dict(message).get(name), str):
                 return f"messages[{position}].{name}"
+    return ""
+
+
+def _invalid_option(options: Mapping[str, Any]) -> str:
+    """Returns the first option that the request's protobuf message cannot hold."""
+    job_options, extra = _split_options(options)
     for name, value in job_options.items():
         try:
             pool_pb2.JobOptions(**{name: value})
@@ -196,6 +239,49 @@ class AnswerBuilder:
             job=self.job,
             explanation=self.explanation,
         )
+
+    def embeddings(self) -> Embeddings:
+        """The complete answer to a request for embeddings.
+
+        Raises:
+            PoolError: the stream ended before the answer was complete (``stream_broken``).
+        """
+        if self.done is None:
+            raise error_for("stream_broken", job=self.job)
+        return Embeddings(
+            vectors=tuple(tuple(each.values) for each in self.done.embeddings),
+            model=self.done.receipt.model,
+            usage=_convert.usage(self.done.usage),
+            receipt=self.receipt,
+            job=self.job,
+            explanation=self.explanation,
+        )
+
+
+def first_model(models: Sequence[ModelInfo], lang: str, *, embeddings: bool = False) -> str:
+    """Returns the model of a request that names none: the first that can answer it.
+
+    Args:
+        models: the models of the pool, in its order.
+        lang: language of the error.
+        embeddings: whether embeddings are requested; a model that computes nothing else comes
+            before one that also writes text.
+
+    Raises:
+        RequestError: the pool's models compute no embeddings (``feature_unsupported``).
+        PoolError: the pool has no model (``no_node_live``).
+    """
+    if embeddings:
+        fitting = [model for model in models if EMBEDDINGS in model.features and not model.means]
+        fitting.sort(key=lambda model: EMBEDDINGS_ONLY not in model.features)
+    else:
+        fitting = [model for model in models if EMBEDDINGS_ONLY not in model.features]
+    if fitting:
+        return fitting[0].model
+    code, values = ("feature_unsupported", {"features": EMBEDDINGS}) if models and embeddings else (
+        "no_node_live", {}
+    )  # fmt: skip
+    raise error_for(code, i18n.error(code, lang, values), values=values)
 
 
 def retry_delay_s(

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
@@ -17,10 +17,12 @@ from entraide.client._request import (
     AnswerBuilder,
     Prompt,
     RequestOptions,
+    build_embedding_request,
     build_request,
+    first_model,
     retry_delay_s,
 )
-from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
 from entraide.client.sync import pool_address_and_key
 from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
 from entraide.errors import EntraideError, error_for
@@ -121,9 +123,13 @@ class AsyncStream:
 
     async def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
+        return (await self.read_end()).answer()
+
+    async def read_end(self) -> AnswerBuilder:
+        """Reads the rest, and returns all that arrived."""
         async for _ in self._texts:
             pass
-        return self._builder.answer()
+        return self._builder
 
 
 class AsyncClient:
@@ -146,7 +152,7 @@ class AsyncClient:
                 *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
             )
         self._transport = transport
-        self._model = ""
+        self._models: dict[bool, str] = {}  # by default, for text and for embeddings
 
     async def __aenter__(self) -> Self:
         return self
@@ -178,6 +184,26 @@ class AsyncClient:
         return AsyncStream(
             prepare, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang
         )
+
+    async def embeddings(
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str = "",
+        **options: Unpack[RequestOptions],
+    ) -> Embeddings:
+        """Computes the embeddings of one text or several; see ``Client.embeddings``."""
+
+        async def prepare() -> AsyncOpener:
+            name = model or await self._first_model(embeddings=True)
+            request = build_embedding_request(texts, model=name, options=options, lang=self._lang)
+            return lambda left_s: self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+
+        stream = AsyncStream(
+            prepare, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang
+        )
+        async with stream:
+            return (await stream.read_end()).embeddings()
 
     async def submit(
         self,
@@ -232,13 +258,11 @@ class AsyncClient:
         answer = await self._call("ListJobs", pool_pb2.ListJobsRequest(limit=limit))
         return [_convert.job(message) for message in answer.jobs]
 
-    async def _first_model(self) -> str:
-        if not self._model:
+    async def _first_model(self, *, embeddings: bool = False) -> str:
+        if embeddings not in self._models:
             served = await self.models()
-            if not served:
-                raise error_for("no_node_live", i18n.error("no_node_live", self._lang))
-            self._model = served[0].model
-        return self._model
+            self._models[embeddings] = first_model(served, self._lang, embeddings=embeddings)
+        return self._models[embeddings]
 
     async def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
         ends_at = time.monotonic() + self._timeout_s

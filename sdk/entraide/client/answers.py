@@ -49,6 +49,26 @@ class Answer(Struct, frozen=True):
     explanation: JobExplanation | None = None
 
 
+class Embeddings(Struct, frozen=True):
+    """The embeddings of one request.
+
+    Attributes:
+        vectors: the numbers of each input, in the order of the inputs.
+        model: public name of the model; only embeddings of one model can be compared.
+        usage: tokens; there are no output tokens.
+        receipt: machine, energy and emissions; None where the pool gave no receipt.
+        job: identifier of the job.
+        explanation: as for an ``Answer``.
+    """
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str
+    usage: TokenUsage
+    receipt: Receipt | None
+    job: str
+    explanation: JobExplanation | None = None
+
+
 class Job(Struct, frozen=True):
     """A job in the pool's records.
 

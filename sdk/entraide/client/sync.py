@@ -4,7 +4,7 @@ import itertools
 import os
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 from google.protobuf.message import Message
@@ -25,10 +25,12 @@ from entraide.client._request import (
     AnswerBuilder,
     Prompt,
     RequestOptions,
+    build_embedding_request,
     build_request,
+    first_model,
     retry_delay_s,
 )
-from entraide.client.answers import Answer, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
 from entraide.client.transport import GrpcTransport, Transport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
@@ -135,9 +137,13 @@ class Stream:
 
     def answer(self) -> Answer:
         """Reads the rest, and returns the whole answer."""
+        return (self.read_end()).answer()
+
+    def read_end(self) -> AnswerBuilder:
+        """Reads the rest, and returns all that arrived."""
         for _ in self._texts:
             pass
-        return self._builder.answer()
+        return self._builder
 
 
 class Client:
@@ -172,7 +178,7 @@ class Client:
                 *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
             )
         self._transport = transport
-        self._model = ""
+        self._models: dict[bool, str] = {}  # by default, for text and for embeddings
 
     def __enter__(self) -> Self:
         return self
@@ -210,6 +216,33 @@ class Client:
             return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
 
         return Stream(opener, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang)
+
+    def embeddings(
+        self,
+        texts: str | Sequence[str],
+        *,
+        model: str = "",
+        **options: Unpack[RequestOptions],
+    ) -> Embeddings:
+        """Computes the embeddings of one text or several, as one job.
+
+        Args:
+            texts: what to embed; none is empty.
+            model: public model name; "" for the first model of the pool that computes embeddings.
+            **options: see ``RequestOptions``; also ``dimensions``, where the model can.
+
+        Raises:
+            EntraideError: as for ``chat``.
+        """
+        name = model or self._first_model(embeddings=True)
+        request = build_embedding_request(texts, model=name, options=options, lang=self._lang)
+
+        def opener(left_s: float) -> Iterator[pool_pb2.StreamEvent]:
+            return self._transport.stream(request, timeout_s=left_s, lang=self._lang)
+
+        stream = Stream(opener, timeout_s=self._timeout_s, retries=self._retries, lang=self._lang)
+        with stream:
+            return stream.read_end().embeddings()
 
     def submit(
         self,
@@ -276,13 +309,11 @@ class Client:
         answer = self._call("ListJobs", pool_pb2.ListJobsRequest(limit=limit))
         return [_convert.job(message) for message in answer.jobs]
 
-    def _first_model(self) -> str:
-        if not self._model:
+    def _first_model(self, *, embeddings: bool = False) -> str:
+        if embeddings not in self._models:
             served = self.models()
-            if not served:
-                raise error_for("no_node_live", i18n.error("no_node_live", self._lang))
-            self._model = served[0].model
-        return self._model
+            self._models[embeddings] = first_model(served, self._lang, embeddings=embeddings)
+        return self._models[embeddings]
 
     def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
         return call_with_retries(
