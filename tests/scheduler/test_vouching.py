@@ -16,7 +16,7 @@ from entraide.v1 import admin_pb2 as a
 from entraide.wire import messages as m
 from entraide.wire.nats import new_user_key
 
-CONTRACT = {"surplus_evidence": "contract", "evidence_document": "PPA 2026-114"}
+CONTRACT = {"evidence": "contract", "document": "PPA 2026-114"}
 
 
 async def vouch(pool: RunningScheduler, node: str = "n1", **words: Any) -> a.Node:
@@ -65,7 +65,7 @@ async def test_what_is_left_out_stays_and_an_empty_word_takes_it_back(
     await live(pool)
     await vouch(pool, controlled_by="canadian", **CONTRACT)
     kept = await vouch(pool, controlled_by="member", author="a")
-    taken = await vouch(pool, surplus_evidence="", author="b")
+    taken = await vouch(pool, evidence="", author="b")
 
     assert ("member", "contract", "PPA 2026-114", "a") == told(kept)
     assert ("member", "", "", "b") == told(taken)
@@ -129,20 +129,20 @@ async def test_a_word_given_while_a_node_says_hello_counts(
     assert Control.MEMBER is card_of(pool).controlled_by
 
 
+EVIDENCE_NEEDS = "«\u00a0evidence\u00a0» ne va pas sans le champ «\u00a0document\u00a0»"
+DOCUMENT_NEEDS = "«\u00a0document\u00a0» ne va pas sans le champ «\u00a0evidence\u00a0»"
 BAD = {
-    "nothing": ({}, "controlled_by, surplus_evidence"),
+    "nothing": ({}, "controlled_by, evidence"),
     "an unknown control": ({"controlled_by": "us"}, "member, canadian, other"),
     "unknown evidence": (
-        {"surplus_evidence": "word", "evidence_document": "x"}, "certificate, contract, meter",
+        {"evidence": "word", "document": "x"}, "certificate, contract, meter",
     ),
-    "evidence without a name": ({"surplus_evidence": "meter"}, "evidence_document"),
-    "evidence with a blank name": (
-        {"surplus_evidence": "meter", "evidence_document": "  "}, "evidence_document",
-    ),
-    "a name without evidence": ({"evidence_document": "PPA"}, "surplus_evidence"),
-    "a long name": ({"surplus_evidence": "meter", "evidence_document": "x" * 81}, "80"),
+    "evidence without a name": ({"evidence": "meter"}, EVIDENCE_NEEDS),
+    "evidence with a blank name": ({"evidence": "meter", "document": "  "}, EVIDENCE_NEEDS),
+    "a name without evidence": ({"document": "PPA"}, DOCUMENT_NEEDS),
+    "a long name": ({"evidence": "meter", "document": "x" * 81}, "80"),
     "control signs": (
-        {"surplus_evidence": "meter", "evidence_document": "a\nb"}, "evidence_document",
+        {"evidence": "meter", "document": "a\nb"}, "document",
     ),
     "a long author": ({"controlled_by": "member", "author": "x" * 1_000}, "author"),
 }  # fmt: skip
@@ -165,7 +165,7 @@ async def test_a_word_that_cannot_be_used_changes_nothing(pool: RunningScheduler
 
 async def test_an_invitation_names_the_document_of_its_evidence(pool: RunningScheduler) -> None:
     """As for the command: evidence without a name is nobody's evidence."""
-    request = a.CreateJoinTokenRequest(coop="beta", surplus_evidence="meter")
+    request = a.CreateJoinTokenRequest(coop="beta", evidence="meter")
     error = await refusal(pool.operator.ask("CreateJoinToken", request))
 
-    assert "evidence_document" in error.details()
+    assert "document" in error.details()

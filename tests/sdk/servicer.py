@@ -272,9 +272,9 @@ class Admin(admin_pb2_grpc.AdminServicer):
         self.vouchings.append(request)
         if request.HasField("controlled_by"):
             self.vouched.controlled_by = request.controlled_by
-        if request.HasField("surplus_evidence"):
-            self.vouched.surplus_evidence = request.surplus_evidence
-            self.vouched.evidence_document = request.evidence_document
+        if request.HasField("evidence"):
+            self.vouched.surplus_evidence = request.evidence
+            self.vouched.evidence_document = request.document
         self.vouched.vouched_at, self.vouched.vouched_by = 1_000.0, request.author
         return self._node()
 

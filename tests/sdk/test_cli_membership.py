@@ -65,7 +65,7 @@ def test_an_invitation_is_a_link_and_a_command(served: ServedPool, cli: Cli) -> 
         "curl -fsS https://parc.coop/install.sh | sh -s -- 'https://parc.coop/install#jeton-1'",
     ] == result.out.splitlines()
     assert "Sudbury · CA-ON · member · public, internal · meter on site: Compteur 7" in result.err
-    assert ("meter", "Compteur 7") == (request.surplus_evidence, request.evidence_document)
+    assert ("meter", "Compteur 7") == (request.evidence, request.document)
     assert "its owner names the site and the zone" in bare.err
     assert ("soleil", 7_200.0, "Sudbury", "CA-ON", "member", ["public", "internal"]) == (
         request.coop, request.valid_s, request.site, request.zone, request.controlled_by,
@@ -97,7 +97,7 @@ def test_a_machine_is_vouched_for_in_what_is_named_only(served: ServedPool, cli:
     assert re.search(r"EVIDENCE OF SURPLUS +contract: PPA 2026-114\n", after)
     assert re.search(r"VOUCHED FOR +1970-01-01 \d\d:\d\d, by Élise", after)
     assert ("on-1", False, True) == (
-        request.node, request.HasField("controlled_by"), request.HasField("surplus_evidence"),
+        request.node, request.HasField("controlled_by"), request.HasField("evidence"),
     )  # fmt: skip
 
 
@@ -109,4 +109,4 @@ def test_a_word_is_taken_back(served: ServedPool, cli: Cli) -> None:
 
     assert 2 == said.count("non attesté")
     assert ("", True) == (request.controlled_by, request.HasField("controlled_by"))
-    assert ("", True) == (request.surplus_evidence, request.HasField("surplus_evidence"))
+    assert ("", True) == (request.evidence, request.HasField("evidence"))

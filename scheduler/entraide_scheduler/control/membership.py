@@ -93,8 +93,8 @@ class Membership:
             zone=request.zone,
             controlled_by=Control(request.controlled_by),
             data_classes=tuple(map(DataClass, request.data_classes)),
-            surplus_evidence=SurplusEvidence(request.surplus_evidence),
-            evidence_document=request.evidence_document,
+            surplus_evidence=SurplusEvidence(request.evidence),
+            evidence_document=request.document,
         )
         await self._store.put_token(hash_token(secret), row)
         address = self._web_address()

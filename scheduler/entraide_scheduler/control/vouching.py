@@ -32,17 +32,17 @@ def find_token_fault(request: admin_pb2.CreateJoinTokenRequest) -> Fault:
         _find_name_fault("site", request.site)
         or _find_unknown("controlled_by", Control, [request.controlled_by])
         or _find_unknown("data_classes", DataClass, request.data_classes)
-        or _find_evidence_fault(request.surplus_evidence, request.evidence_document)
+        or _find_evidence_fault(request.evidence, request.document)
     )
 
 
 def find_vouching_fault(request: admin_pb2.VouchNodeRequest) -> Fault:
     """Returns the values of the refusal of an invalid request to vouch; none if it is valid."""
-    changes_a_word = request.HasField("controlled_by") or request.HasField("surplus_evidence")
-    if not changes_a_word and not request.evidence_document:
-        return {"fault": "none_given", "choices": "controlled_by, surplus_evidence"}
+    changes_a_word = request.HasField("controlled_by") or request.HasField("evidence")
+    if not changes_a_word and not request.document:
+        return {"fault": "none_given", "choices": "controlled_by, evidence"}
     fault = _find_unknown("controlled_by", Control, [request.controlled_by])
-    return fault or _find_evidence_fault(request.surplus_evidence, request.evidence_document)
+    return fault or _find_evidence_fault(request.evidence, request.document)
 
 
 def read_vouched(row: NodeRow, request: admin_pb2.VouchNodeRequest, *, now: float) -> NodeRow:
@@ -56,23 +56,21 @@ def read_vouched(row: NodeRow, request: admin_pb2.VouchNodeRequest, *, now: floa
     row = msgspec.structs.replace(row, vouched_at=now, vouched_by=request.author)
     if request.HasField("controlled_by"):
         row = msgspec.structs.replace(row, controlled_by=Control(request.controlled_by))
-    if request.HasField("surplus_evidence"):
+    if request.HasField("evidence"):
         row = msgspec.structs.replace(
             row,
-            surplus_evidence=SurplusEvidence(request.surplus_evidence),
-            evidence_document=request.evidence_document,
+            surplus_evidence=SurplusEvidence(request.evidence),
+            evidence_document=request.document,
         )
     return row
 
 
 def _find_evidence_fault(evidence: str, document: str) -> Fault:
     """Evidence and the name of its document are given together, or neither."""
-    fault = _find_unknown("surplus_evidence", SurplusEvidence, [evidence])
-    fault = fault or _find_name_fault("evidence_document", document)
+    fault = _find_unknown("evidence", SurplusEvidence, [evidence])
+    fault = fault or _find_name_fault("document", document)
     if not fault and bool(evidence) != bool(document.strip()):
-        given, needed = "surplus_evidence", "evidence_document"
-        if document:
-            given, needed = needed, given
+        given, needed = ("evidence", "document") if evidence else ("document", "evidence")
         fault = {"param": given, "fault": "needs", "needed": needed}
     return fault
 

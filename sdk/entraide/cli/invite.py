@@ -50,8 +50,8 @@ def register(app: typer.Typer, lang: str) -> None:
             zone=zone,
             data_classes=data_class or [],
             controlled_by=controlled_by,
-            surplus_evidence=evidence,
-            evidence_document=document,
+            evidence=evidence,
+            document=document,
         )
         with find_pool(state, lang).admin() as admin:
             created = admin.call("CreateJoinToken", request)

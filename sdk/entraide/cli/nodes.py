@@ -143,8 +143,8 @@ def _register_vouch(nodes: typer.Typer, lang: str) -> None:
         request = admin_pb2.VouchNodeRequest(
             node=node,
             controlled_by="" if controlled_by == NOTHING else controlled_by,
-            surplus_evidence="" if evidence == NOTHING else evidence,
-            evidence_document=document,
+            evidence="" if evidence == NOTHING else evidence,
+            document=document,
             author=author or getpass.getuser(),
         )
         with find_pool(state, lang).admin() as admin:

@@ -81,15 +81,15 @@ class VouchNodeRequest(_message.Message):
 
     NODE_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
-    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
-    EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     controlled_by: _builtins.str
     """member, canadian or other"""
-    surplus_evidence: _builtins.str
+    evidence: _builtins.str
     """certificate, contract or meter; each needs the document."""
-    evidence_document: _builtins.str
+    document: _builtins.str
     """Name of the document or meter that the operator saw."""
     author: _builtins.str
     """Who makes the change; may be empty."""
@@ -98,22 +98,22 @@ class VouchNodeRequest(_message.Message):
         *,
         node: _builtins.str = ...,
         controlled_by: _builtins.str | None = ...,
-        surplus_evidence: _builtins.str | None = ...,
-        evidence_document: _builtins.str = ...,
+        evidence: _builtins.str | None = ...,
+        document: _builtins.str = ...,
         author: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_surplus_evidence", b"_surplus_evidence", "controlled_by", b"controlled_by", "surplus_evidence", b"surplus_evidence"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "controlled_by", b"controlled_by", "evidence", b"evidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_surplus_evidence", b"_surplus_evidence", "author", b"author", "controlled_by", b"controlled_by", "evidence_document", b"evidence_document", "node", b"node", "surplus_evidence", b"surplus_evidence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by", "_evidence", b"_evidence", "author", b"author", "controlled_by", b"controlled_by", "document", b"document", "evidence", b"evidence", "node", b"node"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__controlled_by: _TypeAlias = _typing.Literal["controlled_by"]  # noqa: Y015
     _WhichOneofArgType__controlled_by: _TypeAlias = _typing.Literal["_controlled_by", b"_controlled_by"]  # noqa: Y015
-    _WhichOneofReturnType__surplus_evidence: _TypeAlias = _typing.Literal["surplus_evidence"]  # noqa: Y015
-    _WhichOneofArgType__surplus_evidence: _TypeAlias = _typing.Literal["_surplus_evidence", b"_surplus_evidence"]  # noqa: Y015
+    _WhichOneofReturnType__evidence: _TypeAlias = _typing.Literal["evidence"]  # noqa: Y015
+    _WhichOneofArgType__evidence: _TypeAlias = _typing.Literal["_evidence", b"_evidence"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__controlled_by) -> _WhichOneofReturnType__controlled_by | None: ...
     @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__surplus_evidence) -> _WhichOneofReturnType__surplus_evidence | None: ...
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__evidence) -> _WhichOneofReturnType__evidence | None: ...
 
 Global___VouchNodeRequest: _TypeAlias = VouchNodeRequest  # noqa: Y015
 
@@ -364,19 +364,19 @@ class CreateJoinTokenRequest(_message.Message):
     ZONE_FIELD_NUMBER: _builtins.int
     DATA_CLASSES_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
-    SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
-    EVIDENCE_DOCUMENT_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
     coop: _builtins.str
     valid_s: _builtins.float
     site: _builtins.str
     zone: _builtins.str
     controlled_by: _builtins.str
     """member, canadian or other; empty: not stated, which counts as other."""
-    surplus_evidence: _builtins.str
+    evidence: _builtins.str
     """What backs the surplus of its site: certificate, contract or meter, with the name of the document
     or meter; both empty: nothing.
     """
-    evidence_document: _builtins.str
+    document: _builtins.str
     @_builtins.property
     def data_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The only data classes whose jobs the node may take; empty for no limit."""
@@ -390,12 +390,12 @@ class CreateJoinTokenRequest(_message.Message):
         zone: _builtins.str = ...,
         data_classes: _abc.Iterable[_builtins.str] | None = ...,
         controlled_by: _builtins.str = ...,
-        surplus_evidence: _builtins.str = ...,
-        evidence_document: _builtins.str = ...,
+        evidence: _builtins.str = ...,
+        document: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "evidence_document", b"evidence_document", "site", b"site", "surplus_evidence", b"surplus_evidence", "valid_s", b"valid_s", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "coop", b"coop", "data_classes", b"data_classes", "document", b"document", "evidence", b"evidence", "site", b"site", "valid_s", b"valid_s", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
