@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import runpy
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -365,8 +367,24 @@ def pages() -> dict[Path, str]:
     }
 
 
+def find_missing_commands() -> list[str]:
+    """Returns the entry points of ``pyproject.toml`` that differ from the environment's."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    written = {(group, name, at) for group, rows in groups.items() for name, at in rows.items()}
+    installed = {
+        (point.group, point.name, point.value)
+        for point in distribution(project["name"]).entry_points
+    }
+    return sorted(f"{group}: {name}" for group, name, _ in written ^ installed)
+
+
 def main() -> int:
     """Writes the pages, or prints those that differ; returns the exit status."""
+    missing = find_missing_commands()
+    if missing:  # a command without its entry point would be missing on its page
+        print(f"run `make env` first; the environment differs from pyproject.toml in {missing}")
+        return 1
     if "--check" not in sys.argv[1:]:
         for path, text in pages().items():
             path.write_text(text, "utf-8")
