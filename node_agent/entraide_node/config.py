@@ -40,6 +40,7 @@ __all__ = [
 
 SLOTS_MAX = 256
 ENGINES_MAX = 16
+TARIFF_MAX_CAD_PER_KWH = 10_000.0  # far above any price; a typing error or infinity is beyond it
 ROLES = ("generation", "use", "grid", "surplus", "battery", "charge")
 CONFIG_NAME = "node.toml"
 
@@ -92,8 +93,8 @@ class EnergyConfig(SurplusDeclaration, frozen=True, forbid_unknown_fields=True, 
         charge_floor_percent: charge below which the battery supplies no power to jobs.
         every_s: period between two readings.
         stale_s: age from which a reading is not used.
-        tariff_cad_per_kwh: price of the site's electricity, CAD/kWh; 0 if unknown. It is shown to
-            the owner only.
+        tariff_cad_per_kwh: price of the site's electricity, CAD/kWh, 0 to
+            ``TARIFF_MAX_CAD_PER_KWH``; 0 if unknown. It is shown to the owner only.
     """
 
     generation: SourceConfig | None = None
@@ -293,6 +294,7 @@ def _find_meter_conflict(energy: EnergyConfig) -> ConfigFault | None:
         ("charge_floor_percent", energy.charge_floor_percent, 0.0, 100.0),
         ("every_s", energy.every_s, 1.0, 3_600.0),
         ("stale_s", energy.stale_s, 2.0, 86_400.0),
+        ("tariff_cad_per_kwh", energy.tariff_cad_per_kwh, 0.0, TARIFF_MAX_CAD_PER_KWH),
     ):
         if not low <= value <= high:
             return ConfigFault(f"energy.{key}", "between", f"{low:g}–{high:g}")

@@ -123,6 +123,15 @@ WRONG = {
         f"[energy]\nbattery_gives_w = 500.0\n{GRID}", "energy.battery_gives_w: needs_charge",
     ),
     "a charge without a battery": (GRID + CHARGE, "energy.charge: needs_battery"),
+    "a price below nothing": (
+        "[energy]\ntariff_cad_per_kwh = -0.1", "energy.tariff_cad_per_kwh: between",
+    ),
+    "a price without end": (
+        "[energy]\ntariff_cad_per_kwh = inf", "energy.tariff_cad_per_kwh: between",
+    ),
+    "a price that is no number": (
+        "[energy]\ntariff_cad_per_kwh = nan", "energy.tariff_cad_per_kwh: between",
+    ),
     "a value that is never too old": ("[energy]\nstale_s = 1e9", "energy.stale_s: between"),
     "not TOML": ("[", ""),
 }  # fmt: skip
