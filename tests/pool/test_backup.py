@@ -26,6 +26,8 @@ from tests.scheduler.postgres_support import programs, running_postgres
 
 from entraide import i18n
 from entraide.errors import PoolError
+from entraide.files import write_private
+from entraide_scheduler.grid.sources import TOKEN_NAME
 from entraide_scheduler.nats.identity import load_sealing_key
 from entraide_scheduler.pool import sealed_file
 from entraide_scheduler.pool.backup import RECORD_FILE, BackupRecord, record_backup, write_backup
@@ -414,3 +416,19 @@ def test_full_disk_leaves_nothing(
         assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
         assert "Free some space" in done.stderr
     assert before == sorted(tmp_path.iterdir())
+
+
+def test_token_of_the_grid_is_in_the_backup_and_sealed(tmp_path: Path) -> None:
+    """What ``grid source`` stored comes back private, and is not legible in the backup."""
+    state, file = tmp_path / "pool", tmp_path / "pool.backup"
+    create_pool(state, pool_config())
+    token = state / "grid" / TOKEN_NAME
+    token.parent.mkdir()
+    write_private(token, b"token-of-the-operator\n")
+    write_backup(state, file, PASSPHRASE)
+    restore_pool(file, tmp_path / "restored", PASSPHRASE)
+    restored = tmp_path / "restored/grid" / TOKEN_NAME
+
+    assert b"token-of-the-operator\n" == restored.read_bytes()
+    assert 0o600 == stat.S_IMODE(restored.stat().st_mode)
+    assert b"token-of-the-operator" not in file.read_bytes()

@@ -1,5 +1,6 @@
 """``pool status`` and ``pool doctor``: what a pool is like, and what it lacks."""
 
+import asyncio
 import json
 import socket
 import time
@@ -11,11 +12,17 @@ import pytest
 from tests.pool.support import HOST, RunningPool, entraide, pool_config, running_pool
 
 from entraide import i18n
+from entraide.types import Basis
+from entraide_scheduler.grid.feed import IntensityFeed, ZoneSource
+from entraide_scheduler.grid.series import IntensitySeries
+from entraide_scheduler.grid.sources import CONFIGURED, GridSources
 from entraide_scheduler.nats.tls import ensure_files
+from entraide_scheduler.pool.checks import PoolCheck, Severity
 from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
-from entraide_scheduler.pool.doctor import PoolCheck, Severity, inspect_pool
+from entraide_scheduler.pool.doctor import inspect_pool
 from entraide_scheduler.pool.status_cli import report_check
+from entraide_scheduler.store.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +117,30 @@ def backup(days: float) -> Callable[[Path, PoolConfig], Any]:
     return apply
 
 
+def choose(source: str, *, age_h: int = 0) -> Callable[[Path, PoolConfig], Any]:
+    """Chooses a zone's source, and imports two hours, as ``grid source`` and ``import`` do."""
+
+    async def put(state: Path) -> None:
+        store = await Store.open(f"sqlite:///{state / 'store.db'}")
+        hour = (int(time.time()) // 3_600 - age_h) * 3_600
+        feed = IntensityFeed(())
+        sources = GridSources(
+            None, feed, store=store, folder=state, now=time.time, on_change=lambda: None
+        )
+        try:
+            hours = {hour: (1.0, 2.0), hour + 3_600: (1.0, 2.0)}
+            await sources.put_series(IntensitySeries("CA-QC", hours, Basis.MEASURED), file="a.csv")
+            if source == CONFIGURED:
+                await sources.leave_to_configuration("CA-QC")
+            else:
+                await sources.choose("CA-QC", ZoneSource(source))
+        finally:
+            await sources.stop()
+            await store.close()
+
+    return lambda state, _config: asyncio.run(put(state))
+
+
 MAPS = '[grid.electricity_maps]\nzones = ["CA-QC"]\n\n[tls]'
 LOST = '{"event": "grid.lost", "zone": "CA-QC", "what": "intensity"}\n'
 
@@ -136,6 +167,13 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, str,
     "stale zone": (
         (change("[tls]", MAPS), write("logs/scheduler.log", LOST)),
         "grid", "stale", Severity.WARN),
+    "imported hours of before": ((choose("series", age_h=48),), "grid", "stale", Severity.WARN),
+    "chosen API that gives nothing": (
+        (choose("electricity_maps"), write("logs/scheduler.log", LOST)),
+        "grid", "stale", Severity.WARN),
+    "zone left to the configuration": (
+        (change("[tls]", MAPS), write("logs/scheduler.log", LOST), choose("configured")),
+        "grid", "stale", Severity.WARN),
     "unreadable configuration": ((write("pool.toml", "name = 1"),), "config", "problem",
                                  Severity.FAIL),
     "lost key": (
@@ -143,6 +181,27 @@ FAULTS: dict[str, tuple[tuple[Callable[[Path, PoolConfig], Any], ...], str, str,
         "config", "problem", Severity.FAIL),
     "stopped pool": ((), "scheduler", "stopped", Severity.WARN),
 }  # fmt: skip
+
+# What is not missing: a source that the operator chose, and that has the present hour.
+GRID_WELL: dict[str, tuple[Callable[[Path, PoolConfig], Any], ...]] = {
+    "imported hours of now": (choose("series"),),
+    "zone left to the average": (
+        change("[tls]", MAPS), write("logs/scheduler.log", LOST), choose("annual"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GRID_WELL)
+def test_chosen_source_that_has_the_hour_is_well(tmp_path: Path, case: str) -> None:
+    """What the operator chose for a zone counts, and not what ``pool.toml`` says of it."""
+    config = pool_config()
+    create_pool(tmp_path / "pool", config)
+    (tmp_path / "pool/logs").mkdir(exist_ok=True)
+    for make in GRID_WELL[case]:
+        make(tmp_path / "pool", config)
+    (grid,) = (each for each in inspect_pool(tmp_path / "pool", "fr") if each.name == "grid")
+
+    assert Severity.OK is grid.severity
 
 
 @pytest.mark.parametrize("case", FAULTS)

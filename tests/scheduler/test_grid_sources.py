@@ -73,6 +73,31 @@ async def test_imported_hours_count_at_once_and_after_a_restart(
     assert ("annual", "annual", "on.csv") == (back.source, back.chosen, back.file)
 
 
+async def test_zone_goes_back_to_what_is_configured(tmp_path: Path, bus: NatsPool) -> None:
+    """After a choice and an import the configured series counts again, also after a restart; the
+    imported hours are kept, and count once they are chosen."""
+    hours = [
+        time.strftime("%Y-%m-%dT%H:00Z", time.gmtime(this_hour() + n * HOUR_S)) for n in (0, 1)
+    ]
+    (tmp_path / "on.csv").write_text("utc,g,h\n" + "".join(f"{hour},55.5,60\n" for hour in hours))
+    more = (
+        '[[grid.series]]\nzone = "CA-ON"\nfile = "on.csv"\ncolumn = "g"\nlifecycle_column = "h"\n'
+    )
+    choice = a.SetGridSourceRequest(zone="CA-ON", source="configured")
+    async with running_scheduler(tmp_path, bus, more) as pool:
+        await pool.operator.ask("ImportGrid", series())
+        imported = known_g_per_kwh(pool)
+        back = await pool.operator.ask("SetGridSource", choice)
+        configured = known_g_per_kwh(pool)
+    async with running_scheduler(tmp_path, bus, more) as pool:
+        restarted = known_g_per_kwh(pool)
+        choice.source = "series"
+        again = await pool.operator.ask("SetGridSource", choice)
+
+    assert [77.0, 55.5, 55.5, 77.0] == [imported, configured, restarted, again.direct_g_per_kwh]
+    assert ("series", "") == (back.source, back.chosen)
+
+
 @pytest.mark.parametrize(
     ("changes", "param"),
     [

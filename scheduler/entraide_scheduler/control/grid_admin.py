@@ -15,7 +15,7 @@ from entraide_scheduler.grid.forecasts import ZoneForecast
 from entraide_scheduler.grid.import_file import HOURS_MAX
 from entraide_scheduler.grid.poller import TOKEN_BYTES_MAX
 from entraide_scheduler.grid.series import IntensitySeries
-from entraide_scheduler.grid.sources import GridSources
+from entraide_scheduler.grid.sources import CONFIGURED, GridSources
 
 FILE_CHARS_MAX = 200
 HOUR_LAST = 100 * 366 * 86_400  # of an imported series, seconds since the epoch: the year 2070
@@ -61,13 +61,16 @@ class GridAdmin:
     async def SetGridSource(  # noqa: N802
         self, request: admin_pb2.SetGridSourceRequest, context: Context
     ) -> admin_pb2.GridZone:
-        """Chooses the source of a zone."""
+        """Chooses the source of a zone, or lets the configuration decide again."""
         await self._access.authenticate(context)
         await self._check_zone(request.zone, context)
-        sources = [source.value for source in ZoneSource]
+        sources = [*(source.value for source in ZoneSource), CONFIGURED]
         if request.source not in sources:
             values = {"param": "source", "fault": "not_one_of", "choices": ", ".join(sources)}
             await self._access.abort(context, "invalid_request", **values)
+        if request.source == CONFIGURED:
+            await self._sources.leave_to_configuration(request.zone)
+            return await self._describe(request.zone, context)
         source, token = ZoneSource(request.source), request.token.strip()
         if not re.fullmatch(r"[!-~]*", token) or len(token) >= TOKEN_BYTES_MAX:
             await self._access.abort(context, "invalid_request", param="token", fault="unusable")
@@ -107,7 +110,7 @@ class GridAdmin:
             basis=reading.basis.value,
             source=sourced.source.value,
             data_at=sourced.data_at,
-            chosen=row.source if row is not None else "",
+            chosen=row.source if row is not None and row.source != CONFIGURED else "",
             forecast_hours=hours,
             forecast_at=forecast.issued_at if forecast is not None else 0.0,
             file=row.file if row is not None else "",

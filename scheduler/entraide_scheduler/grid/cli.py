@@ -102,7 +102,7 @@ def _register_source(app: typer.Typer, lang: str) -> None:
         name: Annotated[
             str,
             typer.Argument(
-                metavar="[electricity_maps|series|annual]",
+                metavar="[electricity_maps|series|annual|configured]",
                 help=i18n.text("arg-grid-source", lang),
             ),
         ] = "",

@@ -86,6 +86,7 @@ class IntensityFeed:
         forecasts: Iterable[ForecastSeries] = (),
     ) -> None:
         self._series = {item.zone: item for item in series}
+        self._configured_series = dict(self._series)
         self._forecast_series = {item.zone: item for item in forecasts}
         self._annual = load_annual_averages() if annual is None else annual
         self._choices: dict[str, ZoneSource] = {}
@@ -128,6 +129,13 @@ class IntensityFeed:
     def choose_source(self, zone: str, source: ZoneSource) -> None:
         """Limits a zone to a source; data that is missing there comes from the sources after it."""
         self._choices[zone] = source
+
+    def leave_to_configuration(self, zone: str) -> None:
+        """Forgets a zone's choice, and what was put for it since the start."""
+        for put in (self._choices, self._series, self._hours, self._received_forecasts):
+            put.pop(zone, None)
+        if zone in self._configured_series:
+            self._series[zone] = self._configured_series[zone]
 
     def put_hour(self, hour: HourlyIntensity) -> bool:
         """Stores a zone's newest hour; returns whether it differs from the stored one."""

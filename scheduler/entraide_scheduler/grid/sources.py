@@ -20,6 +20,7 @@ from entraide_scheduler.grid.series import IntensitySeries
 from entraide_scheduler.store.rows import GridZoneRow
 from entraide_scheduler.store.store import Store
 
+CONFIGURED = "configured"  # as a row's source: what was imported is kept, but does not count
 TOKEN_NAME = "electricity-maps.token"  # noqa: S105  (a file's name)
 
 
@@ -80,9 +81,9 @@ class GridSources:
     def start(self) -> None:
         """Starts to poll the zones whose source is the API."""
         configured = self._configured
-        chosen = ZoneSource.ELECTRICITY_MAPS.value
-        zones = {zone for zone, row in self._rows.items() if row.source == chosen}
-        zones.update(set(configured.zones if configured else ()) - self._rows.keys())
+        chosen = {zone: row.source for zone, row in self._rows.items() if row.source != CONFIGURED}
+        zones = {zone for zone, source in chosen.items() if source == ZoneSource.ELECTRICITY_MAPS}
+        zones.update(set(configured.zones if configured else ()) - chosen.keys())
         if not zones:
             return
         settings = msgspec.structs.replace(
@@ -112,6 +113,12 @@ class GridSources:
         row = self._rows.get(zone, GridZoneRow(zone, source.value))
         await self._put(msgspec.structs.replace(row, source=source.value))
 
+    async def leave_to_configuration(self, zone: str) -> None:
+        """Lets the configuration decide on a zone again; an imported series is kept for later."""
+        row = self._rows.get(zone)
+        if row is not None:
+            await self._put(msgspec.structs.replace(row, source=CONFIGURED))
+
     async def _put(self, row: GridZoneRow) -> None:
         await self._store.put_grid_zone(row)
         self._apply(row)
@@ -121,7 +128,15 @@ class GridSources:
 
     def _apply(self, row: GridZoneRow) -> None:
         self._rows[row.zone] = row
-        if row.series:
-            stored = _decoder.decode(row.series)
-            self.feed.put_series(IntensitySeries(row.zone, stored.hours, stored.basis))
-        self.feed.choose_source(row.zone, ZoneSource(row.source))
+        apply_row(self.feed, row)
+
+
+def apply_row(feed: IntensityFeed, row: GridZoneRow) -> None:
+    """Gives a zone's imported series and its choice to a feed."""
+    if row.source == CONFIGURED:
+        feed.leave_to_configuration(row.zone)
+        return
+    if row.series:
+        stored = _decoder.decode(row.series)
+        feed.put_series(IntensitySeries(row.zone, stored.hours, stored.basis))
+    feed.choose_source(row.zone, ZoneSource(row.source))

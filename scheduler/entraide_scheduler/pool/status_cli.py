@@ -13,8 +13,8 @@ from entraide_scheduler.pool.output import print_problem
 
 if TYPE_CHECKING:
     from entraide.v1 import admin_pb2
+    from entraide_scheduler.pool.checks import PoolCheck
     from entraide_scheduler.pool.config import PoolConfig
-    from entraide_scheduler.pool.doctor import PoolCheck
 
 MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 STOPPED = 3  # exit status, as of ``entraide status``
@@ -121,7 +121,8 @@ def _format_status(document: dict[str, object], lang: str) -> str:
 
 
 def _doctor(state: Path, lang: str, *, as_json: bool) -> int:
-    from entraide_scheduler.pool.doctor import Severity, inspect_pool
+    from entraide_scheduler.pool.checks import Severity
+    from entraide_scheduler.pool.doctor import inspect_pool
 
     checks = inspect_pool(state, lang)
     has_failed = any(check.severity is Severity.FAIL for check in checks)

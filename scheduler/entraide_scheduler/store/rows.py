@@ -127,7 +127,7 @@ class GridZoneRow(Struct, frozen=True):
 
     Attributes:
         zone: name of the zone.
-        source: chosen source, a ``ZoneSource``.
+        source: chosen source, a ``ZoneSource``, or ``configured``.
         series: the imported series, encoded; empty without one.
         file: name of the imported file.
         imported_at: time of the import, seconds since the epoch; 0 without one.
