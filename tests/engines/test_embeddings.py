@@ -17,11 +17,13 @@ import pytest_asyncio
 from msgspec.structs import replace
 from numpy.typing import NDArray
 from openai import AsyncOpenAI, BadRequestError
-from tests.engines.sentence_model import NAME, WIDTH, sentence_gguf
-from tests.engines.support import DEADLINE_S, llamacpp, ran
+from tests.engines.own_environments import ENVIRONMENT, cache_folder, installed
+from tests.engines.sentence_model import NAME, WIDTH, model_folder, sentence_gguf
+from tests.engines.support import DEADLINE_S, llamacpp, metrics_when, ran
 from tests.integration.nats_support import running_pool
 from tests.scheduler.pool_support import RunningScheduler, running_scheduler
 
+from entraide.types import Outcome
 from entraide_node.agent import Agent
 from entraide_node.config import LlamaCpp
 from entraide_node.core.phases import PhaseEvent
@@ -29,8 +31,10 @@ from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
     EMBEDDINGS_PATH,
+    EngineEnd,
     EngineRequest,
 )
+from entraide_node.engines.factory import make_engine
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
@@ -83,7 +87,8 @@ async def own_answer(engine: SupervisedEngine, texts: list[str]) -> dict[str, An
     stream = engine._connection.stream
     assert stream is not None
     response = await stream._open_session().post(
-        stream._target.base_url + EMBEDDINGS_PATH, json={"input": texts}
+        stream._target.base_url + EMBEDDINGS_PATH,
+        json={"model": stream._target.model, "input": texts},
     )
     document: dict[str, Any] = await response.json()
     return document
@@ -136,6 +141,52 @@ async def test_unknown_tokens_are_the_callers_fault(engine: SupervisedEngine) ->
 
     assert end.failure is not None
     assert (BAD_REQUEST, "tokens") == (end.failure.code, end.failure.cause)
+
+
+@pytest.mark.parametrize("kind", ["vllm"])
+@pytest.mark.timeout(300)
+async def test_vllm_pools_the_same_model(kind: str, tmp_path: Path) -> None:
+    """vLLM computes the same sentence model from its folder, and counts as it counts itself."""
+    installed(ENVIRONMENT[kind])
+    built = make_engine(
+        kind, model_folder(), alias=NAME, revision="unknown", slots=2, context_tokens=512,
+        folder=tmp_path, root=cache_folder(), threads=1,
+    )  # fmt: skip
+    assert isinstance(built, SupervisedEngine), built
+    try:
+        assert await built.start() is None
+        own = await own_answer(built, PASSAGES)
+        _, end = await ran(built, embedding_request(input=PASSAGES))
+        _, questions = await ran(built, embedding_request(input=QUESTIONS))
+        _, long = await ran(built, embedding_request(input="le chat " * 300))
+    finally:
+        await built.stop()
+
+    assert ("embeddings", "embeddings_only") == built.facts.features
+    assert [e["embedding"] for e in own["data"]] == vectors(end.body).tolist()
+    assert own["usage"]["prompt_tokens"] == end.usage.prompt_tokens
+    assert 5 == matches(vectors(questions.body), vectors(end.body))
+    assert long.failure is not None
+    assert (CONTEXT_EXCEEDED, 256) == (long.failure.code, long.failure.n_ctx)
+
+
+async def test_a_cancelled_batch_ends_between_its_parts(engine: SupervisedEngine) -> None:
+    """What was read until then is the run's usage, and the engine has nothing left to do."""
+    texts = [f"{PASSAGES[n % 5]} {n}" for n in range(500)]
+    async with asyncio.timeout(DEADLINE_S):
+        async for item in engine.run(embedding_request(input=texts)):
+            if not isinstance(item, EngineEnd):
+                engine.cancel("job-1")
+    await metrics_when(engine, lambda m: m.processing == m.waiting == 0)
+
+    assert isinstance(item, EngineEnd)
+    assert Outcome.CANCELLED is item.outcome
+    assert 0 < item.usage.prompt_tokens < 500 * 5
+
+
+def matches(questions: NDArray[np.float64], passages: NDArray[np.float64]) -> int:
+    """How many questions are closest to their own passage."""
+    return int(((questions @ passages.T).argmax(1) == range(5)).sum())
 
 
 def vectors(body: bytes) -> NDArray[np.float64]:
@@ -198,7 +249,7 @@ async def found(client: AsyncOpenAI, model: str) -> int:
     questions = await client.embeddings.create(model=model, input=QUESTIONS)
     by_passage = np.array([entry.embedding for entry in passages.data])
     by_question = np.array([entry.embedding for entry in questions.data])
-    return int(((by_question @ by_passage.T).argmax(1) == range(5)).sum())
+    return matches(by_question, by_passage)
 
 
 async def test_a_sentence_model_finds_french_passages(client: AsyncOpenAI) -> None:

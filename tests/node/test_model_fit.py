@@ -304,7 +304,19 @@ def test_a_machine_says_what_it_can_hold_before_anything_is_pinned() -> None:
     assert () == model_fit.find_fitting_models(shipped(), box(1), LLAMA)
 
 
-@pytest.mark.parametrize(("gib", "words"), [(16, "of the 26 models"), (1, "too small for each")])
+@pytest.mark.parametrize(("gib", "words"), [(16, "of the 30 models"), (1, "too small for each")])
 def test_join_says_what_the_machine_can_hold(gib: int, words: str) -> None:
     """One sentence names how many models fit and the largest ones."""
     assert words in models_sentence(mac(gib), "en")
+
+
+def test_an_embedding_model_is_offered_for_embeddings() -> None:
+    """Its features are its own, whatever the engine can do with text; its context is bounded."""
+    capacity = ModelCapacity(engines=(LLAMA,), memory_bytes=64 * GIB, missing_bytes={})
+    entry = find(shipped(), "qwen3-embedding-0.6b")
+    assert entry is not None
+    (offer,) = model_fit.assess_models(Catalogue(1, 0.0, (pinned(entry),)), capacity)
+
+    assert isinstance(offer, Loadable)
+    assert ("embeddings", "embeddings_only") == offer.features
+    assert 8_192 == offer.context_tokens

@@ -96,3 +96,12 @@ def test_weights_that_are_not_whole(
     fault = find_weights_problem(folder)
 
     assert code == (fault.code if fault is not None else "")
+
+
+def test_a_sentence_model_reads_what_it_was_trained_on(tmp_path: Path) -> None:
+    """The shorter of the network's positions and the texts of its training."""
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 512}')
+    positions = context_max_of(tmp_path)
+    (tmp_path / "sentence_bert_config.json").write_text('{"max_seq_length": 256}')
+
+    assert (512, 256) == (positions, context_max_of(tmp_path))

@@ -57,6 +57,8 @@ LOAD_CONFIGS: tuple[tuple[int, int], ...] = (
     (4, 16_384), (4, 8_192), (2, 8_192), (4, 4_096), (2, 4_096), (1, 4_096), (1, 2_048),
 )  # fmt: skip
 
+EMBEDDING_CONTEXT_MAX = 8_192  # passages that are searched are shorter than what a chat holds
+
 ANY_MODEL = "*"
 MODEL_DEPENDENT_FEATURES = frozenset({"images", "tools"})  # depend on the model
 
@@ -228,9 +230,11 @@ def choose_load_config(
     entry: ModelEntry, artefact: Artefact, *, engine: str, room_bytes: int
 ) -> LoadConfig | int:
     """Returns the best configuration that fits, else the bytes that the smallest one would need."""
-    needed_bytes = 0
+    needed_bytes, most_tokens = 0, entry.context_tokens_max
+    if EMBEDDINGS_ONLY in entry.features:
+        most_tokens = min(most_tokens, EMBEDDING_CONTEXT_MAX)
     for slots, wanted_tokens in LOAD_CONFIGS:
-        context_tokens = min(wanted_tokens, entry.context_tokens_max)
+        context_tokens = min(wanted_tokens, most_tokens)
         needed_bytes = required_memory_bytes(
             entry, artefact, engine=engine, slots=slots, context_tokens=context_tokens
         )

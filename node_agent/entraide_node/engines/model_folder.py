@@ -12,6 +12,7 @@ from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.untrusted_json import list_objects, parse_count, parse_object, parse_text
 
 CONFIG_NAME = "config.json"
+SENTENCES_NAME = "sentence_bert_config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
 BYTES_PER_VALUE = 2
 
@@ -55,8 +56,13 @@ def shortens_embeddings(folder: Path) -> bool:
 
 
 def context_max_of(folder: Path) -> int:
-    """Returns the longest context of the model, in tokens; 0 if unknown."""
-    return parse_count(_text_config(folder).get("max_position_embeddings"))
+    """Returns the longest context of the model, in tokens; 0 if unknown.
+
+    A sentence model may have been trained on shorter texts than its network has positions for.
+    """
+    positions = parse_count(_text_config(folder).get("max_position_embeddings"))
+    trained = parse_count(_read_object(folder / SENTENCES_NAME).get("max_seq_length"))
+    return min(positions or trained, trained or positions)
 
 
 def kv_bytes_per_token_of(folder: Path) -> int:

@@ -25,7 +25,7 @@ from entraide.catalogue.weight_files import (
     list_paths,
     without_part,
 )
-from entraide.models import Artefact, ArtefactFile, ModelEntry
+from entraide.models import EMBEDDINGS_ONLY, Artefact, ArtefactFile, ModelEntry
 
 SMALL_BYTES_MAX = 64 * 1024 * 1024  # largest file that is downloaded for its checksum
 
@@ -133,8 +133,11 @@ def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | 
 
 
 def with_energy_estimate(entry: ModelEntry) -> ModelEntry:
-    """Returns a model with a new energy estimate, computed from its first artefact."""
-    if not entry.artefacts:
+    """Returns a model with a new energy estimate, computed from its first artefact.
+
+    The figure is of output tokens, which an embedding model has not.
+    """
+    if not entry.artefacts or EMBEDDINGS_ONLY in entry.features:
         return entry
     energy_wh = energy_wh_per_1k_tokens(
         weights_bytes=entry.artefacts[0].weights_bytes,
