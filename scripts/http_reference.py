@@ -72,6 +72,27 @@ means that no machine of the pool supports it with this model, a 503 `no_node_li
 machines which do are offline.
 """
 
+EMBEDDINGS_TEXT = """
+### Answer
+
+```json
+{"object": "list", "model": "…",
+ "data": [{"object": "embedding", "index": 0, "embedding": [0.0123, …]}, …],
+ "usage": {"prompt_tokens": 14, "total_tokens": 14}, "entraide": {…}}
+```
+
+All inputs of a request are one job: one placement, one receipt, `output_tokens` 0. Tokens are
+charged as those of a prompt; the promise of its class is kept if the embeddings come within the
+time of a first token. Each input, not their sum, must fit the model's context. An answer has at
+most 6 MiB (about 1,100 embeddings of 1,024 numbers as `base64`, 300 as numbers); a longer one is
+a 400 that says to send fewer inputs.
+
+A 400 `feature_unsupported` means that the model computes no embeddings, or (`dimensions`) that no
+machine shortens those of this model. `GET /v1/models` lists `embeddings` among the features of a
+model, and `embeddings_only` if it writes no text. Over gRPC texts are `inputs`, and the numbers
+are in `Done.embeddings`; the Python client has `client.embeddings`.
+"""
+
 SCHEMAS = """
 ## JSON schemas
 
@@ -183,6 +204,8 @@ def endpoint(path: str, components: Mapping[str, Any]) -> str:
     lines += [f"| `{name}` | `{instead}` |\n" for name, instead in substitutes.items()]
     if path == CHAT:
         lines.append(MESSAGES.format(images=conversation.IMAGES_MAX))
+    if path == EMBEDDINGS:
+        lines.append(EMBEDDINGS_TEXT)
     return "".join(lines)
 
 
