@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.core.builders import START, Pool, card, facts, policy, replica, usage
+from tests.core.builders import START, Pool, card, facts, replica, usage
 from tests.scheduler.driver_support import SentMessages, store_url
+from tests.scheduler.event_values import RUNS, VALUES
 
-from entraide.models import Catalogue
 from entraide.types import JobKind, JobState, Outcome
 from entraide.wire import messages as m
 from entraide_scheduler.checkpoint import RecoveryFailed
@@ -31,38 +31,8 @@ from entraide_scheduler.store.journal import Retention
 from entraide_scheduler.store.store import Store
 
 NODE, KEY = SenderKind.NODE, SenderKind.KEY
-RUNS, WAITS = "j-runs", "j-waits"  # on n1, and behind it
+WAITS = "j-waits"  # behind RUNS on n1
 LATER = START + 60.0
-
-VALUES: dict[type, tuple[Any, ...]] = {
-    events.PolicyChanged: (policy("alpha", "beta"),),
-    events.PeriodBegan: (Period.DAY, START + 3_600.0),
-    events.IntensityChanged: ("CA-QC", 2.0, 3.0, "measured", START + 1e6),
-    events.ForecastIssued: ("CA-QC", START, START, (1.0, 2.0)),
-    events.LedgerCorrected: ("c1", "alpha", "beta", 5, 0, 0, "meter"),
-    events.CatalogueChanged: (Catalogue(2, START, ()),),
-    events.LoadAsked: ("n1", "other"),
-    events.UnloadAsked: ("n1", "other"),
-    events.NodeJoined: (card("n1", "beta"), True, ""),
-    events.NodeChanged: ("n1", False, "paused", None),
-    events.NodesSeen: (("n1", "n2"),),
-    events.NodeLeft: ("n1", "goodbye"),
-    events.GatewayLost: ("gw",),
-    events.JobRequested: (facts("j-new"),),
-    events.BatchStated: (facts("batch-1", deadline_at=START + 9e4), 5),
-    events.JobCancelled: (RUNS, "client_gone"),
-    events.Woke: (),
-    events.RunAccepted: (RUNS, 1, "n1"),
-    events.RunDeclined: (RUNS, 1, "n1", "full", {}),
-    events.RunProgressed: (RUNS, 1, "n1", 5),
-    events.RunReported: (RUNS, 1, "n1", Outcome.COMPLETED, "", True, usage()),
-    events.RunExceeded: (RUNS, 1, "n1", "stream_bytes", 5),
-    events.JobAbandoned: (RUNS, 1, "stream_broken"),
-    events.LoadFailed: ("n1", "other", "no_room"),
-    events.SenderQuarantined: (KEY, "key-beta", "engines_ended"),
-    events.QuarantineCleared: (NODE, "n2"),
-    events.DeadlineDropped: (Kind.NODE_SILENCE, "n1"),
-}
 BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned, events.BatchStated)
 
 
