@@ -38,7 +38,7 @@ class PoolCatalogue:
         self._key = key
         self._now = now
         self._listeners: list[Callable[[], None]] = []
-        self._install(_read_catalogue(self._path) or documents.shipped())
+        self._install(read_catalogue(home))
 
     @property
     def catalogue(self) -> Catalogue:
@@ -90,11 +90,17 @@ class PoolCatalogue:
         self._message = m.CatalogueReply(document, sign(document, self._key))
 
 
-def _read_catalogue(path: Path) -> Catalogue | None:
+def read_catalogue(home: Path) -> Catalogue:
+    """Returns the catalogue of a pool's directory: its own, else the shipped one.
+
+    Raises:
+        PoolError: ``config_refused``: the pool's own catalogue cannot be read.
+    """
+    path = home / NAME
     try:
         return documents.read(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return documents.shipped()
     except (OSError, InvalidCatalogue) as problem:
         values: dict[str, str | int | float] = {"path": str(path), "detail": str(problem)}
         raise PoolError("config_refused", f"{path}: {problem}", values=values) from problem

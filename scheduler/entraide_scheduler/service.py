@@ -16,6 +16,7 @@ import structlog
 from msgspec import Struct
 from nats.aio.client import Client
 
+from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.i18n import lang_of
 from entraide.metrics import ReadAtScrape
 from entraide.types import JobState
@@ -42,7 +43,6 @@ from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
 from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.pages import PoolEndpoints
-from entraide_scheduler.gateway.weights import FOLDER as WEIGHTS_FOLDER
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.grid.feed import IntensityFeed
 from entraide_scheduler.grid.sources import GridSources

@@ -122,6 +122,7 @@ class Hub:
         files: by name; those named in ``large`` lie elsewhere and have a checksum.
         gated: refuses everything.
         wrong: bytes that are sent instead of a file's own.
+        answers_left: answers that still carry bytes before every connection breaks; -1 for all.
     """
 
     def __init__(self, files: dict[str, bytes], *, large: tuple[str, ...] = ()) -> None:
@@ -131,6 +132,7 @@ class Hub:
         self.gated = False
         self.wrong: dict[str, bytes] = {}
         self.break_after = 0
+        self.answers_left = -1
         self.url = self.far = ""
 
     async def info(self, request: web.Request) -> web.Response:
@@ -176,6 +178,9 @@ class Hub:
         if request.method == "HEAD":
             return reply
         part = data[first : first + self.break_after] if self.break_after else data[first:]
+        if self.answers_left >= 0:
+            part = part if self.answers_left else b""
+            self.answers_left = max(0, self.answers_left - 1)
         await reply.write(part)
         if len(part) < len(data) - first:
             assert request.transport is not None

@@ -1,17 +1,29 @@
-"""``pool mirror``: which wheels which machine needs, and what is refused."""
+"""``pool mirror``: which wheels which machine needs, the pinned models, and what is refused."""
 
+import asyncio
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 from tests.house.source import ROOT
+from tests.node.weights import a_hub, a_model, gguf_bytes
 from tests.pool.support import entraide, pool_config
 
 from entraide import __version__
+from entraide import catalogue as documents
+from entraide.catalogue import shipped
 from entraide.errors import PoolError
+from entraide.models import Artefact, Catalogue
+from entraide_scheduler.catalogue import NAME as CATALOGUE
+from entraide_scheduler.catalogue import read_catalogue
 from entraide_scheduler.gateway.install import FOLDER
+from entraide_scheduler.gateway.node_passes import NodePasses
+from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.mirror import MirrorOptions, build_mirror
+from entraide_scheduler.pool.mirror_models import gather_models
 from entraide_scheduler.pool.mirror_targets import LOCK, Target, parse_targets, read_pins
 
 
@@ -92,3 +104,67 @@ def test_mirror_stays_when_a_folder_lacks_a_wheel(state: Path, tmp_path: Path) -
     assert "--from FOLDER" in done.stderr
     assert 1 == len(done.stderr.splitlines())
     assert ["targets.txt"] == [path.name for path in (state / FOLDER).iterdir()]
+
+
+DATA = gguf_bytes()
+
+
+def pin_one(state: Path, artefact: Artefact) -> str:
+    """Writes a catalogue with one model into a pool's directory; returns the file's checksum."""
+    entry = replace(shipped().models[0], name="toy", artefacts=(artefact,))
+    document = documents.write(Catalogue(version=2, issued_at=0.0, models=(entry,)))
+    (state / CATALOGUE).write_bytes(document)
+    return artefact.files[0].sha256
+
+
+def read_served(state: Path, sha256: str) -> bytes:
+    """What the pool sends to a node that asks for a file."""
+    server = WeightServer(
+        catalogue=lambda: read_catalogue(state),
+        folders=[state / "weights"],
+        passes=NodePasses(key_of=lambda _node: "", now=lambda: 0.0),
+    )
+    part = server.read_part(sha256, 0)
+    return b"" if part is None else part.data
+
+
+async def test_pinned_models_are_gathered(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files of every pinned model come into the pool, which then serves them to its nodes."""
+    sha256 = pin_one(state, a_model(m__gguf=DATA)[1])
+    before = read_served(state, sha256)
+    async with a_hub({"m.gguf": DATA}, large=("m.gguf",)) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        first = await asyncio.to_thread(gather_models, state, "en")
+        asked = len(hub.asked)
+        second = await asyncio.to_thread(gather_models, state, "en")
+
+    assert (b"", DATA) == (before, read_served(state, sha256))
+    assert (1, len(DATA), ()) == (first.artefacts, first.size_bytes, first.faults)
+    assert (first, asked) == (second, len(hub.asked))
+
+
+def test_pinned_models_of_another_folder(state: Path, tmp_path: Path) -> None:
+    """A file of ``weights_folders`` is used; one that is nowhere is named without failing."""
+    config = (state / "pool.toml").read_text("utf-8")
+    (state / "pool.toml").write_text(f'weights_folders = ["{tmp_path}"]\n{config}', "utf-8")
+    sha256 = pin_one(state, replace(a_model(m__gguf=DATA)[1], repository=""))
+    missing = gather_models(state, "en")
+    (tmp_path / "m.gguf").write_bytes(DATA)
+    present = gather_models(state, "en")
+
+    assert (0, 1, ()) == (missing.artefacts, len(missing.without_source), missing.faults)
+    assert "--folder DIR" in missing.without_source[0]
+    assert (1, (), DATA) == (present.artefacts, present.without_source, read_served(state, sha256))
+
+
+def test_a_hub_that_does_not_answer(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused connection gives one sentence for the model, and the exit status is 1."""
+    at_once = SimpleNamespace(sleep=lambda _: None)
+    monkeypatch.setattr("huggingface_hub.file_download.time", at_once)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    pin_one(state, a_model(m__gguf=DATA)[1])
+    gathered = gather_models(state, "fr")
+
+    assert (0, 1) == (gathered.artefacts, len(gathered.faults))
+    assert "ne peuvent être rapatriés" in gathered.faults[0]
+    assert [] == list((state / "weights").glob("toy"))

@@ -1,14 +1,22 @@
-"""A scripted pool on a real port, and the command line in this process."""
+"""A scripted pool and a hub on real ports, and the command line in this process."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
+from tests.node.weights import REPOSITORY, Hub, a_hub, content
 from tests.sdk.servicer import ADMIN_KEY, KEYS, Admin, Pool, serving
 
+from entraide import catalogue as documents
 from entraide.language import VARIABLES
+from entraide.models import ModelEntry
+
+DATA = content(50_000)
+SETTINGS = b'{"context": 1}'
 
 
 class ServedPool(Struct):
@@ -72,3 +80,33 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return CliResult(exit_info.value.code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncIterator[Hub]:
+    """A hub on loopback with one repository, which one model of the catalogue names."""
+    files = {"m-Q4_K_M.gguf": DATA, "m-Q8_0.gguf": DATA[1:], "config.json": SETTINGS,
+             "model.safetensors": DATA[2:], "original/model.pth": b"x"}  # fmt: skip
+    large = ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "model.safetensors")
+    entry = of(served, "qwen3-8b")
+    artefacts = tuple(replace(artefact, repository=REPOSITORY) for artefact in entry.artefacts)
+    served.admin.catalogue = documents.with_entries(
+        served.admin.catalogue, replace(entry, artefacts=artefacts)
+    )
+    async with a_hub(files, large=large) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        yield running
+
+
+def of(served: ServedPool, name: str) -> ModelEntry:
+    """A model as the pool's catalogue has it now."""
+    entry = documents.find(served.admin.catalogue, name)
+    assert entry is not None
+    return entry
+
+
+async def pin(cli: Cli, served: ServedPool, *more: str) -> CliResult:
+    """Runs the command beside the hub that it asks."""
+    arguments = ["models", "pin", "qwen3-8b", "--state", str(served.state), *more]
+    return await asyncio.to_thread(cli, arguments)

@@ -1,29 +1,17 @@
 """The operator's commands on the catalogue of models, against real servers."""
 
-import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.node.weights import COMMIT, REPOSITORY, Hub, a_hub, content, gguf_bytes
-from tests.sdk.conftest import Cli, CliResult, ServedPool
+from tests.node.weights import COMMIT, Hub, gguf_bytes
+from tests.sdk.conftest import DATA, SETTINGS, Cli, ServedPool, of, pin
 
 from entraide import catalogue as documents
-from entraide.models import Artefact, Catalogue, ModelEntry
-
-DATA = content(50_000)
-SETTINGS = b'{"context": 1}'
-
-
-def of(served: ServedPool, name: str) -> ModelEntry:
-    """A model as the pool's catalogue has it now."""
-    entry = documents.find(served.admin.catalogue, name)
-    assert entry is not None
-    return entry
+from entraide.models import Artefact, Catalogue
 
 
 @pytest.mark.parametrize(
@@ -126,32 +114,9 @@ def test_pinning_without_a_network(
     assert "entraide models pin qwen3-8b --folder" in result.err
 
 
-@pytest.fixture
-async def hub(monkeypatch: pytest.MonkeyPatch, served: ServedPool) -> AsyncIterator[Hub]:
-    """A hub on loopback with one repository, which one model of the catalogue names."""
-    files = {"m-Q4_K_M.gguf": DATA, "m-Q8_0.gguf": DATA[1:], "config.json": SETTINGS,
-             "model.safetensors": DATA[2:], "original/model.pth": b"x"}  # fmt: skip
-    large = ("m-Q4_K_M.gguf", "m-Q8_0.gguf", "model.safetensors")
-    entry = of(served, "qwen3-8b")
-    artefacts = tuple(replace(artefact, repository=REPOSITORY) for artefact in entry.artefacts)
-    served.admin.catalogue = documents.with_entries(
-        served.admin.catalogue, replace(entry, artefacts=artefacts)
-    )
-    async with a_hub(files, large=large) as running:
-        monkeypatch.setenv("HF_ENDPOINT", running.url)
-        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
-        yield running
-
-
-async def pin(cli: Cli, served: ServedPool, *more: str) -> CliResult:
-    """Runs the command beside the hub that it asks."""
-    arguments = ["models", "pin", "qwen3-8b", "--state", str(served.state), *more]
-    return await asyncio.to_thread(cli, arguments)
-
-
 async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> None:
     """Each format is pinned to the hub's commit; checksums of small files are computed."""
-    result = await pin(cli, served)
+    result = await pin(cli, served, "--checksums-only")
     gguf, mlx, tensors = of(served, "qwen3-8b").artefacts
     checksums = {file.name: file.sha256 for file in tensors.files}
 
@@ -164,6 +129,7 @@ async def test_pinning_to_the_hub(served: ServedPool, cli: Cli, hub: Hub) -> Non
     assert 3 == result.out.count(COMMIT[:12])
     assert not any("original" in path for _, path, _ in hub.asked)
     assert not any(path.startswith("/cdn/") for _, path, _ in hub.asked)
+    assert not (served.state / "weights").exists()
 
 
 async def test_what_cannot_be_pinned(served: ServedPool, cli: Cli, hub: Hub) -> None:

@@ -19,7 +19,6 @@ from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 PATH = "/weights/"
-FOLDER = "weights"  # in the pool's state directory
 PART_BYTES_MAX = 4 * 1024 * 1024
 READS_MAX = 8  # concurrent reads, over all nodes
 BUSY_RETRY_S = 1.0

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from entraide import i18n
+from entraide.cli.transfer import size_text
 from entraide.errors import EntraideError
+from entraide_scheduler.pool.config import FILE
 
 BYTES_PER_MB = 1e6
 
@@ -32,8 +34,15 @@ def register_mirror(pool: typer.Typer, lang: str) -> None:
             Path | None,
             typer.Option("--wheel", metavar="FILE", help=i18n.text("opt-mirror-wheel", lang)),
         ] = None,
+        models: Annotated[
+            bool, typer.Option("--models/--no-models", help=i18n.text("opt-mirror-models", lang))
+        ] = True,
     ) -> None:
-        raise typer.Exit(_mirror(directory.resolve(), tuple(target or ()), source, wheel, lang))
+        state = directory.resolve()
+        status = _mirror(state, tuple(target or ()), source, wheel, lang)
+        if models and (state / FILE).is_file():
+            status = max(status, _mirror_models(state, lang))
+        raise typer.Exit(status)
 
 
 def _mirror(
@@ -62,3 +71,26 @@ def _mirror(
     )  # fmt: skip
     typer.echo(text)
     return 1 if made.left_out else 0
+
+
+def _mirror_models(state: Path, lang: str) -> int:
+    """Gathers the files of all pinned models into the pool's folder of weights."""
+    from entraide_scheduler.pool.mirror_models import gather_models
+
+    try:
+        gathered = gather_models(state, lang)
+    except EntraideError as problem:
+        has_values = bool(problem.values)
+        sentence = i18n.error(problem.code, lang, problem.values) if has_values else str(problem)
+        typer.echo(sentence, err=True)
+        return 1
+    for sentence in gathered.faults:
+        typer.echo(sentence, err=True)
+    for sentence in gathered.without_source:
+        typer.echo(sentence)
+    text = i18n.text(
+        "mirror-models", lang, count=gathered.artefacts,
+        size=size_text(gathered.size_bytes, lang), folder=str(gathered.folder),
+    )  # fmt: skip
+    typer.echo(text)
+    return 1 if gathered.faults else 0

@@ -60,7 +60,7 @@ def list_files(repository: str, *, revision: str = "") -> HubListing | PinFault:
         api = HfApi(endpoint=_endpoint())
         info = api.model_info(repository, revision=revision or None, files_metadata=True)
     except Exception as problem:  # noqa: BLE001  (errors of the library and of its dependencies)
-        return _fault_of(problem, listing=True)
+        return _fault_of(problem, has_begun=False)
     listed = (_hub_file(file) for file in info.siblings or ())
     return HubListing(str(info.sha), tuple(listed))
 
@@ -120,14 +120,14 @@ def download_file(
     except Exception as problem:
         if isinstance(problem, OSError) and problem.errno is not None:
             raise  # of the disk; the library's network errors are OSErrors without a number
-        fault = _fault_of(problem, listing=False)
-        if getattr(getattr(problem, "response", None), "status_code", 0) == RANGE_REFUSED:
-            part.unlink(missing_ok=True)  # of another file: the next attempt begins anew
-        return fault
+        status = getattr(getattr(problem, "response", None), "status_code", 0)
+        if status == RANGE_REFUSED or _length(part) == 0:
+            part.unlink(missing_ok=True)  # of another file, or empty: the next begins anew
+        return _fault_of(problem, has_begun=_length(part) > 0)
     return None
 
 
-def _fault_of(problem: Exception, *, listing: bool) -> PinFault:
+def _fault_of(problem: Exception, *, has_begun: bool) -> PinFault:
     from huggingface_hub import errors as hub  # noqa: PLC0415
 
     detail = str(problem).strip().partition("\n")[0][:DETAIL_CHARS_MAX] or type(problem).__name__
@@ -138,7 +138,7 @@ def _fault_of(problem: Exception, *, listing: bool) -> PinFault:
         return PinFault("gone", detail)
     if isinstance(problem, hub.HfHubHTTPError | ValueError):
         return PinFault("hub", detail)
-    return PinFault("unreachable" if listing else "interrupted", detail)
+    return PinFault("interrupted" if has_begun else "unreachable", detail)
 
 
 def _progress_class(on_length: Callable[[int], None], first: int, length_max: int) -> Any:

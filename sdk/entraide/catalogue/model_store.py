@@ -27,6 +27,7 @@ from entraide.models import (
     TransferRates,
 )
 
+WEIGHTS_FOLDER = "weights"  # of a pool's store, in the pool's directory
 PROOFS_NAME = ".proofs.json"
 SPEEDS_NAME = ".speeds.json"
 PART_SUFFIX = ".part"
@@ -171,18 +172,20 @@ class ModelStore:
         file: ArtefactFile,
         *,
         origin: Path,
+        known_sha256: str = "",
         on_bytes: Callable[[int], None] = lambda _bytes: None,
     ) -> bool:
         """Imports a file from elsewhere on this machine, by a hard link if possible.
 
         A file of another owner is copied, since its owner may withdraw it. The bytes are read
-        once.
+        once at most.
 
         Args:
             model: public name of the model.
             artefact: that the file belongs to.
             file: the file.
             origin: path of the file elsewhere.
+            known_sha256: checksum of the origin, if the caller has just computed it.
             on_bytes: called with the number of bytes of each block that was read.
 
         Returns:
@@ -198,7 +201,7 @@ class ModelStore:
         part.unlink(missing_ok=True)
         try:
             if _link(origin.resolve(), part):
-                sha256 = compute_sha256(part, on_bytes)
+                sha256 = known_sha256 or compute_sha256(part, on_bytes)
             else:
                 sha256 = _copy(origin, part, on_bytes)
             if sha256 == file.sha256:
@@ -236,10 +239,17 @@ class ModelStore:
         if place not in self._places():
             return 0
         size_bytes = self._describe(place).size_bytes
+        self._remove(place)
+        return size_bytes
+
+    def discard(self, model: str, artefact: Artefact) -> None:
+        """Deletes what is there of an artefact, also without a proof and a partial file."""
+        self._remove(artefact.relative_folder(model))
+
+    def _remove(self, place: str) -> None:
         shutil.rmtree(self.folder / place, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self.folder / place).parent.rmdir()  # only when nothing else of the model is there
-        return size_bytes
 
     def transfer_rates(self) -> TransferRates:
         """Returns the measured transfer rates of weights."""
@@ -316,15 +326,25 @@ def compute_sha256(path: Path, on_bytes: Callable[[int], None] = lambda _bytes: 
     return digest.hexdigest()
 
 
+def can_link(origin: Path, folder: Path) -> bool:
+    """Whether a file may be linked into a folder: one file system, and the folder's owner.
+
+    Raises:
+        OSError: one of them is missing.
+    """
+    file, parent = origin.stat(), folder.stat()
+    return (file.st_dev, file.st_uid) == (parent.st_dev, parent.st_uid)
+
+
 def _link(origin: Path, target: Path) -> bool:
-    """Makes a hard link to a file of the folder's owner; returns whether it could."""
+    """Makes a hard link if possible; returns whether it did."""
     try:
-        if origin.stat().st_uid != target.parent.stat().st_uid:
-            return False
-        target.hardlink_to(origin)
+        if can_link(origin, target.parent):
+            target.hardlink_to(origin)
+            return True
     except OSError:
-        return False
-    return True
+        pass
+    return False
 
 
 def _copy(origin: Path, target: Path, on_bytes: Callable[[int], None]) -> str:

@@ -8,7 +8,7 @@ against the pinned checksums, so their source need not be trusted.
 
 import fnmatch
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -77,7 +77,7 @@ def pin_from_folder(
     folder: Path,
     *,
     names: Sequence[str] | None = None,
-    on_bytes: Callable[[int], None] = lambda _bytes: None,
+    known: Mapping[Path, str] = {},
 ) -> Artefact | PinFault:
     """Pins an artefact to the files of a folder, each of which must be whole.
 
@@ -85,7 +85,7 @@ def pin_from_folder(
         artefact: its format and its file name patterns.
         folder: of the files.
         names: of the files to choose from, relative to the folder; None for all.
-        on_bytes: called with the number of bytes of each block that was read.
+        known: SHA-256 of files that the caller has just computed.
     """
     try:
         if names is None:
@@ -100,14 +100,18 @@ def pin_from_folder(
             if fault:
                 return PinFault("broken", f"{name}: {fault}")
             size_bytes = path.stat().st_size
-            files.append(ArtefactFile(name, size_bytes, compute_sha256(path, on_bytes)))
+            files.append(ArtefactFile(name, size_bytes, known.get(path) or compute_sha256(path)))
     except OSError as problem:
         return PinFault("no_folder", str(problem))
     missing = find_missing_part(selected)
     if missing:
         return PinFault("broken", missing)
     unsafe = next((file.name for file in files if not is_safe(file) or "*" in file.name), "")
-    return PinFault("name", unsafe) if unsafe else _with_files(artefact, files)
+    if unsafe:
+        return PinFault("name", unsafe)
+    if tuple(files) != artefact.files:
+        artefact = replace(artefact, revision="")  # of other files
+    return _with_files(artefact, files)
 
 
 def select_files(names: Sequence[str], artefact: Artefact) -> tuple[str, ...] | PinFault:

@@ -1,7 +1,10 @@
 """The pool's model catalogue for the commands: reads it, finds a model and writes the change."""
 
+from msgspec.structs import replace
+
 from entraide import catalogue as documents
 from entraide import i18n
+from entraide.catalogue.pin_fault import PinFault
 from entraide.cli.pool_access import PoolAccess
 from entraide.errors import error_for
 from entraide.models import Artefact, Catalogue, ModelEntry
@@ -54,3 +57,18 @@ def artefact_text(artefact: Artefact, lang: str) -> str:
     size_gb = i18n.decimal(artefact.weights_bytes / 1e9, lang)
     size = f"{size_gb}\u00a0{i18n.text('unit-gb', lang)}"
     return f"{mark} {artefact.format} {artefact.quantisation} ({size})"
+
+
+def with_pinned(entry: ModelEntry, pinned: dict[int, Artefact]) -> ModelEntry:
+    """Returns an entry with pinned artefacts; an estimate of its energy is computed anew."""
+    from entraide.catalogue.pin import with_energy_estimate
+
+    artefacts = tuple(pinned.get(index, a) for index, a in enumerate(entry.artefacts))
+    changed = replace(entry, artefacts=artefacts)
+    return with_energy_estimate(changed) if entry == with_energy_estimate(entry) else changed
+
+
+def fault_text(model: str, format_: str, fault: PinFault, lang: str) -> str:
+    """Returns the sentence of a fault."""
+    values = {"model": model, "format": format_, "detail": fault.detail}
+    return i18n.text(f"pin-fault-{fault.code}", lang, **values)

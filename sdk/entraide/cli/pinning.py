@@ -1,23 +1,32 @@
-"""``entraide models pin``: records the checksum of each file of a model in the catalogue."""
+"""``entraide models pin``: records the checksums of a model's files, and fetches the files.
+
+Each format is pinned as soon as all of its files are in the pool's folder of weights, which serves
+them to the pool's nodes. A command on another machine than the pool's records the checksums only.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec.structs import replace
 
 from entraide import catalogue as documents
 from entraide import i18n
+from entraide.catalogue.pin_fault import PinFault
 from entraide.cli import options
 from entraide.cli.model_catalogue import (
     artefact_text,
+    fault_text,
     find_entry,
     read_catalogue,
+    with_pinned,
     write_catalogue,
 )
-from entraide.cli.pool_access import find_pool
+from entraide.cli.pool_access import PoolAccess, find_pool
 from entraide.errors import error_for
-from entraide.models import Artefact, ModelEntry
+from entraide.models import Artefact, Catalogue, ModelEntry
+
+if TYPE_CHECKING:
+    from entraide.cli.pool_weights import PoolWeights
 
 
 def register(models: typer.Typer, lang: str) -> None:
@@ -25,7 +34,9 @@ def register(models: typer.Typer, lang: str) -> None:
 
     @models.command("pin", help=i18n.text("help-models-pin", lang))
     def pin(
-        model: Annotated[str, typer.Argument(metavar="MODEL", help=i18n.text("arg-model", lang))],
+        model: Annotated[
+            str, typer.Argument(metavar="MODEL|FOLDER", help=i18n.text("arg-pin", lang))
+        ],
         *,
         format_: Annotated[
             str, typer.Option("--format", metavar="F", help=i18n.text("opt-format", lang))
@@ -37,67 +48,128 @@ def register(models: typer.Typer, lang: str) -> None:
             Path | None,
             typer.Option("--folder", metavar="DIR", help=i18n.text("opt-pin-folder", lang)),
         ] = None,
+        checksums_only: Annotated[
+            bool, typer.Option("--checksums-only", help=i18n.text("opt-checksums-only", lang))
+        ] = False,
         state: Annotated[Path | None, options.state(lang)] = None,
     ) -> None:
-        from entraide.catalogue.pin import with_energy_estimate
+        from entraide.cli.pin_folder import pin_whole_folder
+        from entraide.cli.pool_weights import open_pool_weights
 
         pool = find_pool(state, lang)
-        before = read_catalogue(pool)
-        entry = find_entry(before, model, lang)
-        selected = [a for a in entry.artefacts if _is_selected(a, format_, folder=folder)]
-        pinned, faults = _pin(entry, selected, revision=revision, folder=folder, lang=lang)
-        if not pinned:
-            raise error_for("pin_failed", "\n".join(faults) or _nothing_to_pin(model, lang))
-        artefacts = tuple(pinned.get(number, a) for number, a in enumerate(entry.artefacts))
-        was_estimate = entry == with_energy_estimate(entry)
-        after = replace(entry, artefacts=artefacts)
-        if was_estimate:
-            after = with_energy_estimate(after)
-        write_catalogue(pool, documents.with_entries(before, after))
-        for artefact in pinned.values():
-            typer.echo(
-                i18n.text(
-                    "cli-pinned",
-                    lang,
-                    model=model,
-                    weights=artefact_text(artefact, lang),
-                    files=len(artefact.files),
-                    revision=artefact.revision[:12] or "none",
+        catalogue = read_catalogue(pool)
+        if folder is None and _is_folder(model, catalogue):
+            raise typer.Exit(
+                pin_whole_folder(
+                    pool,
+                    catalogue,
+                    Path(model),
+                    format_=format_,
+                    checksums_only=checksums_only,
+                    lang=lang,
                 )
             )
+        entry = find_entry(catalogue, model, lang)
+        listed, faults = _list(entry, format_, revision=revision, folder=folder, lang=lang)
+        pinned = len(listed)
+        if listed and pool.folder is not None and not checksums_only:
+            with open_pool_weights(pool.folder, lang) as weights:
+                pinned, more = _fetch(
+                    pool, weights, catalogue, entry, listed, folder=folder, lang=lang
+                )
+            faults += more
+        elif listed:
+            _write(pool, catalogue, entry, listed, lang)
+            if pool.folder is None:
+                typer.echo(i18n.text("cli-pin-not-here", lang))
+        if not pinned:
+            sentence = "\n".join(faults) or i18n.text("pin-fault-none", lang, model=model)
+            raise error_for("pin_failed", sentence)
         for fault in faults:
             typer.echo(fault, err=True)
 
 
-def _is_selected(artefact: Artefact, format_: str, *, folder: Path | None) -> bool:
-    if format_:
-        return artefact.format == format_
-    return folder is not None or bool(artefact.repository)
+def _is_folder(name: str, catalogue: Catalogue) -> bool:
+    """Whether the argument is a folder; a model's name precedes a folder of that name."""
+    if documents.find(catalogue, name) is not None:
+        return False
+    return "/" in name or name.startswith(".") or Path(name).is_dir()
 
 
-def _pin(
-    entry: ModelEntry, selected: list[Artefact], *, revision: str, folder: Path | None, lang: str
+def _list(
+    entry: ModelEntry, format_: str, *, revision: str, folder: Path | None, lang: str
 ) -> tuple[dict[int, Artefact], list[str]]:
-    """Pins artefacts: the pinned ones by their index in the entry, and sentences on the others."""
+    """Lists the files of artefacts: pinned artefacts by index, and sentences on the others."""
     from entraide.catalogue.pin import pin_from_folder, pin_from_hub
-    from entraide.catalogue.pin_fault import PinFault
 
-    pinned: dict[int, Artefact] = {}
+    listed: dict[int, Artefact] = {}
     faults = []
-    for artefact in selected:
+    for index, artefact in enumerate(entry.artefacts):
+        has_source = folder is not None or bool(artefact.repository)
+        if not (artefact.format == format_ if format_ else has_source):
+            continue
         if folder is not None:
             result = pin_from_folder(artefact, folder)
         else:
             result = pin_from_hub(artefact, revision=revision)
         if isinstance(result, PinFault):
-            values = {"format": artefact.format, "detail": result.detail}
-            faults.append(i18n.text(f"pin-fault-{result.code}", lang, model=entry.name, **values))
+            faults.append(fault_text(entry.name, artefact.format, result, lang))
             if result.code == "unreachable":
                 break  # the other formats are on the same hub
         else:
-            pinned[entry.artefacts.index(artefact)] = result
+            listed[index] = result
+    return listed, faults
+
+
+def _fetch(
+    pool: PoolAccess,
+    weights: "PoolWeights",
+    catalogue: Catalogue,
+    entry: ModelEntry,
+    listed: dict[int, Artefact],
+    *,
+    folder: Path | None,
+    lang: str,
+) -> tuple[int, list[str]]:
+    """Fetches and pins artefacts one by one; returns how many, and sentences on the others."""
+    from entraide.catalogue.gather import Sources
+
+    sources = Sources(folders=() if folder is None else (folder,), hub=folder is None)
+    pinned, faults = 0, []
+    weights.announce([(entry.name, artefact, sources) for artefact in listed.values()])
+    for index, artefact in listed.items():
+        fault = weights.gather(entry.name, artefact, sources)
+        if fault is not None:
+            faults.append(fault_text(entry.name, artefact.format, fault, lang))
+            if fault.code == "unreachable":
+                break  # the other formats are on the same hub
+            continue
+        catalogue = _write(pool, catalogue, entry, {index: artefact}, lang)
+        entry = find_entry(catalogue, entry.name, lang)
+        pinned += 1
+    if pinned:
+        typer.echo(i18n.text("cli-pin-served", lang, folder=str(weights.folder)))
     return pinned, faults
 
 
-def _nothing_to_pin(model: str, lang: str) -> str:
-    return i18n.text("pin-fault-none", lang, model=model)
+def _write(
+    pool: PoolAccess,
+    catalogue: Catalogue,
+    entry: ModelEntry,
+    pinned: dict[int, Artefact],
+    lang: str,
+) -> Catalogue:
+    """Writes pinned artefacts into the pool's catalogue, and says so; returns the catalogue."""
+    changed = documents.with_entries(catalogue, with_pinned(entry, pinned))
+    written = write_catalogue(pool, changed)
+    for artefact in pinned.values():
+        text = i18n.text(
+            "cli-pinned",
+            lang,
+            model=entry.name,
+            weights=artefact_text(artefact, lang),
+            files=len(artefact.files),
+            revision=artefact.revision[:12] or "none",
+        )
+        typer.echo(text)
+    return written

@@ -50,6 +50,7 @@ class PoolAccess(Struct, frozen=True):
         ca_pem: certificate authority to trust, PEM, or "".
         lang: the command's language.
         web: web address of the pool, or "" where it is not known.
+        folder: the pool's directory; None where it is not on this machine.
     """
 
     url: str
@@ -58,6 +59,7 @@ class PoolAccess(Struct, frozen=True):
     ca_pem: str
     lang: str
     web: str = ""
+    folder: Path | None = None
 
     def key(self, coop: str = "") -> str:
         """Returns a co-op's key; the first key for "", or where a key's co-op is unknown.
@@ -134,16 +136,19 @@ def find_pool(state: Path | None, lang: str, *, url: str = "") -> PoolAccess:
         key = os.environ.get(KEY_VARIABLE)
         admin_key = os.environ.get(ADMIN_KEY_VARIABLE, "")
         keys = {"": key} if key else {}
-        local = _read_pool_file(default_state())
+        local, local_folder = _read_pool_file(default_state()), None
         if local is not None and url.rstrip("/") in (local.http, local.grpc):
             keys, admin_key = keys | local.keys, admin_key or local.admin_key
+            local_folder = default_state()
         web = url if url.startswith(("http://", "https://")) else ""
-        return PoolAccess(url, keys, admin_key, ca_pem, lang, web)
+        return PoolAccess(url, keys, admin_key, ca_pem, lang, web, local_folder)
     folder = state or default_state()
     pool = _read_pool_file(folder)
     if pool is None:
         raise error_for("pool_unreachable", i18n.text("cli-no-pool", lang, path=str(folder)))
-    return PoolAccess(pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang, pool.http)
+    return PoolAccess(
+        pool.grpc, pool.keys, pool.admin_key, ca_pem or pool.ca, lang, pool.http, folder
+    )
 
 
 def _read_pool_file(folder: Path) -> PoolFile | None:

@@ -2942,7 +2942,7 @@ help-models-catalogue = List the models that the pool may offer, with licence, s
 help-models-show = Show a model of the catalogue.
 help-models-add = Add the models of a file to the catalogue, or replace those of the same name.
 help-models-remove = Remove a model from the catalogue; loaded copies continue to run.
-help-models-pin = Pin a model's files by length, checksum and revision. No machine loads a model that is not pinned.
+help-models-pin = Pin a model's files by length, checksum and revision, and fetch them for the pool's nodes; or pin every weight file of a folder. No machine loads a model that is not pinned.
 arg-model = Name of the model in the catalogue.
 arg-entries = JSON file of one or several models.
 opt-shipped = Add the models that come with this version and that the pool lacks.
@@ -2988,7 +2988,7 @@ pin-fault-several = { $model }, { $format }: several files match ({ $detail }). 
 pin-fault-hub = { $model }, { $format }: the public hub did not return the files ({ $detail }).
 pin-fault-gated = { $model }, { $format }: the public hub gives these files only to those who accept their terms. Accept them there, then give the token in HF_TOKEN.
 pin-fault-gone = { $model }, { $format }: the public hub has no such repository, revision or file ({ $detail }). Pin the model again, or correct its entry.
-pin-fault-unreachable = "{ $model }" cannot be pinned: the public hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files of this machine: entraide models pin { $model } --folder DIR
+pin-fault-unreachable = The files of "{ $model }" cannot be fetched: the public hub does not answer ({ $detail }). Connect this machine to the Internet, name a mirror of the hub in HF_ENDPOINT, or pin files of this machine: entraide models pin { $model } --folder DIR
 pin-fault-interrupted = { $model }, { $format }: the download broke off ({ $detail }). What arrived is kept; the same command goes on from there.
 pin-fault-no_library = { $model }, { $format }: the library of the public hub is required. Install it: { $detail }
 pin-fault-no_folder = { $model }, { $format }: the folder cannot be read ({ $detail }).
@@ -2998,6 +2998,48 @@ pin-fault-checksum = { $model }, { $format }: { $detail } does not have the expe
 pin-fault-no_source = { $model }, { $format }: { $detail } is neither on this machine nor on the public hub. Name a folder that has it with --folder DIR.
 pin-fault-disk_full = { $model }, { $format }: the disk is full ({ $detail }). Nothing of it is kept; free some space, or choose one format with --format.
 pin-fault-unwritable = { $model }, { $format }: the pool's folder of weights is not writable ({ $detail }).
+arg-pin = Name of the model in the catalogue, or a folder of weight files.
+opt-checksums-only = Record the checksums without fetching the files into the pool's folder.
+col-file = FILE
+col-outcome = RESULT
+col-sha256 = SHA-256
+unit-mb = MB
+transfer-need = To download into { $folder }: { $files ->
+    [1] one file
+   *[other] { $files } files
+}, { $size }, about { $time } at { $speed }/s ({ $basis ->
+    [measured] the rate of earlier downloads
+   *[assumed] assumed until a rate is measured
+}). The disk has { $free } for them.
+transfer-progress = { $done } of { $whole } ({ $percent }%), { $speed }/s, about { $time } left: { $file }
+transfer-reading = Read { $done } of { $whole } ({ $percent }%), about { $time } left: { $file }
+transfer-no-space = The disk is full: { $size } are needed in { $folder } and { $free } are free, beside { $reserve } that always stay free. Nothing was fetched. Free some space, or choose one format with --format.
+transfer-unwritable = The pool's folder of weights cannot be written ({ $folder }): { $detail }. Run the command as the user that runs the pool.
+transfer-busy = Another command is filling { $folder }. Try again when it has ended.
+transfer-interrupted = Interrupted. What arrived is kept; the same command goes on from there.
+cli-pin-not-here = The pool's directory is not on this machine, so only the checksums are pinned. Fetch the files on the pool's machine with "entraide pool mirror DIR", or name the directory with --state.
+cli-pin-served = The pool serves the files to its nodes from { $folder }.
+cli-pin-folder = { $folder }: { $files ->
+    [1] one weight file
+   *[other] { $files } weight files
+}, { $size }. Each is read to the end first.
+cli-pin-folder-empty = { $folder } has no weight file (GGUF or safetensors). Name the folder that holds them.
+cli-pin-folder-unreadable = { $folder } cannot be read: { $detail }. Correct the name, or the permissions.
+pin-outcome-pinned = pinned
+pin-outcome-already = pinned already
+pin-outcome-differs = other bytes
+pin-outcome-unknown = unknown
+pin-outcome-broken = broken
+pin-outcome-size = wrong size
+pin-outcome-fault = not pinned
+pin-left-broken = { $file } is damaged or incomplete ({ $detail }); it is not pinned. Fetch it again from its source.
+pin-left-unknown = { $file } belongs to no model of the catalogue by its name; it is not pinned. If it is one of them, name the model:
+    {"    "}entraide models pin MODEL --folder { $folder }
+pin-left-differs = { $file } has other bytes than those that are pinned for { $model }; the pinned ones stay. To pin these instead:
+    {"    "}entraide models pin { $model } --folder { $folder }
+pin-left-size = { $file } has the name of { $model } but not its size, about { $detail }; it is not pinned. If it is that model, name it:
+    {"    "}entraide models pin { $model } --folder { $folder }
+pin-left-fault = { $detail }
 
 node-model-unpinned = The model { $model } is not pinned in the catalogue. The operator pins it with "entraide models pin { $model }".
 node-model-name-refused = For { $model }, the catalogue names a file outside its folder; the file is refused.
@@ -3350,13 +3392,19 @@ install-does = Nothing comes from another server than this pool. Run again, the 
 
 ## The mirror of what members install.
 
-help-pool-mirror = Gather what members install from this pool: wheels for their machines, with checksums.
+help-pool-mirror = Gather what members take from this pool: wheels for their machines and the weights of pinned models, with checksums.
 opt-mirror-target = Kind of machine, such as linux-x86_64-3.11 or macos-arm64-3.13 (system, processor, Python); can be repeated; without it, all of them.
 opt-mirror-from = Folder of wheels to use instead of a package index.
 opt-mirror-wheel = Wheel of this version of Entraide (default: built from the checkout that runs).
 mirror-target = Gathering the wheels for { $target }…
 mirror-left-out = Left out: { $target }. { $problem }
 mirror-made = The mirror has { $files } files ({ $megabytes } MB) for { $targets }. Members install from { $url }; "entraide invite" prints the line.
+opt-mirror-models = Gather the files of the pinned models, too.
+mirror-models = The pool has { $count ->
+    [0] no pinned weights.
+    [1] the weights of one pinned model and format ({ $size }) in { $folder }.
+   *[other] the weights of { $count } pinned models and formats ({ $size }) in { $folder }.
+}
 error-mirror_target_unknown = "{ $target }" is no kind of machine. Write system, processor and Python, such as linux-x86_64-3.11; the systems and processors are { $platforms }.
 error-mirror_wheel_needed = This installation of Entraide { $version } does not know the wheel that it came from. Name it with --wheel FILE ("make wheel" builds it in a checkout).
 error-mirror_wheel_refused = { $path } is not a readable wheel of Entraide { $version }, the version of this pool. Name that one with --wheel FILE.

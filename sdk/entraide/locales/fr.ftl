@@ -2948,7 +2948,7 @@ help-models-catalogue = Énumérer les modèles que le parc peut offrir, avec le
 help-models-show = Montrer un modèle du catalogue.
 help-models-add = Ajouter au catalogue les modèles d’un fichier, ou remplacer ceux du même nom.
 help-models-remove = Retirer un modèle du catalogue ; les copies déjà chargées continuent de servir.
-help-models-pin = Épingler les fichiers d’un modèle : longueur, somme de contrôle et révision. Aucune machine ne charge un modèle qui n’est pas épinglé.
+help-models-pin = Épingler les fichiers d’un modèle par longueur, somme de contrôle et révision, et les rapatrier pour les nœuds du parc ; ou épingler tous les fichiers de poids d’un dossier. Aucune machine ne charge un modèle non épinglé.
 arg-model = Nom du modèle au catalogue.
 arg-entries = Fichier JSON d’un ou de plusieurs modèles.
 opt-shipped = Ajouter les modèles livrés avec cette version et que le parc n’a pas.
@@ -2994,7 +2994,7 @@ pin-fault-several = { $model }, { $format } : plusieurs fichiers conviennent ({
 pin-fault-hub = { $model }, { $format } : le dépôt public n’a pas donné les fichiers ({ $detail }).
 pin-fault-gated = { $model }, { $format } : le dépôt public ne donne ces fichiers qu’à ceux qui en acceptent les conditions. Acceptez-les sur le site, puis indiquez le jeton dans HF_TOKEN.
 pin-fault-gone = { $model }, { $format } : le dépôt public n’a pas ce dépôt, cette révision ou ce fichier ({ $detail }). Épinglez le modèle de nouveau, ou corrigez sa fiche.
-pin-fault-unreachable = « { $model } » ne peut être épinglé : le dépôt public ne répond pas ({ $detail }). Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
+pin-fault-unreachable = Les fichiers de « { $model } » ne peuvent être rapatriés : le dépôt public ne répond pas ({ $detail }). Connectez cette machine à Internet, nommez un miroir du dépôt dans HF_ENDPOINT, ou épinglez des fichiers qui sont ici : entraide models pin { $model } --folder DOSSIER
 pin-fault-interrupted = { $model }, { $format } : le téléchargement s’est interrompu ({ $detail }). Ce qui est arrivé est conservé ; la même commande reprend à cet endroit.
 pin-fault-no_library = { $model }, { $format } : il faut la bibliothèque du dépôt public. Installez-la : { $detail }
 pin-fault-no_folder = { $model }, { $format } : le dossier ne se lit pas ({ $detail }).
@@ -3004,6 +3004,48 @@ pin-fault-checksum = { $model }, { $format } : { $detail } n’a pas la somme d
 pin-fault-no_source = { $model }, { $format } : { $detail } n’est ni sur cette machine ni au dépôt public. Indiquez un dossier qui le contient avec --folder DOSSIER.
 pin-fault-disk_full = { $model }, { $format } : le disque est plein ({ $detail }). Rien n’en est conservé ; libérez de la place, ou choisissez un seul format avec --format.
 pin-fault-unwritable = { $model }, { $format } : impossible d’écrire dans le dossier des poids du parc ({ $detail }).
+arg-pin = Nom du modèle au catalogue, ou dossier de fichiers de poids.
+opt-checksums-only = Consigner les sommes de contrôle sans rapatrier les fichiers dans le dossier du parc.
+col-file = FICHIER
+col-outcome = RÉSULTAT
+col-sha256 = SHA-256
+unit-mb = Mo
+transfer-need = À télécharger dans { $folder } : { $files ->
+    [1] un fichier
+   *[other] { $files } fichiers
+}, { $size }, environ { $time } à { $speed }/s ({ $basis ->
+    [measured] le débit des téléchargements précédents
+   *[assumed] débit supposé, jusqu’à ce qu’il soit mesuré
+}). Le disque a { $free } pour eux.
+transfer-progress = { $done } sur { $whole } ({ $percent } %), { $speed }/s, encore environ { $time } : { $file }
+transfer-reading = { $done } lus sur { $whole } ({ $percent } %), encore environ { $time } : { $file }
+transfer-no-space = Le disque est plein : il faut { $size } dans { $folder } et { $free } y sont libres, outre { $reserve } qui le restent toujours. Rien n’a été rapatrié. Libérez de la place, ou choisissez un seul format avec --format.
+transfer-unwritable = Impossible d’écrire dans le dossier des poids du parc ({ $folder }) : { $detail }. Lancez la commande avec le compte qui fait tourner le parc.
+transfer-busy = Une autre commande remplit { $folder }. Réessayez quand elle aura fini.
+transfer-interrupted = Interruption. Ce qui est arrivé est conservé ; la même commande reprend à cet endroit.
+cli-pin-not-here = Le dossier du parc n’est pas sur cette machine : seules les sommes de contrôle sont épinglées. Rapatriez les fichiers sur la machine du parc avec « entraide pool mirror DOSSIER », ou indiquez son dossier avec --state.
+cli-pin-served = Le parc sert les fichiers à ses nœuds depuis { $folder }.
+cli-pin-folder = { $folder } : { $files ->
+    [1] un fichier de poids
+   *[other] { $files } fichiers de poids
+}, { $size }. Chacun est d’abord lu jusqu’au bout.
+cli-pin-folder-empty = { $folder } ne contient aucun fichier de poids (GGUF ou safetensors). Indiquez le dossier qui les contient.
+cli-pin-folder-unreadable = { $folder } ne se lit pas : { $detail }. Corrigez le nom ou les permissions.
+pin-outcome-pinned = épinglé
+pin-outcome-already = déjà épinglé
+pin-outcome-differs = autres octets
+pin-outcome-unknown = inconnu
+pin-outcome-broken = endommagé
+pin-outcome-size = autre taille
+pin-outcome-fault = non épinglé
+pin-left-broken = { $file } est endommagé ou incomplet ({ $detail }) ; il n’est pas épinglé. Reprenez-le à sa source.
+pin-left-unknown = { $file } n’appartient, par son nom, à aucun modèle du catalogue ; il n’est pas épinglé. S’il en est un, nommez le modèle :
+    {"    "}entraide models pin MODÈLE --folder { $folder }
+pin-left-differs = { $file } a d’autres octets que ceux qui sont épinglés pour { $model } ; les octets épinglés restent. Pour épingler ceux-ci à leur place :
+    {"    "}entraide models pin { $model } --folder { $folder }
+pin-left-size = { $file } a le nom de { $model }, mais non sa taille, environ { $detail } ; il n’est pas épinglé. Si c’est bien ce modèle, nommez-le :
+    {"    "}entraide models pin { $model } --folder { $folder }
+pin-left-fault = { $detail }
 
 node-model-unpinned = Le modèle { $model } n’est pas épinglé au catalogue. L’exploitant l’épingle avec « entraide models pin { $model } ».
 node-model-name-refused = Pour { $model }, le catalogue nomme un fichier hors de son dossier ; ce fichier est refusé.
@@ -3356,13 +3398,19 @@ install-does = Rien ne vient d’un autre serveur que celui du parc. Relancée, 
 
 ## Le miroir de ce que les membres installent.
 
-help-pool-mirror = Rassembler ce que les membres installent depuis ce parc : les paquets wheel pour leurs machines, avec les sommes de contrôle.
+help-pool-mirror = Rassembler ce que les membres prennent à ce parc : les paquets wheel pour leurs machines et les poids des modèles épinglés, avec les sommes de contrôle.
 opt-mirror-target = Sorte de machine, comme linux-x86_64-3.11 ou macos-arm64-3.13 (système, processeur, Python) ; peut être répétée ; sans elle, toutes.
 opt-mirror-from = Dossier de paquets wheel à utiliser au lieu d’un index de paquets.
 opt-mirror-wheel = Paquet wheel de cette version d’Entraide (par défaut : construit depuis les sources qui tournent).
 mirror-target = Rassemblement des paquets pour { $target }…
 mirror-left-out = Laissée de côté : { $target }. { $problem }
 mirror-made = Le miroir contient { $files } fichiers ({ $megabytes } Mo) pour { $targets }. Les membres installent depuis { $url } ; « entraide invite » affiche la ligne.
+opt-mirror-models = Rassembler aussi les fichiers des modèles épinglés.
+mirror-models = { $count ->
+    [0] Le parc n’a aucun poids épinglé.
+    [1] Le parc a les poids d’un modèle épinglé, dans un format ({ $size }), dans { $folder }.
+   *[other] Le parc a les poids de { $count } modèles et formats épinglés ({ $size }) dans { $folder }.
+}
 error-mirror_target_unknown = « { $target } » n’est pas une sorte de machine. Écrivez système, processeur et Python, comme linux-x86_64-3.11 ; les systèmes et processeurs sont { $platforms }.
 error-mirror_wheel_needed = Cette installation d’Entraide { $version } ne connaît pas le paquet wheel dont elle provient. Indiquez-le avec --wheel FICHIER (« make wheel » le construit dans les sources).
 error-mirror_wheel_refused = { $path } n’est pas un paquet wheel lisible d’Entraide { $version }, la version de ce parc. Indiquez celui-là avec --wheel FICHIER.
