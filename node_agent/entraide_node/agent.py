@@ -18,6 +18,7 @@ from pathlib import Path
 
 import structlog
 
+from entraide.errors import AuthenticationError
 from entraide.types import Lending
 from entraide.wire.messages import (
     ApprovalPending,
@@ -58,6 +59,7 @@ from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.model_manager.model_source import ModelSource
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
+from entraide_node.revocation import ASK_AGAIN_S, is_key_revoked, revoked_error
 from entraide_node.run_manager import RunManager
 
 RESEND_S = 5.0
@@ -105,6 +107,7 @@ class Agent:
         )  # fmt: skip
         self._phase = Phase.SERVING
         self._wake = asyncio.Event()
+        self._refused = asyncio.Event()
         self._phase_changed = asyncio.Event()
         self._engines = EngineManager(
             machine.instances,
@@ -144,7 +147,12 @@ class Agent:
             self._wake.set()
 
     def _on_change(self, change: str) -> None:
-        self._announce_anew(refused=change == "refused")
+        is_refused = change == "refused"
+        if is_refused:
+            self._refused.set()
+        elif change == "up":
+            self._refused.clear()
+        self._announce_anew(refused=is_refused)
 
     def _announce_anew(self, *, refused: bool = False) -> None:
         """Sends a hello and asks for the catalogue again, because the pool may have changed."""
@@ -222,12 +230,13 @@ class Agent:
         """Serves until it was asked to stop, and has stopped.
 
         Raises:
-            AuthenticationError: the bus does not accept this identity.
+            AuthenticationError: the bus does not accept this identity, or the pool has revoked it.
             PoolError: the bus is not the pool's, or TLS is missing where it is needed.
         """
         stages = (
             self._wait_for_end(),
             self._keep_connected(),
+            self._end_if_revoked(),
             self._heartbeat_loop(),
             self._engines.run(),
             self._model_source.run(changed=self._engines.wake),
@@ -284,13 +293,30 @@ class Agent:
             await self._phase_changed.wait()
 
     async def _keep_connected(self) -> None:
-        await self._bus.open(self._config.nats_urls, ca_pem=read_ca_pem(self._folder))
+        try:
+            await self._bus.open(self._config.nats_urls, ca_pem=read_ca_pem(self._folder))
+        except AuthenticationError as problem:
+            if await asyncio.to_thread(is_key_revoked, self._folder):
+                raise revoked_error(self._folder) from problem
+            raise
         while True:
             rtt_s, known_s = round(await self._bus.rtt_s(), 6), self._announcer.rtt_s
             if rtt_s and (not known_s or abs(rtt_s - known_s) > RTT_CHANGE_S):
                 self._announcer.rtt_s = rtt_s
                 self._wake.set()
             await asyncio.sleep(RTT_EVERY_S)
+
+    async def _end_if_revoked(self) -> None:
+        """Ends the agent if the pool says that it has revoked the node's key.
+
+        That the bus refuses the identity ends nothing by itself: it may pass.
+        """
+        while True:
+            await self._refused.wait()
+            if await asyncio.to_thread(is_key_revoked, self._folder):
+                raise revoked_error(self._folder)
+            self._refused.clear()
+            await asyncio.sleep(ASK_AGAIN_S)
 
     async def _heartbeat_loop(self) -> None:
         heartbeat_sent_s = progress_sent_s = reports_sent_s = -math.inf

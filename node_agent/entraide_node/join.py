@@ -30,9 +30,9 @@ from entraide_node import keys
 from entraide_node.engine_config import NoEngine
 from entraide_node.pool_address import save_pool_address
 from entraide_node.pool_http import PoolClient, PoolRefusal
+from entraide_node.revocation import KEY_REVOKED
 
 NAME_CHARS_MAX = 40
-KEY_REVOKED = "node_key_revoked"
 WAITING = "waiting"
 
 

@@ -21,6 +21,7 @@ import structlog
 from entraide import i18n
 from entraide.errors import EntraideError
 from entraide.files import PRIVATE_UMASK
+from entraide.system_service.units import FINAL_STATUS
 from entraide_node.agent import Agent
 from entraide_node.config import Attach, NodeConfig, load_config
 from entraide_node.core.phases import PhaseEvent
@@ -30,6 +31,7 @@ from entraide_node.logs import log_to_folder, log_to_stderr
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.owner import files as owner_files
+from entraide_node.revocation import REVOKED, is_key_revoked
 
 PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 ORPHAN_GRACE_S = 5.0
@@ -95,6 +97,8 @@ class _AgentProcess:
             text = error_sentence(stopped.code, stopped.values, self._config.lang) or stopped.code
             sys.stderr.write(f"{text}\n")
         owner_files.write_stopped(self._folder, stopped)
+        if stopped.code == REVOKED:
+            return FINAL_STATUS
         return 1 if stopped.code else 0
 
     def _config_without_keys(self) -> str:
@@ -109,6 +113,9 @@ class _AgentProcess:
             self._agent.apply_event(event)
 
     async def _serve(self) -> owner_files.StopReason:
+        last = owner_files.read_stopped(self._folder)
+        if last.code == REVOKED and await asyncio.to_thread(is_key_revoked, self._folder):
+            return last  # without starting an engine
         try:
             machine = await self._start_machine()
         except EntraideError as problem:

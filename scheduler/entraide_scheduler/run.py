@@ -8,7 +8,6 @@ exits with ``EXIT_BROKEN``, and its supervisor restarts it from the journal.
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -19,9 +18,9 @@ from entraide.files import PRIVATE_UMASK
 from entraide.log_format import json_processors, terminal_processors
 from entraide_scheduler.config import SchedulerConfig
 from entraide_scheduler.service import Service
+from entraide_scheduler.supervision.foreground import stop_event
 
 EXIT_BROKEN = 70
-PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 SWITCH_S = 0.0005  # a tenth of Python's default, so that threads delay the event loop less
 
 T = TypeVar("T")
@@ -57,23 +56,6 @@ def log_to_stderr() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-
-
-def stop_event() -> asyncio.Event:
-    """Returns an event that SIGTERM, SIGINT and the end of the parent's pipe set."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if os.environ.get(PARENT_PIPE) == "1":
-        loop.add_reader(sys.stdin.fileno(), _read_pipe, stop)
-    return stop
-
-
-def _read_pipe(stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stop.set()
 
 
 async def _run_until_stopped(config: SchedulerConfig) -> int:

@@ -154,14 +154,15 @@ def test_a_revoked_machine_is_refused_until_invited_again(federation: Federation
     federation.inviting.run("revoke", federation.pool, **{"boreale-1": name})
     federation.until_live("b")
     answer = federation.ask()
-    federation.run_agent("a")
-    federation.bed.until(lambda: "révoqué" in site_status(), "the agent says it is revoked")
-    federation.until_live("b")
+    ended = federation.agents["a"]
+    federation.bed.until(lambda: ended.has_ended, "the agent ends")
+    said = site_status()
     federation.join("a")
     federation.until_live(*COOP)
 
     assert federation.nodes()["b"]["node"] == answer["entraide"]["node"]
     assert name == federation.nodes()["a"]["node"]
+    assert "Le parc a révoqué cette machine" in said
 
 
 def test_the_pool_lacks_nothing(federation: Federation) -> None:

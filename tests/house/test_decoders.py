@@ -103,6 +103,7 @@ OURS = {
     "entraide_scheduler.store.policies:": STORE,
     "entraide_scheduler.restored:find_least_incarnation": WRITTEN_BY_US,
     "entraide_scheduler.pool.grid_check:_read_grid_events": WRITTEN_BY_US,
+    "entraide_scheduler.pool.trial:read_trial": WRITTEN_BY_US,
     "entraide_scheduler.pool.facts:read_last_backup": WRITTEN_BY_US,
     "entraide_scheduler.supervision.poolfile:read": WRITTEN_BY_US,
     "entraide_scheduler.up.ports:choose_ports": WRITTEN_BY_US,

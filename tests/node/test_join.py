@@ -54,10 +54,10 @@ class Desk:
         """Admits a machine that shows the token."""
         request = msgspec.json.decode(await call.read(), type=JoinRequest)
         self.requests.append(request)
-        if request.token != TOKEN:
-            return _refusal("join_token_refused", "Jeton inconnu.\x1b[2J")
         if request.node_public_key in self.revoked:
             return _refusal("node_key_revoked", "")
+        if request.token != TOKEN:
+            return _refusal("join_token_refused", "Jeton inconnu.\x1b[2J")
         jwt = self._pool.identity.issue_node_jwt(request.node_name, request.node_public_key)
         assert jwt is not None
         response = JoinResponse(

@@ -17,6 +17,7 @@ from entraide.system_service.manager import (
     run_system_command,
 )
 from entraide.system_service.units import (
+    FINAL_STATUS,
     ServiceState,
     ServiceUnit,
     launchd_plist,
@@ -72,6 +73,7 @@ def test_unit() -> None:
         in unit
     )
     assert {"Restart=on-failure", "TimeoutStopSec=45", "WantedBy=default.target"} <= set(unit)
+    assert f"RestartPreventExitStatus={FINAL_STATUS}" in unit
 
 
 def test_plist() -> None:

@@ -1,6 +1,9 @@
 """``pool upgrade``: over to another version, or back to this one with nothing lost."""
 
 import json
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +22,24 @@ from entraide_scheduler.pool.versions import find_current
 pytestmark = [pytest.mark.checkout, pytest.mark.timeout(900)]
 LONG_S = 300.0
 GOOD, BROKEN = "9.1.0", "9.2.0"
+KILLED = """
+import sys, time
+from pathlib import Path
+from entraide_scheduler.pool import upgrade
+
+state, environment = map(Path, sys.argv[1:])
+
+def wait(state, trial):
+    while not upgrade._ask_version(state, trial.pid):
+        time.sleep(0.05)
+    print("answers", flush=True)
+    time.sleep(600)
+
+upgrade.read_wheel_version = lambda wheel: "9.9.9"
+upgrade._make_environment = lambda *_: environment
+upgrade._wait_for_answer = wait
+upgrade.upgrade_pool(state, Path("a.whl"), wheels=None, lang="en", report=lambda *_, **__: None)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +148,40 @@ def test_missing_wheels_leave_the_pool_alone(tmp_path: Path, good: Path) -> None
 
     assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
     assert [] == list((tmp_path / "pool" / "versions").iterdir())
+
+
+def trial_environment(state: Path) -> Path:
+    """An environment with the checkout's packages, as that of another version."""
+    folder = state / "versions/9.9.9-0"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python3.*/site-packages")
+    checkout = sysconfig.get_path("purelib")
+    (packages / "checkout.pth").write_text(f"import site; site.addsitedir({checkout!r})\n")
+    (folder / "bin/nats-server").symlink_to(Path(sys.executable).with_name("nats-server"))
+    return folder
+
+
+def test_killed_upgrade_is_undone_by_the_pool(tmp_path: Path) -> None:
+    """The command is killed while the new version answers and has written into the store: the
+    trial ends with it, and the waiting pool goes back to the environment and the rows of before."""
+    config = pool_config()
+    create_pool(tmp_path / "pool", config)
+    with started(tmp_path / "pool", config) as pool:
+        (pool.state / "versions").mkdir(mode=0o700, exist_ok=True)
+        environment = trial_environment(pool.state)
+        rows = all_rows(store_url(pool.state))
+        command = [sys.executable, "-c", KILLED, str(pool.state), str(environment)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upgrade:
+            assert upgrade.stdout is not None
+            assert "answers\n" == upgrade.stdout.readline()
+            added = entraide("coops", "add", "later", "--state", str(pool.state))
+            current = find_current(pool.state)
+            upgrade.kill()
+        wait_until(lambda: running_version(pool), "the pool is back")
+        kept = all_rows(store_url(pool.state))
+
+    assert (0, environment) == (added.returncode, current)
+    assert find_current(pool.state) is None
+    assert not environment.exists()
+    assert not (pool.state / "upgrade/trial.json").exists()
+    assert rows["policies"] == kept["policies"]

@@ -31,8 +31,8 @@ from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.process_metrics import make_process_collectors
-from entraide_scheduler.run import stop_event
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.supervision.foreground import stop_event
 
 GRPC_GRACE_S = 2.0
 

@@ -137,6 +137,7 @@ def format_restore(summary: "RestoreSummary", lang: str) -> str:
 
 def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
     from entraide.files import PRIVATE_UMASK
+    from entraide_scheduler.pool.trial import end_interrupted_trial
     from entraide_scheduler.pool.upgrade import upgrade_pool
     from entraide_scheduler.pool.versions import enter_current
 
@@ -145,6 +146,7 @@ def _upgrade(state: Path, wheel: Path, wheels: Path | None, lang: str) -> int:
 
     os.umask(PRIVATE_UMASK)
     try:
+        end_interrupted_trial(state, report)
         enter_current(state)
         folder = wheels.resolve() if wheels is not None else None
         summary = upgrade_pool(state, wheel, wheels=folder, lang=lang, report=report)

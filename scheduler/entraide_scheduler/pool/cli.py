@@ -137,11 +137,16 @@ def _run(state: Path, lang: str) -> int:
     from entraide.files import PRIVATE_UMASK
     from entraide_scheduler.nats.keyfiles import make_private_home
     from entraide_scheduler.pool.config import load_pool_config
+    from entraide_scheduler.pool.trial import end_interrupted_trial
     from entraide_scheduler.pool.versions import enter_current, run_again_after_upgrade
     from entraide_scheduler.supervision.logs import log_to_file
 
+    def report(code: str, **values: str) -> None:
+        typer.echo(i18n.text(code, lang, **values))
+
     os.umask(PRIVATE_UMASK)
     try:
+        end_interrupted_trial(state, report)
         enter_current(state)
         load_pool_config(state)
         log_to_file(make_private_home(state) / "logs" / "pool.log")

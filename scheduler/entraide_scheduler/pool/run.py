@@ -30,10 +30,10 @@ from entraide_scheduler.pool.config import (
     scheduler_config,
 )
 from entraide_scheduler.pool.create import check_ports
+from entraide_scheduler.pool.trial import POOL_LOCK
 from entraide_scheduler.supervision.poolfile import PoolFile
 from entraide_scheduler.supervision.processes import SCHEDULER, PoolProcesses
 
-LOCK = "pool.lock"
 CERTIFICATE_WATCH_S = 2.0
 RENEWAL_CHECK_S = 3_600.0
 
@@ -64,7 +64,7 @@ class FoundedPool:
                 of the child's log, or see ``NatsServer.start``.
         """
         config, processes = self.config, self._processes
-        processes.lock(LOCK)
+        processes.lock(POOL_LOCK)
         check_ports(config.ports)
         self._report("up-nats")
         settings = bus_settings(config, self._state)

@@ -3,8 +3,9 @@
 In: a wheel. The new version gets an environment beside the old one. The pool stops, a backup is
 written, and the new version runs the pool on trial: it migrates the store, reads snapshot and
 journal, and must answer. Then the pool's own process goes on with it. If it does not come up, the
-old environment, the files and the store of the backup are put back. The pool's process
-(``pool run``) waits meanwhile: SIGUSR1 makes it stop its parts and wait for the upgrade's lock.
+old environment, the files and the store of the backup are put back; if this process is killed, the
+next start does that (``trial``). The pool's process (``pool run``) waits meanwhile: SIGUSR1 makes
+it stop its parts and wait for the upgrade's lock.
 """
 
 import contextlib
@@ -32,8 +33,16 @@ from entraide_scheduler.nats.keyfiles import load_admin_key, lock_home
 from entraide_scheduler.pool.backup import write_backup
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.facts import call_status
-from entraide_scheduler.pool.restore import put_back
-from entraide_scheduler.pool.run import LOCK
+from entraide_scheduler.pool.trial import (
+    BACKUP,
+    FOLDER,
+    STOP_TIMEOUT_S,
+    begin_trial,
+    end_trial,
+    go_back,
+    read_trial,
+    wait_until_stopped,
+)
 from entraide_scheduler.pool.versions import (
     UPGRADE_LOCK,
     find_current,
@@ -43,13 +52,11 @@ from entraide_scheduler.pool.versions import (
     set_current,
 )
 from entraide_scheduler.supervision import poolfile
+from entraide_scheduler.supervision.foreground import PARENT_PIPE
 from entraide_scheduler.supervision.poolfile import SUPERVISOR
 
-FOLDER = "upgrade"
-BACKUP = "before.backup"
 LOG = "upgrade.log"
 STOP_SIGNAL = signal.SIGUSR1
-STOP_TIMEOUT_S = 120.0
 READY_TIMEOUT_S = 240.0
 POLL_S = 0.1
 METADATA_BYTES_MAX = 1024 * 1024
@@ -104,7 +111,8 @@ def upgrade_pool(
                 report("upgrade-stopping")
             _stop(state, pid)
             report("upgrade-backup")
-            backup = _back_up(state)
+            _back_up(state)
+            begin_trial(state, environment, before)
         except BaseException:
             shutil.rmtree(environment, ignore_errors=True)
             raise
@@ -114,12 +122,12 @@ def upgrade_pool(
             problem = _try(state, environment, version, lang)
             is_new = not problem
         finally:
-            if not is_new:  # also after an interrupt
+            trial = read_trial(state)
+            if not is_new and trial is not None:  # also after an interrupt
                 report("upgrade-back", version=entraide.__version__)
-                set_current(state, before)
-                put_back(backup, load_admin_key(state), state)
-                shutil.rmtree(environment, ignore_errors=True)
+                go_back(state, trial)
         if is_new:
+            end_trial(state)
             remove_others(state, (environment, before))
     if pid:
         _wait_until_back(state, pid)
@@ -226,26 +234,14 @@ def _stop(state: Path, pid: int) -> None:
     if pid:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, STOP_SIGNAL)
-    deadline = time.monotonic() + (STOP_TIMEOUT_S if pid else 0.0)
-    while True:
-        try:
-            lock_home(state, LOCK).close()
-        except PoolError as problem:
-            if time.monotonic() > deadline:
-                values: dict[str, str | int | float] = {"path": str(state), "pid": pid}
-                raise PoolError("upgrade_not_stopped", str(problem), values=values) from problem
-            time.sleep(POLL_S)
-        else:
-            return
+    wait_until_stopped(state, pid=pid, timeout_s=STOP_TIMEOUT_S if pid else 0.0)
 
 
-def _back_up(state: Path) -> Path:
+def _back_up(state: Path) -> None:
     """Writes the backup to which a failed upgrade goes back, sealed with the operator's key."""
     folder = state / FOLDER
     folder.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
-    file = folder / BACKUP
-    write_backup(state, file, load_admin_key(state))
-    return file
+    write_backup(state, folder / BACKUP, load_admin_key(state))
 
 
 def _try(state: Path, environment: Path, version: str, lang: str) -> str:
@@ -257,7 +253,8 @@ def _try(state: Path, environment: Path, version: str, lang: str) -> str:
     with log.open("wb") as output:
         trial = subprocess.Popen(
             [*command, "pool", "run", str(state)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            stdin=subprocess.PIPE, stdout=output, stderr=output,
+            env={**os.environ, PARENT_PIPE: "1"},  # it ends with this process
         )  # fmt: skip
     try:
         answered = _wait_for_answer(state, trial)
@@ -291,6 +288,8 @@ def _ask_version(state: Path, pid: int) -> str:
 
 
 def _end(trial: subprocess.Popen[bytes]) -> None:
+    assert trial.stdin is not None
+    trial.stdin.close()
     if trial.poll() is None:
         trial.send_signal(signal.SIGTERM)
         try:

@@ -15,6 +15,9 @@ from pathlib import Path
 import structlog
 from msgspec import Struct
 
+from entraide.system_service.units import FINAL_STATUS
+from entraide_scheduler.supervision.foreground import PARENT_PIPE
+
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 5.0
 STEADY_AFTER_S = 20.0
@@ -71,7 +74,7 @@ class Child:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env={**os.environ, "ENTRAIDE_PARENT_PIPE": "1", **self.spec.env},
+                env={**os.environ, PARENT_PIPE: "1", **self.spec.env},
                 start_new_session=True,
             )
         self.starts += 1
@@ -84,6 +87,9 @@ class Child:
             assert process is not None
             code = await process.wait()
             if self._stopping.is_set():
+                return
+            if code == FINAL_STATUS:
+                log.warning("child.ended", child=self.spec.name)
                 return
             if time.monotonic() - started_at > STEADY_AFTER_S:
                 wait_s = BACKOFF_FIRST_S

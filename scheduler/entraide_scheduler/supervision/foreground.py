@@ -1,10 +1,17 @@
-"""Foreground: runs a pool in a terminal or a service until SIGINT or SIGTERM."""
+"""Foreground: runs a process until SIGINT, SIGTERM or the end of its parent.
+
+Where ``ENTRAIDE_PARENT_PIPE=1``, standard input is a pipe that its parent holds.
+"""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+
+PARENT_PIPE = "ENTRAIDE_PARENT_PIPE"
 
 T = TypeVar("T")
 
@@ -22,9 +29,7 @@ async def run_until_signal(
     Yields:
         The result of ``start``; None if a signal came first.
     """
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped = stop_event()
     starting = asyncio.create_task(start())
     stopping = asyncio.create_task(stopped.wait())
     try:
@@ -39,3 +44,20 @@ async def run_until_signal(
         stopping.cancel()
         await asyncio.gather(starting, stopping, return_exceptions=True)
         await stop()
+
+
+def stop_event() -> asyncio.Event:
+    """Returns an event that SIGTERM, SIGINT and the end of the parent's pipe set."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if os.environ.get(PARENT_PIPE) == "1":
+        loop.add_reader(sys.stdin.fileno(), _read_pipe, stop)
+    return stop
+
+
+def _read_pipe(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()

@@ -14,6 +14,7 @@ from msgspec import Struct
 from entraide.files import PRIVATE_UMASK
 
 RESTART_S, RESTART_MAX_S, RESTART_STEPS = 5, 300, 6
+FINAL_STATUS = 77  # EX_NOPERM of sysexits.h: starting again would not help
 
 
 class ServiceUnit(Struct, frozen=True, kw_only=True):
@@ -85,6 +86,7 @@ def systemd_unit(service: ServiceUnit, *, system: bool = False) -> str:
         f"ExecStart={command}",
         *(f"{name}={value}" for name, value in options.items() if value),
         "Restart=on-failure",
+        f"RestartPreventExitStatus={FINAL_STATUS}",
         f"RestartSec={RESTART_S}",
         f"RestartSteps={RESTART_STEPS}",
         f"RestartMaxDelaySec={RESTART_MAX_S}",
