@@ -251,6 +251,7 @@ def receipt_line(receipt: Receipt, lang: str) -> str:
         carbon=f"{decimal(receipt.carbon_gco2e, lang, digits_min=3)}\u00a0g\u00a0CO2e",
         carbon_basis=carbon_basis,
         surplus_evidence=receipt.surplus_evidence or ABSENT,
+        output_tokens=receipt.output_tokens or ABSENT,  # none: embeddings
         ttft=seconds(receipt.ttft_ms / 1000, lang),
         promise=text("receipt-at-risk" if risky else f"receipt-promise-{receipt.promise}", lang),
     )

@@ -201,6 +201,8 @@ async def test_each_input_has_the_context_for_itself(pool: Pool) -> None:
 
     assert 200 == status
     assert (400, "context_exceeded") == (response.status, error["code"])
+    assert error["message"].startswith("Un des textes est trop long (")
+    assert "512 jetons par texte." in error["message"]
 
 
 INVALID: dict[str, Any] = {

@@ -73,9 +73,12 @@ def done(text: str) -> pool_pb2.StreamEvent:
 def embeddings(*vectors: Sequence[float]) -> list[pool_pb2.StreamEvent]:
     """A whole stream of a request for embeddings."""
     usage = common_pb2.Usage(input_tokens=12, basis="measured")
+    receipt = common_pb2.Receipt()
+    receipt.CopyFrom(RECEIPT)
+    receipt.usage.CopyFrom(usage)
     done = pool_pb2.Done(
         usage=usage,
-        receipt=RECEIPT,
+        receipt=receipt,
         embeddings=[pool_pb2.Embedding(values=vector) for vector in vectors],
     )
     return [started(), pool_pb2.StreamEvent(done=done)]

@@ -47,6 +47,7 @@ def test_embed_shows_the_beginning_of_each(served: ServedPool, cli: Cli) -> None
 
     assert ["5 nombres\u00a0: 0.5000 -1.0000 2.0000 3.0000 …"] * 2 == lines
     assert receipt.startswith("Servi par on-1")
+    assert "· prêt en 0,4" in receipt
     assert (["a", "b"], "phrases", "public") == (
         list(served.pool.asked[0].inputs),
         served.pool.asked[0].model,
@@ -155,7 +156,9 @@ def test_models_are_listed(served: ServedPool, cli: Cli) -> None:
     """The models served are listed in columns, and as JSON."""
     state = ["--state", str(served.state)]
 
-    assert "smollm2-135m" in cli(["models", "list", *state]).out
+    table = cli(["models", "list", *state]).out
+    assert "smollm2-135m" in table
+    assert "embeddings, embeddings_only" in table
     assert 8_192 == json.loads(cli(["models", "list", "--json", *state]).out)[0]["context_tokens"]
 
 

@@ -14,6 +14,7 @@ import contextlib
 import time
 
 import structlog
+from msgspec import structs
 
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
@@ -384,6 +385,9 @@ class RunningJobs:
     def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
         if GATEWAY_JOB.allows(running.phase, "failed"):
             running.step("failed")
+            if running.request.inputs and refusal.code == "context_exceeded":
+                values = {**refusal.values, "inputs": running.request.inputs}
+                refusal = structs.replace(refusal, values=values)
             self._close_job(running, refusal)
             self._record_end(running, refusal.code, None)
 

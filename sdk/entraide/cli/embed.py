@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from entraide import i18n
-from entraide.cli import options, output
+from entraide.cli import options
 from entraide.cli.pool_access import PoolAccess, find_pool
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def _embed(
         raise typer.BadParameter(i18n.text("cli-embed-nothing", pool.lang))
     with pool.client(coop) as client:
         answer = client.embeddings(texts, model=model, **options)
-    if json:
-        output.print_json(answer)
+    if json:  # in one line: an embedding has hundreds of numbers
+        typer.echo(msgspec.json.encode(answer).decode())
         return
     for vector in answer.vectors:
         numbers = " ".join(f"{number:.4f}" for number in vector[:SHOWN])

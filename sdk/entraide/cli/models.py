@@ -48,12 +48,15 @@ def register(app: typer.Typer, lang: str) -> None:
         if json:
             output.print_json(served)
             return
-        headings = [i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas")]
+        headings = [
+            i18n.text(f"col-{name}", lang) for name in ("model", "context", "replicas", "features")
+        ]
         rows = [
             [
                 f"{model.model} → {model.means}" if model.means else model.model,
                 str(model.context_tokens),
                 _replica_text(model, lang),
+                ", ".join(model.features),
             ]
             for model in served
         ]

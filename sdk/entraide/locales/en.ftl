@@ -40,12 +40,19 @@ error-feature_unsupported = { $features ->
     [none] {" "}this model.
    *[other] {" "}the model "{ $model }".
 } Choose another model (GET /v1/models lists the features of each), or remove the feature from the request.
-error-context_exceeded = The question is too long{ $input_tokens ->
+error-context_exceeded = { $inputs ->
+    [none] The question is too long
+    [one] The text is too long
+   *[other] One of the texts is too long
+}{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } tokens)
 }{ $context_tokens ->
     [none] {" "}for this model.
-   *[other] : this model takes at most { $context_tokens } tokens, answer included.
+   *[other] : this model takes at most { $context_tokens } tokens{ $inputs ->
+        [none] , answer included.
+       *[other] {" "}in each text.
+    }
 } Shorten it, or choose a model with a longer context.
     .otherwise = A shorter question would have passed this limit{ $context_tokens ->
         [none] .
@@ -868,7 +875,10 @@ receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by -
 }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
     [none] {""}
    *[other] ; evidence: { $surplus_evidence }
-}) · first word in { $ttft } · { $promise }
+}) · { $output_tokens ->
+    [none] ready in
+   *[other] first word in
+} { $ttft } · { $promise }
 receipt-surplus-measured = measured renewable surplus
 receipt-surplus-declared = declared renewable surplus
 receipt-surplus-estimated = estimated renewable surplus

@@ -40,13 +40,23 @@ error-feature_unsupported = { $features ->
     [none] {" "}avec ce modèle.
    *[other] {" "}avec le modèle « { $model } ».
 } Choisissez un autre modèle (GET /v1/models dit ce que chacun sait faire), ou retirez de la requête ce qu’aucune machine ne sait faire.
-error-context_exceeded = La question est trop longue{ $input_tokens ->
+error-context_exceeded = { $inputs ->
+    [none] La question est trop longue
+    [one] Le texte est trop long
+   *[other] Un des textes est trop long
+}{ $input_tokens ->
     [none] {""}
    *[other] {" "}({ $input_tokens } jetons)
 }{ $context_tokens ->
     [none] {" "}pour ce modèle.
-   *[other] {""} : ce modèle accepte au plus { $context_tokens } jetons, réponse comprise.
-} Raccourcissez-la ou choisissez un modèle au contexte plus long.
+   *[other] {""} : ce modèle accepte au plus { $context_tokens } jetons{ $inputs ->
+        [none] , réponse comprise.
+       *[other] {" "}par texte.
+    }
+} { $inputs ->
+    [none] Raccourcissez-la
+   *[other] Raccourcissez-le
+} ou choisissez un modèle au contexte plus long.
     .otherwise = Une question plus courte aurait respecté cette limite{ $context_tokens ->
         [none] .
        *[other] {""} : une question de moins de { $context_tokens } jetons.
@@ -868,7 +878,10 @@ receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
 }) · { $energy } ({ $energy_basis }) · { $carbon } ({ $carbon_basis }{ $surplus_evidence ->
     [none] {""}
    *[other]  ; preuve : { $surplus_evidence }
-}) · premier mot en { $ttft } · { $promise }
+}) · { $output_tokens ->
+    [none] prêt en
+   *[other] premier mot en
+} { $ttft } · { $promise }
 receipt-surplus-measured = surplus renouvelable mesuré
 receipt-surplus-declared = surplus renouvelable déclaré
 receipt-surplus-estimated = surplus renouvelable estimé

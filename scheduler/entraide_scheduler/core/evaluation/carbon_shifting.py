@@ -11,7 +11,6 @@ of the explanation.
 
 from collections.abc import Iterable
 
-from entraide.models import EMBEDDINGS
 from entraide.types import NodeState, RequestFacts
 from entraide_scheduler.core.carbon import (
     HOUR_S,
@@ -29,8 +28,7 @@ from entraide_scheduler.core.rules import Values
 from entraide_scheduler.core.state import State
 
 UPPER_RUNS = 3.0  # a run's upper time, as a multiple of the mean
-# Prompt and answer tokens of a shape, whose jobs are not known here.
-PER_OUTPUT_TOKEN, PER_INPUT_TOKEN = (0.0, 1.0), (1.0, 0.0)
+PER_TOKEN = (0.0, 1.0)  # prompt and answer tokens of a shape, whose jobs are not known here
 
 
 def batch_work_for(state: State, job: Job) -> BatchWork | None:
@@ -76,8 +74,7 @@ def may_start_now(state: State, shape: Shape, view: ReplicaView) -> bool:
     """Tells whether the shift plan lets a shape's jobs start on a replica now."""
     if not shape.green_h:
         return True
-    tokens = PER_INPUT_TOKEN if EMBEDDINGS in shape.features else PER_OUTPUT_TOKEN
-    limit = _start_limit(state, shape, shape.green_h, state.now, tokens)
+    limit = _start_limit(state, shape, shape.green_h, state.now, PER_TOKEN)
     return limit.allows(view.zone, view.cost.g_per_kwh)
 
 
