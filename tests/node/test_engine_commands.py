@@ -2,7 +2,9 @@
 
 import pytest
 
+from entraide.language import LANGUAGES, Lang
 from entraide_node.engines.base import EngineMetrics, EngineProblem
+from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.engine_metrics import parse_metrics
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
@@ -51,6 +53,18 @@ STARTS = {
 def test_failed_starts(lines: list[str], exit_code: int | None, code: str) -> None:
     """Each way to fail at the start has its code."""
     assert code == diagnose_start(lines, file=FILE, exit_code=exit_code).code
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_missing_engine_comes_from_the_pool(lang: Lang) -> None:
+    """Without llama.cpp the remedy is the pool's own line, or the page that has it; no index."""
+    line = "curl -fsS https://pool.example.coop/install.sh | sh"
+    known = problem_sentence(EngineProblem("engine_not_installed", {"command": line}), lang)
+    unknown = problem_sentence(EngineProblem("engine_not_installed", {}), lang)
+
+    assert known.endswith(line)
+    assert "/install" in unknown
+    assert "pip install" not in known + unknown
 
 
 def test_the_reason_is_said_in_the_engines_words() -> None:

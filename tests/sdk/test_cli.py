@@ -11,7 +11,7 @@ import pytest
 from tests.sdk.conftest import Cli, ServedPool
 from tests.sdk.servicer import KEYS
 
-from entraide import i18n
+from entraide import __version__, i18n
 from entraide.cli import app, pool_access
 from entraide.cli.language import choose_language
 from entraide.i18n import Lang
@@ -434,7 +434,7 @@ def test_a_command_without_its_extra_says_what_to_install(
     result = cli(["sim", "run", "quartier", "--out", "x", "--lang", "en"])
 
     assert (1, "") == (result.status, result.out)
-    assert result.err.strip().endswith("pip install 'entraide[sim]'")
+    assert result.err.strip().endswith(f"'./entraide-{__version__}-py3-none-any.whl[sim]'")
 
 
 @pytest.mark.parametrize(

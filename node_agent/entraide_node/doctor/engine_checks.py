@@ -16,19 +16,27 @@ from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import default_root, python_of
 from entraide_node.models.model_files import DEMO, ModelFile, find_model
+from entraide_node.update import update_values
 
 IMPORT_TIMEOUT_S = 60.0
 
 
-async def check_engine(engine: OwnerEngine) -> Check:
-    """Checks whether an engine could start: library, environment, or server."""
+async def check_engine(engine: OwnerEngine, folder: Path) -> Check:
+    """Checks whether an engine could start: library, environment, or server.
+
+    Args:
+        engine: of the node's configuration.
+        folder: of the node, whose pool offers what may be missing.
+    """
     if isinstance(engine, Attach):
         return await _check_attached(engine)
     if isinstance(engine, MlxLm | Vllm):
         return await asyncio.to_thread(_check_environment, engine)
     is_importable = await _can_import("xllamacpp")
     if not is_importable:
-        return failure_from_problem("engine", EngineProblem("engine_not_installed", {}))
+        return failure_from_problem(
+            "engine", EngineProblem("engine_not_installed", {**update_values(folder)})
+        )
     return passed("engine", engine="llama.cpp")
 
 

@@ -65,7 +65,7 @@ async def inspect_node(folder: Path, *, listen_s: float = LISTEN_S) -> tuple[Che
         *pool_side,
         *_check_disks(folder, service_commands.weights_folder(config)),
         _check_memory(weights_bytes, running=status is not None),
-        *[await check_engine(engine) for engine in config.owner_engines],
+        *[await check_engine(engine, folder) for engine in config.owner_engines],
         *models,
         await _check_meter(config, status),
         _check_terms(folder, status),

