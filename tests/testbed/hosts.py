@@ -25,6 +25,7 @@ BARE = "site-a"  # has the system's Python, and nothing of the checkout
 UPGRADED = "pool"  # makes environments from its Python, which its user must be able to run
 PYTHON = f"python3.{sys.version_info.minor}"
 FIRST_USER = 64_101  # without an entry in /etc/passwd
+SYSTEM_PROGRAMS = os.pathsep.join((os.defpath, "/usr/sbin", "/sbin"))
 COMMAND_S = 300.0
 POLL_S = 0.1
 KEPT = ("ENTRAIDE_TEST_RUN", "TZ")
@@ -43,18 +44,27 @@ class Host:
 
     Args:
         name: ``pool``, ``site-a``, ``site-b`` or ``client``.
-        namespace: its network namespace.
+        namespace: its network namespace; "" for that of this machine.
         home: its home folder, which exists.
         user: its Unix user and group; 0 where other users cannot read the interpreter.
         commands: folder of Entraide's commands; None where the host has none.
+        programs: folders of the system's programs, as in ``PATH``.
     """
 
     def __init__(
-        self, name: str, namespace: str, home: Path, user: int, commands: Path | None
+        self,
+        name: str,
+        namespace: str,
+        home: Path,
+        user: int,
+        commands: Path | None,
+        *,
+        programs: str = SYSTEM_PROGRAMS,
     ) -> None:
         self.name = name
         self.home = home
         self._commands = commands
+        self._programs = programs
         self._namespace = namespace
         self._user = user
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
@@ -121,12 +131,13 @@ class Host:
             else []
         )
         shell = ["bash", "-euo", "pipefail", "-c", f'cd "$HOME"\n{script}']
-        return ["ip", "netns", "exec", self._namespace, *user, *shell]
+        enter = ["ip", "netns", "exec", self._namespace] if self._namespace else []
+        return [*enter, *user, *shell]
 
     def _environment(self) -> dict[str, str]:
         commands = [str(self._commands)] if self._commands is not None else []
         own = str(self.home / ".local/bin")  # as login shells have it
-        folders = [own, *commands, os.defpath, "/usr/sbin", "/sbin"]
+        folders = [own, *commands, self._programs]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         named = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name}
         return {"PATH": os.pathsep.join(folders), "LANG": "fr_CA.UTF-8", **named, **kept}
