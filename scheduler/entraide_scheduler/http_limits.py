@@ -10,6 +10,11 @@ HEAD_MAX_BYTES = 32 * 1024
 HEADERS_MAX = 100
 BODY_MAX_BYTES = 4 * 1024 * 1024
 SMALL_BODY_MAX_BYTES = 4 * 1024  # of requests without a payload
+FILE_MAX_BYTES = 200 * 1024 * 1024
+UPLOAD_MAX_BYTES = FILE_MAX_BYTES + 64 * 1024  # a file with its form
+UPLOAD_PATH = "/v1/files"  # the path whose bodies are read while they arrive
+STREAM_HIGH_BYTES = 256 * 1024  # of such a body; above, no more is read from the connection
+STREAM_PART_BYTES = 1024 * 1024  # of such a body; each part has ``body_deadline_s``
 UNREAD_MAX_BYTES = 4 * 1024 * 1024
 UNREAD_HIGH_BYTES = 64 * 1024  # above, no further request is read
 AHEAD_MAX_BYTES = 64 * 1024
@@ -27,8 +32,10 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
             them is closed.
         connections_without_key_per_address: the same, per address (per /64 network for IPv6).
         requests_per_key: concurrent requests with one key.
+        files_mb_per_coop: MB (10^6 bytes) of all files of one co-op.
         head_deadline_s: from the connection, or a head's first byte, to the end of the head.
-        body_deadline_s: from the end of the head to the end of the body.
+        body_deadline_s: from the end of the head to the end of the body; for a file, to the end of
+            each MiB.
         idle_s: time without a request on a connection that has shown a valid key.
         idle_without_key_s: time without a request on a connection that has not.
         unread_deadline_s: for a client to read the send buffer, once that exceeds 64 KiB.
@@ -41,6 +48,7 @@ class HttpLimits(Struct, frozen=True, forbid_unknown_fields=True):
     connections_without_key: int = 1_024
     connections_without_key_per_address: int = 64
     requests_per_key: int = 256
+    files_mb_per_coop: int = 2_000
     head_deadline_s: float = 10.0
     body_deadline_s: float = 60.0
     idle_s: float = 75.0

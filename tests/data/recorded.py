@@ -40,7 +40,7 @@ from entraide_scheduler.core.commands import Command
 from entraide_scheduler.core.events import Event
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.recording import event_of, next_digest
-from entraide_scheduler.gateway.kept_jobs import Sealer
+from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.journal import recover
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.nats.receipt_keys import load_catalogue_key, load_receipt_keys

@@ -83,6 +83,11 @@ def events(text: str) -> list[Any]:
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
+def everything(folder: Path) -> bytes:
+    """Returns all the bytes of a store's files."""
+    return b"".join(path.read_bytes() for path in folder.glob("store.db*"))
+
+
 def ask(text: str = "Bonjour", **fields: Any) -> dict[str, Any]:
     return {"model": MODEL, "messages": [{"role": "user", "content": text}], **fields}
 

@@ -16,12 +16,13 @@ from tests.scheduler.gateway_support import (
     WAIT_S,
     Pool,
     ask,
+    everything,
     open_pool,
 )
 
 from entraide.types import Receipt
 from entraide_scheduler.core import events as e
-from entraide_scheduler.gateway.kept_jobs import Sealer
+from entraide_scheduler.gateway.sealer import Sealer
 
 JOBS = "/v1/jobs"
 
@@ -29,11 +30,6 @@ JOBS = "/v1/jobs"
 async def submit(pool: Pool, body: Any = None, **headers: str) -> tuple[int, dict[str, Any]]:
     async with pool.send({"request": body or ask()}, path=JOBS, **headers) as answer:
         return answer.status, await answer.json()
-
-
-def everything(folder: Path) -> bytes:
-    """Returns all the bytes of a store's files."""
-    return b"".join(path.read_bytes() for path in folder.glob("store.db*"))
 
 
 async def ended(pool: Pool, job: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from tests.core.builders import facts
 from tests.scheduler.driver_support import POLICY, store_url
-from tests.scheduler.postgres_support import programs, running_postgres
 from tests.scheduler.rows import kept_row, settle_row
 
 from entraide import i18n
@@ -50,31 +48,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    home = programs()
-    assert home is not None
-    with running_postgres(home) as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if programs() else [])])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """An empty store of each kind: what holds for one holds for the other."""
-    url = store_url(tmp_path)
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres")
-        writing, reading = make_engines(database_url(url))
-        with writing.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-        writing.dispose()
-        reading.dispose()
-    opened = await Store.open(url)
-    yield opened
-    await opened.close()
 
 
 async def test_key_is_found_by_the_hash_of_its_secret_until_it_is_revoked(store: Store) -> None:

@@ -3,19 +3,20 @@
 In: bytes from asyncio, parsed by httptools. Out: one ``Exchange`` at a time. A head (its key, its
 announced length) is checked before its body is read. While a request is checked or answered, or
 answers are unread, up to ``AHEAD_MAX_BYTES`` of further input are buffered; then reading pauses.
-Deadlines are absolute. One timer serves all deadlines of a connection; it is set again only if the
-next deadline is earlier.
+The body of a request with a permit to stream is passed on while it arrives; reading pauses while
+its handler is behind.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
-from msgspec import Struct
 
-from entraide_scheduler.gateway.bus_tunnel import BusTunnels, is_bus_request
+from entraide_scheduler.gateway.body_stream import BodyStream
+from entraide_scheduler.gateway.bus_tunnel import is_bus_request
+from entraide_scheduler.gateway.connection_deadlines import ConnectionDeadlines
+from entraide_scheduler.gateway.connection_server import HeadDecision, Permit, Server
 from entraide_scheduler.gateway.exchange import Exchange, HttpRequest
 from entraide_scheduler.gateway.incoming import IncomingRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -25,76 +26,17 @@ from entraide_scheduler.http_limits import (
     HEAD_MAX_BYTES,
     LINGER_S,
     PIPELINED_MAX,
+    STREAM_PART_BYTES,
     UNREAD_HIGH_BYTES,
-    HttpLimits,
 )
 
-NEVER = float("inf")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Permit(Struct, frozen=True):
-    """Permission to send a body and to be answered.
-
-    Attributes:
-        body_max: maximum bytes of the body.
-        key: identifier of the API key, or "".
-    """
-
-    body_max: int
-    key: str = ""
-
-
-HeadDecision = Permit | ErrorReply
-
-
-class Server(Protocol):
-    """The interface of the server for its connections."""
-
-    loop: asyncio.AbstractEventLoop
-    limits: HttpLimits
-    stopping: bool
-    tunnels: BusTunnels | None
-
-    def add_connection(self, connection: "Connection") -> bool:
-        """Registers a connection; returns False if there are too many."""
-
-    def remove_connection(self, connection: "Connection") -> None:
-        """Removes a connection."""
-
-    def set_idle(self, connection: "Connection", *, idle: bool) -> None:
-        """Records whether a connection is between two requests."""
-
-    def get_client_address(self, connection: "Connection", headers: dict[str, str]) -> str:
-        """Returns the client's address."""
-
-    def check_head(
-        self, connection: "Connection", head: HttpRequest
-    ) -> HeadDecision | Awaitable[HeadDecision]:
-        """Decides by a request's head whether its body may be sent."""
-
-    def await_decision(
-        self, connection: "Connection", incoming: IncomingRequest, verdict: Awaitable[HeadDecision]
-    ) -> None:
-        """Awaits a decision and passes it to the connection."""
-
-    def release(self, admission: Permit) -> None:
-        """Releases a permit: its exchange has ended."""
-
-    def handle(self, exchange: Exchange) -> None:
-        """Starts to answer a request."""
-
-    def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
-        """Answers with an error."""
-
-    def count(self, reason: str) -> None:
-        """Counts a refusal or a closed connection, by reason."""
 
 
 class Connection(asyncio.Protocol):
     """One HTTP connection."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: "Server[Connection]") -> None:
         self._server = server
         self._parser = httptools.HttpRequestParser(self)
         self._incoming: IncomingRequest | None = None  # being read
@@ -114,10 +56,8 @@ class Connection(asyncio.Protocol):
         self._read_ahead = bytearray()
         self._discarded = 0
         self._bytes_since_body = 0  # bytes received since the last byte of a body
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = NEVER
-        self._unread_deadline = NEVER
-        self._stage_began = 0.0
+        self._part_bytes = 0  # of a streamed body since its deadline was set
+        self._deadlines = ConnectionDeadlines(server.loop, self._on_deadline, self._on_unread)
         self._transport: asyncio.Transport
 
     @property
@@ -128,6 +68,11 @@ class Connection(asyncio.Protocol):
     @property
     def _is_busy(self) -> bool:
         return self.exchange is not None or self._awaiting_decision or self._write_paused
+
+    @property
+    def _open_stream(self) -> BodyStream | None:
+        """The body that is read while it arrives; None before, after its end and without one."""
+        return None if self._incoming is None or self._closing else self._incoming.stream
 
     @property
     def _can_read_request(self) -> bool:
@@ -145,7 +90,7 @@ class Connection(asyncio.Protocol):
         if not self._server.add_connection(self):
             self.abort()
             return
-        self._set_deadline(self._server.limits.head_deadline_s)
+        self._deadlines.set_stage(self._server.limits.head_deadline_s)
 
     def data_received(self, data: bytes) -> None:
         """Parses, buffers or discards bytes."""
@@ -153,6 +98,8 @@ class Connection(asyncio.Protocol):
             self._discarded += len(data)
             if self._discarded > DISCARDED_MAX_BYTES:
                 self.abort()
+        elif self._open_stream is not None and not self._read_ahead:
+            self._parse_streamed(data)
         elif self._is_busy or self._read_ahead:
             self._read_ahead += data
             if len(self._read_ahead) > AHEAD_MAX_BYTES and not self._read_paused:
@@ -168,13 +115,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stops parsing, because the send buffer is above its limit."""
         self._write_paused = True
-        self._unread_deadline = self._server.loop.time() + self._server.limits.unread_deadline_s
-        self._set_timer()
+        self._deadlines.set_unread(self._server.limits.unread_deadline_s)
 
     def resume_writing(self) -> None:
         """Continues parsing, because the send buffer is empty."""
         self._write_paused = False
-        self._unread_deadline = NEVER
+        self._deadlines.clear_unread()
         if self.exchange is not None:
             self.exchange.on_read()
         elif not self._awaiting_decision:
@@ -183,8 +129,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (asyncio gives it)
         """Notifies the exchange that the client has left."""
         self.lost = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadlines.cancel()
+        if self._open_stream is not None:
+            self._open_stream.fail("client_gone")
         self._release_permit()
         self._queue.clear()
         self._read_ahead.clear()
@@ -256,6 +203,9 @@ class Connection(asyncio.Protocol):
         if incoming is None or self._closing:
             return
         incoming.complete = True
+        if incoming.stream is not None:
+            self._deadlines.clear_stage()
+            incoming.stream.end()
         if not incoming.keep_alive:
             self._stopped_parsing = True  # bytes after the last request are not parsed
         if self._is_current(incoming):
@@ -292,8 +242,7 @@ class Connection(asyncio.Protocol):
         """Leaves the connection to a tunnel to the bus."""
         assert self._server.tunnels is not None
         self.lost = True  # for this object
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadlines.cancel()
         self._server.remove_connection(self)
         self._server.tunnels.begin(self._transport, head, ahead)
 
@@ -319,7 +268,7 @@ class Connection(asyncio.Protocol):
             self._apply_decision(incoming, verdict)
         else:
             self._awaiting_decision = True
-            self._deadline = NEVER
+            self._deadlines.clear_stage()
             self._server.await_decision(self, incoming, verdict)
 
     def on_decision(self, incoming: IncomingRequest, verdict: HeadDecision) -> None:
@@ -342,6 +291,8 @@ class Connection(asyncio.Protocol):
             incoming.check_length()
         if incoming.refusal:
             self._refuse_unread(incoming)
+        elif verdict.streamed:
+            self._begin_stream(incoming)
         elif incoming.complete:
             self._begin_exchange(incoming)
         elif incoming.expects_continue and not incoming.body_bytes:
@@ -351,15 +302,55 @@ class Connection(asyncio.Protocol):
         if self._permit is None or incoming.refusal:  # it was queued behind others
             self._check_head(incoming)
             return
-        self._deadline = NEVER
+        self._deadlines.clear_stage()
         self._server.set_idle(self, idle=False)
         alive = incoming.keep_alive and not self._server.stopping
         self.exchange = Exchange(self, incoming.request, keep_alive=alive, http11=incoming.http11)
+        self.exchange.body = incoming.stream
         self._server.handle(self.exchange)
+
+    # A body that is read while it arrives.
+
+    def _begin_stream(self, incoming: IncomingRequest) -> None:
+        """Starts to answer a request whose body is still arriving."""
+        stream = BodyStream(self._on_stream_read)
+        incoming.begin_stream(stream)
+        if incoming.complete:
+            stream.end()
+        elif incoming.expects_continue and not incoming.body_bytes:
+            self.write(CONTINUE)
+        self._begin_exchange(incoming)
+        if not incoming.complete:
+            self._part_bytes = 0
+            self._deadlines.set_stage(self._server.limits.body_deadline_s)
+
+    def _parse_streamed(self, data: bytes) -> None:
+        """Parses bytes of the body; sets the deadline of its next part, or pauses reading."""
+        self._part_bytes += len(data)
+        self._parse(data)
+        stream = self._open_stream
+        if stream is None:
+            return
+        if self._part_bytes >= STREAM_PART_BYTES:
+            self._part_bytes = 0
+            self._deadlines.set_stage(self._server.limits.body_deadline_s)
+        if stream.is_full and not self._read_paused:
+            self._read_paused = True
+            self._transport.pause_reading()
+
+    def _on_stream_read(self) -> None:
+        """Reads on, because the handler has caught up."""
+        if self._open_stream is not None:
+            self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        if self._read_paused and not self.lost and not self._transport.is_closing():
+            self._read_paused = False
+            self._transport.resume_reading()
 
     def _refuse(self, incoming: IncomingRequest, refusal: ErrorReply) -> None:
         """Answers with an error; after an incomplete request the connection is closed."""
-        self._deadline = NEVER
+        self._deadlines.clear_stage()
         self._closing = not incoming.complete
         alive = incoming.complete and incoming.keep_alive and not self._server.stopping
         self.exchange = Exchange(self, incoming.request, keep_alive=alive)
@@ -373,6 +364,11 @@ class Connection(asyncio.Protocol):
 
     def _resume(self) -> None:
         """Continues with queued requests and buffered bytes, else waits for input."""
+        if self._open_stream is not None:
+            data = bytes(self._read_ahead)
+            self._read_ahead.clear()
+            self._resume_reading()
+            self._parse_streamed(data)
         if not self._can_read_request:
             return
         first = self._queue[0] if self._queue else None
@@ -382,10 +378,9 @@ class Connection(asyncio.Protocol):
             data = bytes(self._read_ahead)
             self._read_ahead.clear()
             self._parse(data)
-        if self._read_paused and not self._read_ahead:
-            self._read_paused = False
-            self._transport.resume_reading()
-        if self._deadline == NEVER and self._can_read_request:
+        if not self._read_ahead:
+            self._resume_reading()
+        if not self._deadlines.has_stage and self._can_read_request:
             self._await_input()
 
     # The exchange calls these.
@@ -404,7 +399,7 @@ class Connection(asyncio.Protocol):
         if not self.lost:
             self._transport.close()
             self._closing = True
-            self._set_deadline(self._server.limits.unread_deadline_s)
+            self._deadlines.set_stage(self._server.limits.unread_deadline_s)
 
     def on_exchange_ended(self, *, keep_alive: bool) -> None:
         """Continues after a complete answer."""
@@ -414,12 +409,15 @@ class Connection(asyncio.Protocol):
             return
         if self._queue:
             self._queue.popleft()
+        if self._open_stream is not None:  # answered before the end of its body
+            self._closing = True
+            self._resume_reading()
         if self._closing or (self._pipeline_overflow and not self._queue):
             # Input is still arriving: closing now would reset the connection and lose the answer.
             self._closing = True
             if self._transport.can_write_eof():
                 self._transport.write_eof()
-            self._set_deadline(LINGER_S)
+            self._deadlines.set_stage(LINGER_S)
         elif not keep_alive or (self._stopped_parsing and not self._queue):
             self.close()
         elif self._queue or self._read_ahead:
@@ -438,43 +436,24 @@ class Connection(asyncio.Protocol):
         """Sets the deadline for the next request, or for the rest of a head or a body."""
         limits, incoming = self._server.limits, self._incoming
         if incoming is None:
-            self._set_deadline(limits.idle_s if self.has_key else limits.idle_without_key_s)
+            self._deadlines.set_stage(limits.idle_s if self.has_key else limits.idle_without_key_s)
         elif incoming.head is None:
-            self._set_deadline(limits.head_deadline_s)
+            self._deadlines.set_stage(limits.head_deadline_s)
         else:
-            self._set_deadline(limits.body_deadline_s)
+            self._deadlines.set_stage(limits.body_deadline_s)
         self._server.set_idle(self, idle=incoming is None)
 
-    def _set_deadline(self, seconds: float) -> None:
-        """Sets the deadline of the present stage."""
-        self._deadline = self._server.loop.time() + seconds
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        at = min(self._deadline, self._unread_deadline)
-        if self._timer is not None:
-            if self._timer.when() <= at:
-                return
-            self._timer.cancel()
-        self._timer = self._server.loop.call_at(at, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        now = self._server.loop.time()
-        if now >= self._unread_deadline:
-            self._server.count("unread_deadline")
-            self.abort()
-        elif now >= self._deadline:
-            self._deadline = NEVER
-            self._on_deadline()
-        elif min(self._deadline, self._unread_deadline) < NEVER:
-            self._set_timer()
+    def _on_unread(self) -> None:
+        self._server.count("unread_deadline")
+        self.abort()
 
     def _on_deadline(self) -> None:
         if self._transport.is_closing():
             self.abort()
         elif self._closing:
             self.close()
+        elif self._open_stream is not None:
+            self._on_part_deadline(self._open_stream)
         elif self._incoming is not None:
             in_head = self._incoming.head is None
             self._server.count("head_deadline" if in_head else "body_deadline")
@@ -482,3 +461,10 @@ class Connection(asyncio.Protocol):
         elif not self._write_paused:  # else ``unread_deadline_s`` applies
             self._server.count("idle")
             self.close()
+
+    def _on_part_deadline(self, stream: BodyStream) -> None:
+        if self._read_paused:  # the handler is behind, not the client
+            self._deadlines.set_stage(self._server.limits.body_deadline_s)
+        else:
+            self._server.count("body_deadline")
+            stream.fail("request_timeout")

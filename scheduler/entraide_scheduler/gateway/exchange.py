@@ -12,6 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from entraide_scheduler.gateway.body_stream import BodyStream
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.http_limits import UNREAD_HIGH_BYTES, UNREAD_MAX_BYTES
 
@@ -69,6 +70,7 @@ class Exchange:
         on_ended: called once with the status at the end (499 if the client left).
         status: status of the response; 0 before its head.
         began_at: start, on the monotonic clock, seconds.
+        body: the body, if it is read while it arrives; else None, and the request has it.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Exchange:
         self.on_ended: Callable[[int], None] | None = None
         self.status = 0
         self.began_at = time.monotonic()
+        self.body: BodyStream | None = None
         self._connection = connection
         self._keep_alive = keep_alive
         self._chunked = http11
@@ -99,9 +102,10 @@ class Exchange:
     def respond(
         self, status: int, body: bytes, *, kind: str = "application/json", headers: Headers = ()
     ) -> None:
-        """Sends a complete response."""
+        """Sends a complete response; closes the connection if the body was not read to its end."""
         assert not self.has_begun, "an answer begins once"
         self.status = status
+        self._keep_alive = self._keep_alive and (self.body is None or self.body.complete)
         head = _head(
             status,
             [

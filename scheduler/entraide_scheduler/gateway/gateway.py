@@ -19,10 +19,12 @@ from entraide import i18n
 from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
 from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.file_routes import FileRoutes
+from entraide_scheduler.gateway.files import Files
 from entraide_scheduler.gateway.head_check import KeyCheck
 from entraide_scheduler.gateway.http import HttpServer
 from entraide_scheduler.gateway.install import FOLDER, InstallServer, InstallSource
-from entraide_scheduler.gateway.kept_jobs import KeptJobs, Sealer
+from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import FactsBuilder
@@ -33,6 +35,7 @@ from entraide_scheduler.gateway.pool_service import PoolService
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
@@ -119,6 +122,8 @@ class Gateway:
             counters=self.metrics,
         )
         self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
+        sealer = Sealer(sealing_key)
+        self._files = Files(store, sealer, mb_per_coop=settings.http.limits.files_mb_per_coop)
         facts_builder = _make_facts_builder(
             scheduler.gateway, settings, sealing_key, token_estimator
         )
@@ -127,7 +132,7 @@ class Gateway:
             scheduler=scheduler,
             running_jobs=self._running_jobs,
             facts_builder=facts_builder,
-            sealer=Sealer(sealing_key),
+            sealer=sealer,
         )
         self._pages = Pages(
             scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
@@ -151,6 +156,7 @@ class Gateway:
         routes = Routes(
             self._api,
             authenticator=self._authenticator,
+            files=FileRoutes(self._files, self._authenticator),
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
@@ -231,6 +237,7 @@ class Gateway:
             resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
             self._spawn(self._kept_jobs.run_expiry())
+            self._spawn(self._files.run_expiry())
         self._pages.ready = True
         self._log.info("gateway.listening", url=self.url)
 

@@ -14,10 +14,16 @@ from collections.abc import Awaitable, Callable
 from entraide.wire import enrolment
 from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.connection import HeadDecision, Permit
+from entraide_scheduler.gateway.connection_server import HeadDecision, Permit
 from entraide_scheduler.gateway.exchange import HttpRequest
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
-from entraide_scheduler.http_limits import BODY_MAX_BYTES, SMALL_BODY_MAX_BYTES, HttpLimits
+from entraide_scheduler.http_limits import (
+    BODY_MAX_BYTES,
+    SMALL_BODY_MAX_BYTES,
+    UPLOAD_MAX_BYTES,
+    UPLOAD_PATH,
+    HttpLimits,
+)
 
 KEYED_PREFIX = "/v1/"
 KEYLESS_PERMIT = Permit(SMALL_BODY_MAX_BYTES)
@@ -63,6 +69,8 @@ class KeyCheck:
             limit = self._limits.requests_per_key
             return ErrorReply("too_many_requests", {"limit": limit}, retry_after_s=1.0)
         self._under_way[key] += 1
+        if head.method == "POST" and head.path == UPLOAD_PATH:
+            return Permit(UPLOAD_MAX_BYTES, key, streamed=True)
         return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES, key)
 
     async def _authenticate(self, head: HttpRequest, authorization: str) -> HeadDecision:

@@ -12,7 +12,8 @@ from typing import Protocol
 import structlog
 
 from entraide_scheduler.gateway.bus_tunnel import BusTunnels
-from entraide_scheduler.gateway.connection import Connection, HeadDecision, Permit
+from entraide_scheduler.gateway.connection import Connection
+from entraide_scheduler.gateway.connection_server import HeadDecision, Permit
 from entraide_scheduler.gateway.exchange import (
     Exchange,
     HttpRequest,

@@ -8,8 +8,15 @@ folded lines, bare line feeds, NUL).
 from typing import Final
 from urllib.parse import unquote
 
+from entraide_scheduler.gateway.body_stream import BodyStream
 from entraide_scheduler.gateway.exchange import HttpRequest
-from entraide_scheduler.http_limits import BODY_MAX_BYTES, HEAD_MAX_BYTES, HEADERS_MAX
+from entraide_scheduler.http_limits import (
+    BODY_MAX_BYTES,
+    HEAD_MAX_BYTES,
+    HEADERS_MAX,
+    UPLOAD_MAX_BYTES,
+    UPLOAD_PATH,
+)
 
 ONCE: Final = frozenset({"host", "authorization", "expect", "content-type"})
 
@@ -24,11 +31,12 @@ class IncomingRequest:
         keep_alive: whether the connection stays open after the answer.
         complete: whether its last byte was read.
         body_max: maximum bytes of the body.
+        stream: the body of a request that is answered while its body arrives; else None.
     """
 
     __slots__ = (
         "_body", "_count", "_size_bytes", "_target", "body_bytes", "body_max", "complete",
-        "expects_continue", "head", "headers", "http11", "keep_alive", "refusal",
+        "expects_continue", "head", "headers", "http11", "keep_alive", "refusal", "stream",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -42,6 +50,7 @@ class IncomingRequest:
         self._size_bytes = self._count = 0  # of headers, trailers included
         self._target = b""
         self._body: list[bytes] = []
+        self.stream: BodyStream | None = None
 
     @property
     def request(self) -> HttpRequest:
@@ -63,6 +72,15 @@ class IncomingRequest:
     def refuse(self, code: str) -> None:
         """Records a refusal; the first one is used."""
         self.refusal = self.refusal or code
+        if self.stream is not None:
+            self.stream.fail(self.refusal)
+
+    def begin_stream(self, stream: BodyStream) -> None:
+        """Passes the body to a stream: what has arrived now, the rest as it arrives."""
+        self.stream = stream
+        for body in self._body:
+            stream.add(body)
+        self._body.clear()
 
     def add_target(self, target: bytes) -> None:
         """Adds a part of the request's target."""
@@ -103,6 +121,8 @@ class IncomingRequest:
             method, unquote(path) if "%" in path else path, query.decode("latin-1"),
             self.headers, b"", peer,
         )  # fmt: skip
+        if method == "POST" and self.head.path == UPLOAD_PATH:
+            self.body_max = UPLOAD_MAX_BYTES
         self.http11 = version == "1.1"
         self.keep_alive = keep_alive
         missing = "host" not in self.headers if self.http11 else version != "1.0"
@@ -122,5 +142,9 @@ class IncomingRequest:
         self.body_bytes += len(body)
         if self.body_bytes > self.body_max:
             self.refuse("body_too_large")
-        elif not self.refusal:
+        elif self.refusal:
+            return
+        elif self.stream is not None:
+            self.stream.add(body)
+        else:
             self._body.append(body)

@@ -1,22 +1,19 @@
 """Kept jobs: requests and results are stored encrypted, and survive restarts.
 
-Request and result are encrypted with ChaCha20-Poly1305 (RFC 8439), with a random nonce each and
-the job and purpose as associated data. A request is decrypted only after the core has placed its
-job. Kept jobs run at the gateway inside the scheduler, whichever gateway accepted them.
+Request and result are encrypted (``sealer``). A request is decrypted only after the core has placed
+its job. Kept jobs run at the gateway inside the scheduler, whichever gateway accepted them.
 
 A result is retained for ``keep_s`` after the end (24 hours by default), also after it was fetched,
 so that a client can fetch it again.
 """
 
 import asyncio
-import os
 import time
 from functools import partial
 
 import msgspec
 import structlog
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from msgspec import Struct
 
 from entraide.decoding import decode_json
@@ -30,13 +27,13 @@ from entraide_scheduler.gateway.fields import KEEP_MAX_S
 from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
 KEEP_DEFAULT_S = 86_400.0
-NONCE_BYTES = 12
 EXPIRE_EVERY_S = 60.0
 CANCELLED = frozenset({"cancelled", "client_gone"})
 
@@ -47,27 +44,6 @@ class _Own(Struct):
 
 class _Request(Struct):
     entraide: _Own | None = None
-
-
-class Sealer:
-    """Encrypts and decrypts stored data, with the pool's sealing key (32 bytes)."""
-
-    def __init__(self, key: bytes) -> None:
-        self._cipher = ChaCha20Poly1305(key)
-
-    def seal(self, job: str, what: str, data: bytes) -> bytes:
-        """Returns data encrypted, bound to a job and a purpose."""
-        nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, data, f"{job}/{what}".encode())
-
-    def unseal(self, job: str, what: str, sealed: bytes) -> bytes:
-        """Returns encrypted data decrypted.
-
-        Raises:
-            InvalidTag: the data was altered, or encrypted for another purpose or with another key.
-        """
-        nonce, data = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        return self._cipher.decrypt(nonce, data, f"{job}/{what}".encode())
 
 
 class KeptJobs:

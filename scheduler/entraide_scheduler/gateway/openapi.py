@@ -24,6 +24,13 @@ from entraide_scheduler.gateway.fields import (
     JobRequest,
     PoolFields,
 )
+from entraide_scheduler.gateway.files import (
+    ORDERS,
+    FileDeletion,
+    FileForm,
+    FileList,
+    FileObject,
+)
 from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.views import JobStatus
 
@@ -138,6 +145,8 @@ class Operation(Struct, frozen=True):
         response: schema of the response, or "" for any.
         open: whether no key is needed.
         kind: media type of the response.
+        form: schema of a body that is a form, or "".
+        query: names of the parameters in the query.
     """
 
     summary: str
@@ -145,6 +154,18 @@ class Operation(Struct, frozen=True):
     response: str = ""
     open: bool = False
     kind: str = "application/json"
+    form: str = ""
+    query: tuple[str, ...] = ()
+
+
+QUERY_PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
+    {
+        "limit": {"type": "integer", "minimum": 1},
+        "after": {"type": "string"},
+        "order": {"enum": list(ORDERS)},
+        "purpose": {"type": "string"},
+    }
+)
 
 
 # By the handler's name in ``routes``.
@@ -191,7 +212,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             request="EmbeddingsRequest",
             response="EmbeddingList",
         ),
-        "list_jobs": Operation("The co-op's jobs, newest first (`limit`: 1 to 1,000)."),
+        "list_jobs": Operation(
+            "The co-op's jobs, newest first (`limit`: 1 to 1,000).", query=("limit",)
+        ),
         "submit_job": Operation(
             "Submits a kept job, which survives restarts.", request="JobRequest", response="JobView"
         ),
@@ -199,6 +222,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "cancel_job": Operation("Cancels a job.", response="JobView"),
         "explain_job": Operation("The explanation of a job's placement, or of its wait."),
         "job_receipt": Operation("The settled receipt of a job.", response="Receipt"),
+        "upload_file": Operation(
+            "Stores a file for a batch.", form="FileForm", response="FileObject"
+        ),
+        "list_files": Operation(
+            "The co-op's files, newest first.",
+            response="FileList",
+            query=("purpose", "order", "after", "limit"),
+        ),
+        "get_file": Operation("A file, without its content.", response="FileObject"),
+        "delete_file": Operation("Deletes a file.", response="FileDeletion"),
+        "file_content": Operation("The content of a file.", kind="application/jsonl"),
         "statement": Operation(
             "What the key's co-op gave and received in a month (`month`, 2026-11; default: the "
             "present one), by day, key, project, model and node; CSV with `Accept: text/csv`.",
@@ -245,7 +279,7 @@ def build_schemas() -> dict[str, Any]:
     """Returns the schemas of requests and responses, by name."""
     kinds = [
         *REQUESTS.values(), EmbeddingList, JobRequest, Error, JobStatus, Receipt, Statement,
-        NodeStatement, JoinRequest, JoinResponse,
+        NodeStatement, JoinRequest, JoinResponse, FileForm, FileObject, FileList, FileDeletion,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):
@@ -289,18 +323,19 @@ def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{name}_{method.lower()}_{pattern.count('/')}",
         "summary": facts.summary,
-        "parameters": _parameters(pattern, name, facts),
+        "parameters": _parameters(pattern, facts),
         "responses": _responses(name, facts),
     }
-    if facts.request:
-        content = {"application/json": {"schema": {"$ref": SCHEMAS + facts.request}}}
+    if facts.request or facts.form:
+        kind = "multipart/form-data" if facts.form else "application/json"
+        content = {kind: {"schema": {"$ref": SCHEMAS + (facts.form or facts.request)}}}
         operation["requestBody"] = {"required": True, "content": content}
     if facts.open:
         operation["security"] = []
     return operation
 
 
-def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any]]:
+def _parameters(pattern: str, facts: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     for placeholder in ("job", "model", "sha256", "file"):
         if f"{{{placeholder}}}" in pattern:
@@ -308,10 +343,10 @@ def _parameters(pattern: str, name: str, facts: Operation) -> list[dict[str, Any
             parameters.append(
                 {"name": placeholder, "in": "path", "required": True, "schema": schema}
             )
-    if name == "list_jobs":
-        parameters.append(
-            {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}}
-        )
+    parameters += [
+        {"name": option, "in": "query", "schema": QUERY_PARAMETERS[option]}
+        for option in facts.query
+    ]
     if facts.request and not facts.open:
         schemas = build_option_schemas()
         parameters += [

@@ -26,19 +26,25 @@ from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import JobRequest
+from entraide_scheduler.gateway.file_routes import FILES, FileRoutes
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
+from entraide_scheduler.gateway.route_call import (
+    LIMIT_DIGITS_MAX,
+    RouteCall,
+    RouteHandler,
+    read_query,
+)
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import receipt_json
-from entraide_scheduler.http_limits import BODY_MAX_BYTES
+from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
 
 JOBS = "/v1/jobs"
 STATEMENT = "/v1/statement"
-LIMIT_DIGITS_MAX = 9
 
 PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -58,6 +64,9 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{JOBS}/{{job}}/cancel": {"POST": "cancel_job"},
         f"{JOBS}/{{job}}/explanation": {"GET": "explain_job"},
         f"{JOBS}/{{job}}/receipt": {"GET": "job_receipt"},
+        FILES: {"GET": "list_files", "POST": "upload_file"},
+        f"{FILES}/{{file}}": {"GET": "get_file", "DELETE": "delete_file"},
+        f"{FILES}/{{file}}/content": {"GET": "file_content"},
         STATEMENT: {"GET": "statement"},
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
@@ -89,7 +98,8 @@ def route_of(path: str) -> Route | None:
     if methods is not None and "{" not in path:
         return Route(path, "", methods)
     for prefix, placeholder in (
-        (f"{JOBS}/", "{job}"), ("/v1/models/", "{model}"), (weights.PATH, "{sha256}"),
+        (f"{JOBS}/", "{job}"), (f"{FILES}/", "{file}"), ("/v1/models/", "{model}"),
+        (weights.PATH, "{sha256}"),
         (install.WHEELS_PATH, "{file}"),
     ):  # fmt: skip
         if path.startswith(prefix):
@@ -119,21 +129,7 @@ def _request_bytes(body: bytes) -> bytes:
         raise refused("invalid_json", fault="json_too_deep", limit=DEPTH_MAX) from None
 
 
-RouteHandler = Callable[["RouteCall"], Awaitable[None]]
 Enrol = Callable[[JoinRequest, str], Awaitable[EnrolmentReply]]
-
-
-class RouteCall(Struct, frozen=True):
-    """A request: its exchange, the name in its path, and its language."""
-
-    exchange: Exchange
-    name: str
-    lang: str
-
-    def respond(self, body: bytes, status: int = 200) -> None:
-        """Sends a JSON response, unless the client has left."""
-        if not self.exchange.is_over:
-            self.exchange.respond(status, body)
 
 
 class Routes:
@@ -144,6 +140,7 @@ class Routes:
         api: PoolApi,
         *,
         authenticator: Authenticator,
+        files: FileRoutes,
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
@@ -188,6 +185,7 @@ class Routes:
             "job_receipt": self._get_receipt,
             "statement": self._get_statement,
             "node_statement": self._get_node_statement,
+            **files.handlers,
         }
 
     def choose_language(self, exchange: Exchange) -> str:
@@ -198,7 +196,9 @@ class Routes:
         """Sends an error for a request that the server refused."""
         exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
-            refusal = ErrorReply(refusal.code, {"limit_bytes": BODY_MAX_BYTES})
+            is_upload = exchange.request.path == UPLOAD_PATH
+            limit_bytes = FILE_MAX_BYTES if is_upload else BODY_MAX_BYTES
+            refusal = ErrorReply(refusal.code, {"limit_bytes": limit_bytes})
         send_refusal(exchange, refusal, self.choose_language(exchange))
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -250,7 +250,7 @@ class Routes:
 
     async def _list_jobs(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        limit = _query_values(call.exchange.request.query).get("limit", "0")
+        limit = read_query(call.exchange.request.query).get("limit", "0")
         if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
             raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
         jobs = await self._api.list_jobs(caller, int(limit), call.lang)
@@ -284,7 +284,7 @@ class Routes:
     async def _get_statement(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         request = call.exchange.request
-        query = _query_values(request.query)
+        query = read_query(request.query)
         statement = await self._api.get_statement(
             caller, query.get("month", ""), query.get("coop", "")
         )
@@ -335,7 +335,7 @@ class Routes:
             self._pages.send_page(call.exchange, self._choose_page_language(call))
 
     def _choose_page_language(self, call: RouteCall) -> str:
-        requested = _query_values(call.exchange.request.query).get("lang")
+        requested = read_query(call.exchange.request.query).get("lang")
         return i18n.lang_of(requested) if requested else call.lang
 
     async def _send_status(self, call: RouteCall) -> None:
@@ -358,8 +358,3 @@ class Routes:
         if not call.exchange.is_over:
             page = self._metrics.render(self._api.running_count)
             call.exchange.respond(200, page, kind=CONTENT_TYPE)
-
-
-def _query_values(query: str) -> dict[str, str]:
-    """Returns the values of a query string by name; a name without a value has ""."""
-    return dict(part.partition("=")[::2] for part in query.split("&"))

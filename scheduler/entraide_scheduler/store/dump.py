@@ -25,7 +25,12 @@ from entraide_scheduler.store.database import (
 
 REVISION_TABLE = "alembic_version"
 ROWS_AT_ONCE = 200
-LARGE_ROWS = {"snapshots": 1, "kept": 8}  # rows of up to some MiB each
+LARGE_ROWS = {
+    "snapshots": 1,
+    "kept": 8,
+    "file_parts": 8,
+    "batch_results": 8,
+}  # rows of up to some MiB each
 BATCH_BYTES = 1024 * 1024
 
 Row = list[Any]

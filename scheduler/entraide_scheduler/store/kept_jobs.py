@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import RequestFacts
-from entraide_scheduler.store.rows import KeptJobRow
+from entraide_scheduler.store.batch_results import add_result
+from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
 from entraide_scheduler.store.schema import kept
 
 _facts = MsgpackDecoder[RequestFacts](RequestFacts)
@@ -40,8 +41,8 @@ def find_by_idempotency(connection: Connection, coop: str, key: str) -> KeptJobR
 
 
 def list_of_coop(connection: Connection, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
-    """Returns a co-op's kept jobs, newest first."""
-    query = select(kept).where(kept.c.coop == coop)
+    """Returns a co-op's kept jobs, newest first, without the lines of batches."""
+    query = select(kept).where((kept.c.coop == coop) & (kept.c.batch == ""))
     ordered = query.order_by(kept.c.submitted_at.desc(), kept.c.job).limit(limit)
     return tuple(_row(row) for row in connection.execute(ordered))
 
@@ -62,10 +63,22 @@ def end_job(
     receipt_json: bytes,
     ended_at: float,
 ) -> bool:
-    """Ends a kept job; returns False if it had ended already."""
-    changed = connection.execute(
+    """Ends a kept job; returns False if it had ended already.
+
+    The job of a batch's line is deleted, and its result added to the batch's.
+    """
+    line = select(kept.c.batch, kept.c.line, kept.c.sealed_name).where(kept.c.job == job)
+    row = connection.execute(line.where(kept.c.ended_at == 0.0)).first()
+    if row is None:
+        return False
+    if row.batch:
+        connection.execute(delete(kept).where(kept.c.job == job))
+        result = BatchResultRow(row.batch, row.line, job, code, row.sealed_name, sealed_result)
+        add_result(connection, result)
+        return True
+    connection.execute(
         update(kept)
-        .where((kept.c.job == job) & (kept.c.ended_at == 0.0))
+        .where(kept.c.job == job)
         .values(
             state=state,
             code=code,
@@ -74,7 +87,7 @@ def end_job(
             ended_at=ended_at,
         )
     )
-    return bool(changed.rowcount)
+    return True
 
 
 def expire_jobs(connection: Connection, now: float) -> int:
@@ -87,4 +100,5 @@ def _row(row: Row[Any]) -> KeptJobRow:
     values = dict(row._mapping)  # noqa: SLF001  (public in SQLAlchemy, in spite of its name)
     values["facts"] = _facts.decode(values["facts"])
     values["idempotency"] = values["idempotency"] or ""
+    values["sealed_name"] = values["sealed_name"] or b""
     return KeptJobRow(**values)

@@ -155,6 +155,8 @@ class KeptJobRow(Struct, frozen=True):
         sealed_result: the encrypted answer; empty until the end.
         receipt_json: receipt of the answer, as JSON.
         ended_at: time of the end, seconds since the epoch; 0 until then.
+        batch, line: the batch whose line the job is, and the line's number; "" and 0 for none.
+        sealed_name: the line's ``custom_id``, as JSON, encrypted.
     """
 
     job: str
@@ -173,6 +175,54 @@ class KeptJobRow(Struct, frozen=True):
     sealed_result: bytes = b""
     receipt_json: bytes = b""
     ended_at: float = 0.0
+    batch: str = ""
+    line: int = 0
+    sealed_name: bytes = b""
+
+
+class FileRow(Struct, frozen=True):
+    """A file that a co-op sent, without its content, which is in sealed parts.
+
+    Attributes:
+        file, coop, project, key: identifier, and who sent the file.
+        purpose: what the file is for.
+        sealed_name: the file's name, encrypted.
+        bytes: size of the content so far.
+        complete: whether all of the content has arrived.
+        created_at, expires_at: seconds since the epoch.
+    """
+
+    file: str
+    coop: str
+    project: str
+    key: str
+    purpose: str
+    sealed_name: bytes
+    created_at: float
+    expires_at: float
+    bytes: int = 0
+    complete: bool = False
+
+
+class BatchResultRow(Struct, frozen=True):
+    """The result of one line of a batch.
+
+    Attributes:
+        batch, line: identifier of the batch, and number of the line from 1.
+        job: identifier of the job that ran the line.
+        code: stable error code; "" for an answer.
+        sealed_name: the line's ``custom_id``, as JSON, encrypted.
+        sealed_result: the answer, encrypted; empty for an error.
+        position: order in which the batch's lines ended, from 1; set by the store.
+    """
+
+    batch: str
+    line: int
+    job: str
+    code: str
+    sealed_name: bytes
+    sealed_result: bytes = b""
+    position: int = 0
 
 
 class CorrectionRow(Struct, frozen=True):

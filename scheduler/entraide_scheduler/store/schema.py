@@ -158,9 +158,84 @@ kept = Table(
     Column("sealed_result", LargeBinary, nullable=False),
     Column("receipt_json", LargeBinary, nullable=False),
     Column("ended_at", Double, nullable=False),
+    # Of a line of a batch; "" for any other job.
+    Column("batch", String, nullable=False, server_default=""),
+    Column("line", BigInteger, nullable=False, server_default="0"),
+    Column("sealed_name", LargeBinary, nullable=True),
     UniqueConstraint("coop", "idempotency", name="kept_idempotency"),
     Index("kept_by_coop", "coop", "submitted_at"),
     Index("kept_by_end", "ended_at"),
+    Index("kept_by_batch", "batch"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("files_by_coop", "coop", "created_at"),
+    Index("files_by_expiry", "expires_at"),
+)
+
+file_parts = Table(
+    "file_parts",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("input_file", String, nullable=False),
+    Column("options", LargeBinary, nullable=False),
+    Column("sealed_metadata", LargeBinary, nullable=False),
+    Column("lang", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("deadline_at", Double, nullable=False),
+    Column("keep_s", Double, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("finalizing_at", Double, nullable=False),
+    Column("cancelling_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("completed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("progress", LargeBinary, nullable=False),
+    Column("faults", LargeBinary, nullable=False),
+    Column("expected", LargeBinary, nullable=False),
+    Column("outcome", LargeBinary, nullable=False),
+    Index("batches_by_coop", "coop", "created_at"),
+    Index("batches_by_state", "state"),
+)
+
+batch_results = Table(
+    "batch_results",
+    metadata,
+    Column("batch", String, primary_key=True),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("job", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("sealed_result", LargeBinary, nullable=False),
+    Index("batch_results_by_position", "batch", "position"),
 )
 
 journal = Table(

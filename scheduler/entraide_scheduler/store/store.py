@@ -87,7 +87,9 @@ class Store:
         """Returns a future that resolves when all earlier writes are committed."""
         return self._writer.submit_row(settlements.write_nothing, None)
 
-    async def _read(self, question: Callable[[Connection], T]) -> T:
+    async def read(self, question: Callable[[Connection], T]) -> T:
+        """Runs a query of this package in another thread; it sees committed data."""
+
         def ask() -> T:
             with self._reading.connect() as connection:
                 return question(connection)
@@ -95,15 +97,19 @@ class Store:
         with self.metrics.read_s.time():
             return await asyncio.to_thread(ask)
 
+    def write(self, step: Callable[[Connection], T]) -> Future[T]:
+        """Queues a write of this package, in order; resolves to its result after the commit."""
+        return self._writer.submit(step)
+
     # Members: keys, policies, nodes, join tokens.
 
     async def find_key(self, digest: str) -> KeyRow | None:
         """Returns the key whose secret has this SHA-256 (hexadecimal), even if revoked."""
-        return await self._read(lambda c: members.find_key(c, digest))
+        return await self.read(lambda c: members.find_key(c, digest))
 
     async def list_keys(self, coop: str | None = None) -> tuple[KeyRow, ...]:
         """Returns the keys of a co-op, or all."""
-        return await self._read(lambda c: members.list_keys(c, coop))
+        return await self.read(lambda c: members.list_keys(c, coop))
 
     def create_key(self, row: KeyRow, digest: str) -> Future[None]:
         """Adds a key by the SHA-256 of its secret."""
@@ -116,12 +122,12 @@ class Store:
     async def get_policy(self, version: str = "") -> Policy | None:
         """Returns a version of the policy, or the one in force; None if there is none."""
         if not version:
-            return await self._read(policies.get_newest)
-        return await self._read(lambda c: policies.get_version(c, version))
+            return await self.read(policies.get_newest)
+        return await self.read(lambda c: policies.get_version(c, version))
 
     async def list_policies(self) -> tuple[PolicyRow, ...]:
         """Returns all versions of the policy, newest first."""
-        return await self._read(policies.list_versions)
+        return await self.read(policies.list_versions)
 
     def put_policy(self, policy: Policy, row: PolicyRow) -> Future[None]:
         """Adds a version of the policy that is in force from now on."""
@@ -133,7 +139,7 @@ class Store:
 
     async def list_nodes(self) -> tuple[NodeRow, ...]:
         """Returns every node that ever joined."""
-        return await self._read(members.list_nodes)
+        return await self.read(members.list_nodes)
 
     def put_node(self, row: NodeRow) -> Future[None]:
         """Adds a node, or replaces its record."""
@@ -159,7 +165,7 @@ class Store:
 
     async def list_grid_zones(self) -> tuple[GridZoneRow, ...]:
         """Returns what the operator imported and chose for each zone."""
-        return await self._read(grid_zones.list_zones)
+        return await self.read(grid_zones.list_zones)
 
     def put_grid_zone(self, row: GridZoneRow) -> Future[None]:
         """Adds a zone, or replaces its record."""
@@ -173,15 +179,15 @@ class Store:
 
     async def get_kept(self, job: str) -> KeptJobRow | None:
         """Returns one kept job."""
-        return await self._read(lambda c: kept_jobs.get_job(c, job))
+        return await self.read(lambda c: kept_jobs.get_job(c, job))
 
     async def list_kept(self, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
         """Returns a co-op's kept jobs, newest first."""
-        return await self._read(lambda c: kept_jobs.list_of_coop(c, coop, limit))
+        return await self.read(lambda c: kept_jobs.list_of_coop(c, coop, limit))
 
     async def list_pending_kept(self) -> tuple[KeptJobRow, ...]:
         """Returns the kept jobs that have not ended, oldest first."""
-        return await self._read(kept_jobs.list_pending)
+        return await self.read(kept_jobs.list_pending)
 
     def end_kept(
         self,
@@ -226,11 +232,11 @@ class Store:
 
     async def load_journal(self) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
         """Returns the newest snapshot (number, state) or None, and the events after it in order."""
-        return await self._read(journal.load_latest)
+        return await self.read(journal.load_latest)
 
     async def get_journal_extent(self) -> JournalExtent:
         """Returns how much of the past the journal holds."""
-        return await self._read(journal.read_extent)
+        return await self.read(journal.read_extent)
 
     def write_settlement(self, row: SettlementRow) -> Future[bool]:
         """Writes the settlement of a job; resolves to False if it was written already."""
@@ -238,15 +244,15 @@ class Store:
 
     async def get_receipt(self, job: str) -> tuple[str, Receipt] | None:
         """Returns the co-op and the settled receipt of a job, or None."""
-        return await self._read(lambda c: settlements.read_receipt(c, job))
+        return await self.read(lambda c: settlements.read_receipt(c, job))
 
     async def count_settled(self) -> int:
         """Returns how many jobs are settled."""
-        return await self._read(settlements.count_settled)
+        return await self.read(settlements.count_settled)
 
     async def get_balances(self) -> dict[str, dict[str, int]]:
         """Returns the balance of each account in each unit: the sum of its entries."""
-        return await self._read(settlements.read_balances)
+        return await self.read(settlements.read_balances)
 
     def write_correction(self, row: CorrectionRow) -> Future[bool]:
         """Writes a correction of the ledger; resolves to False if it was written already."""
@@ -254,11 +260,11 @@ class Store:
 
     async def is_corrected(self, correction: str) -> bool:
         """Returns whether a correction of this name was posted."""
-        return await self._read(lambda c: statements.is_corrected(c, correction))
+        return await self.read(lambda c: statements.is_corrected(c, correction))
 
     async def get_statement(self, coop: str, *, start_at: float, end_at: float) -> StatementTotals:
         """Returns what a co-op gave and received in a period."""
-        return await self._read(
+        return await self.read(
             lambda c: statements.read_statement(c, coop, start_at=start_at, end_at=end_at)
         )
 
@@ -266,13 +272,13 @@ class Store:
         self, coop: str, *, days: Sequence[float], end_at: float
     ) -> tuple[UsageRow, ...]:
         """Returns the jobs that a co-op sent, by day, key, project, model and node."""
-        return await self._read(lambda c: usage.read_usage(c, coop, days=days, end_at=end_at))
+        return await self.read(lambda c: usage.read_usage(c, coop, days=days, end_at=end_at))
 
     async def get_lent(
         self, coop: str, *, days: Sequence[float], end_at: float, node: str = ""
     ) -> tuple[UsageRow, ...]:
         """Returns the jobs that a co-op's nodes, or one of them, ran; see ``read_lent``."""
-        return await self._read(
+        return await self.read(
             lambda c: usage.read_lent(c, coop, days=days, end_at=end_at, node=node)
         )
 
@@ -283,7 +289,7 @@ class Store:
 
     async def get_explanation(self, job: str) -> tuple[str, bytes] | None:
         """Returns the co-op and the newest explanation of a job, or None."""
-        return await self._read(lambda c: settlements.read_explanation(c, job))
+        return await self.read(lambda c: settlements.read_explanation(c, job))
 
     def expire_explanations(self, now: float) -> Future[int]:
         """Deletes explanations beyond their retention; resolves to their number."""

@@ -94,6 +94,14 @@ error-unknown_job = No job of your co-op is called { $job ->
     [none] that
    *[other] "{ $job }"
 }. Check the identifier; a live job is erased soon after its end.
+error-unknown_file = No file of your co-op is called { $file ->
+    [none] that
+   *[other] "{ $file }"
+}. Check the identifier; a file is erased when its time is over.
+error-unknown_batch = No batch of your co-op is called { $batch ->
+    [none] that
+   *[other] "{ $batch }"
+}. Check the identifier; a batch is erased some time after its end.
 error-unknown_path = There is nothing at this address{ $path ->
     [none] .
    *[other] {" "}({ $path }).
@@ -123,6 +131,11 @@ error-already_exists = This already exists{ $name ->
    *[other] : "{ $name }".
 } Choose another name.
 error-job_ended = This job has already ended: there is nothing to cancel.
+error-batch_ended = This batch has already ended: there is nothing to cancel.
+error-file_in_use = A batch that has not ended still needs this file{ $file ->
+    [none] .
+   *[other] {" "}({ $file }).
+} Cancel the batch first, or wait for its end.
 error-not_ready = The result is not ready yet. Ask again in a moment.
 error-result_expired = The result was erased when its retention period ended. Submit the job again.
 error-body_too_large = The request is too large{ $limit_bytes ->
@@ -221,6 +234,17 @@ error-too_many_requests = This key already has as many requests in progress as o
     [none] .
    *[other] {" "}({ $limit }).
 } Wait until one of them ends.
+error-files_full = Your co-op's files already take all the room that they may have{ $limit_mb ->
+    [none] { $limit ->
+        [none] .
+       *[other] {" "}({ $limit } files).
+    }
+   *[other] {" "}({ $limit_mb } MB).
+} Delete a file that you no longer need, then send this one again.
+error-batches_full = Your co-op already has as many unfinished batches as it may have{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Wait for the end of one of them, or cancel one.
 error-queue_full = Your co-op's queue is full{ $limit ->
     [none] .
    *[other] {" "}({ $limit } jobs).
@@ -262,6 +286,8 @@ error-engine_failed = The machine's engine failed{ $detail ->
 error-owner_returned = The co-op that lent the machine needs it again: the answer was interrupted. Try again: another machine will answer.
 error-gateway_lost = The gateway that held the request has stopped. Try again.
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
+error-batch_expired = The batch's deadline came before this line could be answered. Send the line again in another batch.
+error-batch_cancelled = The batch was cancelled before this line was answered.
 error-pool_unreachable = The pool cannot be reached{ $address ->
     [none] .
    *[other] {" "}at { $address }.
@@ -344,6 +370,8 @@ fault-tool_call_twice = "{ $param }" is { $found }, the identifier of another ca
 fault-tool_arguments = "{ $param }" is not the text of a JSON object. Send the arguments back as the model wrote them, or correct them.
 fault-image_url = "{ $param }" is not a picture in the request itself. Send it as "data:image/png;base64,…" (PNG, JPEG, WebP or GIF): the gateway fetches nothing from the network.
 fault-images = The field "{ $param }" has more than { $limit } pictures. Send fewer.
+fault-form_broken = The form of the upload cannot be read. Send multipart/form-data with the boundary that its header names, each part with its name.
+fault-form_cut = The upload stops before the end of its form. Send the whole file again.
 fault-json_not_utf8 = The body is not UTF-8 text (byte { $at_byte }). Send it as UTF-8.
 fault-json_syntax = The body is not valid JSON at line { $line }, column { $column }. Correct it there.
 fault-json_duplicate = The field "{ $param }" appears twice in one object. Keep one of the two.

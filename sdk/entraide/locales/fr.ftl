@@ -97,6 +97,14 @@ error-unknown_job = Aucune requête { $job ->
     [none] de votre coopérative ne porte ce nom
    *[other] de votre coopérative ne s’appelle « { $job } »
 }. Vérifiez l’identifiant ; une requête directe est effacée peu après sa fin.
+error-unknown_file = Aucun fichier { $file ->
+    [none] de votre coopérative ne porte ce nom
+   *[other] de votre coopérative ne s’appelle « { $file } »
+}. Vérifiez l’identifiant ; un fichier est effacé à la fin de sa durée de conservation.
+error-unknown_batch = Aucun lot { $batch ->
+    [none] de votre coopérative ne porte ce nom
+   *[other] de votre coopérative ne s’appelle « { $batch } »
+}. Vérifiez l’identifiant ; un lot est effacé quelque temps après sa fin.
 error-unknown_path = Il n’y a rien à cette adresse{ $path ->
     [none] .
    *[other] {" "}({ $path }).
@@ -126,6 +134,11 @@ error-already_exists = Cet élément existe déjà{ $name ->
    *[other] {""} : « { $name } ».
 } Choisissez un autre nom.
 error-job_ended = Cette requête est déjà terminée : il n’y a plus rien à annuler.
+error-batch_ended = Ce lot est déjà terminé : il n’y a rien à annuler.
+error-file_in_use = Un lot qui n’est pas terminé a encore besoin de ce fichier{ $file ->
+    [none] .
+   *[other] {" "}({ $file }).
+} Annulez d’abord le lot, ou attendez sa fin.
 error-not_ready = Le résultat n’est pas encore prêt. Réessayez dans un moment.
 error-result_expired = Le résultat a été effacé à la fin de sa durée de conservation. Soumettez la requête de nouveau.
 error-body_too_large = La requête est trop volumineuse{ $limit_bytes ->
@@ -224,6 +237,17 @@ error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’
     [none] .
    *[other] {" "}({ $limit }).
 } Attendez que l’une d’elles se termine.
+error-files_full = Les fichiers de votre coopérative occupent déjà toute la place permise{ $limit_mb ->
+    [none] { $limit ->
+        [none] .
+       *[other] {" "}({ $limit } fichiers).
+    }
+   *[other] {" "}({ $limit_mb } Mo).
+} Supprimez un fichier devenu inutile, puis envoyez de nouveau celui-ci.
+error-batches_full = Votre coopérative a déjà autant de lots non terminés qu’elle peut en avoir{ $limit ->
+    [none] .
+   *[other] {" "}({ $limit }).
+} Attendez la fin de l’un d’eux, ou annulez-en un.
 error-queue_full = La file d’attente de votre coopérative est pleine{ $limit ->
     [none] .
    *[other] {" "}({ $limit } requêtes).
@@ -265,6 +289,8 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
 error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse a été interrompue. Réessayez : une autre machine répondra.
 error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
+error-batch_expired = L’échéance du lot est arrivée avant la réponse à cette ligne. Renvoyez la ligne dans un autre lot.
+error-batch_cancelled = Le lot a été annulé avant la réponse à cette ligne.
 error-pool_unreachable = Le parc d’entraide est injoignable{ $address ->
     [none] .
    *[other] {" "}à { $address }.
@@ -347,6 +373,8 @@ fault-tool_call_twice = « { $param } » vaut { $found }, l’identifiant d’
 fault-tool_arguments = « { $param } » n’est pas le texte d’un objet JSON. Renvoyez les arguments tels que le modèle les a écrits, ou corrigez-les.
 fault-image_url = « { $param } » n’est pas une image contenue dans la requête. Envoyez-la sous la forme « data:image/png;base64,… » (PNG, JPEG, WebP ou GIF) : la passerelle ne va rien chercher ailleurs.
 fault-images = Le champ « { $param } » compte plus de { $limit } images. Envoyez-en moins.
+fault-form_broken = Le formulaire de l’envoi est illisible. Envoyez du multipart/form-data avec la limite (boundary) que son en-tête annonce, et le nom de chaque partie.
+fault-form_cut = L’envoi s’arrête avant la fin de son formulaire. Renvoyez le fichier entier.
 fault-json_not_utf8 = Le corps n’est pas du texte UTF-8 (octet { $at_byte }). Envoyez-le en UTF-8.
 fault-json_syntax = Le corps n’est pas du JSON valide à la ligne { $line }, colonne { $column }. Corrigez-le à cet endroit.
 fault-json_duplicate = Le champ « { $param } » figure deux fois dans un même objet. Gardez l’un des deux.

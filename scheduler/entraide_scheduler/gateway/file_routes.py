@@ -1,0 +1,105 @@
+"""File routes: the HTTP codec of files, in OpenAI's forms."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.body_stream import BodyStream
+from entraide_scheduler.gateway.field_faults import show_value
+from entraide_scheduler.gateway.files import ORDERS, FileDeletion, FileList, FileObject, Files
+from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_limit, read_query
+from entraide_scheduler.http_limits import UPLOAD_PATH
+
+FILES = UPLOAD_PATH
+LIST_MAX = 10_000
+CONTENT_KIND = "application/jsonl"
+
+
+class FileRoutes:
+    """Handles the requests for files.
+
+    Attributes:
+        handlers: by the name of the route.
+    """
+
+    def __init__(self, files: Files, authenticator: Authenticator) -> None:
+        self._files = files
+        self._authenticator = authenticator
+        self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
+            {
+                "upload_file": self._upload,
+                "list_files": self._list,
+                "get_file": self._get,
+                "delete_file": self._delete,
+                "file_content": self._send_content,
+            }
+        )
+
+    async def _authenticate(self, call: RouteCall) -> Caller:
+        return await self._authenticator.authenticate(
+            call.exchange.request.headers.get("authorization", "")
+        )
+
+    async def _upload(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        exchange = call.exchange
+        assert isinstance(exchange.body, BodyStream), "the head check permits it to be streamed"
+        kind = exchange.request.headers.get("content-type", "")
+        call.respond(msgspec.json.encode(await self._files.upload(caller, kind, exchange.body)))
+
+    async def _list(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        query = read_query(call.exchange.request.query)
+        limit = read_limit(query, default=LIST_MAX, most=LIST_MAX)
+        order, purpose = query.get("order") or "desc", query.get("purpose", "")
+        if order not in ORDERS:
+            raise refused(
+                "invalid_request", param="order", fault="not_one_of", choices=", ".join(ORDERS),
+                found=show_value(order),
+            )  # fmt: skip
+        listed = await self._files.list_files(caller)
+        chosen = [file for file in listed if purpose in ("", file.purpose)]
+        if order == "asc":
+            chosen.reverse()
+        call.respond(encode_page(chosen, after=query.get("after", ""), limit=limit))
+
+    async def _get(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        call.respond(msgspec.json.encode(await self._files.get(caller, call.name)))
+
+    async def _delete(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        await self._files.delete(caller, call.name, ())
+        call.respond(msgspec.json.encode(FileDeletion(call.name)))
+
+    async def _send_content(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        row = await self._files.find(caller.coop, call.name)
+        exchange = call.exchange
+        async for content in self._files.read(row.file):
+            if exchange.is_over:
+                return
+            if not exchange.has_begun:
+                exchange.begin(200, kind=CONTENT_KIND)
+            exchange.write(content)
+            await exchange.wait_until_read()
+        if not exchange.is_over:
+            exchange.end()
+
+
+def encode_page(files: list[FileObject], *, after: str, limit: int) -> bytes:
+    """Returns a page of a list as JSON: the files after one of them; all if it is not listed."""
+    place = next((place for place, file in enumerate(files) if file.id == after), -1)
+    page = files[place + 1 : place + 1 + limit]
+    return msgspec.json.encode(
+        FileList(
+            data=page,
+            first_id=page[0].id if page else None,
+            last_id=page[-1].id if page else None,
+            has_more=place + 1 + limit < len(files),
+        )
+    )
