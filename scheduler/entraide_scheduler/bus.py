@@ -21,6 +21,7 @@ from entraide.errors import PoolUnreachable
 from entraide.types import RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
@@ -145,7 +146,7 @@ class NatsSchedulerAdapter:
         """
         return codec.explanation_reply.decode(await self._ask(m.ExplanationRequest(job, coop)))
 
-    async def list_models(self) -> tuple[m.ModelCard, ...]:
+    async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model that each size alias means now.
 
         Raises:

@@ -65,6 +65,7 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
             ends TLS; only on loopback.
         cert_file, key_file: certificate of HTTP alone; "" for that of ``[tls]``.
         bus_port: port on loopback of the bus's WebSocket, to which ``/bus`` leads; 0 for none.
+        cors_origins: origins (``https://chat.example.org``) whose pages may read answers.
     """
 
     host: str = "127.0.0.1"
@@ -76,16 +77,38 @@ class HttpConfig(Struct, frozen=True, forbid_unknown_fields=True):
     cert_file: str = ""
     key_file: str = ""
     bus_port: int = 0
+    cors_origins: tuple[str, ...] = ()
 
     @property
     def fault(self) -> str:
         """Description of the first invalid value, or ""."""
+        for origin in self.cors_origins:
+            if not is_origin(origin):
+                example = "https://chat.example.org"
+                return f"[http] cors_origins: {origin} is no origin such as {example}"
         try:
             for name in self.trusted_proxies:
                 ip_network(name)
         except ValueError as problem:
             return f"[http] trusted_proxies: {problem}"
         return f"[http.limits] {self.limits.fault}" if self.limits.fault else ""
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is the origin of web pages as a browser sends it (RFC 6454, 6.1).
+
+    >>> is_origin("https://chat.example.org"), is_origin("http://localhost:5173")
+    (True, True)
+    >>> is_origin("*"), is_origin("https://chat.example.org/"), is_origin("https://u@chat.coop")
+    (False, False, False)
+    """
+    try:
+        parts = urlsplit(text)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return False
+    is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and "*" not in text
+    return is_web and text == f"{parts.scheme}://{parts.hostname}{port}"
 
 
 class TlsConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ import structlog
 
 from entraide.types import Explanation, NodeState
 from entraide.wire import messages as m
+from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core.carbon import make_receipt
 from entraide_scheduler.core.events import Event, JobRequested
@@ -59,6 +60,7 @@ class Executor:
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.
         sender_of: returns the API key and the project that sent a job; "" for a forgotten job.
+        quotas_left: returns what the quotas leave to a co-op's key and project.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Executor:
         stop: Callable[[Exception], None],
         peak_w: Callable[[str], float],
         sender_of: Callable[[str], tuple[str, str]],
+        quotas_left: Callable[[str, str, str], tuple[QuotaLeft, ...]],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -81,6 +84,7 @@ class Executor:
         self._stop = stop
         self._peak_w = peak_w
         self._sender_of = sender_of
+        self._quotas_left = quotas_left
         self._acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
 
@@ -111,26 +115,9 @@ class Executor:
     def _carry_out(self, command: c.Command, event: Event) -> None:
         match command:
             case c.Place():
-                self._counts[PLACED] += 1
-                self._outbound.send_to_gateway(
-                    command.gateway,
-                    m.JobPlaced(
-                        command.job,
-                        command.epoch,
-                        command.node,
-                        command.output_tokens_max,
-                        command.terms,
-                        self._peak_w(command.node),
-                    ),
-                )
-                self._keep_explanation(command.explanation, command.terms.borrower)
+                self._place(command)
             case c.Refuse():
-                self._outbound.send_to_gateway(
-                    command.gateway,
-                    m.JobRefused(command.job, command.code, command.values, command.retry_after_s),
-                )
-                if isinstance(event, JobRequested):
-                    self._keep_explanation(command.explanation, event.facts.coop)
+                self._refuse(command, event)
             case c.EndJob():
                 self._outbound.send_to_gateway(
                     command.gateway,
@@ -154,6 +141,32 @@ class Executor:
                 self._outbound.send_to_node(command.node, m.UnloadModel(command.model))
             case c.Dropped():
                 self._counts[f"dropped.{command.what}"] += 1
+
+    def _place(self, command: c.Place) -> None:
+        self._counts[PLACED] += 1
+        coop = command.terms.borrower
+        placed = m.JobPlaced(
+            command.job,
+            command.epoch,
+            command.node,
+            command.output_tokens_max,
+            command.terms,
+            self._peak_w(command.node),
+            self._quotas_left(coop, *self._sender_of(command.job)),
+        )
+        self._outbound.send_to_gateway(command.gateway, placed)
+        self._keep_explanation(command.explanation, coop)
+
+    def _refuse(self, command: c.Refuse, event: Event) -> None:
+        quotas: tuple[QuotaLeft, ...] = ()
+        if isinstance(event, JobRequested):
+            facts = event.facts
+            quotas = self._quotas_left(facts.coop, facts.key, facts.project)
+            self._keep_explanation(command.explanation, facts.coop)
+        refused = m.JobRefused(
+            command.job, command.code, command.values, command.retry_after_s, quotas
+        )
+        self._outbound.send_to_gateway(command.gateway, refused)
 
     def _keep_explanation(self, explanation: Explanation, coop: str) -> None:
         document = _encode(explanation)

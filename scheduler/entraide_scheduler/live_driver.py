@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from entraide.types import Explanation
+from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
@@ -26,6 +27,7 @@ from entraide_scheduler.executor import Executor, Outbound, format_traceback
 from entraide_scheduler.feeder import Feeder
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import Journal, RecoveredState
+from entraide_scheduler.quotas_left import find_quotas_left
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.store import Store
 
@@ -68,6 +70,7 @@ class LiveDriver:
             stop=self._fail,
             peak_w=self._peak_w,
             sender_of=self._sender_of,
+            quotas_left=self._quotas_left,
         )
         self._feeder = Feeder(
             recovered,
@@ -85,6 +88,10 @@ class LiveDriver:
 
     def _sender_of(self, job: str) -> tuple[str, str]:
         return self.core.submitter_of(job)
+
+    def _quotas_left(self, coop: str, key: str, project: str) -> tuple[QuotaLeft, ...]:
+        views = self.core.quota_left(coop)
+        return find_quotas_left(views, project=project, key=key, now=self.now()) if views else ()
 
     @property
     def core(self) -> Core:

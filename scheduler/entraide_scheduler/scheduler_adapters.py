@@ -14,6 +14,7 @@ from entraide.decoding import MsgpackDecoder
 from entraide.types import Explanation, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
+from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
@@ -128,7 +129,7 @@ class LocalSchedulerAdapter:
         is_own = settlement is not None and settlement[0] == coop
         return m.ExplanationReply(explanation, settlement[1] if settlement and is_own else None)
 
-    async def list_models(self) -> tuple[m.ModelCard, ...]:
+    async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns served models, then loadable models, then size aliases."""
         core = self._driver.core
         cards = [_model_card(view) for view in (*core.models(), *core.loadable_models())]
@@ -220,12 +221,14 @@ class GatewayListener:
             self._scheduler.submit(facts)
 
 
-def _model_card(view: ModelView) -> m.ModelCard:
-    return m.ModelCard(
+def _model_card(view: ModelView) -> ModelCard:
+    return ModelCard(
         view.model,
         view.revisions,
         view.context_tokens,
         view.features,
         view.replicas,
         loaded=view.replicas > 0,
+        zones=view.zones,
+        controlled_by=view.controlled_by,
     )

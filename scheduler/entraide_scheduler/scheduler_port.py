@@ -8,6 +8,7 @@ placements and answers through its ``GatewaySink``. Adapters exist in process
 from typing import Protocol
 
 from entraide.types import RequestFacts
+from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import (
     CancelRun,
@@ -15,7 +16,6 @@ from entraide.wire.messages import (
     ExplanationReply,
     GatewayDown,
     LeaseExceeded,
-    ModelCard,
     NodeOut,
     StartRun,
 )

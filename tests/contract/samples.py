@@ -32,6 +32,7 @@ from entraide.types import (
 )
 from entraide.wire import codec
 from entraide.wire import messages as m
+from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 
 ENERGY = EnergyStatus(400.0, Basis.DECLARED, "statement of the co-op", 1_000.0, 1_600.0)
@@ -225,7 +226,7 @@ SAMPLES: tuple[m.Message, ...] = (
         {},
         None,
     ),
-    m.ModelsReply((m.ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
+    m.ModelsReply((ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
 )
 
 # Each decoder with the messages that may come to it.

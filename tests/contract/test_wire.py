@@ -11,6 +11,7 @@ from tests.house.source import ROOT
 from entraide.types import Control, SurplusEvidence
 from entraide.wire import codec
 from entraide.wire import messages as m
+from entraide.wire.cards import QuotaLeft
 
 # Bytes as the first version sent them, in hexadecimal. A line is only ever added.
 GOLDEN: dict[str, str] = msgspec.json.decode(
@@ -32,6 +33,17 @@ def test_what_a_node_could_load_travels_with_its_card() -> None:
     hello = m.Hello(OFFERING, "boot-1", 1, 1_000.125, True, "", RUNS)
 
     assert hello == codec.node_up.decode(codec.encode(hello))
+
+
+@pytest.mark.parametrize("kind", ["placed", "refused"])
+def test_what_quotas_leave_travels_with_a_decision(kind: str) -> None:
+    """A gateway hears what its headers say; an older scheduler does not say it."""
+    message = next(message for message in SAMPLES if tag(message) == kind)
+    left = (QuotaLeft("requests", 50, 7, 12.5),)
+    stated = structs.replace(message, quotas=left)
+
+    assert stated == decoder(stated).decode(codec.encode(stated))
+    assert () == decoder(message).decode(bytes.fromhex(GOLDEN[kind])).quotas
 
 
 @pytest.mark.parametrize(

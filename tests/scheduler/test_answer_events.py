@@ -15,6 +15,7 @@ from tests.scheduler.gateway_support import (
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
     AnswerPart,
+    AnswerPlaced,
     AnswerStarted,
     CompleteAnswer,
     TextDelta,
@@ -44,10 +45,11 @@ async def test_answer_is_one_sequence_with_token_offsets(tmp_path: Path) -> None
         run.tokens("Sa", "lu")
         run.tokens("t")
         run.end(final=chunk("", "stop"))
-        started, first, second, last = events
+        started, placed, first, second, last = events
 
         assert isinstance(started, AnswerStarted)
         assert (job, True) == (started.job, started.request.stream)
+        assert AnswerPlaced(()) == placed
         assert [AnswerPart(0, sse("Sa", "lu")), AnswerPart(2, sse("t"))] == [first, second]
         assert isinstance(last, CompleteAnswer)
         assert last.receipt is not None

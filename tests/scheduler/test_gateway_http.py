@@ -306,6 +306,10 @@ async def test_model_list_names_what_is_served(pool: Pool) -> None:
     assert (200, [MODEL, "auto"]) == (status, [card["id"] for card in listed["data"]])
     assert [None, MODEL] == [card.get("means") for card in listed["data"]]
     assert (200, MODEL) == (entry[0], entry[1]["id"])
+    assert {
+        "features": ["schema", "tools"], "context_tokens": 4_096, "zones": ["CA-ON", "CA-QC"],
+        "controlled_by": [], "replicas": 2, "loaded": True, "means": "",
+    } == entry[1]["entraide"]  # fmt: skip
     assert (404, "unknown_model") == (none[0], none[1]["error"]["code"])
 
 

@@ -4,9 +4,12 @@ Each function takes the state, or a record of it, and returns frozen copies of t
 person or a program may see. Reading changes nothing.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from entraide.types import (
+    Control,
     DataClass,
     EnergyStatus,
     JobClass,
@@ -110,6 +113,8 @@ class ModelView(Struct, frozen=True):
         features: features that at least one replica has, sorted.
         replicas, live_replicas: number of serving nodes, and of those that are live.
         slots_free: free slots of live nodes that accept work.
+        zones: zones of the nodes that serve it, or that can load it, sorted.
+        controlled_by: who controls these nodes, where it is stated, sorted.
     """
 
     model: str
@@ -119,6 +124,8 @@ class ModelView(Struct, frozen=True):
     replicas: int
     live_replicas: int
     slots_free: int
+    zones: tuple[str, ...]
+    controlled_by: tuple[Control, ...]
 
 
 class ModelLoadView(Struct, frozen=True):
@@ -268,7 +275,17 @@ def _model(name: str, serving: list[tuple[Node, Replica]]) -> ModelView:
         replicas=len(serving),
         live_replicas=len(live),
         slots_free=free,
+        zones=_zones(node for node, _ in serving),
+        controlled_by=_controls(node for node, _ in serving),
     )
+
+
+def _zones(nodes: Iterable[Node]) -> tuple[str, ...]:
+    return tuple(sorted({node.card.zone for node in nodes}))
+
+
+def _controls(nodes: Iterable[Node]) -> tuple[Control, ...]:
+    return tuple(sorted({node.card.controlled_by for node in nodes} - {Control.UNSTATED}))
 
 
 def loadable(state: State) -> list[ModelView]:
@@ -276,7 +293,8 @@ def loadable(state: State) -> list[ModelView]:
     by_model, served = state.fleet.loadable_index.by_model, state.fleet.contexts
     views = []
     for model in sorted(name for name in by_model if name not in served):
-        offers = [node.loadable[model] for node in by_model[model].values()]
+        nodes = list(by_model[model].values())
+        offers = [node.loadable[model] for node in nodes]
         views.append(
             ModelView(
                 model=model,
@@ -286,6 +304,8 @@ def loadable(state: State) -> list[ModelView]:
                 replicas=0,
                 live_replicas=0,
                 slots_free=0,
+                zones=_zones(nodes),
+                controlled_by=_controls(nodes),
             )
         )
     return views

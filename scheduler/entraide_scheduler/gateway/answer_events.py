@@ -1,6 +1,6 @@
 """Answer events: the answer to one job, as one sequence of typed events. Pure.
 
-    AnswerStarted  AnswerPart ...  CompleteAnswer | ErrorReply
+    AnswerStarted  AnswerPlaced ...  AnswerPart ...  CompleteAnswer | ErrorReply
 
 The sequence is independent of the protocol: the HTTP writer, the gRPC service and the kept jobs
 each receive it through an ``AnswerSink``. A part holds the engine's server-sent events unchanged,
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
 from entraide.types import Explanation, Receipt, Usage
+from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
 
@@ -31,6 +32,12 @@ class AnswerStarted(Struct, frozen=True):
 
     job: str
     request: ParsedRequest
+
+
+class AnswerPlaced(Struct, frozen=True):
+    """The job was placed, perhaps again; ``quotas`` has what is left to its sender."""
+
+    quotas: tuple[QuotaLeft, ...]
 
 
 class AnswerPart(Struct, frozen=True, gc=False):
@@ -64,7 +71,7 @@ class CompleteAnswer(Struct, frozen=True):
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.
-AnswerEvent = AnswerStarted | AnswerPart | CompleteAnswer | ErrorReply
+AnswerEvent = AnswerStarted | AnswerPlaced | AnswerPart | CompleteAnswer | ErrorReply
 
 # Receives the events of one job in order; called in the event loop, must not block. It returns
 # False if its buffer is full: the client reads too slowly.

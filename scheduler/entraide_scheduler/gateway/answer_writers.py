@@ -14,12 +14,13 @@ from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
     AnswerPart,
+    AnswerPlaced,
     AnswerStarted,
     CompleteAnswer,
 )
 from entraide_scheduler.gateway.answer_json import add_pool_object, usage_json
 from entraide_scheduler.gateway.exchange import Exchange
-from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.refusals import ErrorReply, quota_headers
 
 HEAD_AFTER_S = 10.0
 COMMENT_EVERY_S = 10.0
@@ -54,7 +55,7 @@ class AnswerWriter:
     def __init__(self, exchange: Exchange, lang: str) -> None:
         self._exchange = exchange
         self._lang = lang
-        self._job = ""
+        self._headers: list[tuple[str, str]] = []
         self._stream = self._include_usage = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -68,6 +69,8 @@ class AnswerWriter:
                 return self._exchange.write(event.data)
             case AnswerStarted():
                 self._start(event)
+            case AnswerPlaced():
+                self._headers = [*self._headers[:1], *quota_headers(event.quotas)]
             case CompleteAnswer():
                 self._finish(event)
             case ErrorReply():
@@ -75,7 +78,7 @@ class AnswerWriter:
         return True
 
     def _start(self, event: AnswerStarted) -> None:
-        self._job = event.job
+        self._headers = [("x-request-id", event.job)]
         self._stream = event.request.stream
         self._include_usage = event.request.include_usage
         if self._stream:
@@ -90,7 +93,7 @@ class AnswerWriter:
             self._exchange.end()
         elif not self._exchange.is_over:
             body = add_pool_object(answer.body, answer)
-            self._exchange.respond(200, body, headers=[("x-request-id", self._job)])
+            self._exchange.respond(200, body, headers=self._headers)
 
     def _fail(self, refusal: ErrorReply) -> None:
         """Sends the error, with its own status or, after the head, as an event."""
@@ -107,7 +110,7 @@ class AnswerWriter:
 
     def _begin_stream(self) -> None:
         if not self._exchange.has_begun:
-            headers = [*STREAM_HEADERS, ("x-request-id", self._job)]
+            headers = [*STREAM_HEADERS, *self._headers]
             self._exchange.begin(200, kind=EVENT_STREAM, headers=headers)
 
     def _send_comment(self) -> None:

@@ -71,6 +71,7 @@ class Exchange:
         status: status of the response; 0 before its head.
         began_at: start, on the monotonic clock, seconds.
         body: the body, if it is read while it arrives; else None, and the request has it.
+        common_headers: headers that the response has whatever it says.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Exchange:
         self.status = 0
         self.began_at = time.monotonic()
         self.body: BodyStream | None = None
+        self.common_headers: Headers = ()
         self._connection = connection
         self._keep_alive = keep_alive
         self._chunked = http11
@@ -109,6 +111,7 @@ class Exchange:
         head = _head(
             status,
             [
+                *self.common_headers,
                 *headers,
                 ("content-type", kind),
                 ("content-length", str(len(body))),
@@ -129,6 +132,7 @@ class Exchange:
             _head(
                 status,
                 [
+                    *self.common_headers,
                     *headers,
                     ("content-type", kind),
                     *coding,

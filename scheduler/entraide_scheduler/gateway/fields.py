@@ -282,6 +282,11 @@ REQUESTS: Mapping[str, type[InferenceRequest]] = MappingProxyType(
     {CHAT: ChatRequest, COMPLETION: CompletionRequest, EMBEDDINGS: EmbeddingsRequest}
 )
 
+# The field that holds the prompt.
+PROMPTS: Mapping[str, str] = MappingProxyType(
+    {CHAT: "messages", COMPLETION: "prompt", EMBEDDINGS: "input"}
+)
+
 _IGNORED_BY_ALL = frozenset(
     {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
      "service_tier", "store", "user"}

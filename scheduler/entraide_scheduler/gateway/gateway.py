@@ -19,6 +19,7 @@ from entraide import i18n
 from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
 from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.file_routes import FileRoutes
 from entraide_scheduler.gateway.files import Files
 from entraide_scheduler.gateway.head_check import KeyCheck
@@ -146,6 +147,7 @@ class Gateway:
             signer=signer,
             timezone=settings.timezone,
         )
+        self._cors = CorsPolicy(settings.http.cors_origins)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -163,6 +165,7 @@ class Gateway:
             node_statements=node_statements,
             installer=_make_installer(self._settings),
             enrol=self._scheduler.enrol,
+            cors=self._cors,
             lang=self._settings.lang,
         )
         pool_service = PoolService(
@@ -226,7 +229,7 @@ class Gateway:
         self._http = HttpServer(
             self._routes,
             self._routes.refuse,
-            check=KeyCheck(self._authenticator, http.limits, count),
+            check=KeyCheck(self._authenticator, http.limits, count, self._cors),
             limits=http.limits,
             proxies=parse_networks(http.trusted_proxies),
             count=count,

@@ -15,6 +15,7 @@ from entraide.wire import enrolment
 from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.connection_server import HeadDecision, Permit
+from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.exchange import HttpRequest
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 from entraide_scheduler.http_limits import (
@@ -33,11 +34,16 @@ class KeyCheck:
     """The head check of a gateway."""
 
     def __init__(
-        self, keys: Authenticator, limits: HttpLimits, count: Callable[[str], None]
+        self,
+        keys: Authenticator,
+        limits: HttpLimits,
+        count: Callable[[str], None],
+        cors: CorsPolicy,
     ) -> None:
         self._authenticator = keys
         self._limits = limits
         self._count = count
+        self._cors = cors
         self._wrong = FailuresPerAddress(
             most=limits.wrong_keys, window_s=limits.wrong_keys_window_s
         )
@@ -47,6 +53,8 @@ class KeyCheck:
         """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
         if not head.path.startswith(KEYED_PREFIX) or head.path == enrolment.PATH:
             return KEYLESS_PERMIT  # a machine that joins has a token and no key
+        if self._cors.is_preflight(head):
+            return KEYLESS_PERMIT
         authorization = head.headers.get("authorization", "")
         if not authorization:
             self._count("no_key")

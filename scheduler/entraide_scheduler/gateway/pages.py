@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide import __version__
-from entraide.wire.messages import ModelCard
+from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.views import PoolStatus, model_entry, status_json

@@ -18,7 +18,7 @@ from entraide.decoding import decode_json
 from entraide.types import Explanation, Receipt, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
-from entraide.wire.messages import ModelCard
+from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import CompleteAnswer
 from entraide_scheduler.gateway.embeddings import read_embeddings
@@ -246,4 +246,6 @@ def model_message(card: ModelCard) -> pool_pb2.Model:
         replicas=card.replicas,
         loaded=card.loaded,
         means=card.means,
+        zones=card.zones,
+        controlled_by=card.controlled_by,
     )

@@ -5,14 +5,39 @@ The body has OpenAI's error format. Sentences come from the locale files, status
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide import i18n
 from entraide.errors import CODES, EntraideError
 from entraide.printable import printable
+from entraide.wire.cards import QuotaLeft
+
+PROMPT = "messages"  # see ``name_prompt``
+# The parameter that an error concerns, if the error does not name one itself.
+PARAMS: Mapping[str, str] = MappingProxyType(
+    {
+        "context_exceeded": PROMPT,
+        "feature_unsupported": "model",
+        "job_ended": "job",
+        "no_model_fits": "model",
+        "no_node_live": "model",
+        "no_node_serves": "model",
+        "not_ready": "job",
+        "result_expired": "job",
+        "statement_of_another": "coop",
+        "unknown_job": "job",
+        "unknown_model": "model",
+    }
+)
+# The parameter of a feature that no machine has.
+FEATURE_PARAMS: Mapping[str, str] = MappingProxyType(
+    {"images": PROMPT, "schema": "response_format", "tools": "tools"}
+)
 
 Values = Mapping[str, str | int | float]
 NO_VALUES: Values = {}
@@ -28,12 +53,14 @@ class ErrorReply(Struct, frozen=True):
         values: values of the sentence.
         retry_after_s: seconds after which to retry, if known.
         job: identifier of the job, or "".
+        quotas: what the quotas leave to the sender, if the core has said it.
     """
 
     code: str
     values: Values = NO_VALUES
     retry_after_s: float | None = None
     job: str = ""
+    quotas: tuple[QuotaLeft, ...] = ()
 
     @property
     def known_code(self) -> str:
@@ -82,13 +109,32 @@ def error_sentence(refusal: ErrorReply, lang: str) -> str:
     return i18n.error(refusal.known_code, lang, {**refusal.values, **named})
 
 
+def find_param(refusal: ErrorReply) -> str | None:
+    """Returns the parameter of the request that an error concerns, or None."""
+    values, code = refusal.values, refusal.known_code
+    if "param" in values:
+        return str(values["param"])
+    if code == "already_exists":
+        return str(values["name"]) if "name" in values else None
+    if code == "feature_unsupported":
+        return FEATURE_PARAMS.get(str(values.get("features")), PARAMS[code])
+    return PARAMS.get(code)
+
+
+def name_prompt(refusal: ErrorReply, field: str) -> ErrorReply:
+    """Returns an error that names the prompt as the endpoint does, if it concerns the prompt."""
+    if find_param(refusal) != PROMPT:
+        return refusal
+    return replace(refusal, values={**refusal.values, "param": field})
+
+
 def error_body(refusal: ErrorReply, lang: str) -> bytes:
     """Returns an error as JSON in OpenAI's format."""
     facts = CODES[refusal.known_code]
     error: dict[str, object] = {
         "message": error_sentence(refusal, lang),
         "type": facts.kind,
-        "param": refusal.values.get("param"),
+        "param": find_param(refusal),
         "code": refusal.known_code,
     }
     if refusal.job:
@@ -96,14 +142,42 @@ def error_body(refusal: ErrorReply, lang: str) -> bytes:
     return msgspec.json.encode({"error": error})
 
 
+def quota_headers(quotas: Iterable[QuotaLeft]) -> list[tuple[str, str]]:
+    """Returns OpenAI's headers for what the quotas of requests and tokens leave."""
+    header_list = []
+    for quota in quotas:
+        header_list += [
+            (f"x-ratelimit-limit-{quota.kind}", str(quota.limit)),
+            (f"x-ratelimit-remaining-{quota.kind}", str(quota.left)),
+            (f"x-ratelimit-reset-{quota.kind}", format_duration(quota.reset_s)),
+        ]
+    return header_list
+
+
+def format_duration(seconds: float) -> str:
+    """Returns a time as OpenAI's headers write it, to the next whole second.
+
+    >>> format_duration(0.2), format_duration(360.0), format_duration(90_061.0)
+    ('1s', '6m0s', '25h1m1s')
+    """
+    minutes, rest_s = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest_s}s"
+    return f"{minutes}m{rest_s}s" if minutes else f"{rest_s}s"
+
+
 def error_headers(refusal: ErrorReply) -> list[tuple[str, str]]:
     """Returns the headers of an error, among them ``Retry-After`` in whole seconds."""
     header_list = [("x-request-id", refusal.job)] if refusal.job else []
+    header_list += quota_headers(refusal.quotas)
     if refusal.retry_after_s is not None:
         header_list.append(("retry-after", str(max(1, math.ceil(refusal.retry_after_s)))))
     facts = CODES[refusal.known_code]
     if facts.http >= 500 and not facts.retryable:
         header_list.append(("x-should-retry", "false"))  # OpenAI's clients otherwise retry any 5xx
+    if "allow" in refusal.values:  # RFC 9110, 15.5.6
+        header_list.append(("allow", str(refusal.values["allow"])))
     if refusal.known_code == "unauthorised":
         header_list.append(("www-authenticate", "Bearer"))
     return header_list

@@ -23,6 +23,7 @@ from entraide_scheduler.gateway import install, openai, openapi, weights
 from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import JobRequest
@@ -147,6 +148,7 @@ class Routes:
         node_statements: NodeStatements | None,
         installer: install.InstallServer,
         enrol: Enrol,
+        cors: CorsPolicy,
         lang: i18n.Lang,
     ) -> None:
         self._api = api
@@ -157,6 +159,7 @@ class Routes:
         self._node_statements = node_statements
         self._installer = installer
         self._enrol_machine = enrol
+        self._cors = cors
         self._lang = lang
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
         self._handlers: dict[str, RouteHandler] = {
@@ -194,6 +197,7 @@ class Routes:
 
     def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Sends an error for a request that the server refused."""
+        exchange.common_headers = self._cors.headers(exchange.request)
         exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
             is_upload = exchange.request.path == UPLOAD_PATH
@@ -204,6 +208,11 @@ class Routes:
     async def __call__(self, exchange: Exchange) -> None:
         """Handles a request."""
         request = exchange.request
+        exchange.common_headers = self._cors.headers(request)
+        if self._cors.is_preflight(request):
+            headers = self._cors.preflight_headers(request)
+            exchange.respond(200, b"", kind="text/plain", headers=headers)
+            return
         lang = self.choose_language(exchange)
         route = route_of(request.path)
         pattern = route.pattern if route else UNKNOWN
@@ -214,7 +223,9 @@ class Routes:
             method = "GET" if request.method == "HEAD" else request.method
             handle = route.methods.get(method)
             if handle is None:
-                raise refused("method_not_allowed", method=request.method)
+                raise refused(
+                    "method_not_allowed", method=request.method, allow=", ".join(route.methods)
+                )
             await self._handlers[handle](RouteCall(exchange, route.name, lang))
         except (Refused, EntraideError) as problem:
             send_refusal(exchange, reply_of(problem), lang)

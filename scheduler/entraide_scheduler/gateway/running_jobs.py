@@ -35,17 +35,19 @@ from entraide_scheduler.core.accounting import TOKEN_CODES
 from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.gateway.answer_events import (
     AnswerPart,
+    AnswerPlaced,
     AnswerSink,
     AnswerStarted,
     CompleteAnswer,
 )
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
+from entraide_scheduler.gateway.fields import PROMPTS
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.recent_jobs import RecentJobs
-from entraide_scheduler.gateway.refusals import ErrorReply
+from entraide_scheduler.gateway.refusals import ErrorReply, name_prompt
 from entraide_scheduler.gateway.run_limits import RunLimits, last_chunk
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.node_validation import check
@@ -243,9 +245,13 @@ class RunningJobs:
                 self._handle_placement(message, running)
             case JobRefused():
                 refusal = ErrorReply(
-                    message.code, message.values, message.retry_after_s, message.job
+                    message.code,
+                    message.values,
+                    message.retry_after_s,
+                    message.job,
+                    message.quotas,
                 )
-                self._fail(running, refusal)
+                self._fail(running, name_prompt(refusal, PROMPTS[running.request.path]))
             case JobEnded():
                 self._handle_core_end(message, running)
 
@@ -260,6 +266,7 @@ class RunningJobs:
         if running.node:  # the former node may still be running the job
             self._cancel_run(running)
         running.step("placed")
+        running.sink(AnswerPlaced(message.quotas))
         self._cancel_outcome_timer(running)
         self._resolve_waiters(running)  # the former run has no answer any more
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from entraide import i18n
 from entraide.types import Receipt
-from entraide.wire.messages import ModelCard
+from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.kept_jobs import CANCELLED
 from entraide_scheduler.gateway.options import parse_creation_time
@@ -122,6 +122,15 @@ def model_entry(card: ModelCard, pool: str) -> dict[str, object]:
         "revisions": card.revisions,
         "loaded": card.loaded,
         **({"means": card.means} if card.means else {}),
+        "entraide": {
+            "features": card.features,
+            "context_tokens": card.context_tokens,
+            "zones": card.zones,
+            "controlled_by": card.controlled_by,
+            "replicas": card.replicas,
+            "loaded": card.loaded,
+            "means": card.means,
+        },
     }
 
 

@@ -46,7 +46,7 @@ class PoolHttp(Struct, frozen=True, forbid_unknown_fields=True):
         host, port: where the scheduler's gateway listens.
         public: ``https://…`` that members see; "" for ``address`` and ``port``.
         gateway_port: port of the second gateway; a third one takes the next.
-        trusted_proxies, limits: as in ``HttpConfig``.
+        trusted_proxies, limits, cors_origins: as in ``HttpConfig``.
     """
 
     host: str = "0.0.0.0"  # noqa: S104  (members reach it; TLS is on)
@@ -55,6 +55,7 @@ class PoolHttp(Struct, frozen=True, forbid_unknown_fields=True):
     gateway_port: int = 8451
     trusted_proxies: tuple[str, ...] = ()
     limits: HttpLimits = HttpLimits()
+    cors_origins: tuple[str, ...] = ()
 
 
 class PoolGrpc(Struct, frozen=True, forbid_unknown_fields=True):
@@ -320,4 +321,5 @@ def _http(config: PoolConfig) -> HttpConfig:
         cert_file=tls.cert_file,
         key_file=tls.key_file,
         bus_port=config.bus.websocket,
+        cors_origins=http.cors_origins,
     )

@@ -19,6 +19,7 @@ from entraide.types import (
     Terms,
     Usage,
 )
+from entraide.wire.cards import ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 
 PROTOCOL = 1
@@ -414,7 +415,10 @@ GatewayUp = (
 
 
 class JobPlaced(Message, frozen=True, tag="placed"):
-    """A job was placed: send the body to the node. ``peak_w`` bounds the energy on the receipt."""
+    """A job was placed: send the body to the node.
+
+    ``peak_w`` bounds the energy on the receipt; ``quotas`` has what is left to the job's sender.
+    """
 
     job: str
     epoch: int
@@ -422,15 +426,17 @@ class JobPlaced(Message, frozen=True, tag="placed"):
     output_tokens_max: int
     terms: Terms
     peak_w: float = 0.0
+    quotas: tuple[QuotaLeft, ...] = ()
 
 
 class JobRefused(Message, frozen=True, tag="refused"):
-    """A job was not admitted."""
+    """A job was not admitted; ``quotas`` as in ``JobPlaced``."""
 
     job: str
     code: str
     values: dict[str, str | int | float]
     retry_after_s: float | None
+    quotas: tuple[QuotaLeft, ...] = ()
 
 
 class JobEnded(Message, frozen=True, tag="ended"):
@@ -465,28 +471,6 @@ class ExplanationReply(Message, frozen=True, tag="explained"):
 
     explanation: Explanation | None
     receipt: Receipt | None = None
-
-
-class ModelCard(Struct, frozen=True, array_like=True):
-    """A model that requests may name.
-
-    Attributes:
-        model: its public name, or an alias (a size).
-        revisions: checksums of the weights.
-        context_tokens: the longest context offered.
-        features: its features beyond text.
-        replicas: number of nodes that serve it.
-        loaded: whether a node serves it; if not, a node loads it on request.
-        means: for an alias, the model that it stands for now; else "".
-    """
-
-    model: str
-    revisions: tuple[str, ...]
-    context_tokens: int
-    features: tuple[str, ...]
-    replicas: int
-    loaded: bool = True
-    means: str = ""
 
 
 class ModelsReply(Message, frozen=True, tag="models"):

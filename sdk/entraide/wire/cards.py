@@ -1,0 +1,47 @@
+"""Cards: small structs inside messages, which the gateway shows to clients.
+
+A field is only added at the end, with a default.
+"""
+
+from msgspec import Struct
+
+
+class QuotaLeft(Struct, frozen=True, array_like=True):
+    """What a quota leaves to the sender of a job.
+
+    Attributes:
+        kind: ``requests`` or ``tokens``.
+        limit, left: of the present period.
+        reset_s: time until the period ends, seconds.
+    """
+
+    kind: str
+    limit: int
+    left: int
+    reset_s: float
+
+
+class ModelCard(Struct, frozen=True, array_like=True):
+    """A model that requests may name.
+
+    Attributes:
+        model: its public name, or an alias (a size).
+        revisions: checksums of the weights.
+        context_tokens: the longest context offered.
+        features: its features beyond text.
+        replicas: number of nodes that serve it.
+        loaded: whether a node serves it; if not, a node loads it on request.
+        means: for an alias, the model that it stands for now; else "".
+        zones: zones of the nodes that serve it, or that can load it.
+        controlled_by: who controls these nodes, where it is stated.
+    """
+
+    model: str
+    revisions: tuple[str, ...]
+    context_tokens: int
+    features: tuple[str, ...]
+    replicas: int
+    loaded: bool = True
+    means: str = ""
+    zones: tuple[str, ...] = ()
+    controlled_by: tuple[str, ...] = ()
