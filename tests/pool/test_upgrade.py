@@ -1,11 +1,15 @@
-"""``pool upgrade``: over to another version, or back to this one with nothing lost."""
+"""``pool upgrade``: over to another version, or back to this one with nothing lost.
+
+One recorded pool runs for all tests. Each leaves it as it was, but the last one. An environment is
+made of a wheel by pip where that is the subject; elsewhere it has the checkout's packages.
+"""
 
 import json
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,6 @@ from tests.pool.support import RunningPool, entraide, pool_config, wait_until
 from tests.pool.wheelhouse import add_migration, break_start, build_version, repack_installed
 
 import entraide as package
-from entraide_scheduler.pool.config import PoolConfig
 from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.upgrade import _ask_version
 from entraide_scheduler.pool.versions import find_current
@@ -40,12 +43,16 @@ upgrade._make_environment = lambda *_: environment
 upgrade._wait_for_answer = wait
 upgrade.upgrade_pool(state, Path("a.whl"), wheels=None, lang="en", report=lambda *_, **__: None)
 """
+COMMAND = """
+import sys
+from pathlib import Path
+from entraide.cli import main
+from entraide_scheduler.pool import upgrade
 
-
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheels that a scheduler needs."""
-    return repack_installed(tmp_path_factory.mktemp("wheels") / "all", "scheduler")
+environment = Path(sys.argv.pop(1))
+upgrade._make_environment = lambda *_: environment
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,20 +62,17 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a version that does not come up."""
-    return build_version(tmp_path_factory.mktemp("broken"), BROKEN, break_start)
-
-
-@contextmanager
-def started(state: Path, config: PoolConfig) -> Iterator[RunningPool]:
-    """A pool of a directory that is there already."""
-    pool = RunningPool(state, config)
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPool]:
+    """A recorded pool that runs."""
+    config = pool_config()
+    state = recorded_pool(tmp_path_factory.mktemp("recorded"), config)
+    (state / "versions").mkdir(mode=0o700)
+    running = RunningPool(state, config)
     try:
-        pool.wait_until_ready()
-        yield pool
+        running.wait_until_ready()
+        yield running
     finally:
-        pool.stop()
+        running.stop()
 
 
 def running_version(pool: RunningPool) -> str:
@@ -76,45 +80,18 @@ def running_version(pool: RunningPool) -> str:
     return _ask_version(pool.state, pool.process.pid)
 
 
-def test_broken_version_is_left_and_good_one_taken(
-    tmp_path: Path, wheels: Path, good: Path, broken: Path
-) -> None:
-    """A recorded pool runs; a version that fails after its migration leaves it as it was; a good
-    one takes it over, in the same process; the command then uses that version's environment."""
-    config = pool_config()
-    state = recorded_pool(tmp_path, config)
-    options = ("--state", str(state), "--wheels", str(wheels))
-    with started(state, config) as pool:
-        rows = all_rows(store_url(state))
-        failed = entraide("pool", "upgrade", str(broken), *options, lang="fr", timeout_s=LONG_S)
-        after_failure = (running_version(pool), find_current(state))
-        kept = all_rows(store_url(state))
-        done = entraide("pool", "upgrade", str(good), *options, timeout_s=LONG_S)
-        after = running_version(pool)
-        environment = find_current(state)
-        again = entraide("pool", "upgrade", str(good), *options)
-    file = tmp_path / "pool.backup"
-    (tmp_path / "passphrase").write_text("quatre mots bien choisis")
-    backed_up = entraide(
-        "pool", "backup", str(file), "--state", str(state), "--json",
-        "--passphrase-file", str(tmp_path / "passphrase"),
-    )  # fmt: skip
-
-    assert (1, 1) == (failed.returncode, len(failed.stderr.strip().splitlines())), failed
-    assert f"La version {BROKEN} ne démarre pas" in failed.stderr
-    assert (package.__version__, None) == after_failure
-    for table in ("settled", "entries", "keys", "nodes", "kept"):
-        assert len(rows[table]) == len(kept[table])
-    assert "later" not in kept
-    assert (0, "") == (done.returncode, done.stderr)
-    assert GOOD == after
-    assert environment is not None
-    assert environment.name.startswith(GOOD)
-    assert 1 == again.returncode
-    assert f"already (version {GOOD})" in again.stderr
-    assert 0 == backed_up.returncode, backed_up
-    assert json.loads(backed_up.stdout)["rows"] > 1_000
-    assert f'"version":"{GOOD}"'.encode() in file.read_bytes()[:4_096]
+def make_environment(pool: RunningPool, name: str, wheel: Path | None = None) -> Path:
+    """An environment with the checkout's packages, and before them those of a wheel."""
+    folder = pool.state / "versions" / name
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python3.*/site-packages")
+    if wheel is not None:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(packages)
+    checkout = sysconfig.get_path("purelib")
+    (packages / "checkout.pth").write_text(f"import site; site.addsitedir({checkout!r})\n")
+    (folder / "bin/nats-server").symlink_to(Path(sys.executable).with_name("nats-server"))
+    return folder
 
 
 def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
@@ -133,55 +110,82 @@ def test_what_is_no_wheel_is_refused(tmp_path: Path) -> None:
     assert before == sorted(path.name for path in state.iterdir())
 
 
-def test_missing_wheels_leave_the_pool_alone(tmp_path: Path, good: Path) -> None:
+def test_missing_wheels_leave_the_pool_alone(pool: RunningPool, good: Path, tmp_path: Path) -> None:
     """Where a needed wheel is missing, nothing is made and the running pool is not touched."""
-    config = pool_config()
-    create_pool(tmp_path / "pool", config)
-    (tmp_path / "wheels").mkdir()
-    with started(tmp_path / "pool", config) as pool:
-        pids = pool.file.pids
-        done = entraide(
-            "pool", "upgrade", str(good), "--state", str(pool.state),
-            "--wheels", str(tmp_path / "wheels"),
-        )  # fmt: skip
-        wait_until(lambda: pool.file.pids == pids, "the same processes")
+    pids = pool.file.pids
+    done = entraide(
+        "pool", "upgrade", str(good), "--state", str(pool.state), "--wheels", str(tmp_path),
+    )  # fmt: skip
 
     assert (1, 1) == (done.returncode, len(done.stderr.strip().splitlines())), done
-    assert [] == list((tmp_path / "pool" / "versions").iterdir())
+    assert pids == pool.file.pids
+    assert [] == list((pool.state / "versions").iterdir())
 
 
-def trial_environment(state: Path) -> Path:
-    """An environment with the checkout's packages, as that of another version."""
-    folder = state / "versions/9.9.9-0"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    (packages,) = folder.glob("lib/python3.*/site-packages")
-    checkout = sysconfig.get_path("purelib")
-    (packages / "checkout.pth").write_text(f"import site; site.addsitedir({checkout!r})\n")
-    (folder / "bin/nats-server").symlink_to(Path(sys.executable).with_name("nats-server"))
-    return folder
-
-
-def test_killed_upgrade_is_undone_by_the_pool(tmp_path: Path) -> None:
+def test_killed_upgrade_is_undone_by_the_pool(pool: RunningPool) -> None:
     """The command is killed while the new version answers and has written into the store: the
     trial ends with it, and the waiting pool goes back to the environment and the rows of before."""
-    config = pool_config()
-    create_pool(tmp_path / "pool", config)
-    with started(tmp_path / "pool", config) as pool:
-        (pool.state / "versions").mkdir(mode=0o700, exist_ok=True)
-        environment = trial_environment(pool.state)
-        rows = all_rows(store_url(pool.state))
-        command = [sys.executable, "-c", KILLED, str(pool.state), str(environment)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upgrade:
-            assert upgrade.stdout is not None
-            assert "answers\n" == upgrade.stdout.readline()
-            added = entraide("coops", "add", "later", "--state", str(pool.state))
-            current = find_current(pool.state)
-            upgrade.kill()
-        wait_until(lambda: running_version(pool), "the pool is back")
-        kept = all_rows(store_url(pool.state))
+    environment = make_environment(pool, "9.9.9-0")
+    rows = all_rows(store_url(pool.state))
+    command = [sys.executable, "-c", KILLED, str(pool.state), str(environment)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as upgrade:
+        assert upgrade.stdout is not None
+        assert "answers\n" == upgrade.stdout.readline()
+        added = entraide("coops", "add", "later", "--state", str(pool.state))
+        current = find_current(pool.state)
+        upgrade.kill()
+    wait_until(lambda: running_version(pool), "the pool is back")
+    kept = all_rows(store_url(pool.state))
 
     assert (0, environment) == (added.returncode, current)
     assert find_current(pool.state) is None
-    assert not environment.exists()
+    assert [] == list((pool.state / "versions").iterdir())
     assert not (pool.state / "upgrade/trial.json").exists()
     assert rows["policies"] == kept["policies"]
+
+
+def test_broken_version_is_left(pool: RunningPool, tmp_path: Path) -> None:
+    """A version that fails after its migration leaves the pool as it was."""
+    wheel = build_version(tmp_path, BROKEN, break_start)
+    environment = make_environment(pool, f"{BROKEN}-0", wheel)
+    rows = all_rows(store_url(pool.state))
+    words = ("--lang", "fr", "pool", "upgrade", str(wheel), "--state", str(pool.state))
+    failed = subprocess.run(
+        [sys.executable, "-c", COMMAND, str(environment), *words],
+        capture_output=True, text=True, check=False, timeout=LONG_S,
+    )  # fmt: skip
+    kept = all_rows(store_url(pool.state))
+
+    assert (1, 1) == (failed.returncode, len(failed.stderr.strip().splitlines())), failed
+    assert f"La version {BROKEN} ne démarre pas" in failed.stderr
+    assert (package.__version__, None) == (running_version(pool), find_current(pool.state))
+    for table in ("settled", "entries", "keys", "nodes", "kept"):
+        assert len(rows[table]) == len(kept[table])
+    assert "later" not in kept
+
+
+def test_good_version_is_taken(pool: RunningPool, good: Path, tmp_path: Path) -> None:
+    """A later version takes the pool over, in the same process; the commands then use that
+    version's environment, and the same version is not taken twice."""
+    wheels = repack_installed(tmp_path / "wheels", "scheduler")
+    options = ("--state", str(pool.state), "--wheels", str(wheels))
+    done = entraide("pool", "upgrade", str(good), *options, timeout_s=LONG_S)
+    after = running_version(pool)
+    environment = find_current(pool.state)
+    again = entraide("pool", "upgrade", str(good), *options)
+    file = tmp_path / "pool.backup"
+    (tmp_path / "passphrase").write_text("quatre mots bien choisis")
+    backed_up = entraide(
+        "pool", "backup", str(file), "--state", str(pool.state), "--json",
+        "--passphrase-file", str(tmp_path / "passphrase"),
+    )  # fmt: skip
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert GOOD == after
+    assert environment is not None
+    assert environment.name.startswith(GOOD)
+    assert 1 == again.returncode
+    assert f"already (version {GOOD})" in again.stderr
+    assert 0 == backed_up.returncode, backed_up
+    assert json.loads(backed_up.stdout)["rows"] > 1_000
+    assert f'"version":"{GOOD}"'.encode() in file.read_bytes()[:4_096]

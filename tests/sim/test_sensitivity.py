@@ -312,7 +312,7 @@ def test_a_plan_has_its_sensitivity_unless_it_is_left_out(
 ) -> None:
     """``plan.json`` has the rows, and the terminal says them; ``--no-sensitivity`` runs nothing."""
     path = tmp_path / "small.toml"
-    path.write_text(text(("hours = 2.0", "hours = 0.1"), *BUSY))
+    path.write_text(text(("hours = 2.0", "hours = 0.05"), *BUSY))
     command = ["sim", "plan", str(path), "--goal", "ttft_s.p95<=0.6", "--range", "carte=0..0",
                "--range", "mini=1..4", "--minimise", "machines", "--seeds", "2",
                "--at-once", "1"]  # fmt: skip
