@@ -9,9 +9,11 @@ import sys
 import textwrap
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlparse
 
 import psutil
 import pytest
+from nats.aio.client import Srv
 from structlog.testing import capture_logs
 from tests.integration.nats_support import NatsPool, listen, running_pool
 from tests.waiting import eventually
@@ -155,6 +157,23 @@ async def test_lost_cancellation_does_not_undo_a_close(
     assert node.is_closed
     assert node._reconnection_task is not None
     assert node._reconnection_task.done()
+
+
+async def test_next_attempt_closes_the_connection_of_the_last() -> None:
+    """An attempt that a server refused leaves no connection open when the next one begins."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    address, connection = Srv(urlparse(f"nats://{host}:{port}")), BusConnection()
+    await connection._connect_to_server(address)
+    refused = connection._transport._io_writer
+    await connection._connect_to_server(address)
+    last = connection._transport._io_writer
+    last.close()
+    await last.wait_closed()
+    server.close()
+
+    assert refused.is_closing()
+    assert refused is not last
 
 
 async def test_error_that_ends_nothing_ends_nothing(nats_pool: NatsPool) -> None:

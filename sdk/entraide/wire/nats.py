@@ -154,17 +154,18 @@ class BusConnection(Client):
             self._server_pool.append(Srv(self._parse_server_uri(address)))
 
     async def _connect_to_server(self, s: Srv) -> None:
-        # nats-py keeps the first transport, whatever the scheme of the next address is, and its
-        # own one warns at the end of TLS.
+        # nats-py keeps the first transport, whatever the scheme of the next address is, and opens
+        # the next connection over one that a server refused, which stays open.
         transport: Any = self._transport
-        if transport is not None and (isinstance(transport, WebSocket) or s.uri.scheme == "wss"):
+        if transport is not None:
             self._transport = None
             with contextlib.suppress(OSError):
                 transport.close()
-                await transport.wait_closed()
+                if isinstance(transport, WebSocket):
+                    await transport.wait_closed()  # type: ignore[no-untyped-call]
         s.last_attempt = time.monotonic()
         if s.uri.scheme != "wss":
-            self._transport = self._transport or TlsTransport()
+            self._transport = TlsTransport()  # nats-py's own one warns at the end of TLS
             await self._transport.connect(
                 s.uri, buffer_size=DEFAULT_BUFFER_SIZE, connect_timeout=CONNECT_TIMEOUT_S
             )
