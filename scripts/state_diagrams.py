@@ -18,6 +18,7 @@ from typing import Any
 from entraide.state_machine import StateMachine
 from entraide_node.core import model_records, owner_policy, phases, supervision
 from entraide_scheduler.core.records import state_machines
+from entraide_scheduler.gateway.batches.states import BATCH
 from entraide_scheduler.gateway.phases import GATEWAY_JOB
 
 CONCEPTS = Path(__file__).resolve().parent.parent / "docs/concepts"
@@ -29,6 +30,7 @@ MACHINES: tuple[StateMachine[Any, Any], ...] = (
     state_machines.REPLICA,
     state_machines.MODEL_LOAD,
     GATEWAY_JOB,
+    BATCH,
     phases.AGENT,
     supervision.PROCESS,
     model_records.MODEL,

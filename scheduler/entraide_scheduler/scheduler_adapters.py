@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import Explanation, RequestFacts
+from entraide.types import Explanation, JobState, RequestFacts
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
@@ -99,6 +99,19 @@ class LocalSchedulerAdapter:
     def cancel(self, job: str, reason: str) -> None:
         """Cancels a job; ``reason`` is an error code."""
         self._driver.feed(e.JobCancelled, job=job, reason=reason)
+
+    def state_batch(self, facts: RequestFacts, lines: int) -> None:
+        """States how many lines of a batch are not yet requested, and what they are like."""
+        fault = find_facts_fault(facts, now=self._driver.now())
+        if fault:
+            self._driver.counts["gateway.unsound"] += 1
+            return
+        self._driver.feed(e.BatchStated, facts=facts, lines=lines)
+
+    def is_refused(self, job: str) -> bool:
+        """Whether the core has refused a job, whose identifier it therefore ignores."""
+        view = self._driver.core.job(job)
+        return view is not None and view.state is JobState.REFUSED
 
     def abandon(self, job: str, epoch: int, code: str) -> None:
         """Reports that a placement cannot be used."""

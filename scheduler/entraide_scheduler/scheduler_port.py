@@ -60,6 +60,16 @@ class SchedulerPort(Protocol):
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
 
 
+class BatchPlanner(Protocol):
+    """The scheduler's interface for the one feeder of batches, which is in the same process."""
+
+    def state_batch(self, facts: RequestFacts, lines: int) -> None:
+        """States how many lines of a batch are not yet requested, and what they are like."""
+
+    def is_refused(self, job: str) -> bool:
+        """Whether the core has refused a job, whose identifier it therefore ignores."""
+
+
 class NodeChannel(Protocol):
     """Sends a gateway's runs and cancellations to nodes."""
 

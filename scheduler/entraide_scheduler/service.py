@@ -63,7 +63,6 @@ from entraide_scheduler.scheduler_adapters import (
     LocalSchedulerAdapter,
     MessageRouter,
 )
-from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
 
@@ -275,7 +274,7 @@ class Service:
     def _make_gateway(
         self,
         driver: LiveDriver,
-        scheduler: SchedulerPort,
+        scheduler: LocalSchedulerAdapter,
         *,
         store: Store,
         publisher: Publisher,
@@ -305,6 +304,7 @@ class Service:
             health=driver.health,
             weights=weights,
             node_statements=node_statements,
+            planner=scheduler,
             tls=self._certificates.http.context if self._certificates.http else None,
             collectors=(ReadAtScrape(PoolMetrics(driver, self._home).read), *process),
         )

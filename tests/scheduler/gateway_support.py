@@ -198,6 +198,9 @@ class Pool:
 
     async def placed(self) -> NodeRun:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)
+        return self.run_of(node, run)
+
+    def run_of(self, node: str, run: m.StartRun) -> NodeRun:
         return NodeRun(self, node, run)
 
     async def cancelled(self) -> m.CancelRun:
@@ -241,8 +244,10 @@ async def open_pool(
         for coop, secret in (("alpha", KEY_A), ("beta", KEY_B)):
             await store.create_key(KeyRow(f"key-{coop}", coop, "main", coop), hash_key(secret))
     nodes = RecordingNodeChannel()
+    scheduler = LocalSchedulerAdapter(driver, store, outside, None, "main")
     gateway = Gateway(
-        scheduler=LocalSchedulerAdapter(driver, store, outside, None, "main"),
+        scheduler=scheduler,
+        planner=scheduler,
         nodes=nodes,
         store=store,
         sealing_key=bytes(32),

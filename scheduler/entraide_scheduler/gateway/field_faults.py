@@ -35,6 +35,10 @@ CHOICES: Mapping[str, str] = {
     "controlled_by": "member, canadian, other",
     "encoding_format": "float, base64",
     "path": "/v1/chat/completions, /v1/completions, /v1/embeddings",
+    "endpoint": "/v1/chat/completions, /v1/completions, /v1/embeddings",
+    "completion_window": "24h",
+    "anchor": "created_at",
+    "method": "POST",
 }
 TYPES: Mapping[str, str] = {
     "content": "text, image_url",

@@ -267,11 +267,14 @@ class EmbeddingsRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     entraide: PoolFields | None = None
 
 
+Endpoint = Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]  # ``PATHS``
+
+
 class JobRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """``POST /v1/jobs``: a request that the pool keeps until its answer is fetched."""
 
     request: dict[str, Any]
-    path: Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings"] = CHAT
+    path: Endpoint = CHAT
     keep_s: Annotated[float, Meta(ge=0.0, le=KEEP_MAX_S)] = 0.0
 
 

@@ -1,11 +1,13 @@
 """File routes: the HTTP codec of files, in OpenAI's forms."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
 import msgspec
 
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.batches.states import UNENDED
+from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.body_stream import BodyStream
 from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.files import ORDERS, FileDeletion, FileList, FileObject, Files
@@ -26,8 +28,9 @@ class FileRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, files: Files, authenticator: Authenticator) -> None:
+    def __init__(self, files: Files, batches: Batches, authenticator: Authenticator) -> None:
         self._files = files
+        self._batches = batches
         self._authenticator = authenticator
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
             {
@@ -61,7 +64,8 @@ class FileRoutes:
                 "invalid_request", param="order", fault="not_one_of", choices=", ".join(ORDERS),
                 found=show_value(order),
             )  # fmt: skip
-        listed = await self._files.list_files(caller)
+        listed = await self._files.list_files(caller) + await self._batches.list_files(caller)
+        listed.sort(key=lambda file: (file.created_at, file.id), reverse=True)
         chosen = [file for file in listed if purpose in ("", file.purpose)]
         if order == "asc":
             chosen.reverse()
@@ -69,26 +73,47 @@ class FileRoutes:
 
     async def _get(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        call.respond(msgspec.json.encode(await self._files.get(caller, call.name)))
+        results = await self._batches.find_results(caller.coop, call.name)
+        if results is None:
+            call.respond(msgspec.json.encode(await self._files.get(caller, call.name)))
+            return
+        row, file = results
+        described = await self._batches.results.describe(row, failed=file.failed)
+        call.respond(msgspec.json.encode(described))
 
     async def _delete(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        await self._files.delete(caller, call.name, ())
+        results = await self._batches.find_results(caller.coop, call.name)
+        if results is None:
+            await self._files.delete(caller, call.name, UNENDED)
+        else:
+            await self._batches.delete_results(*results)
         call.respond(msgspec.json.encode(FileDeletion(call.name)))
 
     async def _send_content(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        row = await self._files.find(caller.coop, call.name)
-        exchange = call.exchange
-        async for content in self._files.read(row.file):
-            if exchange.is_over:
-                return
-            if not exchange.has_begun:
-                exchange.begin(200, kind=CONTENT_KIND)
-            exchange.write(content)
-            await exchange.wait_until_read()
-        if not exchange.is_over:
-            exchange.end()
+        results = await self._batches.find_results(caller.coop, call.name)
+        if results is None:
+            file = await self._files.find(caller.coop, call.name)
+            await _stream(call, self._files.read(file.file))
+            return
+        row, result_file = results
+        await self._batches.results.describe(row, failed=result_file.failed)  # refuses an empty one
+        await _stream(call, self._batches.results.read(row, failed=result_file.failed))
+
+
+async def _stream(call: RouteCall, pieces: AsyncIterator[bytes]) -> None:
+    """Sends a content piece by piece, as fast as the client reads."""
+    exchange = call.exchange
+    async for content in pieces:
+        if exchange.is_over:
+            return
+        if not exchange.has_begun:
+            exchange.begin(200, kind=CONTENT_KIND)
+        exchange.write(content)
+        await exchange.wait_until_read()
+    if not exchange.is_over:
+        exchange.end()
 
 
 def encode_page(files: list[FileObject], *, after: str, limit: int) -> bytes:

@@ -5,7 +5,6 @@ content in pieces. No more than a part of a file is in memory. Files are in the 
 gateways of the pool have them; they are deleted after their time.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -29,7 +28,6 @@ PURPOSE = "batch"
 PART_BYTES = 1024 * 1024
 ORDERS = ("asc", "desc")  # of a list, by time
 FILES_PER_COOP_MAX = 1_000
-EXPIRE_EVERY_S = 60.0
 KEEP_LEAST_S, KEEP_MOST_S = 3_600, 30 * 86_400
 BYTES_PER_MB = 1_000_000
 ANCHOR_FIELD, SECONDS_FIELD = "expires_after[anchor]", "expires_after[seconds]"
@@ -150,11 +148,9 @@ class Files:
         if not await self._store.write(lambda c: table.delete_file(c, file, unless_in)):
             raise refused("file_in_use", file=file)
 
-    async def run_expiry(self) -> None:
-        """Deletes files after their time, once a minute."""
-        while True:
-            await self._store.write(lambda c: table.expire_files(c, time.time(), ()))
-            await asyncio.sleep(EXPIRE_EVERY_S)
+    async def expire(self, unless_in: tuple[str, ...]) -> None:
+        """Deletes files after their time, except the input of batches in some states."""
+        await self._store.write(lambda c: table.expire_files(c, time.time(), unless_in))
 
     async def find(self, coop: str, file: str) -> FileRow:
         """Returns the row of a co-op's file.

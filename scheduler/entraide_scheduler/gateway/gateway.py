@@ -19,6 +19,9 @@ from entraide import i18n
 from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
 from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.batch_routes import BatchRoutes
+from entraide_scheduler.gateway.batches.feeder import BatchFeeder
+from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.file_routes import FileRoutes
 from entraide_scheduler.gateway.files import Files
@@ -40,7 +43,7 @@ from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
-from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
+from entraide_scheduler.scheduler_port import BatchPlanner, NodeChannel, SchedulerPort
 from entraide_scheduler.store.store import Store
 
 
@@ -89,6 +92,7 @@ class Gateway:
         health: Health | None = None,
         weights: WeightServer | None = None,
         node_statements: NodeStatements | None = None,
+        planner: BatchPlanner | None = None,
         tls: ssl.SSLContext | None = None,
         collectors: Sequence[Collector] = (),
     ) -> None:
@@ -105,6 +109,7 @@ class Gateway:
             health: health of the scheduler in the same process, or None.
             weights: serves pinned weights to nodes, or None.
             node_statements: tells nodes what they gave, or None.
+            planner: is told of the batches' lines in the gateway that runs them, or None.
             tls: TLS context of the HTTP server, or None.
             collectors: of the process's metrics other than the gateway's own.
         """
@@ -125,9 +130,7 @@ class Gateway:
         self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
         sealer = Sealer(sealing_key)
         self._files = Files(store, sealer, mb_per_coop=settings.http.limits.files_mb_per_coop)
-        facts_builder = _make_facts_builder(
-            scheduler.gateway, settings, sealing_key, token_estimator
-        )
+        facts_builder = self._make_facts_builder(sealing_key, token_estimator)
         self._kept_jobs = KeptJobs(
             store=store,
             scheduler=scheduler,
@@ -135,6 +138,8 @@ class Gateway:
             facts_builder=facts_builder,
             sealer=sealer,
         )
+        self._feeder = self._make_feeder(planner, store, facts_builder, sealer)
+        self._batches = Batches(store, sealer, self._files, on_change=self._wake_feeder)
         self._pages = Pages(
             scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
         )
@@ -152,13 +157,44 @@ class Gateway:
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
 
+    def _make_facts_builder(
+        self, sealing_key: bytes, token_estimator: TokenEstimator
+    ) -> FactsBuilder:
+        return FactsBuilder(
+            gateway=self._scheduler.gateway,
+            kept_gateway=self._settings.kept_gateway or self._scheduler.gateway,
+            jurisdiction=self._settings.jurisdiction,
+            secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
+            token_estimator=token_estimator,
+        )
+
+    def _make_feeder(
+        self,
+        planner: BatchPlanner | None,
+        store: Store,
+        facts_builder: FactsBuilder,
+        sealer: Sealer,
+    ) -> BatchFeeder | None:
+        if planner is None:
+            return None
+        return BatchFeeder(
+            store=store,
+            scheduler=self._scheduler,
+            planner=planner,
+            kept_jobs=self._kept_jobs,
+            files=self._files,
+            facts_builder=facts_builder,
+            sealer=sealer,
+        )
+
     def _make_codecs(
         self, pool_weights: WeightServer | None, node_statements: NodeStatements | None
     ) -> tuple[Routes, PoolService]:
         routes = Routes(
             self._api,
             authenticator=self._authenticator,
-            files=FileRoutes(self._files, self._authenticator),
+            files=FileRoutes(self._files, self._batches, self._authenticator),
+            batches=BatchRoutes(self._batches, self._authenticator),
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
@@ -176,6 +212,10 @@ class Gateway:
             lang=self._settings.lang,
         )
         return routes, pool_service
+
+    def _wake_feeder(self) -> None:
+        if self._feeder is not None:
+            self._feeder.wake()
 
     @property
     def port(self) -> int:
@@ -240,7 +280,9 @@ class Gateway:
             resumed = await self._kept_jobs.resubmit_pending()
             self._log.info("gateway.resumed", kept=resumed)
             self._spawn(self._kept_jobs.run_expiry())
-            self._spawn(self._files.run_expiry())
+            self._spawn(self._batches.run_expiry())
+            if self._feeder is not None:
+                self._spawn(self._feeder.run())
         self._pages.ready = True
         self._log.info("gateway.listening", url=self.url)
 
@@ -274,16 +316,4 @@ def _make_installer(settings: Settings) -> InstallServer:
             is_public=bool(http.public and (http.plain or http.cert_file)),
             folder=settings.mirror,
         )
-    )
-
-
-def _make_facts_builder(
-    gateway: str, settings: Settings, sealing_key: bytes, token_estimator: TokenEstimator
-) -> FactsBuilder:
-    return FactsBuilder(
-        gateway=gateway,
-        kept_gateway=settings.kept_gateway or gateway,
-        jurisdiction=settings.jurisdiction,
-        secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
-        token_estimator=token_estimator,
     )

@@ -10,6 +10,7 @@ so that a client can fetch it again.
 import asyncio
 import time
 from functools import partial
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -46,8 +47,22 @@ class _Request(Struct):
     entraide: _Own | None = None
 
 
+class LineListener(Protocol):
+    """Follows the kept jobs that are lines of batches."""
+
+    def on_line_refused(self, message: JobRefused) -> bool:
+        """Handles a refusal; returns whether the line is requested again later."""
+
+    def on_line_ended(self, job: str) -> None:
+        """Handles the end of a line, whose result is on disk."""
+
+
 class KeptJobs:
-    """Submits, runs, ends and expires kept jobs."""
+    """Submits, runs, ends and expires kept jobs.
+
+    Attributes:
+        lines: follows the lines of batches; None in a gateway that has no feeder.
+    """
 
     def __init__(
         self,
@@ -63,6 +78,7 @@ class KeptJobs:
         self._running_jobs = running_jobs
         self._facts_builder = facts_builder
         self._sealer = sealer
+        self.lines: LineListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("entraide.gateway")
 
@@ -124,8 +140,16 @@ class KeptJobs:
             self._scheduler.cancel(row.job, "cancelled")
         await self._write_end(row.job, JobState.CANCELLED, "cancelled")
 
+    def end_line(self, job: str, code: str) -> asyncio.Future[bool]:
+        """Cancels the job of a batch's line; resolves once its result, an error, is on disk."""
+        if not self._running_jobs.cancel(job, code):
+            self._scheduler.cancel(job, code)
+        return self._write_end(job, JobState.CANCELLED, code)
+
     async def resubmit_pending(self) -> int:
         """Submits all unfinished jobs again; the core ignores a job that it knows.
+
+        The lines of batches are left to their feeder.
 
         Returns:
             The number of unfinished jobs.
@@ -136,7 +160,7 @@ class KeptJobs:
                 # Settled without a result: a second run would be charged twice.
                 self._log.error("gateway.result_lost", job=row.job)
                 await self._write_end(row.job, JobState.FAILED, "gateway_lost")
-            else:
+            elif not row.batch:
                 self._scheduler.submit(row.facts)
         return len(rows)
 
@@ -160,7 +184,8 @@ class KeptJobs:
             case JobPlaced():
                 self._spawn(message)
             case JobRefused():
-                self._keep_failure(message.job, message.code, JobState.REFUSED)
+                if self.lines is None or not self.lines.on_line_refused(message):
+                    self._keep_failure(message.job, message.code, JobState.REFUSED)
             case JobEnded() if message.state is not JobState.COMPLETED:
                 self._keep_failure(message.job, message.code or str(message.state))
         return True
@@ -176,7 +201,7 @@ class KeptJobs:
 
     def _keep_result(self, job: str, answer: CompleteAnswer) -> None:
         """Stores the result; the write is queued now, so before the job's settlement."""
-        body = add_pool_object(answer.body, answer)
+        body = _in_one_line(add_pool_object(answer.body, answer))
         self._write_end(
             job,
             JobState.COMPLETED,
@@ -205,12 +230,16 @@ class KeptJobs:
             receipt_json=receipt_json,
             ended_at=time.time(),
         )
-        written.add_done_callback(self._on_written)
+        written.add_done_callback(partial(self._on_written, job))
         return written
 
-    def _on_written(self, future: asyncio.Future[bool]) -> None:
-        if not future.cancelled() and (problem := future.exception()) is not None:
+    def _on_written(self, job: str, future: asyncio.Future[bool]) -> None:
+        if future.cancelled():
+            return
+        if (problem := future.exception()) is not None:
             self._log.error("gateway.end_not_kept", problem=repr(problem))
+        elif self.lines is not None:
+            self.lines.on_line_ended(job)
 
     def _spawn(self, placed: JobPlaced) -> None:
         task = asyncio.get_running_loop().create_task(self._run_placed(placed))
@@ -247,3 +276,8 @@ def _with_explain(body: bytes) -> bytes:
     if own is None or isinstance(own, dict):
         fields["entraide"] = {"explain": True, **(own or {})}
     return msgspec.json.encode(fields)
+
+
+def _in_one_line(document: bytes) -> bytes:
+    """Returns JSON without line breaks, as a file of results needs it."""
+    return msgspec.json.format(document, indent=-1) if b"\n" in document else document

@@ -15,6 +15,8 @@ from entraide import __version__
 from entraide.statements import NodeStatement, Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
+from entraide_scheduler.gateway.batches.use_cases import BatchRequest
+from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
 from entraide_scheduler.gateway.fields import (
     IGNORED,
     INPUTS_MAX,
@@ -233,6 +235,18 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "get_file": Operation("A file, without its content.", response="FileObject"),
         "delete_file": Operation("Deletes a file.", response="FileDeletion"),
         "file_content": Operation("The content of a file.", kind="application/jsonl"),
+        "create_batch": Operation(
+            "Runs the requests in a file, in greener hours where that can wait.",
+            request="BatchRequest",
+            response="BatchObject",
+        ),
+        "list_batches": Operation(
+            "The co-op's batches, newest first.", response="BatchList", query=("after", "limit")
+        ),
+        "get_batch": Operation(
+            "A batch, with the files of its answers and errors so far.", response="BatchObject"
+        ),
+        "cancel_batch": Operation("Cancels a batch.", response="BatchObject"),
         "statement": Operation(
             "What the key's co-op gave and received in a month (`month`, 2026-11; default: the "
             "present one), by day, key, project, model and node; CSV with `Accept: text/csv`.",
@@ -280,6 +294,7 @@ def build_schemas() -> dict[str, Any]:
     kinds = [
         *REQUESTS.values(), EmbeddingList, JobRequest, Error, JobStatus, Receipt, Statement,
         NodeStatement, JoinRequest, JoinResponse, FileForm, FileObject, FileList, FileDeletion,
+        BatchRequest, BatchObject, BatchList,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):
@@ -337,7 +352,7 @@ def _operation(pattern: str, method: str, name: str) -> dict[str, Any]:
 
 def _parameters(pattern: str, facts: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
-    for placeholder in ("job", "model", "sha256", "file"):
+    for placeholder in ("job", "model", "sha256", "file", "batch"):
         if f"{{{placeholder}}}" in pattern:
             schema = {"type": "string"}
             parameters.append(

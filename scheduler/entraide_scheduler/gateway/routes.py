@@ -23,6 +23,7 @@ from entraide_scheduler.gateway import install, openai, openapi, weights
 from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.batch_routes import BATCHES, BatchRoutes
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
@@ -68,6 +69,9 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         FILES: {"GET": "list_files", "POST": "upload_file"},
         f"{FILES}/{{file}}": {"GET": "get_file", "DELETE": "delete_file"},
         f"{FILES}/{{file}}/content": {"GET": "file_content"},
+        BATCHES: {"GET": "list_batches", "POST": "create_batch"},
+        f"{BATCHES}/{{batch}}": {"GET": "get_batch"},
+        f"{BATCHES}/{{batch}}/cancel": {"POST": "cancel_batch"},
         STATEMENT: {"GET": "statement"},
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
@@ -99,7 +103,8 @@ def route_of(path: str) -> Route | None:
     if methods is not None and "{" not in path:
         return Route(path, "", methods)
     for prefix, placeholder in (
-        (f"{JOBS}/", "{job}"), (f"{FILES}/", "{file}"), ("/v1/models/", "{model}"),
+        (f"{JOBS}/", "{job}"), (f"{FILES}/", "{file}"), (f"{BATCHES}/", "{batch}"),
+        ("/v1/models/", "{model}"),
         (weights.PATH, "{sha256}"),
         (install.WHEELS_PATH, "{file}"),
     ):  # fmt: skip
@@ -142,6 +147,7 @@ class Routes:
         *,
         authenticator: Authenticator,
         files: FileRoutes,
+        batches: BatchRoutes,
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
@@ -189,6 +195,7 @@ class Routes:
             "statement": self._get_statement,
             "node_statement": self._get_node_statement,
             **files.handlers,
+            **batches.handlers,
         }
 
     def choose_language(self, exchange: Exchange) -> str:

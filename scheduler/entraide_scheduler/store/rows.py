@@ -204,6 +204,77 @@ class FileRow(Struct, frozen=True):
     complete: bool = False
 
 
+class BatchProgress(Struct, frozen=True):
+    """What of a batch's input is requested.
+
+    Attributes:
+        line: number of the last line that was requested; 0 before the first.
+        requested: how many lines were requested; empty lines do not count.
+        part, offset: where the next line begins in the input: number of the part, and byte in it.
+        input_tokens, output_tokens: of the lines after it, estimated.
+        facts: of a typical line, with the features that any line needs; None before the input was
+            checked.
+    """
+
+    line: int = 0
+    part: int = 0
+    offset: int = 0
+    requested: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    facts: RequestFacts | None = None
+
+
+class BatchRow(Struct, frozen=True):
+    """A batch; times are seconds since the epoch, and 0 for what has not happened.
+
+    Attributes:
+        batch, coop, project, key: identifier, and who sent the batch.
+        endpoint: HTTP path of its requests.
+        input_file: file with its requests.
+        options: the pool's own options of all requests, encoded.
+        sealed_metadata: the client's own names and values, encrypted.
+        lang: language of the errors in its results.
+        created_at: when it was sent.
+        deadline_at: when what has not ended expires.
+        keep_s: how long its results are kept after its end, seconds.
+        state: see the gateway's table of a batch's states.
+        started_at, finalizing_at, cancelling_at, ended_at: when it came into a state.
+        expires_at: when it and its results are deleted.
+        lines, completed, failed: number of its requests, and of those with an answer or an error.
+        progress: what of its input is requested.
+        faults: why the input was refused, encoded.
+        expected: when it is expected to run, encoded; empty before that is known.
+        outcome: what it used in the end, encoded; empty before.
+    """
+
+    batch: str
+    coop: str
+    project: str
+    key: str
+    endpoint: str
+    input_file: str
+    options: bytes
+    sealed_metadata: bytes
+    lang: str
+    created_at: float
+    deadline_at: float
+    keep_s: float
+    state: str = "validating"
+    started_at: float = 0.0
+    finalizing_at: float = 0.0
+    cancelling_at: float = 0.0
+    ended_at: float = 0.0
+    expires_at: float = 0.0
+    lines: int = 0
+    completed: int = 0
+    failed: int = 0
+    progress: BatchProgress = BatchProgress()
+    faults: bytes = b""
+    expected: bytes = b""
+    outcome: bytes = b""
+
+
 class BatchResultRow(Struct, frozen=True):
     """The result of one line of a batch.
 

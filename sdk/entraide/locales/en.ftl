@@ -370,6 +370,17 @@ fault-tool_call_twice = "{ $param }" is { $found }, the identifier of another ca
 fault-tool_arguments = "{ $param }" is not the text of a JSON object. Send the arguments back as the model wrote them, or correct them.
 fault-image_url = "{ $param }" is not a picture in the request itself. Send it as "data:image/png;base64,…" (PNG, JPEG, WebP or GIF): the gateway fetches nothing from the network.
 fault-images = The field "{ $param }" has more than { $limit } pictures. Send fewer.
+fault-line_syntax = This line is not valid JSON (column { $column }). A line is one JSON object, without line breaks in it.
+fault-line_long = This line has more than { $limit } bytes. Shorten the request.
+fault-too_many_lines = The file has more than { $limit } lines. Send several batches.
+fault-empty_batch = The file has no line with a request. Send one request per line.
+fault-duplicate_custom_id = The "{ $param }" { $found } is that of an earlier line. Give each line its own.
+fault-other_endpoint = The field "{ $param }" must be { $endpoint }, the endpoint of the batch{ $found ->
+    [none] {""}
+   *[other] ; the line has { $found }
+}. Send one batch per endpoint.
+fault-other_model = The field "{ $param }" must be { $model }, the model of the first line; this line has { $found }. Send one batch per model.
+fault-per_line = "{ $param }" is an option of one request. Put it into the lines that need it.
 fault-form_broken = The form of the upload cannot be read. Send multipart/form-data with the boundary that its header names, each part with its name.
 fault-form_cut = The upload stops before the end of its form. Send the whole file again.
 fault-json_not_utf8 = The body is not UTF-8 text (byte { $at_byte }). Send it as UTF-8.

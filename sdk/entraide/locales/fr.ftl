@@ -373,6 +373,17 @@ fault-tool_call_twice = « { $param } » vaut { $found }, l’identifiant d’
 fault-tool_arguments = « { $param } » n’est pas le texte d’un objet JSON. Renvoyez les arguments tels que le modèle les a écrits, ou corrigez-les.
 fault-image_url = « { $param } » n’est pas une image contenue dans la requête. Envoyez-la sous la forme « data:image/png;base64,… » (PNG, JPEG, WebP ou GIF) : la passerelle ne va rien chercher ailleurs.
 fault-images = Le champ « { $param } » compte plus de { $limit } images. Envoyez-en moins.
+fault-line_syntax = Cette ligne n’est pas du JSON valide (colonne { $column }). Une ligne est un seul objet JSON, sans saut de ligne.
+fault-line_long = Cette ligne a plus de { $limit } octets. Raccourcissez la requête.
+fault-too_many_lines = Le fichier a plus de { $limit } lignes. Envoyez plusieurs lots.
+fault-empty_batch = Aucune ligne du fichier ne contient de requête. Mettez une requête par ligne.
+fault-duplicate_custom_id = Le « { $param } » { $found } est celui d’une ligne précédente. Donnez à chaque ligne le sien.
+fault-other_endpoint = Le champ « { $param } » doit être { $endpoint }, le point d’accès du lot{ $found ->
+    [none] {""}
+   *[other] {" "}; la ligne indique { $found }
+}. Envoyez un lot par point d’accès.
+fault-other_model = Le champ « { $param } » doit être { $model }, le modèle de la première ligne ; cette ligne indique { $found }. Envoyez un lot par modèle.
+fault-per_line = « { $param } » est une option d’une seule requête. Mettez-la dans les lignes qui en ont besoin.
 fault-form_broken = Le formulaire de l’envoi est illisible. Envoyez du multipart/form-data avec la limite (boundary) que son en-tête annonce, et le nom de chaque partie.
 fault-form_cut = L’envoi s’arrête avant la fin de son formulaire. Renvoyez le fichier entier.
 fault-json_not_utf8 = Le corps n’est pas du texte UTF-8 (octet { $at_byte }). Envoyez-le en UTF-8.

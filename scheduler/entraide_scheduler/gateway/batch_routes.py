@@ -1,0 +1,73 @@
+"""Batch routes: the HTTP codec of batches, in OpenAI's forms."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.batches.use_cases import Batches, BatchRequest
+from entraide_scheduler.gateway.field_faults import convert
+from entraide_scheduler.gateway.options import Caller, options_from_headers
+from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_limit, read_query
+from entraide_scheduler.gateway.strict_json import read_object
+
+BATCHES = "/v1/batches"
+LIST_DEFAULT = 20
+LIST_MAX = 100
+
+
+class BatchRoutes:
+    """Handles the requests for batches.
+
+    Attributes:
+        handlers: by the name of the route.
+    """
+
+    def __init__(self, batches: Batches, authenticator: Authenticator) -> None:
+        self._batches = batches
+        self._authenticator = authenticator
+        self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
+            {
+                "create_batch": self._create,
+                "list_batches": self._list,
+                "get_batch": self._get,
+                "cancel_batch": self._cancel,
+            }
+        )
+
+    async def _authenticate(self, call: RouteCall) -> Caller:
+        return await self._authenticator.authenticate(
+            call.exchange.request.headers.get("authorization", "")
+        )
+
+    async def _create(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        request = call.exchange.request
+        fields = {
+            name: value for name, value in read_object(request.body).items() if value is not None
+        }
+        batch = await self._batches.create(
+            caller,
+            convert(fields, BatchRequest),
+            options_from_headers(request.headers),
+            call.lang,
+        )
+        call.respond(msgspec.json.encode(batch))
+
+    async def _list(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        query = read_query(call.exchange.request.query)
+        limit = read_limit(query, default=LIST_DEFAULT, most=LIST_MAX)
+        page = await self._batches.list_batches(
+            caller, after=query.get("after", ""), limit=limit, lang=call.lang
+        )
+        call.respond(msgspec.json.encode(page))
+
+    async def _get(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        call.respond(msgspec.json.encode(await self._batches.get(caller, call.name, call.lang)))
+
+    async def _cancel(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        call.respond(msgspec.json.encode(await self._batches.cancel(caller, call.name, call.lang)))

@@ -1,0 +1,225 @@
+"""Use cases: what a client may do with batches; the feeder does the rest.
+
+In: an authenticated caller, and a request's fields or the identifier of a batch. Out: the batch in
+OpenAI's form. A batch of another co-op is reported as unknown.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
+from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
+from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
+from entraide_scheduler.gateway.batches.views import BatchList, BatchObject, describe_batch
+from entraide_scheduler.gateway.field_faults import show_value
+from entraide_scheduler.gateway.fields import Endpoint, PoolFields
+from entraide_scheduler.gateway.files import KEEP_LEAST_S, KEEP_MOST_S, FileObject, Files
+from entraide_scheduler.gateway.object_ids import BATCH_PREFIX, has_form, make_id
+from entraide_scheduler.gateway.options import (
+    Caller,
+    Options,
+    check_options,
+    find_deadline,
+    with_body_options,
+)
+from entraide_scheduler.gateway.refusals import clean_text, refused
+from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.store import batches
+from entraide_scheduler.store.rows import BatchRow
+from entraide_scheduler.store.store import Store
+
+WINDOW_S = 86_400.0
+UNENDED_PER_COOP_MAX = 100
+EXPIRE_EVERY_S = 60.0
+METADATA_MAX = 16
+# Options that concern one request and not all of a batch.
+PER_LINE = ("session", "explain", "idempotency")
+
+MetadataName = Annotated[str, Meta(max_length=64)]
+MetadataValue = Annotated[str, Meta(max_length=512)]
+
+
+class ExpiresAfter(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a batch's results are kept after its end."""
+
+    seconds: Annotated[int, Meta(ge=KEEP_LEAST_S, le=KEEP_MOST_S)]
+    anchor: Literal["created_at"] = "created_at"
+
+
+class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """``POST /v1/batches``: requests from a file, answered until a deadline."""
+
+    input_file_id: str
+    endpoint: Endpoint
+    completion_window: Literal["24h"]
+    metadata: Annotated[dict[MetadataName, MetadataValue], Meta(max_length=METADATA_MAX)] | None = (
+        None
+    )
+    output_expires_after: ExpiresAfter | None = None
+    entraide: PoolFields | None = None
+
+
+class Batches:
+    """The batches of all co-ops.
+
+    Attributes:
+        results: reads the files of results.
+    """
+
+    def __init__(
+        self, store: Store, sealer: Sealer, files: Files, *, on_change: Callable[[], None]
+    ) -> None:
+        """Creates the use cases; ``on_change`` is called after a batch was changed."""
+        self._store = store
+        self._sealer = sealer
+        self._files = files
+        self._on_change = on_change
+        self.results = BatchResults(store, sealer)
+
+    async def create(
+        self, caller: Caller, request: BatchRequest, options: Options, lang: str
+    ) -> BatchObject:
+        """Creates a batch, which is then validated; it is on disk on return.
+
+        Raises:
+            Refused: the file is unknown, an option is invalid, or the co-op has too many batches.
+        """
+        now = time.time()
+        options = _check_batch_options(options, request.entraide or PoolFields(), now)
+        await self._files.find(caller.coop, request.input_file_id)
+        batch = make_id(BATCH_PREFIX, now)
+        keep = request.output_expires_after
+        row = BatchRow(
+            batch=batch,
+            coop=caller.coop,
+            project=caller.project,
+            key=caller.key,
+            endpoint=request.endpoint,
+            input_file=request.input_file_id,
+            options=msgspec.msgpack.encode(_common_fields(options)),
+            sealed_metadata=self._sealer.seal(
+                batch, "metadata", msgspec.json.encode(request.metadata)
+            ),
+            lang=lang,
+            created_at=now,
+            deadline_at=find_deadline(options.deadline, now) or now + WINDOW_S,
+            keep_s=float(keep.seconds if keep is not None else KEEP_MOST_S),
+        )
+        created = partial(
+            batches.create_batch, row=row, unended_states=UNENDED, unended_max=UNENDED_PER_COOP_MAX
+        )
+        if not await self._store.write(created):
+            raise refused("batches_full", limit=UNENDED_PER_COOP_MAX)
+        self._on_change()
+        return describe_batch(row, self._sealer, lang)
+
+    async def get(self, caller: Caller, batch: str, lang: str) -> BatchObject:
+        """Returns a batch of the caller's co-op.
+
+        Raises:
+            Refused: ``unknown_batch``.
+        """
+        return describe_batch(await self.find(caller.coop, batch), self._sealer, lang)
+
+    async def list_batches(self, caller: Caller, *, after: str, limit: int, lang: str) -> BatchList:
+        """Returns a page of the caller's batches, newest first."""
+        listed = partial(batches.list_of_coop, coop=caller.coop, after=after, limit=limit + 1)
+        rows = await self._store.read(listed)
+        page = [describe_batch(row, self._sealer, lang) for row in rows[:limit]]
+        first, last = (page[0].id, page[-1].id) if page else (None, None)
+        return BatchList(page, first, last, has_more=len(rows) > limit)
+
+    async def cancel(self, caller: Caller, batch: str, lang: str) -> BatchObject:
+        """Begins to cancel a batch.
+
+        Raises:
+            Refused: ``unknown_batch``, or ``batch_ended``.
+        """
+        row = await self.find(caller.coop, batch)
+        if row.state != BatchState.CANCELLING:
+            cancellable = [state for state in BatchState if BATCH.allows(state, "cancel")]
+            changes = {"state": BatchState.CANCELLING.value, "cancelling_at": time.time()}
+            if not await self._store.write(
+                lambda c: batches.change_batch(c, batch, cancellable, **changes)
+            ):
+                raise refused("batch_ended", batch=batch)
+            self._on_change()
+        return await self.get(caller, batch, lang)
+
+    async def find(self, coop: str, batch: str) -> BatchRow:
+        """Returns the row of a co-op's batch.
+
+        Raises:
+            Refused: ``unknown_batch``.
+        """
+        if has_form(batch, BATCH_PREFIX):
+            row = await self._store.read(lambda c: batches.get_batch(c, batch))
+            if row is not None and row.coop == coop:
+                return row
+        raise refused("unknown_batch", batch=clean_text(batch))
+
+    # Files of results.
+
+    async def find_results(self, coop: str, file: str) -> tuple[BatchRow, ResultFile] | None:
+        """Returns the batch of a file of results of a co-op; None for any other file."""
+        parsed = parse_file_id(file)
+        if parsed is None:
+            return None
+        row = await self._store.read(lambda c: batches.get_batch(c, parsed.batch))
+        return (row, parsed) if row is not None and row.coop == coop else None
+
+    async def list_files(self, caller: Caller) -> list[FileObject]:
+        """Returns the files of results of the caller's co-op."""
+        return await self.results.list_files(caller.coop)
+
+    async def delete_results(self, row: BatchRow, file: ResultFile) -> None:
+        """Deletes a file of results.
+
+        Raises:
+            Refused: ``file_in_use``: the batch has not ended.
+        """
+        if row.state in UNENDED:
+            raise refused("file_in_use", file=file.id)
+        await self.results.delete(row, failed=file.failed)
+
+    async def run_expiry(self) -> None:
+        """Deletes batches and files after their time, once a minute."""
+        while True:
+            now = time.time()
+            await self._store.write(lambda c: batches.expire_batches(c, now))  # noqa: B023
+            await self._files.expire(UNENDED)
+            await asyncio.sleep(EXPIRE_EVERY_S)
+
+
+def _check_batch_options(options: Options, fields: PoolFields, now: float) -> Options:
+    """Returns the options of a batch, from its headers and its body.
+
+    Raises:
+        Refused: ``invalid_request``: an option is invalid, contradicted, or one of a single line.
+    """
+    options = with_body_options(options, fields, now)
+    for name in PER_LINE:
+        if getattr(options, name) not in ("", None):
+            raise refused("invalid_request", param=options.names[name], fault="per_line")
+    if options.job_class not in ("", JOB_CLASS):
+        raise refused(
+            "invalid_request", param=options.names["job_class"], fault="not_one_of",
+            choices=JOB_CLASS, found=show_value(options.job_class),
+        )  # fmt: skip
+    check_options(options, now)
+    return options
+
+
+def _common_fields(options: Options) -> PoolFields:
+    """Returns what of a batch's options holds for each line; their deadline is the batch's."""
+    words = {
+        name: getattr(options, name) or None
+        for name in ("data_class", "jurisdiction", "controlled_by")
+    }
+    return PoolFields(max_gco2e=options.max_gco2e, **words)

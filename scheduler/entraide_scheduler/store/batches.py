@@ -1,0 +1,151 @@
+"""Batches: queries as functions on a connection.
+
+A batch's row, the kept jobs of its lines and its results change together: a line is requested in
+the same transaction in which the batch's progress moves past it, and its kept job is replaced by
+its result in one transaction (``kept_jobs.end_job``). So after a crash each line is either still to
+come, or a kept job, or a result.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from entraide.decoding import MsgpackDecoder
+from entraide_scheduler.store.batch_results import add_result
+from entraide_scheduler.store.kept_jobs import put_job
+from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
+from entraide_scheduler.store.schema import batch_results, batches, kept, settled
+
+_progress = MsgpackDecoder[BatchProgress](BatchProgress)
+_encode = msgspec.msgpack.Encoder().encode
+LINE_DIGITS = 8  # hexadecimal, at the end of the identifier of a line's job
+
+
+class SettledAmount(NamedTuple):
+    """What the settled jobs of a batch used."""
+
+    jobs: int
+    tokens: int
+    energy_uwh: int
+    carbon_direct_ug: int
+    carbon_lifecycle_ug: int
+
+
+def create_batch(
+    connection: Connection, row: BatchRow, *, unended_states: Sequence[str], unended_max: int
+) -> bool:
+    """Adds a batch; returns False if the co-op has ``unended_max`` that have not ended."""
+    unended = (batches.c.coop == row.coop) & batches.c.state.in_(unended_states)
+    count = connection.execute(select(func.count()).select_from(batches).where(unended))
+    if count.scalar_one() >= unended_max:
+        return False
+    connection.execute(insert(batches).values(**_values(msgspec.structs.asdict(row))))
+    return True
+
+
+def get_batch(connection: Connection, batch: str) -> BatchRow | None:
+    """Returns a batch."""
+    row = connection.execute(select(batches).where(batches.c.batch == batch)).first()
+    return _row(row) if row else None
+
+
+def list_of_coop(
+    connection: Connection, coop: str, *, after: str = "", limit: int
+) -> tuple[BatchRow, ...]:
+    """Returns a co-op's batches, newest first, after one of them; identifiers sort by time."""
+    query = select(batches).where(batches.c.coop == coop)
+    if after:
+        query = query.where(batches.c.batch < after)
+    ordered = query.order_by(batches.c.batch.desc()).limit(limit)
+    return tuple(_row(row) for row in connection.execute(ordered))
+
+
+def list_in(connection: Connection, states: Sequence[str]) -> tuple[BatchRow, ...]:
+    """Returns the batches in some states, oldest first."""
+    query = select(batches).where(batches.c.state.in_(states)).order_by(batches.c.batch)
+    return tuple(_row(row) for row in connection.execute(query))
+
+
+def change_batch(
+    connection: Connection, batch: str, only_in: Sequence[str], **changes: Any
+) -> bool:
+    """Changes a batch that is in one of some states; returns whether it was."""
+    at = (batches.c.batch == batch) & batches.c.state.in_(only_in)
+    return bool(connection.execute(update(batches).where(at).values(**_values(changes))).rowcount)
+
+
+def request_lines(
+    connection: Connection,
+    batch: str,
+    *,
+    only_in: Sequence[str],
+    progress: BatchProgress,
+    jobs: Iterable[KeptJobRow] = (),
+    results: Sequence[BatchResultRow] = (),
+) -> bool:
+    """Moves a batch's progress past lines that became jobs or ended; returns whether it could.
+
+    Args:
+        connection: of the writer.
+        batch: identifier.
+        only_in: states in which it is done.
+        progress: after these lines.
+        jobs: their kept jobs.
+        results: of lines that end without a job.
+    """
+    if not change_batch(connection, batch, only_in, progress=progress):
+        return False
+    for row in jobs:
+        put_job(connection, row)
+    for result in results:
+        add_result(connection, result)
+    return True
+
+
+def replace_job(connection: Connection, job: str, row: KeptJobRow) -> bool:
+    """Puts a kept job in the place of one that was never admitted; returns False if it ended."""
+    waiting = (kept.c.job == job) & (kept.c.ended_at == 0.0)
+    if not connection.execute(delete(kept).where(waiting)).rowcount:
+        return False
+    put_job(connection, row)
+    return True
+
+
+def sum_settled(connection: Connection, job_prefix: str) -> SettledAmount:
+    """Returns what the settled jobs of a batch's lines used.
+
+    Args:
+        connection: of a reader.
+        job_prefix: what their identifiers begin with, before ``LINE_DIGITS`` digits.
+    """
+    table = settled.c
+    sums = (table.tokens, table.energy_uwh, table.carbon_direct_ug, table.carbon_lifecycle_ug)
+    chosen = table.job.between(job_prefix + "0" * LINE_DIGITS, job_prefix + "f" * LINE_DIGITS)
+    query = select(func.count(), *(func.coalesce(func.sum(column), 0) for column in sums))
+    count, *amounts = connection.execute(query.where(chosen)).one()
+    return SettledAmount(count, *map(int, amounts))
+
+
+def expire_batches(connection: Connection, now: float) -> int:
+    """Deletes batches and their results after their time; returns the number of batches."""
+    over = (batches.c.expires_at > 0.0) & (batches.c.expires_at <= now)
+    expired = [batch for (batch,) in connection.execute(select(batches.c.batch).where(over))]
+    for batch in expired:
+        connection.execute(delete(batch_results).where(batch_results.c.batch == batch))
+        connection.execute(delete(batches).where(batches.c.batch == batch))
+    return len(expired)
+
+
+def _values(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _encode(value) if isinstance(value, BatchProgress) else value
+        for name, value in fields.items()
+    }
+
+
+def _row(row: Row[Any]) -> BatchRow:
+    values = dict(row._mapping)  # noqa: SLF001  (public in SQLAlchemy, in spite of its name)
+    values["progress"] = _progress.decode(values["progress"])
+    return BatchRow(**values)
