@@ -17,9 +17,10 @@ from typing import Any
 
 import structlog
 
-from entraide.types import Explanation
+from entraide.types import Explanation, RequestFacts
 from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.clock import Clock
+from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period, Policy
@@ -178,6 +179,22 @@ class LiveDriver:
             return self.core.explain(job, self.now())
         except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
             self._feeder.record_failed_query("explain", problem)
+            return None
+
+    def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
+        """Returns when lines of a batch are expected to run.
+
+        Args:
+            facts: of a typical line.
+            lines: number of lines that are not yet requested.
+
+        Returns:
+            None if no node can run them now, or the core raises.
+        """
+        try:
+            return self.core.expect_batch(facts, lines, self.now())
+        except Exception as problem:  # noqa: BLE001  (a query must not stop the scheduler)
+            self._feeder.record_failed_query("expect_batch", problem)
             return None
 
     def write_snapshot(self) -> Future[None]:

@@ -18,6 +18,7 @@ from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
+from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.views import ModelView
 from entraide_scheduler.enrolment import Enrolment
 from entraide_scheduler.executor import Outbound
@@ -107,6 +108,10 @@ class LocalSchedulerAdapter:
             self._driver.counts["gateway.unsound"] += 1
             return
         self._driver.feed(e.BatchStated, facts=facts, lines=lines)
+
+    def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
+        """Returns when lines of a batch are expected to run; None if no node can run them now."""
+        return self._driver.expect_batch(facts, lines)
 
     def is_refused(self, job: str) -> bool:
         """Whether the core has refused a job, whose identifier it therefore ignores."""

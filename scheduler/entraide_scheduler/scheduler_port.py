@@ -19,6 +19,7 @@ from entraide.wire.messages import (
     NodeOut,
     StartRun,
 )
+from entraide_scheduler.core.carbon import BatchExpectation
 
 
 class GatewaySink(Protocol):
@@ -65,6 +66,9 @@ class BatchPlanner(Protocol):
 
     def state_batch(self, facts: RequestFacts, lines: int) -> None:
         """States how many lines of a batch are not yet requested, and what they are like."""
+
+    def expect_batch(self, facts: RequestFacts, lines: int) -> BatchExpectation | None:
+        """Returns when lines of a batch are expected to run; None if no node can run them now."""
 
     def is_refused(self, job: str) -> bool:
         """Whether the core has refused a job, whose identifier it therefore ignores."""

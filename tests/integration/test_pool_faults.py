@@ -1,10 +1,12 @@
 """What happens when a part of a real pool is killed with -9."""
 
 import concurrent.futures
+import json
 import os
 import signal
 from pathlib import Path
 
+import openai
 import psutil
 import pytest
 from tests.integration.local_pool import MODEL, RunningPool, up
@@ -106,3 +108,49 @@ def test_killed_supervisor_leaves_no_process(tmp_path: Path) -> None:
 
     assert len(family) >= 4
     assert [] == alive
+
+
+def test_killed_scheduler_finishes_its_batch_and_answers_each_line_once(pool: RunningPool) -> None:
+    """A batch goes on where it was: complete, each line once, each settled once."""
+    names = [f"ligne-{number}" for number in range(60)]
+    client = openai.OpenAI(base_url=f"{pool.file.http}/v1", api_key=pool.file.keys["boreale"])
+    content = b"".join(batch_line(name) for name in names)
+    books = settled(pool)
+    with client:
+        file = client.files.create(file=("lot.jsonl", content), purpose="batch")
+        batch = client.batches.create(
+            input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        pool.until(lambda: completed(client, batch.id) >= 10, "a part of the batch")
+        pid = pool.file.pids["scheduler"]
+        os.kill(pid, signal.SIGKILL)
+        pool.until(lambda: pool.file.pids.get("scheduler") not in (None, pid), "a restart")
+        pool.until(lambda: pool.http("/readyz")[0] == 200, "readiness")
+        middle = completed(client, batch.id)
+        pool.until(lambda: client.batches.retrieve(batch.id).status == "completed", "all of it")
+        done = client.batches.retrieve(batch.id)
+        assert done.output_file_id is not None
+        answers = client.files.content(done.output_file_id).text.splitlines()
+
+    assert 10 <= middle < 60
+    assert done.error_file_id is None
+    assert sorted(names) == sorted(json.loads(answer)["custom_id"] for answer in answers)
+    assert settled(pool) == books + 60
+    assert sum(balances(pool)) == 0
+
+
+def batch_line(name: str) -> bytes:
+    """A line of a batch that asks for a short answer."""
+    request = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": f"Bonjour {name}"}],
+        "max_tokens": 12,
+    }
+    line = {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": request}
+    return json.dumps(line).encode() + b"\n"
+
+
+def completed(client: openai.OpenAI, batch: str) -> int:
+    """The number of a batch's answers so far."""
+    counts = client.batches.retrieve(batch).request_counts
+    return 0 if counts is None else counts.completed

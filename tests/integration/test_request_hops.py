@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ from entraide_node.core.phases import PhaseEvent
 from entraide_node.join import JoinOptions, join_pool
 from entraide_node.machine_setup import MachineSetup, start_machine
 from entraide_node.model_manager.catalogue_source import CatalogueSource
+from entraide_scheduler.gateway.batches import feeder
 
 PAGE = ROOT / "docs/architecture.md"
 TITLES = {PAGE: "One request, hop by hop", PAGE.with_suffix(".fr.md"): "Le chemin d’une requête"}
@@ -224,7 +226,8 @@ async def trace_requests(folder: Path, tracer: CallTracer) -> list[list[Call]]:
 def traces(tmp_path_factory: pytest.TempPathFactory) -> list[list[Call]]:
     """The first calls of three requests."""
     tracer = CallTracer()
-    with tracer.installed():
+    # The feeder of batches looks at the store now and then, whatever a request does.
+    with tracer.installed(), patch.object(feeder, "POLL_S", 3_600.0):
         return asyncio.run(trace_requests(tmp_path_factory.mktemp("hops"), tracer))
 
 

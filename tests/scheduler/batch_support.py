@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 from tests.scheduler.gateway_support import CHAT, KEY_A, WAIT_S, Pool, ask
+
+from entraide_scheduler.gateway.batches import line_window
 
 FILES, BATCHES = "/v1/files", "/v1/batches"
 
@@ -98,3 +101,9 @@ async def answering_nodes(pool: Pool) -> AsyncIterator[list[str]]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+def small_window(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Has few lines of a co-op requested at once."""
+    monkeypatch.setattr(line_window, "WINDOW", size)
+    monkeypatch.setattr(line_window, "REFILL_LEAST", 1)

@@ -20,6 +20,7 @@ from tests.scheduler.batch_support import (
     lines,
     read_lines,
     send_file,
+    small_window,
     until,
 )
 from tests.scheduler.gateway_support import (
@@ -215,11 +216,6 @@ async def test_another_coop_has_no_such_batch(tmp_path: Path) -> None:
 
     assert [404] * 5 == [status for status, _ in foreign]
     assert [] == listed
-
-
-def small_window(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
-    monkeypatch.setattr(line_window, "WINDOW", lines)
-    monkeypatch.setattr(line_window, "REFILL_LEAST", 1)
 
 
 async def test_few_lines_are_requested_at_once(

@@ -9,11 +9,11 @@ command.
 from msgspec import Struct, structs
 
 from entraide.models import ALIASES, DIMENSIONS, EMBEDDINGS, EMBEDDINGS_ONLY
-from entraide.types import DataClass, JobKind, JobState, RequestFacts
+from entraide.types import JobKind, JobState, RequestFacts
 from entraide_scheduler.core import evaluation, explanations, leases, model_loading
 from entraide_scheduler.core.accounting import CODES, Shortage
 from entraide_scheduler.core.commands import Refuse
-from entraide_scheduler.core.evaluation import fit_context, round_context, shape_of
+from entraide_scheduler.core.evaluation import NO_SHAPE, fit_context, round_context, shape_of
 from entraide_scheduler.core.models import REACHABLE, has_exhausted_loads
 from entraide_scheduler.core.policy import QuotaKind
 from entraide_scheduler.core.records import (
@@ -27,7 +27,6 @@ from entraide_scheduler.core.records import (
 from entraide_scheduler.core.rules import CHAT, Reason, Values
 from entraide_scheduler.core.state import State
 
-NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
 SHAPES_PER_COOP = 256  # different shapes among a co-op's waiting jobs
 TRIED_MODELS = 16  # models that are tried when a request's own model is unknown
 RETRY_NO_NODE_S = 10.0
@@ -60,7 +59,7 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if state.job(facts.job) is not None:
         state.drop("duplicate", job=facts.job)
         return None
-    facts = _with_defaults(state, facts)
+    facts = evaluation.with_policy_defaults(state, facts)
     model, alias = state.model_aliases.resolve(state.fleet, facts, state.now), ""
     if model not in ("", facts.model):
         alias, facts = facts.model, structs.replace(facts, model=model)
@@ -77,15 +76,6 @@ def admit(state: State, facts: RequestFacts) -> Job | None:
     if facts.deadline_at is not None:
         state.deadlines.set(DeadlineKind.JOB_EXPIRY, facts.job, facts.deadline_at)
     return job
-
-
-def _with_defaults(state: State, facts: RequestFacts) -> RequestFacts:
-    """Returns a request's facts with the policy's jurisdiction and control where it has none."""
-    jurisdiction = facts.jurisdiction or state.policy.jurisdiction
-    controlled_by = facts.controlled_by or state.policy.controlled_by
-    if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
-        return facts
-    return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)
 
 
 def refuse_key(state: State, facts: RequestFacts, quarantine: Quarantine) -> None:

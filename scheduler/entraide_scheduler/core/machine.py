@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from entraide.models import Catalogue
-from entraide.types import Basis, Explanation, JobClass, JobState
+from entraide.types import Basis, Explanation, JobClass, JobState, RequestFacts
 from entraide_scheduler.core import (
     admission,
     evaluation,
@@ -32,7 +32,7 @@ from entraide_scheduler.core import (
     snapshot,
     views,
 )
-from entraide_scheduler.core.carbon import ZoneIntensity
+from entraide_scheduler.core.carbon import BatchExpectation, ZoneIntensity
 from entraide_scheduler.core.commands import Command, PostCorrection
 from entraide_scheduler.core.dispatch import (
     dispatch,
@@ -263,6 +263,19 @@ class Core:
         request = evaluation.make_request(state, record, max(at, state.now))
         result = evaluation.evaluate_nodes(state, record, request)
         return explanations.explain_wait(state, record, result, request)
+
+    def expect_batch(self, facts: RequestFacts, lines: int, at: float) -> BatchExpectation | None:
+        """Returns when lines of a batch are expected to run, and its grams then and at once.
+
+        Args:
+            facts: of a typical line, as ``BatchStated`` has them.
+            lines: number of lines that are not yet requested.
+            at: now, seconds since the epoch.
+
+        Returns:
+            None if no node can run them now.
+        """
+        return evaluation.expect_batch_of(self._state, facts, lines, max(at, self._state.now))
 
     def job(self, job: str) -> views.JobView | None:
         """Returns a job, ended or not; None if it is unknown or forgotten."""

@@ -9,7 +9,10 @@ import contextlib
 import hmac
 import ssl
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
@@ -139,7 +142,7 @@ class Gateway:
             sealer=sealer,
         )
         self._feeder = self._make_feeder(planner, store, facts_builder, sealer)
-        self._batches = Batches(store, sealer, self._files, on_change=self._wake_feeder)
+        self._batches = self._make_batches(store, sealer)
         self._pages = Pages(
             scheduler=scheduler, signer=signer, pool=settings.pool, status=status, health=health
         )
@@ -167,6 +170,10 @@ class Gateway:
             secret=hmac.digest(sealing_key, b"entraide/veil", "sha256"),
             token_estimator=token_estimator,
         )
+
+    def _make_batches(self, store: Store, sealer: Sealer) -> Batches:
+        clock = partial(datetime.fromtimestamp, tz=ZoneInfo(self._settings.timezone))
+        return Batches(store, sealer, self._files, clock=clock, on_change=self._wake_feeder)
 
     def _make_feeder(
         self,

@@ -406,6 +406,14 @@ kind-str-object = a text or an object
 kind-str-int-array = a text, a whole number or a list
 kind-int-float = a number
 
+## Batches: when their lines are expected to run, and what waiting saved.
+
+batch-later = The lines wait for greener hours: the first one runs { $starts_at }, the last one ends { $ends_at }, most of them { $where }. They emit about { $planned_g }; at once it would be { $at_once_g }.
+batch-due = The lines run at once, because their deadline leaves no greener hour. The last one ends { $ends_at }; together they emit about { $planned_g }.
+batch-short = The lines run at once, because the hours until the deadline hardly hold all the work. The last one ends { $ends_at }; together they emit about { $planned_g }.
+batch-unknown = The lines run at once, because the intensity of later hours is not known. The last one ends { $ends_at }; together they emit about { $planned_g }.
+batch-saved = The lines used { $energy_wh }. At the intensity that was forecast for running at once ({ $at_once_g_per_kwh }) they would have emitted { $at_once_g }; they emitted { $used_g }.
+
 ## Rules that exclude a machine from a job; "otherwise" says what would have kept it.
 
 rule-node_suspect = has stopped responding{ $last_seen_at ->

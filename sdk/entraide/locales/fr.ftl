@@ -409,6 +409,14 @@ kind-str-object = un texte ou un objet
 kind-str-int-array = un texte, un nombre entier ou une liste
 kind-int-float = un nombre
 
+## Lots : quand leurs lignes devraient être exécutées, et ce que l’attente a épargné.
+
+batch-later = Les lignes attendent des heures plus vertes : la première sera exécutée { $starts_at }, la dernière se terminera { $ends_at }, la plupart { $where }. Elles émettront environ { $planned_g } ; tout de suite, ce serait { $at_once_g }.
+batch-due = Les lignes sont exécutées tout de suite, car leur échéance ne laisse aucune heure plus verte. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
+batch-short = Les lignes sont exécutées tout de suite, car les heures avant l’échéance suffisent à peine pour tout le travail. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
+batch-unknown = Les lignes sont exécutées tout de suite, car l’intensité des heures suivantes est inconnue. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
+batch-saved = Les lignes ont consommé { $energy_wh }. À l’intensité prévue pour une exécution immédiate ({ $at_once_g_per_kwh }), elles auraient émis { $at_once_g } ; elles ont émis { $used_g }.
+
 ## Règles qui écartent une machine d’une requête ; « otherwise » dit ce qui l’aurait gardée.
 
 rule-node_suspect = ne donne plus signe de vie{ $last_seen_at ->

@@ -10,10 +10,17 @@ or of the policy, and the explanation says so. Planning is by hours and zones, s
 depend on the number of jobs. ``docs/concepts/carbon.md`` explains the method.
 
 ``emissions`` computes grams; ``intensity_forecast`` holds signals by zone and hour;
-``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours.
+``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours;
+``batch_expectation`` says when a batch will run, and what that saves.
 """
 
 from entraide_scheduler.core.carbon.batch_backlog import batch_work_of
+from entraide_scheduler.core.carbon.batch_expectation import (
+    BatchExpectation,
+    BatchWorkload,
+    ExpectedHour,
+    expect_batch,
+)
 from entraide_scheduler.core.carbon.emissions import (
     UNKNOWN_ZONE,
     EffectiveIntensity,
@@ -31,6 +38,7 @@ from entraide_scheduler.core.carbon.shift_planner import (
     STEP_S,
     GreenerHour,
     ShiftPlanner,
+    ShiftReason,
     StartLimit,
     ZoneCapacity,
 )
@@ -39,9 +47,13 @@ __all__ = [
     "HOUR_S",
     "STEP_S",
     "UNKNOWN_ZONE",
+    "BatchExpectation",
+    "BatchWorkload",
     "EffectiveIntensity",
+    "ExpectedHour",
     "GreenerHour",
     "ShiftPlanner",
+    "ShiftReason",
     "Signal",
     "StartLimit",
     "ZoneCapacity",
@@ -49,6 +61,7 @@ __all__ = [
     "ZoneSignals",
     "batch_work_of",
     "effective_intensity",
+    "expect_batch",
     "grid_intensity",
     "make_receipt",
     "settle",

@@ -57,6 +57,14 @@ class ZoneCapacity(Struct, frozen=True):
     output_uwh: float = 1.0
 
 
+class UsedHour(Struct, frozen=True, gc=False):
+    """Work in one hour of one zone: slot time in seconds; ``hour`` is absolute."""
+
+    zone: str
+    hour: int
+    used_s: float
+
+
 class GreenerHour(Struct, frozen=True):
     """The cheapest hour after the present one: zone, absolute hour, intensity and its source."""
 
@@ -158,7 +166,8 @@ class CheapestHours:
         self._curves = {
             capacity.zone: forecast.curve(capacity.zone, at=at) for capacity in self._capacities
         }
-        self._hour_costs: list[tuple[float, float]] = []  # cost, free slot time in s; ascending
+        # Cost, free slot time in s, hour and zone; ascending.
+        self._hour_costs: list[tuple[float, float, int, str]] = []
         self._later: tuple[float, int, str] | None = None
         self._added_until = self._hour + 1
         rest_s = (self._hour + 1) * HOUR_S - self._at
@@ -167,7 +176,8 @@ class CheapestHours:
             g_per_kwh = UNKNOWN_DIRECT_G_PER_KWH if now is None else now.g_per_kwh
             # The present hour is preferred by the policy's factor ``worth``.
             cost = g_per_kwh * self._unit_uwh[capacity.zone] / self._worth
-            insort(self._hour_costs, (cost, capacity.slots * rest_s))
+            hour_cost = cost, capacity.slots * rest_s, self._hour, capacity.zone
+            insort(self._hour_costs, hour_cost)
 
     def cost_needed(
         self, hour: int, work_s: float
@@ -190,11 +200,22 @@ class CheapestHours:
             return ShiftReason.DUE, 0.0, later
         if later is None:
             return ShiftReason.UNKNOWN, 0.0, later
-        for cost, room_s in self._hour_costs:
+        for cost, room_s, _, _ in self._hour_costs:
             work_s -= room_s
             if work_s <= 0.0:
                 return ShiftReason.LATER, cost, later
         return ShiftReason.SHORT, inf, later
+
+    def assign(self, work_s: float) -> list[UsedHour]:
+        """Returns the hours that slot time takes, the cheapest first; see ``cost_needed``."""
+        used: list[UsedHour] = []
+        for _, room_s, hour, zone in self._hour_costs:
+            used_s = min(room_s, work_s)
+            if used_s <= 0.0:
+                break
+            used.append(UsedHour(zone, hour, used_s))
+            work_s -= used_s
+        return used
 
     def start_limit(
         self, reason: ShiftReason, cost_needed: float, later: GreenerHour | None
@@ -215,9 +236,10 @@ class CheapestHours:
                 expected = self._curves[capacity.zone][hour - self._hour]
                 if expected is not None:
                     cost = expected.g_per_kwh * self._unit_uwh[capacity.zone]
-                    insort(self._hour_costs, (cost, capacity.slots * HOUR_S))
-                    hour_cost = cost, hour, capacity.zone
-                    self._later = hour_cost if self._later is None else min(self._later, hour_cost)
+                    hour_cost = cost, capacity.slots * HOUR_S, hour, capacity.zone
+                    insort(self._hour_costs, hour_cost)
+                    later = cost, hour, capacity.zone
+                    self._later = later if self._later is None else min(self._later, later)
         self._added_until = max(self._added_until, latest)
 
 

@@ -38,17 +38,21 @@ from entraide_scheduler.core.evaluation.shape import (
     shape_of,
 )
 from entraide_scheduler.core.evaluation.stated_batches import (
+    NO_SHAPE,
+    expect_batch_of,
     forget_batch,
     forget_batches_of,
     restore_batches,
     state_batch,
+    with_policy_defaults,
 )
 
 __all__ = [
-    "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "fit_context", "forget_batch",
+    "NO_SHAPE", "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "expect_batch_of",
+    "fit_context", "forget_batch",
     "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
     "hold_replica", "make_request", "may_start_now", "release_replica",
     "require_exclusive", "reserve_replica", "reshape_jobs", "restore_batches",
     "restore_exclusive", "retry_exclusive", "round_context", "schedule_greener_retry",
-    "shape_of", "shifting_values", "state_batch",
+    "shape_of", "shifting_values", "state_batch", "with_policy_defaults",
 ]  # fmt: skip

@@ -150,11 +150,11 @@ def _start_limit(
         terms=state.policy.deferral,
         tokens=tokens,
         version=state.fleet.replica_index.version,
-        capacities=lambda: _zone_capacities(state, shape),
+        capacities=lambda: zone_capacities(state, shape),
     )
 
 
-def _zone_capacities(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
+def zone_capacities(state: State, shape: Shape) -> tuple[ZoneCapacity, ...]:
     """Returns the slots that a shape's work may hold, by zone.
 
     The energy of a token comes from the nodes' cards, at a full batch: the learned energy changes

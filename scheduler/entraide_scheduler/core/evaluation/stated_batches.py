@@ -4,21 +4,29 @@ A batch's gateway requests few of its lines at a time. A plan that knew only tho
 hours that cannot hold the rest. So the gateway states what is left of each batch, and the shift
 planner's backlog holds that work beside the waiting jobs'.
 
-Input: the state and ``BatchStated``. Output: ``State.batches`` and the backlog.
+Input: the state and ``BatchStated``. Output: ``State.batches`` and the backlog; and, asked for a
+batch, when it is expected to run.
 """
 
 from collections.abc import Iterable
 
 from msgspec import structs
 
-from entraide.types import RequestFacts
-from entraide_scheduler.core.evaluation.carbon_shifting import deferrable_work, retry_deferred
+from entraide.types import DataClass, JobState, RequestFacts
+from entraide_scheduler.core.carbon import BatchExpectation, BatchWorkload, expect_batch
+from entraide_scheduler.core.evaluation.carbon_shifting import (
+    deferrable_work,
+    retry_deferred,
+    zone_capacities,
+)
+from entraide_scheduler.core.evaluation.shape import shape_of
 from entraide_scheduler.core.events import BatchStated
-from entraide_scheduler.core.records import BatchWork, DeadlineKind, StatedBatch
+from entraide_scheduler.core.records import BatchWork, DeadlineKind, Job, Shape, StatedBatch
 from entraide_scheduler.core.state import State
 
 BATCHES_MAX = 4_096
 LINES_MAX = 1_000_000
+NO_SHAPE = Shape("", (), "", DataClass.PUBLIC, "", 0)
 
 
 def state_batch(state: State, event: BatchStated) -> None:
@@ -73,3 +81,57 @@ def with_resolved_model(state: State, facts: RequestFacts) -> RequestFacts:
     """Returns facts with the model that an alias means now; unchanged if no model fits."""
     model = state.model_aliases.resolve(state.fleet, facts, state.now)
     return facts if model in ("", facts.model) else structs.replace(facts, model=model)
+
+
+def expect_batch_of(
+    state: State, facts: RequestFacts, lines: int, at: float
+) -> BatchExpectation | None:
+    """Returns when lines of a batch are expected to run; None if no node can run them now.
+
+    Args:
+        state: the core's.
+        facts: of a typical line, as ``BatchStated`` has them.
+        lines: number of lines that are not yet requested.
+        at: now, seconds since the epoch.
+    """
+    facts = with_resolved_model(state, with_policy_defaults(state, facts))
+    job = Job(facts, JobState.QUEUED, state.arrivals, at, 0, 0, NO_SHAPE)
+    job.shape = shape_of(state, job)
+    work = deferrable_work(state, facts, at)
+    most = facts.output_tokens_max or state.policy.limits.output_tokens_default
+    output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
+    workload = BatchWorkload(
+        lines=lines,
+        run_s=state.length_predictor.run_s(facts.model),
+        input_tokens=float(facts.input_tokens_est),
+        output_tokens=0.0 if facts.embeds else output_tokens,
+        latest_hour=0 if work is None else work.hour,
+        other_s=0.0 if work is None else _other_work_s(state, facts, work.hour),
+    )
+    return expect_batch(
+        workload,
+        zone_capacities(state, job.shape),
+        state.shift_planner.forecast,
+        at=at,
+        terms=state.policy.deferral,
+        basis=state.policy.carbon.basis,
+    )
+
+
+def _other_work_s(state: State, facts: RequestFacts, latest_hour: int) -> float:
+    """Returns the slot time of the model's other work up to an hour of latest start, seconds."""
+    backlog = state.shift_planner.backlog.work(facts.model)
+    work_s = sum(seconds for hour, seconds in backlog if hour <= latest_hour)
+    own = state.batches.get(facts.job)
+    if own is not None and own.work is not None and own.work.hour <= latest_hour:
+        work_s -= own.work.work_ms / 1_000.0
+    return max(0.0, work_s)
+
+
+def with_policy_defaults(state: State, facts: RequestFacts) -> RequestFacts:
+    """Returns a request's facts with the policy's jurisdiction and control where it has none."""
+    jurisdiction = facts.jurisdiction or state.policy.jurisdiction
+    controlled_by = facts.controlled_by or state.policy.controlled_by
+    if (jurisdiction, controlled_by) == (facts.jurisdiction, facts.controlled_by):
+        return facts
+    return structs.replace(facts, jurisdiction=jurisdiction, controlled_by=controlled_by)

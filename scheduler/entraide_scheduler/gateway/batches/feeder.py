@@ -44,7 +44,12 @@ from entraide_scheduler.gateway.batches.line_window import (
     LineWindow,
     PostponedLine,
 )
-from entraide_scheduler.gateway.batches.outcome import EXPIRED_CODES, make_outcome
+from entraide_scheduler.gateway.batches.outcome import (
+    EXPIRED_CODES,
+    Expected,
+    make_outcome,
+    read_expected,
+)
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
 from entraide_scheduler.gateway.batches.validation import InputCheck, LineFault
 from entraide_scheduler.gateway.fields import PoolFields
@@ -62,6 +67,7 @@ POLL_S = 2.0  # other gateways create and cancel batches in the store
 SETTLE_POLL_S = 0.2
 SETTLE_MAX_S = 60.0  # for the settlements of the last lines
 ENDED_AT_ONCE = 500  # lines that get an error in one transaction
+EXPECT_EVERY_S = 900.0
 STATED_PART = 100  # the core is told of each hundredth of a batch
 SLICE_LINES = 16  # read before other tasks have their turn
 
@@ -177,6 +183,8 @@ class BatchFeeder:
             await self._step(row, "refused", **changes)
         else:
             changes = {"started_at": now, "lines": checked.lines, "progress": checked.progress}
+            validated = structs.replace(row, **changes)
+            changes["expected"] = self._expect(validated, checked.lines)
             await self._step(row, "accepted", **changes)
         self._log.info("batch.validated", batch=row.batch, lines=checked.lines, faults=len(faults))
 
@@ -206,6 +214,7 @@ class BatchFeeder:
             row = await self._request_lines(row, count)
             left = row.lines - row.progress.requested
         self._state_batch(row, left)
+        await self._update_expected(row, left)
         if not left and row.completed + row.failed >= row.lines:
             await self._step(row, "ended", finalizing_at=time.time())
 
@@ -313,6 +322,26 @@ class BatchFeeder:
             return None
         self._window.add(job, row.batch, row.coop)
         return new
+
+    def _expect(self, row: BatchRow, left: int) -> bytes:
+        """Returns what is expected of a batch now, encoded; what was known if that is unknown."""
+        facts = remaining_facts(row, left)
+        expectation = None if facts is None else self._planner.expect_batch(facts, left)
+        if expectation is None:
+            return row.expected
+        known = read_expected(row.expected)
+        first = expectation if known is None else known.first
+        return _encode(Expected(time.time(), expectation, first))
+
+    async def _update_expected(self, row: BatchRow, left: int) -> None:
+        """Asks again, each quarter of an hour, when the rest of a batch is expected to run."""
+        known = read_expected(row.expected)
+        if left and (known is None or time.time() >= known.at + EXPECT_EVERY_S):
+            expected = self._expect(row, left)
+            if expected != row.expected:
+                await self._store.write(
+                    lambda c: batches.change_batch(c, row.batch, (row.state,), expected=expected)
+                )
 
     def _state_batch(self, row: BatchRow, left: int) -> None:
         """Tells the core how much of a batch is left, if that has changed enough."""

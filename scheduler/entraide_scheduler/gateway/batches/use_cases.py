@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from entraide.relative_time import Clock
 from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
 from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
@@ -73,12 +74,27 @@ class Batches:
     """
 
     def __init__(
-        self, store: Store, sealer: Sealer, files: Files, *, on_change: Callable[[], None]
+        self,
+        store: Store,
+        sealer: Sealer,
+        files: Files,
+        *,
+        clock: Clock,
+        on_change: Callable[[], None],
     ) -> None:
-        """Creates the use cases; ``on_change`` is called after a batch was changed."""
+        """Creates the use cases.
+
+        Args:
+            store: holds the batches.
+            sealer: encrypts what clients sent.
+            files: the files of requests.
+            clock: the pool's, for sentences.
+            on_change: called after a batch was changed.
+        """
         self._store = store
         self._sealer = sealer
         self._files = files
+        self._clock = clock
         self._on_change = on_change
         self.results = BatchResults(store, sealer)
 
@@ -117,7 +133,7 @@ class Batches:
         if not await self._store.write(created):
             raise refused("batches_full", limit=UNENDED_PER_COOP_MAX)
         self._on_change()
-        return describe_batch(row, self._sealer, lang)
+        return describe_batch(row, self._sealer, lang, self._clock)
 
     async def get(self, caller: Caller, batch: str, lang: str) -> BatchObject:
         """Returns a batch of the caller's co-op.
@@ -125,13 +141,13 @@ class Batches:
         Raises:
             Refused: ``unknown_batch``.
         """
-        return describe_batch(await self.find(caller.coop, batch), self._sealer, lang)
+        return describe_batch(await self.find(caller.coop, batch), self._sealer, lang, self._clock)
 
     async def list_batches(self, caller: Caller, *, after: str, limit: int, lang: str) -> BatchList:
         """Returns a page of the caller's batches, newest first."""
         listed = partial(batches.list_of_coop, coop=caller.coop, after=after, limit=limit + 1)
         rows = await self._store.read(listed)
-        page = [describe_batch(row, self._sealer, lang) for row in rows[:limit]]
+        page = [describe_batch(row, self._sealer, lang, self._clock) for row in rows[:limit]]
         first, last = (page[0].id, page[-1].id) if page else (None, None)
         return BatchList(page, first, last, has_more=len(rows) > limit)
 

@@ -4,10 +4,13 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from entraide import i18n
 from entraide.decoding import decode_json, decode_msgpack
-from entraide.units import g_from_ug, wh_from_uwh
+from entraide.relative_time import Clock, format_time
+from entraide.units import UG_PER_G, UWH_PER_WH, g_from_ug, wh_from_uwh
+from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.gateway import refusals
-from entraide_scheduler.gateway.batches.outcome import BatchOutcome
+from entraide_scheduler.gateway.batches.outcome import BatchOutcome, Expected, read_expected
 from entraide_scheduler.gateway.batches.results import make_file_id
 from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.batches.validation import LineFault
@@ -42,18 +45,71 @@ class RequestCounts(Struct, frozen=True):
     failed: int
 
 
-class BatchPoolFields(Struct, frozen=True, omit_defaults=True):
+class BatchHour(Struct, frozen=True):
+    """A part of a batch's lines in one hour of one zone; ``g_per_kwh`` is expected."""
+
+    zone: str
+    starts_at: int
+    part: float
+    g_per_kwh: float
+    signal: str
+
+
+class Sentences(Struct, frozen=True):
+    """A sentence in both languages."""
+
+    fr: str
+    en: str
+
+
+class RunExpectation(Struct, frozen=True):
+    """When the lines that are left are expected to run, and why.
+
+    Attributes:
+        at: when this was computed, seconds since the epoch.
+        reason: ``later`` (they wait for greener hours), ``due`` (their deadline leaves none),
+            ``short`` (the hours hardly hold all the work), ``unknown`` (no later hour is known).
+        starts_at, ends_at: of the first and the last line, seconds since the epoch.
+        hours: by hour and zone.
+        energy_wh, g_planned: in these hours.
+        g_at_once: if they ran at once.
+        basis: source of most of the intensities: ``actual``, ``forecast``, ``profile``,
+            ``default``.
+        sentence: the same in words.
+    """
+
+    at: int
+    reason: str
+    starts_at: int
+    ends_at: int
+    hours: list[BatchHour]
+    energy_wh: float
+    g_planned: float
+    g_at_once: float
+    basis: str
+    sentence: Sentences
+
+
+class BatchPoolFields(Struct, frozen=True):
     """The pool's own fields of a batch.
 
     Attributes:
         deadline_at: when what has not ended expires, seconds since the epoch.
-        energy_wh, carbon_gco2e, carbon_lifecycle_gco2e: what its lines used, once it has ended.
+        expected: when the rest is expected to run; null before that is known, and at the end.
+        energy_wh, carbon_gco2e, carbon_lifecycle_gco2e: what its lines used; null before its end.
+        at_once_g_per_kwh: intensity that was expected at once when the batch began.
+        saved_g: grams that waiting saved: this energy at that intensity, less the grams settled.
+        saved_sentence: the same in words.
     """
 
     deadline_at: float
+    expected: RunExpectation | None = None
     energy_wh: float | None = None
     carbon_gco2e: float | None = None
     carbon_lifecycle_gco2e: float | None = None
+    at_once_g_per_kwh: float | None = None
+    saved_g: float | None = None
+    saved_sentence: Sentences | None = None
 
 
 class BatchObject(Struct, frozen=True, kw_only=True):
@@ -93,13 +149,14 @@ class BatchList(Struct, frozen=True):
     object: str = field(default="list")
 
 
-def describe_batch(row: BatchRow, sealer: Sealer, lang: str) -> BatchObject:
+def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> BatchObject:
     """Returns a batch as its owner sees it.
 
     Args:
         row: the batch.
         sealer: decrypts its metadata.
-        lang: language of the sentences.
+        lang: language of the sentences about its faults.
+        clock: the pool's.
     """
     metadata = sealer.unseal(row.batch, "metadata", row.sealed_metadata)
     facts = row.progress.facts
@@ -123,7 +180,7 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str) -> BatchObject:
         cancelled_at=_end_time(row, BatchState.CANCELLED),
         request_counts=RequestCounts(row.lines, row.completed, row.failed),
         metadata=decode_json(metadata, type=dict[str, str] | None),
-        entraide=_describe_pool_fields(row),
+        entraide=_describe_pool_fields(row, clock),
     )
 
 
@@ -144,16 +201,67 @@ def _describe_faults(row: BatchRow, lang: str) -> BatchFaults | None:
     )
 
 
-def _describe_pool_fields(row: BatchRow) -> BatchPoolFields:
+def _describe_pool_fields(row: BatchRow, clock: Clock) -> BatchPoolFields:
     if not row.outcome:
-        return BatchPoolFields(row.deadline_at)
+        expected = read_expected(row.expected)
+        if expected is None:
+            return BatchPoolFields(row.deadline_at)
+        return BatchPoolFields(row.deadline_at, expected=_describe_expected(expected, clock))
     outcome = decode_msgpack(row.outcome, type=BatchOutcome)
     return BatchPoolFields(
         row.deadline_at,
         energy_wh=wh_from_uwh(outcome.energy_uwh),
         carbon_gco2e=g_from_ug(outcome.carbon_direct_ug),
         carbon_lifecycle_gco2e=g_from_ug(outcome.carbon_lifecycle_ug),
+        at_once_g_per_kwh=outcome.at_once_g_per_kwh,
+        saved_g=outcome.saved_g,
+        saved_sentence=_saved_sentence(outcome),
     )
+
+
+def _describe_expected(expected: Expected, clock: Clock) -> RunExpectation:
+    now = expected.now
+    hours = [
+        BatchHour(hour.zone, hour.hour * HOUR_S, hour.part, hour.g_per_kwh, hour.signal)
+        for hour in now.hours
+    ]
+    planned_g, at_once_g = now.planned_ug / UG_PER_G, now.at_once_ug / UG_PER_G
+    main = max(now.hours, key=lambda hour: hour.part)
+
+    def sentence(lang: str) -> str:
+        times = {
+            name: format_time(time, lang, at=expected.at, clock=clock)
+            for name, time in (("starts_at", now.starts_at), ("ends_at", now.ends_at))
+        }
+        return i18n.text(
+            f"batch-{now.reason}", lang, where=i18n.zone_in(main.zone, lang), planned_g=planned_g,
+            at_once_g=at_once_g, **times,
+        )  # fmt: skip
+
+    return RunExpectation(
+        at=int(expected.at),
+        reason=now.reason,
+        starts_at=int(now.starts_at),
+        ends_at=int(now.ends_at),
+        hours=hours,
+        energy_wh=now.planned_uwh / UWH_PER_WH,
+        g_planned=planned_g,
+        g_at_once=at_once_g,
+        basis=main.signal,
+        sentence=Sentences(sentence("fr"), sentence("en")),
+    )
+
+
+def _saved_sentence(outcome: BatchOutcome) -> Sentences | None:
+    if outcome.saved_g is None or outcome.at_once_g_per_kwh is None:
+        return None
+    values = {
+        "energy_wh": wh_from_uwh(outcome.energy_uwh),
+        "at_once_g_per_kwh": outcome.at_once_g_per_kwh,
+        "at_once_g": outcome.saved_g + outcome.used_g,
+        "used_g": outcome.used_g,
+    }
+    return Sentences(*(i18n.text("batch-saved", lang, **values) for lang in ("fr", "en")))
 
 
 def _time(at: float) -> int | None:
