@@ -14,15 +14,19 @@ from entraide_scheduler.gateway import (
     schema_bounds,
     strict_json,
 )
+from entraide_scheduler.gateway.endpoints import (
+    IGNORED,
+    MESSAGES,
+    NEUTRAL,
+    REPLACEMENTS,
+    REQUESTS,
+    RESPONSES,
+    JobRequest,
+)
 from entraide_scheduler.gateway.fields import (
     CHAT,
     COMPLETION,
     EMBEDDINGS,
-    IGNORED,
-    NEUTRAL,
-    REPLACEMENTS,
-    REQUESTS,
-    JobRequest,
     PoolFields,
 )
 from entraide_scheduler.gateway.routes import PATHS
@@ -51,7 +55,7 @@ All other fields are refused; for these the refusal says what to write instead.
 |---|---|
 """
 
-MESSAGES = """
+CHAT_MESSAGES = """
 ### Messages
 
 | role | content | also |
@@ -203,7 +207,7 @@ def endpoint(path: str, components: Mapping[str, Any]) -> str:
         lines.append(REFUSED_HEAD)
     lines += [f"| `{name}` | `{instead}` |\n" for name, instead in substitutes.items()]
     if path == CHAT:
-        lines.append(MESSAGES.format(images=conversation.IMAGES_MAX))
+        lines.append(CHAT_MESSAGES.format(images=conversation.IMAGES_MAX))
     if path == EMBEDDINGS:
         lines.append(EMBEDDINGS_TEXT)
     return "".join(lines)
@@ -260,6 +264,8 @@ def http_page() -> str:
         endpoint(CHAT, components),
         endpoint(COMPLETION, components),
         endpoint(EMBEDDINGS, components),
+        endpoint(RESPONSES, components),
+        endpoint(MESSAGES, components),
         jobs_section(components),
         schemas,
     ]

@@ -16,8 +16,8 @@ from tests.scheduler.test_clients import RECORDED
 from entraide import i18n
 from entraide.types import JobKind
 from entraide_scheduler.gateway import openai, options, refusals
+from entraide_scheduler.gateway.endpoints import IGNORED, REPLACEMENTS, REQUESTS, JobRequest
 from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.fields import IGNORED, REPLACEMENTS, REQUESTS, JobRequest
 from entraide_scheduler.gateway.options import Caller, FactsBuilder
 from entraide_scheduler.gateway.pattern_bounds import check_pattern
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused

@@ -9,7 +9,7 @@ import pytest
 
 from entraide import i18n
 from entraide_scheduler.gateway import openai, refusals
-from entraide_scheduler.gateway.fields import IGNORED, NEUTRAL, REPLACEMENTS, REQUESTS
+from entraide_scheduler.gateway.endpoints import IGNORED, NEUTRAL, REPLACEMENTS, REQUESTS
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
 
 CHAT, COMPLETION = openai.CHAT, openai.COMPLETION
@@ -34,7 +34,18 @@ def embedding(**fields: Any) -> bytes:
     return json.dumps({"model": "petit", "input": "Il était", **fields}).encode()
 
 
-MAKERS = {CHAT: chat, openai.COMPLETION: completion, openai.EMBEDDINGS: embedding}
+def response(**fields: Any) -> bytes:
+    return json.dumps({"model": "petit", "input": "Il était", **fields}).encode()
+
+
+def message(**fields: Any) -> bytes:
+    return json.dumps({"model": "petit", "max_tokens": 9, "messages": [USER], **fields}).encode()
+
+
+MAKERS = {
+    CHAT: chat, openai.COMPLETION: completion, openai.EMBEDDINGS: embedding,
+    openai.RESPONSES: response, openai.MESSAGES: message,
+}  # fmt: skip
 
 
 def schema(fields: dict[str, Any]) -> dict[str, Any]:

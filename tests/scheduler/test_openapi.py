@@ -12,8 +12,8 @@ from tests.scheduler.test_clients import RECORDED, REQUESTS
 from tests.scheduler.test_fields import REFUSED
 
 from entraide_scheduler.gateway import openai, openapi
-from entraide_scheduler.gateway.fields import REQUESTS as KINDS
-from entraide_scheduler.gateway.fields import JobRequest
+from entraide_scheduler.gateway.endpoints import REQUESTS as KINDS
+from entraide_scheduler.gateway.endpoints import JobRequest
 from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.routes import PATHS
 

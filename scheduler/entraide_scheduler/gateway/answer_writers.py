@@ -6,10 +6,8 @@ comment line every ``COMMENT_EVERY_S``, so that proxies do not time out; an erro
 """
 
 import asyncio
+import time
 
-import msgspec
-
-from entraide.decoding import decode_json
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
@@ -18,7 +16,7 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerStarted,
     CompleteAnswer,
 )
-from entraide_scheduler.gateway.answer_json import add_pool_object, usage_json
+from entraide_scheduler.gateway.answer_formats import AnswerFormat, error_writer, make_format
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, quota_headers
 
@@ -29,26 +27,6 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 STREAM_HEADERS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
-def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:
-    """Returns the last events of a stream.
-
-    The receipt is added to the usage chunk if the client requested one, else to the chunk with
-    ``finish_reason``; never sent as a chunk of its own, because clients read ``choices[0]``.
-    """
-    events = []
-    if answer.final:
-        final = answer.final if include_usage else add_pool_object(answer.final, answer)
-        events.append(b"data: %s\n\n" % final.strip())
-    if include_usage:
-        head = decode_json(answer.final) if answer.final else {}
-        chunk = {key: head[key] for key in ("id", "object", "created", "model") if key in head}
-        chunk |= {"choices": [], "usage": usage_json(answer.usage)}
-        usage_chunk = add_pool_object(msgspec.json.encode(chunk), answer)
-        events.append(b"data: %s\n\n" % usage_chunk)
-    events.append(b"data: [DONE]\n\n")
-    return b"".join(events)
-
-
 class AnswerWriter:
     """An ``AnswerSink`` that sends one JSON document, or server-sent events as they arrive."""
 
@@ -56,7 +34,8 @@ class AnswerWriter:
         self._exchange = exchange
         self._lang = lang
         self._headers: list[tuple[str, str]] = []
-        self._stream = self._include_usage = False
+        self._stream = False
+        self._format: AnswerFormat
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, event: AnswerEvent) -> bool:
@@ -66,7 +45,7 @@ class AnswerWriter:
                 if self._timer is not None:
                     self._cancel_timer()
                     self._begin_stream()
-                return self._exchange.write(event.data)
+                return self._exchange.write(self._format.write_part(event))
             case AnswerStarted():
                 self._start(event)
             case AnswerPlaced():
@@ -80,7 +59,7 @@ class AnswerWriter:
     def _start(self, event: AnswerStarted) -> None:
         self._headers = [("x-request-id", event.job)]
         self._stream = event.request.stream
-        self._include_usage = event.request.include_usage
+        self._format = make_format(event.job, event.request, created_at=time.time())
         if self._stream:
             self._set_timer(HEAD_AFTER_S)
 
@@ -89,10 +68,10 @@ class AnswerWriter:
         self._cancel_timer()
         if self._stream:
             self._begin_stream()
-            self._exchange.write(last_events(answer, include_usage=self._include_usage))
+            self._exchange.write(self._format.write_last(answer))
             self._exchange.end()
         elif not self._exchange.is_over:
-            body = add_pool_object(answer.body, answer)
+            body = self._format.write_document(answer)
             self._exchange.respond(200, body, headers=self._headers)
 
     def _fail(self, refusal: ErrorReply) -> None:
@@ -105,7 +84,7 @@ class AnswerWriter:
         elif refusal.code == "client_too_slow":
             self._exchange.abort()
         else:
-            self._exchange.write(b"data: %s\n\n" % refusals.error_body(refusal, self._lang))
+            self._exchange.write(self._format.write_failure(refusal, self._lang))
             self._exchange.end()
 
     def _begin_stream(self) -> None:
@@ -131,8 +110,9 @@ class AnswerWriter:
 def send_refusal(exchange: Exchange, refusal: ErrorReply, lang: str) -> None:
     """Sends an error, unless the client has left or the response has begun."""
     if not exchange.is_over and not exchange.has_begun:
+        write_body = error_writer(exchange.request.path)
         exchange.respond(
             refusals.http_status(refusal),
-            refusals.error_body(refusal, lang),
+            write_body(refusal, lang),
             headers=refusals.error_headers(refusal),
         )

@@ -27,15 +27,17 @@ _CHOICE = re.compile(r"Invalid (?:enum )?value ")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 # Accepted values of fields with a fixed set, by the last name in the path.
+_ENDPOINTS = "/v1/chat/completions, /v1/completions, /v1/embeddings, /v1/responses, /v1/messages"
 CHOICES: Mapping[str, str] = {
     "role": "system, developer, user, assistant, tool",
     "reasoning_effort": "none, minimal, low, medium, high, xhigh",
     "tool_choice": "none, auto, required",
+    "job_class": "interactive, standard, batch",
     "data_class": "public, internal, restricted",
     "controlled_by": "member, canadian, other",
     "encoding_format": "float, base64",
-    "path": "/v1/chat/completions, /v1/completions, /v1/embeddings",
-    "endpoint": "/v1/chat/completions, /v1/completions, /v1/embeddings",
+    "path": _ENDPOINTS,
+    "endpoint": _ENDPOINTS,
     "completion_window": "24h",
     "anchor": "created_at",
     "method": "POST",
@@ -43,6 +45,31 @@ CHOICES: Mapping[str, str] = {
 TYPES: Mapping[str, str] = {
     "content": "text, image_url",
     "response_format": "text, json_object, json_schema",
+}
+# Accepted values where a request's differ from these; of a ``type``, by the name of what has it.
+OTHER_CHOICES: Mapping[str, Mapping[str, str]] = {
+    "ResponsesRequest": {
+        "role": "user, assistant, system, developer",
+        "effort": "none, minimal, low, medium, high, xhigh",
+        "verbosity": "low, medium, high",
+        "include": "reasoning.encrypted_content",
+        "input.type": "message, function_call, function_call_output, reasoning",
+        "content.type": "input_text, input_image, output_text, refusal",
+        "output.type": "input_text",
+        "format.type": "text, json_object, json_schema",
+    },
+    "MessagesRequest": {
+        "role": "user, assistant",
+        "media_type": "image/png, image/jpeg, image/webp, image/gif",
+        "content.type": "text, image, tool_use, tool_result, thinking, redacted_thinking",
+        "system.type": "text",
+        "source.type": "base64",
+        "tools.type": "custom",
+        "tool_choice.type": "auto, any, tool, none",
+        "thinking.type": "enabled, adaptive, disabled",
+        "effort": "low, medium, high, xhigh, max",
+        "format.type": "json_schema",
+    },
 }
 FORMS: Mapping[str, str] = {
     "name": "A-Z a-z 0-9 _ - . (1–128)",
@@ -62,7 +89,8 @@ def convert(fields: Mapping[str, Any], kind: type[Chosen]) -> Chosen:
     try:
         return msgspec.convert(fields, kind)
     except msgspec.ValidationError as problem:
-        raise _refusal_of(str(problem), fields) from None
+        others = OTHER_CHOICES.get(kind.__name__, {})
+        raise _refusal_of(str(problem), fields, others) from None
     except RecursionError:
         raise refused("invalid_request", fault="too_deep", limit=0) from None
 
@@ -78,12 +106,16 @@ def show_value(value: Any) -> str:
     return ""
 
 
-def _refusal_of(problem: str, fields: Mapping[str, Any]) -> Refused:
+def _refusal_of(problem: str, fields: Mapping[str, Any], others: Mapping[str, str]) -> Refused:
     place = "$"
     if at := _PLACE.search(problem):
         place, problem = at["place"] or at["of"], problem[: at.start()]
     param, value = _locate(place, fields)
     values = _values(problem, param, value)
+    if values.get("fault") == "not_one_of":
+        name, of = _last(param), _last(param.rpartition(".")[0])
+        choices = others.get(f"{of}.type" if name == "type" else name)
+        values |= {"choices": choices} if choices else {}
     return Refused(ErrorReply("invalid_request", values))
 
 

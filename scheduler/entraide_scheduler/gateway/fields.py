@@ -1,14 +1,9 @@
-"""Fields: the accepted fields of a request, by endpoint, with their bounds.
+"""Fields: the fields of requests that engines answer, with their bounds.
 
-There are three groups. *Honoured* fields are those of the structs: checked, bounded, and encoded
-again for the engine. *Ignored* fields have no effect. *Neutral* fields are accepted with the one
-value that has no effect. Any other field at the top of a request is refused, unless it is null;
-inside messages and tools, unknown fields are dropped. ``/openapi.json`` and
-``docs/reference/http.md`` are generated from this module.
+They are checked, bounded, and encoded again for the engine. Inside messages and tools, unknown
+fields are dropped. ``endpoints`` has the table of all endpoints.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
@@ -26,7 +21,6 @@ BIASES_MAX = 300
 PROMPT_PARTS_MAX = 1 << 20
 TOKEN_MAX = 2**31 - 1
 SEED_MAX = 2**63 - 1
-KEEP_MAX_S = 7 * 86_400.0
 CARBON_G_MAX = 1e9
 DEADLINE_MAX_CHARS = 64
 INPUTS_MAX = 2_048
@@ -36,7 +30,6 @@ DIMENSIONS_MAX = 1 << 16
 CHAT: Final = "/v1/chat/completions"
 COMPLETION: Final = "/v1/completions"
 EMBEDDINGS: Final = "/v1/embeddings"
-PATHS = (CHAT, COMPLETION, EMBEDDINGS)
 
 ModelName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Meta(max_length=NAME_MAX)]
@@ -267,66 +260,5 @@ class EmbeddingsRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     entraide: PoolFields | None = None
 
 
-Endpoint = Literal["/v1/chat/completions", "/v1/completions", "/v1/embeddings"]  # ``PATHS``
-
-
-class JobRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """``POST /v1/jobs``: a request that the pool keeps until its answer is fetched."""
-
-    request: dict[str, Any]
-    path: Endpoint = CHAT
-    keep_s: Annotated[float, Meta(ge=0.0, le=KEEP_MAX_S)] = 0.0
-
-
 TextRequest = ChatRequest | CompletionRequest
 InferenceRequest = TextRequest | EmbeddingsRequest
-
-REQUESTS: Mapping[str, type[InferenceRequest]] = MappingProxyType(
-    {CHAT: ChatRequest, COMPLETION: CompletionRequest, EMBEDDINGS: EmbeddingsRequest}
-)
-
-# The field that holds the prompt.
-PROMPTS: Mapping[str, str] = MappingProxyType(
-    {CHAT: "messages", COMPLETION: "prompt", EMBEDDINGS: "input"}
-)
-
-_IGNORED_BY_ALL = frozenset(
-    {"metadata", "prompt_cache_key", "prompt_cache_retention", "safety_identifier",
-     "service_tier", "store", "user"}
-)  # fmt: skip
-
-# Fields without effect.
-IGNORED: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        CHAT: _IGNORED_BY_ALL | {"prediction", "verbosity"},
-        COMPLETION: _IGNORED_BY_ALL,
-        EMBEDDINGS: _IGNORED_BY_ALL,
-    }
-)
-
-# Fields that are accepted with one value, which has no effect.
-NEUTRAL: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        CHAT: MappingProxyType({"modalities": ["text"]}),
-        COMPLETION: MappingProxyType({"best_of": 1, "echo": False, "suffix": ""}),
-        EMBEDDINGS: MappingProxyType({}),
-    }
-)
-
-# Accepted fields that replace refused ones.
-REPLACEMENTS: Mapping[str, str] = MappingProxyType(
-    {
-        "best_of": "n",
-        "function_call": "tool_choice",
-        "functions": "tools",
-        "grammar": "response_format",
-        "guided_json": "response_format",
-        "input": "messages",
-        "json_schema": "response_format",
-        "max_output_tokens": "max_tokens",
-        "n_cmpl": "n",
-        "n_predict": "max_tokens",
-        "n_probs": "top_logprobs",
-        "structured_outputs": "response_format",
-    }
-)

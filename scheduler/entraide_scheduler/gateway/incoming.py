@@ -18,7 +18,7 @@ from entraide_scheduler.http_limits import (
     UPLOAD_PATH,
 )
 
-ONCE: Final = frozenset({"host", "authorization", "expect", "content-type"})
+ONCE: Final = frozenset({"host", "authorization", "expect", "content-type", "x-api-key"})
 
 
 class IncomingRequest:
@@ -125,6 +125,8 @@ class IncomingRequest:
             self.body_max = UPLOAD_MAX_BYTES
         self.http11 = version == "1.1"
         self.keep_alive = keep_alive
+        if "x-api-key" in self.headers:  # as Anthropic's clients send a key
+            self.headers.setdefault("authorization", f"Bearer {self.headers['x-api-key']}")
         missing = "host" not in self.headers if self.http11 else version != "1.0"
         if missing or (not self.http11 and "transfer-encoding" in self.headers):
             self.refuse("invalid_request")

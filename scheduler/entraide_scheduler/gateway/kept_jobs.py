@@ -22,9 +22,10 @@ from entraide.types import JobKind, JobState
 from entraide.wire.messages import JobEnded, JobPlaced, JobRefused, JobUpdate
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
-from entraide_scheduler.gateway.answer_json import add_pool_object
+from entraide_scheduler.gateway.answer_formats import make_format
+from entraide_scheduler.gateway.endpoints import KEEP_MAX_S
 from entraide_scheduler.gateway.field_faults import show_value
-from entraide_scheduler.gateway.fields import KEEP_MAX_S
+from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller, FactsBuilder, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
@@ -190,18 +191,19 @@ class KeptJobs:
                 self._keep_failure(message.job, message.code or str(message.state))
         return True
 
-    def _on_event(self, job: str, event: AnswerEvent) -> bool:
+    def _on_event(self, job: str, request: ParsedRequest, event: AnswerEvent) -> bool:
         """Stores the end of a job; the answer is not streamed."""
         match event:
             case CompleteAnswer():
-                self._keep_result(job, event)
+                self._keep_result(job, request, event)
             case ErrorReply():
                 self._keep_failure(job, event.code)
         return True
 
-    def _keep_result(self, job: str, answer: CompleteAnswer) -> None:
+    def _keep_result(self, job: str, request: ParsedRequest, answer: CompleteAnswer) -> None:
         """Stores the result; the write is queued now, so before the job's settlement."""
-        body = _in_one_line(add_pool_object(answer.body, answer))
+        document = make_format(job, request, created_at=time.time()).write_document(answer)
+        body = _in_one_line(document)
         self._write_end(
             job,
             JobState.COMPLETED,
@@ -264,7 +266,7 @@ class KeptJobs:
             self._scheduler.cancel(row.job, problem.refusal.code)
             await self._write_end(row.job, JobState.FAILED, problem.refusal.code)
             return
-        sink = partial(self._on_event, row.job)
+        sink = partial(self._on_event, row.job, parsed)
         if not self._running_jobs.start_placed(row.facts, parsed, sink, placed):
             self._scheduler.abandon(row.job, placed.epoch, "gateway_lost")
 

@@ -14,18 +14,24 @@ from msgspec.structs import replace
 
 from entraide.models import DIMENSIONS
 from entraide.models import EMBEDDINGS as EMBEDDINGS_FEATURE
-from entraide_scheduler.gateway import conversation, embeddings
+from entraide_scheduler.gateway import conversation, embeddings, messages, responses
+from entraide_scheduler.gateway.endpoints import (
+    IGNORED,
+    MESSAGES,
+    NEUTRAL,
+    PATHS,
+    REPLACEMENTS,
+    REQUESTS,
+    RESPONSES,
+    STATEFUL,
+    TranslatedRequest,
+)
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.fields import (
     CHAT,
     CHOICES_MAX,
     COMPLETION,
     EMBEDDINGS,
-    IGNORED,
-    NEUTRAL,
-    PATHS,
-    REPLACEMENTS,
-    REQUESTS,
     AssistantMessage,
     ChatRequest,
     CompletionRequest,
@@ -39,12 +45,15 @@ from entraide_scheduler.gateway.fields import (
     TextRequest,
     ToolMessage,
 )
-from entraide_scheduler.gateway.refusals import clean_text, refused
+from entraide_scheduler.gateway.messages_fields import MessagesRequest
+from entraide_scheduler.gateway.refusals import Refused, clean_text, refused
+from entraide_scheduler.gateway.responses_fields import ResponsesRequest
 from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.gateway.translation import Translation
 
 __all__ = [
-    "CHAT", "COMPLETION", "EMBEDDINGS", "PATHS", "ParsedRequest", "encode_for_engine",
-    "parse_request",
+    "CHAT", "COMPLETION", "EMBEDDINGS", "MESSAGES", "PATHS", "RESPONSES", "ParsedRequest",
+    "encode_for_engine", "parse_request",
 ]  # fmt: skip
 
 # An upper bound for byte-level tokenizers: one token per byte of text, and these numbers for the
@@ -61,7 +70,7 @@ class ParsedRequest(Struct, frozen=True):
     """A parsed request.
 
     Attributes:
-        path: one of ``PATHS``.
+        path: the engine's path: ``CHAT``, ``COMPLETION`` or ``EMBEDDINGS``.
         model: public name of the model.
         text_bytes: UTF-8 bytes of all text.
         input_tokens_max: upper bound of the prompt tokens.
@@ -74,6 +83,7 @@ class ParsedRequest(Struct, frozen=True):
         request: fields for the engine.
         inputs: number of separate inputs of a request for embeddings; 0 for a request for text.
         longest_bytes: UTF-8 bytes of the longest of them.
+        original: the client's request, if it was translated to a chat.
     """
 
     path: str
@@ -89,6 +99,18 @@ class ParsedRequest(Struct, frozen=True):
     request: InferenceRequest
     inputs: int = 0
     longest_bytes: int = 0
+    original: TranslatedRequest | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The client's path, one of ``PATHS``."""
+        match self.original:
+            case ResponsesRequest():
+                return RESPONSES
+            case MessagesRequest():
+                return MESSAGES
+            case _:
+                return self.path
 
 
 def parse_request(path: str, body: bytes) -> ParsedRequest:
@@ -101,9 +123,29 @@ def parse_request(path: str, body: bytes) -> ParsedRequest:
     Raises:
         Refused: ``invalid_json`` or ``invalid_request``, with the field and the fault.
     """
-    request = convert(select_known_fields(path, read_object(body)), REQUESTS[path])
-    if isinstance(request, EmbeddingsRequest):
-        return _parse_embeddings(path, request)
+    fields = read_object(body)
+    if path == RESPONSES:
+        fields = responses.with_item_types(fields)
+    request = convert(select_known_fields(path, fields), REQUESTS[path])
+    match request:
+        case EmbeddingsRequest():
+            return _parse_embeddings(path, request)
+        case ResponsesRequest():
+            return _parse_translated(responses.to_chat(request), request)
+        case MessagesRequest():
+            return _parse_translated(messages.to_chat(request), request)
+        case _:
+            return _parse_text(path, request)
+
+
+def _parse_translated(translation: Translation, original: TranslatedRequest) -> ParsedRequest:
+    try:
+        return replace(_parse_text(CHAT, translation.chat), original=original)
+    except Refused as problem:
+        raise Refused(translation.rename(problem.refusal)) from None
+
+
+def _parse_text(path: str, request: TextRequest) -> ParsedRequest:
     conversation.check_format(request)
     if isinstance(request, ChatRequest):
         request, size, tokens, features = _measure_chat(request)
@@ -173,6 +215,8 @@ def select_known_fields(path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if name in honoured:
             honoured_fields[name] = value
+        elif name in STATEFUL and path == RESPONSES:
+            raise refused("invalid_request", param=name, fault="stateless")
         elif name not in NEUTRAL[path]:
             instead = REPLACEMENTS.get(name, "")
             suggestion = {"instead": instead} if instead in honoured else {}

@@ -17,13 +17,10 @@ from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide_scheduler.gateway.batches.use_cases import BatchRequest
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
+from entraide_scheduler.gateway.endpoints import IGNORED, NEUTRAL, REQUESTS, JobRequest
 from entraide_scheduler.gateway.fields import (
-    IGNORED,
     INPUTS_MAX,
     NAME_MAX,
-    NEUTRAL,
-    REQUESTS,
-    JobRequest,
     PoolFields,
 )
 from entraide_scheduler.gateway.files import (
@@ -73,6 +70,17 @@ FIELD_DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "their 32-bit floats, little-endian.",
         "dimensions": "Length of the embeddings; needs a model that can shorten them.",
         "entraide": "The pool's own options, as in the headers.",
+        "instructions": "Instructions to the model, before the input.",
+        "max_output_tokens": "Maximum length of the answer, tokens.",
+        "text": "`format` of the answer: text, a JSON object, or a JSON schema.",
+        "reasoning": "`effort`: as `reasoning_effort` of a chat.",
+        "metadata": "Returned with the response; it is not stored.",
+        "include": "Without effect: the answer contains the reasoning itself.",
+        "system": "Instructions to the model, before the messages.",
+        "stop_sequences": "Texts that end the answer; which one did is not known.",
+        "output_config": "`format`: a JSON schema that the answer follows; `effort`: as "
+        "`reasoning_effort` of a chat.",
+        "thinking": "Whether the answer contains the model's reasoning; a budget has no effect.",
         "request": "The request, as an object for its path.",
         "path": "Endpoint of the request.",
         "keep_s": "Retention of the answer after the end, seconds; 0 means 24 hours.",
@@ -214,6 +222,18 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             request="EmbeddingsRequest",
             response="EmbeddingList",
         ),
+        "responses": Operation(
+            "Answers a conversation, in the form of OpenAI's Responses API; nothing is stored.",
+            request="ResponsesRequest",
+        ),
+        "messages": Operation(
+            "Answers a conversation, in the form of Anthropic's Messages API.",
+            request="MessagesRequest",
+        ),
+        "count_tokens": Operation(
+            "Estimates the prompt tokens of a request for `/v1/messages`.",
+            request="MessagesRequest",
+        ),
         "list_jobs": Operation(
             "The co-op's jobs, newest first (`limit`: 1 to 1,000).", query=("limit",)
         ),
@@ -310,6 +330,7 @@ def build_schemas() -> dict[str, Any]:
             properties[name] = {"enum": [value, None], "description": "Only this value."}
         # Any other field is accepted if it is null.
         components[kind.__name__]["additionalProperties"] = {"type": "null"}
+    components["MessageItem"]["required"].remove("type")  # see ``responses.with_item_types``
     for name, published in PUBLISHED_NAMES.items():
         components[name]["title"] = published
     return {PUBLISHED_NAMES.get(name, name): schema for name, schema in components.items()}
@@ -379,7 +400,7 @@ def _parameters(pattern: str, facts: Operation) -> list[dict[str, Any]]:
 def _responses(name: str, facts: Operation) -> dict[str, Any]:
     schema: dict[str, Any] = {"$ref": SCHEMAS + facts.response} if facts.response else {}
     content: dict[str, Any] = {facts.kind: {"schema": schema}}
-    if name in ("chat", "completion"):
+    if name in ("chat", "completion", "responses", "messages"):
         content["text/event-stream"] = {"schema": {}}
     success = {"description": "The answer.", "content": content}
     refusal = {

@@ -7,6 +7,7 @@ the pool knows about a job. A job of another co-op is reported as unknown.
 import time
 from zoneinfo import ZoneInfo
 
+import msgspec
 from msgspec import Struct
 
 from entraide.statements import Statement
@@ -20,12 +21,14 @@ from entraide_scheduler.gateway.options import (
     KEPT_PREFIX,
     Caller,
     FactsBuilder,
+    Options,
     Submission,
     is_job_id,
 )
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
+from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.gateway.views import (
     JobStatus,
     ended_job_status,
@@ -102,6 +105,20 @@ class PoolApi:
         if not self._running_jobs.start(facts, parsed, sink, began_at=submission.began_at):
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
         return facts.job
+
+    def count_tokens(self, caller: Caller, body: bytes) -> int:
+        """Returns the estimated prompt tokens of a request for ``/v1/messages``.
+
+        The estimate is the one by which the request would be placed: it is learned from the
+        engines' counts, and no engine is asked.
+
+        Raises:
+            Refused: the request is invalid.
+        """
+        whole = msgspec.json.encode({**read_object(body), "max_tokens": 1})
+        parsed = openai.parse_request(openai.MESSAGES, whole)
+        facts = self._facts_builder.build_facts(parsed, caller, Options(), JobKind.LIVE)
+        return facts.input_tokens_est
 
     async def wait_until_drained(self) -> None:
         """Waits until every live job has ended and its answer was passed on."""

@@ -17,11 +17,10 @@ from entraide.errors import CODES, EntraideError
 from entraide.printable import printable
 from entraide.wire.cards import QuotaLeft
 
-PROMPT = "messages"  # see ``name_prompt``
-# The parameter that an error concerns, if the error does not name one itself.
+# The parameter of a chat that an error concerns, if the error does not name one itself.
 PARAMS: Mapping[str, str] = MappingProxyType(
     {
-        "context_exceeded": PROMPT,
+        "context_exceeded": "messages",
         "feature_unsupported": "model",
         "job_ended": "job",
         "no_model_fits": "model",
@@ -36,7 +35,7 @@ PARAMS: Mapping[str, str] = MappingProxyType(
 )
 # The parameter of a feature that no machine has.
 FEATURE_PARAMS: Mapping[str, str] = MappingProxyType(
-    {"images": PROMPT, "schema": "response_format", "tools": "tools"}
+    {"images": "messages", "schema": "response_format", "tools": "tools"}
 )
 
 Values = Mapping[str, str | int | float]
@@ -121,11 +120,12 @@ def find_param(refusal: ErrorReply) -> str | None:
     return PARAMS.get(code)
 
 
-def name_prompt(refusal: ErrorReply, field: str) -> ErrorReply:
-    """Returns an error that names the prompt as the endpoint does, if it concerns the prompt."""
-    if find_param(refusal) != PROMPT:
+def rename_param(refusal: ErrorReply, names: Mapping[str, str]) -> ErrorReply:
+    """Returns an error that names its parameter as an endpoint does (``endpoints.NAMES``)."""
+    param = find_param(refusal)
+    if param is None or param not in names:
         return refusal
-    return replace(refusal, values={**refusal.values, "param": field})
+    return replace(refusal, values={**refusal.values, "param": names[param]})
 
 
 def error_body(refusal: ErrorReply, lang: str) -> bytes:

@@ -16,6 +16,7 @@ from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.metrics import CONTENT_TYPE
 from entraide.statements import CSV_KIND, NODE_PATH, to_csv
+from entraide.types import Basis
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
@@ -25,9 +26,9 @@ from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BATCHES, BatchRoutes
 from entraide_scheduler.gateway.cors import CorsPolicy
+from entraide_scheduler.gateway.endpoints import JobRequest
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.fields import JobRequest
 from entraide_scheduler.gateway.file_routes import FILES, FileRoutes
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
@@ -61,6 +62,9 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         openai.CHAT: {"POST": "chat"},
         openai.COMPLETION: {"POST": "completion"},
         openai.EMBEDDINGS: {"POST": "embeddings"},
+        openai.RESPONSES: {"POST": "responses"},
+        openai.MESSAGES: {"POST": "messages"},
+        f"{openai.MESSAGES}/count_tokens": {"POST": "count_tokens"},
         JOBS: {"GET": "list_jobs", "POST": "submit_job"},
         f"{JOBS}/{{job}}": {"GET": "get_job", "DELETE": "cancel_job"},
         f"{JOBS}/{{job}}/cancel": {"POST": "cancel_job"},
@@ -186,6 +190,9 @@ class Routes:
             "chat": partial(self._run_inference, openai.CHAT),
             "completion": partial(self._run_inference, openai.COMPLETION),
             "embeddings": partial(self._run_inference, openai.EMBEDDINGS),
+            "responses": partial(self._run_inference, openai.RESPONSES),
+            "messages": partial(self._run_inference, openai.MESSAGES),
+            "count_tokens": self._count_tokens,
             "list_jobs": self._list_jobs,
             "submit_job": self._submit_job,
             "get_job": self._get_job,
@@ -253,6 +260,12 @@ class Routes:
         submission = Submission(path, exchange.request.body, options, began_at=exchange.began_at)
         job = self._api.stream(caller, submission, AnswerWriter(exchange, call.lang))
         exchange.on_client_left = partial(self._api.end_stream, job)
+
+    async def _count_tokens(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        tokens = self._api.count_tokens(caller, call.exchange.request.body)
+        basis = {"basis": Basis.ESTIMATED}
+        call.respond(msgspec.json.encode({"input_tokens": tokens, "entraide": basis}))
 
     async def _submit_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)

@@ -41,13 +41,13 @@ from entraide_scheduler.gateway.answer_events import (
     CompleteAnswer,
 )
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
-from entraide_scheduler.gateway.fields import PROMPTS
+from entraide_scheduler.gateway.endpoints import NAMES
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.recent_jobs import RecentJobs
-from entraide_scheduler.gateway.refusals import ErrorReply, name_prompt
+from entraide_scheduler.gateway.refusals import ErrorReply, rename_param
 from entraide_scheduler.gateway.run_limits import RunLimits, last_chunk
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.node_validation import check
@@ -251,7 +251,7 @@ class RunningJobs:
                     message.job,
                     message.quotas,
                 )
-                self._fail(running, name_prompt(refusal, PROMPTS[running.request.path]))
+                self._fail(running, rename_param(refusal, NAMES[running.request.endpoint]))
             case JobEnded():
                 self._handle_core_end(message, running)
 

@@ -339,6 +339,7 @@ fault-wrong_form = The field "{ $param }" must have this form: { $form }{ $found
    *[other] . The request has { $found }.
 } Correct it.
 fault-differs = The field "{ $param }" contradicts "{ $other }". Send one of the two.
+fault-stateless = The pool keeps no answers: "{ $param }" cannot refer to an earlier one. Send the whole conversation in "input".
 fault-control_signs = The field "{ $param }" holds control characters. Remove them.
 fault-unusable = The field "{ $param }" cannot be used: its form is wrong, it is too long, or it was revoked. Correct it.
 fault-unreadable = The field "{ $param }" cannot be read. GET /openapi.json says which form it has.

@@ -342,6 +342,7 @@ fault-wrong_form = Le champ « { $param } » doit avoir cette forme : { $form
    *[other] . La requête contient { $found }.
 } Corrigez-le.
 fault-differs = Le champ « { $param } » contredit « { $other } ». N’envoyez que l’un des deux.
+fault-stateless = Le parc ne conserve aucune réponse : « { $param } » ne peut pas renvoyer à une réponse précédente. Envoyez toute la conversation dans « input ».
 fault-control_signs = Le champ « { $param } » contient des caractères de commande. Retirez-les.
 fault-unusable = Le champ « { $param } » est inutilisable : il n’a pas sa forme, est trop long ou a été révoqué. Corrigez-le.
 fault-unreadable = Le champ « { $param } » est illisible. GET /openapi.json en donne la forme.

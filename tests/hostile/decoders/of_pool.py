@@ -13,6 +13,13 @@ from google.protobuf.message import DecodeError, Message
 from msgspec import structs
 from tests.contract.samples import DOORS, RECEIPT, SAMPLES, decoder
 from tests.hostile.decoders.case import Case
+from tests.hostile.decoders.request_bodies import (
+    FULL_CHAT,
+    FULL_COMPLETION,
+    FULL_MESSAGES,
+    FULL_RESPONSES,
+    bodies,
+)
 from tests.hostile.mutations import binary_like, json_like, text_like
 
 from entraide import catalogue, receipts
@@ -28,8 +35,8 @@ from entraide_scheduler.control.convert import read_coop_terms
 from entraide_scheduler.control.corrections import correction_fault, correction_fields
 from entraide_scheduler.enrolment import _find_unusable_field
 from entraide_scheduler.gateway import (
+    answer_formats,
     answer_validation,
-    answer_writers,
     embeddings,
     openai,
     pool_messages,
@@ -37,8 +44,8 @@ from entraide_scheduler.gateway import (
     run_limits,
 )
 from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer, TextReader
+from entraide_scheduler.gateway.endpoints import PATHS, JobRequest
 from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.fields import PATHS, JobRequest
 from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
 from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.gateway.strict_json import read_object
@@ -75,12 +82,6 @@ RECEIPT_TEXT = msgspec.json.encode(
     structs.replace(RECEIPT, key=PUBLISHED_KEY.id, signature="A" * 86 + "==")
 )
 CALLER = Caller("key-1", "alpha", "")
-CLIENTS = Path(__file__).resolve().parents[2] / "data/clients"
-RECORDED = [
-    request
-    for path in sorted(CLIENTS.glob("*.json"))
-    for request in json.loads(path.read_text("utf-8"))["requests"]
-]
 MAKER = FactsBuilder(
     gateway="g",
     kept_gateway="g",
@@ -96,28 +97,6 @@ def messages_at(door: str) -> tuple[bytes, ...]:
     return tuple(
         codec.encode(message) for message in SAMPLES if decoder(message) is expected_decoder
     )
-
-
-def bodies(path: str) -> tuple[bytes, ...]:
-    """What nine clients really send to an endpoint, and every field at once."""
-    given = [
-        json.dumps(request["body"]).encode() for request in RECORDED if request["path"] == path
-    ]
-    return (*given, FULL_CHAT if path == openai.CHAT else FULL_COMPLETION)
-
-
-FULL_CHAT = json.dumps({
-    "model": "m", "n": 2, "max_tokens": 5, "temperature": 0.5, "top_p": 0.5, "top_k": 4,
-    "logprobs": True, "top_logprobs": 3, "stop": ["a"], "seed": 1, "logit_bias": {"5": -1},
-    "stream": True, "stream_options": {"include_usage": True}, "frequency_penalty": 1,
-    "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": {
-        "type": "object", "properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {
-            "type": "string", "pattern": "(a|b){2,3}", "maxLength": 9, "enum": ["x"]}}}}},
-    "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}],
-}).encode()  # fmt: skip
-FULL_COMPLETION = json.dumps(
-    {"model": "m", "prompt": ["a", "b"], "max_tokens": 5, "n": 1, "stop": "x", "stream": False}
-).encode()
 
 
 def read_request(path: str) -> Callable[[bytes, Path], object]:
@@ -248,7 +227,14 @@ def read_last_chunk(data: bytes, _: Path) -> None:
     end = structs.replace(END, final=data)
     if answer_validation.is_valid_answer(end, 1 << 20, stream=True):
         answer = CompleteAnswer(data, b"", END.usage, None)
-        answer_writers.last_events(answer, include_usage=True)
+        answer_formats.last_events(answer, include_usage=True)
+        for path, body in ((openai.RESPONSES, FULL_RESPONSES), (openai.MESSAGES, FULL_MESSAGES)):
+            request = openai.parse_request(path, body)
+            format_ = answer_formats.make_format("job-1", request, created_at=NOW)
+            format_.write_part(AnswerPart(0, b"data: " + data + b"\n\n"))
+            format_.write_last(answer)
+            format_ = answer_formats.make_format("job-1", request, created_at=NOW)
+            format_.write_document(CompleteAnswer(b"", data, END.usage, None))
         TextReader().read_part(AnswerPart(0, b"data: " + data + b"\n\n"))
         TextReader().read_final(data)
 
@@ -335,10 +321,18 @@ CASES: dict[str, Case] = {
          "entraide_scheduler.gateway.embeddings:_numbers"),
     ),
     "the last chunk of a stream": Case(
-        read_last_chunk, json_like(b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}'),
+        read_last_chunk,
+        json_like(
+            b'{"id":"x","choices":[{"index":0,"delta":{"content":"a"}}]}',
+            b'{"choices":[{"index":0,"finish_reason":"tool_calls","message":{"content":"a",'
+            b'"reasoning_content":"b","tool_calls":[{"index":1,"id":"c","function":'
+            b'{"name":"f","arguments":"{}"}}]}}]}',
+        ),
         (msgspec.DecodeError,),
         ("entraide_scheduler.gateway.answer_events:",
-         "entraide_scheduler.gateway.answer_writers:last_events"),
+         "entraide_scheduler.gateway.answer_formats:last_events",
+         "entraide_scheduler.gateway.chat_answer:",
+         "entraide_scheduler.gateway.messages_answer:_read_input"),
     ),
     "a gateway's message": Case(
         read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),

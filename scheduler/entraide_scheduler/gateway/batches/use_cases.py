@@ -18,8 +18,9 @@ from entraide_scheduler.gateway.batches.line_jobs import JOB_CLASS
 from entraide_scheduler.gateway.batches.results import BatchResults, ResultFile, parse_file_id
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject, describe_batch
+from entraide_scheduler.gateway.endpoints import Endpoint
 from entraide_scheduler.gateway.field_faults import show_value
-from entraide_scheduler.gateway.fields import Endpoint, PoolFields
+from entraide_scheduler.gateway.fields import PoolFields
 from entraide_scheduler.gateway.files import KEEP_LEAST_S, KEEP_MOST_S, FileObject, Files
 from entraide_scheduler.gateway.object_ids import BATCH_PREFIX, has_form, make_id
 from entraide_scheduler.gateway.options import (
