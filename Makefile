@@ -3,7 +3,9 @@
 
 PY     := .venv/bin/python
 PYTEST := $(PY) -m pytest
-SPREAD := -n logical --dist worksteal  # one process per core; an idle one takes over waiting tests
+# One process more than there are cores: many tests wait for processes that they started.
+# An idle process takes over waiting tests.
+SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
 MODEL  ?=
 FUZZ_S ?= 600
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
@@ -44,7 +46,7 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 	$(PYTEST) tests/engines tests/integration tests/hostile \
-	  tests/node/test_process.py tests/sim/test_ray.py -m engines
+	  tests/node/test_process.py tests/pool/test_upgrade.py tests/sim/test_ray.py -m engines
 
 check: env ## Check format, lint, types, imports, protobuf, docs and lock files. | Vérifier le format, le style, les types, les importations, protobuf, les documents et les fichiers de verrouillage.
 	.venv/bin/ruff format --check .

@@ -2,6 +2,7 @@
 
 One recorded pool runs for all tests. Each leaves it as it was, but the last one. An environment is
 made of a wheel by pip where that is the subject; elsewhere it has the checkout's packages.
+They take minutes, so `make test-engines` runs them.
 """
 
 import json
@@ -22,7 +23,7 @@ from entraide_scheduler.pool.create import create_pool
 from entraide_scheduler.pool.upgrade import _ask_version
 from entraide_scheduler.pool.versions import find_current
 
-pytestmark = [pytest.mark.checkout, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.engines, pytest.mark.checkout, pytest.mark.timeout(900)]
 LONG_S = 300.0
 GOOD, BROKEN = "9.1.0", "9.2.0"
 KILLED = """
