@@ -1,29 +1,29 @@
 """Messages answer: translates a chat's answer to Anthropic's Messages API, event by event. Pure.
 
-An answer is a list of blocks: thinking (if the request turned it on), text, and calls of tools. A
-block of thinking or text ends when another one begins; calls end at the end, because an engine may
-send the arguments of several calls by turns. An engine does not say which stop sequence it met:
-``stop_reason`` is then ``end_turn``.
+An answer is a list of blocks: thinking (if the request turned it on), text, and calls of tools. An
+engine does not say which stop sequence it met: ``stop_reason`` is then ``end_turn``.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from entraide.decoding import decode_json
 from entraide.types import Usage
 from entraide_scheduler.gateway import chat_answer, refusals
 from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_json import pool_object
-from entraide_scheduler.gateway.chat_answer import (
-    CallPiece,
-    Finish,
-    Piece,
-    ReasoningPiece,
-    TextPiece,
+from entraide_scheduler.gateway.answer_sections import (
+    AnswerSections,
+    Section,
+    SectionBegan,
+    SectionEvent,
+    SectionGrew,
+    SectionKind,
 )
 from entraide_scheduler.gateway.messages_fields import MessagesRequest, ThinkingAdaptive, ThinkingOn
 from entraide_scheduler.gateway.refusals import ErrorReply
@@ -33,6 +33,14 @@ PREFIX = "msg_"
 
 STOP_REASONS: Mapping[str, str] = MappingProxyType(
     {"length": "max_tokens", "tool_calls": "tool_use"}
+)
+# Type of the event that adds text to a section, and the field that holds the text.
+DELTAS: Mapping[SectionKind, tuple[str, str]] = MappingProxyType(
+    {
+        SectionKind.TEXT: ("text_delta", "text"),
+        SectionKind.REASONING: ("thinking_delta", "thinking"),
+        SectionKind.CALL: ("input_json_delta", "partial_json"),
+    }
 )
 # Anthropic's error types, by HTTP status; https://docs.anthropic.com/en/api/errors.
 ERROR_TYPES: Mapping[int, str] = MappingProxyType(
@@ -48,25 +56,6 @@ ERROR_TYPES: Mapping[int, str] = MappingProxyType(
 )
 
 
-class Block(Struct):
-    """A block of the answer while it is read.
-
-    Attributes:
-        kind: ``thinking``, ``text`` or ``tool_use``.
-        number: its place in the answer.
-        text: of a call, its arguments.
-        call_id, name: of a call.
-        is_done: whether it is complete.
-    """
-
-    kind: str
-    number: int
-    text: str = ""
-    call_id: str = ""
-    name: str = ""
-    is_done: bool = False
-
-
 class MessagesAnswer:
     """Writes one answer.
 
@@ -78,21 +67,21 @@ class MessagesAnswer:
     def __init__(self, job: str, request: MessagesRequest) -> None:
         self._job = job
         self._request = request
-        self._shows_thinking = isinstance(request.thinking, ThinkingOn | ThinkingAdaptive)
-        self._blocks: list[Block] = []
-        self._calls: dict[int, Block] = {}
-        self._finish_reason = ""
+        self._answer = AnswerSections(
+            f"toolu_{job}",
+            reads_reasoning=isinstance(request.thinking, ThinkingOn | ThinkingAdaptive),
+        )
         self._has_begun = False
 
     def write_part(self, part: AnswerPart) -> bytes:
         """Returns the events of a part of a stream."""
-        return b"".join([*self._begin(), *self._write_pieces(chat_answer.read_part(part))])
+        events = self._answer.read(chat_answer.read_part(part))
+        return b"".join([*self._begin(), *map(_write_event, events)])
 
     def write_last(self, answer: CompleteAnswer) -> bytes:
         """Returns the last events of a stream; the receipt is on the one with the usage."""
-        events = [*self._begin(), *self._write_pieces(chat_answer.read_chunk(answer.final))]
-        for block in self._blocks:
-            events += _end_block(block)
+        last = self._answer.read(chat_answer.read_chunk(answer.final))
+        events = [*self._begin(), *map(_write_event, chain(last, self._answer.end()))]
         delta = {"stop_reason": self._stop_reason(), "stop_sequence": None}
         fields: dict[str, Any] = {"delta": delta, "usage": usage_json(answer.usage)}
         events.append(write_event("message_delta", fields | _receipt(answer)))
@@ -100,10 +89,10 @@ class MessagesAnswer:
 
     def write_document(self, answer: CompleteAnswer) -> bytes:
         """Returns a whole answer."""
-        for _ in self._write_pieces(chat_answer.read_document(answer.body)):
+        for _ in self._answer.read(chat_answer.read_document(answer.body)):
             pass
         message = self._message(self._stop_reason(), usage_json(answer.usage))
-        message["content"] = [_show_block(block) for block in self._blocks]
+        message["content"] = [_show_block(section) for section in self._answer.sections]
         return msgspec.json.encode(message | _receipt(answer))
 
     def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
@@ -130,47 +119,10 @@ class MessagesAnswer:
         }
 
     def _stop_reason(self) -> str:
-        if self._calls and self._finish_reason != "length":
+        finish_reason = self._answer.finish_reason
+        if self._answer.has_calls and finish_reason != "length":
             return "tool_use"
-        return STOP_REASONS.get(self._finish_reason, "end_turn")
-
-    def _write_pieces(self, pieces: Iterator[Piece]) -> Iterator[bytes]:
-        for piece in pieces:
-            match piece:
-                case TextPiece(text=text):
-                    yield from self._add_text("text", text)
-                case ReasoningPiece(text=text) if self._shows_thinking:
-                    yield from self._add_text("thinking", text)
-                case CallPiece():
-                    yield from self._add_call(piece)
-                case Finish(reason=reason):
-                    self._finish_reason = reason
-
-    def _add_text(self, kind: str, text: str) -> Iterator[bytes]:
-        block = self._blocks[-1] if self._blocks else None
-        if block is None or block.kind != kind or block.is_done:
-            yield from self._add_block(kind)
-            block = self._blocks[-1]
-        block.text += text
-        yield _delta(block, {"type": f"{kind}_delta", kind: text})
-
-    def _add_call(self, piece: CallPiece) -> Iterator[bytes]:
-        block = self._calls.get(piece.index)
-        if block is None:
-            call_id = piece.id or f"toolu_{self._job}_{piece.index}"
-            yield from self._add_block("tool_use", call_id, piece.name)
-            block = self._calls[piece.index] = self._blocks[-1]
-        if piece.arguments:
-            block.text += piece.arguments
-            yield _delta(block, {"type": "input_json_delta", "partial_json": piece.arguments})
-
-    def _add_block(self, kind: str, call_id: str = "", name: str = "") -> Iterator[bytes]:
-        if self._blocks and self._blocks[-1].kind != "tool_use":
-            yield from _end_block(self._blocks[-1])
-        block = Block(kind, len(self._blocks), call_id=call_id, name=name)
-        self._blocks.append(block)
-        fields = {"index": block.number, "content_block": _show_block(block)}
-        yield write_event("content_block_start", fields)
+        return STOP_REASONS.get(finish_reason, "end_turn")
 
 
 def error_body(refusal: ErrorReply, lang: str) -> bytes:
@@ -201,25 +153,31 @@ def _receipt(answer: CompleteAnswer) -> dict[str, Any]:
     return {"entraide": Raw(content)} if content else {}
 
 
-def _delta(block: Block, delta: Mapping[str, Any]) -> bytes:
-    return write_event("content_block_delta", {"index": block.number, "delta": delta})
-
-
-def _end_block(block: Block) -> Iterator[bytes]:
-    if not block.is_done:
-        block.is_done = True
-        yield write_event("content_block_stop", {"index": block.number})
-
-
-def _show_block(block: Block) -> dict[str, Any]:
-    match block.kind:
-        case "tool_use":
-            call = {"id": block.call_id, "name": block.name, "input": _read_input(block.text)}
-            return {"type": "tool_use", **call}
-        case "thinking":
-            return {"type": "thinking", "thinking": block.text, "signature": ""}
+def _write_event(event: SectionEvent) -> bytes:
+    section = event.section
+    match event:
+        case SectionBegan():
+            block = _show_block(section)
+            return write_event(
+                "content_block_start", {"index": section.number, "content_block": block}
+            )
+        case SectionGrew(text=text):
+            kind, field = DELTAS[section.kind]
+            delta = {"type": kind, field: text}
+            return write_event("content_block_delta", {"index": section.number, "delta": delta})
         case _:
-            return {"type": "text", "text": block.text}
+            return write_event("content_block_stop", {"index": section.number})
+
+
+def _show_block(section: Section) -> dict[str, Any]:
+    match section.kind:
+        case SectionKind.CALL:
+            call = {"id": section.call_id, "name": section.name, "input": _read_input(section.text)}
+            return {"type": "tool_use", **call}
+        case SectionKind.REASONING:
+            return {"type": "thinking", "thinking": section.text, "signature": ""}
+        case _:
+            return {"type": "text", "text": section.text}
 
 
 def _read_input(arguments: str) -> dict[str, Any]:

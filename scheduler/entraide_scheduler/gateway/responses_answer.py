@@ -1,26 +1,28 @@
 """Responses answer: translates a chat's answer to OpenAI's Responses API, event by event. Pure.
 
-An answer is a list of items: reasoning, a message, calls of functions. An item of reasoning or text
-is complete when another one begins; calls are complete at the end, because an engine may send the
-arguments of several calls by turns. No response is stored, and each one says so (``store``).
+An answer is a list of items: reasoning, a message, calls of functions. No response is stored, and
+each one says so (``store``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from entraide.types import Usage
 from entraide_scheduler.gateway import chat_answer, refusals
 from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer
 from entraide_scheduler.gateway.answer_json import pool_object
-from entraide_scheduler.gateway.chat_answer import (
-    CallPiece,
-    Finish,
-    Piece,
-    ReasoningPiece,
-    TextPiece,
+from entraide_scheduler.gateway.answer_sections import (
+    AnswerSections,
+    Section,
+    SectionBegan,
+    SectionEvent,
+    SectionGrew,
+    SectionKind,
 )
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.responses_fields import ResponsesRequest
@@ -29,23 +31,14 @@ from entraide_scheduler.gateway.server_sent_events import write_event
 PREFIX = "resp_"
 
 
-class Item(Struct):
-    """An item of the answer while it is read.
-
-    Attributes:
-        kind: ``reasoning``, ``message`` or ``function_call``.
-        number: its place in the answer.
-        text: of a call, its arguments.
-        call_id, name: of a call.
-        is_done: whether it is complete.
-    """
-
-    kind: str
-    number: int
-    text: str = ""
-    call_id: str = ""
-    name: str = ""
-    is_done: bool = False
+# Type of an item, the beginning of its identifier, and the name of its text in events.
+ITEM_TYPES: Mapping[SectionKind, tuple[str, str, str]] = MappingProxyType(
+    {
+        SectionKind.TEXT: ("message", "msg", "output_text"),
+        SectionKind.REASONING: ("reasoning", "rs", "reasoning_text"),
+        SectionKind.CALL: ("function_call", "fc", "function_call_arguments"),
+    }
+)
 
 
 class ResponsesAnswer:
@@ -61,34 +54,30 @@ class ResponsesAnswer:
         self._job = job
         self._request = request
         self._created_at = int(created_at)
-        self._items: list[Item] = []
-        self._calls: dict[int, Item] = {}
-        self._finish_reason = ""
+        self._answer = AnswerSections(f"call_{job}")
         self._number = 0
 
     def write_part(self, part: AnswerPart) -> bytes:
         """Returns the events of a part of a stream."""
-        return b"".join([*self._begin(), *self._write_pieces(chat_answer.read_part(part))])
+        return b"".join(
+            [*self._begin(), *self._write(self._answer.read(chat_answer.read_part(part)))]
+        )
 
     def write_last(self, answer: CompleteAnswer) -> bytes:
         """Returns the last events of a stream."""
-        events = [*self._begin(), *self._write_pieces(chat_answer.read_chunk(answer.final))]
-        if not self._items:
-            events += self._add_item("message")
-        for item in self._items:
-            events += self._end_item(item)
+        events = [
+            *self._begin(),
+            *self._write(self._answer.read(chat_answer.read_chunk(answer.final))),
+            *self._write(self._end()),
+        ]
         response = self._response(self._status(), answer)
         name = f"response.{response['status']}"
         return b"".join([*events, self._event(name, response=response)])
 
     def write_document(self, answer: CompleteAnswer) -> bytes:
         """Returns a whole answer."""
-        for _ in self._write_pieces(chat_answer.read_document(answer.body)):
+        for _ in chain(self._answer.read(chat_answer.read_document(answer.body)), self._end()):
             pass
-        if not self._items:
-            self._items.append(Item("message", 0))
-        for item in self._items:
-            item.is_done = True
         return msgspec.json.encode(self._response(self._status(), answer))
 
     def write_failure(self, refusal: ErrorReply, lang: str) -> bytes:
@@ -104,78 +93,44 @@ class ResponsesAnswer:
                 yield self._event(name, response=self._response("in_progress", None))
 
     def _status(self) -> str:
-        return "incomplete" if self._finish_reason == "length" else "completed"
+        return "incomplete" if self._answer.finish_reason == "length" else "completed"
 
-    def _write_pieces(self, pieces: Iterator[Piece]) -> Iterator[bytes]:
-        for piece in pieces:
-            match piece:
-                case TextPiece(text=text):
-                    yield from self._add_text("message", text)
-                case ReasoningPiece(text=text):
-                    yield from self._add_text("reasoning", text)
-                case CallPiece():
-                    yield from self._add_call(piece)
-                case Finish(reason=reason):
-                    self._finish_reason = reason
+    def _end(self) -> Iterator[SectionEvent]:
+        """Ends the answer, which has at least one item."""
+        if not self._answer.sections:
+            yield from self._answer.begin(SectionKind.TEXT)
+        yield from self._answer.end()
 
-    def _add_text(self, kind: str, text: str) -> Iterator[bytes]:
-        item = self._items[-1] if self._items else None
-        if item is None or item.kind != kind or item.is_done:
-            yield from self._add_item(kind)
-            item = self._items[-1]
-        item.text += text
-        name = "output_text" if kind == "message" else "reasoning_text"
-        logprobs: dict[str, Any] = {"logprobs": []} if kind == "message" else {}
-        yield self._event(
-            f"response.{name}.delta", **_place(item), content_index=0, delta=text, **logprobs
-        )
+    def _write(self, events: Iterator[SectionEvent]) -> Iterator[bytes]:
+        for event in events:
+            match event:
+                case SectionBegan(section=section):
+                    yield from self._write_begin(section)
+                case SectionGrew(section=section, text=text):
+                    fields = _content(section)
+                    yield self._event(f"response.{_text_name(section)}.delta", delta=text, **fields)
+                case _:
+                    yield from self._write_end(event.section)
 
-    def _add_call(self, piece: CallPiece) -> Iterator[bytes]:
-        item = self._calls.get(piece.index)
-        if item is None:
-            call_id = piece.id or f"call_{self._job}_{piece.index}"
-            yield from self._add_item("function_call", call_id, piece.name)
-            item = self._calls[piece.index] = self._items[-1]
-        if piece.arguments:
-            item.text += piece.arguments
-            yield self._event(
-                "response.function_call_arguments.delta", **_place(item), delta=piece.arguments
-            )
+    def _write_begin(self, section: Section) -> Iterator[bytes]:
+        item = _show_item(section)
+        if section.kind is SectionKind.TEXT:
+            item["content"] = []
+        yield self._event("response.output_item.added", output_index=section.number, item=item)
+        if section.kind is not SectionKind.CALL:
+            place, part = _place(section), _show_part(section.kind, "")
+            yield self._event("response.content_part.added", **place, content_index=0, part=part)
 
-    def _add_item(self, kind: str, call_id: str = "", name: str = "") -> Iterator[bytes]:
-        if self._items and self._items[-1].kind != "function_call":
-            yield from self._end_item(self._items[-1])
-        item = Item(kind, len(self._items), call_id=call_id, name=name)
-        self._items.append(item)
-        shown = _show_item(item)
-        if kind == "message":
-            shown["content"] = []
-        yield self._event("response.output_item.added", output_index=item.number, item=shown)
-        if kind != "function_call":
-            part = _show_part(kind, "")
-            yield self._event(
-                "response.content_part.added", **_place(item), content_index=0, part=part
-            )
-
-    def _end_item(self, item: Item) -> Iterator[bytes]:
-        if item.is_done:
-            return
-        item.is_done = True
-        place = _place(item)
-        if item.kind == "function_call":
-            done = {"name": item.name, "arguments": item.text}
-            yield self._event("response.function_call_arguments.done", **place, **done)
+    def _write_end(self, section: Section) -> Iterator[bytes]:
+        place, name = _place(section), f"response.{_text_name(section)}.done"
+        if section.kind is SectionKind.CALL:
+            yield self._event(name, **place, name=section.name, arguments=section.text)
         else:
-            name = "output_text" if item.kind == "message" else "reasoning_text"
-            logprobs: dict[str, Any] = {"logprobs": []} if item.kind == "message" else {}
-            yield self._event(
-                f"response.{name}.done", **place, content_index=0, text=item.text, **logprobs
-            )
-            part = _show_part(item.kind, item.text)
+            yield self._event(name, text=section.text, **_content(section))
+            part = _show_part(section.kind, section.text)
             yield self._event("response.content_part.done", **place, content_index=0, part=part)
-        yield self._event(
-            "response.output_item.done", output_index=item.number, item=_show_item(item)
-        )
+        item = _show_item(section)
+        yield self._event("response.output_item.done", output_index=section.number, item=item)
 
     def _event(self, name: str, /, **fields: Any) -> bytes:
         number = self._number
@@ -198,7 +153,9 @@ class ResponsesAnswer:
             "max_output_tokens": request.max_output_tokens,
             "metadata": request.metadata or {},
             "model": request.model,
-            "output": [] if answer is None else [_show_item(item) for item in self._items],
+            "output": []
+            if answer is None
+            else [_show_item(section) for section in self._answer.sections],
             "parallel_tool_calls": request.parallel_tool_calls is not False,
             "previous_response_id": None,
             "reasoning": request.reasoning or {"effort": None},
@@ -226,31 +183,44 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     }
 
 
-def _place(item: Item) -> dict[str, Any]:
-    return {"item_id": _id(item), "output_index": item.number}
+def _text_name(section: Section) -> str:
+    return ITEM_TYPES[section.kind][2]
 
 
-def _id(item: Item) -> str:
-    prefix = {"message": "msg", "reasoning": "rs", "function_call": "fc"}[item.kind]
-    return f"{prefix}_{item.number}"
+def _id(section: Section) -> str:
+    return f"{ITEM_TYPES[section.kind][1]}_{section.number}"
 
 
-def _show_part(kind: str, text: str) -> dict[str, Any]:
-    if kind == "reasoning":
+def _place(section: Section) -> dict[str, Any]:
+    return {"item_id": _id(section), "output_index": section.number}
+
+
+def _content(section: Section) -> dict[str, Any]:
+    """Returns the fields of an event about a section's text, besides the text itself."""
+    fields = _place(section)
+    if section.kind is not SectionKind.CALL:
+        fields["content_index"] = 0
+    if section.kind is SectionKind.TEXT:
+        fields["logprobs"] = []
+    return fields
+
+
+def _show_part(kind: SectionKind, text: str) -> dict[str, Any]:
+    if kind is SectionKind.REASONING:
         return {"type": "reasoning_text", "text": text}
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _show_item(item: Item) -> dict[str, Any]:
+def _show_item(section: Section) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "id": _id(item),
-        "type": item.kind,
-        "status": "completed" if item.is_done else "in_progress",
+        "id": _id(section),
+        "type": ITEM_TYPES[section.kind][0],
+        "status": "completed" if section.is_done else "in_progress",
     }
-    match item.kind:
-        case "function_call":
-            return fields | {"call_id": item.call_id, "name": item.name, "arguments": item.text}
-        case "reasoning":
-            return fields | {"summary": [], "content": [_show_part(item.kind, item.text)]}
-        case _:
-            return fields | {"role": "assistant", "content": [_show_part(item.kind, item.text)]}
+    if section.kind is SectionKind.CALL:
+        call = {"call_id": section.call_id, "name": section.name, "arguments": section.text}
+        return fields | call
+    content = [_show_part(section.kind, section.text)]
+    if section.kind is SectionKind.REASONING:
+        return fields | {"summary": [], "content": content}
+    return fields | {"role": "assistant", "content": content}
