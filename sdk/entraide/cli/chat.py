@@ -27,18 +27,10 @@ def register(app: typer.Typer, lang: str) -> None:
         model: Annotated[
             str, typer.Option("--model", metavar="M", help=i18n.text("opt-model", lang))
         ] = "",
-        job_class: Annotated[
-            str, typer.Option("--class", metavar="C", help=i18n.text("opt-class", lang))
-        ] = "",
-        data_class: Annotated[
-            str, typer.Option("--data-class", metavar="D", help=i18n.text("opt-data", lang))
-        ] = "",
-        jurisdiction: Annotated[
-            str, typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
-        ] = "",
-        controlled_by: Annotated[
-            str, typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))
-        ] = "",
+        job_class: Annotated[str, options.job_class(lang)] = "",
+        data_class: Annotated[str, options.data_class(lang)] = "",
+        jurisdiction: Annotated[str, options.jurisdiction(lang)] = "",
+        controlled_by: Annotated[str, options.controlled_by(lang)] = "",
         max_tokens: Annotated[
             int, typer.Option("--max-tokens", min=0, help=i18n.text("opt-max-tokens", lang))
         ] = 0,

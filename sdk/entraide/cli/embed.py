@@ -32,18 +32,10 @@ def register(app: typer.Typer, lang: str) -> None:
         dimensions: Annotated[
             int, typer.Option("--dimensions", min=0, help=i18n.text("opt-dimensions", lang))
         ] = 0,
-        job_class: Annotated[
-            str, typer.Option("--class", metavar="C", help=i18n.text("opt-class", lang))
-        ] = "",
-        data_class: Annotated[
-            str, typer.Option("--data-class", metavar="D", help=i18n.text("opt-data", lang))
-        ] = "",
-        jurisdiction: Annotated[
-            str, typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
-        ] = "",
-        controlled_by: Annotated[
-            str, typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))
-        ] = "",
+        job_class: Annotated[str, options.job_class(lang)] = "",
+        data_class: Annotated[str, options.data_class(lang)] = "",
+        jurisdiction: Annotated[str, options.jurisdiction(lang)] = "",
+        controlled_by: Annotated[str, options.controlled_by(lang)] = "",
         coop: Annotated[str, options.coop(lang)] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,

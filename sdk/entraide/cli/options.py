@@ -25,3 +25,23 @@ def document(lang: str) -> Any:
 def coop(lang: str) -> Any:
     """Returns ``--coop C``, the co-op whose API key the command uses."""
     return typer.Option("--coop", metavar="COOP", help=i18n.text("opt-coop", lang))
+
+
+def job_class(lang: str) -> Any:
+    """Returns ``--class C``, the class of a request."""
+    return typer.Option("--class", metavar="C", help=i18n.text("opt-class", lang))
+
+
+def data_class(lang: str) -> Any:
+    """Returns ``--data-class D``, the class of a request's data."""
+    return typer.Option("--data-class", metavar="D", help=i18n.text("opt-data", lang))
+
+
+def jurisdiction(lang: str) -> Any:
+    """Returns ``--jurisdiction Z``, where a request must run."""
+    return typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
+
+
+def controlled_by(lang: str) -> Any:
+    """Returns ``--controlled-by C``, who must control the machine of a request."""
+    return typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))
