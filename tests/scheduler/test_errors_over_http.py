@@ -62,7 +62,7 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 
 
 async def test_each_refusal_has_parameter_and_code(pool: Pool) -> None:
-    """Whoever refuses a request says what is wrong in the form that OpenAI's clients read."""
+    """Each refusal, from any part of the gateway, has the error form of OpenAI's clients."""
     refusals, forms = {}, set()
     for name, (method, path, body, _) in REFUSED.items():
         content = {"data": body} if isinstance(body, bytes) else {"json": body} if body else {}
