@@ -9,6 +9,8 @@ from typing import Any
 
 import openai
 import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
 from tests.scheduler.batch_support import (
     BATCHES,
     FILES,
@@ -38,6 +40,7 @@ from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Quota, QuotaKind
 from entraide_scheduler.gateway.batches import feeder, line_window, use_cases
 from entraide_scheduler.store import batches as table
+from entraide_scheduler.store import schema
 
 
 async def test_each_line_is_answered_once(tmp_path: Path) -> None:
@@ -167,6 +170,24 @@ async def test_a_file_with_faults_fails_with_their_lines(
     assert failed["failed_at"]
     assert {"total": 0, "completed": 0, "failed": 0} == failed["request_counts"]
     assert () == pending
+
+
+async def test_an_unreadable_file_fails_its_batch(tmp_path: Path) -> None:
+    """A file that was altered in the store fails its batch, and the next one runs."""
+    altered = update(schema.file_parts).values(sealed=bytes(40))
+    async with open_pool(tmp_path) as pool, answering_nodes(pool):
+        file = await send_file(pool, jsonl(*lines(2)))
+        await pool.store.write(lambda connection: connection.execute(altered).rowcount)
+        with capture_logs() as logs:
+            _, batch = await create(pool, file)
+            failed = await until(pool, batch["id"], "failed")
+            _, other = await create(pool, jsonl(*lines(2)))
+            await until(pool, other["id"], "completed")
+
+    assert ["internal"] == [fault["code"] for fault in failed["errors"]["data"]]
+    assert [(0, 1), (2, 0)] == [
+        (entry["lines"], entry["faults"]) for entry in logs if entry["event"] == "batch.validated"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ from entraide_scheduler.gateway.batches.outcome import (
     read_expected,
 )
 from entraide_scheduler.gateway.batches.states import BATCH, UNENDED, BatchState
-from entraide_scheduler.gateway.batches.validation import InputCheck, LineFault
+from entraide_scheduler.gateway.batches.validation import CheckedInput, InputCheck, LineFault
 from entraide_scheduler.gateway.fields import PoolFields
 from entraide_scheduler.gateway.files import Files
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
@@ -60,7 +60,7 @@ from entraide_scheduler.gateway.refusals import Refused
 from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.scheduler_port import BatchPlanner, SchedulerPort
 from entraide_scheduler.store import batch_results, batches
-from entraide_scheduler.store.rows import BatchResultRow, BatchRow, KeptJobRow
+from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
 from entraide_scheduler.store.store import Store
 
 POLL_S = 2.0  # other gateways create and cancel batches in the store
@@ -173,11 +173,10 @@ class BatchFeeder:
             options = options_of(decode_msgpack(row.options, type=PoolFields))
             check = InputCheck(row, options, self._facts_builder, models)
             checked = await check.run(self._make_reader(row))
-            faults = checked.faults
         except Exception:  # noqa: BLE001  (an unreadable file fails its batch only)
             self._log.exception("batch.not_validated", batch=row.batch)
-            faults = (LineFault(0, "internal", {}),)
-        now = time.time()
+            checked = CheckedInput((LineFault(0, "internal", {}),))
+        now, faults = time.time(), checked.faults
         if faults:
             changes = {"ended_at": now, "expires_at": now + row.keep_s, "faults": _encode(faults)}
             await self._step(row, "refused", **changes)
@@ -239,11 +238,7 @@ class BatchFeeder:
                 continue
             jobs.append(self._make_job(row, line, facts.job, name, facts))
         progress = structs.replace(
-            row.progress,
-            line=reader.number,
-            part=reader.part,
-            offset=reader.offset,
-            requested=row.progress.requested + count,
+            _progress_after(row, reader, count),
             input_tokens=max(
                 0, row.progress.input_tokens - sum(job.facts.input_tokens_est for job in jobs)
             ),
@@ -377,13 +372,7 @@ class BatchFeeder:
                 break
             name = msgspec.json.encode(read_custom_id(text))
             results.append(self._make_error(row, reader.number, name, code))
-        progress = structs.replace(
-            row.progress,
-            line=reader.number,
-            part=reader.part,
-            offset=reader.offset,
-            requested=row.progress.requested + count,
-        )
+        progress = _progress_after(row, reader, count)
         await self._move(row, progress=progress, results=results)
         return structs.replace(row, progress=progress)
 
@@ -428,3 +417,14 @@ class BatchFeeder:
             self._readers.pop(row.batch, None)
             self.wake()
         return is_moved
+
+
+def _progress_after(row: BatchRow, reader: LineReader, count: int) -> BatchProgress:
+    """Returns a batch's progress after lines were read."""
+    return structs.replace(
+        row.progress,
+        line=reader.number,
+        part=reader.part,
+        offset=reader.offset,
+        requested=row.progress.requested + count,
+    )
