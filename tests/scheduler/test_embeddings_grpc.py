@@ -9,10 +9,10 @@ import grpc
 import pytest
 from tests.scheduler.gateway_support import WAIT_S, Pool, open_pool
 from tests.scheduler.test_embeddings import SENTENCES, VECTOR, embedding_card, finish
-from tests.scheduler.test_gateway_grpc import KEY, Stub, collect, fields_at_fault, reason
+from tests.scheduler.test_gateway_grpc import KEY, Stub, collect, fields_at_fault, open_stub, reason
 from tests.scheduler.test_gateway_kept import ended
 
-from entraide.v1 import pool_pb2, pool_pb2_grpc
+from entraide.v1 import pool_pb2
 
 
 @pytest.fixture
@@ -23,13 +23,8 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def stub(pool: Pool) -> AsyncIterator[Stub]:
-    server = grpc.aio.server()
-    pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.pool_service, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield pool_pb2_grpc.PoolStub(channel)
-    await server.stop(0)
+    async with open_stub(pool) as opened:
+        yield opened
 
 
 def embed(*texts: str, **fields: object) -> pool_pb2.InferenceRequest:

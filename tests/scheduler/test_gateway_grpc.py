@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
         yield opened
 
 
-@pytest.fixture
-async def stub(pool: Pool) -> AsyncIterator[Stub]:
+@asynccontextmanager
+async def open_stub(pool: Pool) -> AsyncIterator[Stub]:
+    """A client of the gateway's gRPC service on a port of its own."""
     server = grpc.aio.server()
     pool_pb2_grpc.add_PoolServicer_to_server(pool.gateway.pool_service, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -41,6 +43,12 @@ async def stub(pool: Pool) -> AsyncIterator[Stub]:
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield pool_pb2_grpc.PoolStub(channel)
     await server.stop(0)
+
+
+@pytest.fixture
+async def stub(pool: Pool) -> AsyncIterator[Stub]:
+    async with open_stub(pool) as opened:
+        yield opened
 
 
 def chat(text: str = "Bonjour", **fields: object) -> pool_pb2.InferenceRequest:
