@@ -1,0 +1,121 @@
+"""A real Chromium, driven by Playwright: what tests of pages open, read and check with axe-core.
+
+The browser is the system's own; Playwright fetches none. ``sim.browser`` opens plain files.
+"""
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NEEDS = "chromium|google-chrome"  # of the marker `needs`
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+WIDE, PHONE = 1_280, 390  # CSS pixels
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+@contextlib.asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser that ends with the block."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS), timeout=60_000
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Visit:
+    """A page of a fresh profile, and what it asked for and complained of.
+
+    Attributes:
+        page: Playwright's page.
+        requested: address of each request, in order.
+        complaints: errors of scripts, of the console and of the content security policy.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requested: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requested.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+
+    async def accessibility_findings(self) -> list[str]:
+        """Returns what axe-core finds in the page as it is: rule, help and elements."""
+        options = {"runOnly": {"type": "tag", "values": list(WCAG)}}
+        results = await Axe().run(self.page, options=options)
+        return [
+            f"{each['id']}: {each['help']}: {[node['html'] for node in each['nodes']]}"
+            for each in results.response["violations"]
+        ]
+
+    async def overflow_px(self) -> int:
+        """Returns how many pixels the page is wider than its window."""
+        width = await self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return int(width)
+
+    async def focused(self) -> str:
+        """Returns the name, else the identifier, else the text of the element with the focus."""
+        text = await self.page.evaluate(
+            "(e => e.name || e.id || e.textContent.trim())(document.activeElement)"
+        )
+        return str(text)
+
+    async def tab_to(self, name: str, *, presses_max: int = 200) -> None:
+        """Presses Tab until ``focused`` is a name; fails if that never happens."""
+        for _ in range(presses_max):
+            if await self.focused() == name:
+                return
+            await self.page.keyboard.press("Tab")
+        msg = f"Tab does not reach {name!r}"
+        raise AssertionError(msg)
+
+
+@contextlib.asynccontextmanager
+async def visit(
+    browser: Browser,
+    url: str,
+    *,
+    lang: Literal["fr-CA", "en-CA"] = "fr-CA",
+    width: int = WIDE,
+    scheme: Literal["light", "dark"] = "light",
+    scripts: bool = True,
+) -> AsyncIterator[Visit]:
+    """A page opened in a fresh profile, without cookies.
+
+    Args:
+        browser: of ``chromium``.
+        url: address of the page.
+        lang: the browser's language.
+        width: of the window, CSS pixels.
+        scheme: whether the reader prefers light or dark.
+        scripts: whether the browser runs scripts.
+    """
+    context = await browser.new_context(
+        locale=lang, viewport={"width": width, "height": 900}, color_scheme=scheme,
+        java_script_enabled=scripts, is_mobile=width == PHONE, has_touch=width == PHONE,
+    )  # fmt: skip
+    try:
+        opened = Visit(await context.new_page())
+        await opened.page.goto(url)
+        yield opened
+    finally:
+        await context.close()
