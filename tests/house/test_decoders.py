@@ -33,6 +33,7 @@ STORE = "a row that this pool wrote into its own store"
 OWN_PROCESS = "what a child process of ours says"
 OWN_SYSTEM = "what the owner's own operating system says"
 TYPED = "one typed document; `decode_json` has one error, and it is caught here"
+OWN_TEST = "what a client of the same test sent"
 CHECKED = "values that a decoder above has read"
 
 OURS = {
@@ -42,6 +43,8 @@ OURS = {
     "entraide.cli.report:_ask_as_member": TYPED,
     "entraide.client._address:_discover": TYPED,
     "entraide.client.http:_read_refusal": TYPED,
+    "entraide.client.mock_batches:MockBatches._create": OWN_TEST,
+    "entraide.client.mock_batches:MockBatches.answer": OWN_TEST,
     "entraide.client._convert:values": CHECKED,
     "entraide.client._convert:job": "the answer of the pool that the caller chose, as gRPC gave it",
     "entraide.client._rpc_errors:error_from_rpc": "likewise",

@@ -25,6 +25,7 @@ CALLED_BY_OTHERS = {
     "TypeDecorator": "SQLAlchemy calls its two conversions",
     "enrolment_pb2_grpc.EnrolmentServicer": "gRPC calls its method",
     "urllib.request.HTTPRedirectHandler": "urllib calls it",
+    "urllib.request.HTTPHandler": "urllib calls it",
     "urllib.request.HTTPSHandler": "urllib calls it",
     "Visitor": "fluent.syntax calls it",
     "WebSocketTransport": "nats-py calls it",

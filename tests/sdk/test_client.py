@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from tests.sdk import mock_answers
-from tests.sdk.mock_transport import AsyncMockTransport, MockTransport
 
 import entraide
 import entraide.client
 from entraide.client import Answer, AsyncClient, Client, Embeddings, _constants
+from entraide.client.mock import AsyncMockTransport, MockTransport
 from entraide.errors import (
     AuthenticationError,
     EntraideError,
@@ -334,13 +334,26 @@ def test_exported_names() -> None:
     assert ["AsyncClient", "Client", "__version__"] == entraide.__all__
     assert [
         "Answer",
+        "AsyncBatches",
         "AsyncClient",
+        "AsyncMockTransport",
         "AsyncStream",
         "AsyncTransport",
+        "Batch",
+        "BatchCounts",
+        "BatchError",
+        "BatchExpectation",
+        "BatchFault",
+        "BatchHour",
+        "BatchOptions",
+        "BatchResult",
+        "BatchUsage",
+        "Batches",
         "Client",
         "Embeddings",
         "Job",
         "JobExplanation",
+        "MockTransport",
         "ModelInfo",
         "RequestOptions",
         "Stream",

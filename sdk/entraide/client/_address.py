@@ -3,18 +3,16 @@
 An API key leaves this machine unencrypted only if the address begins with ``grpc://``.
 """
 
-import ipaddress
 import os
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from entraide import i18n
 from entraide.client._constants import CA_BYTES_MAX, CA_VARIABLE, WELL_KNOWN_BYTES_MAX
-from entraide.client.http import get_document, unreachable
+from entraide.client.http import get_document, is_loopback, unreachable
 from entraide.decoding import decode_json
 from entraide.errors import error_for
 from entraide.receipts import ReceiptKey, read_keys
@@ -42,15 +40,6 @@ class _WellKnown(Struct):
     grpc: str
     tls: bool = False
     ca_pem: str = ""
-
-
-def is_loopback(target: str) -> bool:
-    """Whether ``host:port`` is on this machine."""
-    host = urlsplit(f"//{target}").hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def read_authority(lang: str) -> str:

@@ -16,3 +16,17 @@ URL_VARIABLE = "ENTRAIDE_URL"
 KEY_VARIABLE = "ENTRAIDE_KEY"
 CA_VARIABLE = "ENTRAIDE_CA"  # a file
 CA_BYTES_MAX = 1024 * 1024
+# Of batches: the pool's limits on a file, so that faults are found before anything is sent.
+BATCH_LINES_MAX = 50_000
+BATCH_LINE_BYTES_MAX = 4 * 1024 * 1024 + 64 * 1024
+BATCH_FILE_BYTES_MAX = 200 * 1024 * 1024
+CUSTOM_ID_MAX = 512
+RESULT_LINE_BYTES_MAX = 64 * 1024 * 1024
+BATCH_FAULTS_MAX = 20  # of a file; the rest is not looked for
+BATCH_POLL_MIN_S = 0.25
+BATCH_POLL_MAX_S = 15.0
+BATCH_POLL_PART = 0.1  # of the time waited so far
+BATCH_LOST_MAX_S = 900.0  # for which a wait outlasts a pool that does not answer
+BATCHES_LIMIT = 20
+BATCHES_LIMIT_MAX = 100
+HTTP_IDLE_S = 120.0  # between two pieces of a request or an answer

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from entraide import i18n
 from entraide.client._constants import RETRIES, TIMEOUT_S
-from entraide.client.sync import call_with_retries
+from entraide.client._retries import call_with_retries
 from entraide.client.transport import GrpcTransport, Transport
 
 READ_TIMEOUT_S = 3_600.0  # of an answer in parts

@@ -22,7 +22,9 @@ from entraide.client._request import (
     first_model,
     retry_delay_s,
 )
+from entraide.client._retries import call_with_retries_async
 from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.batches.aio import AsyncBatches
 from entraide.client.sync import pool_address_and_key
 from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
 from entraide.errors import EntraideError, error_for
@@ -143,16 +145,26 @@ class AsyncClient:
         timeout_s: float = TIMEOUT_S,
         retries: int = RETRIES,
         ca_pem: str = "",
+        web: str = "",
         lang: str = i18n.DEFAULT_LANG,
         transport: AsyncTransport | None = None,
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
             transport = AsyncGrpcTransport(
-                *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
+                *pool_address_and_key(url, key, lang),
+                ca_pem=ca_pem or read_authority(lang),
+                web=web,
             )
         self._transport = transport
         self._models: dict[bool, str] = {}  # by default, for text and for embeddings
+        self.batches = AsyncBatches(
+            transport,
+            timeout_s=timeout_s,
+            retries=retries,
+            lang=lang,
+            first_model=lambda embeddings: self._first_model(embeddings=embeddings),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -265,21 +277,10 @@ class AsyncClient:
         return self._models[embeddings]
 
     async def _call(self, name: str, request: Message, *, lang: str | None = None) -> Any:
-        ends_at = time.monotonic() + self._timeout_s
-        for attempt in itertools.count():
-            left_s = ends_at - time.monotonic()
-            try:
-                return await self._transport.call(
-                    f"Pool/{name}",
-                    request,
-                    timeout_s=max(0.001, left_s),
-                    lang=lang or self._lang,
-                )
-            except EntraideError as problem:
-                wait_s = retry_delay_s(
-                    problem, attempt=attempt, retries=self._retries, left_s=left_s
-                )
-                if wait_s is None:
-                    raise
-            await asyncio.sleep(wait_s)
-        raise AssertionError("unreachable: count() has no end")
+        return await call_with_retries_async(
+            lambda left_s: self._transport.call(
+                f"Pool/{name}", request, timeout_s=left_s, lang=lang or self._lang
+            ),
+            timeout_s=self._timeout_s,
+            retries=self._retries,
+        )

@@ -30,7 +30,9 @@ from entraide.client._request import (
     first_model,
     retry_delay_s,
 )
+from entraide.client._retries import call_with_retries
 from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.batches.sync import Batches
 from entraide.client.transport import GrpcTransport, Transport
 from entraide.errors import EntraideError, error_for
 from entraide.types import Receipt
@@ -157,8 +159,12 @@ class Client:
         retries: maximum number of attempts after the first, on transient failures.
         ca_pem: certificate authority of the pool, PEM; by default that in the file of
             ``ENTRAIDE_CA``, else the one that the pool names, else the system's.
+        web: the pool's web address, for ``batches``, where ``url`` is not one itself.
         lang: language of errors and explanations, ``fr`` or ``en``.
-        transport: transport of the calls; gRPC by default.
+        transport: transport of the calls; by default gRPC, and HTTP for ``batches``.
+
+    Attributes:
+        batches: the co-op's batches.
     """
 
     def __init__(
@@ -169,16 +175,26 @@ class Client:
         timeout_s: float = TIMEOUT_S,
         retries: int = RETRIES,
         ca_pem: str = "",
+        web: str = "",
         lang: str = i18n.DEFAULT_LANG,
         transport: Transport | None = None,
     ) -> None:
         self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
         if transport is None:
             transport = GrpcTransport(
-                *pool_address_and_key(url, key, lang), ca_pem=ca_pem or read_authority(lang)
+                *pool_address_and_key(url, key, lang),
+                ca_pem=ca_pem or read_authority(lang),
+                web=web,
             )
         self._transport = transport
         self._models: dict[bool, str] = {}  # by default, for text and for embeddings
+        self.batches = Batches(
+            transport,
+            timeout_s=timeout_s,
+            retries=retries,
+            lang=lang,
+            first_model=lambda embeddings: self._first_model(embeddings=embeddings),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -323,18 +339,3 @@ class Client:
             timeout_s=self._timeout_s,
             retries=self._retries,
         )
-
-
-def call_with_retries(call: Callable[[float], Any], *, timeout_s: float, retries: int) -> Any:
-    """Makes an idempotent call, and retries it on transient failures."""
-    ends_at = time.monotonic() + timeout_s
-    for attempt in itertools.count():
-        left_s = ends_at - time.monotonic()
-        try:
-            return call(max(0.001, left_s))
-        except EntraideError as problem:
-            wait_s = retry_delay_s(problem, attempt=attempt, retries=retries, left_s=left_s)
-            if wait_s is None:
-                raise
-        time.sleep(wait_s)
-    raise AssertionError("unreachable: count() has no end")

@@ -1,20 +1,23 @@
-"""Transports of the clients' calls: gRPC, and the protocol that any other one must implement.
+"""Transports of the clients' calls: gRPC, HTTP for batches, and the protocol of any other one.
 
 A transport raises exceptions of ``entraide.errors`` only, and never retries by itself.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Iterator
+from functools import cached_property
 from typing import Any, Protocol
 
 import grpc
 import grpc.aio
 from google.protobuf.message import Message
 
-from entraide.client._address import Address, is_loopback, resolve
+from entraide.client._address import Address, resolve
 from entraide.client._constants import MESSAGE_BYTES_MAX
 from entraide.client._rpc_errors import error_from_rpc
+from entraide.client.http import WebCaller, WebRequest, is_loopback
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2, pool_pb2_grpc
 
 SERVICES = {
@@ -38,6 +41,9 @@ class Transport(Protocol):
     def read(self, method: str, request: Message, *, timeout_s: float, lang: str) -> Iterator[Any]:
         """Makes one call whose answer comes in parts (``Admin/ExportJournal``)."""
 
+    def http(self, request: WebRequest, *, timeout_s: float, lang: str) -> Iterator[bytes]:
+        """Makes one HTTP request, and yields its answer in pieces; a generator."""
+
     def close(self) -> None:
         """Closes the connection."""
 
@@ -52,6 +58,9 @@ class AsyncTransport(Protocol):
         self, request: pool_pb2.InferenceRequest, *, timeout_s: float, lang: str
     ) -> AsyncIterator[pool_pb2.StreamEvent]:
         """Runs a live job; an asynchronous generator, whose ``aclose`` cancels the job."""
+
+    def http(self, request: WebRequest, *, timeout_s: float, lang: str) -> AsyncIterator[bytes]:
+        """Makes one HTTP request, and yields its answer in pieces; an asynchronous generator."""
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -75,13 +84,26 @@ def _metadata(key: str, lang: str) -> tuple[tuple[str, str | bytes], ...]:
     return (("authorization", f"Bearer {key}"), ("accept-language", lang))
 
 
-class GrpcTransport:
-    """Calls over one gRPC channel, opened at first use. Thread-safe."""
+def _web_of(url: str) -> str:
+    """Returns the web address of a pool, if its address is one; else ""."""
+    return url if url.startswith(("http://", "https://")) else ""
 
-    def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
+
+class GrpcTransport:
+    """Calls over one gRPC channel, opened at first use. Thread-safe.
+
+    Files and batches go over HTTP.
+    """
+
+    def __init__(self, url: str, key: str, *, ca_pem: str = "", web: str = "") -> None:
         self._url, self._key, self._ca_pem = url, key, ca_pem
+        self._web = web or _web_of(url)
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
+
+    @cached_property
+    def _caller(self) -> WebCaller:
+        return WebCaller(self._web, self._key, ca_pem=self._ca_pem)
 
     def _open(self, lang: str) -> grpc.Channel:
         with self._lock:
@@ -132,6 +154,10 @@ class GrpcTransport:
         finally:
             call.cancel()
 
+    def http(self, request: WebRequest, *, timeout_s: float, lang: str) -> Iterator[bytes]:
+        """Makes one HTTP request, and yields its answer in pieces."""
+        yield from self._caller.send(request, timeout_s=timeout_s, lang=lang)
+
     def close(self) -> None:
         """Closes the connection."""
         with self._lock:
@@ -141,12 +167,20 @@ class GrpcTransport:
 
 
 class AsyncGrpcTransport:
-    """Calls over one gRPC channel in the running event loop, opened at first use."""
+    """Calls over one gRPC channel in the running event loop, opened at first use.
 
-    def __init__(self, url: str, key: str, *, ca_pem: str = "") -> None:
+    Files and batches go over HTTP, in threads.
+    """
+
+    def __init__(self, url: str, key: str, *, ca_pem: str = "", web: str = "") -> None:
         self._url, self._key, self._ca_pem = url, key, ca_pem
+        self._web = web or _web_of(url)
         self._lock = asyncio.Lock()
         self._channel: grpc.aio.Channel | None = None
+
+    @cached_property
+    def _caller(self) -> WebCaller:
+        return WebCaller(self._web, self._key, ca_pem=self._ca_pem)
 
     async def _open(self, lang: str) -> grpc.aio.Channel:
         async with self._lock:
@@ -187,6 +221,19 @@ class AsyncGrpcTransport:
             raise error_from_rpc(problem, address=self._url, lang=lang) from problem
         finally:
             call.cancel()
+
+    async def http(
+        self, request: WebRequest, *, timeout_s: float, lang: str
+    ) -> AsyncIterator[bytes]:
+        """Makes one HTTP request, and yields its answer in pieces."""
+        pieces = self._caller.send(request, timeout_s=timeout_s, lang=lang)
+        try:
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                yield piece
+        finally:
+            # If this call was cancelled, a thread still waits for a piece; it ends by itself.
+            with contextlib.suppress(ValueError):
+                pieces.close()
 
     async def close(self) -> None:
         """Closes the connection."""

@@ -375,6 +375,8 @@ fault-line_syntax = This line is not valid JSON (column { $column }). A line is 
 fault-line_long = This line has more than { $limit } bytes. Shorten the request.
 fault-too_many_lines = The file has more than { $limit } lines. Send several batches.
 fault-empty_batch = The file has no line with a request. Send one request per line.
+fault-batch_large = The file has more than { $limit_mb } MiB. Send several batches.
+fault-which_endpoint = The field "input" is one of { $first } and of { $second }. Name the endpoint.
 fault-duplicate_custom_id = The "{ $param }" { $found } is that of an earlier line. Give each line its own.
 fault-other_endpoint = The field "{ $param }" must be { $endpoint }, the endpoint of the batch{ $found ->
     [none] {""}
@@ -409,6 +411,20 @@ kind-int-float = a number
 
 ## Batches: when their lines are expected to run, and what waiting saved.
 
+batch-not-sent = { $name ->
+    [none] Nothing was sent, because requests have faults:
+   *[other] Nothing was sent, because "{ $name }" has faults:
+}
+batch-line-fault = line { $place }: { $detail }
+batch-request-fault = request { $place }: { $detail }
+client-no-web = Files and batches need the web address of the pool. Give it (https://…) as the client's address, or as "web".
+client-batch-unreadable = The pool's answer about a batch cannot be read. Check that the address is a pool's, of a version that knows batches.
+client-batch-goes-on =
+    The batch { $batch } goes on in the pool. To wait for it again:
+    {"    "}client.batches.wait("{ $batch }")
+client-batch-timeout =
+    The batch { $batch } has not ended yet, and goes on in the pool. To wait for it again:
+    {"    "}client.batches.wait("{ $batch }")
 batch-later = The lines wait for greener hours: the first one runs { $starts_at }, the last one ends { $ends_at }, most of them { $where }. They emit about { $planned_g }; at once it would be { $at_once_g }.
 batch-due = The lines run at once, because their deadline leaves no greener hour. The last one ends { $ends_at }; together they emit about { $planned_g }.
 batch-short = The lines run at once, because the hours until the deadline hardly hold all the work. The last one ends { $ends_at }; together they emit about { $planned_g }.

@@ -378,6 +378,8 @@ fault-line_syntax = Cette ligne n’est pas du JSON valide (colonne { $column })
 fault-line_long = Cette ligne a plus de { $limit } octets. Raccourcissez la requête.
 fault-too_many_lines = Le fichier a plus de { $limit } lignes. Envoyez plusieurs lots.
 fault-empty_batch = Aucune ligne du fichier ne contient de requête. Mettez une requête par ligne.
+fault-batch_large = Le fichier dépasse { $limit_mb } Mio. Envoyez plusieurs lots.
+fault-which_endpoint = Le champ « input » existe pour { $first } et pour { $second }. Nommez le point d’accès.
 fault-duplicate_custom_id = Le « { $param } » { $found } est celui d’une ligne précédente. Donnez à chaque ligne le sien.
 fault-other_endpoint = Le champ « { $param } » doit être { $endpoint }, le point d’accès du lot{ $found ->
     [none] {""}
@@ -412,6 +414,20 @@ kind-int-float = un nombre
 
 ## Lots : quand leurs lignes devraient être exécutées, et ce que l’attente a épargné.
 
+batch-not-sent = { $name ->
+    [none] Rien n’a été envoyé, car des requêtes ont des défauts :
+   *[other] Rien n’a été envoyé, car « { $name } » a des défauts :
+}
+batch-line-fault = ligne { $place } : { $detail }
+batch-request-fault = requête { $place } : { $detail }
+client-no-web = Les fichiers et les lots demandent l’adresse web du parc. Donnez-la (https://…) comme adresse du client, ou dans « web ».
+client-batch-unreadable = La réponse du parc au sujet d’un lot est illisible. Vérifiez que l’adresse est bien celle d’un parc, d’une version qui connaît les lots.
+client-batch-goes-on =
+    Le lot { $batch } continue dans le parc. Pour l’attendre de nouveau :
+    {"    "}client.batches.wait("{ $batch }")
+client-batch-timeout =
+    Le lot { $batch } n’est pas encore terminé ; il continue dans le parc. Pour l’attendre de nouveau :
+    {"    "}client.batches.wait("{ $batch }")
 batch-later = Les lignes attendent des heures plus vertes : la première sera exécutée { $starts_at }, la dernière se terminera { $ends_at }, la plupart { $where }. Elles émettront environ { $planned_g } ; tout de suite, ce serait { $at_once_g }.
 batch-due = Les lignes sont exécutées tout de suite, car leur échéance ne laisse aucune heure plus verte. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
 batch-short = Les lignes sont exécutées tout de suite, car les heures avant l’échéance suffisent à peine pour tout le travail. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.

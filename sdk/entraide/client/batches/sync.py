@@ -1,0 +1,207 @@
+"""``client.batches``: many requests from a file or a program, run as one batch."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Unpack
+
+from entraide.client._constants import BATCHES_LIMIT, BATCHES_LIMIT_MAX
+from entraide.client._retries import call_with_retries
+from entraide.client.batches import calls
+from entraide.client.batches.answers import Batch, BatchResult
+from entraide.client.batches.calls import BatchOptions
+from entraide.client.batches.input import EMBEDDINGS, InputOptions, Requests, prepare
+from entraide.client.batches.waiting import Wait
+from entraide.client.http import WebRequest
+from entraide.client.transport import Transport
+from entraide.errors import EntraideError
+
+OnProgress = Callable[[Batch], object]
+
+
+class Batches:
+    """The batches of a client's co-op; ``Client.batches``."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        timeout_s: float,
+        retries: int,
+        lang: str,
+        first_model: Callable[[bool], str],
+    ) -> None:
+        """Creates them; ``first_model`` returns the default model, for embeddings or not."""
+        self._transport = transport
+        self._timeout_s, self._retries, self._lang = timeout_s, retries, lang
+        self._first_model = first_model
+
+    def create(
+        self,
+        requests: Requests,
+        *,
+        endpoint: str = "",
+        model: str = "",
+        max_output_tokens: int = 0,
+        defaults: Mapping[str, Any] | None = None,
+        until: dt.datetime | str | None = None,
+        completion_window: str = calls.COMPLETION_WINDOW,
+        metadata: Mapping[str, str] | None = None,
+        keep_s: float = 0.0,
+        wait: bool = False,
+        on_progress: OnProgress | None = None,
+        **options: Unpack[BatchOptions],
+    ) -> Batch:
+        """Sends requests as a batch, which then runs in the pool, whatever this program does.
+
+        The requests are checked before anything is sent. A lost reply makes no second batch.
+
+        Args:
+            requests: the path of a file: JSON lines in OpenAI's form or as requests alone, or
+                plain text with one prompt per line. Or prompts and requests themselves: a list,
+                or by ``custom_id``. What has no ``custom_id`` gets ``line-NUMBER``.
+            endpoint: HTTP path of all requests; "" for the one that they show, else that of chats.
+            model: of the requests that name none; "" for the first that the pool serves.
+            max_output_tokens: maximum length of an answer, where a request does not say it.
+            defaults: other fields of the requests that do not have them.
+            until: when what has not ended expires; a text as ISO 8601 writes it. Without it and
+                without ``deadline_s``, in 24 hours; 31 days at most.
+            completion_window: OpenAI's; ``24h`` only.
+            metadata: names and values that the batch keeps; at most 16.
+            keep_s: retention of the results after the end, seconds, one hour to 30 days; 0 for 30
+                days.
+            wait: whether to wait for the end, as ``wait`` does; ``results`` then reads the answers.
+            on_progress: called with the batch after each look, while waiting.
+            **options: see ``BatchOptions``.
+
+        Raises:
+            RequestError: ``invalid_request`` with each fault and its line, or ``file_unreadable``:
+                nothing was sent.
+            EntraideError: the pool refused the batch, or cannot be reached.
+        """
+        calls.check_window(completion_window, self._lang)
+        input_options = InputOptions(endpoint, model, max_output_tokens, defaults or {})
+        content = prepare(requests, input_options, choose_model=self._choose_model, lang=self._lang)
+        with content:
+            file = calls.read_file(self._call(calls.upload(content)), self._lang)
+        request = calls.create(
+            file, content.endpoint, until=until, metadata=metadata, keep_s=keep_s, options=options,
+            lang=self._lang,
+        )  # fmt: skip
+        batch = self._create_once(request, file)
+        return self.wait(batch, on_progress=on_progress) if wait else batch
+
+    def get(self, batch: str) -> Batch:
+        """Returns a batch."""
+        return calls.read_batch(self._call(calls.get(batch)), self._lang)
+
+    retrieve = get  # OpenAI's name
+
+    def list(self, limit: int = BATCHES_LIMIT) -> list[Batch]:
+        """Returns the co-op's batches, newest first."""
+        latest: list[Batch] = []
+        has_more = True
+        while has_more and len(latest) < limit:
+            size = min(limit - len(latest), BATCHES_LIMIT_MAX)
+            after = latest[-1].batch if latest else ""
+            page, has_more = calls.read_page(self._call(calls.page(after, size)), self._lang)
+            latest += page
+        return latest
+
+    def cancel(self, batch: str | Batch) -> Batch:
+        """Begins to cancel a batch; what was answered before stays."""
+        return calls.read_batch(self._call(calls.cancel(calls.name_of(batch))), self._lang)
+
+    def wait(
+        self,
+        batch: str | Batch,
+        *,
+        timeout_s: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Batch:
+        """Waits until a batch has ended, and returns it; the errors of lines raise nothing.
+
+        An interruption (Ctrl-C) leaves the batch running, and its traceback says how to go on.
+
+        Args:
+            batch: identifier, or the batch.
+            timeout_s: longest wait, seconds; None to wait for the end.
+            on_progress: called with the batch after each look.
+
+        Raises:
+            PoolError: ``deadline_exceeded`` if the batch has not ended within ``timeout_s``.
+        """
+        name = calls.name_of(batch)
+        waiting = Wait(name, now=time.monotonic(), timeout_s=timeout_s, lang=self._lang)
+        latest: Batch | EntraideError
+        try:
+            while True:
+                try:
+                    latest = self.get(name)
+                except EntraideError as problem:
+                    latest = problem
+                if isinstance(latest, Batch):
+                    if on_progress is not None:
+                        on_progress(latest)
+                    if latest.ended:
+                        return latest
+                time.sleep(waiting.pause_s(latest, time.monotonic()))
+        except KeyboardInterrupt as problem:
+            waiting.note_interruption(problem)
+            raise
+
+    def results(self, batch: str | Batch) -> Iterator[BatchResult]:
+        """Yields the answers of a batch, then its errors, each with its ``custom_id``.
+
+        They come in the order in which the lines ended, and no more than a line of them is in
+        memory. While the batch runs, they are those that exist so far. If the connection breaks,
+        reading goes on after the last line.
+
+        Raises:
+            NotFoundError: the batch or its results were deleted.
+        """
+        latest = calls.as_ended(batch) or self.get(calls.name_of(batch))
+        for file in (latest.output_file, latest.error_file):
+            if file:
+                yield from self._read_lines(file)
+
+    def _read_lines(self, file: str) -> Iterator[BatchResult]:
+        resumed = calls.ResumedRead(self._retries, self._lang)
+        while not resumed.is_complete:
+            try:
+                pieces = self._transport.http(
+                    calls.content(file), timeout_s=self._timeout_s, lang=self._lang
+                )
+                for piece in pieces:
+                    yield from resumed.feed(piece)
+                resumed.end()
+            except EntraideError as problem:
+                time.sleep(resumed.pause_s(problem))
+
+    def _create_once(self, request: WebRequest, file: str) -> Batch:
+        """Creates a batch; after a lost reply, looks whether it was created.
+
+        Its file was just sent and is that of no other batch.
+        """
+        try:
+            return calls.read_batch(self._send(request, self._timeout_s), self._lang)
+        except EntraideError as problem:
+            if not calls.may_have_arrived(problem):
+                raise
+            for batch in self.list():
+                if batch.input_file == file:
+                    return batch
+            return calls.read_batch(self._send(request, self._timeout_s), self._lang)
+
+    def _choose_model(self, endpoint: str) -> str:
+        return self._first_model(endpoint == EMBEDDINGS)
+
+    def _call(self, request: WebRequest) -> bytes:
+        body: bytes = call_with_retries(
+            partial(self._send, request), timeout_s=self._timeout_s, retries=self._retries
+        )
+        return body
+
+    def _send(self, request: WebRequest, timeout_s: float) -> bytes:
+        return b"".join(self._transport.http(request, timeout_s=timeout_s, lang=self._lang))
