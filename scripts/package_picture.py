@@ -65,7 +65,7 @@ PARTS = (
     (
         Part("entraide_scheduler", "listeners", "écoute",
              "node_listener scheduler_adapters usage_reports periodic node_registry enrolment "
-             "catalogue calendar hardware statements"),
+             "catalogue calendar hardware statements pool_state"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",

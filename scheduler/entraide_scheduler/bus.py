@@ -23,6 +23,7 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
+from entraide.wire.pool_state import PoolState
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.node_validation.bounds import ANSWER_BYTES
 from entraide_scheduler.publisher import Publisher
@@ -153,6 +154,14 @@ class NatsSchedulerAdapter:
             PoolUnreachable: no scheduler answered.
         """
         return codec.models_reply.decode(await self._ask(m.ModelsRequest())).models
+
+    async def describe_pool(self, coop: str = "") -> PoolState:
+        """Returns the pool's state, with the position of a co-op if one is named.
+
+        Raises:
+            PoolUnreachable: no scheduler answered.
+        """
+        return codec.pool_reply.decode(await self._ask(m.PoolRequest(coop))).state
 
     async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's.

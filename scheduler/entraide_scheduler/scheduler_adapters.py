@@ -5,6 +5,8 @@ process sends a heartbeat once a second; after ``SILENT_MAX_S`` seconds without 
 lost, and its live jobs end.
 """
 
+from collections.abc import Callable
+
 import msgspec
 import structlog
 from nats.aio.client import Client
@@ -16,6 +18,7 @@ from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
+from entraide.wire.pool_state import PoolState
 from entraide_scheduler.bus import subscribe
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.carbon import BatchExpectation
@@ -23,6 +26,7 @@ from entraide_scheduler.core.views import ModelView
 from entraide_scheduler.enrolment import Enrolment
 from entraide_scheduler.executor import Outbound
 from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.pool_state import ZoneSources, describe_pool
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.request_bounds import find_facts_fault
 from entraide_scheduler.scheduler_port import GatewaySink
@@ -71,7 +75,11 @@ class LocalSchedulerAdapter:
         outbound: Outbound,
         enrolment: Enrolment,
         gateway: str,
+        *,
+        zone_sources: Callable[[float], ZoneSources] | None = None,
     ) -> None:
+        """Creates the adapter; ``zone_sources`` tells where the grid's data is from at a time."""
+        self._zone_sources = zone_sources
         self._driver = driver
         self._enrolment = enrolment
         self._store = store
@@ -159,6 +167,12 @@ class LocalSchedulerAdapter:
                 cards.append(alias)
         return tuple(cards)
 
+    async def describe_pool(self, coop: str = "") -> PoolState:
+        """Returns the pool's state, with the position of a co-op if one is named."""
+        driver, now = self._driver, self._driver.now()
+        sources = {} if self._zone_sources is None else self._zone_sources(now)
+        return describe_pool(driver.core, driver.policy, sources, coop=coop, at=now)
+
     async def enrol(self, request: JoinRequest, address: str) -> m.EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""
         return await self._enrolment.join(request, address)
@@ -220,16 +234,24 @@ class GatewayListener:
                 scheduler.abandon(message.job, message.epoch, message.code)
             case m.LeaseExceeded():
                 scheduler.report_excess(message)
-            case m.ExplanationRequest():
-                answer = await scheduler.explain(message.job, message.coop)
-                await raw.respond(codec.encode(answer))
-            case m.ModelsRequest():
-                await raw.respond(codec.encode(m.ModelsReply(await scheduler.list_models())))
-            case m.EnrolmentQuery():
-                reply = await scheduler.enrol(message.request, message.address)
-                await raw.respond(codec.encode(reply))
             case m.GatewayHeartbeat():
                 pass
+            case _:
+                await raw.respond(codec.encode(await self._answer(message)))
+
+    async def _answer(
+        self, question: m.ExplanationRequest | m.ModelsRequest | m.PoolRequest | m.EnrolmentQuery
+    ) -> m.Message:
+        scheduler = self._scheduler
+        match question:
+            case m.ExplanationRequest():
+                return await scheduler.explain(question.job, question.coop)
+            case m.ModelsRequest():
+                return m.ModelsReply(await scheduler.list_models())
+            case m.PoolRequest():
+                return m.PoolReply(await scheduler.describe_pool(question.coop))
+            case m.EnrolmentQuery():
+                return await scheduler.enrol(question.request, question.address)
 
     def _submit(self, gateway: str, facts: RequestFacts) -> None:
         if facts.gateway not in (gateway, self._local):

@@ -19,6 +19,7 @@ from entraide.wire.messages import (
     NodeOut,
     StartRun,
 )
+from entraide.wire.pool_state import PoolState
 from entraide_scheduler.core.carbon import BatchExpectation
 
 
@@ -56,6 +57,9 @@ class SchedulerPort(Protocol):
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""
+
+    async def describe_pool(self, coop: str = "") -> PoolState:
+        """Returns the pool's state, with the position of a co-op if one is named."""
 
     async def enrol(self, request: JoinRequest, address: str) -> EnrolmentReply:
         """Takes a machine into the pool, or refuses it; ``address`` is the machine's."""

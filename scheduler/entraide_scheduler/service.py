@@ -40,6 +40,7 @@ from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.enrolment import Enrolment, PoolFacts
 from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
 from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
+from entraide_scheduler.gateway.machine_reasons import public_reason
 from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.pages import PoolEndpoints
@@ -55,6 +56,7 @@ from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
 from entraide_scheduler.pool_metrics import PoolMetrics
+from entraide_scheduler.pool_state import ZoneSources
 from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
@@ -82,6 +84,7 @@ class Parts(Struct, frozen=True):
     registry: NodeRegistry
     catalogue: PoolCatalogue
     enrolment: Enrolment
+    feed: IntensityFeed
     gateway: Gateway
     node_listener: NodeListener
     gateway_listener: GatewayListener
@@ -161,7 +164,8 @@ class Service:
         enrolment = self._make_enrolment(
             driver, store, registry, identity, describe_key(catalogue_key).ed25519
         )
-        scheduler = LocalSchedulerAdapter(driver, store, router, enrolment, self._config.gateway)
+        feed = IntensityFeed.from_config(self._config.grid)
+        scheduler = self._make_scheduler_adapter(driver, store, router, enrolment, feed)
         gateway = self._make_gateway(
             driver,
             scheduler,
@@ -193,14 +197,32 @@ class Service:
             registry=registry,
             catalogue=catalogue,
             enrolment=enrolment,
+            feed=feed,
             gateway=gateway,
             node_listener=node_listener,
             gateway_listener=GatewayListener(driver, scheduler, router),
         )
 
+    def _make_scheduler_adapter(
+        self,
+        driver: LiveDriver,
+        store: Store,
+        router: MessageRouter,
+        enrolment: Enrolment,
+        feed: IntensityFeed,
+    ) -> LocalSchedulerAdapter:
+        return LocalSchedulerAdapter(
+            driver,
+            store,
+            router,
+            enrolment,
+            self._config.gateway,
+            zone_sources=partial(_find_zone_sources, feed),
+        )
+
     async def _start_parts(self, parts: Parts) -> None:
         """Starts the parts in order; the servers for clients and nodes come last."""
-        driver, feed = parts.driver, IntensityFeed.from_config(self._config.grid)
+        driver, feed = parts.driver, parts.feed
         periodic = PeriodicTasks(
             driver,
             store=parts.store,
@@ -431,6 +453,12 @@ def _feed_catalogue(catalogue: PoolCatalogue, driver: LiveDriver) -> None:
     catalogue.add_listener(feed_if_changed)
 
 
+def _find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
+    """Returns where each zone's intensity is from, and the time of that data."""
+    sourced = feed.sources_at(at)
+    return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}
+
+
 def build_pool_status(driver: LiveDriver) -> PoolStatus:
     """Returns the pool's state for the status page."""
     core = driver.core
@@ -442,7 +470,7 @@ def build_pool_status(driver: LiveDriver) -> PoolStatus:
             zone=view.card.zone,
             state=view.state.value,
             accepting=view.accepting,
-            reason=view.reason,
+            reason=public_reason(view.reason),
             surplus_w=view.energy.surplus_w if view.energy else 0.0,
             models=tuple(replica.model for replica in view.card.replicas),
             slots=sum(replica.slots for replica in view.card.replicas),

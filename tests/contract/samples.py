@@ -34,6 +34,18 @@ from entraide.wire import codec
 from entraide.wire import messages as m
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest, JoinResponse
+from entraide.wire.pool_state import (
+    CoopState,
+    HourIntensity,
+    MachineCard,
+    MachineModel,
+    PoolState,
+    QuotaState,
+    SiteSurplus,
+    WaitingJobs,
+    WorkHour,
+    ZoneCard,
+)
 
 ENERGY = EnergyStatus(400.0, Basis.DECLARED, "statement of the co-op", 1_000.0, 1_600.0)
 CARD = NodeCard(
@@ -170,6 +182,50 @@ EXPLANATION = Explanation(
 )
 RUNS = (("job-1", 1_048_577), ("job-2", 1_048_580))
 
+POOL_STATE = PoolState(
+    at=1_000.5,
+    policy_version="2026-11",
+    intensity_basis="direct",
+    queued=3,
+    running=2,
+    machines=(
+        MachineCard(
+            "on-1", "soleil", "Sudbury", "CA-ON", "mac-mini-m4", "live", True, "", False,
+            (MachineModel("smollm2-135m", 4, 2, True),), ("mistral",), "member",
+            SiteSurplus(400.0, 200.0, "declared", "contract", 1_000.0, 1_600.0),
+        ),
+    ),
+    machines_total=1,
+    waiting=(WaitingJobs("no_free_slot", "batch", 3),),
+    zones=(
+        ZoneCard(
+            "CA-ON", 38.0, 73.0, "measured", 3_600.0,
+            (HourIntensity(38.0, "actual"), HourIntensity(None, "")), 900.0, "series", 960.0,
+        ),
+    ),
+    work=(WorkHour("CA-ON", 7_200.0, 1, 40),),
+    coop=CoopState(
+        coop="boreale",
+        quotas=(QuotaState("tokens", "day", 1_000, 10.0, 5.0, 985.0, 86_400.0, "main", "key-1"),),
+        balance_tokens=-120,
+        balance_uwh=-4_000_000,
+        balance_ug=-9_000,
+        shares=1.0,
+        credit=0.125,
+        weight=1.125,
+        credit_most=0.25,
+        half_life_s=604_800.0,
+        full_tokens=5_000_000.0,
+        gift_tokens=2_500_000.0,
+        running=2,
+        queued=3,
+        in_flight_tokens=4_096,
+        cap_tokens=65_536,
+        lend_part=0.5,
+        lend_wh_per_day=200,
+    ),
+)  # fmt: skip
+
 SAMPLES: tuple[m.Message, ...] = (
     m.Hello(CARD, "boot-1", 1, 1_000.125, False, "draining", RUNS, 2),
     m.Heartbeat("boot-1", 2, 1_001.125, True, "", 3, ENERGY),
@@ -202,6 +258,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.LeaseExceeded("job-1", 1_048_577, "on-1", "stream_tokens", 64),
     m.ExplanationRequest("job-1", "boreale"),
     m.ModelsRequest(),
+    m.PoolRequest("boreale"),
     m.EnrolmentQuery(
         JoinRequest(token="join_abc", node_public_key="UDXU4", node_name="mini", zone="CA-QC"),
         "203.0.113.9",
@@ -227,6 +284,7 @@ SAMPLES: tuple[m.Message, ...] = (
         None,
     ),
     m.ModelsReply((ModelCard("smollm2-135m", ("sha256:00ff",), 8_192, ("tools",), 3),)),
+    m.PoolReply(POOL_STATE),
 )
 
 # Each decoder with the messages that may come to it.
@@ -239,6 +297,7 @@ DOORS: dict[str, tuple[msgspec.msgpack.Decoder[typing.Any], typing.Any]] = {
     "gateway_down": (codec.gateway_down, m.GatewayDown),
     "explained": (codec.explanation_reply, m.ExplanationReply),
     "models": (codec.models_reply, m.ModelsReply),
+    "pool": (codec.pool_reply, m.PoolReply),
     "enrolled": (codec.enrolment_reply, m.EnrolmentReply),
 }
 

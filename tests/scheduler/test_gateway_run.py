@@ -78,7 +78,7 @@ def ask(**fields: Any) -> dict[str, Any]:
 async def test_gateway_of_its_own_serves_like_the_inner_one(
     tmp_path: Path, bus: NatsPool, pool: RunningScheduler
 ) -> None:
-    """Models, a whole answer, its explanation and its settled receipt, over the bus."""
+    """Models, a whole answer, its explanation, its receipt and the pool, over the bus."""
     node = await pool.join()
     key = await pool.operator.key()
     headers = {"authorization": f"Bearer {key}"}
@@ -99,7 +99,11 @@ async def test_gateway_of_its_own_serves_like_the_inner_one(
             settled = await answer.json()
         async with session.get(f"/v1/jobs/{run.job}/explanation") as answer:
             explanation = await answer.json()
+        async with session.get("/v1/pool") as answer:
+            view = await answer.json()
 
+    machine = view["provinces"][0]["sites"][0]["machines"][0]
+    assert (1, "n1", "ready") == (view["machines"], machine["node"], machine["state"])
     assert [MODEL, "auto"] == [card["id"] for card in models["data"]]
     assert "porte" == run.gateway
     assert (run.job, False) == (body["entraide"]["job"], body["entraide"]["settled"])

@@ -28,6 +28,7 @@ from entraide_scheduler.core import (
     leases,
     model_loading,
     node_lifecycle,
+    overview,
     settlement,
     snapshot,
     views,
@@ -371,3 +372,23 @@ class Core:
     def quota_left(self, coop: str) -> list[views.QuotaView]:
         """Returns a co-op's quotas and what is left of them."""
         return views.quotas(self._state, coop)
+
+    def machines(self, at: float) -> list[overview.MachineView]:
+        """Returns the nodes that have not left, with their sites' own energy, by name."""
+        return overview.machines(self._state, max(at, self._state.now))
+
+    def count_waiting(self, at: float) -> list[overview.WaitingCount]:
+        """Returns how many jobs wait for each reason, by reason and class."""
+        return overview.count_waiting(self._state, max(at, self._state.now))
+
+    def outlooks(self, at: float) -> list[overview.ZoneOutlook]:
+        """Returns the present and expected intensities of all known zones."""
+        return overview.outlooks(self._state, max(at, self._state.now))
+
+    def planned_work(self, at: float) -> list[overview.PlannedWork]:
+        """Returns the work that waits for greener hours, by the hours expected for it."""
+        return overview.planned_work(self._state, max(at, self._state.now))
+
+    def coop(self, name: str, at: float) -> overview.CoopView | None:
+        """Returns a co-op's quotas, balance and fair share; None if the policy lacks it."""
+        return overview.coop(self._state, name, max(at, self._state.now))

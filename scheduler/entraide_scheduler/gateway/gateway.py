@@ -38,7 +38,10 @@ from entraide_scheduler.gateway.options import FactsBuilder
 from entraide_scheduler.gateway.pages import Pages, PoolEndpoints, StatusSource
 from entraide_scheduler.gateway.peers import parse_networks
 from entraide_scheduler.gateway.pool_api import PoolApi
+from entraide_scheduler.gateway.pool_events import PoolEvents
+from entraide_scheduler.gateway.pool_routes import PoolRoutes
 from entraide_scheduler.gateway.pool_service import PoolService
+from entraide_scheduler.gateway.pool_states import PoolStates
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
@@ -123,13 +126,7 @@ class Gateway:
         self._authenticator = Authenticator(store)
         self.metrics = Metrics(collectors)
         token_estimator = TokenEstimator()
-        self._running_jobs = RunningJobs(
-            scheduler=scheduler,
-            nodes=nodes,
-            signer=signer,
-            token_estimator=token_estimator,
-            counters=self.metrics,
-        )
+        self._running_jobs = self._make_running_jobs(nodes, signer, token_estimator)
         self._runs_kept_jobs = settings.kept_gateway in ("", scheduler.gateway)
         sealer = Sealer(sealing_key)
         self._files = Files(store, sealer, mb_per_coop=settings.http.limits.files_mb_per_coop)
@@ -155,10 +152,22 @@ class Gateway:
             signer=signer,
             timezone=settings.timezone,
         )
+        self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
         self._cors = CorsPolicy(settings.http.cors_origins)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
+
+    def _make_running_jobs(
+        self, nodes: NodeChannel, signer: ReceiptSigner, token_estimator: TokenEstimator
+    ) -> RunningJobs:
+        return RunningJobs(
+            scheduler=self._scheduler,
+            nodes=nodes,
+            signer=signer,
+            token_estimator=token_estimator,
+            counters=self.metrics,
+        )
 
     def _make_facts_builder(
         self, sealing_key: bytes, token_estimator: TokenEstimator
@@ -200,8 +209,11 @@ class Gateway:
         routes = Routes(
             self._api,
             authenticator=self._authenticator,
-            files=FileRoutes(self._files, self._batches, self._authenticator),
-            batches=BatchRoutes(self._batches, self._authenticator),
+            groups=(
+                FileRoutes(self._files, self._batches, self._authenticator),
+                BatchRoutes(self._batches, self._authenticator),
+                PoolRoutes(self._pool_events, self._authenticator, pool=self._settings.pool),
+            ),
             pages=self._pages,
             metrics=self.metrics,
             pool_weights=pool_weights,
@@ -249,6 +261,7 @@ class Gateway:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
         if isinstance(message, KeyRevoked):
             self._authenticator.clear_cache()
+            self._pool_events.end_key(message.key)
         if isinstance(message, KeyRevoked | NodeRevoked):
             self._running_jobs.end_revoked(message)
             return
@@ -297,6 +310,7 @@ class Gateway:
         """Stops the gateway as the module describes; returns when all its tasks have ended."""
         self._pages.ready = False
         self._api.stopping = True
+        await self._pool_events.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._settings.drain_s):
                 await self._api.wait_until_drained()

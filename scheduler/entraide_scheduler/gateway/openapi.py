@@ -30,7 +30,9 @@ from entraide_scheduler.gateway.files import (
     FileList,
     FileObject,
 )
+from entraide_scheduler.gateway.grid_view import GridView
 from entraide_scheduler.gateway.options import OPTIONS
+from entraide_scheduler.gateway.pool_view import PoolChange, PoolView
 from entraide_scheduler.gateway.views import JobStatus
 
 SCHEMAS = "#/components/schemas/"
@@ -174,6 +176,7 @@ QUERY_PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "after": {"type": "string"},
         "order": {"enum": list(ORDERS)},
         "purpose": {"type": "string"},
+        "lang": {"enum": ["fr", "en"]},
     }
 )
 
@@ -267,6 +270,22 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "A batch, with the files of its answers and errors so far.", response="BatchObject"
         ),
         "cancel_batch": Operation("Cancels a batch.", response="BatchObject"),
+        "pool": Operation(
+            "The pool now: machines by province and site, and what waits.",
+            response="PoolView",
+            query=("lang",),
+        ),
+        "pool_events": Operation(
+            "The same as server-sent events: `pool` with a `PoolView`, then `change` with a "
+            "`PoolChange`, at most one a second; `end` with an error.",
+            kind="text/event-stream",
+            query=("lang",),
+        ),
+        "grid": Operation(
+            "The next 24 hours of the grid, and the work that waits for them.",
+            response="GridView",
+            query=("lang",),
+        ),
         "statement": Operation(
             "What the key's co-op gave and received in a month (`month`, 2026-11; default: the "
             "present one), by day, key, project, model and node; CSV with `Accept: text/csv`.",
@@ -314,7 +333,7 @@ def build_schemas() -> dict[str, Any]:
     kinds = [
         *REQUESTS.values(), EmbeddingList, JobRequest, Error, JobStatus, Receipt, Statement,
         NodeStatement, JoinRequest, JoinResponse, FileForm, FileObject, FileList, FileDeletion,
-        BatchRequest, BatchObject, BatchList,
+        BatchRequest, BatchObject, BatchList, PoolView, PoolChange, GridView,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):

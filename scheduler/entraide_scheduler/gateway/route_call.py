@@ -1,6 +1,7 @@
 """Route call: a matched request as the handlers of the routes receive it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -25,6 +26,14 @@ class RouteCall(Struct, frozen=True):
 
 
 RouteHandler = Callable[[RouteCall], Awaitable[None]]
+
+
+class RouteGroup(Protocol):
+    """A part of the routes, by whose names its handlers are found."""
+
+    @property
+    def handlers(self) -> Mapping[str, RouteHandler]:
+        """The handlers, by the name of the route."""
 
 
 def read_query(query: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ Handlers authenticate, translate the request for ``PoolApi`` and send the respon
 becomes one response in OpenAI's error format.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
@@ -24,21 +24,23 @@ from entraide_scheduler.gateway import install, openai, openapi, weights
 from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
-from entraide_scheduler.gateway.batch_routes import BATCHES, BatchRoutes
+from entraide_scheduler.gateway.batch_routes import BATCHES
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.endpoints import JobRequest
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.field_faults import convert
-from entraide_scheduler.gateway.file_routes import FILES, FileRoutes
+from entraide_scheduler.gateway.file_routes import FILES
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Pages
 from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
+from entraide_scheduler.gateway.pool_routes import POOL_PATHS
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
 from entraide_scheduler.gateway.route_call import (
     LIMIT_DIGITS_MAX,
     RouteCall,
+    RouteGroup,
     RouteHandler,
     read_query,
 )
@@ -76,6 +78,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         BATCHES: {"GET": "list_batches", "POST": "create_batch"},
         f"{BATCHES}/{{batch}}": {"GET": "get_batch"},
         f"{BATCHES}/{{batch}}/cancel": {"POST": "cancel_batch"},
+        **POOL_PATHS,
         STATEMENT: {"GET": "statement"},
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
@@ -150,8 +153,7 @@ class Routes:
         api: PoolApi,
         *,
         authenticator: Authenticator,
-        files: FileRoutes,
-        batches: BatchRoutes,
+        groups: Iterable[RouteGroup],
         pages: Pages,
         metrics: Metrics,
         pool_weights: weights.WeightServer | None,
@@ -201,9 +203,9 @@ class Routes:
             "job_receipt": self._get_receipt,
             "statement": self._get_statement,
             "node_statement": self._get_node_statement,
-            **files.handlers,
-            **batches.handlers,
         }
+        for group in groups:
+            self._handlers.update(group.handlers)
 
     def choose_language(self, exchange: Exchange) -> str:
         """Returns the language of the response."""

@@ -3489,3 +3489,50 @@ error-mirror_wheel_needed = This installation of Entraide { $version } does not 
 error-mirror_wheel_refused = { $path } is not a readable wheel of Entraide { $version }, the version of this pool. Name that one with --wheel FILE.
 error-mirror_pip_missing = The mirror needs pip, which this environment lacks. Install it: { $python } -m ensurepip
 error-mirror_failed = The wheels could not be gathered: { $problem }. Connect this machine to a package index, or name a folder of wheels with --from FOLDER; the mirror is as before.
+
+## The pool as its members see it.
+
+node-reason-owner_terms = paused by its owner’s terms
+machine-ready = Ready for work: { $slots ->
+    [1] its slot is free.
+   *[other] its { $slots } slots are free.
+}
+machine-working = At work: { $running } of { $slots } slots taken.
+machine-full = At work: all of its { $slots } slots are taken.
+machine-stopped = Takes no work: { $reason }.
+machine-resting = Rests after failed runs; the pool tries it again by itself.
+machine-loading = Loads a model.
+machine-no_model = Serves no model.
+machine-suspect = Has not reported for a moment.
+machine-lost = Does not report: switched off, or without a connection.
+machine-quarantined = In quarantine: the operator must look at it.
+green-surplus = Runs on its site’s own renewable power: { $surplus_w } to spare ({ $basis }{ $surplus_evidence ->
+    [none] , without documents
+   *[other] ; backed by: { $surplus_evidence }
+}).
+green-uncounted = Its site reports { $surplus_w } of its own renewable power to spare ({ $basis }), but by the pool’s policy none of it counts now.
+green-grid = Runs on the grid of its province.
+province-intensity = { $intensity_g_per_kwh } now ({ $basis }).
+waiting-no_free_slot = For a free slot.
+waiting-fair_share_turn = For their turn: other co-ops have received less.
+waiting-no_node_live = For a machine: none that may run them takes work now.
+waiting-turn_is_next = Their turn is next.
+waiting-carbon_cap = For a greener machine: the cap that the sender set does not suffice now.
+waiting-at_cap = For their co-op’s running jobs: it has as many tokens in flight as it may have while others wait.
+waiting-lend_energy = For tomorrow: the machines have lent the energy that their co-ops lend in a day.
+waiting-lend_limit = For what co-ops lend: all of it is taken.
+waiting-quota_energy = For their co-op’s energy quota.
+waiting-quota_carbon = For their co-op’s emissions quota.
+waiting-batch_share_full = For a slot that batch jobs may have.
+waiting-resting = For machines that rest after failed runs.
+waiting-must_run_alone = For a machine that runs nothing else.
+waiting-greener_later = For greener hours.
+waiting-model_making_room = For their model: a machine makes room for it.
+waiting-model_loading = For their model: a machine loads it.
+waiting-model_resting = For their model: its last load failed, and the pool tries again later.
+waiting-model_waits = For their model: no machine has loaded it yet.
+waiting-unexamined = The pool has not said why yet.
+signal-actual = value of this hour
+signal-forecast = published forecast
+signal-profile = usual course of the last days
+signal-default = annual average

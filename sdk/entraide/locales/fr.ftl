@@ -3498,3 +3498,50 @@ error-mirror_wheel_needed = Cette installation d’Entraide { $version } ne conn
 error-mirror_wheel_refused = { $path } n’est pas un paquet wheel lisible d’Entraide { $version }, la version de ce parc. Indiquez celui-là avec --wheel FICHIER.
 error-mirror_pip_missing = Le miroir a besoin de pip, qui manque à cet environnement. Installez-le : { $python } -m ensurepip
 error-mirror_failed = Les paquets n’ont pas pu être rassemblés : { $problem }. Reliez cette machine à un index de paquets, ou indiquez un dossier de paquets avec --from DOSSIER ; le miroir reste comme avant.
+
+## Le parc tel que ses membres le voient.
+
+node-reason-owner_terms = pause prévue par les conditions de son propriétaire
+machine-ready = Prête : { $slots ->
+    [1] sa place est libre.
+   *[other] ses { $slots } places sont libres.
+}
+machine-working = Au travail : { $running } de ses { $slots } places prises.
+machine-full = Au travail : toutes ses places sont prises ({ $slots }).
+machine-stopped = Ne prend pas de travail : { $reason }.
+machine-resting = Au repos après des échecs ; le parc l’essaiera de nouveau de lui-même.
+machine-loading = Charge un modèle.
+machine-no_model = Ne sert aucun modèle.
+machine-suspect = Sans nouvelles depuis un moment.
+machine-lost = Sans nouvelles : éteinte ou débranchée.
+machine-quarantined = En quarantaine : l’exploitant doit l’examiner.
+green-surplus = Fonctionne à l’énergie renouvelable de son site : { $surplus_w } de surplus ({ $basis }{ $surplus_evidence ->
+    [none] , sans document à l’appui
+   *[other] {" "}; à l’appui : { $surplus_evidence }
+}).
+green-uncounted = Son site déclare { $surplus_w } de surplus renouvelable ({ $basis }), mais selon la politique du parc rien n’en compte en ce moment.
+green-grid = Fonctionne à l’électricité de sa province.
+province-intensity = { $intensity_g_per_kwh } en ce moment ({ $basis }).
+waiting-no_free_slot = Une place libre.
+waiting-fair_share_turn = Leur tour : d’autres coopératives ont moins reçu.
+waiting-no_node_live = Une machine : aucune de celles qui conviennent ne prend de travail en ce moment.
+waiting-turn_is_next = Leur tour, qui vient.
+waiting-carbon_cap = Une machine plus verte : le plafond que l’expéditeur a fixé ne suffit pas en ce moment.
+waiting-at_cap = La fin de requêtes de leur coopérative, qui a autant de jetons en cours qu’il est permis quand d’autres attendent.
+waiting-lend_energy = Demain : les machines ont prêté l’énergie que leurs coopératives prêtent en un jour.
+waiting-lend_limit = Ce que les coopératives prêtent : tout est pris.
+waiting-quota_energy = Le quota d’énergie de leur coopérative.
+waiting-quota_carbon = Le quota d’émissions de leur coopérative.
+waiting-batch_share_full = Une des places permises aux requêtes différées.
+waiting-resting = Des machines au repos après des échecs.
+waiting-must_run_alone = Une machine qui ne fait rien d’autre.
+waiting-greener_later = Des heures plus vertes.
+waiting-model_making_room = Leur modèle : une machine lui fait de la place.
+waiting-model_loading = Leur modèle : une machine le charge.
+waiting-model_resting = Leur modèle : son dernier chargement a échoué, et le parc essaiera plus tard.
+waiting-model_waits = Leur modèle : aucune machine ne l’a encore chargé.
+waiting-unexamined = Le parc n’a pas encore dit pourquoi.
+signal-actual = valeur de cette heure
+signal-forecast = prévision publiée
+signal-profile = allure habituelle des derniers jours
+signal-default = moyenne annuelle

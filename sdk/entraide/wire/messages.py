@@ -21,6 +21,7 @@ from entraide.types import (
 )
 from entraide.wire.cards import ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
+from entraide.wire.pool_state import PoolState
 
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
@@ -383,6 +384,15 @@ class ModelsRequest(Message, frozen=True, tag="ask-models"):
     """Requests the models that are served (request-reply, answered by ``ModelsReply``)."""
 
 
+class PoolRequest(Message, frozen=True, tag="ask-pool"):
+    """Requests the pool's state (request-reply, answered by ``PoolReply``).
+
+    With a ``coop``, the reply has that co-op's position too.
+    """
+
+    coop: str = ""
+
+
 class EnrolmentQuery(Message, frozen=True, tag="enrol"):
     """A machine asks the gateway to join the pool.
 
@@ -411,6 +421,7 @@ GatewayUp = (
     | ExplanationRequest
     | ModelsRequest
     | EnrolmentQuery
+    | PoolRequest
 )
 
 
@@ -477,3 +488,9 @@ class ModelsReply(Message, frozen=True, tag="models"):
     """Answer to ``ModelsRequest``."""
 
     models: tuple[ModelCard, ...]
+
+
+class PoolReply(Message, frozen=True, tag="pool"):
+    """Answer to ``PoolRequest``."""
+
+    state: PoolState

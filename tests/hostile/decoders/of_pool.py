@@ -347,6 +347,7 @@ CASES: dict[str, Case] = {
             "gateway_down": ("entraide_scheduler.bus:NatsSchedulerAdapter._on_message",),
             "explained": ("entraide_scheduler.bus:NatsSchedulerAdapter.explain",),
             "models": ("entraide_scheduler.bus:NatsSchedulerAdapter.list_models",),
+            "pool": ("entraide_scheduler.bus:NatsSchedulerAdapter.describe_pool",),
             "enrolled": ("entraide_scheduler.bus:NatsSchedulerAdapter.enrol",),
             "node_down_ctl": (
                 "entraide_node.bus:NodeBus._receive_control",

@@ -70,11 +70,12 @@ class Credits:
 
     def factor(self, coop: str, at: float, terms: Credit) -> float:
         """Returns the relative increase of a co-op's weight, from 0 to ``terms.most``."""
+        return terms.most * min(1.0, self.left(coop, at, terms) / terms.full_tokens)
+
+    def left(self, coop: str, at: float, terms: Credit) -> float:
+        """Returns the virtual tokens of a co-op's gifts that still count."""
         gift = self.gifts.get(coop)
-        if gift is None:
-            return 0.0
-        left = _aged(gift, at, terms).virtual_tokens
-        return terms.most * min(1.0, left / terms.full_tokens)
+        return 0.0 if gift is None else _aged(gift, at, terms).virtual_tokens
 
 
 def from_energy(gifts: dict[str, Gift], terms: Credit) -> dict[str, Gift]:

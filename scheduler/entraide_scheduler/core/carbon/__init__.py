@@ -26,6 +26,7 @@ from entraide_scheduler.core.carbon.emissions import (
     EffectiveIntensity,
     ZoneIntensity,
     effective_intensity,
+    evidence_of,
     grid_intensity,
     make_receipt,
     settle,
@@ -33,7 +34,12 @@ from entraide_scheduler.core.carbon.emissions import (
     surplus_w,
     undocumented_w,
 )
-from entraide_scheduler.core.carbon.intensity_forecast import HOUR_S, Signal, ZoneSignals
+from entraide_scheduler.core.carbon.intensity_forecast import (
+    HOUR_S,
+    ExpectedIntensity,
+    Signal,
+    ZoneSignals,
+)
 from entraide_scheduler.core.carbon.shift_planner import (
     STEP_S,
     GreenerHour,
@@ -51,6 +57,7 @@ __all__ = [
     "BatchWorkload",
     "EffectiveIntensity",
     "ExpectedHour",
+    "ExpectedIntensity",
     "GreenerHour",
     "ShiftPlanner",
     "ShiftReason",
@@ -61,6 +68,7 @@ __all__ = [
     "ZoneSignals",
     "batch_work_of",
     "effective_intensity",
+    "evidence_of",
     "expect_batch",
     "grid_intensity",
     "make_receipt",

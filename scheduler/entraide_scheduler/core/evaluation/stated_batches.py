@@ -84,7 +84,7 @@ def with_resolved_model(state: State, facts: RequestFacts) -> RequestFacts:
 
 
 def expect_batch_of(
-    state: State, facts: RequestFacts, lines: int, at: float
+    state: State, facts: RequestFacts, lines: int, at: float, *, queued: int = 0
 ) -> BatchExpectation | None:
     """Returns when lines of a batch are expected to run; None if no node can run them now.
 
@@ -93,6 +93,7 @@ def expect_batch_of(
         facts: of a typical line, as ``BatchStated`` has them.
         lines: number of lines that are not yet requested.
         at: now, seconds since the epoch.
+        queued: number of these lines that wait in the queue already, as jobs.
     """
     facts = with_resolved_model(state, with_policy_defaults(state, facts))
     job = Job(facts, JobState.QUEUED, state.arrivals, at, 0, 0, NO_SHAPE)
@@ -100,13 +101,15 @@ def expect_batch_of(
     work = deferrable_work(state, facts, at)
     most = facts.output_tokens_max or state.policy.limits.output_tokens_default
     output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
+    run_s = state.length_predictor.run_s(facts.model)
+    own_s = queued * run_s
     workload = BatchWorkload(
         lines=lines,
-        run_s=state.length_predictor.run_s(facts.model),
+        run_s=run_s,
         input_tokens=float(facts.input_tokens_est),
         output_tokens=0.0 if facts.embeds else output_tokens,
         latest_hour=0 if work is None else work.hour,
-        other_s=0.0 if work is None else _other_work_s(state, facts, work.hour),
+        other_s=0.0 if work is None else _other_work_s(state, facts, work.hour, own_s),
     )
     return expect_batch(
         workload,
@@ -118,10 +121,10 @@ def expect_batch_of(
     )
 
 
-def _other_work_s(state: State, facts: RequestFacts, latest_hour: int) -> float:
+def _other_work_s(state: State, facts: RequestFacts, latest_hour: int, own_s: float = 0.0) -> float:
     """Returns the slot time of the model's other work up to an hour of latest start, seconds."""
     backlog = state.shift_planner.backlog.work(facts.model)
-    work_s = sum(seconds for hour, seconds in backlog if hour <= latest_hour)
+    work_s = sum(seconds for hour, seconds in backlog if hour <= latest_hour) - own_s
     own = state.batches.get(facts.job)
     if own is not None and own.work is not None and own.work.hour <= latest_hour:
         work_s -= own.work.work_ms / 1_000.0
