@@ -14,7 +14,7 @@ CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Exten
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines check protos bench \
-        mutants wheel lock clean
+        mutants wheel lock clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -45,7 +45,7 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	$(PYTEST) tests/engines tests/integration tests/hostile \
+	$(PYTEST) tests/engines tests/integration tests/hostile tests/pages \
 	  tests/node/test_process.py tests/pool/test_upgrade.py tests/sim/test_ray.py -m engines
 
 check: env ## Check format, lint, types, imports, protobuf, docs and lock files. | Vérifier le format, le style, les types, les importations, protobuf, les documents et les fichiers de verrouillage.
@@ -57,6 +57,12 @@ check: env ## Check format, lint, types, imports, protobuf, docs and lock files.
 	$(PY) scripts/package_picture.py --check
 	$(PY) scripts/docs_check.py
 	@if grep -n -e '://' -e '^-' requirements*.lock $(NODE_LOCK); then echo 'a lock file names an address'; exit 1; fi
+
+check-pages: env ## Build the web pages anew and compare them with the committed ones (needs Node). | Construire de nouveau les pages web et les comparer à celles du dépôt (demande Node).
+	$(PY) scripts/pages.py --check
+
+pages: env ## Build the web pages into dashboard/entraide_dashboard/assets (needs Node). | Construire les pages web dans dashboard/entraide_dashboard/assets (demande Node).
+	$(PY) scripts/pages.py
 
 protos: env ## Generate the Python code of protos/. | Générer le code Python de protos/.
 	$(PY) scripts/protos.py

@@ -6,6 +6,8 @@ in pieces of ``PIECE_BYTES``, each after the client has read the one before.
 """
 
 import asyncio
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.wire.enrolment import INSTALL_PATH, install_command
 from entraide_scheduler.gateway.exchange import Exchange
-from entraide_scheduler.gateway.pages import PAGE_HEADERS
+from entraide_scheduler.gateway.page_assets import PAGE_HEADERS
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused
 
 SCRIPT_PATH = f"{INSTALL_PATH}.sh"
@@ -66,7 +68,9 @@ class InstallServer:
         self._sends = 0
         folder = files("entraide_scheduler.gateway")
         self._script = (folder / "install.sh").read_bytes()
-        self._page = Template((folder / "install.html").read_text("utf-8"))
+        page = (folder / "install.html").read_text("utf-8")
+        self._page = Template(page)
+        self._page_headers = _headers_with_style(page)
 
     def send_script(self, exchange: Exchange) -> None:
         """Sends the shell script."""
@@ -78,7 +82,7 @@ class InstallServer:
         targets = await asyncio.to_thread(self._read_targets)
         if not exchange.is_over:
             page = self._render(targets, lang).encode("utf-8")
-            exchange.respond(200, page, kind="text/html; charset=utf-8", headers=PAGE_HEADERS)
+            exchange.respond(200, page, kind="text/html; charset=utf-8", headers=self._page_headers)
 
     def _render(self, targets: list[str], lang: str) -> str:
         source = self._source
@@ -136,6 +140,14 @@ class InstallServer:
             await _send(exchange, path, span, is_part=bool(asked))
         finally:
             self._sends -= 1
+
+
+def _headers_with_style(page: str) -> list[tuple[str, str]]:
+    """Returns the headers of a page that allow the style inside it, by its digest."""
+    style = page[page.index("<style>") + len("<style>") : page.index("</style>")]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    allowed = f"style-src 'sha256-{digest}'"
+    return [(name, value.replace("style-src 'self'", allowed)) for name, value in PAGE_HEADERS]
 
 
 def _find_span(asked: str, size: int) -> _Span:

@@ -33,7 +33,7 @@ from entraide_scheduler.gateway.files import (
 from entraide_scheduler.gateway.grid_view import GridView
 from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.pool_view import PoolChange, PoolView
-from entraide_scheduler.gateway.views import JobStatus
+from entraide_scheduler.gateway.views import JobStatus, PublicStatus
 
 SCHEMAS = "#/components/schemas/"
 PUBLISHED_NAMES = {"JobStatus": "JobView"}  # a schema keeps the name that clients know
@@ -184,8 +184,11 @@ QUERY_PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
 # By the handler's name in ``routes``.
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "page": Operation("The status page.", open=True, kind="text/html"),
-        "status": Operation("The pool's machines and models.", open=True),
+        "page": Operation("The pages, for a browser.", open=True, kind="text/html"),
+        "page_asset": Operation(
+            "A file that the pages load.", open=True, kind="application/octet-stream"
+        ),
+        "status": Operation("The pool's machines and models.", response="PublicStatus", open=True),
         "well_known": Operation("How nodes and programs reach the pool.", open=True),
         "openapi": Operation("This document.", open=True),
         "health": Operation("Whether the process runs.", open=True),
@@ -333,7 +336,7 @@ def build_schemas() -> dict[str, Any]:
     kinds = [
         *REQUESTS.values(), EmbeddingList, JobRequest, Error, JobStatus, Receipt, Statement,
         NodeStatement, JoinRequest, JoinResponse, FileForm, FileObject, FileList, FileDeletion,
-        BatchRequest, BatchObject, BatchList, PoolView, PoolChange, GridView,
+        BatchRequest, BatchObject, BatchList, PoolView, PublicStatus, PoolChange, GridView,
     ]  # fmt: skip
     _, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS + "{name}")
     for kind in (*REQUESTS.values(), JobRequest):

@@ -6,7 +6,6 @@ Pages are cached for ``FRESH_S`` seconds.
 
 import time
 from collections.abc import Callable
-from importlib.resources import files
 
 import msgspec
 from msgspec import Struct
@@ -14,25 +13,13 @@ from msgspec import Struct
 from entraide import __version__
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway.exchange import Exchange
+from entraide_scheduler.gateway.page_assets import PAGE_HEADERS, PageAssets
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.views import PoolStatus, model_entry, status_json
 from entraide_scheduler.health import Health
 from entraide_scheduler.scheduler_port import SchedulerPort
 
 FRESH_S = 1.0
-CONTENT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-PAGE_HEADERS = (
-    ("content-security-policy", CONTENT_POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cache-control", "no-cache"),
-    ("vary", "accept-language"),
-)
-
 StatusSource = Callable[[], PoolStatus]
 
 
@@ -67,7 +54,7 @@ class Pages:
         self._pool = pool
         self._source = status
         self._health = health
-        self._page = (files("entraide_dashboard") / "index.html").read_text("utf-8")
+        self._assets = PageAssets()
         self._models: tuple[float, tuple[ModelCard, ...]] = (0.0, ())
         self._status: tuple[float, bytes] = (0.0, b"")
         self.endpoints = PoolEndpoints()
@@ -134,7 +121,11 @@ class Pages:
         )
 
     def send_page(self, exchange: Exchange, lang: str) -> None:
-        """Sends the status page in a language, ``fr`` or ``en``."""
-        page = self._page.replace('<html lang="fr">', f'<html lang="{lang}">', 1)
+        """Sends the page in which all views are, in a language, ``fr`` or ``en``."""
+        page = self._assets.index.replace('<html lang="fr">', f'<html lang="{lang}">', 1)
         kind = "text/html; charset=utf-8"
         exchange.respond(200, page.encode(), kind=kind, headers=PAGE_HEADERS)
+
+    def send_asset(self, exchange: Exchange, name: str) -> None:
+        """Sends a file that the page loads."""
+        self._assets.send(exchange, name)

@@ -20,7 +20,7 @@ from entraide.types import Basis
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
-from entraide_scheduler.gateway import install, openai, openapi, weights
+from entraide_scheduler.gateway import install, openai, openapi, page_assets, weights
 from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
@@ -54,6 +54,7 @@ STATEMENT = "/v1/statement"
 PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "/": {"GET": "page"},
+        f"{page_assets.PATH}{{file}}": {"GET": "page_asset"},
         "/status.json": {"GET": "status"},
         "/.well-known/entraide": {"GET": "well_known"},
         "/openapi.json": {"GET": "openapi"},
@@ -113,7 +114,7 @@ def route_of(path: str) -> Route | None:
         (f"{JOBS}/", "{job}"), (f"{FILES}/", "{file}"), (f"{BATCHES}/", "{batch}"),
         ("/v1/models/", "{model}"),
         (weights.PATH, "{sha256}"),
-        (install.WHEELS_PATH, "{file}"),
+        (install.WHEELS_PATH, "{file}"), (page_assets.PATH, "{file}"),
     ):  # fmt: skip
         if path.startswith(prefix):
             name, slash, rest = path[len(prefix) :].partition("/")
@@ -176,6 +177,7 @@ class Routes:
         self._document = msgspec.json.encode(openapi.build_document(PATHS))
         self._handlers: dict[str, RouteHandler] = {
             "page": self._send_page,
+            "page_asset": self._send_page_asset,
             "status": self._send_status,
             "well_known": self._send_well_known,
             "openapi": self._send_openapi,
@@ -366,6 +368,9 @@ class Routes:
     async def _send_page(self, call: RouteCall) -> None:
         if not call.exchange.is_over:
             self._pages.send_page(call.exchange, self._choose_page_language(call))
+
+    async def _send_page_asset(self, call: RouteCall) -> None:
+        self._pages.send_asset(call.exchange, call.name)
 
     def _choose_page_language(self, call: RouteCall) -> str:
         requested = read_query(call.exchange.request.query).get("lang")

@@ -6,7 +6,7 @@ Each reason has its code and its sentence in both languages.
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from entraide import i18n
 from entraide.types import Receipt
@@ -159,31 +159,76 @@ class PoolStatus(Struct, frozen=True):
     nodes: tuple[NodeStatus, ...]
 
 
+class Sentences(Struct, frozen=True):
+    """A sentence in both languages."""
+
+    fr: str
+    en: str
+
+
+class PublicNode(Struct, frozen=True):
+    """A node as anybody may see it: ``reason_text`` says why it takes no jobs, or is empty."""
+
+    node: str
+    coop: str
+    site: str
+    zone: str
+    state: str
+    accepting: bool
+    reason: str
+    surplus_w: float
+    models: tuple[str, ...]
+    slots: int
+    running: int
+    zone_name: Sentences
+    reason_text: Sentences
+
+
+class PublicModel(Struct, frozen=True):
+    """A model that is served now; ``context`` in tokens."""
+
+    model: str
+    replicas: int
+    context: int
+
+
+class PublicStatus(Struct, frozen=True):
+    """The pool as anybody may see it; counts are null while the scheduler is not known."""
+
+    pool: str
+    at: float
+    queued: int | None
+    running: int | None
+    policy_version: str | None
+    models: list[PublicModel]
+    nodes: list[PublicNode]
+
+
 def status_json(
     status: PoolStatus | None, models: Sequence[ModelCard], *, pool: str, at: float
 ) -> bytes:
     """Returns the pool's status as JSON, with reasons and zone names in both languages."""
-    nodes = []
-    for node in status.nodes if status is not None else ():
-        shown = msgspec.to_builtins(node)
-        shown["zone_name"] = {lang: i18n.zone_name(node.zone, lang) for lang in i18n.LANGUAGES}
-        shown["reason_text"] = {
-            lang: i18n.node_reason(node.reason, lang) if node.reason else ""
-            for lang in i18n.LANGUAGES
-        }
-        nodes.append(shown)
-    return msgspec.json.encode(
-        {
-            "pool": pool,
-            "at": at,
-            "queued": status.queued if status else None,
-            "running": status.running if status else None,
-            "policy_version": status.policy_version if status else None,
-            "models": [
-                {"model": card.model, "replicas": card.replicas, "context": card.context_tokens}
-                for card in models
-                if card.loaded and not card.means
-            ],
-            "nodes": nodes,
-        }
+    shown = PublicStatus(
+        pool=pool,
+        at=at,
+        queued=status.queued if status else None,
+        running=status.running if status else None,
+        policy_version=status.policy_version if status else None,
+        models=[
+            PublicModel(card.model, card.replicas, card.context_tokens)
+            for card in models
+            if card.loaded and not card.means
+        ],
+        nodes=[_public_node(node) for node in (status.nodes if status is not None else ())],
+    )
+    return msgspec.json.encode(shown)
+
+
+def _public_node(node: NodeStatus) -> PublicNode:
+    zone = {lang: i18n.zone_name(node.zone, lang) for lang in i18n.LANGUAGES}
+    reason = {
+        lang: i18n.node_reason(node.reason, lang) if node.reason else "" for lang in i18n.LANGUAGES
+    }
+    return PublicNode(
+        **structs.asdict(node), zone_name=Sentences(**zone), reason_text=Sentences(**reason)
     )

@@ -16,6 +16,7 @@ from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.batches.validation import LineFault
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.gateway.views import Sentences
 from entraide_scheduler.store.rows import BatchRow
 
 COMPLETION_WINDOW = "24h"
@@ -53,13 +54,6 @@ class BatchHour(Struct, frozen=True):
     part: float
     g_per_kwh: float
     signal: str
-
-
-class Sentences(Struct, frozen=True):
-    """A sentence in both languages."""
-
-    fr: str
-    en: str
 
 
 class RunExpectation(Struct, frozen=True):

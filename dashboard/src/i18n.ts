@@ -1,0 +1,74 @@
+// Sentences in the reader's language, from the catalogues `locales/{fr,en}.ftl`.
+//
+// The gateway has set the language of <html>: `?lang=`, then the browser's, else the pool's. A
+// choice made with the switch on an earlier visit comes before the browser's.
+import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
+import { signal } from "@preact/signals";
+import english from "./locales/en.ftl?raw";
+import french from "./locales/fr.ftl?raw";
+
+export type Lang = "fr" | "en";
+
+const CHOICE = "lang"; // the name under which the browser keeps the choice
+
+function bundle(lang: Lang, source: string): FluentBundle {
+  const made = new FluentBundle(`${lang}-CA`, { useIsolating: false });
+  made.addResource(new FluentResource(source));
+  return made;
+}
+
+const bundles = { fr: bundle("fr", french), en: bundle("en", english) };
+
+function firstLang(): Lang {
+  const served = document.documentElement.lang === "en" ? "en" : "fr";
+  if (new URLSearchParams(location.search).has("lang")) return served;
+  const chosen = readChoice();
+  return chosen === "fr" || chosen === "en" ? chosen : served;
+}
+
+function readChoice(): string | null {
+  try {
+    return localStorage.getItem(CHOICE);
+  } catch {
+    return null; // the browser keeps nothing for this page
+  }
+}
+
+/** The reader's language; components that read it are drawn again when it changes. */
+export const lang = signal<Lang>(firstLang());
+
+/** Changes the language, and remembers the choice in this browser. */
+export function setLang(chosen: Lang): void {
+  lang.value = chosen;
+  document.documentElement.lang = chosen;
+  try {
+    localStorage.setItem(CHOICE, chosen);
+  } catch {
+    // the choice then lasts as long as the page
+  }
+}
+
+/** Returns a sentence of the catalogue; a missing one shows its code, and a test finds it. */
+export function t(code: string, values?: Record<string, FluentVariable>): string {
+  const current = bundles[lang.value];
+  const message = current.getMessage(code);
+  if (!message?.value) return code;
+  const errors: Error[] = [];
+  return current.formatPattern(message.value, values ?? null, errors);
+}
+
+/** Returns the list "a, b and c" as the language writes it. */
+export function list(parts: readonly string[]): string {
+  return new Intl.ListFormat(`${lang.value}-CA`, { type: "conjunction" }).format(parts);
+}
+
+/** Returns a number as the language writes it. */
+export function number(value: number, digits = 0): string {
+  return value.toLocaleString(`${lang.value}-CA`, { maximumFractionDigits: digits });
+}
+
+/** Returns a date and time of seconds since the epoch, as the language writes it. */
+export function dateTime(seconds: number): string {
+  const style = { dateStyle: "long", timeStyle: "short" } as const;
+  return new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
+}

@@ -1,0 +1,80 @@
+// Where a person is signed in, with what ends each; and signing out here.
+import { useEffect, useState } from "preact/hooks";
+import { api, sentenceOf, take } from "../api.ts";
+import { dateTime, t } from "../i18n.ts";
+import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
+import type { SigninSessionView } from "../planned_api.ts";
+import { go } from "../router.ts";
+import { session } from "../session.ts";
+import { signOut } from "../signin.ts";
+
+export default function Sessions() {
+  return (
+    <NeedsSignIn>
+      <List />
+    </NeedsSignIn>
+  );
+}
+
+function List() {
+  const [sessions, setSessions] = useState<SigninSessionView[] | null>(null);
+  const [problem, setProblem] = useState<unknown>(null);
+  const own = session.value;
+  const attempt = async (act: () => Promise<void>) => {
+    setProblem(null);
+    try {
+      await act();
+    } catch (caught) {
+      setProblem(caught);
+    }
+  };
+  const read = async () => setSessions((await take(api.GET("/v1/sessions"))).data);
+  const end = async (id: string) => {
+    await take(api.DELETE("/v1/sessions/{session}", { params: { path: { session: id } } }));
+    await read();
+  };
+  const leave = async () => {
+    await signOut();
+    go("#/");
+  };
+  useEffect(() => void attempt(read), []);
+  if (!own) return null;
+  return (
+    <div class="narrow">
+      <h1>{t("view-sessions")}</h1>
+      <p>{t("sessions-who", { name: own.person.name, coop: own.person.coop })}</p>
+      <p>
+        <button type="button" onClick={() => attempt(leave)}>
+          {t("sign-out")}
+        </button>
+      </p>
+      <p role="alert" class={problem ? "notice bad" : "unseen"}>
+        {problem ? sentenceOf(problem) : ""}
+      </p>
+      <h2>{t("sessions-title")}</h2>
+      <p class="soft">{t("sessions-lead")}</p>
+      <ul class="rows">
+        {sessions?.map((one) => (
+          <li key={one.session}>
+            <div>
+              <p>
+                <b>
+                  <bdi>{one.device || t("sessions-device-unknown")}</bdi>
+                </b>{" "}
+                {one.session === own.session && <span class="tag">{t("sessions-here")}</span>}
+              </p>
+              <p class="soft">
+                {t("sessions-times", { made: dateTime(one.made_at), seen: dateTime(one.seen_at) })}
+              </p>
+            </div>
+            {one.session !== own.session && (
+              <button type="button" class="quiet" onClick={() => attempt(() => end(one.session))}>
+                {t("sessions-end")}
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

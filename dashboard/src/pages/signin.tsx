@@ -1,0 +1,131 @@
+// Signing in: by a one-time link, by the organisation's own sign-in, or by a link sent by e-mail.
+//
+// A link is never used by itself: a program that looks at links in a message would use it up.
+import { useEffect, useState } from "preact/hooks";
+import { api, ApiError, sentenceOf, take } from "../api.ts";
+import { t } from "../i18n.ts";
+import type { ViewProps } from "../parts/lazy.tsx";
+import type { SigninDoors } from "../planned_api.ts";
+import { go } from "../router.ts";
+import { session } from "../session.ts";
+import { signIn } from "../signin.ts";
+
+const OVER = new Set(["signin_link_used", "signin_link_expired", "signin_link_unknown"]);
+
+export default function SignIn({ rest }: ViewProps) {
+  const token = rest[0] ?? "";
+  const person = session.value?.person;
+  if (person && !token) return <AlreadyIn name={person.name} />;
+  return (
+    <div class="narrow">
+      <h1>{t("signin-title")}</h1>
+      {token ? <WithLink token={token} /> : <OtherDoors />}
+    </div>
+  );
+}
+
+function AlreadyIn({ name }: { name: string }) {
+  return (
+    <div class="narrow">
+      <h1>{t("signin-title")}</h1>
+      <p>{t("signin-already", { name })}</p>
+      <p>
+        <a href="#/">{t("signin-to-pool")}</a>
+      </p>
+    </div>
+  );
+}
+
+function WithLink({ token }: { token: string }) {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  const over = problem instanceof ApiError && OVER.has(problem.code);
+  const enter = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await signIn(token);
+      // The used token leaves the address and the history.
+      go("#/", "replace");
+    } catch (caught) {
+      setProblem(caught);
+      setBusy(false);
+    }
+  };
+  return (
+    <>
+      {!over && (
+        <>
+          <p>{t("signin-link-lead")}</p>
+          <p>
+            <button type="button" class="large" disabled={busy} onClick={enter}>
+              {t("signin-enter")}
+            </button>
+          </p>
+          <p class="soft">{t("signin-link-once")}</p>
+        </>
+      )}
+      <p role="alert" class={problem ? "notice bad" : "unseen"}>
+        {problem ? sentenceOf(problem) : ""}
+      </p>
+      {over && <OtherDoors />}
+    </>
+  );
+}
+
+function OtherDoors() {
+  const [doors, setDoors] = useState<SigninDoors | null>(null);
+  useEffect(() => {
+    take(api.GET("/v1/signin")).then(setDoors, () => setDoors(null));
+  }, []);
+  return (
+    <>
+      {doors?.oidc && (
+        <p>
+          <a class="button large" href="/v1/oidc/start">
+            {t("signin-oidc", { name: doors.oidc.name })}
+          </a>
+        </p>
+      )}
+      {doors?.email && <ByEmail />}
+      <p>{t("signin-by-link")}</p>
+      <p class="soft">{t("signin-who-sends")}</p>
+    </>
+  );
+}
+
+function ByEmail() {
+  const [email, setEmail] = useState("");
+  const [sent, setSent] = useState(false);
+  const [problem, setProblem] = useState<unknown>(null);
+  const send = async (event: Event) => {
+    event.preventDefault();
+    setProblem(null);
+    try {
+      await take(api.POST("/v1/signin/email", { body: { email: email.trim() } }));
+      setSent(true);
+    } catch (caught) {
+      setProblem(caught);
+    }
+  };
+  return (
+    <form onSubmit={send} class="email">
+      <label for="email">{t("signin-email")}</label>
+      <div class="row">
+        <input
+          id="email"
+          type="email"
+          autocomplete="email"
+          required
+          maxLength={254}
+          value={email}
+          onInput={(event) => setEmail(event.currentTarget.value)}
+        />
+        <button type="submit">{t("signin-email-send")}</button>
+      </div>
+      <p role="status" class={sent || problem ? `notice ${problem ? "bad" : ""}` : "unseen"}>
+        {problem ? sentenceOf(problem) : sent ? t("signin-email-sent") : ""}
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,17 @@
+// Who is signed in, as the pool said last. `undefined` until the pool has answered once.
+import { signal } from "@preact/signals";
+import type { SessionView } from "./planned_api.ts";
+
+export type { SessionView };
+
+export const session = signal<SessionView | null | undefined>(undefined);
+
+/** The proof that a call comes from this page; "" for whoever is not signed in. */
+export function csrfToken(): string {
+  return session.peek()?.csrf ?? "";
+}
+
+/** Notes that the pool no longer knows this browser. */
+export function forgetSession(): void {
+  session.value = null;
+}

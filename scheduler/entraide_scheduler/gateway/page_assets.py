@@ -1,0 +1,128 @@
+"""Page assets: the built pages of ``entraide_dashboard``, with the headers of a browser's defences.
+
+The names of assets hold the hash of their content, so a browser keeps them for good. Each was
+compressed when the pages were built; the request's ``Accept-Encoding`` selects a form.
+"""
+
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from entraide_scheduler.gateway.exchange import Exchange
+from entraide_scheduler.gateway.refusals import refused
+
+PATH = "/assets/"
+FOLDER = "assets"
+INDEX = "index.html"
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; worker-src 'self'"
+)
+# Of every page: a browser runs and loads nothing from elsewhere, and tells nobody where it was.
+DEFENCES: Sequence[tuple[str, str]] = (
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+)
+PAGE_HEADERS = (
+    ("content-security-policy", CONTENT_POLICY),
+    *DEFENCES,
+    ("cache-control", "no-cache"),
+    ("vary", "accept-language"),
+)
+ASSET_HEADERS = (
+    *DEFENCES,
+    ("cache-control", "public, max-age=31536000, immutable"),
+    ("vary", "accept-encoding"),
+)
+KINDS = MappingProxyType(
+    {
+        "css": "text/css; charset=utf-8",
+        "js": "text/javascript; charset=utf-8",
+        "mjs": "text/javascript; charset=utf-8",
+        "svg": "image/svg+xml",
+    }
+)
+CODINGS = MappingProxyType({"br": "br", "gzip": "gz"})  # endings by name, the smallest first
+
+_ACCEPTED = re.compile(r"^\s*([a-z*-]+)\s*(?:;\s*q=([0-9.]{1,5}))?\s*$")
+
+
+class Asset(Struct, frozen=True):
+    """One file in the forms that it can be sent in: content by coding, "" for uncompressed."""
+
+    kind: str
+    contents: dict[str, bytes]
+
+
+class PageAssets:
+    """Sends the pages' files; all are read once, at the start."""
+
+    def __init__(self) -> None:
+        folder = files("entraide_dashboard") / FOLDER
+        contents = {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+        self.index = contents.pop(INDEX).decode("utf-8")
+        self._assets = {
+            name: _asset_of(name, contents) for name in contents if name.rpartition(".")[2] in KINDS
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the assets, sorted."""
+        return tuple(sorted(self._assets))
+
+    def send(self, exchange: Exchange, name: str) -> None:
+        """Sends an asset in the smallest form that the client accepts.
+
+        Raises:
+            Refused: ``unknown_path``: there is no such asset.
+        """
+        asset = self._assets.get(name)
+        if asset is None:
+            raise refused("unknown_path", path=exchange.request.path)
+        if exchange.is_over:
+            return
+        coding = choose_coding(
+            exchange.request.headers.get("accept-encoding", ""), tuple(asset.contents)
+        )
+        headers = [*ASSET_HEADERS, *([("content-encoding", coding)] if coding else [])]
+        exchange.respond(200, asset.contents[coding], kind=asset.kind, headers=headers)
+
+
+def _asset_of(name: str, contents: dict[str, bytes]) -> Asset:
+    forms = {
+        coding: contents[f"{name}.{ending}"]
+        for coding, ending in CODINGS.items()
+        if f"{name}.{ending}" in contents
+    }
+    return Asset(KINDS[name.rpartition(".")[2]], {**forms, "": contents[name]})
+
+
+def choose_coding(accepted: str, offered: Sequence[str]) -> str:
+    """Returns the first offered coding that a client accepts; "" is always accepted.
+
+    Args:
+        accepted: the header ``Accept-Encoding`` (RFC 9110, section 12.5.3).
+        offered: codings, the preferred one first, "" for none.
+
+    >>> choose_coding("gzip, deflate, br;q=0.9", ("br", "gzip", ""))
+    'br'
+    >>> choose_coding("br;q=0, *", ("br", "gzip", ""))
+    'gzip'
+    """
+    weights = {
+        match[1]: match[2] is None or match[2].strip("0.") != ""
+        for part in accepted.lower().split(",")
+        if (match := _ACCEPTED.match(part)) is not None
+    }
+    for coding in offered:
+        if not coding or weights.get(coding, weights.get("*", False)):
+            return coding
+    return ""

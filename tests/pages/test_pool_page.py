@@ -1,0 +1,106 @@
+"""The first view in a real browser: what it shows, that everybody can read it, what it loads."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.pages.support import PHONE, WIDE, Visitors, visitors
+from tests.scheduler.gateway_support import Pool, card, open_pool
+
+from entraide_scheduler.core import events as e
+
+pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
+
+FIRST_VIEW_BYTES = 100_000
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    machines = (
+        card("atelier-1"), card("atelier-2"), card("bureau-du-haut"), card("serre", "CA-ON"),
+        card("quai-7", "CA-NB"),
+    )  # fmt: skip
+    async with open_pool(tmp_path, joined=machines) as opened:
+        opened.driver.feed(e.NodeLeft, node="quai-7", reason="goodbye")
+        yield opened
+
+
+@pytest.fixture
+async def guests(pool: Pool) -> AsyncIterator[Visitors]:
+    async with visitors(pool.gateway.url) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_the_pool_is_read_by_everybody(
+    guests: Visitors, lang: str, size: tuple[int, int], scheme: str
+) -> None:
+    """Machines, provinces and models stand on the first view; axe-core finds no flaw."""
+    visit = await guests.open(lang=lang, size=size, scheme=scheme)
+    await visit.go("")
+    await visit.page.wait_for_selector(".machines")
+    text = await visit.page.inner_text("main")
+    flaws = await visit.flaws()
+    await visit.picture(f"pool-{scheme}")
+
+    assert [] == flaws
+    assert [] == visit.errors
+    assert [] == visit.foreign
+    assert {"fr": "Nouveau-Brunswick", "en": "New Brunswick"}[lang] in text
+    assert "atelier-1" in text
+    assert "petit" in text
+
+
+async def test_first_view_is_small(guests: Visitors) -> None:
+    """All that the first view fetches is less than 100 KB, compressed."""
+    visit = await guests.open()
+    session = await visit.page.context.new_cdp_session(visit.page)
+    await session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    await visit.go("")
+    await visit.page.wait_for_selector(".machines")
+
+    assert len(sizes) >= 4
+    assert FIRST_VIEW_BYTES > sum(sizes)
+
+
+async def test_language_is_switched_and_kept(guests: Visitors) -> None:
+    """The switch changes every sentence at once; the browser remembers the choice."""
+    visit = await guests.open(lang="fr")
+    await visit.go("")
+    await visit.page.get_by_role("button", name="English").click()
+    switched = await visit.page.inner_text("h1")
+    await visit.page.reload()
+    kept = await visit.page.inner_text("h1")
+
+    assert "Our machines, shared" == switched == kept
+    assert "en" == await visit.page.evaluate("document.documentElement.lang")
+
+
+async def test_keyboard_alone_reaches_the_content(guests: Visitors) -> None:
+    """The first stop of the keyboard leads past the menu; each stop is seen."""
+    visit = await guests.open(lang="fr")
+    await visit.go("")
+    await visit.page.keyboard.press("Tab")
+    skip = visit.page.get_by_text("Aller au contenu")
+    box = await skip.bounding_box()
+    await visit.page.keyboard.press("Enter")
+    focused = await visit.page.evaluate("document.activeElement.tagName")
+
+    assert box is not None
+    assert 0 <= box["y"]
+    assert "MAIN" == focused
+
+
+async def test_page_says_that_the_pool_is_silent(guests: Visitors) -> None:
+    """When the pool stops answering, the page keeps what it knows and says from when it is."""
+    visit = await guests.open(lang="fr")
+    await visit.go("")
+    await visit.page.wait_for_selector(".machines")
+    await visit.page.route("**/status.json", lambda route: route.abort())
+    await visit.page.get_by_text("Le parc ne répond pas").wait_for()
+
+    assert "atelier-1" in await visit.page.inner_text("main")

@@ -1,0 +1,119 @@
+"""The pages as the gateway sends them: headers by name, compressed forms, and nothing else."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from tests.scheduler.gateway_support import Pool, open_pool
+
+from entraide_scheduler.gateway.page_assets import PageAssets, choose_coding
+
+ASSETS = PageAssets()
+SCRIPT = next(name for name in ASSETS.names if re.fullmatch(r"index-[\w-]+\.js", name))
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    async with open_pool(tmp_path) as opened:
+        yield opened
+
+
+async def fetch(
+    pool: Pool, path: str, accepted: str = "identity"
+) -> tuple[int, dict[str, str], bytes]:
+    """A file as it is sent, not decompressed."""
+    async with (
+        aiohttp.ClientSession(pool.gateway.url, auto_decompress=False) as session,
+        session.get(path, headers={"accept-encoding": accepted}) as answer,
+    ):
+        return answer.status, {k.lower(): v for k, v in answer.headers.items()}, await answer.read()
+
+
+@pytest.mark.parametrize("path", ["/", "/install"])
+async def test_pages_run_and_load_nothing_from_elsewhere(pool: Pool, path: str) -> None:
+    """A page has every header of a browser's defences; nothing inline runs without its digest."""
+    _, headers, _ = await fetch(pool, path)
+    policy = dict(
+        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
+    )
+    styles = policy.pop("style-src")
+
+    assert {
+        "default-src": "'none'", "script-src": "'self'", "img-src": "'self' data: blob:",
+        "font-src": "'self'", "connect-src": "'self'", "form-action": "'self'",
+        "base-uri": "'none'", "frame-ancestors": "'none'", "worker-src": "'self'",
+    } == policy  # fmt: skip
+    assert re.fullmatch({"/": "'self'", "/install": r"'sha256-[\w+/]{43}='"}[path], styles)
+    assert {
+        "x-content-type-options": "nosniff", "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer", "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }.items() <= headers.items()  # fmt: skip
+    assert "no-cache" == headers["cache-control"]
+
+
+async def test_all_that_the_page_names_is_there(pool: Pool) -> None:
+    """Each file that the page loads is served with its kind, and kept by browsers for good."""
+    _, _, page = await fetch(pool, "/")
+    named = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.decode())
+    kinds = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
+             "svg": "image/svg+xml"}  # fmt: skip
+
+    assert len(named) >= 3
+    for path in named:
+        status, headers, _ = await fetch(pool, path)
+
+        assert 200 == status
+        assert kinds[path.rpartition(".")[2]] == headers["content-type"]
+        assert "public, max-age=31536000, immutable" == headers["cache-control"]
+        assert "nosniff" == headers["x-content-type-options"]
+
+
+async def test_the_form_follows_what_the_client_accepts(pool: Pool) -> None:
+    """Brotli, else gzip, else the file itself; caches are told that the form varies."""
+    path = f"/assets/{SCRIPT}"
+    sent = {
+        accepted: await fetch(pool, path, accepted)
+        for accepted in ("gzip, deflate, br, zstd", "gzip", "identity", "")
+    }
+    codings = [headers.get("content-encoding", "") for _, headers, _ in sent.values()]
+    plain, packed = sent["identity"][2], sent["gzip"][2]
+
+    assert ["br", "gzip", "", ""] == codings
+    assert plain == gzip.decompress(packed)
+    assert len(sent["gzip, deflate, br, zstd"][2]) < len(packed) < len(plain)
+    assert {"accept-encoding"} == {headers["vary"] for _, headers, _ in sent.values()}
+
+
+@pytest.mark.parametrize(
+    "name", ["index.html", "nope.js", f"{SCRIPT}.gz", "..%2f__init__.py", "../__init__.py", ""]
+)
+async def test_nothing_else_is_sent(pool: Pool, name: str) -> None:
+    """A name that is no asset is a 404: other files of the package, compressed forms, paths."""
+    status, _, _ = await fetch(pool, f"/assets/{name}")
+
+    assert 404 == status
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("", ""),
+        ("br", "br"),
+        ("BR", "br"),
+        ("gzip;q=1.0, br;q=0", "gzip"),
+        ("*", "br"),
+        ("*;q=0", ""),
+        ("br;q=0.000, *;q=0.1", "gzip"),
+        ("br;q=;;, gzip;q=x", ""),
+        (",,,", ""),
+        ("br" * 5_000, ""),
+    ],
+)
+def test_choice_of_coding(accepted: str, coding: str) -> None:
+    """A weight of nought excludes a coding, a star means the others, rubbish means none."""
+    assert coding == choose_coding(accepted, ("br", "gzip", ""))
