@@ -9,12 +9,13 @@ SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist w
 MODEL  ?=
 FUZZ_S ?= 600
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
+CLIENT_LOCKS := $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines check protos bench \
-        mutants wheel lock clean pages check-pages
+.PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines test-clients check \
+        protos bench mutants wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
 	@PYTHONUTF8=1 $(firstword $(wildcard $(PY)) python3) scripts/help.py
@@ -45,8 +46,12 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	$(PYTEST) tests/engines tests/integration tests/hostile tests/pages \
-	  tests/node/test_process.py tests/pool/test_upgrade.py tests/sim/test_ray.py -m engines
+	$(PYTEST) tests/engines tests/clients tests/integration tests/hostile \
+	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim/test_ray.py \
+	  -m "engines and not clients"
+
+test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.
+	$(PYTEST) tests/clients -m clients
 
 check: env ## Check format, lint, types, imports, protobuf, docs and lock files. | Vérifier le format, le style, les types, les importations, protobuf, les documents et les fichiers de verrouillage.
 	.venv/bin/ruff format --check .
@@ -56,7 +61,7 @@ check: env ## Check format, lint, types, imports, protobuf, docs and lock files.
 	$(PY) scripts/protos.py --check
 	$(PY) scripts/package_picture.py --check
 	$(PY) scripts/docs_check.py
-	@if grep -n -e '://' -e '^-' requirements*.lock $(NODE_LOCK); then echo 'a lock file names an address'; exit 1; fi
+	@if grep -n -e '://' -e '^-' requirements*.lock $(NODE_LOCK) $(CLIENT_LOCKS); then echo 'a lock file names an address'; exit 1; fi
 
 check-pages: env ## Build the web pages anew and compare them with the committed ones (needs Node). | Construire de nouveau les pages web et les comparer à celles du dépôt (demande Node).
 	$(PY) scripts/pages.py --check
@@ -85,6 +90,14 @@ lock: env ## Pin the dependencies again (UPGRADE=--upgrade for the newest). | Ve
 	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --constraint requirements.lock --extra node --output-file $(NODE_LOCK) pyproject.toml
+
+lock-clients: env ## Pin the clients that the tests try again (UPGRADE=--upgrade for the newest). | Verrouiller de nouveau les clients que les tests essaient (UPGRADE=--upgrade pour les plus récents).
+	@set -e; cd tests/clients/locks; for file in *.in; do name=$${file%.in}; \
+	  $(CURDIR)/.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
+	    $$(test ! -f $$name.override || echo --override $$name.override) \
+	    --output-file $$name.lock $$file; done
+	cd tests/clients/locks/openai-js && npm $(if $(UPGRADE),update,install) --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Remove the environment and everything that was built. | Supprimer l’environnement et tout ce qui a été construit.
 	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache

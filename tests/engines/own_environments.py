@@ -20,6 +20,7 @@ from tests.engines.support import demo_model
 from entraide_node.engines import environments
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.environments import (
+    Recipe,
     install_environment,
     python_of,
     read_record,
@@ -39,14 +40,16 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("entraide")) / "test-engines"
 
 
-def find_install_problem(name: str) -> EngineProblem | None:
+def find_install_problem(
+    name: str, *, root: Path | None = None, recipe: Recipe | None = None
+) -> EngineProblem | None:
     """Why an environment cannot be made here; None if it can. A dry run, which fetches nothing."""
     uv = environments._find_uv()
-    if uv is None or python_of(name, cache_folder()) is not None:
+    if uv is None or python_of(name, root or cache_folder()) is not None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
         pins = Path(scratch) / "pins.txt"
-        pins.write_text(recipes()[name].pins, "utf-8")
+        pins.write_text((recipe or recipes()[name]).pins, "utf-8")
         command = [
             uv, "pip", "install", "--dry-run", "--no-deps", "--no-build", "--quiet",
             "--python", sys.executable, "--requirement", str(pins), *environments._pip_options(),

@@ -63,6 +63,16 @@ async def test_message_is_answered_with_usage_and_receipt(
     assert run.run.job == (message.model_extra or {})["entraide"]["job"]
 
 
+async def test_the_client_lists_models(client: anthropic.AsyncAnthropic) -> None:
+    """Its fields of a model are set: a program that shows their names shows no ``None``."""
+    listed = {model.id: model async for model in client.models.list()}
+    model = await client.models.retrieve(MODEL)
+
+    assert (MODEL, MODEL, "model") == (model.id, model.display_name, model.type)
+    assert 1970 == model.created_at.year
+    assert listed[MODEL] == model
+
+
 async def test_the_clients_stream_helper_reads_it(
     pool: Pool, client: anthropic.AsyncAnthropic
 ) -> None:

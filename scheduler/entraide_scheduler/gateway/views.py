@@ -110,11 +110,14 @@ def receipt_json(receipt: Receipt) -> bytes:
 
 
 def model_entry(card: ModelCard, pool: str) -> dict[str, object]:
-    """Returns a model in OpenAI's format, with additional fields of the pool."""
+    """Returns a model in OpenAI's and Anthropic's format, with additional fields of the pool."""
     return {
         "id": card.model,
         "object": "model",
+        "type": "model",
+        "display_name": card.model,
         "created": 0,
+        "created_at": "1970-01-01T00:00:00Z",
         "owned_by": pool,
         "context_tokens": card.context_tokens,
         "features": card.features,
