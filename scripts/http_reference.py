@@ -8,7 +8,6 @@ from typing import Any
 
 from entraide_scheduler.gateway import (
     conversation,
-    openapi,
     options,
     pattern_bounds,
     schema_bounds,
@@ -29,6 +28,13 @@ from entraide_scheduler.gateway.fields import (
     EMBEDDINGS,
     PoolFields,
 )
+from entraide_scheduler.gateway.openapi.operations import OPERATIONS, Access
+from entraide_scheduler.gateway.openapi.schemas import (
+    build_option_schemas,
+    build_schemas,
+    describe_field,
+)
+from entraide_scheduler.gateway.openapi.texts import find_text
 from entraide_scheduler.gateway.routes import PATHS
 
 HEAD = """\
@@ -180,9 +186,7 @@ def field_rows(name: str, components: Mapping[str, Any], honoured: tuple[str, ..
     for field in honoured:
         schema = components[name]["properties"][field]
         needed = " (required)" if field in required else ""
-        rows.append(
-            f"| `{field}`{needed} | {accepted(schema)} | {openapi.FIELD_DESCRIPTIONS[field]} |\n"
-        )
+        rows.append(f"| `{field}`{needed} | {accepted(schema)} | {describe_field(name, field)} |\n")
     return "".join(rows)
 
 
@@ -221,11 +225,11 @@ def jobs_section(components: Mapping[str, Any]) -> str:
 
 def options_section() -> str:
     """Returns the table of the pool's own options."""
-    schemas = openapi.build_option_schemas()
+    schemas = build_option_schemas()
     rows = []
     for option in options.OPTIONS:
         body = f"`{option.name}`" if option.name in PoolFields.__struct_fields__ else ""
-        text = openapi.OPTION_DESCRIPTIONS[option.name]
+        text = find_text("PoolFields", option.name)
         rows.append(
             f"| `{option.header}` | {body} | `{option.keyword}` |"
             f" {accepted(schemas[option.name])} | {text} |\n"
@@ -238,9 +242,9 @@ def paths_section() -> str:
     lines = ["\n## Paths\n\n| method | path | key | purpose |\n|---|---|---|---|\n"]
     for pattern, methods in sorted(PATHS.items()):
         for method, name in methods.items():
-            facts = openapi.OPERATIONS[name]
-            key = "no" if facts.open else "yes"
-            lines.append(f"| {method} | `{pattern}` | {key} | {facts.summary} |\n")
+            key = "no" if OPERATIONS[name].access is Access.ALL else "yes"
+            summary = find_text("operations", name)
+            lines.append(f"| {method} | `{pattern}` | {key} | {summary} |\n")
     lines.append(
         "\nRefusals have OpenAI's error format; [their codes](errors.md) are stable. A 5xx with a"
         " useless retry has\n`x-should-retry: false`, which the official clients follow.\n"
@@ -250,7 +254,7 @@ def paths_section() -> str:
 
 def http_page() -> str:
     """Returns the whole page."""
-    components = openapi.build_schemas()
+    components = build_schemas()
     schemas = SCHEMAS.format(
         tools_bytes=conversation.TOOLS_BYTES_MAX, bytes=schema_bounds.SCHEMA_BYTES_MAX,
         depth=schema_bounds.SCHEMA_DEPTH_MAX, count=pattern_bounds.REPETITIONS_MAX,

@@ -12,7 +12,7 @@ export interface paths {
             cookie?: never;
         };
         /** The pages, for a browser. */
-        get: operations["page_get_1"];
+        get: operations["page"];
         put?: never;
         post?: never;
         delete?: never;
@@ -29,7 +29,7 @@ export interface paths {
             cookie?: never;
         };
         /** A file that the pages load. */
-        get: operations["page_asset_get_2"];
+        get: operations["page_asset"];
         put?: never;
         post?: never;
         delete?: never;
@@ -46,7 +46,7 @@ export interface paths {
             cookie?: never;
         };
         /** The pool's machines and models. */
-        get: operations["status_get_1"];
+        get: operations["status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -63,7 +63,7 @@ export interface paths {
             cookie?: never;
         };
         /** How nodes and programs reach the pool. */
-        get: operations["well_known_get_2"];
+        get: operations["well_known"];
         put?: never;
         post?: never;
         delete?: never;
@@ -79,8 +79,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document. */
-        get: operations["openapi_get_1"];
+        /** The OpenAPI document. */
+        get: operations["openapi"];
         put?: never;
         post?: never;
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether the process runs. */
-        get: operations["health_get_1"];
+        get: operations["health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -114,7 +114,7 @@ export interface paths {
             cookie?: never;
         };
         /** Whether requests are accepted (503: not yet), and recent incidents. */
-        get: operations["readiness_get_1"];
+        get: operations["readiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -131,7 +131,7 @@ export interface paths {
             cookie?: never;
         };
         /** Counters for Prometheus. */
-        get: operations["metrics_get_1"];
+        get: operations["metrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -148,7 +148,7 @@ export interface paths {
             cookie?: never;
         };
         /** The models that clients may name, with their features. */
-        get: operations["models_get_2"];
+        get: operations["models"];
         put?: never;
         post?: never;
         delete?: never;
@@ -167,7 +167,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Answers a conversation. */
-        post: operations["chat_post_3"];
+        post: operations["chat"];
         delete?: never;
         options?: never;
         head?: never;
@@ -184,7 +184,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Continues a text. */
-        post: operations["completion_post_2"];
+        post: operations["completion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -201,7 +201,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Computes embeddings of texts. */
-        post: operations["embeddings_post_2"];
+        post: operations["embeddings"];
         delete?: never;
         options?: never;
         head?: never;
@@ -218,7 +218,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Answers a conversation, in the form of OpenAI's Responses API; nothing is stored. */
-        post: operations["responses_post_2"];
+        post: operations["responses"];
         delete?: never;
         options?: never;
         head?: never;
@@ -235,7 +235,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Answers a conversation, in the form of Anthropic's Messages API. */
-        post: operations["messages_post_2"];
+        post: operations["messages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -252,7 +252,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Estimates the prompt tokens of a request for `/v1/messages`. */
-        post: operations["count_tokens_post_3"];
+        post: operations["count_tokens"];
         delete?: never;
         options?: never;
         head?: never;
@@ -266,11 +266,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The co-op's jobs, newest first (`limit`: 1 to 1,000). */
-        get: operations["list_jobs_get_2"];
+        /** The co-op's jobs, newest first. */
+        get: operations["list_jobs"];
         put?: never;
         /** Submits a kept job, which survives restarts. */
-        post: operations["submit_job_post_2"];
+        post: operations["submit_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -285,11 +285,11 @@ export interface paths {
             cookie?: never;
         };
         /** A job, with its answer once completed. */
-        get: operations["get_job_get_3"];
+        get: operations["get_job"];
         put?: never;
         post?: never;
         /** Cancels a job. */
-        delete: operations["cancel_job_delete_3"];
+        delete: operations["cancel_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -305,7 +305,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancels a job. */
-        post: operations["cancel_job_post_4"];
+        post: operations["cancel_job_by_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -320,7 +320,7 @@ export interface paths {
             cookie?: never;
         };
         /** The explanation of a job's placement, or of its wait. */
-        get: operations["explain_job_get_4"];
+        get: operations["explain_job"];
         put?: never;
         post?: never;
         delete?: never;
@@ -337,7 +337,7 @@ export interface paths {
             cookie?: never;
         };
         /** The settled receipt of a job. */
-        get: operations["job_receipt_get_4"];
+        get: operations["job_receipt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -354,10 +354,10 @@ export interface paths {
             cookie?: never;
         };
         /** The co-op's files, newest first. */
-        get: operations["list_files_get_2"];
+        get: operations["list_files"];
         put?: never;
         /** Stores a file for a batch. */
-        post: operations["upload_file_post_2"];
+        post: operations["upload_file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -372,11 +372,11 @@ export interface paths {
             cookie?: never;
         };
         /** A file, without its content. */
-        get: operations["get_file_get_3"];
+        get: operations["get_file"];
         put?: never;
         post?: never;
         /** Deletes a file. */
-        delete: operations["delete_file_delete_3"];
+        delete: operations["delete_file"];
         options?: never;
         head?: never;
         patch?: never;
@@ -390,7 +390,7 @@ export interface paths {
             cookie?: never;
         };
         /** The content of a file. */
-        get: operations["file_content_get_4"];
+        get: operations["file_content"];
         put?: never;
         post?: never;
         delete?: never;
@@ -407,10 +407,10 @@ export interface paths {
             cookie?: never;
         };
         /** The co-op's batches, newest first. */
-        get: operations["list_batches_get_2"];
+        get: operations["list_batches"];
         put?: never;
         /** Runs the requests in a file, in greener hours where that can wait. */
-        post: operations["create_batch_post_2"];
+        post: operations["create_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,7 +425,7 @@ export interface paths {
             cookie?: never;
         };
         /** A batch, with the files of its answers and errors so far. */
-        get: operations["get_batch_get_3"];
+        get: operations["get_batch"];
         put?: never;
         post?: never;
         delete?: never;
@@ -444,7 +444,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Cancels a batch. */
-        post: operations["cancel_batch_post_4"];
+        post: operations["cancel_batch"];
         delete?: never;
         options?: never;
         head?: never;
@@ -459,7 +459,7 @@ export interface paths {
             cookie?: never;
         };
         /** The pool now: machines by province and site, and what waits. */
-        get: operations["pool_get_2"];
+        get: operations["pool"];
         put?: never;
         post?: never;
         delete?: never;
@@ -476,7 +476,7 @@ export interface paths {
             cookie?: never;
         };
         /** The same as server-sent events: `pool` with a `PoolView`, then `change` with a `PoolChange`, at most one a second; `end` with an error. */
-        get: operations["pool_events_get_3"];
+        get: operations["pool_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -493,7 +493,7 @@ export interface paths {
             cookie?: never;
         };
         /** The next 24 hours of the grid, and the work that waits for them. */
-        get: operations["grid_get_2"];
+        get: operations["grid"];
         put?: never;
         post?: never;
         delete?: never;
@@ -509,8 +509,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the key's co-op gave and received in a month (`month`, 2026-11; default: the present one), by day, key, project, model and node; CSV with `Accept: text/csv`. */
-        get: operations["statement_get_2"];
+        /** What the key's co-op gave and received in a month, by day, key, project, model and node; CSV with `Accept: text/csv`. */
+        get: operations["statement"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,7 +527,7 @@ export interface paths {
             cookie?: never;
         };
         /** What a node gave today and this month, by co-op, for the approved node with a signed pass. */
-        get: operations["node_statement_get_2"];
+        get: operations["node_statement"];
         put?: never;
         post?: never;
         delete?: never;
@@ -544,7 +544,7 @@ export interface paths {
             cookie?: never;
         };
         /** One of these models. */
-        get: operations["model_get_3"];
+        get: operations["model"];
         put?: never;
         post?: never;
         delete?: never;
@@ -561,7 +561,7 @@ export interface paths {
             cookie?: never;
         };
         /** A part (`Range`) of a pinned file, for an approved node with a signed pass. */
-        get: operations["weights_get_2"];
+        get: operations["weights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -580,7 +580,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Takes a machine into the pool, against a one-time token. */
-        post: operations["enrol_post_2"];
+        post: operations["enrol"];
         delete?: never;
         options?: never;
         head?: never;
@@ -595,7 +595,7 @@ export interface paths {
             cookie?: never;
         };
         /** The page that says how a member installs Entraide. */
-        get: operations["install_page_get_1"];
+        get: operations["install_page"];
         put?: never;
         post?: never;
         delete?: never;
@@ -612,7 +612,7 @@ export interface paths {
             cookie?: never;
         };
         /** The script that installs Entraide from this pool. */
-        get: operations["install_script_get_1"];
+        get: operations["install_script"];
         put?: never;
         post?: never;
         delete?: never;
@@ -629,7 +629,7 @@ export interface paths {
             cookie?: never;
         };
         /** A wheel of the pool's mirror, or its requirements with hashes (`Range`). */
-        get: operations["install_file_get_3"];
+        get: operations["install_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -643,8 +643,58 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * BatchInputLine
+         * @description A line of a batch's file.
+         */
+        BatchInputLine: {
+            /** @description The client's own name of the line, unique in the file. */
+            custom_id: string;
+            /**
+             * @description Endpoint of the batch.
+             * @enum {unknown}
+             */
+            url: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/responses" | "/v1/messages";
+            /** @description The request. */
+            body: components["schemas"]["ChatRequest"] | components["schemas"]["CompletionRequest"] | components["schemas"]["EmbeddingsRequest"] | components["schemas"]["ResponsesRequest"] | components["schemas"]["MessagesRequest"];
+            /**
+             * @description Always `POST`.
+             * @enum {unknown}
+             */
+            method: "POST";
+        };
+        /**
+         * JoinRequest
+         * @description A machine's request to join.
+         */
+        JoinRequest: {
+            /** @description One-time token of the operator; what follows a `.` in it is ignored. */
+            token: string;
+            /** @description Public NATS user key of the node. */
+            node_public_key: string;
+            /**
+             * @description Wished name, which the pool makes unique.
+             * @default
+             */
+            node_name: string;
+            /**
+             * @description Site, where the token says nothing.
+             * @default
+             */
+            site: string;
+            /**
+             * @description Grid zone, where the token says nothing.
+             * @default
+             */
+            zone: string;
+            /**
+             * @description Public X25519 key of the node, base64; empty from an older agent.
+             * @default
+             */
+            sealing_public_key: string;
+        };
+        /**
          * ChatRequest
-         * @description ``POST /v1/chat/completions``.
+         * @description `POST /v1/chat/completions`.
          */
         ChatRequest: {
             /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
@@ -729,12 +779,12 @@ export interface components {
             /** @description The conversation so far. Unknown fields inside a message are left out. */
             messages: (components["schemas"]["SystemMessage"] | components["schemas"]["DeveloperMessage"] | components["schemas"]["UserMessage"] | components["schemas"]["AssistantMessage"] | components["schemas"]["ToolMessage"])[];
             /**
-             * @description The same; takes precedence over `max_tokens`.
+             * @description The same as `max_tokens`, over which it takes precedence.
              * @default null
              */
             max_completion_tokens: number | null;
             /**
-             * @description Whether to return log probabilities; for a text, how many per position.
+             * @description Whether to return log probabilities.
              * @default null
              */
             logprobs: boolean | null;
@@ -781,13 +831,8 @@ export interface components {
             user?: unknown;
             /** @description Ignored. */
             verbosity?: unknown;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
-            modalities?: [
-                "text"
-            ] | null;
+            /** @description Only this value. */
+            modalities?: "text"[] | null;
         } & {
             [key: string]: null;
         };
@@ -796,7 +841,10 @@ export interface components {
          * @description How a streamed answer ends.
          */
         StreamOptions: {
-            /** @default null */
+            /**
+             * @description Whether a last event contains the usage.
+             * @default null
+             */
             include_usage: boolean | null;
         };
         /**
@@ -804,7 +852,10 @@ export interface components {
          * @description An answer in any form.
          */
         TextFormat: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "text";
         };
         /**
@@ -812,7 +863,10 @@ export interface components {
          * @description An answer that is a JSON object.
          */
         JsonFormat: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "json_object";
         };
         /**
@@ -820,8 +874,12 @@ export interface components {
          * @description An answer that follows a JSON schema.
          */
         SchemaFormat: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "json_schema";
+            /** @description The schema, with its name. */
             json_schema: components["schemas"]["NamedSchema"];
         };
         /**
@@ -829,18 +887,30 @@ export interface components {
          * @description A JSON schema with a name.
          */
         NamedSchema: {
-            /** @default answer */
+            /**
+             * @description Name of the schema, which the model may see.
+             * @default answer
+             */
             name: string;
-            /** @default {} */
+            /**
+             * @description The JSON schema.
+             * @default {}
+             */
             schema: Record<string, never>;
-            /** @default null */
+            /**
+             * @description What the answer is for.
+             * @default null
+             */
             description: string | null;
-            /** @default null */
+            /**
+             * @description Without effect: the answer always follows the schema.
+             * @default null
+             */
             strict: boolean | null;
         };
         /**
          * PoolFields
-         * @description The pool's own options of a request, in its body; ``options.OPTIONS`` has their names.
+         * @description The pool's own options of a request, in its body.
          */
         PoolFields: {
             /**
@@ -889,10 +959,17 @@ export interface components {
          * @description Instructions to the model.
          */
         SystemMessage: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "system";
+            /** @description The instructions. */
             content: string | components["schemas"]["TextPart"][];
-            /** @default null */
+            /**
+             * @description Name of the speaker.
+             * @default null
+             */
             name: string | null;
         };
         /**
@@ -900,19 +977,30 @@ export interface components {
          * @description A part of a message that is text.
          */
         TextPart: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "text";
+            /** @description The text. */
             text: string;
         };
         /**
          * DeveloperMessage
-         * @description Instructions to the model; engines are given them as ``system``.
+         * @description Instructions to the model; engines are given them as `system`.
          */
         DeveloperMessage: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "developer";
+            /** @description The instructions. */
             content: string | components["schemas"]["TextPart"][];
-            /** @default null */
+            /**
+             * @description Name of the speaker.
+             * @default null
+             */
             name: string | null;
         };
         /**
@@ -920,10 +1008,17 @@ export interface components {
          * @description What a person asks.
          */
         UserMessage: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "user";
+            /** @description Text, or a list of texts and pictures. */
             content: string | (components["schemas"]["TextPart"] | components["schemas"]["ImagePart"])[];
-            /** @default null */
+            /**
+             * @description Name of the speaker.
+             * @default null
+             */
             name: string | null;
         };
         /**
@@ -931,15 +1026,20 @@ export interface components {
          * @description A part of a message that is a picture.
          */
         ImagePart: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "image_url";
+            /** @description Where the picture is. */
             image_url: components["schemas"]["ImageUrl"];
         };
         /**
          * ImageUrl
-         * @description Where a picture is: in the request itself, as a ``data:`` URL.
+         * @description Where a picture is: in the request itself, as a `data:` URL.
          */
         ImageUrl: {
+            /** @description A `data:` URL of a PNG, JPEG, WebP or GIF. */
             url: string;
         };
         /**
@@ -947,13 +1047,25 @@ export interface components {
          * @description An earlier answer of the model.
          */
         AssistantMessage: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "assistant";
-            /** @default null */
+            /**
+             * @description Text, or a list of texts; refusals are left out.
+             * @default null
+             */
             content: string | (components["schemas"]["TextPart"] | components["schemas"]["RefusalPart"])[] | null;
-            /** @default null */
+            /**
+             * @description Name of the speaker.
+             * @default null
+             */
             name: string | null;
-            /** @default null */
+            /**
+             * @description The calls of tools in the answer.
+             * @default null
+             */
             tool_calls: components["schemas"]["ToolCall"][] | null;
         };
         /**
@@ -961,8 +1073,12 @@ export interface components {
          * @description A part of an earlier answer in which the model refused; it is left out.
          */
         RefusalPart: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "refusal";
+            /** @description The refusal. */
             refusal: string;
         };
         /**
@@ -970,29 +1086,44 @@ export interface components {
          * @description A call of a tool in an earlier answer.
          */
         ToolCall: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function";
+            /** @description Identifier of the call. */
             id: string;
+            /** @description The function. */
             function: components["schemas"]["CalledFunction"];
         };
         /**
          * CalledFunction
-         * @description The function that a model called; ``arguments`` is a JSON object as text.
+         * @description The function that a model called; `arguments` is a JSON object as text.
          */
         CalledFunction: {
+            /** @description Name of the function. */
             name: string;
+            /** @description A JSON object as text, or empty. */
             arguments: string;
         };
         /**
          * ToolMessage
-         * @description The result of a tool; ``tool_call_id`` is the ``id`` of the call that it answers.
+         * @description The result of a tool; `tool_call_id` is the `id` of the call that it answers.
          */
         ToolMessage: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "tool";
+            /** @description What the tool returned. */
             content: string | components["schemas"]["TextPart"][];
+            /** @description The `id` of the call that it answers. */
             tool_call_id: string;
-            /** @default null */
+            /**
+             * @description Name of the tool.
+             * @default null
+             */
             name: string | null;
         };
         /**
@@ -1000,21 +1131,35 @@ export interface components {
          * @description A tool that the model may call.
          */
         Tool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function";
+            /** @description The function. */
             function: components["schemas"]["Function"];
         };
         /**
          * Function
-         * @description A function that the model may call; ``parameters`` is a JSON schema.
+         * @description A function that the model may call; `parameters` is a JSON schema.
          */
         Function: {
+            /** @description Name of the function. */
             name: string;
-            /** @default null */
+            /**
+             * @description What it does, for the model.
+             * @default null
+             */
             description: string | null;
-            /** @default null */
+            /**
+             * @description JSON schema of its arguments.
+             * @default null
+             */
             parameters: Record<string, never> | null;
-            /** @default null */
+            /**
+             * @description Whether the arguments must follow the schema.
+             * @default null
+             */
             strict: boolean | null;
         };
         /**
@@ -1022,8 +1167,12 @@ export interface components {
          * @description The tool that the model must call.
          */
         NamedTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function";
+            /** @description The function. */
             function: components["schemas"]["NamedFunction"];
         };
         /**
@@ -1031,11 +1180,12 @@ export interface components {
          * @description The name of one of the request's tools.
          */
         NamedFunction: {
+            /** @description Name of one of the request's functions. */
             name: string;
         };
         /**
          * CompletionRequest
-         * @description ``POST /v1/completions``.
+         * @description `POST /v1/completions`.
          */
         CompletionRequest: {
             /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
@@ -1120,7 +1270,7 @@ export interface components {
             /** @description Text or tokens to continue; each text of a list is a separate prompt. */
             prompt: string | (string | number | number[])[];
             /**
-             * @description Whether to return log probabilities; for a text, how many per position.
+             * @description Number of alternative tokens per position whose log probabilities are returned.
              * @default null
              */
             logprobs: number | null;
@@ -1138,30 +1288,21 @@ export interface components {
             store?: unknown;
             /** @description Ignored. */
             user?: unknown;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             best_of?: 1 | null;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             echo?: false | null;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             suffix?: "" | null;
         } & {
             [key: string]: null;
         };
         /**
          * EmbeddingsRequest
-         * @description ``POST /v1/embeddings``.
+         * @description `POST /v1/embeddings`.
          */
         EmbeddingsRequest: {
-            /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
+            /** @description Public name of a model that computes embeddings. */
             model: string;
             /** @description Texts, or lists of tokens, to embed: one, or a list of at most 2,048. None is empty. */
             input: string | (string | number | number[])[];
@@ -1199,12 +1340,12 @@ export interface components {
         };
         /**
          * ResponsesRequest
-         * @description ``POST /v1/responses``.
+         * @description `POST /v1/responses`.
          */
         ResponsesRequest: {
             /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
             model: string;
-            /** @description Texts, or lists of tokens, to embed: one, or a list of at most 2,048. None is empty. */
+            /** @description What the model answers: a text, or the items of the conversation so far (messages, calls of functions and their results). */
             input: string | (components["schemas"]["MessageItem"] | components["schemas"]["CallItem"] | components["schemas"]["CallOutputItem"] | components["schemas"]["ReasoningItem"])[];
             /**
              * @description Instructions to the model, before the input.
@@ -1247,12 +1388,12 @@ export interface components {
              */
             tools: components["schemas"]["FunctionTool"][] | null;
             /**
-             * @description Whether the model may or must call a tool, or which one.
+             * @description Whether the model may or must call a function, or which one.
              * @default null
              */
             tool_choice: ("auto" | "none" | "required") | components["schemas"]["ChosenFunction"] | null;
             /**
-             * @description Whether the model may call several tools at once.
+             * @description Whether the model may call several functions at once.
              * @default null
              */
             parallel_tool_calls: boolean | null;
@@ -1285,38 +1426,33 @@ export interface components {
             stream_options?: unknown;
             /** @description Ignored. */
             user?: unknown;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             background?: false | null;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             store?: false | null;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             top_logprobs?: 0 | null;
-            /**
-             * @description Only this value.
-             * @enum {unknown}
-             */
+            /** @description Only this value. */
             truncation?: "disabled" | null;
         } & {
             [key: string]: null;
         };
         /**
          * MessageItem
-         * @description A message; ``type`` may be missing.
+         * @description A message; `type` may be missing.
          */
         MessageItem: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type?: "message";
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "assistant" | "developer" | "system" | "user";
+            /** @description Text, or a list of parts. */
             content: string | (components["schemas"]["InputText"] | components["schemas"]["InputImage"] | components["schemas"]["OutputText"] | components["schemas"]["OutputRefusal"])[];
         };
         /**
@@ -1324,17 +1460,25 @@ export interface components {
          * @description Text of a person, or of a tool.
          */
         InputText: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "input_text";
+            /** @description The text. */
             text: string;
         };
         /**
          * InputImage
-         * @description A picture in the request itself, as a ``data:`` URL.
+         * @description A picture in the request itself, as a `data:` URL.
          */
         InputImage: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "input_image";
+            /** @description A `data:` URL of a PNG, JPEG, WebP or GIF. */
             image_url: string;
         };
         /**
@@ -1342,8 +1486,12 @@ export interface components {
          * @description Text of an earlier answer.
          */
         OutputText: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "output_text";
+            /** @description The text. */
             text: string;
         };
         /**
@@ -1351,8 +1499,12 @@ export interface components {
          * @description A refusal in an earlier answer; it is left out.
          */
         OutputRefusal: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "refusal";
+            /** @description The refusal. */
             refusal: string;
         };
         /**
@@ -1360,10 +1512,16 @@ export interface components {
          * @description A call of a function in an earlier answer.
          */
         CallItem: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function_call";
+            /** @description Identifier of the call. */
             call_id: string;
+            /** @description Name of the function. */
             name: string;
+            /** @description A JSON object as text, or empty. */
             arguments: string;
         };
         /**
@@ -1371,9 +1529,14 @@ export interface components {
          * @description The result of a call.
          */
         CallOutputItem: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function_call_output";
+            /** @description Identifier of the call that it answers. */
             call_id: string;
+            /** @description What the function returned. */
             output: string | components["schemas"]["InputText"][];
         };
         /**
@@ -1381,17 +1544,26 @@ export interface components {
          * @description Reasoning in an earlier answer; it is left out.
          */
         ReasoningItem: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "reasoning";
         };
         /**
          * TextOptions
-         * @description The form of the answer's text; ``verbosity`` has no effect.
+         * @description The form of the answer's text; `verbosity` has no effect.
          */
         TextOptions: {
-            /** @default null */
+            /**
+             * @description Format of the answer.
+             * @default null
+             */
             format: (components["schemas"]["TextFormat"] | components["schemas"]["JsonFormat"] | components["schemas"]["SchemaTextFormat"]) | null;
-            /** @default null */
+            /**
+             * @description Without effect.
+             * @default null
+             */
             verbosity: ("high" | "low" | "medium") | null;
         };
         /**
@@ -1399,14 +1571,27 @@ export interface components {
          * @description An answer that follows a JSON schema.
          */
         SchemaTextFormat: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "json_schema";
+            /** @description The JSON schema. */
             schema: Record<string, never>;
-            /** @default answer */
+            /**
+             * @description Name of the schema, which the model may see.
+             * @default answer
+             */
             name: string;
-            /** @default null */
+            /**
+             * @description What the answer is for.
+             * @default null
+             */
             description: string | null;
-            /** @default null */
+            /**
+             * @description Without effect: the answer always follows the schema.
+             * @default null
+             */
             strict: boolean | null;
         };
         /**
@@ -1414,22 +1599,38 @@ export interface components {
          * @description How much the model reasons; any other field has no effect.
          */
         ReasoningOptions: {
-            /** @default null */
+            /**
+             * @description As `reasoning_effort` of a chat.
+             * @default null
+             */
             effort: ("high" | "low" | "medium" | "minimal" | "none" | "xhigh") | null;
         };
         /**
          * FunctionTool
-         * @description A function that the model may call; ``parameters`` is a JSON schema.
+         * @description A function that the model may call; `parameters` is a JSON schema.
          */
         FunctionTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function";
+            /** @description Name of the function. */
             name: string;
-            /** @default null */
+            /**
+             * @description JSON schema of its arguments.
+             * @default null
+             */
             parameters: Record<string, never> | null;
-            /** @default null */
+            /**
+             * @description What it does, for the model.
+             * @default null
+             */
             description: string | null;
-            /** @default null */
+            /**
+             * @description Whether the arguments must follow the schema.
+             * @default null
+             */
             strict: boolean | null;
         };
         /**
@@ -1437,20 +1638,24 @@ export interface components {
          * @description The function that the model must call.
          */
         ChosenFunction: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "function";
+            /** @description Name of one of the request's functions. */
             name: string;
         };
         /**
          * MessagesRequest
-         * @description ``POST /v1/messages``.
+         * @description `POST /v1/messages`.
          */
         MessagesRequest: {
             /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
             model: string;
-            /** @description The conversation so far. Unknown fields inside a message are left out. */
+            /** @description The conversation so far, by turns. Unknown fields inside a message are left out. */
             messages: (components["schemas"]["UserTurn"] | components["schemas"]["AssistantTurn"])[];
-            /** @description Maximum length of an answer, tokens. */
+            /** @description Maximum length of the answer, tokens. */
             max_tokens: number;
             /**
              * @description Instructions to the model, before the messages.
@@ -1478,12 +1683,12 @@ export interface components {
              */
             top_p: number | null;
             /**
-             * @description Number of tokens considered; 0 or -1 for all.
+             * @description Number of tokens considered; 0 for all.
              * @default null
              */
             top_k: number | null;
             /**
-             * @description Functions that the model may call.
+             * @description Tools that the model may call.
              * @default null
              */
             tools: components["schemas"]["CustomTool"][] | null;
@@ -1521,8 +1726,12 @@ export interface components {
          * @description What a person asks, and the results of tools.
          */
         UserTurn: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "user";
+            /** @description Text, or a list of texts, pictures and results of tools. */
             content: string | (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["ToolResultBlock"])[];
         };
         /**
@@ -1530,8 +1739,12 @@ export interface components {
          * @description Text.
          */
         TextBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "text";
+            /** @description The text. */
             text: string;
         };
         /**
@@ -1539,8 +1752,12 @@ export interface components {
          * @description A picture.
          */
         ImageBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "image";
+            /** @description The picture. */
             source: components["schemas"]["ImageSource"];
         };
         /**
@@ -1548,21 +1765,35 @@ export interface components {
          * @description A picture in the request itself.
          */
         ImageSource: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "base64";
-            /** @enum {unknown} */
+            /**
+             * @description Format of the picture.
+             * @enum {unknown}
+             */
             media_type: "image/gif" | "image/jpeg" | "image/png" | "image/webp";
+            /** @description The picture, base64. */
             data: string;
         };
         /**
          * ToolResultBlock
-         * @description The result of a call; ``is_error`` has no effect: the model reads the content.
+         * @description The result of a call; `is_error` has no effect: the model reads the content.
          */
         ToolResultBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "tool_result";
+            /** @description The `id` of the call that it answers. */
             tool_use_id: string;
-            /** @default  */
+            /**
+             * @description What the tool returned.
+             * @default
+             */
             content: string | components["schemas"]["TextBlock"][];
         };
         /**
@@ -1570,8 +1801,12 @@ export interface components {
          * @description An earlier answer of the model.
          */
         AssistantTurn: {
-            /** @enum {unknown} */
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
             role: "assistant";
+            /** @description Text, or a list of texts and calls of tools; reasoning is left out. */
             content: string | (components["schemas"]["TextBlock"] | components["schemas"]["ToolUseBlock"] | components["schemas"]["ThinkingBlock"] | components["schemas"]["RedactedThinkingBlock"])[];
         };
         /**
@@ -1579,10 +1814,16 @@ export interface components {
          * @description A call of a tool in an earlier answer.
          */
         ToolUseBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "tool_use";
+            /** @description Identifier of the call. */
             id: string;
+            /** @description Name of the tool. */
             name: string;
+            /** @description The arguments. */
             input: Record<string, never>;
         };
         /**
@@ -1590,7 +1831,10 @@ export interface components {
          * @description Reasoning in an earlier answer; it is left out.
          */
         ThinkingBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "thinking";
         };
         /**
@@ -1598,21 +1842,35 @@ export interface components {
          * @description Hidden reasoning in an earlier answer; it is left out.
          */
         RedactedThinkingBlock: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "redacted_thinking";
         };
         /**
          * CustomTool
-         * @description A tool that the model may call; ``input_schema`` is a JSON schema.
+         * @description A tool that the model may call; `input_schema` is a JSON schema.
          */
         CustomTool: {
+            /** @description Name of the tool. */
             name: string;
+            /** @description JSON schema of its arguments. */
             input_schema: Record<string, never>;
-            /** @default null */
+            /**
+             * @description What it does, for the model.
+             * @default null
+             */
             description: string | null;
-            /** @default null */
+            /**
+             * @description What it is.
+             * @default null
+             */
             type: "custom" | null;
-            /** @default null */
+            /**
+             * @description Whether the arguments must follow the schema.
+             * @default null
+             */
             strict: boolean | null;
         };
         /**
@@ -1620,9 +1878,15 @@ export interface components {
          * @description The model must call a tool.
          */
         AnyTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "any";
-            /** @default false */
+            /**
+             * @description Whether the model may call one tool at most.
+             * @default false
+             */
             disable_parallel_tool_use: boolean;
         };
         /**
@@ -1630,9 +1894,15 @@ export interface components {
          * @description The model may call tools.
          */
         AutoTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "auto";
-            /** @default false */
+            /**
+             * @description Whether the model may call one tool at most.
+             * @default false
+             */
             disable_parallel_tool_use: boolean;
         };
         /**
@@ -1640,7 +1910,10 @@ export interface components {
          * @description The model may call no tool.
          */
         NoTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "none";
         };
         /**
@@ -1648,10 +1921,17 @@ export interface components {
          * @description The tool that the model must call.
          */
         ChosenTool: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "tool";
+            /** @description Name of one of the request's tools. */
             name: string;
-            /** @default false */
+            /**
+             * @description Whether the model may call one tool at most.
+             * @default false
+             */
             disable_parallel_tool_use: boolean;
         };
         /**
@@ -1659,7 +1939,10 @@ export interface components {
          * @description The answer contains the model's reasoning; a budget has no effect.
          */
         ThinkingOn: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "enabled";
         };
         /**
@@ -1667,7 +1950,10 @@ export interface components {
          * @description The same: the model decides how long it reasons.
          */
         ThinkingAdaptive: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "adaptive";
         };
         /**
@@ -1675,7 +1961,10 @@ export interface components {
          * @description The answer contains no reasoning.
          */
         ThinkingOff: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "disabled";
         };
         /**
@@ -1683,9 +1972,15 @@ export interface components {
          * @description The form of the answer, and how much the model reasons.
          */
         OutputConfig: {
-            /** @default null */
+            /**
+             * @description A JSON schema that the answer follows.
+             * @default null
+             */
             format: components["schemas"]["SchemaOutput"] | null;
-            /** @default null */
+            /**
+             * @description As `reasoning_effort` of a chat.
+             * @default null
+             */
             effort: ("high" | "low" | "max" | "medium" | "xhigh") | null;
         };
         /**
@@ -1693,87 +1988,656 @@ export interface components {
          * @description An answer that follows a JSON schema.
          */
         SchemaOutput: {
-            /** @enum {unknown} */
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
             type: "json_schema";
+            /** @description The JSON schema. */
             schema: Record<string, never>;
         };
         /**
-         * EmbeddingList
-         * @description The embeddings, in the order of the inputs, with the job's receipt.
+         * JobRequest
+         * @description `POST /v1/jobs`: a request that the pool keeps until its answer is fetched.
          */
-        EmbeddingList: {
-            object: string;
-            data: components["schemas"]["Embedding"][];
+        JobRequest: {
+            /** @description The request, as an object for its path. */
+            request: components["schemas"]["ChatRequest"] | components["schemas"]["CompletionRequest"] | components["schemas"]["EmbeddingsRequest"] | components["schemas"]["ResponsesRequest"] | components["schemas"]["MessagesRequest"];
+            /**
+             * @description Endpoint of the request.
+             * @default /v1/chat/completions
+             * @enum {unknown}
+             */
+            path: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/messages" | "/v1/responses";
+            /**
+             * @description Retention of the answer after the end, seconds; 0 means 24 hours.
+             * @default 0
+             */
+            keep_s: number;
+        };
+        /**
+         * FileForm
+         * @description The form of an upload.
+         */
+        FileForm: {
+            /**
+             * Format: binary
+             * @description The file: a request a line (`BatchInputLine`), at most 200 MiB.
+             */
+            file: string;
+            /**
+             * @description What the file is for.
+             * @enum {unknown}
+             */
+            purpose: "batch";
+            /**
+             * @description When the time begins.
+             * @enum {unknown}
+             */
+            "expires_after[anchor]"?: "created_at";
+            /** @description How long the file is kept, seconds; 30 days without it. */
+            "expires_after[seconds]"?: number;
+        };
+        /**
+         * BatchRequest
+         * @description `POST /v1/batches`: requests from a file, answered until a deadline.
+         */
+        BatchRequest: {
+            /** @description The file of requests. */
+            input_file_id: string;
+            /**
+             * @description Endpoint of every request.
+             * @enum {unknown}
+             */
+            endpoint: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/messages" | "/v1/responses";
+            /**
+             * @description Time until the deadline, if `entraide` has none.
+             * @enum {unknown}
+             */
+            completion_window: "24h";
+            /**
+             * @description Returned with the batch; stored encrypted.
+             * @default null
+             */
+            metadata: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description How long the results are kept; 30 days without it.
+             * @default null
+             */
+            output_expires_after: components["schemas"]["ExpiresAfter"] | null;
+            /**
+             * @description The pool's own options for all lines; `session`, `explain` and the idempotency key belong to a line.
+             * @default null
+             */
+            entraide: components["schemas"]["PoolFields"] | null;
+        } & {
+            [key: string]: null;
+        };
+        /**
+         * ExpiresAfter
+         * @description How long a batch's results are kept after its end.
+         */
+        ExpiresAfter: {
+            /** @description Seconds after the beginning. */
+            seconds: number;
+            /**
+             * @description When the time begins.
+             * @default created_at
+             * @enum {unknown}
+             */
+            anchor: "created_at";
+        };
+        /**
+         * Error
+         * @description An error in OpenAI's format; `docs/reference/errors.md` lists the codes.
+         */
+        Error: {
+            /** @description The error. */
+            error: components["schemas"]["ErrorFields"];
+        };
+        /**
+         * ErrorFields
+         * @description An error; `message` is in the language of `Accept-Language`.
+         */
+        ErrorFields: {
+            /** @description A sentence: what is wrong, and what to do. */
+            message: string;
+            /** @description Kind of error, in OpenAI's words. */
+            type: string;
+            /** @description Field, parameter or header that the error concerns; null for none. */
+            param: string | null;
+            /**
+             * @description Stable code.
+             * @enum {unknown}
+             */
+            code: "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "context_exceeded" | "deadline_exceeded" | "deadline_passed" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_lost" | "not_ready" | "owner_returned" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "shutting_down" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_model" | "unknown_path";
+            /** @description Identifier of the job, if there is one. */
+            job?: string;
+        };
+        /**
+         * MessageError
+         * @description An error of `/v1/messages`, in Anthropic's form.
+         */
+        MessageError: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "error";
+            /** @description The error. */
+            error: components["schemas"]["MessageErrorFields"];
+            /** @description Identifier of the job; null for none. */
+            request_id: string | null;
+        };
+        /**
+         * MessageErrorFields
+         * @description An error in Anthropic's form, with the pool's code and the parameter.
+         */
+        MessageErrorFields: {
+            /** @description Kind of error, in Anthropic's words. */
+            type: string;
+            /** @description A sentence: what is wrong, and what to do. */
+            message: string;
+            /**
+             * @description Stable code.
+             * @enum {unknown}
+             */
+            code: "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "context_exceeded" | "deadline_exceeded" | "deadline_passed" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_lost" | "not_ready" | "owner_returned" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "shutting_down" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_model" | "unknown_path";
+            /** @description Field, parameter or header that the error concerns; null for none. */
+            param: string | null;
+        };
+        /**
+         * BatchOutputLine
+         * @description A line of a file of results; `custom_id` joins it to its request.
+         */
+        BatchOutputLine: {
+            /** @description Identifier of the line's result. */
+            id: string;
+            /** @description The client's own name of the line. */
+            custom_id: string;
+            /** @description The reply; null if it never ran. */
+            response: components["schemas"]["LineResponse"] | null;
+            /** @description Why it never ran; null otherwise. */
+            error: components["schemas"]["LineError"] | null;
+        };
+        /**
+         * LineResponse
+         * @description The reply to a line, as its endpoint would have given it.
+         */
+        LineResponse: {
+            /** @description HTTP status that the request would have had. */
+            status_code: number;
+            /** @description Identifier of the job. */
+            request_id: string;
+            /** @description The answer, or the error. */
+            body: components["schemas"]["ChatCompletion"] | components["schemas"]["Completion"] | components["schemas"]["EmbeddingList"] | components["schemas"]["Response"] | components["schemas"]["MessageAnswer"] | components["schemas"]["Error"];
+        };
+        /**
+         * LineError
+         * @description Why a line got no reply.
+         */
+        LineError: {
+            /** @description Stable code: `batch_expired` or `batch_cancelled`. */
+            code: string;
+            /** @description A sentence. */
+            message: string;
+        };
+        /**
+         * PublicStatus
+         * @description The pool as anybody may see it; counts are null while the scheduler is not known.
+         */
+        PublicStatus: {
+            /** @description Name of the pool. */
+            pool: string;
+            /** @description When this was read, seconds since the epoch. */
+            at: number;
+            /** @description Jobs in line; null if unknown. */
+            queued: number | null;
+            /** @description Jobs on machines; null if unknown. */
+            running: number | null;
+            /** @description Version of the policy in force; null if unknown. */
+            policy_version: string | null;
+            /** @description Models that machines serve now. */
+            models: components["schemas"]["PublicModel"][];
+            /** @description The machines. */
+            nodes: components["schemas"]["PublicNode"][];
+        };
+        /**
+         * PublicModel
+         * @description A model that is served now; `context` in tokens.
+         */
+        PublicModel: {
+            /** @description Its public name. */
             model: string;
-            usage: components["schemas"]["EmbeddingUsage"];
-            /** @default null */
-            entraide: components["schemas"]["Receipt"] | null;
+            /** @description Machines that serve it. */
+            replicas: number;
+            /** @description Longest prompt plus answer, tokens. */
+            context: number;
         };
         /**
-         * Embedding
-         * @description An embedding: numbers, or the base64 of their 32-bit floats.
+         * PublicNode
+         * @description A node as anybody may see it: `reason_text` says why it takes no jobs, or is empty.
          */
-        Embedding: {
-            object: string;
-            index: number;
-            embedding: number[] | string;
-        };
-        /**
-         * EmbeddingUsage
-         * @description Tokens of all inputs, as the engine counted them.
-         */
-        EmbeddingUsage: {
-            prompt_tokens: number;
-            total_tokens: number;
-        };
-        /**
-         * Receipt
-         * @description Signed attestation that a member receives with each answer.
-         *
-         *         ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
-         *         function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
-         *         canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by`` and
-         *         ``surplus_evidence`` where they are None or "".
-         */
-        Receipt: {
-            job: string;
-            coop: string;
+        PublicNode: {
+            /** @description Identifier of the machine. */
             node: string;
-            node_coop: string;
+            /** @description Its co-op. */
+            coop: string;
+            /** @description Its site. */
             site: string;
-            province: string;
-            engine: string;
-            model: string;
-            model_revision: string;
-            job_class: components["schemas"]["JobClass"];
-            promise: components["schemas"]["Promise"];
-            at_risk: boolean;
-            queue_ms: number;
-            ttft_ms: number;
-            input_tokens: number;
-            cached_tokens: number;
-            output_tokens: number;
-            tokens_basis: components["schemas"]["Basis"];
-            energy_wh: number;
-            energy_basis: components["schemas"]["Basis"];
-            carbon_gco2e: number;
-            carbon_lifecycle_gco2e: number;
-            intensity_g_per_kwh: number;
-            intensity_basis: components["schemas"]["Basis"];
-            surplus_basis: components["schemas"]["Basis"] | null;
-            policy_version: string;
-            settled: boolean;
-            issued_at: number;
-            /** @default  */
-            key: string;
-            /** @default  */
-            signature: string;
-            /** @default null */
-            smaller: components["schemas"]["SmallerModel"] | null;
-            /** @default  */
+            /** @description Its grid zone. */
+            zone: string;
+            /**
+             * @description `live`, `suspect` (silent), `lost` or `left`.
+             * @enum {unknown}
+             */
+            state: "live" | "suspect" | "lost" | "left";
+            /** @description Whether it takes jobs. */
+            accepting: boolean;
+            /** @description Code of why not, or empty. */
+            reason: string;
+            /** @description Renewable surplus of its site, watts. */
+            surplus_w: number;
+            /** @description Models that it serves. */
+            models: string[];
+            /** @description Answers at once that it can give. */
+            slots: number;
+            /** @description Answers that it is giving. */
+            running: number;
+            /** @description Name of the zone, in both languages. */
+            zone_name: components["schemas"]["Sentences"];
+            /** @description The reason in words, in both languages. */
+            reason_text: components["schemas"]["Sentences"];
+        };
+        /**
+         * Sentences
+         * @description A text in both languages.
+         */
+        Sentences: {
+            /** @description In French. */
+            fr: string;
+            /** @description In English. */
+            en: string;
+        };
+        /**
+         * WellKnown
+         * @description How nodes and programs reach the pool, and the public keys of its receipts.
+         */
+        WellKnown: {
+            /** @description Name of the pool. */
+            pool: string;
+            /** @description Version of Entraide. */
+            version: string;
+            /** @description The pool's time, seconds since the epoch. */
+            now: number;
+            /** @description `host:port` of the gRPC services. */
+            grpc: string;
+            /** @description Whether these use TLS. */
+            tls: boolean;
+            /** @description Certificate of the pool's own authority (PEM), or empty. */
+            ca_pem: string;
+            /** @description Key that signs receipts now. */
+            receipt_key: components["schemas"]["PresentKey"];
+            /** @description Present key, then the retired ones. */
+            receipt_keys: components["schemas"]["ReceiptKey"][];
+        };
+        /**
+         * PresentKey
+         * @description The key that signs receipts now.
+         */
+        PresentKey: {
+            /** @description Its identifier, which receipts name as `key`. */
+            id: string;
+            /** @description The public key, 32 bytes in base64. */
+            ed25519: string;
+        };
+        /**
+         * ReceiptKey
+         * @description A public key that signs receipts, or signed them.
+         */
+        ReceiptKey: {
+            /** @description Its identifier, which receipts name as `key`. */
+            id: string;
+            /** @description The public key, 32 bytes in base64. */
+            ed25519: string;
+            /** @description First time of its use, seconds since the epoch; 0 if unknown. */
+            since: number;
+            /** @description Last time of its use; 0 while it is in use. */
+            until: number;
+        };
+        /**
+         * Liveness
+         * @description The process runs.
+         */
+        Liveness: {
+            /**
+             * @description Always `ok`.
+             * @enum {unknown}
+             */
+            status: "ok";
+        };
+        /**
+         * Readiness
+         * @description Whether requests are accepted, and the incidents of the last hour.
+         */
+        Readiness: {
+            /** @description Whether requests are accepted. */
+            ready: boolean;
+            /**
+             * @description `ok`, `degraded` (there were incidents) or `not_ready`.
+             * @enum {unknown}
+             */
+            status: "degraded" | "not_ready" | "ok";
+            /** @description Incidents of the last hour. */
+            reasons: components["schemas"]["Incident"][];
+        };
+        /**
+         * Incident
+         * @description An error from which the scheduler recovered.
+         */
+        Incident: {
+            /** @description Stable code. */
+            code: string;
+            /** @description Kind of event, deadline, command or query; or empty. */
+            what: string;
+            /** @description Number of occurrences. */
+            count: number;
+            /** @description Last occurrence, seconds since the epoch. */
+            last_at: number;
+        };
+        /**
+         * ModelList
+         * @description The models that requests may name.
+         */
+        ModelList: {
+            /** @description The models. */
+            data: components["schemas"]["Model"][];
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "list";
+        };
+        /**
+         * Model
+         * @description A model that requests may name, in OpenAI's and Anthropic's form with fields of the pool.
+         */
+        Model: {
+            /** @description Public name, or a size. */
+            id: string;
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "model";
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "model";
+            /** @description The same, as Anthropic has it. */
+            display_name: string;
+            /** @description Always 0. */
+            created: number;
+            /** @description The same, as a date. */
+            created_at: string;
+            /** @description Name of the pool. */
+            owned_by: string;
+            /** @description Longest prompt plus answer, tokens. */
+            context_tokens: number;
+            /** @description Beyond text: `tools`, `schema`, `images`, `logprobs`, `embeddings`, … */
+            features: string[];
+            /** @description Machines that serve it. */
+            replicas: number;
+            /** @description Checksums of the weights. */
+            revisions: string[];
+            /** @description Whether a machine serves it; if not, one loads it on request. */
+            loaded: boolean;
+            /** @description Of a size: the model that it stands for now. */
+            means?: string;
+            /** @description The same and more, in the pool's own object. */
+            entraide: components["schemas"]["ModelPoolFields"];
+        };
+        /**
+         * ModelPoolFields
+         * @description The pool's own fields of a model.
+         */
+        ModelPoolFields: {
+            /** @description What it can do beyond text. */
+            features: string[];
+            /** @description Longest prompt plus answer, tokens. */
+            context_tokens: number;
+            /** @description Grid zones of its machines. */
+            zones: string[];
+            /** @description Who controls these machines, where it is stated. */
+            controlled_by: string[];
+            /** @description Machines that serve it. */
+            replicas: number;
+            /** @description Whether a machine serves it. */
+            loaded: boolean;
+            /** @description Of a size: the model that it stands for now; else empty. */
+            means: string;
+        };
+        /**
+         * JoinResponse
+         * @description The identity of a node that has joined, and the pool's record of it, which counts.
+         */
+        JoinResponse: {
+            /** @description Identifier of the node. */
+            node: string;
+            /** @description Co-op of its owner. */
+            coop: string;
+            /** @description Its identity on the bus. */
+            jwt: string;
+            /** @description Addresses of the bus, in the order in which to try them. */
+            nats_urls: string[];
+            /** @description Certificate of the pool's own authority (PEM), or empty. */
+            ca_pem: string;
+            /** @description Name of the pool. */
+            pool: string;
+            /** @description The pool's public Ed25519 key, base64. */
+            signing_key: string;
+            /** @description Site of the machine. */
+            site: string;
+            /** @description Grid zone of the machine. */
+            zone: string;
+            /** @description Who controls the owner; empty if unstated. */
             controlled_by: components["schemas"]["Control"];
-            /** @default  */
+            /** @description The only data classes whose jobs it may take; none for no limit. */
+            data_classes: components["schemas"]["DataClass"][];
+            /** @description `approved`, or `waiting`: the operator must let the node in. */
+            approval: string;
+        };
+        /**
+         * Control
+         * @description Who controls the organisation that runs a node, as the operator vouches; closest first. As a wish of a request, each value admits itself and those before it.
+         * @enum {unknown}
+         */
+        Control: "" | "canadian" | "member" | "other";
+        /**
+         * DataClass
+         * @description Machines that may process the content of a job.
+         * @enum {unknown}
+         */
+        DataClass: "internal" | "public" | "restricted";
+        /**
+         * ChatCompletion
+         * @description The answer to a chat.
+         */
+        ChatCompletion: {
+            /** @description Identifier of the job. */
+            id: string;
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "chat.completion";
+            /** @description When it was made, seconds since the epoch. */
+            created: number;
+            /** @description Public name of the model. */
+            model: string;
+            /** @description The answers. */
+            choices: components["schemas"]["ChatChoice"][];
+            /** @description Tokens of the request and of all answers. */
+            usage: components["schemas"]["TextUsage"];
+            /** @description The receipt, not settled yet. */
+            entraide?: components["schemas"]["AnswerReceipt"];
+        };
+        /**
+         * ChatChoice
+         * @description One of the answers to a chat.
+         */
+        ChatChoice: {
+            /** @description Number of the answer, from 0. */
+            index: number;
+            /** @description The model's message. */
+            message: components["schemas"]["AnswerMessage"];
+            /** @description Why the model stopped: `stop`, `length` or `tool_calls`. */
+            finish_reason: string | null;
+            /** @description Log probabilities, if asked for. */
+            logprobs?: Record<string, never> | null;
+        };
+        /**
+         * AnswerMessage
+         * @description The model's message.
+         */
+        AnswerMessage: {
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
+            role: "assistant";
+            /** @description Text of the answer; null for a call of tools alone. */
+            content: string | null;
+            /** @description Always null. */
+            refusal?: string | null;
+            /** @description The model's reasoning, if it shows any. */
+            reasoning_content?: string | null;
+            /** @description Calls of tools. */
+            tool_calls?: components["schemas"]["AnswerCall"][] | null;
+        };
+        /**
+         * AnswerCall
+         * @description A call of a tool in an answer.
+         */
+        AnswerCall: {
+            /** @description Identifier of the call. */
+            id: string;
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "function";
+            /** @description The function. */
+            function: components["schemas"]["AnswerFunction"];
+        };
+        /**
+         * AnswerFunction
+         * @description The function that the model calls; `arguments` is JSON as text.
+         */
+        AnswerFunction: {
+            /** @description Name of the function. */
+            name: string;
+            /** @description Its arguments, JSON as text. */
+            arguments: string;
+        };
+        /**
+         * TextUsage
+         * @description Tokens of an answer, as the engine counted them.
+         */
+        TextUsage: {
+            /** @description Tokens of the prompt. */
+            prompt_tokens: number;
+            /** @description Tokens of the answers. */
+            completion_tokens: number;
+            /** @description Their sum. */
+            total_tokens: number;
+            /** @description Parts of the prompt's tokens. */
+            prompt_tokens_details?: components["schemas"]["CachedTokens"];
+        };
+        /**
+         * CachedTokens
+         * @description Prompt tokens that the engine had already read.
+         */
+        CachedTokens: {
+            /** @description Tokens from a cache. */
+            cached_tokens: number;
+        };
+        /**
+         * AnswerReceipt
+         * @description The receipt of an answer, not settled yet, with the explanation if it was asked for.
+         */
+        AnswerReceipt: {
+            /** @description Identifier of the job. */
+            job: string;
+            /** @description Co-op that sent the request. */
+            coop: string;
+            /** @description Machine that ran it. */
+            node: string;
+            /** @description Co-op of the machine. */
+            node_coop: string;
+            /** @description Site of the machine. */
+            site: string;
+            /** @description Grid zone of the machine, such as `CA-QC`. */
+            province: string;
+            /** @description Engine and version. */
+            engine: string;
+            /** @description Model that ran. */
+            model: string;
+            /** @description Checksum of the weights. */
+            model_revision: string;
+            /** @description Class of the job. */
+            job_class: components["schemas"]["JobClass"];
+            /** @description Whether the promise of the class was kept: `kept`, `missed` or `none`. */
+            promise: components["schemas"]["Promise"];
+            /** @description Whether no machine was expected to keep the promise. */
+            at_risk: boolean;
+            /** @description Wait, milliseconds. */
+            queue_ms: number;
+            /** @description Time to the first token, milliseconds. */
+            ttft_ms: number;
+            /** @description Prompt tokens, those from a cache included. */
+            input_tokens: number;
+            /** @description Prompt tokens from a cache. */
+            cached_tokens: number;
+            /** @description Tokens of the answer. */
+            output_tokens: number;
+            /** @description How the tokens were counted. */
+            tokens_basis: components["schemas"]["Basis"];
+            /** @description The job's share of the machine's energy, watt-hours. */
+            energy_wh: number;
+            /** @description How the energy was obtained. */
+            energy_basis: components["schemas"]["Basis"];
+            /** @description Direct emissions, grams of CO2 equivalent. */
+            carbon_gco2e: number;
+            /** @description Life-cycle emissions, grams of CO2 equivalent. */
+            carbon_lifecycle_gco2e: number;
+            /** @description Carbon intensity that counted, the site's surplus included. */
+            intensity_g_per_kwh: number;
+            /** @description How the grid's intensity was obtained. */
+            intensity_basis: components["schemas"]["Basis"];
+            /** @description How the surplus was obtained; null without one. */
+            surplus_basis: components["schemas"]["Basis"] | null;
+            /** @description Version of the policy that decided. */
+            policy_version: string;
+            /** @description Whether it is the settled one of the ledger; false on the one inside an answer. */
+            settled: boolean;
+            /** @description When it was made, seconds since the epoch. */
+            issued_at: number;
+            /** @description Identifier of the key that signed it. */
+            key: string;
+            /** @description Ed25519 signature, base64. */
+            signature: string;
+            /** @description The same on the smallest model that could have answered; null if unknown. */
+            smaller: components["schemas"]["SmallerModel"] | null;
+            /** @description Who controls the machine's owner; empty if unstated. */
+            controlled_by: components["schemas"]["Control"];
+            /** @description What backs the surplus; empty for nothing. */
             surplus_evidence: components["schemas"]["SurplusEvidence"];
+            /** @description The explanation, if `explain` was asked for. */
+            explanation?: components["schemas"]["Explanation"];
         };
         /**
          * JobClass
@@ -1796,334 +2660,859 @@ export interface components {
         /**
          * SmallerModel
          * @description Energy of the same tokens on the smallest model that has the requested features.
-         *
-         *         Attributes:
-         *             model: its public name.
-         *             energy_wh, carbon_gco2e: watt-hours, and grams of direct emissions.
-         *             basis: how the figures were obtained; see ``SmallerQuote``.
          */
         SmallerModel: {
+            /** @description Its public name. */
             model: string;
+            /** @description Energy of the same tokens, watt-hours. */
             energy_wh: number;
+            /** @description Direct emissions, grams of CO2 equivalent. */
             carbon_gco2e: number;
+            /** @description How the figures were obtained. */
             basis: components["schemas"]["Basis"];
         };
         /**
-         * Control
-         * @description Who controls the organisation that runs a node, as the operator vouches; closest first.
-         *
-         *         As a wish of a request, each value admits itself and those before it.
-         * @enum {unknown}
-         */
-        Control: "" | "canadian" | "member" | "other";
-        /**
          * SurplusEvidence
-         * @description What backs the renewable surplus that a node reports, as the operator vouches.
-         *
-         *         The market-based instruments of the GHG Protocol's Scope 2 Guidance (2015, chapter 6), and
-         *         generation that is metered on site. ``docs/concepts/energy.md`` explains each.
+         * @description What backs the renewable surplus that a node reports, as the operator vouches. The market-based instruments of the GHG Protocol's Scope 2 Guidance (2015, chapter 6), and generation that is metered on site. `docs/concepts/energy.md` explains each.
          * @enum {unknown}
          */
         SurplusEvidence: "" | "certificate" | "contract" | "meter";
         /**
-         * JobRequest
-         * @description ``POST /v1/jobs``: a request that the pool keeps until its answer is fetched.
+         * Explanation
+         * @description Why a job was placed where it was, waits, was deferred or was refused, with its sentences. `sentence` is short; `text` is the whole explanation, with a line for each machine.
          */
-        JobRequest: {
-            /** @description The request, as an object for its path. */
-            request: Record<string, never>;
+        Explanation: {
+            /** @description Identifier of the job. */
+            job: string;
+            /** @description When it was decided, seconds since the epoch. */
+            at: number;
+            /** @description Version of the policy that decided. */
+            policy_version: string;
             /**
-             * @description Endpoint of the request.
-             * @default /v1/chat/completions
+             * @description `placed`, `waiting`, `deferred` or `refused`.
              * @enum {unknown}
              */
-            path: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/messages" | "/v1/responses";
+            decision: "placed" | "waiting" | "deferred" | "refused";
+            /** @description Code of the reason. */
+            reason: string;
+            /** @description Numbers and names in its sentence. */
+            values: {
+                [key: string]: string | number;
+            };
+            /** @description Number of the placement; 0 without one. */
+            epoch: number;
+            /** @description Machine that was picked, or empty. */
+            node: string;
+            /** @description Machines that could have run the job, best first. */
+            candidates: components["schemas"]["Candidate"][];
+            /** @description Machines that a rule excluded; of many, one for each rule. */
+            excluded: components["schemas"]["Exclusion"][];
+            /** @description Number of machines that each rule excluded. */
+            excluded_counts: {
+                [key: string]: number;
+            };
+            /** @description Whether waiting could change the decision. */
+            waiting_helps: boolean;
+            /** @description Promised time to the first token, seconds; null for none. */
+            objective_ttft_s: number | null;
+            /** @description Decision, reason and what would have changed it, in both languages. */
+            sentence: components["schemas"]["Sentences"];
+            /** @description The whole explanation, in both languages. */
+            text: components["schemas"]["Sentences"];
+        };
+        /**
+         * Candidate
+         * @description A machine that could have run the job, with what was predicted for it.
+         */
+        Candidate: {
+            /** @description The machine. */
+            node: string;
+            /** @description Its co-op. */
+            coop: string;
+            /** @description Its grid zone. */
+            zone: string;
+            /** @description Time to the first token, seconds. */
+            ttft_s: number;
+            /** @description Time per further token, seconds. */
+            tpot_s: number;
+            /** @description Energy, millionths of a watt-hour. */
+            energy_uwh: number;
+            /** @description Emissions, micrograms. */
+            carbon_ug: number;
+            /** @description Carbon intensity. */
+            intensity_g_per_kwh: number;
+            /** @description How the intensity was obtained. */
+            intensity_basis: components["schemas"]["Basis"];
+            /** @description Surplus of its site, watts. */
+            surplus_w: number;
+            /** @description Whether it was expected to keep the promise. */
+            keeps_promise: boolean;
+            /** @description Time to the first token that it would most likely not exceed, seconds. */
+            ttft_upper_s: number;
+        };
+        /**
+         * Exclusion
+         * @description A machine that a rule excluded, with its sentence.
+         */
+        Exclusion: {
+            /** @description The machine. */
+            node: string;
+            /** @description Its co-op. */
+            coop: string;
+            /** @description Its grid zone. */
+            zone: string;
+            /** @description Code of the rule. */
+            rule: string;
+            /** @description Numbers and names in its sentence. */
+            values: {
+                [key: string]: string | number;
+            };
+            /** @description Whether the machine may pass the rule later. */
+            waiting_helps: boolean;
+            /** @description The sentence, in both languages. */
+            sentence: components["schemas"]["Sentences"];
+        };
+        /**
+         * ChatCompletionChunk
+         * @description An event of a streamed chat; the last ones have the usage (if asked for) and the receipt.
+         */
+        ChatCompletionChunk: {
+            /** @description Identifier of the job. */
+            id: string;
             /**
-             * @description Retention of the answer after the end, seconds; 0 means 24 hours.
-             * @default 0
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
              */
-            keep_s: number;
+            object: "chat.completion.chunk";
+            /** @description When it was made, seconds since the epoch. */
+            created: number;
+            /** @description Public name of the model. */
+            model: string;
+            /** @description Pieces of the answers; empty in the event with the usage. */
+            choices: components["schemas"]["ChunkChoice"][];
+            /** @description In the last event, if `include_usage` was asked for. */
+            usage?: components["schemas"]["TextUsage"] | null;
+            /** @description The receipt, in the event with the usage, or else in the last one with a choice. */
+            entraide?: components["schemas"]["AnswerReceipt"];
         };
         /**
-         * Error
-         * @description An error in OpenAI's format; ``docs/reference/errors.md`` lists the codes.
+         * ChunkChoice
+         * @description A piece of one of the answers.
          */
-        Error: {
-            error: components["schemas"]["ErrorFields"];
+        ChunkChoice: {
+            /** @description Number of the answer, from 0. */
+            index: number;
+            /** @description The piece. */
+            delta: components["schemas"]["MessageFragment"];
+            /** @description Why the model stopped; null before. */
+            finish_reason: string | null;
+            /** @description Log probabilities, if asked for. */
+            logprobs?: Record<string, never> | null;
         };
         /**
-         * ErrorFields
-         * @description An error; ``message`` is in the language of ``Accept-Language``.
+         * MessageFragment
+         * @description A piece of the model's message.
          */
-        ErrorFields: {
-            message: string;
-            type: string;
-            param: string | null;
+        MessageFragment: {
+            /** @description Who speaks. */
+            role?: "assistant" | null;
+            /** @description A piece of the text. */
+            content?: string | null;
+            /** @description A piece of the reasoning. */
+            reasoning_content?: string | null;
+            /** @description Pieces of calls. */
+            tool_calls?: components["schemas"]["CallFragment"][] | null;
+        };
+        /**
+         * CallFragment
+         * @description A piece of a call of a tool.
+         */
+        CallFragment: {
+            /** @description Number of the call, from 0. */
+            index: number;
+            /** @description Identifier of the call, in its first piece. */
+            id?: string;
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type?: "function";
+            /** @description The piece. */
+            function?: components["schemas"]["FunctionFragment"];
+        };
+        /**
+         * FunctionFragment
+         * @description A piece of a call's function.
+         */
+        FunctionFragment: {
+            /** @description Name of the function, in the first piece. */
+            name?: string;
+            /** @description A piece of the arguments. */
+            arguments?: string;
+        };
+        /**
+         * Completion
+         * @description The answer to a text; each event of a stream has the same shape.
+         */
+        Completion: {
+            /** @description Identifier of the job. */
+            id: string;
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "text_completion";
+            /** @description When it was made, seconds since the epoch. */
+            created: number;
+            /** @description Public name of the model. */
+            model: string;
+            /** @description The texts, or their pieces. */
+            choices: components["schemas"]["TextChoice"][];
+            /** @description Tokens; in a stream in the last event, if `include_usage` was asked for. */
+            usage?: components["schemas"]["TextUsage"] | null;
+            /** @description The receipt, not settled yet; in a stream at its end. */
+            entraide?: components["schemas"]["AnswerReceipt"];
+        };
+        /**
+         * TextChoice
+         * @description One of the texts, or a piece of it in an event.
+         */
+        TextChoice: {
+            /** @description Number of the text, from 0. */
+            index: number;
+            /** @description The text, or a piece of it. */
+            text: string;
+            /** @description Why the model stopped: `stop` or `length`; null before. */
+            finish_reason: string | null;
+            /** @description Log probabilities, if asked for. */
+            logprobs?: Record<string, never> | null;
+        };
+        /**
+         * EmbeddingList
+         * @description The embeddings, in the order of the inputs, with the job's receipt.
+         */
+        EmbeddingList: {
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "list";
+            /** @description One embedding for each input. */
+            data: components["schemas"]["Embedding"][];
+            /** @description Public name of the model. */
+            model: string;
+            /** @description Tokens of all inputs. */
+            usage: components["schemas"]["EmbeddingUsage"];
+            /** @description The receipt, not settled yet. */
+            entraide?: components["schemas"]["AnswerReceipt"];
+        };
+        /**
+         * Embedding
+         * @description An embedding: numbers, or the base64 of their 32-bit floats.
+         */
+        Embedding: {
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "embedding";
+            /** @description Number of the input, from 0. */
+            index: number;
+            /** @description The numbers, or their base64. */
+            embedding: number[] | string;
+        };
+        /**
+         * EmbeddingUsage
+         * @description Tokens of all inputs, as the engine counted them.
+         */
+        EmbeddingUsage: {
+            /** @description Tokens of all inputs. */
+            prompt_tokens: number;
+            /** @description The same. */
+            total_tokens: number;
+        };
+        /**
+         * Response
+         * @description The answer of `/v1/responses`; the settings are those of the request.
+         */
+        Response: {
+            /** @description `resp_` and the job's identifier. */
+            id: string;
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "response";
+            /** @description When it began, seconds since the epoch. */
+            created_at: number;
+            /**
+             * @description `completed`, or `incomplete` if `max_output_tokens` ended it; in a stream also `in_progress` and `failed`.
+             * @enum {unknown}
+             */
+            status: "completed" | "failed" | "in_progress" | "incomplete";
+            /**
+             * @description Always false.
+             * @constant
+             */
+            background: false;
+            /** @description Why it failed; null otherwise. */
+            error: components["schemas"]["ResponseFailure"] | null;
+            /** @description Why it is incomplete; null otherwise. */
+            incomplete_details: components["schemas"]["IncompleteDetails"] | null;
+            /** @description As in the request. */
+            instructions: string | null;
+            /** @description As in the request. */
+            max_output_tokens: number | null;
+            /** @description As in the request. */
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description As in the request. */
+            model: string;
+            /** @description Reasoning, the message, and calls of functions. */
+            output: (components["schemas"]["ResponseMessage"] | components["schemas"]["ResponseReasoning"] | components["schemas"]["ResponseCall"])[];
+            /** @description As in the request. */
+            parallel_tool_calls: boolean;
+            /** @description Always null: nothing is stored. */
+            previous_response_id: null;
+            /** @description As in the request. */
+            reasoning: components["schemas"]["ReasoningOptions"];
+            /**
+             * @description Always false.
+             * @constant
+             */
+            store: false;
+            /** @description As in the request. */
+            temperature: number | null;
+            /** @description As in the request. */
+            text: components["schemas"]["TextOptions"];
+            /** @description As in the request. */
+            tool_choice: ("auto" | "none" | "required") | components["schemas"]["ChosenFunction"];
+            /** @description As in the request. */
+            tools: components["schemas"]["FunctionTool"][];
+            /** @description As in the request. */
+            top_p: number | null;
+            /**
+             * @description Always `disabled`.
+             * @enum {unknown}
+             */
+            truncation: "disabled";
+            /** @description Tokens; null before the end. */
+            usage: components["schemas"]["ResponseUsage"] | null;
+            /** @description The receipt, not settled yet. */
+            entraide?: components["schemas"]["AnswerReceipt"];
+        };
+        /**
+         * ResponseFailure
+         * @description Why a streamed response failed.
+         */
+        ResponseFailure: {
+            /** @description Stable code. */
             code: string;
-            /** @default  */
-            job: string;
+            /** @description A sentence. */
+            message: string;
+        };
+        /**
+         * IncompleteDetails
+         * @description Why a response is incomplete.
+         */
+        IncompleteDetails: {
+            /**
+             * @description What ended it.
+             * @enum {unknown}
+             */
+            reason: "max_output_tokens";
+        };
+        /**
+         * ResponseMessage
+         * @description The model's message.
+         */
+        ResponseMessage: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "message";
+            /** @description Identifier in the response. */
+            id: string;
+            /**
+             * @description Whether it is complete.
+             * @enum {unknown}
+             */
+            status: "completed" | "in_progress";
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
+            role: "assistant";
+            /** @description The text. */
+            content: components["schemas"]["ResponseText"][];
+        };
+        /**
+         * ResponseText
+         * @description Text of the answer.
+         */
+        ResponseText: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "output_text";
+            /** @description The text. */
+            text: string;
+            /** @description Always empty. */
+            annotations: Record<string, never>[];
+            /** @description Always empty. */
+            logprobs: Record<string, never>[];
+        };
+        /**
+         * ResponseReasoning
+         * @description The model's reasoning.
+         */
+        ResponseReasoning: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "reasoning";
+            /** @description Identifier in the response. */
+            id: string;
+            /**
+             * @description Whether it is complete.
+             * @enum {unknown}
+             */
+            status: "completed" | "in_progress";
+            /** @description Always empty. */
+            summary: Record<string, never>[];
+            /** @description The reasoning. */
+            content: components["schemas"]["ReasoningText"][];
+        };
+        /**
+         * ReasoningText
+         * @description Text of the model's reasoning.
+         */
+        ReasoningText: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "reasoning_text";
+            /** @description The text. */
+            text: string;
+        };
+        /**
+         * ResponseCall
+         * @description A call of a function; `arguments` is JSON as text.
+         */
+        ResponseCall: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "function_call";
+            /** @description Identifier in the response. */
+            id: string;
+            /**
+             * @description Whether it is complete.
+             * @enum {unknown}
+             */
+            status: "completed" | "in_progress";
+            /** @description Identifier of the call. */
+            call_id: string;
+            /** @description Name of the function. */
+            name: string;
+            /** @description Its arguments, JSON as text. */
+            arguments: string;
+        };
+        /**
+         * ResponseUsage
+         * @description Tokens of a response.
+         */
+        ResponseUsage: {
+            /** @description Tokens of the prompt. */
+            input_tokens: number;
+            /** @description Parts of them. */
+            input_tokens_details: components["schemas"]["InputDetails"];
+            /** @description Tokens of the answer. */
+            output_tokens: number;
+            /** @description Parts of them. */
+            output_tokens_details: components["schemas"]["OutputDetails"];
+            /** @description Their sum. */
+            total_tokens: number;
+        };
+        /**
+         * InputDetails
+         * @description Prompt tokens from a cache.
+         */
+        InputDetails: {
+            /** @description Tokens from a cache. */
+            cached_tokens: number;
+            /** @description Always 0. */
+            cache_write_tokens: number;
+        };
+        /**
+         * OutputDetails
+         * @description Tokens of reasoning; 0, because engines do not count them apart.
+         */
+        OutputDetails: {
+            /** @description Always 0: engines do not count them apart. */
+            reasoning_tokens: number;
+        };
+        /**
+         * ResponseEvent
+         * @description An event of a streamed response; which fields it has depends on its `type`.
+         */
+        ResponseEvent: {
+            /** @description Name of the event, as in its `event` line: `response.created`, `response.output_text.delta`, … */
+            type: string;
+            /** @description Number of the event, from 0. */
+            sequence_number: number;
+            /** @description The response so far. */
+            response?: components["schemas"]["Response"];
+            /** @description Number of the item, from 0. */
+            output_index?: number;
+            /** @description The item. */
+            item?: components["schemas"]["ResponseMessage"] | components["schemas"]["ResponseReasoning"] | components["schemas"]["ResponseCall"];
+            /** @description Identifier of the item. */
+            item_id?: string;
+            /** @description Number of the part, always 0. */
+            content_index?: number;
+            /** @description The part. */
+            part?: components["schemas"]["ResponseText"] | components["schemas"]["ReasoningText"];
+            /** @description A piece of text, reasoning or arguments. */
+            delta?: string;
+            /** @description The whole text. */
+            text?: string;
+            /** @description Name of the function. */
+            name?: string;
+            /** @description The whole arguments. */
+            arguments?: string;
+            /** @description Always empty. */
+            logprobs?: Record<string, never>[];
+        };
+        /**
+         * MessageAnswer
+         * @description The answer of `/v1/messages`.
+         */
+        MessageAnswer: {
+            /** @description `msg_` and the job's identifier. */
+            id: string;
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "message";
+            /**
+             * @description Who speaks.
+             * @enum {unknown}
+             */
+            role: "assistant";
+            /** @description As in the request. */
+            model: string;
+            /** @description Reasoning (if turned on), text, and calls of tools. */
+            content: (components["schemas"]["TextAnswer"] | components["schemas"]["ThinkingAnswer"] | components["schemas"]["ToolUseAnswer"])[];
+            /** @description Why the model stopped; null in the first event of a stream. */
+            stop_reason: ("end_turn" | "max_tokens" | "tool_use") | null;
+            /** @description Always null: engines do not say which one they met. */
+            stop_sequence: null;
+            /** @description Tokens. */
+            usage: components["schemas"]["MessageUsage"];
+            /** @description The receipt, not settled yet. */
+            entraide?: components["schemas"]["AnswerReceipt"];
+        };
+        /**
+         * TextAnswer
+         * @description Text of the answer.
+         */
+        TextAnswer: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "text";
+            /** @description The text. */
+            text: string;
+        };
+        /**
+         * ThinkingAnswer
+         * @description The model's reasoning; it has no signature.
+         */
+        ThinkingAnswer: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "thinking";
+            /** @description The reasoning. */
+            thinking: string;
+            /** @description Always empty. */
+            signature: string;
+        };
+        /**
+         * ToolUseAnswer
+         * @description A call of a tool.
+         */
+        ToolUseAnswer: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "tool_use";
+            /** @description Identifier of the call. */
+            id: string;
+            /** @description Name of the tool. */
+            name: string;
+            /** @description The arguments. */
+            input: Record<string, never>;
+        };
+        /**
+         * MessageUsage
+         * @description Tokens of a message; `input_tokens` are those that were not cached.
+         */
+        MessageUsage: {
+            /** @description Tokens of the prompt that were not cached. */
+            input_tokens: number;
+            /** @description Tokens of the answer. */
+            output_tokens: number;
+            /** @description Always 0. */
+            cache_creation_input_tokens?: number;
+            /** @description Tokens from a cache. */
+            cache_read_input_tokens?: number;
+        };
+        /**
+         * MessageEvent
+         * @description An event of a streamed message; which fields it has depends on its `type`.
+         */
+        MessageEvent: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type: "content_block_delta" | "content_block_start" | "content_block_stop" | "error" | "message_delta" | "message_start" | "message_stop" | "ping";
+            /** @description The message, empty (`message_start`). */
+            message?: components["schemas"]["MessageAnswer"];
+            /** @description Number of the block, from 0. */
+            index?: number;
+            /** @description The block, empty (`content_block_start`). */
+            content_block?: components["schemas"]["TextAnswer"] | components["schemas"]["ThinkingAnswer"] | components["schemas"]["ToolUseAnswer"];
+            /** @description What is added. */
+            delta?: components["schemas"]["MessageDelta"];
+            /** @description Tokens (`message_delta`). */
+            usage?: components["schemas"]["MessageUsage"];
+            /** @description The receipt, not settled yet (`message_delta`). */
+            entraide?: components["schemas"]["AnswerReceipt"];
+            /** @description The error (`error`). */
+            error?: components["schemas"]["MessageErrorFields"];
+            /** @description Identifier of the job (`error`). */
+            request_id?: string | null;
+        };
+        /**
+         * MessageDelta
+         * @description What an event adds: a piece of a block, or the end of the message.
+         */
+        MessageDelta: {
+            /**
+             * @description What it is.
+             * @enum {unknown}
+             */
+            type?: "input_json_delta" | "text_delta" | "thinking_delta";
+            /** @description A piece of the text. */
+            text?: string;
+            /** @description A piece of the reasoning. */
+            thinking?: string;
+            /** @description A piece of the arguments. */
+            partial_json?: string;
+            /**
+             * @description Why the model stopped.
+             * @enum {unknown}
+             */
+            stop_reason?: "end_turn" | "max_tokens" | "tool_use";
+            /** @description Always null. */
+            stop_sequence?: null;
+        };
+        /**
+         * TokenCount
+         * @description Prompt tokens of a request, as the pool estimates them.
+         */
+        TokenCount: {
+            /** @description Expected prompt tokens. */
+            input_tokens: number;
+            /** @description How they were obtained. */
+            entraide: components["schemas"]["TokenCountBasis"];
+        };
+        /**
+         * TokenCountBasis
+         * @description How the tokens were obtained.
+         */
+        TokenCountBasis: {
+            /** @description Always `estimated`: no engine is asked. */
+            basis: components["schemas"]["Basis"];
+        };
+        /**
+         * JobList
+         * @description Jobs, newest first.
+         */
+        JobList: {
+            /** @description The jobs. */
+            data: components["schemas"]["JobView"][];
+            /**
+             * @description What it is, in OpenAI's words.
+             * @enum {unknown}
+             */
+            object: "list";
         };
         /**
          * JobView
-         * @description Status of a job for its owner; times are seconds since the epoch.
+         * @description A job as its owner sees it; times are seconds since the epoch. A field without a value is left out.
          */
         JobView: {
+            /** @description Identifier: `job-…` (live) or `kept-…`. */
             id: string;
-            object: string;
-            kind: string;
-            state: string;
+            /**
+             * @description What it is, in OpenAI's words.
+             * @constant
+             */
+            object: "job";
+            /**
+             * @description `live`: ends with its connection; `kept`: stored.
+             * @enum {unknown}
+             */
+            kind: "live" | "kept";
+            /**
+             * @description `queued`, `active`, then `completed`, `cancelled`, `failed` or `refused`.
+             * @enum {unknown}
+             */
+            state: "queued" | "active" | "completed" | "cancelled" | "failed" | "refused";
+            /** @description Model that was asked for. */
             model: string;
-            job_class: string;
-            /** @default 0 */
-            submitted_at: number;
-            /** @default 0 */
-            ended_at: number;
-            /** @default 0 */
-            expires_at: number;
-            /** @default  */
-            code: string;
-            /** @default  */
-            message: string;
-            /** @default null */
-            receipt: unknown | null;
-            /** @default null */
-            result: unknown | null;
+            /**
+             * @description Its class.
+             * @enum {unknown}
+             */
+            job_class: "interactive" | "standard" | "batch";
+            /** @description When it was sent. */
+            submitted_at?: number;
+            /** @description When it ended. */
+            ended_at?: number;
+            /** @description When a kept job is deleted with its answer. */
+            expires_at?: number;
+            /** @description Error code, if it did not complete. */
+            code?: string;
+            /** @description The error in a sentence. */
+            message?: string;
+            /** @description The receipt, once it has ended. */
+            receipt?: components["schemas"]["Receipt"];
+            /** @description The answer of a kept job, in the form of its path. */
+            result?: components["schemas"]["ChatCompletion"] | components["schemas"]["Completion"] | components["schemas"]["EmbeddingList"] | components["schemas"]["Response"] | components["schemas"]["MessageAnswer"];
         };
         /**
-         * Statement
-         * @description A co-op's statement of a month.
-         *
-         *         Attributes:
-         *             coop: the co-op.
-         *             month: ``2026-11``, in the time zone ``timezone``.
-         *             start_at, end_at: the month, without its end, seconds since the epoch.
-         *             given, received: jobs of others on its nodes, and its jobs on nodes of others.
-         *             own: its jobs on its own nodes.
-         *             others: given and received per other co-op, sorted by name.
-         *             corrections: corrections posted in the month, oldest first.
-         *             usage: its own jobs, by day, key, project, model and node.
-         *             lent: jobs of others on its nodes, by day, model, node and co-op.
-         *             complete: whether ``usage`` and ``lent`` have all their lines; else the first ones.
+         * Receipt
+         * @description Signed attestation that a member receives with each answer.
          */
-        Statement: {
+        Receipt: {
+            /** @description Identifier of the job. */
+            job: string;
+            /** @description Co-op that sent the request. */
             coop: string;
-            month: string;
-            timezone: string;
-            start_at: number;
-            end_at: number;
-            given: components["schemas"]["Amounts"];
-            received: components["schemas"]["Amounts"];
-            own: components["schemas"]["Amounts"];
-            /** @default [] */
-            others: components["schemas"]["PartnerAmounts"][];
-            /** @default [] */
-            corrections: components["schemas"]["PostedCorrection"][];
-            /** @default [] */
-            usage: components["schemas"]["UsageLine"][];
-            /** @default [] */
-            lent: components["schemas"]["UsageLine"][];
-            /** @default true */
-            complete: boolean;
-        };
-        /**
-         * Amounts
-         * @description Totals of jobs: number, tokens, energy, direct and life-cycle emissions.
-         */
-        Amounts: {
-            /** @default 0 */
-            jobs: number;
-            /** @default 0 */
-            tokens: number;
-            /** @default 0 */
+            /** @description Machine that ran it. */
+            node: string;
+            /** @description Co-op of the machine. */
+            node_coop: string;
+            /** @description Site of the machine. */
+            site: string;
+            /** @description Grid zone of the machine, such as `CA-QC`. */
+            province: string;
+            /** @description Engine and version. */
+            engine: string;
+            /** @description Model that ran. */
+            model: string;
+            /** @description Checksum of the weights. */
+            model_revision: string;
+            /** @description Class of the job. */
+            job_class: components["schemas"]["JobClass"];
+            /** @description Whether the promise of the class was kept: `kept`, `missed` or `none`. */
+            promise: components["schemas"]["Promise"];
+            /** @description Whether no machine was expected to keep the promise. */
+            at_risk: boolean;
+            /** @description Wait, milliseconds. */
+            queue_ms: number;
+            /** @description Time to the first token, milliseconds. */
+            ttft_ms: number;
+            /** @description Prompt tokens, those from a cache included. */
+            input_tokens: number;
+            /** @description Prompt tokens from a cache. */
+            cached_tokens: number;
+            /** @description Tokens of the answer. */
+            output_tokens: number;
+            /** @description How the tokens were counted. */
+            tokens_basis: components["schemas"]["Basis"];
+            /** @description The job's share of the machine's energy, watt-hours. */
             energy_wh: number;
-            /** @default 0 */
-            direct_gco2e: number;
-            /** @default 0 */
-            lifecycle_gco2e: number;
-        };
-        /**
-         * PartnerAmounts
-         * @description What the co-op gave to another and received from it.
-         */
-        PartnerAmounts: {
-            coop: string;
-            given: components["schemas"]["Amounts"];
-            received: components["schemas"]["Amounts"];
-        };
-        /**
-         * PostedCorrection
-         * @description A correction of the ledger that concerns the co-op; positive is more given by it.
-         *
-         *         ``posted_at`` is in seconds since the epoch; emissions are direct ones.
-         */
-        PostedCorrection: {
-            correction: string;
-            reason: string;
-            coop: string;
-            tokens: number;
-            energy_wh: number;
-            direct_gco2e: number;
-            posted_at: number;
-        };
-        /**
-         * UsageLine
-         * @description Jobs of one day, key, project, model and node.
-         *
-         *         Attributes:
-         *             day: ``2026-11-03``, in the pool's time zone.
-         *             key, project: sender in the co-op; "" in ``lent``, and for jobs settled by an older version.
-         *             model: model that ran.
-         *             node: machine that ran the jobs.
-         *             coop: the other co-op: the machine's in ``usage``, the sender's in ``lent``.
-         *             amounts: their totals.
-         */
-        UsageLine: {
-            day: string;
+            /** @description How the energy was obtained. */
+            energy_basis: components["schemas"]["Basis"];
+            /** @description Direct emissions, grams of CO2 equivalent. */
+            carbon_gco2e: number;
+            /** @description Life-cycle emissions, grams of CO2 equivalent. */
+            carbon_lifecycle_gco2e: number;
+            /** @description Carbon intensity that counted, the site's surplus included. */
+            intensity_g_per_kwh: number;
+            /** @description How the grid's intensity was obtained. */
+            intensity_basis: components["schemas"]["Basis"];
+            /** @description How the surplus was obtained; null without one. */
+            surplus_basis: components["schemas"]["Basis"] | null;
+            /** @description Version of the policy that decided. */
+            policy_version: string;
+            /** @description Whether it is the settled one of the ledger; false on the one inside an answer. */
+            settled: boolean;
+            /** @description When it was made, seconds since the epoch. */
+            issued_at: number;
+            /** @description Identifier of the key that signed it. */
             key: string;
-            project: string;
-            model: string;
-            node: string;
-            coop: string;
-            amounts: components["schemas"]["Amounts"];
-        };
-        /**
-         * NodeStatement
-         * @description What a node gave; days and months are in the pool's time zone.
-         *
-         *         Attributes:
-         *             node, coop: the node, and its co-op.
-         *             day, month: ``2026-11-03`` and ``2026-11``.
-         *             today, this_month: the totals, its own co-op included.
-         *             shares: the same by co-op, sorted by name.
-         *             complete: whether all lines of the month were summed.
-         */
-        NodeStatement: {
-            node: string;
-            coop: string;
-            day: string;
-            month: string;
-            today: components["schemas"]["Amounts"];
-            this_month: components["schemas"]["Amounts"];
-            /** @default [] */
-            shares: components["schemas"]["NodeShare"][];
-            /** @default true */
-            complete: boolean;
-        };
-        /**
-         * NodeShare
-         * @description What a node gave to one co-op, its own included, today and in the month.
-         */
-        NodeShare: {
-            coop: string;
-            today: components["schemas"]["Amounts"];
-            month: components["schemas"]["Amounts"];
-        };
-        /**
-         * JoinRequest
-         * @description A machine's request to join.
-         *
-         *         Attributes:
-         *             token: one-time token of the operator; what follows a ``.`` in it is ignored.
-         *             node_public_key: public NATS user key of the node; its seed never leaves the machine.
-         *             node_name: wished name, which the pool makes unique.
-         *             site, zone: the joiner's word on the location, used where the token says nothing.
-         *             sealing_public_key: public X25519 key of the node, base64; "" from an older agent.
-         */
-        JoinRequest: {
-            token: string;
-            node_public_key: string;
-            /** @default  */
-            node_name: string;
-            /** @default  */
-            site: string;
-            /** @default  */
-            zone: string;
-            /** @default  */
-            sealing_public_key: string;
-        };
-        /**
-         * JoinResponse
-         * @description The identity of a node that has joined, and the pool's record of it, which counts.
-         *
-         *         Attributes:
-         *             node, coop: identifiers of the node and of its owner.
-         *             jwt: the node's identity on the bus.
-         *             nats_urls: addresses of the bus, in the order in which to try them.
-         *             ca_pem: certificate of the pool's CA; "" on loopback without TLS.
-         *             pool: name of the pool.
-         *             signing_key: the pool's public Ed25519 key, base64.
-         *             site, zone: location of the machine.
-         *             controlled_by: who controls the owner; "" if the operator did not state it.
-         *             data_classes: the only data classes whose jobs the node may take; none for no limit.
-         *             approval: ``approved``, or ``waiting``: the operator must let the node in.
-         */
-        JoinResponse: {
-            node: string;
-            coop: string;
-            jwt: string;
-            nats_urls: string[];
-            /** @default  */
-            ca_pem: string;
-            /** @default  */
-            pool: string;
-            /** @default  */
-            signing_key: string;
-            /** @default  */
-            site: string;
-            /** @default  */
-            zone: string;
-            /** @default  */
+            /** @description Ed25519 signature, base64. */
+            signature: string;
+            /** @description The same on the smallest model that could have answered; null if unknown. */
+            smaller: components["schemas"]["SmallerModel"] | null;
+            /** @description Who controls the machine's owner; empty if unstated. */
             controlled_by: components["schemas"]["Control"];
-            /** @default [] */
-            data_classes: components["schemas"]["DataClass"][];
-            /** @default approved */
-            approval: string;
-        };
-        /**
-         * DataClass
-         * @description Machines that may process the content of a job.
-         * @enum {unknown}
-         */
-        DataClass: "internal" | "public" | "restricted";
-        /**
-         * FileForm
-         * @description The form of an upload; ``expires_after`` is for how long the file is kept.
-         */
-        FileForm: {
-            file: string;
-            /** @enum {unknown} */
-            purpose: "batch";
-            /** @default null */
-            "expires_after[anchor]": "created_at" | null;
-            /** @default null */
-            "expires_after[seconds]": number | null;
+            /** @description What backs the surplus; empty for nothing. */
+            surplus_evidence: components["schemas"]["SurplusEvidence"];
         };
         /**
          * FileObject
          * @description A file in OpenAI's form; times are whole seconds since the epoch.
          */
         FileObject: {
+            /** @description Identifier. */
             id: string;
+            /** @description Size, bytes. */
             bytes: number;
+            /** @description When it was stored, seconds since the epoch. */
             created_at: number;
+            /** @description When it is deleted. */
             expires_at: number;
+            /** @description Its name. */
             filename: string;
+            /** @description `batch` (requests) or `batch_output` (results). */
             purpose: string;
-            /** @default file */
+            /** @description What it is, in OpenAI's words. */
             object: string;
-            /** @default processed */
+            /** @description Always `processed`. */
             status: string;
         };
         /**
          * FileList
-         * @description A page of files; the next page begins after ``last_id``.
+         * @description A page of files; the next page begins after `last_id`.
          */
         FileList: {
+            /** @description The files. */
             data: components["schemas"]["FileObject"][];
+            /** @description First of the page; null if it is empty. */
             first_id: string | null;
+            /** @description Last of the page, for `after`. */
             last_id: string | null;
+            /** @description Whether there are more. */
             has_more: boolean;
-            /** @default list */
+            /** @description What it is, in OpenAI's words. */
             object: string;
         };
         /**
@@ -2131,76 +3520,72 @@ export interface components {
          * @description The reply to a deletion.
          */
         FileDeletion: {
+            /** @description Identifier of the file. */
             id: string;
-            /** @default true */
+            /** @description Always true. */
             deleted: boolean;
-            /** @default file */
+            /** @description What it is, in OpenAI's words. */
             object: string;
         };
         /**
-         * BatchRequest
-         * @description ``POST /v1/batches``: requests from a file, answered until a deadline.
-         */
-        BatchRequest: {
-            input_file_id: string;
-            /** @enum {unknown} */
-            endpoint: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/messages" | "/v1/responses";
-            /** @enum {unknown} */
-            completion_window: "24h";
-            /** @default null */
-            metadata: {
-                [key: string]: string;
-            } | null;
-            /** @default null */
-            output_expires_after: components["schemas"]["ExpiresAfter"] | null;
-            /** @default null */
-            entraide: components["schemas"]["PoolFields"] | null;
-        };
-        /**
-         * ExpiresAfter
-         * @description How long a batch's results are kept after its end.
-         */
-        ExpiresAfter: {
-            seconds: number;
-            /**
-             * @default created_at
-             * @enum {unknown}
-             */
-            anchor: "created_at";
-        };
-        /**
          * BatchObject
-         * @description A batch in OpenAI's form; times are whole seconds since the epoch.
+         * @description A batch in OpenAI's form; times are seconds since the epoch, and null until they come.
          */
         BatchObject: {
+            /** @description Identifier. */
             id: string;
             /**
-             * @default batch
+             * @description What it is, in OpenAI's words.
              * @enum {unknown}
              */
             object: "batch";
-            endpoint: string;
+            /**
+             * @description Endpoint of its requests.
+             * @enum {unknown}
+             */
+            endpoint: "/v1/chat/completions" | "/v1/completions" | "/v1/embeddings" | "/v1/responses" | "/v1/messages";
+            /** @description Model of its requests; null before the file was read. */
             model: string | null;
+            /** @description Faults of the file; null for none. */
             errors: components["schemas"]["BatchFaults"] | null;
+            /** @description The file of requests. */
             input_file_id: string;
-            /** @default 24h */
+            /** @description Always `24h`; the deadline is in `expires_at`. */
             completion_window: string;
-            status: string;
+            /**
+             * @description `validating`, `in_progress`, `finalizing`, `cancelling`, then `completed`, `failed`, `expired` or `cancelled`.
+             * @enum {unknown}
+             */
+            status: "validating" | "failed" | "in_progress" | "finalizing" | "completed" | "expired" | "cancelling" | "cancelled";
+            /** @description File of the answers so far; null for none. */
             output_file_id: string | null;
+            /** @description File of the errors so far; null for none. */
             error_file_id: string | null;
+            /** @description When it was created. */
             created_at: number;
+            /** @description When its lines began. */
             in_progress_at: number | null;
+            /** @description Its deadline. */
             expires_at: number;
+            /** @description When its last line ended. */
             finalizing_at: number | null;
+            /** @description When it completed. */
             completed_at: number | null;
+            /** @description When its file was refused. */
             failed_at: number | null;
+            /** @description When it expired. */
             expired_at: number | null;
+            /** @description When it was asked to end. */
             cancelling_at: number | null;
+            /** @description When it was cancelled. */
             cancelled_at: number | null;
+            /** @description `total`, `completed` and `failed` lines. */
             request_counts: components["schemas"]["RequestCounts"];
+            /** @description As it was sent. */
             metadata: {
                 [key: string]: string;
             } | null;
+            /** @description The pool's own fields. */
             entraide: components["schemas"]["BatchPoolFields"];
         };
         /**
@@ -2208,21 +3593,26 @@ export interface components {
          * @description The faults of a batch's file.
          */
         BatchFaults: {
+            /** @description The faults. */
             data: components["schemas"]["BatchFault"][];
             /**
-             * @default list
+             * @description What it is, in OpenAI's words.
              * @enum {unknown}
              */
             object: "list";
         };
         /**
          * BatchFault
-         * @description A fault of a batch's file; ``line`` counts from 1 and is null for the file as a whole.
+         * @description A fault of a batch's file; `line` counts from 1 and is null for the file as a whole.
          */
         BatchFault: {
+            /** @description OpenAI's code of the fault. */
             code: string;
+            /** @description A sentence. */
             message: string;
+            /** @description Field; null for none. */
             param: string | null;
+            /** @description Line, from 1; null for the whole file. */
             line: number | null;
         };
         /**
@@ -2230,129 +3620,130 @@ export interface components {
          * @description How many lines a batch has, and of how many there is an answer or an error.
          */
         RequestCounts: {
+            /** @description Lines. */
             total: number;
+            /** @description Lines with an answer. */
             completed: number;
+            /** @description Lines with an error. */
             failed: number;
         };
         /**
          * BatchPoolFields
          * @description The pool's own fields of a batch.
-         *
-         *         Attributes:
-         *             deadline_at: when what has not ended expires, seconds since the epoch.
-         *             expected: when the rest is expected to run; null before that is known, and at the end.
-         *             energy_wh, carbon_gco2e, carbon_lifecycle_gco2e: what its lines used; null before its end.
-         *             at_once_g_per_kwh: intensity that was expected at once when the batch began.
-         *             saved_g: grams that waiting saved: this energy at that intensity, less the grams settled.
-         *             saved_sentence: the same in words.
          */
         BatchPoolFields: {
+            /** @description When what has not ended expires, seconds since the epoch. */
             deadline_at: number;
-            /** @default null */
+            /** @description When the rest is expected to run; null before that is known, and at the end. */
             expected: components["schemas"]["RunExpectation"] | null;
-            /** @default null */
+            /** @description Energy of its lines, watt-hours; null before the end. */
             energy_wh: number | null;
-            /** @default null */
+            /** @description Direct emissions, grams; null before the end. */
             carbon_gco2e: number | null;
-            /** @default null */
+            /** @description Life-cycle emissions, grams; null before the end. */
             carbon_lifecycle_gco2e: number | null;
-            /** @default null */
+            /** @description Intensity that was expected at once when it began. */
             at_once_g_per_kwh: number | null;
-            /** @default null */
+            /** @description Grams that waiting saved; negative if it cost some. */
             saved_g: number | null;
-            /** @default null */
+            /** @description The same in words, in both languages. */
             saved_sentence: components["schemas"]["Sentences"] | null;
         };
         /**
          * RunExpectation
          * @description When the lines that are left are expected to run, and why.
-         *
-         *         Attributes:
-         *             at: when this was computed, seconds since the epoch.
-         *             reason: ``later`` (they wait for greener hours), ``due`` (their deadline leaves none),
-         *                 ``short`` (the hours hardly hold all the work), ``unknown`` (no later hour is known).
-         *             starts_at, ends_at: of the first and the last line, seconds since the epoch.
-         *             hours: by hour and zone.
-         *             energy_wh, g_planned: in these hours.
-         *             g_at_once: if they ran at once.
-         *             basis: source of most of the intensities: ``actual``, ``forecast``, ``profile``,
-         *                 ``default``.
-         *             sentence: the same in words.
          */
         RunExpectation: {
+            /** @description When this was computed, seconds since the epoch. */
             at: number;
-            reason: string;
+            /**
+             * @description `later` (greener hours), `due` (no later hour before the deadline), `short` (hours hardly suffice) or `unknown` (no later hour is known).
+             * @enum {unknown}
+             */
+            reason: "later" | "due" | "short" | "unknown";
+            /** @description When the first line is expected to begin. */
             starts_at: number;
+            /** @description When the last line is expected to end. */
             ends_at: number;
+            /** @description The parts of the lines, by hour and zone. */
             hours: components["schemas"]["BatchHour"][];
+            /** @description Expected energy, watt-hours. */
             energy_wh: number;
+            /** @description Expected emissions in these hours, grams. */
             g_planned: number;
+            /** @description Expected emissions at once, grams. */
             g_at_once: number;
+            /** @description Source of most of the intensities. */
             basis: string;
+            /** @description The same in words, in both languages. */
             sentence: components["schemas"]["Sentences"];
         };
         /**
          * BatchHour
-         * @description A part of a batch's lines in one hour of one zone; ``g_per_kwh`` is expected.
+         * @description A part of a batch's lines in one hour of one zone; `g_per_kwh` is expected.
          */
         BatchHour: {
+            /** @description Grid zone. */
             zone: string;
+            /** @description Beginning of the hour, seconds since the epoch. */
             starts_at: number;
+            /** @description Part of the lines, 0 to 1. */
             part: number;
+            /** @description Expected carbon intensity. */
             g_per_kwh: number;
+            /** @description Source of the intensity. */
             signal: string;
         };
         /**
-         * Sentences
-         * @description A sentence in both languages.
-         */
-        Sentences: {
-            fr: string;
-            en: string;
-        };
-        /**
          * BatchList
-         * @description A page of batches; the next page begins after ``last_id``.
+         * @description A page of batches; the next page begins after `last_id`.
          */
         BatchList: {
+            /** @description The batches. */
             data: components["schemas"]["BatchObject"][];
+            /** @description First of the page; null if it is empty. */
             first_id: string | null;
+            /** @description Last of the page, for `after`. */
             last_id: string | null;
+            /** @description Whether there are more. */
             has_more: boolean;
-            /** @default list */
+            /** @description What it is, in OpenAI's words. */
             object: string;
         };
         /**
          * PoolView
          * @description The pool now.
-         *
-         *         Attributes:
-         *             pool: its name.
-         *             at: time of the view, seconds since the epoch.
-         *             policy_version: of the policy in force.
-         *             queued, running: number of jobs that wait, and that machines run.
-         *             waiting: the waiting jobs by reason, most jobs first.
-         *             machines: number of machines; more than listed in a very large pool.
-         *             provinces: by zone.
          */
         PoolView: {
+            /** @description its name. */
             pool: string;
+            /** @description time of the view, seconds since the epoch. */
             at: number;
+            /** @description of the policy in force. */
             policy_version: string;
+            /** @description number of jobs that wait, and that machines run. */
             queued: number;
+            /** @description number of jobs that wait, and that machines run. */
             running: number;
+            /** @description the waiting jobs by reason, most jobs first. */
             waiting: components["schemas"]["WaitingReason"][];
+            /** @description number of machines; more than listed in a very large pool. */
             machines: number;
+            /** @description by zone. */
             provinces: components["schemas"]["PoolProvince"][];
         };
         /**
          * WaitingReason
-         * @description Number of jobs that wait for one reason; ``by_class`` divides it.
+         * @description Number of jobs that wait for one reason; `by_class` divides it.
          */
         WaitingReason: {
+            /** @description Code of the reason. */
             reason: string;
+            /** @description The reason in words. */
             sentence: string;
+            /** @description Number of jobs. */
             jobs: number;
+            /** @description The same by class. */
             by_class: {
                 [key: string]: number;
             };
@@ -2360,46 +3751,45 @@ export interface components {
         /**
          * PoolProvince
          * @description A province (grid zone) with its sites.
-         *
-         *         Attributes:
-         *             zone, name: code and name.
-         *             machines: number of its machines.
-         *             available: number of those that take new work.
-         *             green: number of those that run on their site's own power.
-         *             slots, running: of the available machines, and runs on all.
-         *             intensity: of its grid; None where nothing is known.
-         *             sites: by name and co-op.
          */
         PoolProvince: {
+            /** @description code and name. */
             zone: string;
+            /** @description code and name. */
             name: string;
+            /** @description number of its machines. */
             machines: number;
+            /** @description number of those that take new work. */
             available: number;
+            /** @description number of those that run on their site's own power. */
             green: number;
+            /** @description of the available machines, and runs on all. */
             slots: number;
+            /** @description of the available machines, and runs on all. */
             running: number;
+            /** @description of its grid; None where nothing is known. */
             intensity: components["schemas"]["PoolIntensity"] | null;
+            /** @description by name and co-op. */
             sites: components["schemas"]["PoolSite"][];
         };
         /**
          * PoolIntensity
          * @description Intensity of a province's grid now, gCO2e/kWh.
-         *
-         *         Attributes:
-         *             g_per_kwh: on the basis that decisions compare.
-         *             direct_g_per_kwh, lifecycle_g_per_kwh: both.
-         *             basis: how it was obtained; ``default`` for an annual average.
-         *             source: ``electricity_maps``, ``series``, ``annual``, or "" where unknown.
-         *             source_name: the same in words.
-         *             sentence: the intensity in words.
          */
         PoolIntensity: {
+            /** @description on the basis that decisions compare. */
             g_per_kwh: number;
+            /** @description both. */
             direct_g_per_kwh: number;
+            /** @description both. */
             lifecycle_g_per_kwh: number;
+            /** @description how it was obtained; `default` for an annual average. */
             basis: string;
+            /** @description `electricity_maps`, `series`, `annual`, or "" where unknown. */
             source: string;
+            /** @description the same in words. */
             source_name: string;
+            /** @description the intensity in words. */
             sentence: string;
         };
         /**
@@ -2407,189 +3797,151 @@ export interface components {
          * @description A co-op's machines at one place.
          */
         PoolSite: {
+            /** @description Name of the place. */
             site: string;
+            /** @description Co-op of the machines. */
             coop: string;
+            /** @description The machines. */
             machines: components["schemas"]["PoolMachine"][];
         };
         /**
          * PoolMachine
          * @description A machine of the pool.
-         *
-         *         Attributes:
-         *             node, coop: its name and its owner.
-         *             state: ready, working, full, stopped, resting, loading, no_model, suspect, lost or
-         *                 quarantined.
-         *             reason: stable code of why it takes no work; ``owner_terms`` for any that its owner sets.
-         *             sentence: its state in words.
-         *             device: identifier in the hardware catalogue.
-         *             controlled_by: who controls its owner; "" where unstated.
-         *             models, loading: the models that it serves, and those that it is loading.
-         *             slots, running: of all its models.
-         *             green: whether it runs on its site's own power.
          */
         PoolMachine: {
+            /** @description its name and its owner. */
             node: string;
+            /** @description its name and its owner. */
             coop: string;
+            /** @description ready, working, full, stopped, resting, loading, no_model, suspect, lost or quarantined. */
             state: string;
+            /** @description stable code of why it takes no work; `owner_terms` for any that its owner sets. */
             reason: string;
+            /** @description its state in words. */
             sentence: string;
+            /** @description identifier in the hardware catalogue. */
             device: string;
+            /** @description who controls its owner; "" where unstated. */
             controlled_by: string;
+            /** @description the models that it serves, and those that it is loading. */
             models: components["schemas"]["PoolMachineModel"][];
+            /** @description the models that it serves, and those that it is loading. */
             loading: string[];
+            /** @description of all its models. */
             slots: number;
+            /** @description of all its models. */
             running: number;
+            /** @description whether it runs on its site's own power. */
             green: components["schemas"]["PoolGreen"];
         };
         /**
          * PoolMachineModel
-         * @description A model that a machine serves; ``running`` of its ``slots`` are taken by the pool's jobs.
+         * @description A model that a machine serves; `running` of its `slots` are taken by the pool's jobs.
          */
         PoolMachineModel: {
+            /** @description Its public name. */
             model: string;
+            /** @description Answers at once that the machine can give with it. */
             slots: number;
+            /** @description Answers that it is giving. */
             running: number;
         };
         /**
          * PoolGreen
          * @description Whether a machine runs on renewable power of its own site, and how that is known.
-         *
-         *         Attributes:
-         *             is_green: whether the policy counts a surplus now.
-         *             surplus_w: counted surplus of the site, watts.
-         *             reported_w: surplus as the machine reports it, watts.
-         *             basis: how the machine obtained it: measured, declared or estimated; "" without one.
-         *             evidence: what backs it: certificate, contract or meter; "" for nothing.
-         *             sentence: the same in words.
          */
         PoolGreen: {
+            /** @description whether the policy counts a surplus now. */
             is_green: boolean;
+            /** @description counted surplus of the site, watts. */
             surplus_w: number;
+            /** @description surplus as the machine reports it, watts. */
             reported_w: number;
+            /** @description how the machine obtained it: measured, declared or estimated; "" without one. */
             basis: string;
+            /** @description what backs it: certificate, contract or meter; "" for nothing. */
             evidence: string;
+            /** @description the same in words. */
             sentence: string;
-        };
-        /**
-         * PublicStatus
-         * @description The pool as anybody may see it; counts are null while the scheduler is not known.
-         */
-        PublicStatus: {
-            pool: string;
-            at: number;
-            queued: number | null;
-            running: number | null;
-            policy_version: string | null;
-            models: components["schemas"]["PublicModel"][];
-            nodes: components["schemas"]["PublicNode"][];
-        };
-        /**
-         * PublicModel
-         * @description A model that is served now; ``context`` in tokens.
-         */
-        PublicModel: {
-            model: string;
-            replicas: number;
-            context: number;
-        };
-        /**
-         * PublicNode
-         * @description A node as anybody may see it: ``reason_text`` says why it takes no jobs, or is empty.
-         */
-        PublicNode: {
-            node: string;
-            coop: string;
-            site: string;
-            zone: string;
-            state: string;
-            accepting: boolean;
-            reason: string;
-            surplus_w: number;
-            models: string[];
-            slots: number;
-            running: number;
-            zone_name: components["schemas"]["Sentences"];
-            reason_text: components["schemas"]["Sentences"];
         };
         /**
          * PoolChange
          * @description What changed in the pool since the last event.
-         *
-         *         Attributes:
-         *             type: always ``change``.
-         *             at, policy_version, queued, running, waiting, machines: as in ``PoolView``.
-         *             provinces: those that changed, each whole.
-         *             gone: zones that have no machine any more.
          */
         PoolChange: {
+            /** @description What it is. */
             type: string;
+            /** @description as in `PoolView`. */
             at: number;
+            /** @description as in `PoolView`. */
             policy_version: string;
+            /** @description as in `PoolView`. */
             queued: number;
+            /** @description as in `PoolView`. */
             running: number;
+            /** @description as in `PoolView`. */
             waiting: components["schemas"]["WaitingReason"][];
+            /** @description as in `PoolView`. */
             machines: number;
+            /** @description those that changed, each whole. */
             provinces: components["schemas"]["PoolProvince"][];
+            /** @description zones that have no machine any more. */
             gone: string[];
         };
         /**
          * GridView
          * @description The next hours of the grid in the provinces of the pool.
-         *
-         *         Attributes:
-         *             at: time of the view, seconds since the epoch.
-         *             intensity_basis: ``direct`` or ``lifecycle`` emissions, as the policy compares them.
-         *             signals: the signals' names in words.
-         *             zones: by zone.
-         *             unplanned: work whose hours were not computed, because too many batches wait.
          */
         GridView: {
+            /** @description time of the view, seconds since the epoch. */
             at: number;
+            /** @description `direct` or `lifecycle` emissions, as the policy compares them. */
             intensity_basis: string;
+            /** @description the signals' names in words. */
             signals: {
                 [key: string]: string;
             };
+            /** @description by zone. */
             zones: components["schemas"]["GridZone"][];
+            /** @description work whose hours were not computed, because too many batches wait. */
             unplanned: components["schemas"]["GridWork"];
         };
         /**
          * GridZone
          * @description A zone's next hours.
-         *
-         *         Attributes:
-         *             zone, name: code and name of the province.
-         *             basis: how the present intensity was obtained.
-         *             source, source_name: of the present intensity, as a code and in words.
-         *             data_at: time of the source's data, seconds since the epoch; 0 where unknown.
-         *             issued_at: when the newest forecast was issued; 0 without one.
-         *             hours: the hours, from the present one on.
-         *             later: work that waits for hours after those.
          */
         GridZone: {
+            /** @description code and name of the province. */
             zone: string;
+            /** @description code and name of the province. */
             name: string;
+            /** @description how the present intensity was obtained. */
             basis: string;
+            /** @description of the present intensity, as a code and in words. */
             source: string;
+            /** @description of the present intensity, as a code and in words. */
             source_name: string;
+            /** @description time of the source's data, seconds since the epoch; 0 where unknown. */
             data_at: number;
+            /** @description when the newest forecast was issued; 0 without one. */
             issued_at: number;
+            /** @description the hours, from the present one on. */
             hours: components["schemas"]["GridHour"][];
+            /** @description work that waits for hours after those. */
             later: components["schemas"]["GridWork"];
         };
         /**
          * GridHour
          * @description An hour of a zone.
-         *
-         *         Attributes:
-         *             at: its start, seconds since the epoch.
-         *             g_per_kwh: expected intensity, gCO2e/kWh; None where nothing is known.
-         *             signal: actual, forecast, profile or default; "" where nothing is known.
-         *             work: the work that waits for this hour.
          */
         GridHour: {
+            /** @description its start, seconds since the epoch. */
             at: number;
+            /** @description expected intensity, gCO2e/kWh; None where nothing is known. */
             g_per_kwh: number | null;
+            /** @description actual, forecast, profile or default; "" where nothing is known. */
             signal: string;
+            /** @description the work that waits for this hour. */
             work: components["schemas"]["GridWork"];
         };
         /**
@@ -2597,24 +3949,287 @@ export interface components {
          * @description Number of waiting jobs, and of batches' lines that are not yet requested.
          */
         GridWork: {
-            /** @default 0 */
+            /** @description Waiting jobs. */
             jobs: number;
-            /** @default 0 */
+            /** @description Lines of batches that are not yet requested. */
             lines: number;
+        };
+        /**
+         * Statement
+         * @description A co-op's statement of a month.
+         */
+        Statement: {
+            /** @description The co-op. */
+            coop: string;
+            /** @description The month, `2026-11`. */
+            month: string;
+            /** @description Time zone of the days. */
+            timezone: string;
+            /** @description Beginning of the month, seconds since the epoch. */
+            start_at: number;
+            /** @description Its end. */
+            end_at: number;
+            /** @description Jobs of others on its machines. */
+            given: components["schemas"]["Amounts"];
+            /** @description Its jobs on machines of others. */
+            received: components["schemas"]["Amounts"];
+            /** @description Its jobs on its own machines. */
+            own: components["schemas"]["Amounts"];
+            /** @description Given and received, by co-op. */
+            others: components["schemas"]["PartnerAmounts"][];
+            /** @description Corrections posted in the month. */
+            corrections: components["schemas"]["PostedCorrection"][];
+            /** @description Its own jobs, by day, key, project, model and machine. */
+            usage: components["schemas"]["UsageLine"][];
+            /** @description Jobs of others, by day, model, machine and co-op. */
+            lent: components["schemas"]["UsageLine"][];
+            /** @description Whether all lines are there; else the first ones. */
+            complete: boolean;
+        };
+        /**
+         * Amounts
+         * @description Totals of jobs.
+         */
+        Amounts: {
+            /** @description Number of jobs. */
+            jobs: number;
+            /** @description Tokens, in and out. */
+            tokens: number;
+            /** @description Energy, watt-hours. */
+            energy_wh: number;
+            /** @description Direct emissions, grams. */
+            direct_gco2e: number;
+            /** @description Life-cycle emissions, grams. */
+            lifecycle_gco2e: number;
+        };
+        /**
+         * PartnerAmounts
+         * @description What the co-op gave to another and received from it.
+         */
+        PartnerAmounts: {
+            /** @description The other co-op. */
+            coop: string;
+            /** @description Its jobs on this co-op's machines. */
+            given: components["schemas"]["Amounts"];
+            /** @description This co-op's jobs on its machines. */
+            received: components["schemas"]["Amounts"];
+        };
+        /**
+         * PostedCorrection
+         * @description A correction of the ledger that concerns the co-op; positive is more given by it. `posted_at` is in seconds since the epoch; emissions are direct ones.
+         */
+        PostedCorrection: {
+            /** @description Its name. */
+            correction: string;
+            /** @description Why it was made. */
+            reason: string;
+            /** @description The other co-op. */
+            coop: string;
+            /** @description Tokens; positive is more given. */
+            tokens: number;
+            /** @description Energy, watt-hours. */
+            energy_wh: number;
+            /** @description Direct emissions, grams. */
+            direct_gco2e: number;
+            /** @description When it was posted, seconds since the epoch. */
+            posted_at: number;
+        };
+        /**
+         * UsageLine
+         * @description Jobs of one day, key, project, model and node.
+         */
+        UsageLine: {
+            /** @description The day, `2026-11-03`. */
+            day: string;
+            /** @description API key; empty in `lent`. */
+            key: string;
+            /** @description Project; empty in `lent`. */
+            project: string;
+            /** @description Model that ran. */
+            model: string;
+            /** @description Machine that ran it. */
+            node: string;
+            /** @description The other co-op: the machine's in `usage`, the sender's in `lent`. */
+            coop: string;
+            /** @description The totals. */
+            amounts: components["schemas"]["Amounts"];
+        };
+        /**
+         * NodeStatement
+         * @description What a node gave; days and months are in the pool's time zone.
+         */
+        NodeStatement: {
+            /** @description The node. */
+            node: string;
+            /** @description Its co-op. */
+            coop: string;
+            /** @description Today, `2026-11-03`, in the pool's time zone. */
+            day: string;
+            /** @description This month, `2026-11`. */
+            month: string;
+            /** @description Totals of today. */
+            today: components["schemas"]["Amounts"];
+            /** @description Totals of the month. */
+            this_month: components["schemas"]["Amounts"];
+            /** @description The same by co-op. */
+            shares: components["schemas"]["NodeShare"][];
+            /** @description Whether all lines of the month were summed. */
+            complete: boolean;
+        };
+        /**
+         * NodeShare
+         * @description What a node gave to one co-op, its own included, today and in the month.
+         */
+        NodeShare: {
+            /** @description The co-op. */
+            coop: string;
+            /** @description What it received today. */
+            today: components["schemas"]["Amounts"];
+            /** @description What it received in the month. */
+            month: components["schemas"]["Amounts"];
+        };
+        /**
+         * TokenCountRequest
+         * @description `POST /v1/messages/count_tokens`: as for `/v1/messages`; `max_tokens` does not matter.
+         */
+        TokenCountRequest: {
+            /** @description Public name of a model, or a size: `petit`, `moyen`, `grand`, `auto`. */
+            model: string;
+            /** @description The conversation so far, by turns. Unknown fields inside a message are left out. */
+            messages: (components["schemas"]["UserTurn"] | components["schemas"]["AssistantTurn"])[];
+            /** @description Maximum length of the answer, tokens. */
+            max_tokens?: unknown;
+            /**
+             * @description Instructions to the model, before the messages.
+             * @default null
+             */
+            system: string | components["schemas"]["TextBlock"][] | null;
+            /**
+             * @description Texts that end the answer; which one did is not known.
+             * @default null
+             */
+            stop_sequences: string[] | null;
+            /**
+             * @description Whether the answer is sent as server-sent events.
+             * @default null
+             */
+            stream: boolean | null;
+            /**
+             * @description Sampling temperature; 0 selects the likeliest token.
+             * @default null
+             */
+            temperature: number | null;
+            /**
+             * @description Nucleus sampling: the cumulative probability of the tokens considered.
+             * @default null
+             */
+            top_p: number | null;
+            /**
+             * @description Number of tokens considered; 0 for all.
+             * @default null
+             */
+            top_k: number | null;
+            /**
+             * @description Tools that the model may call.
+             * @default null
+             */
+            tools: components["schemas"]["CustomTool"][] | null;
+            /**
+             * @description Whether the model may or must call a tool, or which one.
+             * @default null
+             */
+            tool_choice: (components["schemas"]["AnyTool"] | components["schemas"]["AutoTool"] | components["schemas"]["NoTool"] | components["schemas"]["ChosenTool"]) | null;
+            /**
+             * @description Whether the answer contains the model's reasoning; a budget has no effect.
+             * @default null
+             */
+            thinking: (components["schemas"]["ThinkingOn"] | components["schemas"]["ThinkingAdaptive"] | components["schemas"]["ThinkingOff"]) | null;
+            /**
+             * @description `format`: a JSON schema that the answer follows; `effort`: as `reasoning_effort` of a chat.
+             * @default null
+             */
+            output_config: components["schemas"]["OutputConfig"] | null;
+            /**
+             * @description The pool's own options, as in the headers.
+             * @default null
+             */
+            entraide: components["schemas"]["PoolFields"] | null;
+            /** @description Ignored. */
+            cache_control?: unknown;
+            /** @description Ignored. */
+            metadata?: unknown;
+            /** @description Ignored. */
+            service_tier?: unknown;
+        } & {
+            [key: string]: null;
         };
     };
     responses: never;
-    parameters: never;
+    parameters: {
+        /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
+        job_class: "batch" | "interactive" | "standard";
+        /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
+        data_class: "internal" | "public" | "restricted";
+        /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
+        jurisdiction: string;
+        /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
+        controlled_by: "canadian" | "member" | "other";
+        /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
+        deadline: number | string;
+        /** @description Maximum emissions of the job, grams of CO2 equivalent. */
+        max_gco2e: number;
+        /** @description Name of a conversation, whose requests go to the same machine if that helps. */
+        session: string;
+        /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
+        explain: boolean;
+        /** @description Idempotency key: the same key means the same job. */
+        idempotency: string;
+        /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+        language: string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Identifier of the job. */
+        "x-request-id": string;
+        /** @description Requests that the co-op's quota allows in the period. */
+        "x-ratelimit-limit-requests": number;
+        /** @description Tokens that the co-op's quota allows in the period. */
+        "x-ratelimit-limit-tokens": number;
+        /** @description Requests that are left of it. */
+        "x-ratelimit-remaining-requests": number;
+        /** @description Tokens that are left of it. */
+        "x-ratelimit-remaining-tokens": number;
+        /** @description Time until the period of requests ends, such as `6m0s`. */
+        "x-ratelimit-reset-requests": string;
+        /** @description Time until the period of tokens ends, such as `6m0s`. */
+        "x-ratelimit-reset-tokens": string;
+        /** @description Seconds until a new attempt is useful, if known. */
+        "retry-after": number;
+        /** @description `false` where a new attempt is useless; the official clients follow it. */
+        "x-should-retry": "false";
+        /** @description Path of the job. */
+        location: string;
+        /** @description The part that is sent, and the size of the file. */
+        "content-range": string;
+        /** @description Parts may be asked for. */
+        "accept-ranges": "bytes";
+        /** @description How to authenticate. */
+        "www-authenticate": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    page_get_1: {
+    page: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Language of the page. */
+                lang?: "fr" | "en";
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2626,12 +4241,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/html": unknown;
+                    "text/html; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2640,11 +4293,15 @@ export interface operations {
             };
         };
     };
-    page_asset_get_2: {
+    page_asset: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the file; below `/install` its name. */
                 file: string;
             };
             cookie?: never;
@@ -2657,12 +4314,61 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": unknown;
+                    "image/svg+xml": string;
+                    "text/css; charset=utf-8": string;
+                    "text/javascript; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_path`: There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2671,10 +4377,13 @@ export interface operations {
             };
         };
     };
-    status_get_1: {
+    status: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2689,9 +4398,57 @@ export interface operations {
                     "application/json": components["schemas"]["PublicStatus"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2700,10 +4457,13 @@ export interface operations {
             };
         };
     };
-    well_known_get_2: {
+    well_known: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2715,12 +4475,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["WellKnown"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2729,10 +4527,13 @@ export interface operations {
             };
         };
     };
-    openapi_get_1: {
+    openapi: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2744,12 +4545,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": Record<string, never>;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2758,10 +4597,13 @@ export interface operations {
             };
         };
     };
-    health_get_1: {
+    health: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2773,12 +4615,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Liveness"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2787,10 +4667,13 @@ export interface operations {
             };
         };
     };
-    readiness_get_1: {
+    readiness: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2802,11 +4685,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2814,12 +4697,62 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description Requests are not accepted yet, or no longer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
         };
     };
-    metrics_get_1: {
+    metrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2831,12 +4764,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": unknown;
+                    "text/plain; version=0.0.4; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2845,10 +4816,13 @@ export interface operations {
             };
         };
     };
-    models_get_2: {
+    models: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2860,12 +4834,83 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2874,34 +4919,54 @@ export interface operations {
             };
         };
     };
-    chat_post_3: {
+    chat: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "model": "moyen",
+                 *       "messages": [
+                 *         {
+                 *           "role": "user",
+                 *           "content": "Bonjour"
+                 *         }
+                 *       ],
+                 *       "max_tokens": 200,
+                 *       "stream": false,
+                 *       "entraide": {
+                 *         "job_class": "standard",
+                 *         "jurisdiction": "CA-QC",
+                 *         "explain": true
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChatRequest"];
             };
         };
@@ -2909,16 +4974,272 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "text/event-stream": unknown;
+                    /**
+                     * @example {
+                     *       "id": "job-01a120c3f2b10a2b3c4d5e00000001",
+                     *       "object": "chat.completion",
+                     *       "created": 1795612841,
+                     *       "model": "qwen3-4b-instruct",
+                     *       "choices": [
+                     *         {
+                     *           "index": 0,
+                     *           "message": {
+                     *             "role": "assistant",
+                     *             "content": "Bonjour !"
+                     *           },
+                     *           "finish_reason": "stop"
+                     *         }
+                     *       ],
+                     *       "usage": {
+                     *         "prompt_tokens": 11,
+                     *         "completion_tokens": 24,
+                     *         "total_tokens": 35
+                     *       },
+                     *       "entraide": {
+                     *         "job": "job-01a120c3f2b10a2b3c4d5e00000001",
+                     *         "coop": "boreale",
+                     *         "node": "qc-1",
+                     *         "node_coop": "soleil",
+                     *         "site": "gaspe",
+                     *         "province": "CA-QC",
+                     *         "engine": "llama.cpp/2026.10.11549",
+                     *         "model": "qwen3-4b-instruct",
+                     *         "model_revision": "sha256:2f0c",
+                     *         "job_class": "interactive",
+                     *         "promise": "kept",
+                     *         "at_risk": false,
+                     *         "queue_ms": 3.1,
+                     *         "ttft_ms": 212,
+                     *         "input_tokens": 11,
+                     *         "cached_tokens": 0,
+                     *         "output_tokens": 24,
+                     *         "tokens_basis": "measured",
+                     *         "energy_wh": 0.021,
+                     *         "energy_basis": "measured",
+                     *         "carbon_gco2e": 0.00003,
+                     *         "carbon_lifecycle_gco2e": 0.0006,
+                     *         "intensity_g_per_kwh": 1.3,
+                     *         "intensity_basis": "measured",
+                     *         "surplus_basis": null,
+                     *         "policy_version": "v1",
+                     *         "settled": false,
+                     *         "issued_at": 1795612841.25,
+                     *         "key": "9f86d081884c7d65",
+                     *         "signature": "c2lnbmF0dXJl…",
+                     *         "smaller": null,
+                     *         "controlled_by": "member",
+                     *         "surplus_evidence": ""
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChatCompletion"];
+                    "text/event-stream; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `key_quarantined`: This key is suspended. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `cancelled`: The job was cancelled. */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2927,34 +5248,43 @@ export interface operations {
             };
         };
     };
-    completion_post_2: {
+    completion: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "model": "petit",
+                 *       "prompt": "Il était une fois",
+                 *       "max_tokens": 50
+                 *     }
+                 */
                 "application/json": components["schemas"]["CompletionRequest"];
             };
         };
@@ -2962,16 +5292,214 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "text/event-stream": unknown;
+                    "application/json": components["schemas"]["Completion"];
+                    "text/event-stream; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `key_quarantined`: This key is suspended. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `cancelled`: The job was cancelled. */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2980,34 +5508,45 @@ export interface operations {
             };
         };
     };
-    embeddings_post_2: {
+    embeddings: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "model": "embeddinggemma-300m",
+                 *       "input": [
+                 *         "une forge",
+                 *         "un moulin"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["EmbeddingsRequest"];
             };
         };
@@ -3015,15 +5554,213 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EmbeddingList"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `key_quarantined`: This key is suspended. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `cancelled`: The job was cancelled. */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3032,34 +5769,43 @@ export interface operations {
             };
         };
     };
-    responses_post_2: {
+    responses: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "model": "moyen",
+                 *       "input": "Bonjour",
+                 *       "instructions": "Réponds en vers."
+                 *     }
+                 */
                 "application/json": components["schemas"]["ResponsesRequest"];
             };
         };
@@ -3067,16 +5813,214 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "text/event-stream": unknown;
+                    "application/json": components["schemas"]["Response"];
+                    "text/event-stream; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `key_quarantined`: This key is suspended. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `cancelled`: The job was cancelled. */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3085,35 +6029,295 @@ export interface operations {
             };
         };
     };
-    messages_post_2: {
+    messages: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "model": "moyen",
+                 *       "max_tokens": 200,
+                 *       "messages": [
+                 *         {
+                 *           "role": "user",
+                 *           "content": "Bonjour"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["MessagesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageAnswer"];
+                    "text/event-stream; charset=utf-8": string;
+                };
+            };
+            /**
+             * @description `context_exceeded`: The question is too long for this model.
+             *     `deadline_passed`: The deadline asked for has already passed.
+             *     `engine_refused`: The model's engine does not accept a value in this request.
+             *     `feature_unsupported`: No machine of this pool can do what the request asks for with this model.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `key_quarantined`: This key is suspended. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_model`: No model is called that.
+             */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `request_ends_engine`: Two engines exited while they ran this request, the second while it ran nothing else. */
+            422: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /**
+             * @description `queue_full`: Your co-op's queue is full.
+             *     `queue_shapes`: Your co-op's waiting jobs are already of too many kinds.
+             *     `quota_carbon`: Your co-op's quota of emissions is spent.
+             *     `quota_energy`: Your co-op's quota of energy is spent.
+             *     `quota_jobs`: Your co-op already has as many jobs in flight as its quota allows.
+             *     `quota_requests`: Your co-op's quota of requests is spent.
+             *     `quota_tokens`: Your co-op's quota of tokens is spent.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-ratelimit-limit-requests": components["headers"]["x-ratelimit-limit-requests"];
+                    "x-ratelimit-limit-tokens": components["headers"]["x-ratelimit-limit-tokens"];
+                    "x-ratelimit-remaining-requests": components["headers"]["x-ratelimit-remaining-requests"];
+                    "x-ratelimit-remaining-tokens": components["headers"]["x-ratelimit-remaining-tokens"];
+                    "x-ratelimit-reset-requests": components["headers"]["x-ratelimit-reset-requests"];
+                    "x-ratelimit-reset-tokens": components["headers"]["x-ratelimit-reset-tokens"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `cancelled`: The job was cancelled. */
+            499: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /**
+             * @description `engine_exited`: The machine's engine exited during the answer.
+             *     `engine_failed`: The machine's engine failed.
+             *     `gateway_lost`: The gateway that held the request has stopped.
+             *     `node_lost`: The machine that was answering is gone.
+             *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
+             *     `too_many_attempts`: The job failed on several machines in a row.
+             */
+            502: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /**
+             * @description `model_failed`: This model could not be loaded on any machine.
+             *     `no_model_fits`: No model of the size asked for does this job here.
+             *     `no_node_live`: No machine in the pool can be reached right now.
+             *     `no_node_serves`: No machine in the pool can serve this request.
+             *     `owner_returned`: The co-op that lent the machine needs it again: the answer was interrupted.
+             *     `pool_unreachable`: The pool cannot be reached.
+             *     `shutting_down`: This gateway is stopping and takes no more requests.
+             */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `deadline_exceeded`: The job could not end before its deadline. */
+            504: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+        };
+    };
+    count_tokens: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model": "moyen",
+                 *       "messages": [
+                 *         {
+                 *           "role": "user",
+                 *           "content": "Bonjour"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TokenCountRequest"];
             };
         };
         responses: {
@@ -3123,79 +6327,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "text/event-stream": unknown;
+                    "application/json": components["schemas"]["TokenCount"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `deadline_passed`: The deadline asked for has already passed.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Error"];
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
                 };
             };
         };
     };
-    count_tokens_post_3: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
-                /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
-                /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
-                /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
-                /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
-                /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
-                /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
-                /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
-                /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MessagesRequest"];
-            };
-        };
-        responses: {
-            /** @description The answer. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description A refusal. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_jobs_get_2: {
+    list_jobs: {
         parameters: {
             query?: {
+                /** @description Number of jobs; 50 without it. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3207,12 +6427,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["JobList"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3221,50 +6502,298 @@ export interface operations {
             };
         };
     };
-    submit_job_post_2: {
+    submit_job: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
                 /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
+                "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
+                "X-Entraide-Explain"?: components["parameters"]["explain"];
                 /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "Idempotency-Key"?: components["parameters"]["idempotency"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "path": "/v1/chat/completions",
+                 *       "request": {
+                 *         "model": "moyen",
+                 *         "messages": [
+                 *           {
+                 *             "role": "user",
+                 *             "content": "Bonjour"
+                 *           }
+                 *         ],
+                 *         "max_tokens": 200
+                 *       },
+                 *       "keep_s": 3600
+                 *     }
+                 */
                 "application/json": components["schemas"]["JobRequest"];
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The job is stored; `location` leads to it. */
             202: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    location: components["headers"]["location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "kept-01a120c3f2b10a2b3c4d5e00000002",
+                     *       "object": "job",
+                     *       "kind": "kept",
+                     *       "state": "queued",
+                     *       "model": "moyen",
+                     *       "job_class": "interactive",
+                     *       "submitted_at": 1795612841.25
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /**
+             * @description `deadline_passed`: The deadline asked for has already passed.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `already_exists`: This already exists. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `shutting_down`: This gateway is stopping and takes no more requests. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_job`: No job of your co-op is called that. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3273,11 +6802,15 @@ export interface operations {
             };
         };
     };
-    get_job_get_3: {
+    cancel_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the job. */
                 job: string;
             };
             cookie?: never;
@@ -3293,9 +6826,108 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_job`: No job of your co-op is called that. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `job_ended`: This job has already ended: there is nothing to cancel. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3304,11 +6936,15 @@ export interface operations {
             };
         };
     };
-    cancel_job_delete_3: {
+    cancel_job_by_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the job. */
                 job: string;
             };
             cookie?: never;
@@ -3324,9 +6960,108 @@ export interface operations {
                     "application/json": components["schemas"]["JobView"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_job`: No job of your co-op is called that. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `job_ended`: This job has already ended: there is nothing to cancel. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3335,11 +7070,15 @@ export interface operations {
             };
         };
     };
-    cancel_job_post_4: {
+    explain_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the job. */
                 job: string;
             };
             cookie?: never;
@@ -3352,12 +7091,101 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobView"];
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_job`: No job of your co-op is called that. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3366,11 +7194,15 @@ export interface operations {
             };
         };
     };
-    explain_job_get_4: {
+    job_receipt: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the job. */
                 job: string;
             };
             cookie?: never;
@@ -3383,43 +7215,149 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description A refusal. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    job_receipt_get_4: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The answer. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
+                    /**
+                     * @example {
+                     *       "job": "job-01a120c3f2b10a2b3c4d5e00000001",
+                     *       "coop": "boreale",
+                     *       "node": "qc-1",
+                     *       "node_coop": "soleil",
+                     *       "site": "gaspe",
+                     *       "province": "CA-QC",
+                     *       "engine": "llama.cpp/2026.10.11549",
+                     *       "model": "qwen3-4b-instruct",
+                     *       "model_revision": "sha256:2f0c",
+                     *       "job_class": "interactive",
+                     *       "promise": "kept",
+                     *       "at_risk": false,
+                     *       "queue_ms": 3.1,
+                     *       "ttft_ms": 212,
+                     *       "input_tokens": 11,
+                     *       "cached_tokens": 0,
+                     *       "output_tokens": 24,
+                     *       "tokens_basis": "measured",
+                     *       "energy_wh": 0.021,
+                     *       "energy_basis": "measured",
+                     *       "carbon_gco2e": 0.00003,
+                     *       "carbon_lifecycle_gco2e": 0.0006,
+                     *       "intensity_g_per_kwh": 1.3,
+                     *       "intensity_basis": "measured",
+                     *       "surplus_basis": null,
+                     *       "policy_version": "v1",
+                     *       "settled": true,
+                     *       "issued_at": 1795612841.25,
+                     *       "key": "9f86d081884c7d65",
+                     *       "signature": "c2lnbmF0dXJl…",
+                     *       "smaller": null,
+                     *       "controlled_by": "member",
+                     *       "surplus_evidence": ""
+                     *     }
+                     */
                     "application/json": components["schemas"]["Receipt"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_job`: No job of your co-op is called that. */
+            404: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `not_ready`: The result is not ready yet. */
+            409: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3428,15 +7366,22 @@ export interface operations {
             };
         };
     };
-    list_files_get_2: {
+    list_files: {
         parameters: {
             query?: {
+                /** @description Only the files with this purpose. */
                 purpose?: string;
+                /** @description Order by time; `desc` without it. */
                 order?: "asc" | "desc";
+                /** @description Identifier of the last one of the page before. */
                 after?: string;
+                /** @description Number of files; all without it. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3451,9 +7396,70 @@ export interface operations {
                     "application/json": components["schemas"]["FileList"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3462,10 +7468,13 @@ export interface operations {
             };
         };
     };
-    upload_file_post_2: {
+    upload_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3484,9 +7493,71 @@ export interface operations {
                     "application/json": components["schemas"]["FileObject"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `files_full`: Your co-op's files already take all the room that they may have.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3495,11 +7566,15 @@ export interface operations {
             };
         };
     };
-    get_file_get_3: {
+    get_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the file; below `/install` its name. */
                 file: string;
             };
             cookie?: never;
@@ -3515,9 +7590,79 @@ export interface operations {
                     "application/json": components["schemas"]["FileObject"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_file`: No file of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3526,11 +7671,15 @@ export interface operations {
             };
         };
     };
-    delete_file_delete_3: {
+    delete_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the file; below `/install` its name. */
                 file: string;
             };
             cookie?: never;
@@ -3546,9 +7695,88 @@ export interface operations {
                     "application/json": components["schemas"]["FileDeletion"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_file`: No file of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `file_in_use`: A batch that has not ended still needs this file. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3557,11 +7785,15 @@ export interface operations {
             };
         };
     };
-    file_content_get_4: {
+    file_content: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the file; below `/install` its name. */
                 file: string;
             };
             cookie?: never;
@@ -3574,12 +7806,82 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/jsonl": unknown;
+                    "application/jsonl": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_file`: No file of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3588,13 +7890,18 @@ export interface operations {
             };
         };
     };
-    list_batches_get_2: {
+    list_batches: {
         parameters: {
             query?: {
+                /** @description Identifier of the last one of the page before. */
                 after?: string;
+                /** @description Number of batches; 20 without it. */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3609,9 +7916,70 @@ export interface operations {
                     "application/json": components["schemas"]["BatchList"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3620,34 +7988,44 @@ export interface operations {
             };
         };
     };
-    create_batch_post_2: {
+    create_batch: {
         parameters: {
             query?: never;
             header?: {
                 /** @description Promise: `interactive` (first word soon), `standard` or `batch` (any time). */
-                "X-Entraide-Class"?: "batch" | "interactive" | "standard";
+                "X-Entraide-Class"?: components["parameters"]["job_class"];
                 /** @description Sensitivity of the data: `public`, `internal` or `restricted`. */
-                "X-Entraide-Data-Class"?: "internal" | "public" | "restricted";
+                "X-Entraide-Data-Class"?: components["parameters"]["data_class"];
                 /** @description A zone, or the beginning of one, where the job must run: `CA`, `CA-QC`. */
-                "X-Entraide-Jurisdiction"?: string;
+                "X-Entraide-Jurisdiction"?: components["parameters"]["jurisdiction"];
                 /** @description Who must control the machine: `member` (a member co-op), `canadian` (any Canadian organisation) or `other` (any). */
-                "X-Entraide-Controlled-By"?: "canadian" | "member" | "other";
+                "X-Entraide-Controlled-By"?: components["parameters"]["controlled_by"];
                 /** @description Latest completion: seconds from now, or a time in ISO 8601 (UTC without a zone); at most 31 days ahead. */
-                "X-Entraide-Deadline"?: number | string;
+                "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
-                "X-Entraide-Max-Gco2e"?: number;
-                /** @description Name of a conversation, whose requests go to the same machine if that helps. */
-                "X-Entraide-Session"?: string;
-                /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
-                "X-Entraide-Explain"?: boolean;
-                /** @description Idempotency key: the same key means the same job. */
-                "Idempotency-Key"?: string;
+                "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
             };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "input_file_id": "file-01a120c3f2b10a2b3c4d5e6f",
+                 *       "endpoint": "/v1/chat/completions",
+                 *       "completion_window": "24h",
+                 *       "metadata": {
+                 *         "projet": "archives"
+                 *       },
+                 *       "entraide": {
+                 *         "data_class": "public",
+                 *         "max_gco2e": 500
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["BatchRequest"];
             };
         };
@@ -3661,9 +8039,84 @@ export interface operations {
                     "application/json": components["schemas"]["BatchObject"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `deadline_passed`: The deadline asked for has already passed.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_file`: No file of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `batches_full`: Your co-op already has as many unfinished batches as it may have.
+             *     `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3672,11 +8125,15 @@ export interface operations {
             };
         };
     };
-    get_batch_get_3: {
+    get_batch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the batch. */
                 batch: string;
             };
             cookie?: never;
@@ -3692,9 +8149,79 @@ export interface operations {
                     "application/json": components["schemas"]["BatchObject"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_batch`: No batch of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3703,11 +8230,15 @@ export interface operations {
             };
         };
     };
-    cancel_batch_post_4: {
+    cancel_batch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the batch. */
                 batch: string;
             };
             cookie?: never;
@@ -3723,9 +8254,88 @@ export interface operations {
                     "application/json": components["schemas"]["BatchObject"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_batch`: No batch of your co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `batch_ended`: This batch has already ended: there is nothing to cancel. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3734,12 +8344,16 @@ export interface operations {
             };
         };
     };
-    pool_get_2: {
+    pool: {
         parameters: {
             query?: {
+                /** @description Language of the page. */
                 lang?: "fr" | "en";
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3754,9 +8368,80 @@ export interface operations {
                     "application/json": components["schemas"]["PoolView"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3765,12 +8450,16 @@ export interface operations {
             };
         };
     };
-    pool_events_get_3: {
+    pool_events: {
         parameters: {
             query?: {
+                /** @description Language of the page. */
                 lang?: "fr" | "en";
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3782,12 +8471,83 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    "text/event-stream; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3796,12 +8556,16 @@ export interface operations {
             };
         };
     };
-    grid_get_2: {
+    grid: {
         parameters: {
             query?: {
+                /** @description Language of the page. */
                 lang?: "fr" | "en";
             };
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3816,9 +8580,80 @@ export interface operations {
                     "application/json": components["schemas"]["GridView"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3827,10 +8662,18 @@ export interface operations {
             };
         };
     };
-    statement_get_2: {
+    statement: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description The month; the present one without it. */
+                month?: string;
+                /** @description The key's own co-op; any other is refused. */
+                coop?: string;
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3843,11 +8686,82 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Statement"];
+                    "text/csv; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `statement_of_another`: This key is not one of that co-op: a co-op reads its own statement only. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3856,10 +8770,13 @@ export interface operations {
             };
         };
     };
-    node_statement_get_2: {
+    node_statement: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3874,9 +8791,66 @@ export interface operations {
                     "application/json": components["schemas"]["NodeStatement"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_path`: There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3885,11 +8859,15 @@ export interface operations {
             };
         };
     };
-    model_get_3: {
+    model: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Name of the model. */
                 model: string;
             };
             cookie?: never;
@@ -3902,12 +8880,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": components["schemas"]["Model"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_model`: No model is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3916,29 +8974,113 @@ export interface operations {
             };
         };
     };
-    weights_get_2: {
+    weights: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The part of the file. */
+                Range?: string;
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description SHA-256 of the file, 64 hexadecimal digits. */
                 sha256: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
-            200: {
+            /** @description A part of the file. */
+            206: {
+                headers: {
+                    "content-range": components["headers"]["content-range"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": unknown;
+                    "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
                 headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_path`: There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The part begins after the file's end; `content-range` has its size. */
+            416: {
+                headers: {
+                    "content-range": components["headers"]["content-range"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `queue_full`: Your co-op's queue is full. */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3947,10 +9089,13 @@ export interface operations {
             };
         };
     };
-    enrol_post_2: {
+    enrol: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3969,9 +9114,88 @@ export interface operations {
                     "application/json": components["schemas"]["JoinResponse"];
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `join_token_refused`: This pool does not know this invitation: it is another pool's, or it was copied incompletely. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `node_key_revoked`: The key of this node was revoked, which cannot be undone. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `too_many_joins`: Too many attempts to join have failed from this address. */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3980,10 +9204,16 @@ export interface operations {
             };
         };
     };
-    install_page_get_1: {
+    install_page: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Language of the page. */
+                lang?: "fr" | "en";
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3995,12 +9225,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/html": unknown;
+                    "text/html; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4009,10 +9277,13 @@ export interface operations {
             };
         };
     };
-    install_script_get_1: {
+    install_script: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4024,12 +9295,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/x-shellscript": unknown;
+                    "text/x-shellscript": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4038,11 +9347,17 @@ export interface operations {
             };
         };
     };
-    install_file_get_3: {
+    install_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The part of the file. */
+                Range?: string;
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
             path: {
+                /** @description Identifier of the file; below `/install` its name. */
                 file: string;
             };
             cookie?: never;
@@ -4052,15 +9367,96 @@ export interface operations {
             /** @description The answer. */
             200: {
                 headers: {
+                    "accept-ranges": components["headers"]["accept-ranges"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": unknown;
+                    "application/octet-stream": string;
+                    "text/plain; charset=utf-8": string;
                 };
             };
-            /** @description A refusal. */
-            default: {
+            /** @description A part of the file. */
+            206: {
                 headers: {
+                    "accept-ranges": components["headers"]["accept-ranges"];
+                    "content-range": components["headers"]["content-range"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "text/plain; charset=utf-8": string;
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_path`: There is nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description The part begins after the file's end; `content-range` has its size. */
+            416: {
+                headers: {
+                    "content-range": components["headers"]["content-range"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `queue_full`: Your co-op's queue is full. */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -120,6 +120,7 @@ OURS = {
     "entraide_scheduler.up.settings:load_or_make_secrets": WRITTEN_BY_US,
     "entraide_scheduler.up.settings:node_name": WRITTEN_BY_US,
     "entraide_scheduler.up.settings:has_no_own_engine": WRITTEN_BY_US,
+    "entraide_scheduler.gateway.openapi.texts:load_texts": SHIPPED,
     "entraide_scheduler.up.settings:configure_node": WRITTEN_BY_US,
     "entraide_sim.report.formatting:format_day": "the day of an offer, written from a date",
     "entraide_sim.world_builder:make_policy": CHECKED,

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.scheduler.documented import checked_answers
 
 from entraide.types import (
     Basis,
@@ -66,14 +67,14 @@ def sse(*texts: str) -> bytes:
     return b"".join(b"data: %s\n\n" % chunk(text) for text in texts)
 
 
-def whole(text: str) -> bytes:
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": text},
-        "finish_reason": "stop",
-    }
+def whole(text: str, *, chat: bool = True) -> bytes:
+    said = {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+    choice = {"index": 0, **said, "finish_reason": "stop"}
     usage = {"prompt_tokens": 11, "completion_tokens": 3, "total_tokens": 14}
-    document = {"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage}
+    document = {
+        "id": "x", "object": "chat.completion" if chat else "text_completion", "created": 1,
+        "model": MODEL, "choices": [choice], "usage": usage,
+    }  # fmt: skip
     return json.dumps(document).encode()
 
 
@@ -173,7 +174,7 @@ class NodeRun:
             self.tokens(*text)
             self.end(final=chunk("", "stop"))
         else:
-            self.end(body=whole(text))
+            self.end(body=whole(text, chat=self.run.path == CHAT))
         self.report()
 
     def decline(self, code: str, **values: str | float) -> None:
@@ -194,7 +195,7 @@ class Pool:
         self, store: Store, driver: LiveDriver, gateway: Gateway, nodes: RecordingNodeChannel
     ) -> None:
         self.store, self.driver, self.gateway, self.nodes = store, driver, gateway, nodes
-        self.session = aiohttp.ClientSession(gateway.url)
+        self.session = aiohttp.ClientSession(gateway.url, trace_configs=[checked_answers()])
 
     async def placed(self) -> NodeRun:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)

@@ -1,24 +1,30 @@
 """The OpenAPI document: valid, complete, and as strict as the validators."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.scheduler import documented
 from tests.scheduler.gateway_support import open_pool
 from tests.scheduler.test_clients import RECORDED, REQUESTS
 from tests.scheduler.test_fields import REFUSED
 
 from entraide_scheduler.gateway import openai, openapi
 from entraide_scheduler.gateway.endpoints import REQUESTS as KINDS
-from entraide_scheduler.gateway.endpoints import JobRequest
-from entraide_scheduler.gateway.options import OPTIONS
+from entraide_scheduler.gateway.openapi.examples import ANSWER_EXAMPLES, REQUEST_EXAMPLES
+from entraide_scheduler.gateway.openapi.operations import OPERATIONS
+from entraide_scheduler.gateway.openapi.schemas import build_schemas
+from entraide_scheduler.gateway.openapi.texts import SCHEMA, load_texts
 from entraide_scheduler.gateway.routes import PATHS
 
 # As clients read it: in JSON, a default that is a tuple is an array.
 DOCUMENT: dict[str, Any] = json.loads(json.dumps(openapi.build_document(PATHS)))
+
+DESCRIPTION = "description"
 
 # Faults that a schema cannot say: relations between fields, and what JSON itself is.
 BEYOND_A_SCHEMA = {
@@ -38,13 +44,12 @@ def test_document_is_valid() -> None:
 
 
 def test_every_route_is_in_it() -> None:
-    """Each path and method of the gateway is described, and each field has its sentence."""
+    """Each path, method and handler of the gateway is described."""
     operations = {path: {m.upper() for m in methods} for path, methods in DOCUMENT["paths"].items()}
-    fields = {name for kind in (*KINDS.values(), JobRequest) for name in kind.__struct_fields__}
+    handlers = {name for methods in PATHS.values() for name in methods.values()}
 
     assert {path: set(methods) for path, methods in PATHS.items()} == operations
-    assert fields == set(openapi.FIELD_DESCRIPTIONS)
-    assert {option.name for option in OPTIONS} == set(openapi.OPTION_DESCRIPTIONS)
+    assert handlers == set(OPERATIONS)
 
 
 def test_names_of_operations_are_unique() -> None:
@@ -79,3 +84,77 @@ async def test_it_is_served_without_a_key(tmp_path: Path) -> None:
     async with open_pool(tmp_path) as pool, pool.session.get("/openapi.json") as answer:
         assert 200 == answer.status
         assert DOCUMENT == await answer.json()
+
+
+def test_each_field_has_its_sentence() -> None:
+    """Each field of each schema is described, and no sentence is about a field that is gone."""
+    schemas = build_schemas()
+    fields = {
+        (name, field) for name, schema in schemas.items() for field in schema.get("properties", ())
+    }
+    mute = [
+        (name, field)
+        for name, field in fields
+        if not schemas[name]["properties"][field].get(DESCRIPTION)
+    ]
+    used = {section for section, _ in fields} | {"PoolFields", "Sampling"}
+    stale = [
+        (section, name)
+        for section, texts in load_texts().items()
+        if section in used
+        for name in texts
+        if (section, name) not in fields | {(section, SCHEMA), ("PoolFields", "idempotency")}
+        and section != "Sampling"
+    ]
+
+    assert ([], []) == (mute, stale)
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The contents of requests and answers that have an example, by operation."""
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+            for body in bodies:
+                for content in body.get("content", {}).values():
+                    if "example" in content:
+                        yield operation["operationId"], content
+
+
+def test_examples_hold_to_it() -> None:
+    """Each example of a request or an answer has the schema beside it."""
+    faults = {
+        (name, problem.json_path)
+        for name, content in contents()
+        for problem in documented.validator(content["schema"]["$ref"]).iter_errors(
+            content["example"]
+        )
+    }
+
+    assert set() == faults
+    assert len(list(contents())) == len(REQUEST_EXAMPLES) + len(ANSWER_EXAMPLES)
+
+
+ERROR = {"message": "…", "type": "…", "param": None, "code": "unknown_job"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "headers", "body", "fault"),
+    [
+        ("/v1/jobs/x", 404, {}, {"error": ERROR}, ""),
+        ("/v1/jobs/x", 402, {}, {"error": ERROR}, "status 402"),
+        ("/v1/jobs/x", 404, {"content-type": "text/html"}, {}, "media type 'text/html'"),
+        ("/v1/jobs/x", 404, {"location": "/"}, {"error": ERROR}, "header location"),
+        ("/v1/jobs/x", 404, {}, {"error": {**ERROR, "param": 1}}, "$.error.param"),
+        ("/v1/files/x", 404, {}, {"error": ERROR}, "code unknown_job of 404"),
+        ("/v1/none", 404, {}, {"error": ERROR}, "code unknown_job of 404 at what is no operation"),
+    ],
+)
+def test_undocumented_answer_is_noticed(
+    path: str, status: int, headers: dict[str, str], body: dict[str, Any], fault: str
+) -> None:
+    """An answer with another status, media type, header, shape or code is found."""
+    named = {"content-type": "application/json", **headers}
+    faults = documented.find_faults("GET", path, status, named, json.dumps(body).encode())
+
+    assert ([fault] if fault else []) == [each[: len(fault)] for each in faults]

@@ -1,14 +1,45 @@
 """Answer JSON: the JSON that the pool adds to an answer: usage, receipt and explanation. Pure."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, structs
 
-from entraide import explanations, i18n
+from entraide import explanations
 from entraide.decoding import decode_json
-from entraide.types import Explanation, Usage
+from entraide.types import Candidate, Exclusion, Explanation, Usage
 from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.sentences import Sentences, in_both
+
+
+class ExclusionView(Exclusion, frozen=True, kw_only=True):
+    """A machine that a rule excluded, with its sentence."""
+
+    sentence: Sentences
+
+
+class ExplanationView(Struct, frozen=True, kw_only=True):
+    """Why a job was placed where it was, waits, was deferred or was refused, with its sentences.
+
+    ``sentence`` is short; ``text`` is the whole explanation, with a line for each machine.
+    """
+
+    job: str
+    at: float
+    policy_version: str
+    decision: str
+    reason: str
+    values: dict[str, str | int | float]
+    epoch: int
+    node: str
+    candidates: list[Candidate]
+    excluded: list[ExclusionView]
+    excluded_counts: dict[str, int]
+    waiting_helps: bool
+    objective_ttft_s: float | None
+    sentence: Sentences
+    text: Sentences
 
 
 def usage_json(usage: Usage) -> dict[str, object]:
@@ -54,14 +85,26 @@ def add_explanation(document: bytes, explanation: Explanation) -> bytes:
 
 def explanation_json(explanation: Explanation) -> bytes:
     """Returns an explanation as JSON, with its sentences in French and in English."""
-    document = explanations.document(explanation)
-    document["sentence"] = {
-        lang: explanations.sentence(explanation, lang) for lang in i18n.LANGUAGES
-    }
-    document["text"] = {lang: explanations.render(explanation, lang) for lang in i18n.LANGUAGES}
-    for shown, exclusion in zip(document["excluded"], explanation.excluded, strict=True):
-        shown["sentence"] = {
-            lang: explanations.rule_sentence(exclusion, lang, explanation.at)
-            for lang in i18n.LANGUAGES
-        }
-    return msgspec.json.encode(document)
+    return msgspec.json.encode(explain_in_words(explanation))
+
+
+def explain_in_words(explanation: Explanation) -> ExplanationView:
+    """Returns an explanation with its sentences in French and in English."""
+    fields = structs.asdict(explanation)
+    fields["candidates"] = list(explanation.candidates)
+    fields["excluded"] = [
+        ExclusionView(
+            **structs.asdict(exclusion),
+            sentence=in_both(partial(_rule_sentence, exclusion, explanation.at)),
+        )
+        for exclusion in explanation.excluded
+    ]
+    return ExplanationView(
+        **fields,
+        sentence=in_both(partial(explanations.sentence, explanation)),
+        text=in_both(partial(explanations.render, explanation)),
+    )
+
+
+def _rule_sentence(exclusion: Exclusion, at: float, lang: str) -> str:
+    return explanations.rule_sentence(exclusion, lang, at)

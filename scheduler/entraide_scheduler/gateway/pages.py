@@ -6,17 +6,19 @@ Pages are cached for ``FRESH_S`` seconds.
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from entraide import __version__
+from entraide.receipts import ReceiptKey
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.page_assets import PAGE_HEADERS, PageAssets
 from entraide_scheduler.gateway.receipts import ReceiptSigner
-from entraide_scheduler.gateway.views import PoolStatus, model_entry, status_json
-from entraide_scheduler.health import Health
+from entraide_scheduler.gateway.views import ModelList, PoolStatus, model_entry, status_view
+from entraide_scheduler.health import Health, Incident
 from entraide_scheduler.scheduler_port import SchedulerPort
 
 FRESH_S = 1.0
@@ -35,6 +37,43 @@ class PoolEndpoints(Struct, frozen=True):
     grpc: str = ""
     tls: bool = False
     ca_pem: str = ""
+
+
+class PresentKey(Struct, frozen=True):
+    """The key that signs receipts now."""
+
+    id: str
+    ed25519: str
+
+
+class WellKnown(Struct, frozen=True):
+    """How nodes and programs reach the pool, and the public keys of its receipts."""
+
+    pool: str
+    version: str
+    now: float
+    grpc: str
+    tls: bool
+    ca_pem: str
+    receipt_key: PresentKey
+    receipt_keys: list[ReceiptKey]
+
+
+class Liveness(Struct, frozen=True):
+    """The process runs."""
+
+    status: Literal["ok"] = "ok"
+
+
+ReadinessStatus = Literal["ok", "degraded", "not_ready"]
+
+
+class Readiness(Struct, frozen=True):
+    """Whether requests are accepted, and the incidents of the last hour."""
+
+    ready: bool
+    status: ReadinessStatus
+    reasons: tuple[Incident, ...]
 
 
 class Pages:
@@ -70,7 +109,7 @@ class Pages:
     async def list_models(self) -> bytes:
         """Returns the list of models in OpenAI's format."""
         entries = [model_entry(card, self._pool) for card in await self.get_model_cards()]
-        return msgspec.json.encode({"object": "list", "data": entries})
+        return msgspec.json.encode(ModelList(entries))
 
     async def get_model(self, name: str) -> bytes | None:
         """Returns one model of the list, or None."""
@@ -84,10 +123,9 @@ class Pages:
         now = time.monotonic()
         if now >= self._status[0]:
             status = self._source() if self._source is not None else None
-            body = status_json(
-                status, await self.get_model_cards(), pool=self._pool, at=time.time()
-            )
-            self._status = (now + FRESH_S, body)
+            cards = await self.get_model_cards()
+            view = status_view(status, cards, pool=self._pool, at=time.time())
+            self._status = (now + FRESH_S, msgspec.json.encode(view))
         return self._status[1]
 
     def render_readiness(self) -> bytes:
@@ -96,8 +134,8 @@ class Pages:
         A degraded pool accepts requests: the HTTP status depends on ``ready`` only.
         """
         reasons = self._health.incidents() if self._health is not None else ()
-        status = "not_ready" if not self.ready else "degraded" if reasons else "ok"
-        return msgspec.json.encode({"ready": self.ready, "status": status, "reasons": reasons})
+        status: ReadinessStatus = "not_ready" if not self.ready else "degraded" if reasons else "ok"
+        return msgspec.json.encode(Readiness(self.ready, status, reasons))
 
     def render_well_known(self) -> bytes:
         """Returns the addresses of the pool and the public keys of its receipts.
@@ -108,16 +146,16 @@ class Pages:
         """
         present = self._signer.public_key
         return msgspec.json.encode(
-            {
-                "pool": self._pool,
-                "version": __version__,
-                "now": time.time(),
-                "grpc": self.endpoints.grpc,
-                "tls": self.endpoints.tls,
-                "ca_pem": self.endpoints.ca_pem,
-                "receipt_key": {"id": present.id, "ed25519": present.ed25519},
-                "receipt_keys": [present, *self._signer.retired_keys],
-            }
+            WellKnown(
+                pool=self._pool,
+                version=__version__,
+                now=time.time(),
+                grpc=self.endpoints.grpc,
+                tls=self.endpoints.tls,
+                ca_pem=self.endpoints.ca_pem,
+                receipt_key=PresentKey(present.id, present.ed25519),
+                receipt_keys=[present, *self._signer.retired_keys],
+            )
         )
 
     def send_page(self, exchange: Exchange, lang: str) -> None:

@@ -16,7 +16,6 @@ from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.metrics import CONTENT_TYPE
 from entraide.statements import CSV_KIND, NODE_PATH, to_csv
-from entraide.types import Basis
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
@@ -33,19 +32,19 @@ from entraide_scheduler.gateway.file_routes import FILES
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
-from entraide_scheduler.gateway.pages import Pages
-from entraide_scheduler.gateway.pool_api import LIST_MAX, PoolApi
+from entraide_scheduler.gateway.pages import Liveness, Pages
+from entraide_scheduler.gateway.pool_api import LIST_DEFAULT, LIST_MAX, PoolApi
 from entraide_scheduler.gateway.pool_routes import POOL_PATHS
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, refused, reply_of
 from entraide_scheduler.gateway.route_call import (
-    LIMIT_DIGITS_MAX,
     RouteCall,
     RouteGroup,
     RouteHandler,
+    read_limit,
     read_query,
 )
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
-from entraide_scheduler.gateway.views import receipt_json
+from entraide_scheduler.gateway.views import JobList, TokenCount, TokenCountBasis, receipt_json
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
 
 JOBS = "/v1/jobs"
@@ -268,8 +267,7 @@ class Routes:
     async def _count_tokens(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
         tokens = self._api.count_tokens(caller, call.exchange.request.body)
-        basis = {"basis": Basis.ESTIMATED}
-        call.respond(msgspec.json.encode({"input_tokens": tokens, "entraide": basis}))
+        call.respond(msgspec.json.encode(TokenCount(tokens, TokenCountBasis())))
 
     async def _submit_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -285,11 +283,10 @@ class Routes:
 
     async def _list_jobs(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        limit = read_query(call.exchange.request.query).get("limit", "0")
-        if not (limit.isascii() and limit.isdigit() and len(limit) <= LIMIT_DIGITS_MAX):
-            raise refused("invalid_request", param="limit", fault="limit_list", limit=LIST_MAX)
-        jobs = await self._api.list_jobs(caller, int(limit), call.lang)
-        call.respond(msgspec.json.encode({"object": "list", "data": jobs}))
+        query = read_query(call.exchange.request.query)
+        limit = read_limit(query, default=LIST_DEFAULT, most=LIST_MAX)
+        jobs = await self._api.list_jobs(caller, limit, call.lang)
+        call.respond(msgspec.json.encode(JobList(jobs)))
 
     async def _get_job(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -386,7 +383,7 @@ class Routes:
         call.respond(self._document)
 
     async def _send_health(self, call: RouteCall) -> None:
-        call.respond(b'{"status":"ok"}')
+        call.respond(msgspec.json.encode(Liveness()))
 
     async def _send_readiness(self, call: RouteCall) -> None:
         ready = self._pages.ready

@@ -4,12 +4,14 @@ Each reason has its code and its sentence in both languages.
 """
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Literal
 
 import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import UNSET, Raw, Struct, UnsetType, structs
 
 from entraide import i18n
-from entraide.types import Receipt
+from entraide.types import Basis, Receipt
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.kept_jobs import CANCELLED
@@ -18,6 +20,7 @@ from entraide_scheduler.gateway.phases import JobPhase
 from entraide_scheduler.gateway.recent_jobs import EndedJob
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.running_jobs import RunningJob
+from entraide_scheduler.gateway.sentences import Sentences, in_both
 from entraide_scheduler.store.rows import KeptJobRow
 
 REFUSED_STATUS = frozenset({400, 403, 404, 413, 429})
@@ -109,32 +112,86 @@ def receipt_json(receipt: Receipt) -> bytes:
     return msgspec.json.encode(receipt)
 
 
-def model_entry(card: ModelCard, pool: str) -> dict[str, object]:
+class JobList(Struct, frozen=True):
+    """Jobs, newest first."""
+
+    data: list[JobStatus]
+    object: Literal["list"] = "list"
+
+
+class TokenCountBasis(Struct, frozen=True):
+    """How the tokens were obtained."""
+
+    basis: Basis = Basis.ESTIMATED
+
+
+class TokenCount(Struct, frozen=True):
+    """Prompt tokens of a request, as the pool estimates them."""
+
+    input_tokens: int
+    entraide: TokenCountBasis
+
+
+class ModelPoolFields(Struct, frozen=True):
+    """The pool's own fields of a model."""
+
+    features: tuple[str, ...]
+    context_tokens: int
+    zones: tuple[str, ...]
+    controlled_by: tuple[str, ...]
+    replicas: int
+    loaded: bool
+    means: str
+
+
+class OfferedModel(Struct, frozen=True, kw_only=True):
+    """A model that requests may name, in OpenAI's and Anthropic's form with fields of the pool."""
+
+    id: str
+    object: Literal["model"] = "model"
+    type: Literal["model"] = "model"
+    display_name: str
+    created: int = 0
+    created_at: str = "1970-01-01T00:00:00Z"
+    owned_by: str
+    context_tokens: int
+    features: tuple[str, ...]
+    replicas: int
+    revisions: tuple[str, ...]
+    loaded: bool
+    means: str | UnsetType = UNSET
+    entraide: ModelPoolFields
+
+
+class ModelList(Struct, frozen=True):
+    """The models that requests may name."""
+
+    data: list[OfferedModel]
+    object: Literal["list"] = "list"
+
+
+def model_entry(card: ModelCard, pool: str) -> OfferedModel:
     """Returns a model in OpenAI's and Anthropic's format, with additional fields of the pool."""
-    return {
-        "id": card.model,
-        "object": "model",
-        "type": "model",
-        "display_name": card.model,
-        "created": 0,
-        "created_at": "1970-01-01T00:00:00Z",
-        "owned_by": pool,
-        "context_tokens": card.context_tokens,
-        "features": card.features,
-        "replicas": card.replicas,
-        "revisions": card.revisions,
-        "loaded": card.loaded,
-        **({"means": card.means} if card.means else {}),
-        "entraide": {
-            "features": card.features,
-            "context_tokens": card.context_tokens,
-            "zones": card.zones,
-            "controlled_by": card.controlled_by,
-            "replicas": card.replicas,
-            "loaded": card.loaded,
-            "means": card.means,
-        },
-    }
+    return OfferedModel(
+        id=card.model,
+        display_name=card.model,
+        owned_by=pool,
+        context_tokens=card.context_tokens,
+        features=card.features,
+        replicas=card.replicas,
+        revisions=card.revisions,
+        loaded=card.loaded,
+        means=card.means or UNSET,
+        entraide=ModelPoolFields(
+            features=card.features,
+            context_tokens=card.context_tokens,
+            zones=card.zones,
+            controlled_by=card.controlled_by,
+            replicas=card.replicas,
+            loaded=card.loaded,
+            means=card.means,
+        ),
+    )
 
 
 class NodeStatus(Struct, frozen=True):
@@ -160,13 +217,6 @@ class PoolStatus(Struct, frozen=True):
     running: int
     policy_version: str
     nodes: tuple[NodeStatus, ...]
-
-
-class Sentences(Struct, frozen=True):
-    """A sentence in both languages."""
-
-    fr: str
-    en: str
 
 
 class PublicNode(Struct, frozen=True):
@@ -207,11 +257,11 @@ class PublicStatus(Struct, frozen=True):
     nodes: list[PublicNode]
 
 
-def status_json(
+def status_view(
     status: PoolStatus | None, models: Sequence[ModelCard], *, pool: str, at: float
-) -> bytes:
-    """Returns the pool's status as JSON, with reasons and zone names in both languages."""
-    shown = PublicStatus(
+) -> PublicStatus:
+    """Returns the pool's status, with reasons and zone names in both languages."""
+    return PublicStatus(
         pool=pool,
         at=at,
         queued=status.queued if status else None,
@@ -222,16 +272,15 @@ def status_json(
             for card in models
             if card.loaded and not card.means
         ],
-        nodes=[_public_node(node) for node in (status.nodes if status is not None else ())],
+        nodes=[_public_node(node) for node in status.nodes] if status is not None else [],
     )
-    return msgspec.json.encode(shown)
 
 
 def _public_node(node: NodeStatus) -> PublicNode:
-    zone = {lang: i18n.zone_name(node.zone, lang) for lang in i18n.LANGUAGES}
-    reason = {
-        lang: i18n.node_reason(node.reason, lang) if node.reason else "" for lang in i18n.LANGUAGES
-    }
     return PublicNode(
-        **structs.asdict(node), zone_name=Sentences(**zone), reason_text=Sentences(**reason)
+        **structs.asdict(node),
+        zone_name=in_both(partial(i18n.zone_name, node.zone)),
+        reason_text=in_both(
+            lambda lang: i18n.node_reason(node.reason, lang) if node.reason else ""
+        ),
     )

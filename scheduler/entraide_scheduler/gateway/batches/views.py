@@ -16,7 +16,7 @@ from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.batches.validation import LineFault
 from entraide_scheduler.gateway.refusals import ErrorReply
 from entraide_scheduler.gateway.sealer import Sealer
-from entraide_scheduler.gateway.views import Sentences
+from entraide_scheduler.gateway.sentences import Sentences, in_both
 from entraide_scheduler.store.rows import BatchRow
 
 COMPLETION_WINDOW = "24h"
@@ -242,7 +242,7 @@ def _describe_expected(expected: Expected, clock: Clock) -> RunExpectation:
         g_planned=planned_g,
         g_at_once=at_once_g,
         basis=main.signal,
-        sentence=Sentences(sentence("fr"), sentence("en")),
+        sentence=in_both(sentence),
     )
 
 
@@ -255,7 +255,7 @@ def _saved_sentence(outcome: BatchOutcome) -> Sentences | None:
         "at_once_g": outcome.saved_g + outcome.used_g,
         "used_g": outcome.used_g,
     }
-    return Sentences(*(i18n.text("batch-saved", lang, **values) for lang in ("fr", "en")))
+    return in_both(lambda lang: i18n.text("batch-saved", lang, **values))
 
 
 def _time(at: float) -> int | None:

@@ -1,0 +1,45 @@
+"""Codes: which stable error codes each kind of request may be answered with.
+
+``entraide.errors.CODES`` has the status of each code. Codes that only a line of a batch, gRPC, the
+operator's commands or a client that has left could see are in no group.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from entraide.errors import CODES
+
+# Of any request: malformed, too slow or too large HTTP, or a fault of the pool.
+ANY = ("invalid_request", "request_timeout", "body_too_large", "head_too_large", "internal")
+# Of any path below /v1 but enrolment.
+KEYED = ("unauthorised", "too_many_wrong_keys", "too_many_requests")
+# Of a body that is JSON.
+BODY = ("invalid_json", "invalid_request")
+# Of a question to the scheduler, which a gateway in another process asks over the bus.
+SCHEDULER = ("pool_unreachable",)
+# Of a new job, live or kept, before the scheduler has seen it.
+NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down")
+# Of a live job: refused by the scheduler, or ended before its answer began.
+LIVE_JOB = (
+    *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",
+    "feature_unsupported", "context_exceeded", "no_node_serves", "no_node_live", "no_model_fits",
+    "model_failed", "key_quarantined", "quota_tokens", "quota_requests", "quota_jobs",
+    "quota_energy", "quota_carbon", "engine_refused", "request_ends_engine", "node_lost",
+    "too_many_attempts", "stream_broken", "engine_exited", "engine_failed", "owner_returned",
+    "gateway_lost", "deadline_exceeded", "cancelled",
+)  # fmt: skip
+# Of a machine that joins.
+ENROLMENT = (*BODY, *SCHEDULER, "join_token_refused", "too_many_joins", "node_key_revoked")
+# Of a request whose path or method the pool does not have.
+NO_OPERATION = ("unknown_path", "method_not_allowed")
+
+
+def by_status(codes: Iterable[str]) -> Mapping[int, list[str]]:
+    """Returns codes by HTTP status, both sorted.
+
+    >>> by_status(["unknown_job", "invalid_request", "invalid_json"])
+    {400: ['invalid_json', 'invalid_request'], 404: ['unknown_job']}
+    """
+    grouped: dict[int, list[str]] = {}
+    for code in sorted(set(codes), key=lambda code: (CODES[code].http, code)):
+        grouped.setdefault(CODES[code].http, []).append(code)
+    return grouped

@@ -1,0 +1,250 @@
+"""Operations: what each handler of ``routes`` takes and answers, as one table.
+
+``texts.toml`` has their sentences, ``codes`` the errors of each kind of request.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from entraide.metrics import CONTENT_TYPE
+from entraide.statements import CSV_KIND, NodeStatement, Statement
+from entraide.types import Receipt
+from entraide.wire.enrolment import JoinRequest, JoinResponse
+from entraide_scheduler.gateway.answer_json import ExplanationView
+from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
+from entraide_scheduler.gateway.batches.use_cases import PER_LINE, BatchRequest
+from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
+from entraide_scheduler.gateway.endpoints import JobRequest
+from entraide_scheduler.gateway.fields import ChatRequest, CompletionRequest, EmbeddingsRequest
+from entraide_scheduler.gateway.file_routes import CONTENT_KIND
+from entraide_scheduler.gateway.files import FileDeletion, FileForm, FileList, FileObject
+from entraide_scheduler.gateway.grid_view import GridView
+from entraide_scheduler.gateway.messages_fields import MessagesRequest
+from entraide_scheduler.gateway.openapi import codes
+from entraide_scheduler.gateway.openapi.chat_answers import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    Completion,
+    EmbeddingList,
+)
+from entraide_scheduler.gateway.openapi.translated_answers import (
+    Error,
+    MessageAnswer,
+    MessageEvent,
+    Response,
+    ResponseEvent,
+)
+from entraide_scheduler.gateway.options import OPTIONS
+from entraide_scheduler.gateway.page_assets import KINDS as ASSET_KINDS
+from entraide_scheduler.gateway.pages import Liveness, Readiness, WellKnown
+from entraide_scheduler.gateway.pool_view import PoolChange, PoolView
+from entraide_scheduler.gateway.responses_fields import ResponsesRequest
+from entraide_scheduler.gateway.views import (
+    JobList,
+    JobStatus,
+    ModelList,
+    OfferedModel,
+    PublicStatus,
+    TokenCount,
+)
+
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+BYTES = "application/octet-stream"
+TEXT = "text/plain; charset=utf-8"
+SCRIPT = "text/x-shellscript"
+TOKEN_COUNT_REQUEST = "TokenCountRequest"  # noqa: S105  (a schema's name)
+
+JOB_HEADERS = ("x-request-id", "x-ratelimit")
+PART_HEADERS = ("content-range",)
+
+
+class Access(StrEnum):
+    """Who may call an operation."""
+
+    ALL = "all"
+    KEY = "key"  # with an API key
+    NODE = "node"  # an approved node, with a signed pass
+
+
+class OperationAnswer(Struct, frozen=True):
+    """A successful answer.
+
+    Attributes:
+        schema: type of its JSON; None for a text, bytes or a stream.
+        kind: media type.
+        status: HTTP status.
+        events: types of the events of a stream.
+        headers: names of its headers; ``x-ratelimit`` stands for all of these.
+    """
+
+    schema: type[Struct] | None = None
+    kind: str = JSON
+    status: int = 200
+    events: tuple[type[Struct], ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One method of a path.
+
+    Attributes:
+        answers: the successful answers.
+        codes: error codes, besides those of any request (and of any with a key).
+        request: type of the JSON body, or the name of its schema; None without a body.
+        form: type of a body that is a form.
+        access: who may call it.
+        query: names of the parameters in the query.
+        headers: names of the request's headers, besides the options.
+        options: names of the pool's own options that apply.
+    """
+
+    answers: tuple[OperationAnswer, ...]
+    codes: tuple[str, ...] = ()
+    request: type[Struct] | str | None = None
+    form: type[Struct] | None = None
+    access: Access = Access.KEY
+    query: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def all_codes(self) -> tuple[str, ...]:
+        """Every code with which it may be answered."""
+        keyed = codes.KEYED if self.access is Access.KEY else ()
+        return (*codes.ANY, *keyed, *self.codes)
+
+
+ALL_OPTIONS = tuple(option.name for option in OPTIONS)
+BATCH_OPTIONS = tuple(name for name in ALL_OPTIONS if name not in PER_LINE)
+
+
+def _open(
+    *answers: OperationAnswer,
+    codes: tuple[str, ...] = (),
+    query: tuple[str, ...] = (),
+    headers: tuple[str, ...] = (),
+) -> Operation:
+    return Operation(answers=answers, access=Access.ALL, codes=codes, query=query, headers=headers)
+
+
+def _inference(
+    request: type[Struct], answer: type[Struct], event: type[Struct] | None = None
+) -> Operation:
+    answers = [OperationAnswer(answer, headers=JOB_HEADERS)]
+    if event is not None:
+        answers.append(OperationAnswer(kind=EVENT_STREAM, events=(event,), headers=JOB_HEADERS))
+    return Operation(
+        request=request, answers=tuple(answers), codes=codes.LIVE_JOB, options=ALL_OPTIONS
+    )
+
+
+def _read(answer: type[Struct], *read_codes: str, query: tuple[str, ...] = ()) -> Operation:
+    return Operation(answers=(OperationAnswer(answer),), codes=read_codes, query=query)
+
+
+_FILE_PARTS = (
+    OperationAnswer(kind=BYTES, headers=("accept-ranges",)),
+    OperationAnswer(kind=TEXT, headers=("accept-ranges",)),
+    OperationAnswer(kind=BYTES, status=206, headers=("accept-ranges", *PART_HEADERS)),
+    OperationAnswer(kind=TEXT, status=206, headers=("accept-ranges", *PART_HEADERS)),
+    OperationAnswer(kind=BYTES, status=416, headers=PART_HEADERS),
+)
+
+# By the handler's name in ``routes``.
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "page": _open(OperationAnswer(kind=HTML), query=("lang",)),
+        "page_asset": _open(
+            *(OperationAnswer(kind=kind) for kind in sorted(set(ASSET_KINDS.values()))),
+            codes=("unknown_path",),
+        ),
+        "status": _open(OperationAnswer(PublicStatus), codes=codes.SCHEDULER),
+        "well_known": _open(OperationAnswer(WellKnown)),
+        "openapi": _open(OperationAnswer()),
+        "health": _open(OperationAnswer(Liveness)),
+        "readiness": _open(OperationAnswer(Readiness), OperationAnswer(Readiness, status=503)),
+        "metrics": _open(OperationAnswer(kind=CONTENT_TYPE)),
+        "models": _read(ModelList, *codes.SCHEDULER),
+        "model": _read(OfferedModel, "unknown_model", *codes.SCHEDULER),
+        "weights": Operation(
+            answers=(
+                OperationAnswer(kind=BYTES, status=206, headers=PART_HEADERS),
+                OperationAnswer(kind=BYTES, status=416, headers=PART_HEADERS),
+            ),
+            access=Access.NODE,
+            headers=("range",),
+            codes=("unauthorised", "unknown_path", "queue_full"),
+        ),
+        "enrol": Operation(
+            request=JoinRequest,
+            answers=(OperationAnswer(JoinResponse),),
+            access=Access.ALL,
+            codes=codes.ENROLMENT,
+        ),
+        "install_page": _open(OperationAnswer(kind=HTML), query=("lang",)),
+        "install_script": _open(OperationAnswer(kind=SCRIPT)),
+        "install_file": _open(
+            *_FILE_PARTS, headers=("range",), codes=("unknown_path", "queue_full")
+        ),
+        "chat": _inference(ChatRequest, ChatCompletion, ChatCompletionChunk),
+        "completion": _inference(CompletionRequest, Completion, Completion),
+        "embeddings": _inference(EmbeddingsRequest, EmbeddingList),
+        "responses": _inference(ResponsesRequest, Response, ResponseEvent),
+        "messages": _inference(MessagesRequest, MessageAnswer, MessageEvent),
+        "count_tokens": Operation(
+            request=TOKEN_COUNT_REQUEST,
+            answers=(OperationAnswer(TokenCount),),
+            codes=(*codes.BODY, "deadline_passed"),
+        ),
+        "list_jobs": _read(JobList, query=("limit_jobs",)),
+        "submit_job": Operation(
+            request=JobRequest,
+            answers=(OperationAnswer(JobStatus, status=202, headers=("x-request-id", "location")),),
+            codes=codes.NEW_JOB,
+            options=ALL_OPTIONS,
+        ),
+        "get_job": _read(JobStatus, "unknown_job", *codes.SCHEDULER),
+        "cancel_job": _read(JobStatus, "unknown_job", "job_ended", *codes.SCHEDULER),
+        "explain_job": _read(ExplanationView, "unknown_job", *codes.SCHEDULER),
+        "job_receipt": _read(Receipt, "unknown_job", "not_ready", *codes.SCHEDULER),
+        "upload_file": Operation(
+            form=FileForm, answers=(OperationAnswer(FileObject),), codes=("files_full",)
+        ),
+        "list_files": _read(FileList, query=("purpose", "order", "after", "limit_files")),
+        "get_file": _read(FileObject, "unknown_file"),
+        "delete_file": _read(FileDeletion, "unknown_file", "file_in_use"),
+        "file_content": Operation(
+            answers=(OperationAnswer(kind=CONTENT_KIND),), codes=("unknown_file",)
+        ),
+        "create_batch": Operation(
+            request=BatchRequest,
+            answers=(OperationAnswer(BatchObject),),
+            codes=(*codes.BODY, "deadline_passed", "unknown_file", "batches_full"),
+            options=BATCH_OPTIONS,
+        ),
+        "list_batches": _read(BatchList, query=("after", "limit_batches")),
+        "get_batch": _read(BatchObject, "unknown_batch"),
+        "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
+        "pool": _read(PoolView, *codes.SCHEDULER, query=("lang",)),
+        "pool_events": Operation(
+            answers=(OperationAnswer(kind=EVENT_STREAM, events=(PoolView, PoolChange, Error)),),
+            codes=codes.SCHEDULER,
+            query=("lang",),
+        ),
+        "grid": _read(GridView, *codes.SCHEDULER, query=("lang",)),
+        "statement": Operation(
+            answers=(OperationAnswer(Statement), OperationAnswer(kind=CSV_KIND)),
+            codes=("statement_of_another",),
+            query=("month", "coop"),
+        ),
+        "node_statement": Operation(
+            answers=(OperationAnswer(NodeStatement),),
+            access=Access.NODE,
+            codes=("unauthorised", "unknown_path"),
+        ),
+    }
+)
