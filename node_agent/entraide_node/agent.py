@@ -16,6 +16,7 @@ import math
 import time
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from entraide.errors import AuthenticationError
@@ -57,6 +58,7 @@ from entraide_node.machine_probes import MachineProbes
 from entraide_node.machine_setup import MachineSetup
 from entraide_node.model_manager.engine_manager import EngineManager
 from entraide_node.model_manager.model_source import ModelSource
+from entraide_node.owner.lent_time import LentTimeCounter
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
 from entraide_node.report_outbox import ReportOutbox
 from entraide_node.revocation import ASK_AGAIN_S, is_key_revoked, revoked_error
@@ -68,6 +70,7 @@ CATALOGUE_S = 3_600.0
 RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
 CANCEL_AGAIN_S = 0.2
+TAKES_JOBS = ("working", "ready", "loading", "empty")  # states in which the machine is lent
 LEAVE_S = 2.0  # for sending the last reports and the goodbye
 
 
@@ -105,6 +108,7 @@ class Agent:
             on_control=self._on_control, on_gateway_message=self._on_gateway_message,
             on_change=self._on_change,
         )  # fmt: skip
+        self._lent_time = LentTimeCounter(self._folder)
         self._phase = Phase.SERVING
         self._wake = asyncio.Event()
         self._refused = asyncio.Event()
@@ -254,6 +258,7 @@ class Agent:
                 task.result()
         finally:
             await _cancel_all(tasks)
+            self._lent_time.save(time.time())
             await self._leave()
 
     async def _serve_metrics(self) -> None:
@@ -336,7 +341,9 @@ class Agent:
                     reports_sent_s = now_s
                     await self._bus.resend_reports()
                 await self._ask_catalogue(now_s)
-            self._announcer.write_status(self._state_code(), self._policy_driver.status())
+            state = self._state_code()
+            self._announcer.write_status(state, self._policy_driver.status())
+            self._lent_time.note(time.time(), takes_jobs=state in TAKES_JOBS)
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a wake-up.
                 async with asyncio.timeout(min(PROGRESS_S, self._announcer.heartbeat_s)):
@@ -386,8 +393,11 @@ class Agent:
     # State.
 
     async def _announce(self, *, due: bool) -> bool:
+        announced = msgspec.structs.replace(
+            self._readiness(), owner=self._policy_driver.told_reason()
+        )
         return await self._announcer.announce(
-            self._reason(),
+            reason_not_accepting(announced),
             self._policy_driver.limits(),
             models_bytes=self._limits_in_force.models_bytes,
             due=due,

@@ -47,7 +47,7 @@ def given_sentences(folder: Path, lang: str) -> list[str]:
     statement = read_given(folder)
     if statement is None:
         return []
-    tariff = _read_tariff(folder)
+    tariff = read_tariff(folder)
     sentences = [
         _sentence("node-given-today", "", statement.today, lang, tariff),
         _sentence("node-given-month", "", statement.this_month, lang, tariff),
@@ -58,7 +58,7 @@ def given_sentences(folder: Path, lang: str) -> list[str]:
     return sentences
 
 
-def _read_tariff(folder: Path) -> float:
+def read_tariff(folder: Path) -> float:
     """Returns the price of the site's electricity, CAD/kWh; 0 if unknown."""
     try:
         energy = load_config(folder / CONFIG_NAME).energy

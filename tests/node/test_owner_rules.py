@@ -4,6 +4,9 @@ from math import inf
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.node.test_terms_file import spans as any_span
 
 from entraide_node.core.machine_state import GIB, MachineState
 from entraide_node.core.owner_rules import (
@@ -21,6 +24,8 @@ from entraide_node.core.owner_terms import (
     UnknownPresencePolicy,
     WeeklyHours,
     format_hours,
+    is_within_hours,
+    minutes_until_hours_change,
     parse_hours,
 )
 
@@ -288,3 +293,18 @@ def test_only_own_work_beside_the_owner(
     )
 
     assert expected == (0 if reason is None else reason.number)
+
+
+@given(st.lists(any_span, max_size=3).map(tuple), st.integers(0, 6), st.integers(0, 1_439))
+def test_the_next_change_of_hours_is_the_first_minute_that_differs(
+    hours: tuple[WeeklyHours, ...], day: int, minute: int
+) -> None:
+    """Minute after minute through a week, the first that differs is the change."""
+    now = day * 1_440 + minute
+    week = [(at % 10_080 // 1_440, at % 1_440) for at in range(now + 1, now + 10_081)]
+    is_open = is_within_hours(hours, day, minute)
+    differing = (
+        number for number, at in enumerate(week, 1) if is_within_hours(hours, *at) is not is_open
+    )
+
+    assert next(differing, None) == minutes_until_hours_change(hours, day, minute)

@@ -1,55 +1,29 @@
 """The owner page: its content, what it saves, and which requests it answers."""
 
+import datetime as dt
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from html import unescape
+from html.parser import HTMLParser
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
-from hypothesis import given
-from tests.node.test_terms_file import terms as any_terms
+from tests.node.owner_terms import FULL_TERMS
 from tests.sim import browser
 
-from entraide.types import DataClass
 from entraide_node.config import NodeConfig
-from entraide_node.core.owner_terms import (
-    UNRESTRICTED_TERMS,
-    OwnerTerms,
-    PresencePolicy,
-    ResourceCaps,
-    UnknownPresencePolicy,
-    WeeklyHours,
-)
+from entraide_node.core.owner_terms import UNRESTRICTED_TERMS, OwnerTerms, WeeklyHours
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.files import OwnerStatus
 from entraide_node.owner.terms_file import TERMS_NAME
-from entraide_node.page.form import FormProblem, fields_to_terms, terms_to_fields
-from entraide_node.page.server import OwnerPage
-
-NIGHTS = WeeklyHours((0, 1, 2, 3, 4), 1_080, 480)
-SET = OwnerTerms(
-    hours=(NIGHTS, WeeklyHours((5, 6), 0, 1_440)),
-    present=PresencePolicy.OWN,
-    idle_min=7.5,
-    unseen=UnknownPresencePolicy.ABSENT,
-    on_battery=True,
-    charge_min_percent=40.0,
-    temperature_max_c=85.0,
-    load_max_percent=25.0,
-    memory_free_min_gb=2.0,
-    programs=("blender", "obs"),
-    surplus_only=True,
-    own_first=True,
-    data_classes=(DataClass.PUBLIC, DataClass.RESTRICTED),
-    give_back_s=20.0,
-    settle_s=45.0,
-    caps_idle=ResourceCaps(memory_gb=12.0),
-    caps_present=ResourceCaps(memory_gb=4.0, power_w=60.0),
-)
+from entraide_node.page.machine_summary import hours_sentence
+from entraide_node.page.server import BODY_BYTES_MAX, OwnerPage
 
 
 @pytest.fixture
@@ -82,113 +56,215 @@ def status(**fields: object) -> owner_files.NodeStatus:
 
 def form_of(html: str) -> list[tuple[str, str]]:
     """The form as a browser would send it untouched."""
-    form = html.split("save?lang=")[1]
+    form = html.split('action="save?lang=')[1]
     values = []
     for tag in re.findall(r"<input [^>]*>", form):
-        named = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        named = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
         kind = named.get("type", "text")
         if kind not in ("checkbox", "radio") or " checked" in tag:
-            values.append((named["name"], named.get("value", "on")))
-    area = re.search(r"<textarea[^>]*>(.*?)</textarea>", form, re.S)
+            values.append((named["name"], unescape(named.get("value", "on"))))
+    area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", form, re.S)
     assert area is not None
-    return [*values, ("programs", area.group(1))]
+    return [*values, ("programs", unescape(area.group(1)))]
 
 
-def changed(form: list[tuple[str, str]], **fields: str) -> aiohttp.FormData:
+def changed(form: list[tuple[str, str]], fields: Mapping[str, str]) -> aiohttp.FormData:
     """A form with some fields filled in anew."""
     data = aiohttp.FormData()
     for name, value in form:
-        data.add_field(name, fields.get(name.replace("-", "_"), value))
+        data.add_field(name, fields.get(name, value))
+    for name in fields.keys() - {name for name, _ in form}:
+        data.add_field(name, fields[name])
     return data
-
-
-@given(any_terms)
-def test_terms_come_back_from_the_form_with_the_same_meaning(said: OwnerTerms) -> None:
-    """The form's fields give the same terms, at each minute of the week."""
-    terms = fields_to_terms(terms_to_fields(said))
-
-    assert isinstance(terms, OwnerTerms)
-    assert float(f"{said.idle_min:g}") == terms.idle_min
-    assert set(said.data_classes) == set(terms.data_classes)
-    for day in range(7):
-        for minute in (0, 479, 480, 720, 1_080, 1_439):
-            assert any(span.contains(day, minute) for span in said.hours) is any(
-                span.contains(day, minute) for span in terms.hours
-            )
-
-
-@pytest.mark.parametrize(
-    ("field", "text", "code"),
-    [
-        ("hours-0", "8-18", "wrong-hours"),
-        ("hours-3", "mo 08:00-18:00", "wrong-hours"),
-        ("idle_min", "long", "wrong-number"),
-        ("charge_min_percent", "101", "wrong-number"),
-        ("caps_idle.power_w", "-5", "wrong-number"),
-        ("give_back_s", "nan", "wrong-number"),
-    ],
-)
-def test_what_cannot_be_is_not_saved(field: str, text: str, code: str) -> None:
-    """An invalid field is named with its content."""
-    fields = terms_to_fields(SET) | {field: text}
-
-    assert FormProblem(code, field, text) == fields_to_terms(fields)
-
-
-def test_no_form_writes_a_file_that_is_refused() -> None:
-    """More programs or time ranges than the file may list are refused, and not cut."""
-    fields = terms_to_fields(OwnerTerms())
-    spans = ", ".join(f"{n // 60:02}:{n % 60:02}-23:00" for n in range(65))
-
-    assert FormProblem("too-many", "hours", "64") == fields_to_terms(fields | {"hours-0": spans})
-    assert FormProblem("too-many", "programs", "64") == fields_to_terms(
-        fields | {"programs": "\n".join(map(str, range(65)))}
-    )
-
-
-def test_numbers_are_read_as_either_language_writes_them() -> None:
-    """A comma is a point, and an empty field is none."""
-    terms = fields_to_terms(terms_to_fields(SET) | {"idle_min": "2,5", "load_max_percent": ""})
-
-    assert isinstance(terms, OwnerTerms)
-    assert (2.5, 0.0) == (terms.idle_min, terms.load_max_percent)
 
 
 async def test_an_owner_sets_their_terms(
     page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     """The form, sent as it is shown, changes nothing; sent with a change, it changes that."""
-    owner_terms.write_terms(tmp_path, SET)
+    owner_terms.write_terms(tmp_path, FULL_TERMS)
     async with session.get(page.url) as answer:
         form = form_of(await answer.text())
-    async with session.post(page.url + "save", data=changed(form)) as answer:
-        same, said = owner_terms.read_terms(tmp_path), await answer.text()
-    async with session.post(
-        page.url + "save", data=changed(form, hours_0="22:00-06:00", idle_min="12,5")
-    ):
-        other = owner_terms.read_terms(tmp_path)
+    async with session.post(page.url + "save", data=changed(form, {})) as answer:
+        same, unchanged = owner_terms.read_terms(tmp_path), await answer.text()
+    fields = {"row-0-from": "22:00", "row-0-to": "06:00", "idle_min": "12,5"}
+    async with session.post(page.url + "save", data=changed(form, fields)) as answer:
+        other, said = owner_terms.read_terms(tmp_path), unescape(await answer.text())
 
-    assert same == SET
-    assert "Enregistré" in said
+    assert same == FULL_TERMS
+    assert "Rien n’a changé" in unchanged
     assert isinstance(other, OwnerTerms)
     assert 12.5 == other.idle_min
-    assert WeeklyHours((0,), 1_320, 360) in other.hours
+    assert WeeklyHours((0, 1, 2, 3, 4), 1_320, 360) == other.hours[0]
+    assert "Il n’y a plus personne après\u00a0: 12,5\u00a0min (avant\u00a0: 7,5\u00a0min)" in said
+    assert "Lun–Ven 22:00–06:00" in said
 
 
 async def test_what_is_wrong_stays_on_the_page(
     page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    """A refused form says why, marks the field, keeps the input, and saves nothing."""
+    """A refused form says why beside each field, keeps all input, and saves nothing."""
+    owner_terms.write_terms(tmp_path, FULL_TERMS)
     async with session.get(page.url) as answer:
         form = form_of(await answer.text())
-    data = changed(form, hours_2="de 8 h <b>à</b> 18 h", give_back_s="12")
-    async with session.post(page.url + "save?lang=en", data=data) as answer:
-        said = await answer.text()
+    fields = {"row-1-to": "<b>18 heures</b>", "settle_s": "vite", "give_back_s": "12"}
+    async with session.post(page.url + "save?lang=en", data=changed(form, fields)) as answer:
+        status, html = answer.status, await answer.text()
 
+    assert (422, FULL_TERMS) == (status, owner_terms.read_terms(tmp_path))
+    assert "“&lt;b&gt;18 heures&lt;/b&gt;” is not a time; write it as 18:00." in html
+    assert "“vite” is not a number from 0 to 3,600." in html
+    assert "2 fields need a correction" in html
+    assert {**dict(form), **fields} == dict(form_of(html))
+    assert 2 == html.count('aria-invalid="true"')
+    assert re.search(r'name="row-1-to"[^>]* aria-describedby=" e-row-1-to"[^>]* autofocus', html)
+    assert re.search(
+        r"<details [^>]*open[^>]*>\s*<summary><h3>When you take the machine back", html
+    )
+
+
+async def test_rows_are_added_and_removed_without_scripts(
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """A button sends the form: the row comes or goes, nothing is saved, nothing typed is lost."""
+    owner_terms.write_terms(tmp_path, FULL_TERMS)
+    async with session.get(page.url) as answer:
+        form = form_of(await answer.text())
+    data = changed(form, {"change": "add", "idle_min": "lon"})
+    async with session.post(page.url + "rows?lang=fr", data=data) as answer:
+        added = await answer.text()
+    data = changed(form_of(added), {"change": "remove-0"})
+    async with session.post(page.url + "rows?lang=fr", data=data) as answer:
+        removed = await answer.text()
+
+    assert FULL_TERMS == owner_terms.read_terms(tmp_path)
+    assert "La plage 3 est ajoutée" in added
+    assert 1 == len(re.findall(r'name="row-2-days"[^>]* autofocus', added))
+    assert 'name="idle_min"' in removed
+    assert "lon" == dict(form_of(removed))["idle_min"]
+    assert [("row-0-days", "5"), ("row-0-days", "6")] == [
+        field for field in form_of(removed) if field[0] == "row-0-days"
+    ]
+    assert "row-2-from" not in removed
+
+
+@pytest.mark.parametrize(
+    "change", ["", "add", "remove-", "remove-999", "remove-x", "drop-0", "\x00"]
+)
+async def test_any_button_value_leaves_the_page_whole(
+    page: OwnerPage, session: aiohttp.ClientSession, change: str
+) -> None:
+    """A value that no button sends adds a row at most."""
+    async with session.get(page.url) as answer:
+        form = form_of(await answer.text())
+    data = changed(form, {"change": change})
+    async with session.post(page.url + "rows", data=data) as answer:
+        html = await answer.text()
+
+    assert 200 == answer.status
+    assert dict(form).items() <= (dict(form_of(html)) | {"hours_mode": "always"}).items()
+
+
+def markup_of(html: str) -> set[tuple[str, str]]:
+    """Every element of a page, with each of its attributes."""
+    markup: set[tuple[str, str]] = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            markup.update({(tag, ""), *((tag, name) for name, _ in attrs)})
+
+    Reader().feed(html)
+    return markup
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)",
+    "{{ 7 * 7 }}", "{% raw %}", "$title ${title}", "\u202egnp.exe\u202c", "\x00\x1b[2J",
+    "a\r\nb: c", "x" * 1_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_in_each_field_stays_text(
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path, text: str
+) -> None:
+    """Each field shows what was typed as text: no element, attribute or template comes of it."""
+    owner_terms.write_terms(tmp_path, FULL_TERMS)
+    async with session.get(page.url) as answer:
+        clean = await answer.text()
+    fields = {name: text for name, _ in form_of(clean) if name != "csrf"}
+    async with session.post(page.url + "save", data=changed(form_of(clean), fields)) as answer:
+        html = await answer.text()
+    markup = markup_of(clean) | {("a", "href"), ("p", "id"), ("details", "open"), ("ul", "")}
+    markup |= {("input", name) for name in ("aria-invalid", "aria-describedby", "autofocus")}
+
+    assert 422 == answer.status
+    assert FULL_TERMS == owner_terms.read_terms(tmp_path)
+    assert set() == markup_of(html) - markup
+    assert "49" not in html.replace("7 * 7", "")
+    assert " ".join(text.split()) == " ".join(dict(form_of(html))["programs"].split())
+
+
+async def test_hostile_names_of_the_pool_stay_text(
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """A model's name is the pool's word: it is shortened, and shown as text."""
+    me = psutil.Process()
+    model = "<img src=//evil.example/a>" + "m" * 500
+    models = (owner_files.ModelStatus(model, "serving", 0),)
+    owner_files.write_status(
+        tmp_path,
+        status(pid=me.pid, started_at=me.create_time(), written_at=time.time(), models=models),
+    )
+    async with session.get(page.url) as answer:
+        html = await answer.text()
+
+    assert "&lt;img src=//evil.example/a&gt;" in html
+    assert "m" * 100 not in html
+    assert "<img" not in html
+
+
+async def test_a_form_that_is_too_large_is_refused_in_words(
+    page: OwnerPage, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    """The page comes back with a sentence, and nothing is saved."""
+    data = {"csrf": "unknown", "programs": "x" * BODY_BYTES_MAX}
+    async with session.post(page.url + "save?lang=en", data=data) as answer:
+        html = await answer.text()
+
+    assert 413 == answer.status
+    assert "the form is larger than 64 KB" in html
     assert UNRESTRICTED_TERMS == owner_terms.read_terms(tmp_path)
-    assert "Not saved: “de 8 h &lt;b&gt;à&lt;/b&gt; 18 h” is not a time range" in said
-    assert 'value="12"' in said
-    assert 1 == said.count("aria-invalid")
+
+
+MONDAY = dt.datetime(2026, 11, 30, 17, 30)  # noqa: DTZ001  (the machine's own clock)
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "sentence"),
+    [
+        ((), MONDAY, "It may work at any time."),
+        ((WeeklyHours((0, 1, 2, 3, 4, 5, 6), 0, 1_440),), MONDAY, "It may work at any time."),
+        (FULL_TERMS.hours, MONDAY, "It is outside its hours. Next change: today at 6:00 p.m."),
+        (
+            FULL_TERMS.hours,
+            MONDAY.replace(hour=18),
+            "It may work now. Next change: tomorrow at 8:00 a.m.",
+        ),
+        (
+            (WeeklyHours((3,), 720, 780),),
+            MONDAY,
+            "It is outside its hours. Next change: Thursday at 12:00 p.m.",
+        ),
+    ],
+)
+def test_the_next_change_of_hours_is_said(
+    hours: tuple[WeeklyHours, ...], now: dt.datetime, sentence: str
+) -> None:
+    """An owner reads whether the hours are open, and when that changes."""
+    said = hours_sentence(OwnerTerms(hours=hours), now, "en")
+
+    assert sentence == said.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 @pytest.mark.parametrize(
@@ -207,19 +283,6 @@ async def test_the_page_opens_in_the_readers_language(
         html = await answer.text()
 
     assert f'<html lang="{lang}">' in html
-
-
-async def test_a_list_that_is_too_long_stays_on_the_page(
-    page: OwnerPage, session: aiohttp.ClientSession
-) -> None:
-    """A refused list is named with its limit."""
-    async with session.get(page.url) as answer:
-        form = form_of(await answer.text())
-    data = changed(form, programs="\n".join(map(str, range(65))))
-    async with session.post(page.url + "save?lang=en", data=data) as answer:
-        html = await answer.text()
-
-    assert "lists more than 64" in html
 
 
 async def test_pause_and_resume(
@@ -246,19 +309,23 @@ async def test_only_this_machine_is_answered(
     async with session.get(page.url) as answer:
         csrf = dict(form_of(await answer.text()))["csrf"]
         policy = answer.headers["Content-Security-Policy"]
-    for path, headers in ((f"http://127.0.0.1:{port}/guess/", {}),
+    for path, headers in ((f"http://127.0.0.1:{port}/guess/style.css", {}),
+                          (f"http://127.0.0.1:{port}/guess/", {}),
                           (f"http://127.0.0.1:{port}/", {}),
                           (page.url, {"Host": f"evil.example:{port}"})):  # fmt: skip
         async with session.get(path, headers=headers) as answer:
             statuses.append(answer.status)
-    for data, headers in (({}, {}), ({"csrf": "guess"}, {}),
-                          ({"csrf": csrf}, {"Origin": "http://evil.example"})):  # fmt: skip
-        async with session.post(page.url + "pause", data=data, headers=headers) as answer:
-            statuses.append(answer.status)
+    for action in ("pause", "resume", "save", "rows"):
+        for data, headers in (({}, {}), ({"csrf": "guess"}, {}),
+                              ({"csrf": csrf}, {"Origin": "http://evil.example"})):  # fmt: skip
+            async with session.post(page.url + action, data=data, headers=headers) as answer:
+                statuses.append(answer.status)
 
-    assert [404, 404, 404, 403, 403, 403] == statuses
+    assert [404] * 4 + [403] * 12 == statuses
+    assert not (tmp_path / TERMS_NAME).exists()
     assert not owner_files.is_paused(tmp_path)
-    assert "default-src 'none'" in policy
+    assert "default-src 'none'; style-src 'self'; form-action 'self'" in policy
+    assert "unsafe" not in policy
 
 
 async def test_a_broken_file_is_shown_with_its_line(

@@ -22,7 +22,7 @@ from entraide_node.engines.base import EngineChunk
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.policy_driver import AgentLoad, PolicyDriver
-from entraide_node.owner.terms_file import TERMS_NAME
+from entraide_node.owner.terms_file import TERMS_NAME, changed_ns
 
 QUICK = "settle_s = 0.0\ntemperature_max_c = 0\nload_max_percent = 0\nmemory_free_min_gb = 0\n"
 
@@ -71,6 +71,23 @@ async def test_an_owner_who_comes_back(bus: NatsPool, peer: Peer, tmp_path: Path
     assert (9, "owner_busy", "test") == (
         status.owner.number, status.owner.code, status.owner.how
     )  # fmt: skip
+
+
+async def test_an_owner_may_keep_the_reason_to_the_machine(
+    bus: NatsPool, peer: Peer, tmp_path: Path
+) -> None:
+    """The pool learns only that the terms do not allow work; the machine's own status says why."""
+    say(tmp_path, 'tell_pool = "state"\n')
+    async with owned(configure(bus, tmp_path), ScriptedEngine(), ScriptedDetector(0.0)):
+        state = await peer.hear_state(accepting=False, reason="owner_terms")
+        await eventually(lambda: _owner_code(tmp_path) == "owner_busy")
+        status = owner_files.read_status(tmp_path, now=time.time())
+        reasons = {message.reason for message in peer.states()}
+
+    assert not state.accepting
+    assert "owner_busy" not in reasons
+    assert status is not None
+    assert changed_ns(tmp_path) == status.owner.terms_ns
 
 
 async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
@@ -131,6 +148,11 @@ async def test_terms_are_obeyed_within_a_moment_of_being_written(
     assert (DataClass.PUBLIC,) == card.data_classes
     assert still is not None
     assert "outside_hours" == still.state
+
+
+def _owner_code(folder: Path) -> str:
+    status = owner_files.read_status(folder, now=time.time())
+    return status.owner.code if status is not None else ""
 
 
 def _file_code(folder: Path) -> str:

@@ -19,7 +19,7 @@ from entraide_node.core.machine_state import (
     is_owner_present,
     slots_within_cap,
 )
-from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy
+from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, is_within_hours
 
 # Hysteresis: how much better than its limit a value must be before an active rule ends.
 CHARGE_BAND_PERCENT = 5.0
@@ -67,7 +67,7 @@ def _is_over_power_cap(terms: OwnerTerms, now: MachineState, _: bool) -> bool:
 
 
 def _is_outside_hours(terms: OwnerTerms, now: MachineState, _: bool) -> bool:
-    return bool(terms.hours) and not any(span.contains(now.day, now.minute) for span in terms.hours)
+    return not is_within_hours(terms.hours, now.day, now.minute)
 
 
 def _is_charge_low(terms: OwnerTerms, now: MachineState, is_active: bool) -> bool:

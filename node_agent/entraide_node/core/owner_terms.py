@@ -12,6 +12,7 @@ from entraide.types import DataClass
 
 DAY_MIN = 1_440
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
+WEEK_MIN = len(DAYS) * DAY_MIN
 
 
 class WeeklyHours(Struct, frozen=True):
@@ -50,6 +51,13 @@ class UnknownPresencePolicy(StrEnum):
     ABSENT = "absent"  # counts as absent
 
 
+class ReasonNotice(StrEnum):
+    """What the pool is told when a rule of the owner forbids work."""
+
+    REASON = "reason"  # the rule's code
+    STATE = "state"  # only that the owner's terms do not allow work
+
+
 class ResourceCaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Caps on what jobs may use of the machine; 0 for no cap.
 
@@ -85,6 +93,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         give_back_s: how long a run may continue after a rule became effective, seconds.
         settle_s: how long no rule may be effective before work starts again, seconds.
         caps_idle, caps_present: caps while the owner is absent, and while present.
+        tell_pool: what the pool is told when a rule forbids work.
     """
 
     hours: tuple[WeeklyHours, ...] = ()
@@ -104,6 +113,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settle_s: float = 30.0
     caps_idle: ResourceCaps = ResourceCaps()
     caps_present: ResourceCaps = ResourceCaps()
+    tell_pool: ReasonNotice = ReasonNotice.REASON
 
 
 # The terms of an owner who has set none.
@@ -115,6 +125,32 @@ UNRESTRICTED_TERMS = OwnerTerms(
     memory_free_min_gb=0.0,
     settle_s=0.0,
 )
+
+
+def is_within_hours(hours: tuple[WeeklyHours, ...], day: int, minute: int) -> bool:
+    """Tells whether the machine may work at a local time: in one of its hours, or it has none."""
+    return not hours or any(span.contains(day, minute) for span in hours)
+
+
+def minutes_until_hours_change(hours: tuple[WeeklyHours, ...], day: int, minute: int) -> int | None:
+    """Returns after how many minutes the hours begin or end; None if they never do.
+
+    >>> minutes_until_hours_change((WeeklyHours((0,), 1_080, 480),), day=0, minute=1_000)
+    80
+    """
+    now_min = day * DAY_MIN + minute
+    ends = {
+        (span_day * DAY_MIN + end_min) % WEEK_MIN
+        for span in hours
+        for span_day in span.days
+        for end_min in (span.begin_min, span.end_min, span.end_min + DAY_MIN)
+    }
+    may_work = is_within_hours(hours, day, minute)
+    for wait_min in sorted((end - now_min - 1) % WEEK_MIN + 1 for end in ends):
+        at_min = (now_min + wait_min) % WEEK_MIN
+        if is_within_hours(hours, at_min // DAY_MIN, at_min % DAY_MIN) is not may_work:
+            return wait_min
+    return None
 
 
 def parse_hours(text: str) -> WeeklyHours | None:

@@ -54,6 +54,8 @@ class OwnerStatus(Struct, frozen=True, kw_only=True):
         how: source of idle detection, or "".
         watching: whether a program keeps the screen on.
         file_code, file_values: fault of the owner's file; "" without one.
+        terms_ns: time of the last change of the owner's file that the agent has read, nanoseconds;
+            0 without a file.
     """
 
     number: int = 0
@@ -68,6 +70,7 @@ class OwnerStatus(Struct, frozen=True, kw_only=True):
     watching: bool = False
     file_code: str = ""
     file_values: dict[str, str | int | float] = {}
+    terms_ns: int = 0
 
 
 class NodeStatus(Struct, frozen=True, kw_only=True):

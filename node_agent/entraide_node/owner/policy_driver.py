@@ -23,12 +23,14 @@ from entraide_node.core.owner_policy import (
     OwnerPolicy,
     PolicyOutcome,
 )
+from entraide_node.core.owner_terms import ReasonNotice
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.files import OwnerStatus
 from entraide_node.owner.terms_file import TermsFile
 
 POLL_INTERVAL_S = 1.0
+UNTOLD = "owner_terms"  # told instead of a reason that the owner keeps to the machine
 
 
 class AgentLoad(Struct, frozen=True):
@@ -77,6 +79,17 @@ class PolicyDriver:
         """Returns the stable code of why the machine accepts no work now, or ""."""
         return "starting" if self._outcome is None else _reason_code(self._outcome)
 
+    def told_reason(self) -> str:
+        """Returns the code that the pool is told instead of ``reason``."""
+        reason = self.reason()
+        if (
+            self._outcome is not None
+            and reason
+            and self._file.terms.tell_pool is ReasonNotice.STATE
+        ):
+            return UNTOLD
+        return reason
+
     def limits(self) -> LendingLimits:
         """Returns the current limits of lending."""
         return LendingLimits() if self._outcome is None else self._outcome.limits
@@ -99,6 +112,7 @@ class PolicyDriver:
             watching=activity.watching,
             file_code="" if problem is None else problem.code,
             file_values={} if problem is None else problem.values(self._folder),
+            terms_ns=self._file.changed_ns,
         )
 
     async def run(

@@ -161,6 +161,14 @@ def read_terms(folder: Path) -> OwnerTerms | TermsProblem:
         return TermsProblem("not_text")
 
 
+def changed_ns(folder: Path) -> int:
+    """Returns when the owner's file last changed, nanoseconds since the epoch; 0 without a file."""
+    try:
+        return (folder / TERMS_NAME).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def write_terms(folder: Path, terms: OwnerTerms) -> None:
     """Replaces a node's terms atomically."""
     write_private(folder / TERMS_NAME, format_terms(terms).encode("utf-8"))
@@ -209,6 +217,11 @@ class TermsFile:
             self.terms, self.problem = terms, None
             self._log.info("node.terms", terms=repr(terms))
         self._is_new = False
+
+    @property
+    def changed_ns(self) -> int:
+        """When the file that was last read had changed, nanoseconds; 0 without a file."""
+        return self._last_stamp[0] if self._last_stamp else 0
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

@@ -9,34 +9,36 @@ import asyncio
 import contextlib
 import hmac
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import typer
 from aiohttp import web
-from msgspec.structs import replace
 
 from entraide import i18n
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_terms import OwnerTerms
-from entraide_node.given import given_sentences
 from entraide_node.owner import files as owner_files
 from entraide_node.owner import terms_file as owner_terms
-from entraide_node.owner.cli_output import owner_sentences
-from entraide_node.owner.terms_file import BOUNDS, TERMS_NAME, TermsProblem
-from entraide_node.page.form import Fields, FormProblem, fields_to_terms, terms_to_fields
-from entraide_node.page.view import STYLE_NAME, PageContent, read_asset, render_page
+from entraide_node.owner.terms_file import LISTED_MAX, TERMS_NAME, TermsProblem
+from entraide_node.page.changes import change_sentences
+from entraide_node.page.fields import Fields, FormProblem, read_fields
+from entraide_node.page.form import fields_to_terms, terms_to_fields
+from entraide_node.page.hours_rows import add_row, remove_row, row_numbers
+from entraide_node.page.machine_reader import MachineReader
+from entraide_node.page.view import STYLE_NAME, Notice, PageContent, read_asset, render_page
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 64 * 1024
 SECRET_BYTES = 24
+START_COMMAND = "entraide node run"
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -51,9 +53,11 @@ class OwnerPage:
         """Does not listen yet."""
         self._config = config
         self._folder = Path(config.dir)
+        self._machine = MachineReader(config)
         self._secret = secrets.token_urlsafe(SECRET_BYTES)
         self._csrf = secrets.token_urlsafe(SECRET_BYTES)
         self._runner: web.AppRunner | None = None
+        self._last_saved: tuple[OwnerTerms, OwnerTerms] | None = None  # before, and saved
         self.url = ""
 
     async def open(self, port: int = 0) -> None:
@@ -68,6 +72,7 @@ class OwnerPage:
                 web.get("/{secret}/", self._show_page),
                 web.get(f"/{{secret}}/{STYLE_NAME}", self._send_style),
                 web.post("/{secret}/save", self._save),
+                web.post("/{secret}/rows", self._change_rows),
                 web.post("/{secret}/pause", self._pause),
                 web.post("/{secret}/resume", self._resume),
             ]
@@ -82,6 +87,7 @@ class OwnerPage:
 
     async def close(self) -> None:
         """Stops listening."""
+        await self._machine.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -93,7 +99,12 @@ class OwnerPage:
             raise web.HTTPNotFound(headers=HEADERS)
         if request.method == "POST":
             origin = request.headers.get("Origin", "")
-            form = await request.post()
+            try:
+                form = await request.post()
+            except web.HTTPRequestEntityTooLarge:
+                refusal = await self._refuse_size(request)
+                refusal.headers.update(HEADERS)
+                return refusal
             csrf_token = str(form.get("csrf", ""))
             is_same_origin = (
                 origin in ("", "null") or origin.removeprefix("http://") in self._allowed_hosts
@@ -110,33 +121,41 @@ class OwnerPage:
         return web.Response(text=read_asset(STYLE_NAME), content_type="text/css")
 
     async def _show_page(self, request: web.Request) -> web.Response:
-        notice = ""
         lang = self._lang(request)
-        terms = owner_terms.read_terms(self._folder)
-        if isinstance(terms, TermsProblem):
-            problem = i18n.text(
-                f"owner-file-{terms.code}", lang, **terms.values(self._folder / TERMS_NAME)
-            )
-            return self._make_response(lang, terms_to_fields(OwnerTerms()), problem=problem)
-        if not (self._folder / TERMS_NAME).exists():
-            notice = i18n.text("page-no-terms", lang)
-            terms = OwnerTerms()
+        terms, notices = self._read_terms(lang)
         if request.query.get("saved"):
-            notice = i18n.text("page-saved", lang)
-        given = await asyncio.to_thread(given_sentences, self._folder, lang)
-        return self._make_response(lang, terms_to_fields(terms), notice=notice, given=given)
+            notices = [*self._saved_notices(terms, lang), *notices]
+        return await self._respond(lang, terms_to_fields(terms), notices=notices)
 
     async def _save(self, request: web.Request) -> web.StreamResponse:
         lang = self._lang(request)
-        form = await request.post()
-        fields: Fields = {key: str(value) for key, value in form.items() if isinstance(value, str)}
-        fields["data_classes"] = [str(value) for value in form.getall("data_classes", [])]
+        fields = read_fields((await request.post()).items())
         terms = fields_to_terms(fields)
-        if isinstance(terms, FormProblem):
-            problem = i18n.text("page-refused", lang, problem=_problem_sentence(terms, lang))
-            return self._make_response(lang, fields, problem=problem, faulty_field=terms.field)
+        if isinstance(terms, tuple):
+            focus = terms[0].field
+            return await self._respond(lang, fields, problems=terms, focus=focus, status=422)
+        before, _ = self._read_terms(lang)
         await asyncio.to_thread(owner_terms.write_terms, self._folder, terms)
+        self._last_saved = before, terms
+        await self._machine.wait_for_terms()
         raise web.HTTPSeeOther(f"./?lang={lang}&saved=1", headers=HEADERS)
+
+    async def _change_rows(self, request: web.Request) -> web.StreamResponse:
+        """Adds or removes a row of hours; what else was typed stays as it is."""
+        lang = self._lang(request)
+        fields = read_fields((await request.post()).items())
+        action, _, number = str(fields.pop("change", "")).partition("-")
+        if action == "remove" and number.isdecimal() and int(number) in row_numbers(fields):
+            place = row_numbers(fields).index(int(number)) + 1
+            text = i18n.text("page-row-removed", lang, number=place)
+            fields, focus = remove_row(fields, int(number)), "add"
+        elif len(row_numbers(fields)) < LISTED_MAX:
+            fields, row = add_row(fields)
+            focus = f"row-{row}-days"
+            text = i18n.text("page-row-added", lang, number=row + 1)
+        else:
+            text, focus = i18n.text("page-rows-full", lang, most=LISTED_MAX), "add"
+        return await self._respond(lang, fields, notices=[Notice(text)], focus=focus)
 
     async def _pause(self, request: web.Request) -> web.StreamResponse:
         await asyncio.to_thread(owner_files.pause, self._folder)
@@ -144,7 +163,15 @@ class OwnerPage:
 
     async def _resume(self, request: web.Request) -> web.StreamResponse:
         await asyncio.to_thread(owner_files.resume, self._folder)
+        await self._machine.wait_for_resume()
         raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
+
+    async def _refuse_size(self, request: web.Request) -> web.Response:
+        lang = self._lang(request)
+        text = i18n.text("page-too-large", lang, most=BODY_BYTES_MAX // 1024)
+        terms, _ = self._read_terms(lang)
+        notices = [Notice(text, good=False)]
+        return await self._respond(lang, terms_to_fields(terms), notices=notices, status=413)
 
     def _lang(self, request: web.Request) -> str:
         """The reader's choice, else the browser's language, else the node's."""
@@ -154,48 +181,48 @@ class OwnerPage:
         header = request.headers.get("Accept-Language")
         return i18n.lang_of_header(header, i18n.lang_of(self._config.lang))
 
-    def _make_response(
+    def _read_terms(self, lang: str) -> tuple[OwnerTerms, list[Notice]]:
+        """Returns the terms that the form shows, and what their reader must know."""
+        path = self._folder / TERMS_NAME
+        terms = owner_terms.read_terms(self._folder)
+        if isinstance(terms, TermsProblem):
+            problem = i18n.text(f"owner-file-{terms.code}", lang, **terms.values(path))
+            return OwnerTerms(), [Notice(problem, good=False)]
+        if not path.exists():
+            return OwnerTerms(), [Notice(i18n.text("page-no-terms", lang))]
+        return terms, []
+
+    def _saved_notices(self, terms: OwnerTerms, lang: str) -> list[Notice]:
+        if self._last_saved is None or self._last_saved[1] != terms:
+            return [Notice(i18n.text("page-saved", lang))]
+        changes = change_sentences(*self._last_saved, lang)
+        code = "page-saved-changes" if changes else "page-saved-same"
+        notices = [Notice(i18n.text(code, lang), changes)]
+        if not self._machine.is_running():
+            notices.append(Notice(i18n.text("page-saved-stopped", lang)))
+        elif not self._machine.follows_terms():
+            notices.append(Notice(i18n.text("page-saved-late", lang)))
+        return notices
+
+    async def _respond(
         self,
         lang: str,
         fields: Fields,
         *,
-        notice: str = "",
-        problem: str = "",
-        faulty_field: str = "",
-        given: Sequence[str] = (),
+        problems: Sequence[FormProblem] = (),
+        notices: Sequence[Notice] = (),
+        focus: str = "",
+        status: int = 200,
     ) -> web.Response:
-        paused = owner_files.is_paused(self._folder)
-        said, is_working = self._describe_state(lang, paused=paused)
-        state = [*said, *given]
+        terms, _ = self._read_terms(lang)
         content = PageContent(
-            lang=lang, node=self._config.node, state=state, works=is_working, paused=paused,
-            path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields, notice=notice,
-            problem=problem, wrong=faulty_field,
+            lang=lang, node=self._config.node, now=self._machine.now(lang),
+            given=await self._machine.given(lang), paused=owner_files.is_paused(self._folder),
+            give_back_s=terms.give_back_s, start_command=START_COMMAND,
+            path=str(self._folder / TERMS_NAME), csrf=self._csrf, fields=fields,
+            problems=problems, notices=notices, focus=focus,
         )  # fmt: skip
-        return web.Response(text=render_page(content), content_type="text/html")
-
-    def _describe_state(self, lang: str, *, paused: bool) -> tuple[list[str], bool]:
-        now = time.time()
-        status = owner_files.read_status(self._folder, now=now)
-        node = self._config.node
-        if status is None:
-            return [i18n.text("page-stopped", lang)], False
-        if paused and status.state != "paused":  # the agent has not read the file yet
-            status = replace(status, state="paused")
-        state_sentence = i18n.text(f"node-status-{status.state}", lang, node=node, **status.values)
-        is_working = status.state in ("working", "ready")
-        return [state_sentence, *owner_sentences(status, lang, now=now)], is_working
-
-
-def _problem_sentence(problem: FormProblem, lang: str) -> str:
-    if problem.code == "wrong-hours":
-        return i18n.text("page-wrong-hours", lang, text=problem.text)
-    if problem.code == "too-many":
-        name = i18n.text("page-when" if problem.field == "hours" else "page-programs", lang)
-        return i18n.text("page-too-many", lang, name=name, most=int(problem.text))
-    low, high = BOUNDS[problem.field]
-    name = i18n.text(f"page-{problem.field.rpartition('.')[2]}", lang)
-    return i18n.text("page-wrong-number", lang, text=problem.text, name=name, low=low, high=high)
+        return web.Response(text=render_page(content), content_type="text/html", status=status)
 
 
 def show_page(config: NodeConfig, *, port: int, lang: str, opens_browser: bool) -> int:

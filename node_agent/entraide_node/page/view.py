@@ -1,22 +1,38 @@
-"""View: the owner page as HTML: the node's state in sentences, and the form.
+"""View: the owner page as HTML.
 
-Input: ``PageContent``. Output: HTML; every text comes from the message catalogue and every value is
-escaped. The page works without scripts, in French and in English.
+Input: ``PageContent``. Output: HTML; every text comes from the message catalogue, and the template
+escapes every value. The page works without scripts, in French and in English.
 """
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.resources import files
-from string import Template
 
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from msgspec import Struct
 
 from entraide import i18n
 from entraide.types import DataClass
-from entraide_node.core.owner_terms import DAYS
-from entraide_node.page.form import CHOICES, Fields
+from entraide_node.core.owner_terms import DAYS, OwnerTerms
+from entraide_node.owner.terms_file import BOUNDS
+from entraide_node.page.changes import DAY_CHARS, UNITS, number_with_unit, term_name
+from entraide_node.page.fields import TEXT_CHARS_MAX, Fields, FormProblem, field_text
+from entraide_node.page.form import CHOICES, DURATIONS, number_of
+from entraide_node.page.given_figures import GivenFigures
+from entraide_node.page.hours_rows import row_numbers
+from entraide_node.page.machine_summary import MachineNow
 
-STYLE_NAME, FRAME_NAME = "style.css", "page.html"
+STYLE_NAME, FRAME_NAME, FORM_NAME = "style.css", "page.html", "form.html"
+ECHO_CHARS_MAX = 60  # of a faulty field's content in the sentence on it
+PROGRAM_LINES = 3
+
+
+class Notice(Struct, frozen=True):
+    """What happened to the last form: a sentence, and a list of what changes."""
+
+    text: str
+    changes: Sequence[str] = ()
+    good: bool = True
 
 
 class PageContent(Struct, frozen=True, kw_only=True):
@@ -25,27 +41,32 @@ class PageContent(Struct, frozen=True, kw_only=True):
     Attributes:
         lang: of the reader.
         node: name of the node.
-        state: sentences on what the machine does and why; the first is the title.
-        works: whether it accepts work.
+        now: what the machine does now.
+        given: what it gave; None if the pool does not tell it.
         paused: whether its owner paused it.
+        give_back_s: how long running jobs may continue after a pause, seconds.
+        start_command: command that starts a stopped agent.
         path: of the owner's file.
         csrf: token that the form must send back.
         fields: of the form.
-        notice, problem: a sentence on what was saved, or why it was not.
-        wrong: the faulty field, or "".
+        problems: faulty fields.
+        notices: what happened to the last form, and faults of the owner's file.
+        focus: field that gets the focus; "" for none.
     """
 
     lang: str
     node: str
-    state: Sequence[str]
-    works: bool
+    now: MachineNow
+    given: GivenFigures | None
     paused: bool
+    give_back_s: float
+    start_command: str
     path: str
     csrf: str
     fields: Fields
-    notice: str = ""
-    problem: str = ""
-    wrong: str = ""
+    problems: Sequence[FormProblem] = ()
+    notices: Sequence[Notice] = ()
+    focus: str = ""
 
 
 def read_asset(name: str) -> str:
@@ -55,154 +76,68 @@ def read_asset(name: str) -> str:
 
 def render_page(content: PageContent) -> str:
     """Returns the page."""
-    text, lang = _PageTexts(content.lang), content.lang
-    other = "en" if lang == "fr" else "fr"
-    first, *rest = content.state
-    act = "resume" if content.paused else "pause"
-    return Template(read_asset(FRAME_NAME)).substitute(
-        lang=lang,
-        other=other,
-        other_name=text("other-language"),
-        title=text("title", node=content.node),
-        what=text("what"),
-        mood="works" if content.works else "rests",
-        first=escape(first),
-        rest="".join(f"<p>{escape(sentence)}</p>" for sentence in rest),
-        notice=_message_paragraph("notice", content.notice),
-        problem=_message_paragraph("problem", content.problem),
-        act=act,
-        act_name=text(act),
-        csrf=escape(content.csrf),
-        sections="".join(_form_sections(content, text)),
-        save=text("save"),
-        legend=text("legend", path=content.path),
+    lang, fields = content.lang, content.fields
+    sentences = {each.field: problem_sentence(each, lang) for each in content.problems}
+    return _template().render(
+        content=content,
+        say=_sayer(lang),
+        other="en" if lang == "fr" else "fr",
+        sentences=sentences,
+        problem_list=[
+            (each.field, _field_name(each.field, lang), sentences[each.field])
+            for each in content.problems
+        ],
+        rows=row_numbers(fields),
+        days=[(str(day), *_split_day(day, lang)) for day in range(len(DAYS))],
+        choices=CHOICES,
+        data_classes=list(DataClass),
+        value=lambda key: _shown_value(fields, key, lang),
+        default=lambda key: number_with_unit(number_of(OwnerTerms(), key), key, lang),
+        unit=lambda key: i18n.text(f"page-unit-{UNITS[key.rpartition('.')[2]]}", lang),
+        durations=DURATIONS,
+        chars_max=TEXT_CHARS_MAX,
+        program_lines=PROGRAM_LINES,
     )
 
 
-class _PageTexts:
-    """The page's texts, escaped."""
-
-    def __init__(self, lang: str) -> None:
-        self.lang = lang
-
-    def __call__(self, code: str, **values: i18n.Value) -> str:
-        return escape(i18n.text(f"page-{code}", self.lang, **values))
-
-
-def _message_paragraph(kind: str, text: str) -> str:
-    return f'<p class="{kind}" role="status">{escape(text)}</p>' if text else ""
+def problem_sentence(problem: FormProblem, lang: str) -> str:
+    """Returns why a field is refused, in one sentence."""
+    low, high = BOUNDS.get(problem.field, (0.0, 0.0))
+    return i18n.text(
+        f"page-{problem.code}", lang, text=problem.text[:ECHO_CHARS_MAX], most=problem.text,
+        low=i18n.decimal(low, lang), high=i18n.decimal(high, lang),
+    )  # fmt: skip
 
 
-def _form_sections(content: PageContent, say: _PageTexts) -> list[str]:
-    return [
-        _fieldset(say("when"), _hours_section(content, say)),
-        _fieldset(
-            say("present"),
-            _radio_group(content, say, "present")
-            + _number_field(content, say, "idle_min")
-            + f"<h3>{say('unseen')}</h3>"
-            + _radio_group(content, say, "unseen"),
-        ),
-        _fieldset(say("spare"), _capacity_section(content, say)),
-        _fieldset(
-            say("whose"),
-            _checkbox(content, say, "surplus_only")
-            + _checkbox(content, say, "own_first")
-            + f"<h3>{say('data_classes')}</h3>"
-            + _data_class_boxes(content),
-        ),
-        _fieldset(
-            say("back"),
-            _number_field(content, say, "give_back_s") + _number_field(content, say, "settle_s"),
-        ),
-    ]
+@cache
+def _template() -> Template:
+    loader = DictLoader({name: read_asset(name) for name in (FRAME_NAME, FORM_NAME)})
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    ).get_template(FRAME_NAME)  # fmt: skip
 
 
-def _fieldset(title: str, body: str) -> str:
-    return f"<fieldset><legend>{title}</legend>{body}</fieldset>"
+def _sayer(lang: str) -> Callable[..., str]:
+    def say(code: str, **values: i18n.Value) -> str:
+        return i18n.text(f"page-{code}", lang, **values)
+
+    return say
 
 
-def _hours_section(content: PageContent, say: _PageTexts) -> str:
-    rows = "".join(
-        f'<label class="day"><span>{say(f"day-{day}")}</span>'
-        f'<input name="hours-{day}" value="{_field_value(content, f"hours-{day}")}"'
-        f' placeholder="—" autocomplete="off"{_invalid_mark(content, f"hours-{day}")}></label>'
-        for day in range(len(DAYS))
-    )
-    return f'<div class="days">{rows}</div><p class="hint">{say("hours-hint")}</p>'
+def _split_day(day: int, lang: str) -> tuple[str, str]:
+    """A day's name as its short form and the rest, which only a screen reader reads."""
+    name = i18n.text(f"page-day-{day}", lang)
+    return name[:DAY_CHARS], name[DAY_CHARS:]
 
 
-def _capacity_section(content: PageContent, say: _PageTexts) -> str:
-    numbers = ("charge_min_percent", "temperature_max_c", "load_max_percent", "memory_free_min_gb")
-    caps = "".join(
-        f'<div class="caps"><b>{say(table)}</b>'
-        + "".join(
-            _labelled_field(say(inner), _number_input(content, f"{table}.{inner}"))
-            for inner in ("memory_gb", "power_w")
-        )
-        + "</div>"
-        for table in ("caps_idle", "caps_present")
-    )
-    return (
-        _checkbox(content, say, "on_battery")
-        + "".join(_number_field(content, say, key) for key in numbers)
-        + f'<label>{say("programs")}<textarea name="programs" rows="3" autocomplete="off">'
-        + f"{_field_value(content, 'programs')}</textarea></label>"
-        + f"<h3>{say('caps')}</h3>{caps}"
-    )
+def _shown_value(fields: Fields, key: str, lang: str) -> str:
+    text = field_text(fields, key)
+    return text.replace(".", ",") if lang == "fr" and key in BOUNDS else text
 
 
-def _number_field(content: PageContent, say: _PageTexts, key: str) -> str:
-    return _labelled_field(say(key), _number_input(content, key))
-
-
-def _labelled_field(text: str, control: str) -> str:
-    return f'<label class="number"><span>{text}</span>{control}</label>'
-
-
-def _number_input(content: PageContent, key: str) -> str:
-    value = _field_value(content, key)
-    if content.lang == "fr":
-        value = value.replace(".", ",")
-    return (
-        f'<input name="{key}" inputmode="decimal" value="{value}"'
-        f' autocomplete="off"{_invalid_mark(content, key)}>'
-    )
-
-
-def _checkbox(content: PageContent, say: _PageTexts, key: str) -> str:
-    ticked = " checked" if content.fields.get(key) == "on" else ""
-    box = f'<input type="checkbox" name="{key}"{ticked}>'
-    return f'<label class="check">{box}<span>{say(key)}</span></label>'
-
-
-def _radio_group(content: PageContent, say: _PageTexts, key: str) -> str:
-    html = ""
-    for value in CHOICES[key]:
-        ticked = " checked" if content.fields.get(key) == value else ""
-        html += (
-            f'<label class="check"><input type="radio" name="{key}" value="{value}"{ticked}>'
-            f"<span>{say(f'{key}-{value}')}</span></label>"
-        )
-    return html
-
-
-def _data_class_boxes(content: PageContent) -> str:
-    html = ""
-    for value in DataClass:
-        ticked = " checked" if value in content.fields.get("data_classes", []) else ""
-        name = escape(i18n.text(f"data-{value}", content.lang))
-        html += (
-            f'<label class="check"><input type="checkbox" name="data_classes" value="{value}"'
-            f"{ticked}><span>{name}</span></label>"
-        )
-    return html
-
-
-def _field_value(content: PageContent, key: str) -> str:
-    value = content.fields.get(key, "")
-    return escape(value) if isinstance(value, str) else ""
-
-
-def _invalid_mark(content: PageContent, key: str) -> str:
-    return ' aria-invalid="true"' if key == content.wrong else ""
+def _field_name(field: str, lang: str) -> str:
+    if field.startswith("row-"):
+        number = int(field.split("-")[1]) + 1
+        return i18n.text("page-row", lang, number=number)
+    return term_name(field, lang)
