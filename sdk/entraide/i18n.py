@@ -42,6 +42,9 @@ __all__ = [
 
 SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be mentioned
 
+# Values from 0 to 1 that are shown in percent.
+PERCENTS = frozenset({"confidence", "credit", "credit_most", "kept_share"})
+
 # Values that are codes of rules; their sentences use the other values.
 RULES = frozenset({"rule", "greener_rule"})
 
@@ -134,7 +137,7 @@ def _with_unit(key: str, value: float, lang: Lang) -> Value:
     """A number with the unit that ends its name; the number itself where no unit does."""
     if is_large(value):
         return power_of_ten(value)
-    if key == "confidence":
+    if key in PERCENTS:
         return format_percent(
             value, format="#,##0.#\u00a0%" if lang == "fr" else "#,##0.#%", locale=f"{lang}_CA"
         )

@@ -141,10 +141,14 @@ async def test_an_older_store_gets_its_statements(tmp_path: Path) -> None:
     store = await Store.open(store_url(tmp_path))
     statement = await store.get_statement("beta", start_at=0.0, end_at=1e9)
     (line,) = await store.get_usage("alpha", days=(0.0,), end_at=1e9)
+    (facts,) = await store.get_breakdown("alpha", start_at=0.0, end_at=1e9)
     await store.close()
 
     assert JobTotals(1, 140, 32_000, 32, 960) == statement.given == line.totals
     assert ("petit", "n1", "", "") == (line.model, line.node, line.key, line.project)
+    assert (
+        "alpha", "beta", "CA-QC", "interactive", "kept", "estimated", "default", "", line.totals
+    ) == facts  # fmt: skip
 
 
 @pytest.mark.parametrize(

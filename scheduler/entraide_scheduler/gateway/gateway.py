@@ -25,6 +25,7 @@ from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BatchRoutes
 from entraide_scheduler.gateway.batches.feeder import BatchFeeder
 from entraide_scheduler.gateway.batches.use_cases import Batches
+from entraide_scheduler.gateway.coop_routes import CoopRoutes
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.file_routes import FileRoutes
 from entraide_scheduler.gateway.files import Files
@@ -212,6 +213,7 @@ class Gateway:
             groups=(
                 FileRoutes(self._files, self._batches, self._authenticator),
                 BatchRoutes(self._batches, self._authenticator),
+                CoopRoutes(self._api, self._pool_events.states, self._authenticator),
                 PoolRoutes(self._pool_events, self._authenticator, pool=self._settings.pool),
             ),
             pages=self._pages,

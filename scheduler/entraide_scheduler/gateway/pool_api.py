@@ -15,6 +15,8 @@ from entraide.types import Explanation, JobKind, Receipt
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerSink
 from entraide_scheduler.gateway.answer_json import add_explanation
+from entraide_scheduler.gateway.coop_months import read_month
+from entraide_scheduler.gateway.coop_view import CoopMonth
 from entraide_scheduler.gateway.explained_answers import ExplainedAnswers
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
 from entraide_scheduler.gateway.options import (
@@ -236,13 +238,20 @@ class PoolApi:
                 self._store, caller.coop, month, zone=self._zone, now=time.time()
             )
         except (ValueError, OverflowError):
-            raise refused(
-                "invalid_request",
-                param="month",
-                fault="wrong_form",
-                form="2026-11",
-                found=clean_text(month),
-            ) from None
+            raise _wrong_month(month) from None
+
+    async def read_month(self, caller: Caller, month: str) -> CoopMonth:
+        """Returns what the books say of a month of the caller's co-op; ``month`` as above.
+
+        Raises:
+            Refused: ``invalid_request``.
+        """
+        try:
+            return await read_month(
+                self._store, caller.coop, month, zone=self._zone, now=time.time()
+            )
+        except (ValueError, OverflowError):
+            raise _wrong_month(month) from None
 
     async def _read_result(self, row: KeptJobRow) -> bytes:
         """Returns the answer of a kept job, with its explanation if the client asked for it."""
@@ -262,6 +271,16 @@ class PoolApi:
     def _check_accepting(self) -> None:
         if self.stopping:
             raise refused("shutting_down")
+
+
+def _wrong_month(month: str) -> Refused:
+    return refused(
+        "invalid_request",
+        param="month",
+        fault="wrong_form",
+        form="2026-11",
+        found=clean_text(month),
+    )
 
 
 def _check_job_id(job: str) -> None:

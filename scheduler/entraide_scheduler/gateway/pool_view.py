@@ -232,7 +232,7 @@ def _province(
 ) -> PoolProvince:
     by_site: dict[tuple[str, str], list[PoolMachine]] = {}
     for machine in machines:
-        by_site.setdefault((machine.site, machine.coop), []).append(_machine(machine, lang))
+        by_site.setdefault((machine.site, machine.coop), []).append(view_machine(machine, lang))
     shown = [each for group in by_site.values() for each in group]
     available = [each for each in shown if each.state in AVAILABLE]
     return PoolProvince(
@@ -251,7 +251,8 @@ def _province(
 AVAILABLE = ("ready", "working", "full")
 
 
-def _machine(card: MachineCard, lang: str) -> PoolMachine:
+def view_machine(card: MachineCard, lang: str) -> PoolMachine:
+    """Returns a machine's view."""
     slots, running = sum(m.slots for m in card.models), sum(m.running for m in card.models)
     state = _machine_state(card, slots, running)
     reason = public_reason(card.reason) if state == "stopped" else ""

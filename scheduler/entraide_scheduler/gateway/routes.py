@@ -15,7 +15,7 @@ from entraide import i18n
 from entraide.decoding import JsonDecoder
 from entraide.errors import EntraideError
 from entraide.metrics import CONTENT_TYPE
-from entraide.statements import CSV_KIND, NODE_PATH, to_csv
+from entraide.statements import NODE_PATH
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
@@ -24,6 +24,7 @@ from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BATCHES
+from entraide_scheduler.gateway.coop_routes import COOP_PATHS
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.endpoints import JobRequest
 from entraide_scheduler.gateway.exchange import Exchange
@@ -48,7 +49,6 @@ from entraide_scheduler.gateway.views import JobList, TokenCount, TokenCountBasi
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
 
 JOBS = "/v1/jobs"
-STATEMENT = "/v1/statement"
 
 PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -79,7 +79,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{BATCHES}/{{batch}}": {"GET": "get_batch"},
         f"{BATCHES}/{{batch}}/cancel": {"POST": "cancel_batch"},
         **POOL_PATHS,
-        STATEMENT: {"GET": "statement"},
+        **COOP_PATHS,
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
@@ -202,7 +202,6 @@ class Routes:
             "cancel_job": self._cancel_job,
             "explain_job": self._explain_job,
             "job_receipt": self._get_receipt,
-            "statement": self._get_statement,
             "node_statement": self._get_node_statement,
         }
         for group in groups:
@@ -312,19 +311,6 @@ class Routes:
             raise refused("unknown_path", path=request.path)
         authorization = request.headers.get("authorization", "")
         call.respond(msgspec.json.encode(await self._node_statements.read(authorization)))
-
-    async def _get_statement(self, call: RouteCall) -> None:
-        caller = await self._authenticate(call)
-        request = call.exchange.request
-        query = read_query(request.query)
-        statement = await self._api.get_statement(
-            caller, query.get("month", ""), query.get("coop", "")
-        )
-        if request.headers.get("accept", "").startswith("text/csv"):
-            if not call.exchange.is_over:
-                call.exchange.respond(200, to_csv(statement).encode(), kind=CSV_KIND)
-            return
-        call.respond(msgspec.json.encode(statement))
 
     async def _list_models(self, call: RouteCall) -> None:
         await self._authenticate(call)

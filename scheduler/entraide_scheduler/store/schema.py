@@ -277,6 +277,13 @@ settled = Table(
     Column("project", String, nullable=False, server_default=""),
     Column("model", String, nullable=False, server_default=""),
     Column("node", String, nullable=False, server_default=""),
+    # The same of the terms and the receipt, for promises and for how the figures were obtained.
+    Column("zone", String, nullable=False, server_default=""),
+    Column("job_class", String, nullable=False, server_default=""),
+    Column("promise", String, nullable=False, server_default=""),
+    Column("energy_basis", String, nullable=False, server_default=""),
+    Column("intensity_basis", String, nullable=False, server_default=""),
+    Column("surplus_basis", String, nullable=False, server_default=""),
     Index("settled_by_coop", "coop", "settled_at"),
     Index("settled_by_lender", "lender", "settled_at"),
     Index("settled_by_time", "settled_at"),

@@ -76,6 +76,12 @@ def _settled_values(row: SettlementRow) -> dict[str, object]:
         "project": row.project,
         "model": row.terms.model,
         "node": row.terms.node,
+        "zone": row.terms.zone,
+        "job_class": row.terms.job_class.value,
+        "promise": row.settlement.promise.value,
+        "energy_basis": row.usage.energy_basis.value,
+        "intensity_basis": row.terms.intensity_basis.value,
+        "surplus_basis": row.terms.surplus_basis or "",
     }
 
 

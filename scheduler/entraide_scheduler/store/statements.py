@@ -4,9 +4,10 @@ Functions on a connection. Over all co-ops, the sum given equals the sum receive
 the corrections sum to zero.
 """
 
-from collections.abc import Iterable
+from functools import reduce
 
 from msgspec import Struct
+from msgspec.structs import astuple
 from sqlalchemy import Connection, func, insert, or_, select
 
 from entraide_scheduler.store.rows import CorrectionRow
@@ -25,6 +26,10 @@ class JobTotals(Struct, frozen=True):
     energy_uwh: int = 0
     carbon_direct_ug: int = 0
     carbon_lifecycle_ug: int = 0
+
+    def plus(self, other: "JobTotals") -> "JobTotals":
+        """Returns the sum of both."""
+        return JobTotals(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class CoopExchange(Struct, frozen=True):
@@ -134,8 +139,8 @@ def read_statement(
         coop=coop,
         start_at=start_at,
         end_at=end_at,
-        given=_sum_totals(given.values()),
-        received=_sum_totals(received.values()),
+        given=reduce(JobTotals.plus, given.values(), JobTotals()),
+        received=reduce(JobTotals.plus, received.values(), JobTotals()),
         own=own,
         others=tuple(
             CoopExchange(other, given.get(other, JobTotals()), received.get(other, JobTotals()))
@@ -170,15 +175,4 @@ def _read_corrections(
         )
         for name, accounts in amounts_of.items()
         if coop in accounts
-    )
-
-
-def _sum_totals(parts: Iterable[JobTotals]) -> JobTotals:
-    rows = list(parts)
-    return JobTotals(
-        jobs=sum(part.jobs for part in rows),
-        tokens=sum(part.tokens for part in rows),
-        energy_uwh=sum(part.energy_uwh for part in rows),
-        carbon_direct_ug=sum(part.carbon_direct_ug for part in rows),
-        carbon_lifecycle_ug=sum(part.carbon_lifecycle_ug for part in rows),
     )

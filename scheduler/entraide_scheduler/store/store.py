@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
+    breakdown,
     grid_zones,
     journal,
     kept_jobs,
@@ -24,6 +25,7 @@ from entraide_scheduler.store import (
     statements,
     usage,
 )
+from entraide_scheduler.store.breakdown import BreakdownRow, MachineTotals
 from entraide_scheduler.store.database import (
     database_url,
     make_engines,
@@ -253,6 +255,22 @@ class Store:
     async def get_balances(self) -> dict[str, dict[str, int]]:
         """Returns the balance of each account in each unit: the sum of its entries."""
         return await self.read(settlements.read_balances)
+
+    async def get_breakdown(
+        self, coop: str, *, start_at: float, end_at: float
+    ) -> tuple[BreakdownRow, ...]:
+        """Returns the jobs that a co-op sent or ran, by place, class, promise and basis."""
+        return await self.read(
+            lambda c: breakdown.read_breakdown(c, coop, start_at=start_at, end_at=end_at)
+        )
+
+    async def get_machine_totals(
+        self, coop: str, *, start_at: float, end_at: float
+    ) -> tuple[MachineTotals, ...]:
+        """Returns what each machine of a co-op ran, for itself and for others."""
+        return await self.read(
+            lambda c: breakdown.read_machine_totals(c, coop, start_at=start_at, end_at=end_at)
+        )
 
     def write_correction(self, row: CorrectionRow) -> Future[bool]:
         """Writes a correction of the ledger; resolves to False if it was written already."""

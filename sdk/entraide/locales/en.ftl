@@ -3648,3 +3648,12 @@ signal-actual = value of this hour
 signal-forecast = published forecast
 signal-profile = usual course of the last days
 signal-default = annual average
+coop-weight = Its weight is { $weight }: { $shares ->
+    [1] one share
+   *[other] { $shares } shares
+} by the policy, raised by { $credit } of credit.
+coop-credit-off = The policy gives no credit for what machines do for others.
+coop-credit-none = Its machines have done nothing for others lately, so it has no credit.
+coop-credit-some = Its machines’ work for others counts { $tokens } virtual tokens. Half of a gift counts after { $days } days; the largest credit is { $credit_most }.
+coop-credit-most = Its machines’ work for others counts { $tokens } virtual tokens: it has the largest credit, { $credit_most }. Half of a gift counts after { $days } days.
+coop-turns = Where co-ops wait for the same machines, each is served in proportion to its weight.

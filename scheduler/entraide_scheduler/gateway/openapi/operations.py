@@ -17,6 +17,7 @@ from entraide_scheduler.gateway.answer_json import ExplanationView
 from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
 from entraide_scheduler.gateway.batches.use_cases import PER_LINE, BatchRequest
 from entraide_scheduler.gateway.batches.views import BatchList, BatchObject
+from entraide_scheduler.gateway.coop_view import CoopOverview
 from entraide_scheduler.gateway.endpoints import JobRequest
 from entraide_scheduler.gateway.fields import ChatRequest, CompletionRequest, EmbeddingsRequest
 from entraide_scheduler.gateway.file_routes import CONTENT_KIND
@@ -229,6 +230,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "list_batches": _read(BatchList, query=("after", "limit_batches")),
         "get_batch": _read(BatchObject, "unknown_batch"),
         "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
+        "coop": _read(CoopOverview, *codes.SCHEDULER, query=("month", "lang")),
         "pool": _read(PoolView, *codes.SCHEDULER, query=("lang",)),
         "pool_events": Operation(
             answers=(OperationAnswer(kind=EVENT_STREAM, events=(PoolView, PoolChange, Error)),),

@@ -1,0 +1,63 @@
+"""Co-op routes: the HTTP codec of a co-op's own position and of its statements."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+
+from entraide.statements import CSV_KIND, to_csv
+from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.coop_view import view_coop
+from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.pool_api import PoolApi
+from entraide_scheduler.gateway.pool_routes import choose_language
+from entraide_scheduler.gateway.pool_states import PoolStates
+from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_query
+from entraide_scheduler.grid.annual import load_annual_averages
+
+COOP_PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"/v1/coop": {"GET": "coop"}, "/v1/statement": {"GET": "statement"}}
+)
+
+
+class CoopRoutes:
+    """Handles the requests about the caller's own co-op.
+
+    Attributes:
+        handlers: by the name of the route.
+    """
+
+    def __init__(self, api: PoolApi, states: PoolStates, authenticator: Authenticator) -> None:
+        self._api = api
+        self._states = states
+        self._authenticator = authenticator
+        self._averages = load_annual_averages()
+        self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
+            {"coop": self._get_coop, "statement": self._get_statement}
+        )
+
+    async def _authenticate(self, call: RouteCall) -> Caller:
+        return await self._authenticator.authenticate(
+            call.exchange.request.headers.get("authorization", "")
+        )
+
+    async def _get_coop(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        month = read_query(call.exchange.request.query).get("month", "")
+        books = await self._api.read_month(caller, month)
+        pool = await self._states.get(caller.coop)
+        view = view_coop(books, pool, self._averages, lang=choose_language(call))
+        call.respond(msgspec.json.encode(view))
+
+    async def _get_statement(self, call: RouteCall) -> None:
+        caller = await self._authenticate(call)
+        request = call.exchange.request
+        query = read_query(request.query)
+        statement = await self._api.get_statement(
+            caller, query.get("month", ""), query.get("coop", "")
+        )
+        if request.headers.get("accept", "").startswith("text/csv"):
+            if not call.exchange.is_over:
+                call.exchange.respond(200, to_csv(statement).encode(), kind=CSV_KIND)
+            return
+        call.respond(msgspec.json.encode(statement))
