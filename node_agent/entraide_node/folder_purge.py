@@ -21,6 +21,7 @@ from entraide_node.model_manager.catalogue_source import (
 )
 from entraide_node.models.model_files import CHECKSUMS_NAME
 from entraide_node.owner import files as owner_files
+from entraide_node.owner.lent_time import LENT_NAME
 from entraide_node.owner.terms_file import TERMS_NAME
 from entraide_node.report_outbox import REPORTS_NAME
 
@@ -30,7 +31,7 @@ OWN_FILES = (
     CONFIG_NAME, CHECKSUMS_NAME, CATALOGUE_NAME, SIGNATURE_NAME, TERMS_NAME, RATES_NAME, LOG_NAME,
     ERRORS_NAME, REPORTS_NAME, keys.IDENTITY_NAME, *keys.OWN_KEY_NAMES, keys.CA_NAME,
     keys.POOL_KEY_NAME, owner_files.PAUSE_NAME, owner_files.ENERGY_NAME, owner_files.STATUS_NAME,
-    owner_files.STOPPED_NAME,
+    owner_files.STOPPED_NAME, LENT_NAME,
 )  # fmt: skip
 
 

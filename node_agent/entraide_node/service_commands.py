@@ -148,6 +148,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
     # These import the whole agent.
     from entraide_node.main import run_loop  # noqa: PLC0415
     from entraide_node.model_manager.catalogue_source import CATALOGUE_NAME, SIGNATURE_NAME  # noqa: PLC0415
+    from entraide_node.owner.lent_time import LENT_NAME  # noqa: PLC0415
     from entraide_node.report_outbox import REPORTS_NAME  # noqa: PLC0415
 
     config = load_config(folder / CONFIG_NAME)
@@ -163,7 +164,7 @@ def leave_pool(folder: Path, lang: str, *, weights: bool | None, purge: bool = F
     for name in (
         keys.IDENTITY_NAME, *keys.OWN_KEY_NAMES, keys.CA_NAME, keys.POOL_KEY_NAME, POOL_NAME,
         CATALOGUE_NAME, SIGNATURE_NAME, REPORTS_NAME, owner_files.STOPPED_NAME,
-        owner_files.PAUSE_NAME,
+        owner_files.PAUSE_NAME, LENT_NAME,
     ):  # fmt: skip
         (folder / name).unlink(missing_ok=True)
     code = "node-left" if pool_knows else "node-left-untold"

@@ -57,6 +57,7 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
         (folder / "checksums.json").write_text("{}")
+        (folder / "lent.json").write_text("{}")
         await asyncio.to_thread(service_commands.leave_pool, folder, "en", weights=False)
         first = capsys.readouterr().out
         status = await asyncio.to_thread(
