@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from html import unescape
@@ -15,6 +16,7 @@ import pytest
 from tests.node.owner_terms import FULL_TERMS
 from tests.sim import browser
 
+from entraide.statements import Amounts, NodeShare, NodeStatement
 from entraide_node.config import NodeConfig
 from entraide_node.core.owner_terms import UNRESTRICTED_TERMS, OwnerTerms, WeeklyHours
 from entraide_node.owner import files as owner_files
@@ -22,6 +24,7 @@ from entraide_node.owner import terms_file as owner_terms
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.files import OwnerStatus
 from entraide_node.owner.terms_file import TERMS_NAME
+from entraide_node.page import machine_reader
 from entraide_node.page.machine_summary import hours_sentence
 from entraide_node.page.server import BODY_BYTES_MAX, OwnerPage
 
@@ -235,6 +238,35 @@ async def test_a_form_that_is_too_large_is_refused_in_words(
     assert 413 == answer.status
     assert "the form is larger than 64 KB" in html
     assert UNRESTRICTED_TERMS == owner_terms.read_terms(tmp_path)
+
+
+async def test_a_pool_that_does_not_answer_keeps_nobody_waiting(
+    page: OwnerPage, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page opens without the figures, and has them once the pool has answered."""
+    answered = threading.Event()
+    statement = NodeStatement(
+        "mini", "boreale", "2026-11-27", "2026-11", Amounts(jobs=2), Amounts(jobs=7),
+        (NodeShare("<b>lac</b>", Amounts(jobs=2), Amounts(jobs=7)),),
+    )  # fmt: skip
+
+    def read_slowly(_: Path) -> NodeStatement:
+        answered.wait(60.0)
+        return statement
+
+    monkeypatch.setattr(machine_reader, "read_given", read_slowly)
+    monkeypatch.setattr(machine_reader, "GIVEN_WAIT_S", 0.05)
+    async with session.get(page.url + "?lang=en") as answer:
+        without = await answer.text()
+    answered.set()
+    monkeypatch.setattr(machine_reader, "GIVEN_WAIT_S", 60.0)
+    async with session.get(page.url + "?lang=en") as answer:
+        figures = await answer.text()
+
+    assert "what the machine gave cannot be shown" in without
+    assert "<dd>2</dd>" in figures
+    assert "<dd>7</dd>" in figures
+    assert "&lt;b&gt;lac&lt;/b&gt;" in figures
 
 
 MONDAY = dt.datetime(2026, 11, 30, 17, 30)  # noqa: DTZ001  (the machine's own clock)
