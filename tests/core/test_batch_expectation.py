@@ -46,6 +46,16 @@ def test_a_small_batch_takes_the_greenest_hour() -> None:
     assert expected.at_once_uwh == pytest.approx(expected.planned_uwh)
 
 
+def test_work_of_the_present_hour_ends_after_now() -> None:
+    """Eleven minutes after the hour, the work that begins now does not end before now."""
+    pool = pool_of()
+    pool.now += 660.0
+    expected = expect(pool, 1, hours=0.5)
+
+    assert expected is not None
+    assert pool.now == expected.starts_at < expected.ends_at
+
+
 def test_a_large_batch_takes_the_greenest_hours_in_their_order() -> None:
     """Two and a half hours of work take the hours of 10 and 40, and half of that of 50 g/kWh; at
     once they would take the first two and a half."""

@@ -38,6 +38,7 @@ CHECKED = "values that a decoder above has read"
 
 OURS = {
     "entraide.cli.models:_entries": TYPED,
+    "entraide.cli.moments:read_moment": "what a person types; its error is caught",
     "entraide.cli.pool_access:_read_pool_file": WRITTEN_BY_US,
     "entraide.cli.model_placement:_step_line": CHECKED,
     "entraide.cli.report:_ask_as_member": TYPED,
@@ -94,6 +95,7 @@ OURS = {
     "entraide_scheduler.gateway.batches.outcome:read_expected": STORE,
     "entraide_scheduler.gateway.batches.views:_describe_faults": STORE,
     "entraide_scheduler.gateway.batches.views:_describe_pool_fields": STORE,
+    "entraide_scheduler.gateway.batches.views:_describe_usage": STORE,
     "entraide_scheduler.gateway.batches.views:describe_batch": STORE,
     "entraide_scheduler.gateway.kept_jobs:KeptJobs.asks_for_explanation": STORE,
     "entraide_scheduler.gateway.pool_messages:job_message": STORE,

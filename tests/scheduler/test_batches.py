@@ -105,6 +105,11 @@ async def test_the_official_client_runs_a_batch(tmp_path: Path) -> None:
     assert (3, 3, 0) == (
         batch.request_counts.total, batch.request_counts.completed, batch.request_counts.failed,
     )  # fmt: skip
+    assert batch.usage is not None
+    assert (33, 6, 9, 42) == (
+        batch.usage.input_tokens, batch.usage.input_tokens_details.cached_tokens,
+        batch.usage.output_tokens, batch.usage.total_tokens,
+    )  # fmt: skip
     assert 3 == len(text.splitlines())
     assert [batch.id] == listed
     assert ["batch", "batch_output"] == sorted(purposes)

@@ -129,6 +129,23 @@ async def test_cancelled_kept_job_stops_its_node(tmp_path: Path, method: str) ->
     assert (409, "job_ended") == (again[0], again[1]["error"]["code"])
 
 
+async def test_the_text_of_a_cancelled_job_is_erased(tmp_path: Path) -> None:
+    """The encrypted request goes when its job is cancelled; the same request is still that job."""
+    async with open_pool(tmp_path) as pool:
+        _, job = await submit(pool, Idempotency_Key="k")
+        before = await pool.store.get_kept(job["id"])
+        await pool.call("DELETE", f"{JOBS}/{job['id']}")
+        await ended(pool, job["id"])
+        after = await pool.store.get_kept(job["id"])
+        again = await submit(pool, Idempotency_Key="k")
+
+    assert before is not None
+    assert after is not None
+    assert before.sealed_body
+    assert b"" == after.sealed_body
+    assert (202, job["id"], "cancelled") == (again[0], again[1]["id"], again[1]["state"])
+
+
 async def test_kept_job_that_is_refused_says_why(tmp_path: Path) -> None:
     """A kept job that the core does not admit ends as refused, with the code and a sentence."""
     async with open_pool(tmp_path) as pool:

@@ -116,12 +116,16 @@ class KeptJobs:
             self._scheduler.submit(facts)
             return row
         earlier = await self._store.get_kept(job)
-        if earlier is None or (path, body) != (earlier.path, self.unseal_request(earlier)):
+        # The request of a cancelled job is erased, and cannot be compared.
+        known = self.unseal_request(earlier) or body if earlier is not None else b""
+        if earlier is None or (path, body) != (earlier.path, known):
             raise refused("already_exists", job=job, name=options.idempotency_name)
         return earlier
 
     def unseal_request(self, row: KeptJobRow) -> bytes:
-        """Returns the decrypted request of a kept job."""
+        """Returns the decrypted request of a kept job; nothing once the job was cancelled."""
+        if not row.sealed_body:
+            return b""
         return self._sealer.unseal(row.job, "request", row.sealed_body)
 
     def unseal_result(self, row: KeptJobRow) -> bytes:

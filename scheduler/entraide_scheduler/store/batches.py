@@ -10,15 +10,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
+from entraide.types import Usage
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.kept_jobs import put_job
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
 from entraide_scheduler.store.schema import batch_results, batches, kept, settled
 
 _progress = MsgpackDecoder[BatchProgress](BatchProgress)
+_usage = MsgpackDecoder[Usage](Usage)
 _encode = msgspec.msgpack.Encoder().encode
 LINE_DIGITS = 8  # hexadecimal, at the end of the identifier of a line's job
 
@@ -31,6 +33,14 @@ class SettledAmount(NamedTuple):
     energy_uwh: int
     carbon_direct_ug: int
     carbon_lifecycle_ug: int
+
+
+class SettledTokens(NamedTuple):
+    """Tokens of the settled jobs of a batch; cached ones are input tokens, too."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
 
 
 def create_batch(
@@ -122,10 +132,26 @@ def sum_settled(connection: Connection, job_prefix: str) -> SettledAmount:
     """
     table = settled.c
     sums = (table.tokens, table.energy_uwh, table.carbon_direct_ug, table.carbon_lifecycle_ug)
-    chosen = table.job.between(job_prefix + "0" * LINE_DIGITS, job_prefix + "f" * LINE_DIGITS)
+    chosen = _of_lines(job_prefix)
     query = select(func.count(), *(func.coalesce(func.sum(column), 0) for column in sums))
     count, *amounts = connection.execute(query.where(chosen)).one()
     return SettledAmount(count, *map(int, amounts))
+
+
+def sum_tokens(connection: Connection, job_prefix: str) -> SettledTokens:
+    """Returns the tokens of the settled jobs of a batch's lines; arguments as above."""
+    input_tokens = cached_tokens = output_tokens = 0
+    for (encoded,) in connection.execute(select(settled.c.usage).where(_of_lines(job_prefix))):
+        usage = _usage.decode(encoded)
+        input_tokens += usage.input_tokens
+        cached_tokens += usage.cached_tokens
+        output_tokens += usage.output_tokens
+    return SettledTokens(input_tokens, cached_tokens, output_tokens)
+
+
+def _of_lines(job_prefix: str) -> ColumnElement[bool]:
+    """Returns the condition of the jobs of a batch's lines."""
+    return settled.c.job.between(job_prefix + "0" * LINE_DIGITS, job_prefix + "f" * LINE_DIGITS)
 
 
 def expire_batches(connection: Connection, now: float) -> int:

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
-from entraide.types import RequestFacts
+from entraide.types import JobState, RequestFacts
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
 from entraide_scheduler.store.schema import kept
@@ -65,7 +65,8 @@ def end_job(
 ) -> bool:
     """Ends a kept job; returns False if it had ended already.
 
-    The job of a batch's line is deleted, and its result added to the batch's.
+    The job of a batch's line is deleted, and its result added to the batch's. The request of a
+    cancelled job is erased.
     """
     line = select(kept.c.batch, kept.c.line, kept.c.sealed_name).where(kept.c.job == job)
     row = connection.execute(line.where(kept.c.ended_at == 0.0)).first()
@@ -76,17 +77,16 @@ def end_job(
         result = BatchResultRow(row.batch, row.line, job, code, row.sealed_name, sealed_result)
         add_result(connection, result)
         return True
-    connection.execute(
-        update(kept)
-        .where(kept.c.job == job)
-        .values(
-            state=state,
-            code=code,
-            sealed_result=sealed_result,
-            receipt_json=receipt_json,
-            ended_at=ended_at,
-        )
-    )
+    values = {
+        "state": state,
+        "code": code,
+        "sealed_result": sealed_result,
+        "receipt_json": receipt_json,
+        "ended_at": ended_at,
+    }
+    if state == JobState.CANCELLED:
+        values["sealed_body"] = b""
+    connection.execute(update(kept).where(kept.c.job == job).values(**values))
     return True
 
 

@@ -146,7 +146,7 @@ class KeptJobRow(Struct, frozen=True):
     Attributes:
         job, coop, key, model, job_class: identifier, owner and kind of the job.
         facts: the core's view of the request.
-        sealed_body: the encrypted request.
+        sealed_body: the encrypted request; empty once the job was cancelled.
         path: HTTP path of the request.
         submitted_at: time of submission, seconds since the epoch.
         keep_s: retention of the result after the end, seconds.

@@ -24,7 +24,6 @@ from entraide_scheduler.core.carbon.intensity_forecast import (
     Signal,
 )
 from entraide_scheduler.core.carbon.shift_planner import (
-    STEP_S,
     CheapestHours,
     ShiftReason,
     UsedHour,
@@ -234,7 +233,7 @@ def _intensity(forecast: IntensityForecast, zone: str, ahead: int, at: float) ->
 
 
 def _end_of(used: UsedHour, slots: float, workload: BatchWorkload, at: float) -> float:
-    """Returns when the work in an hour ends if it begins with the hour and takes all its slots."""
-    begins_at = max(float(int(at) // STEP_S * STEP_S), float(used.hour * HOUR_S))
+    """Returns when the work in an hour ends if it takes all slots from its begin, or from now."""
+    begins_at = max(at, float(used.hour * HOUR_S))
     most_s = min(slots, float(workload.lines))
     return begins_at + max(workload.run_s, used.used_s / most_s)

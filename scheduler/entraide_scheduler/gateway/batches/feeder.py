@@ -226,6 +226,7 @@ class BatchFeeder:
         for number in range(count):
             text = await reader.next_line()
             if text is None:
+                results += self._make_missing(row, reader, count - number)
                 break
             if not number % SLICE_LINES:
                 await asyncio.sleep(0)
@@ -276,6 +277,15 @@ class BatchFeeder:
     def _make_error(self, row: BatchRow, number: int, name: bytes, code: str) -> BatchResultRow:
         sealed_name = self._seal_name(row.batch, number, name)
         return BatchResultRow(row.batch, number, job_of_line(row.batch, number), code, sealed_name)
+
+    def _make_missing(self, row: BatchRow, reader: LineReader, count: int) -> list[BatchResultRow]:
+        """Returns errors for the lines that the file no longer has, so that the batch can end."""
+        self._log.error("batch.lines_missing", batch=row.batch, lines=count)
+        name = msgspec.json.encode("")
+        numbers = range(reader.number + 1, reader.number + 1 + count)
+        reader.number += count
+        self.wake()  # no job of these lines does it
+        return [self._make_error(row, number, name, "internal") for number in numbers]
 
     def _seal_name(self, batch: str, number: int, name: bytes) -> bytes:
         return self._sealer.seal(batch, f"name/{number}", name)
@@ -366,9 +376,10 @@ class BatchFeeder:
         """Gives the next lines of a batch an error in place of a job; returns its row then."""
         reader = self._reader_of(row)
         results: list[BatchResultRow] = []
-        for _ in range(count):
+        for number in range(count):
             text = await reader.next_line()
             if text is None:
+                results += self._make_missing(row, reader, count - number)
                 break
             name = msgspec.json.encode(read_custom_id(text))
             results.append(self._make_error(row, reader.number, name, code))
@@ -393,7 +404,10 @@ class BatchFeeder:
         used = await self._store.read(
             partial(batches.sum_settled, job_prefix=job_prefix(row.batch))
         )
-        outcome = _encode(make_outcome(used, row.expected))
+        tokens = await self._store.read(
+            partial(batches.sum_tokens, job_prefix=job_prefix(row.batch))
+        )
+        outcome = _encode(make_outcome(used, tokens, row.expected))
         await self._step(row, event, ended_at=now, expires_at=now + row.keep_s, outcome=outcome)
         self._readers.pop(row.batch, None)
         self._stated.pop(row.batch, None)

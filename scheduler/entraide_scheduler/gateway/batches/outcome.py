@@ -11,7 +11,7 @@ from entraide.decoding import decode_msgpack
 from entraide.units import UG_PER_G, UWH_PER_WH
 from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.policy import IntensityBasis
-from entraide_scheduler.store.batches import SettledAmount
+from entraide_scheduler.store.batches import SettledAmount, SettledTokens
 
 # Errors of lines whose deadline came first.
 EXPIRED_CODES = frozenset({"batch_expired", "deadline_exceeded", "deadline_passed"})
@@ -42,6 +42,7 @@ class BatchOutcome(Struct, frozen=True):
             nothing was expected.
         saved_g: grams that waiting saved, negative if it cost more; None likewise.
         used_g: grams that are compared, by the policy's basis.
+        input_tokens, cached_tokens, output_tokens: parts of ``tokens``; cached ones are input, too.
     """
 
     lines: int
@@ -52,6 +53,9 @@ class BatchOutcome(Struct, frozen=True):
     at_once_g_per_kwh: float | None = None
     saved_g: float | None = None
     used_g: float = 0.0
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
 
 
 def read_expected(encoded: bytes) -> Expected | None:
@@ -59,16 +63,17 @@ def read_expected(encoded: bytes) -> Expected | None:
     return decode_msgpack(encoded, type=Expected) if encoded else None
 
 
-def make_outcome(used: SettledAmount, encoded: bytes) -> BatchOutcome:
+def make_outcome(used: SettledAmount, tokens: SettledTokens, encoded: bytes) -> BatchOutcome:
     """Returns the outcome of a batch.
 
     Args:
         used: sums of its settled lines.
+        tokens: theirs.
         encoded: what was expected of it; empty if nothing was.
     """
     expected = read_expected(encoded)
     if expected is None:
-        return BatchOutcome(*used)
+        return BatchOutcome(*used, **tokens._asdict())
     first = expected.first
     is_lifecycle = first.basis is IntensityBasis.LIFECYCLE
     used_ug = used.carbon_lifecycle_ug if is_lifecycle else used.carbon_direct_ug
@@ -79,4 +84,5 @@ def make_outcome(used: SettledAmount, encoded: bytes) -> BatchOutcome:
         at_once_g_per_kwh=first.at_once_g_per_kwh,
         saved_g=at_once_g - used_g,
         used_g=used_g,
+        **tokens._asdict(),
     )

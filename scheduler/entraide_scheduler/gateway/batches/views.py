@@ -46,6 +46,28 @@ class RequestCounts(Struct, frozen=True):
     failed: int
 
 
+class BatchCachedTokens(Struct, frozen=True):
+    """A part of the input tokens."""
+
+    cached_tokens: int
+
+
+class BatchReasoningTokens(Struct, frozen=True):
+    """A part of the output tokens; engines do not count it apart, so it is 0."""
+
+    reasoning_tokens: int = 0
+
+
+class BatchUsage(Struct, frozen=True):
+    """Tokens of the settled lines of a batch, in OpenAI's form."""
+
+    input_tokens: int
+    input_tokens_details: BatchCachedTokens
+    output_tokens: int
+    total_tokens: int
+    output_tokens_details: BatchReasoningTokens = BatchReasoningTokens()
+
+
 class BatchHour(Struct, frozen=True):
     """A part of a batch's lines in one hour of one zone; ``g_per_kwh`` is expected."""
 
@@ -130,6 +152,7 @@ class BatchObject(Struct, frozen=True, kw_only=True):
     cancelled_at: int | None
     request_counts: RequestCounts
     metadata: dict[str, str] | None
+    usage: BatchUsage | None
     entraide: BatchPoolFields
 
 
@@ -174,6 +197,7 @@ def describe_batch(row: BatchRow, sealer: Sealer, lang: str, clock: Clock) -> Ba
         cancelled_at=_end_time(row, BatchState.CANCELLED),
         request_counts=RequestCounts(row.lines, row.completed, row.failed),
         metadata=decode_json(metadata, type=dict[str, str] | None),
+        usage=_describe_usage(row),
         entraide=_describe_pool_fields(row, clock),
     )
 
@@ -192,6 +216,18 @@ def _describe_faults(row: BatchRow, lang: str) -> BatchFaults | None:
             )
             for fault in faults
         ]
+    )
+
+
+def _describe_usage(row: BatchRow) -> BatchUsage | None:
+    if not row.outcome:
+        return None
+    outcome = decode_msgpack(row.outcome, type=BatchOutcome)
+    return BatchUsage(
+        input_tokens=outcome.input_tokens,
+        input_tokens_details=BatchCachedTokens(outcome.cached_tokens),
+        output_tokens=outcome.output_tokens,
+        total_tokens=outcome.input_tokens + outcome.output_tokens,
     )
 
 
