@@ -42,6 +42,11 @@ def jurisdiction(lang: str) -> Any:
     return typer.Option("--jurisdiction", metavar="Z", help=i18n.text("opt-zone", lang))
 
 
+def max_gco2e(lang: str) -> Any:
+    """Returns ``--max-gco2e G``, the maximum emissions of a request."""
+    return typer.Option("--max-gco2e", min=0.0, metavar="G", help=i18n.text("opt-max-gco2e", lang))
+
+
 def controlled_by(lang: str) -> Any:
     """Returns ``--controlled-by C``, who must control the machine of a request."""
     return typer.Option("--controlled-by", metavar="C", help=i18n.text("opt-control", lang))

@@ -80,8 +80,14 @@ class PoolAccess(Struct, frozen=True):
         """Opens a client with the key of a co-op."""
         from entraide.client import Client
 
-        with Client(self.url, self.key(coop), lang=self.lang, ca_pem=self.ca_pem) as client:
+        key = self.key(coop)
+        with Client(self.url, key, lang=self.lang, ca_pem=self.ca_pem, web=self.web) as client:
             yield client
+
+    @property
+    def is_other_folder(self) -> bool:
+        """Whether the pool's folder must be named, since it is not the usual one."""
+        return self.folder is not None and self.folder != default_state()
 
     @contextmanager
     def admin(self) -> "Iterator[AdminClient]":
@@ -98,11 +104,11 @@ class PoolAccess(Struct, frozen=True):
             yield admin
 
     def call_for_job(self, coop: str, call: "Callable[[Client], T]") -> T:
-        """Makes a call with each key in turn, until the job belongs to the key's co-op.
+        """Makes a call with each key in turn, until the job or batch belongs to the key's co-op.
 
         Args:
             coop: co-op whose key to use; "" for all keys.
-            call: a call about one job; raises ``NotFoundError`` for another co-op's job.
+            call: a call about one job or batch; raises ``NotFoundError`` for another co-op's job.
         """
         problem: NotFoundError | None = None
         for key_coop in [coop] if coop else list(self.keys) or [""]:

@@ -1444,6 +1444,72 @@ cli-coop-removed = { $coop } is no member any more: { $keys ->
    *[other] { $nodes } nodes
 } revoked. The books stay; its statement can still be read.
 cli-secret-once = This is the secret of key { $key }: it will never be shown again.
+cli-bad-moment = "{ $text }" is not a moment: write 8h, 90min or 3d (from now), 18:00, or 2026-12-01T08:00.
+cli-file-exists = { $path } exists already. Name another file, or replace it with --force.
+cli-no-folder = There is no folder { $path }. Create it, or name another one.
+cli-file-unwritable = The file { $path } cannot be written{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}. Name another file.
+cli-batch-sent = The batch { $batch } was sent.
+cli-batch-until = What has no answer by { $until } expires.
+cli-batch-checked = The pool checks the requests…
+cli-batch-lines = { $ended } of { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+}{ $failed ->
+    [0] {""}
+    [one] , { $failed } of them with an error
+   *[other] , { $failed } of them with an error
+}
+cli-batch-left = about { $left } left
+cli-batch-next =
+    To see how far it is, to wait for its end, to read its answers:
+    {"    "}entraide batches show { $batch }{ $where }
+    {"    "}entraide batches wait { $batch }{ $where }
+    {"    "}entraide batches fetch { $batch }{ $where }
+cli-batch-goes-on =
+    The batch goes on in the pool. To wait for it again, or to cancel it:
+    {"    "}entraide batches wait { $batch }{ $where }
+    {"    "}entraide batches cancel { $batch }{ $where }
+cli-batch-ended =
+    To read the answers, or to write them into a file:
+    {"    "}entraide batches fetch { $batch }{ $where }
+    {"    "}entraide batches fetch { $batch } --out answers.jsonl{ $where }
+cli-batch-used = Used: { $input_tokens ->
+    [none] {""}
+   *[other] { $input_tokens } prompt tokens, { $output_tokens } answer tokens,{" "}
+}{ $energy_wh }, { $carbon_g } (life cycle).
+cli-batch-saved = { $kind ->
+    [more] Waiting cost { $saved_g } more than running at once.
+   *[other] Waiting saved { $saved_g }.
+}
+cli-batch-vectors = { $vectors ->
+    [one] { $vectors } embedding (--json for its numbers)
+   *[other] { $vectors } embeddings (--json for their numbers)
+}
+cli-batch-written = { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+}{ $failed ->
+    [0] {""}
+    [one] , { $failed } of them with an error,
+   *[other] , { $failed } of them with an error,
+} written into { $path }.
+cli-batch-partial = The batch has not ended: these are { $lines } of { $of } lines. { $file ->
+    [none] Fetch again after its end for all of them.
+   *[other] Fetch again after its end for all of them, with --force to replace the file.
+}
+cli-percent = { $percent }%
+cli-intensity = { $expected_g_per_kwh }
+batch-state-validating = being checked
+batch-state-failed = refused
+batch-state-in_progress = in progress
+batch-state-finalizing = finishing
+batch-state-completed = completed
+batch-state-expired = expired
+batch-state-cancelling = being cancelled
+batch-state-cancelled = cancelled
 cli-bad-quota = "{ $text }" is not a quota: write tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NAME (or key=), or tokens=none to remove it.
 usage-missing = { $name } is missing.
 usage-no-option = There is no option { $name }.
@@ -1456,6 +1522,22 @@ help-embed = Compute embeddings of texts: numbers by which a program compares th
 help-chat = Ask a question and print the answer as it is produced, then the receipt in one line.
 help-models = List, add, pin and load models.
 help-models-list = List the models that the pool serves now.
+help-batches = Send many requests as one batch, follow it, and fetch its answers.
+help-batches-submit = Send the requests in a file as a batch, which runs in greener hours until a deadline.
+help-batches-show = Show a batch: how far it is, when it runs and why; without ID, list the co-op's batches.
+help-batches-wait = Wait for the end of a batch.
+help-batches-fetch = Print a batch's answers and errors, or write them into a file; while it runs, those that exist.
+help-batches-cancel = Cancel a batch; the answers that exist stay.
+arg-requests = The requests: JSON lines in OpenAI's form or as requests alone, or a text with one prompt per line; "-" reads standard input.
+arg-batch = The batch's identifier.
+arg-batch-shown = The batch's identifier; without it, all batches.
+opt-endpoint = Endpoint of all requests, such as /v1/embeddings (default: the one that they show, else /v1/chat/completions).
+opt-until = When what has not been answered expires: 8h, 3d, 18:00 or 2026-12-01T08:00 (default: in 24 hours; at most in 31 days).
+opt-batch-wait = Wait for the end and show the progress.
+opt-batch-out = Write the answers into this file, as JSON lines; "submit" then waits for the end.
+opt-batch-force = Replace the file if it exists.
+opt-batch-limit = Maximum number of batches to list.
+opt-max-gco2e = Maximum emissions of each request, in grams of CO2 equivalent.
 help-jobs = List, show, explain and cancel jobs.
 help-jobs-list = List a co-op's jobs, newest first.
 help-jobs-show = Show a job, its result and its receipt.
@@ -1523,6 +1605,13 @@ col-model = MODEL
 col-context = CONTEXT
 col-replicas = REPLICAS
 col-job = JOB
+col-sent = SENT
+col-batch = BATCH
+col-lines = LINES
+col-deadline = DEADLINE
+col-hour = FROM
+col-part = PART
+col-intensity = INTENSITY
 col-state = STATE
 col-class = CLASS
 col-submitted = SUBMITTED

@@ -1447,6 +1447,72 @@ cli-coop-removed = { $coop } n’est plus membre : { $keys ->
    *[other] { $nodes } nœuds
 } en moins, révoqués. Les comptes restent ; son relevé se lit toujours.
 cli-secret-once = Voici le secret de la clé { $key } : il ne sera plus jamais montré.
+cli-bad-moment = « { $text } » n’est pas un moment : écrivez 8h, 90min ou 3j (à partir de maintenant), 18:00, ou 2026-12-01T08:00.
+cli-file-exists = { $path } existe déjà. Nommez un autre fichier, ou remplacez-le avec --force.
+cli-no-folder = Le dossier { $path } n’existe pas. Créez-le, ou nommez-en un autre.
+cli-file-unwritable = Le fichier { $path } ne peut pas être écrit{ $detail ->
+    [none] {""}
+   *[other] {" "}({ $detail })
+}. Nommez un autre fichier.
+cli-batch-sent = Le lot { $batch } est envoyé.
+cli-batch-until = Ce qui n’a pas de réponse le { $until } expire.
+cli-batch-checked = Le parc vérifie les requêtes…
+cli-batch-lines = { $ended } sur { $lines ->
+    [one] { $lines } ligne
+   *[other] { $lines } lignes
+}{ $failed ->
+    [0] {""}
+    [one] , dont { $failed } en erreur
+   *[other] , dont { $failed } en erreur
+}
+cli-batch-left = encore { $left } environ
+cli-batch-next =
+    Pour voir où il en est, attendre sa fin, lire ses réponses :
+    {"    "}entraide batches show { $batch }{ $where }
+    {"    "}entraide batches wait { $batch }{ $where }
+    {"    "}entraide batches fetch { $batch }{ $where }
+cli-batch-goes-on =
+    Le lot continue dans le parc. Pour l’attendre de nouveau, ou pour l’annuler :
+    {"    "}entraide batches wait { $batch }{ $where }
+    {"    "}entraide batches cancel { $batch }{ $where }
+cli-batch-ended =
+    Pour lire les réponses, ou les écrire dans un fichier :
+    {"    "}entraide batches fetch { $batch }{ $where }
+    {"    "}entraide batches fetch { $batch } --out reponses.jsonl{ $where }
+cli-batch-used = Consommation : { $input_tokens ->
+    [none] {""}
+   *[other] { $input_tokens } jetons de questions, { $output_tokens } jetons de réponses,{" "}
+}{ $energy_wh }, { $carbon_g } (cycle de vie).
+cli-batch-saved = { $kind ->
+    [more] Attendre a coûté { $saved_g } de plus qu’une exécution immédiate.
+   *[other] Attendre a épargné { $saved_g }.
+}
+cli-batch-vectors = { $vectors ->
+    [one] { $vectors } plongement (--json pour ses nombres)
+   *[other] { $vectors } plongements (--json pour leurs nombres)
+}
+cli-batch-written = { $lines ->
+    [one] { $lines } ligne écrite
+   *[other] { $lines } lignes écrites
+} dans { $path }{ $failed ->
+    [0] {""}
+    [one] , dont { $failed } en erreur
+   *[other] , dont { $failed } en erreur
+}.
+cli-batch-partial = Le lot n’est pas terminé : voici { $lines } de ses { $of } lignes. { $file ->
+    [none] Reprenez-les après sa fin pour les avoir toutes.
+   *[other] Reprenez-les après sa fin pour les avoir toutes, avec --force pour remplacer le fichier.
+}
+cli-percent = { $percent } %
+cli-intensity = { $expected_g_per_kwh }
+batch-state-validating = vérifié en ce moment
+batch-state-failed = refusé
+batch-state-in_progress = en cours
+batch-state-finalizing = s’achève
+batch-state-completed = terminé
+batch-state-expired = expiré
+batch-state-cancelling = en annulation
+batch-state-cancelled = annulé
 cli-bad-quota = « { $text } » n’est pas un quota : écrivez tokens=1000/day, energy_wh=500/month, jobs_in_flight=4,project=NOM (ou key=), ou tokens=none pour l’enlever.
 usage-missing = Il manque { $name }.
 usage-no-option = L’option { $name } n’existe pas.
@@ -1459,6 +1525,22 @@ help-embed = Calculer les plongements de textes : des nombres par lesquels un p
 help-chat = Poser une question et afficher la réponse à mesure, puis le reçu en une ligne.
 help-models = Énumérer, ajouter, épingler et charger des modèles.
 help-models-list = Énumérer les modèles offerts en ce moment.
+help-batches = Envoyer de nombreuses requêtes en un lot, le suivre et prendre ses réponses.
+help-batches-submit = Envoyer les requêtes d’un fichier en un lot, exécuté aux heures plus vertes d’ici une échéance.
+help-batches-show = Montrer un lot : où il en est, quand il est exécuté et pourquoi ; sans ID, énumérer les lots de la coopérative.
+help-batches-wait = Attendre la fin d’un lot.
+help-batches-fetch = Afficher les réponses et les erreurs d’un lot, ou les écrire dans un fichier ; avant sa fin, celles qui existent.
+help-batches-cancel = Annuler un lot ; les réponses déjà obtenues restent.
+arg-requests = Les requêtes : des lignes JSON, à la manière d’OpenAI ou requêtes seules, ou un texte d’une question par ligne ; « - » lit l’entrée standard.
+arg-batch = L’identifiant du lot.
+arg-batch-shown = L’identifiant du lot ; sans lui, tous les lots.
+opt-endpoint = Point d’accès de toutes les requêtes, comme /v1/embeddings (par défaut, celui qu’elles indiquent, sinon /v1/chat/completions).
+opt-until = Quand expire ce qui est resté sans réponse : 8h (dans 8 heures), 3j, 18:00 ou 2026-12-01T08:00 (par défaut, dans 24 heures ; au plus tard dans 31 jours).
+opt-batch-wait = Attendre la fin et montrer l’avancement.
+opt-batch-out = Écrire les réponses dans ce fichier, en lignes JSON ; « submit » attend alors la fin.
+opt-batch-force = Remplacer le fichier s’il existe.
+opt-batch-limit = Nombre maximal de lots.
+opt-max-gco2e = Émissions maximales de chaque requête, en grammes d’équivalent CO2.
 help-jobs = Énumérer, montrer, expliquer et annuler des requêtes.
 help-jobs-list = Énumérer les requêtes d’une coopérative, la plus récente d’abord.
 help-jobs-show = Montrer une requête, son résultat et son reçu.
@@ -1526,6 +1608,13 @@ col-model = MODÈLE
 col-context = CONTEXTE
 col-replicas = RÉPLIQUES
 col-job = REQUÊTE
+col-sent = ENVOYÉ
+col-batch = LOT
+col-lines = LIGNES
+col-deadline = ÉCHÉANCE
+col-hour = À PARTIR DE
+col-part = PART
+col-intensity = INTENSITÉ
 col-state = ÉTAT
 col-class = CLASSE
 col-submitted = SOUMISE

@@ -38,6 +38,7 @@ LINE_FIELDS = frozenset({"custom_id", "method", "url", "body"})
 JSON_ENDS = (".jsonl", ".ndjson", ".json")
 IN_MEMORY_BYTES = 1024 * 1024
 SHOWN_MAX = 60  # characters of a value in a sentence
+TRUNCATED = "truncated"  # in msgspec's error about JSON that breaks off
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 Request = str | Mapping[str, Any]
@@ -348,7 +349,8 @@ def _decode(line: bytes) -> Any:
         return decode_json(line)
     except msgspec.DecodeError as problem:
         match = _BYTE.search(str(problem))
-        place = int(match.group(1)) if match else 0
+        end = len(line) if TRUNCATED in str(problem) else 0
+        place = int(match.group(1)) if match else end
         column = len(line[:place].decode(errors="replace")) + 1
         raise _Fault("line_syntax", code="invalid_json", column=column) from None
 
