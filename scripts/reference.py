@@ -6,7 +6,7 @@
 Sources of the pages in `docs/reference`: `errors.md` from the table of stable codes and the
 message catalogue; `explanations.md` from the catalogue, with example values; `cli.md` from the
 command line; `metrics.md` from the tables of metrics; `node-limits.md` from the scheduler's table
-of bounds; `http.md` from the fields of requests (`http_reference.py`).
+of bounds; `http.md` and `http.fr.md` from the tables of the gateway (`http_reference.py`).
 """
 
 from __future__ import annotations
@@ -357,11 +357,13 @@ def metrics_page() -> str:
 
 def pages() -> dict[Path, str]:
     """Returns each page's path and text."""
+    http_page = runpy.run_path(str(HTTP_PAGE))["http_page"]
     return {
         PAGES / "errors.md": errors_page(),
         PAGES / "explanations.md": explanations_page(),
         PAGES / "cli.md": cli_page(),
-        PAGES / "http.md": runpy.run_path(str(HTTP_PAGE))["http_page"](),
+        PAGES / "http.md": http_page("en"),
+        PAGES / "http.fr.md": http_page("fr"),
         PAGES / "metrics.md": metrics_page(),
         PAGES / "node-limits.md": limits_page(),
     }

@@ -502,6 +502,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/coop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key's own co-op: quotas with their use, what it gave and received in a month, its balance, grams against the provinces' averages, promises kept, its weight and why, and its machines. */
+        get: operations["coop"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/statement": {
         parameters: {
             query?: never;
@@ -3585,6 +3602,8 @@ export interface components {
             metadata: {
                 [key: string]: string;
             } | null;
+            /** @description Tokens of its settled lines; null before the end. */
+            usage: components["schemas"]["BatchUsage"] | null;
             /** @description The pool's own fields. */
             entraide: components["schemas"]["BatchPoolFields"];
         };
@@ -3626,6 +3645,38 @@ export interface components {
             completed: number;
             /** @description Lines with an error. */
             failed: number;
+        };
+        /**
+         * BatchUsage
+         * @description Tokens of the settled lines of a batch, in OpenAI's form.
+         */
+        BatchUsage: {
+            /** @description Tokens of the prompts. */
+            input_tokens: number;
+            /** @description Parts of them. */
+            input_tokens_details: components["schemas"]["BatchCachedTokens"];
+            /** @description Tokens of the answers. */
+            output_tokens: number;
+            /** @description Their sum. */
+            total_tokens: number;
+            /** @description Parts of them. */
+            output_tokens_details: components["schemas"]["BatchReasoningTokens"];
+        };
+        /**
+         * BatchCachedTokens
+         * @description A part of the input tokens.
+         */
+        BatchCachedTokens: {
+            /** @description Prompt tokens that an engine had in its cache. */
+            cached_tokens: number;
+        };
+        /**
+         * BatchReasoningTokens
+         * @description A part of the output tokens; engines do not count it apart, so it is 0.
+         */
+        BatchReasoningTokens: {
+            /** @description Always 0: engines do not count them apart. */
+            reasoning_tokens: number;
         };
         /**
          * BatchPoolFields
@@ -3709,6 +3760,258 @@ export interface components {
             has_more: boolean;
             /** @description What it is, in OpenAI's words. */
             object: string;
+        };
+        /**
+         * CoopOverview
+         * @description A co-op's own position.
+         */
+        CoopOverview: {
+            /** @description the co-op. */
+            coop: string;
+            /** @description time of the view, seconds since the epoch. */
+            at: number;
+            /** @description the month of the figures. */
+            month: string;
+            /** @description the month of the figures. */
+            timezone: string;
+            /** @description the month of the figures. */
+            start_at: number;
+            /** @description the month of the figures. */
+            end_at: number;
+            /** @description present use of its quotas. */
+            quotas: components["schemas"]["CoopQuota"][];
+            /** @description as in the statement of the month. */
+            given: components["schemas"]["Amounts"];
+            /** @description as in the statement of the month. */
+            received: components["schemas"]["Amounts"];
+            /** @description as in the statement of the month. */
+            own: components["schemas"]["Amounts"];
+            /** @description of the ledger, over all months; None as `fair_share`. */
+            balance: components["schemas"]["CoopBalance"] | null;
+            /** @description of its own jobs with the provinces' averages. */
+            comparison: components["schemas"]["AverageComparison"];
+            /** @description by class, of its own jobs. */
+            promises: components["schemas"]["ClassPromise"][];
+            /** @description None if the policy in force does not name the co-op. */
+            fair_share: components["schemas"]["CoopFairShare"] | null;
+            /** @description those of the pool, and those that ran something in the month. */
+            machines: components["schemas"]["CoopMachine"][];
+        };
+        /**
+         * CoopQuota
+         * @description A quota and its use.
+         */
+        CoopQuota: {
+            /** @description what is counted, and how often it starts again. */
+            kind: string;
+            /** @description what is counted, and how often it starts again. */
+            period: string;
+            /** @description both in words. */
+            name: string;
+            /** @description in the quota's unit. */
+            limit: number;
+            /** @description in the quota's unit. */
+            used: number;
+            /** @description in the quota's unit. */
+            reserved: number;
+            /** @description in the quota's unit. */
+            left: number;
+            /** @description end of the present period, seconds since the epoch; None without one. */
+            starts_again_at: number | null;
+            /** @description owner within the co-op; both "" for a quota of the whole co-op. */
+            project: string;
+            /** @description owner within the co-op; both "" for a quota of the whole co-op. */
+            key: string;
+        };
+        /**
+         * Amounts
+         * @description Totals of jobs.
+         */
+        Amounts: {
+            /** @description Number of jobs. */
+            jobs: number;
+            /** @description Tokens, in and out. */
+            tokens: number;
+            /** @description Energy, watt-hours. */
+            energy_wh: number;
+            /** @description Direct emissions, grams. */
+            direct_gco2e: number;
+            /** @description Life-cycle emissions, grams. */
+            lifecycle_gco2e: number;
+        };
+        /**
+         * CoopBalance
+         * @description The co-op's balance in the ledger, corrections included; positive is given.
+         */
+        CoopBalance: {
+            /** @description tokens. */
+            tokens: number;
+            /** @description watt-hours. */
+            energy_wh: number;
+            /** @description grams of direct emissions. */
+            direct_gco2e: number;
+        };
+        /**
+         * AverageComparison
+         * @description The grams of the co-op's own jobs against the provinces' annual averages.
+         */
+        AverageComparison: {
+            /** @description of the jobs in provinces with an average. */
+            direct_gco2e: number;
+            /** @description of the same energy at the averages. */
+            average_gco2e: number;
+            /** @description their difference; negative if the jobs emitted more. */
+            saved_gco2e: number;
+            /** @description by zone. */
+            provinces: components["schemas"]["ProvinceComparison"][];
+        };
+        /**
+         * ProvinceComparison
+         * @description The co-op's own jobs in one province, against its annual average.
+         */
+        ProvinceComparison: {
+            /** @description code and name. */
+            zone: string;
+            /** @description code and name. */
+            name: string;
+            /** @description of the jobs. */
+            energy_wh: number;
+            /** @description of the jobs. */
+            direct_gco2e: number;
+            /** @description the annual average and its source; None and "" where no average is known. */
+            average_g_per_kwh: number | null;
+            /** @description the annual average and its source; None and "" where no average is known. */
+            year: number | null;
+            /** @description the annual average and its source; None and "" where no average is known. */
+            source: string;
+            /** @description emissions of the same energy at the average; None as above. */
+            average_gco2e: number | null;
+        };
+        /**
+         * ClassPromise
+         * @description How often the promised time to the first token was kept in a class.
+         */
+        ClassPromise: {
+            /** @description as a code and in words. */
+            job_class: string;
+            /** @description as a code and in words. */
+            name: string;
+            /** @description number of the co-op's jobs. */
+            kept: number;
+            /** @description number of the co-op's jobs. */
+            missed: number;
+            /** @description number of jobs without a promise, or without an answer. */
+            unpromised: number;
+            /** @description kept / (kept + missed); None without either. */
+            kept_share: number | null;
+        };
+        /**
+         * CoopFairShare
+         * @description The co-op's weight in the fair share, and why it has it.
+         */
+        CoopFairShare: {
+            /** @description weight = shares x (1 + credit). */
+            shares: number;
+            /** @description weight = shares x (1 + credit). */
+            credit: number;
+            /** @description weight = shares x (1 + credit). */
+            weight: number;
+            /** @description the largest credit that the policy gives. */
+            credit_most: number;
+            /** @description virtual tokens of what its machines did for others that still count, and those that earn the largest credit. */
+            gift_tokens: number;
+            /** @description virtual tokens of what its machines did for others that still count, and those that earn the largest credit. */
+            full_tokens: number;
+            /** @description time after which half of a gift counts, seconds. */
+            half_life_s: number;
+            /** @description number of its jobs that run, and that wait. */
+            running: number;
+            /** @description number of its jobs that run, and that wait. */
+            queued: number;
+            /** @description its tokens in flight, and their cap while others wait. */
+            in_flight_tokens: number;
+            /** @description its tokens in flight, and their cap while others wait. */
+            cap_tokens: number;
+            /** @description share of each machine's slots that it lends. */
+            lend_part: number;
+            /** @description energy that it lends in a day; None for no limit. */
+            lend_wh_per_day: number | null;
+            /** @description the same in sentences. */
+            why: string[];
+        };
+        /**
+         * CoopMachine
+         * @description A machine of the co-op, and what it ran in the month.
+         */
+        CoopMachine: {
+            /** @description its name. */
+            node: string;
+            /** @description jobs of other co-ops. */
+            given: components["schemas"]["Amounts"];
+            /** @description jobs of its own co-op. */
+            own: components["schemas"]["Amounts"];
+            /** @description the machine as it stands; None once it has left the pool. */
+            now: components["schemas"]["PoolMachine"] | null;
+        };
+        /**
+         * PoolMachine
+         * @description A machine of the pool.
+         */
+        PoolMachine: {
+            /** @description its name and its owner. */
+            node: string;
+            /** @description its name and its owner. */
+            coop: string;
+            /** @description ready, working, full, stopped, resting, loading, no_model, suspect, lost or quarantined. */
+            state: string;
+            /** @description stable code of why it takes no work; `owner_terms` for any that its owner sets. */
+            reason: string;
+            /** @description its state in words. */
+            sentence: string;
+            /** @description identifier in the hardware catalogue. */
+            device: string;
+            /** @description who controls its owner; "" where unstated. */
+            controlled_by: string;
+            /** @description the models that it serves, and those that it is loading. */
+            models: components["schemas"]["PoolMachineModel"][];
+            /** @description the models that it serves, and those that it is loading. */
+            loading: string[];
+            /** @description of all its models. */
+            slots: number;
+            /** @description of all its models. */
+            running: number;
+            /** @description whether it runs on its site's own power. */
+            green: components["schemas"]["PoolGreen"];
+        };
+        /**
+         * PoolMachineModel
+         * @description A model that a machine serves; `running` of its `slots` are taken by the pool's jobs.
+         */
+        PoolMachineModel: {
+            /** @description Its public name. */
+            model: string;
+            /** @description Answers at once that the machine can give with it. */
+            slots: number;
+            /** @description Answers that it is giving. */
+            running: number;
+        };
+        /**
+         * PoolGreen
+         * @description Whether a machine runs on renewable power of its own site, and how that is known.
+         */
+        PoolGreen: {
+            /** @description whether the policy counts a surplus now. */
+            is_green: boolean;
+            /** @description counted surplus of the site, watts. */
+            surplus_w: number;
+            /** @description surplus as the machine reports it, watts. */
+            reported_w: number;
+            /** @description how the machine obtained it: measured, declared or estimated; "" without one. */
+            basis: string;
+            /** @description what backs it: certificate, contract or meter; "" for nothing. */
+            evidence: string;
+            /** @description the same in words. */
+            sentence: string;
         };
         /**
          * PoolView
@@ -3803,66 +4106,6 @@ export interface components {
             coop: string;
             /** @description The machines. */
             machines: components["schemas"]["PoolMachine"][];
-        };
-        /**
-         * PoolMachine
-         * @description A machine of the pool.
-         */
-        PoolMachine: {
-            /** @description its name and its owner. */
-            node: string;
-            /** @description its name and its owner. */
-            coop: string;
-            /** @description ready, working, full, stopped, resting, loading, no_model, suspect, lost or quarantined. */
-            state: string;
-            /** @description stable code of why it takes no work; `owner_terms` for any that its owner sets. */
-            reason: string;
-            /** @description its state in words. */
-            sentence: string;
-            /** @description identifier in the hardware catalogue. */
-            device: string;
-            /** @description who controls its owner; "" where unstated. */
-            controlled_by: string;
-            /** @description the models that it serves, and those that it is loading. */
-            models: components["schemas"]["PoolMachineModel"][];
-            /** @description the models that it serves, and those that it is loading. */
-            loading: string[];
-            /** @description of all its models. */
-            slots: number;
-            /** @description of all its models. */
-            running: number;
-            /** @description whether it runs on its site's own power. */
-            green: components["schemas"]["PoolGreen"];
-        };
-        /**
-         * PoolMachineModel
-         * @description A model that a machine serves; `running` of its `slots` are taken by the pool's jobs.
-         */
-        PoolMachineModel: {
-            /** @description Its public name. */
-            model: string;
-            /** @description Answers at once that the machine can give with it. */
-            slots: number;
-            /** @description Answers that it is giving. */
-            running: number;
-        };
-        /**
-         * PoolGreen
-         * @description Whether a machine runs on renewable power of its own site, and how that is known.
-         */
-        PoolGreen: {
-            /** @description whether the policy counts a surplus now. */
-            is_green: boolean;
-            /** @description counted surplus of the site, watts. */
-            surplus_w: number;
-            /** @description surplus as the machine reports it, watts. */
-            reported_w: number;
-            /** @description how the machine obtained it: measured, declared or estimated; "" without one. */
-            basis: string;
-            /** @description what backs it: certificate, contract or meter; "" for nothing. */
-            evidence: string;
-            /** @description the same in words. */
-            sentence: string;
         };
         /**
          * PoolChange
@@ -3985,22 +4228,6 @@ export interface components {
             lent: components["schemas"]["UsageLine"][];
             /** @description Whether all lines are there; else the first ones. */
             complete: boolean;
-        };
-        /**
-         * Amounts
-         * @description Totals of jobs.
-         */
-        Amounts: {
-            /** @description Number of jobs. */
-            jobs: number;
-            /** @description Tokens, in and out. */
-            tokens: number;
-            /** @description Energy, watt-hours. */
-            energy_wh: number;
-            /** @description Direct emissions, grams. */
-            direct_gco2e: number;
-            /** @description Life-cycle emissions, grams. */
-            lifecycle_gco2e: number;
         };
         /**
          * PartnerAmounts
@@ -4223,8 +4450,8 @@ export interface operations {
     page: {
         parameters: {
             query?: {
-                /** @description Language of the page. */
-                lang?: "fr" | "en";
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8347,8 +8574,8 @@ export interface operations {
     pool: {
         parameters: {
             query?: {
-                /** @description Language of the page. */
-                lang?: "fr" | "en";
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8453,8 +8680,8 @@ export interface operations {
     pool_events: {
         parameters: {
             query?: {
-                /** @description Language of the page. */
-                lang?: "fr" | "en";
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8559,8 +8786,8 @@ export interface operations {
     grid: {
         parameters: {
             query?: {
-                /** @description Language of the page. */
-                lang?: "fr" | "en";
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8578,6 +8805,114 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GridView"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    coop: {
+        parameters: {
+            query?: {
+                /** @description The month; the present one without it. */
+                month?: string;
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CoopOverview"];
                 };
             };
             /** @description `invalid_request`: The request cannot be accepted. */
@@ -9207,8 +9542,8 @@ export interface operations {
     install_page: {
         parameters: {
             query?: {
-                /** @description Language of the page. */
-                lang?: "fr" | "en";
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */

@@ -7,7 +7,16 @@ import pytest
 
 @pytest.mark.checkout
 @pytest.mark.parametrize(
-    "name", ["errors.md", "explanations.md", "cli.md", "metrics.md", "node-limits.md"]
+    "name",
+    [
+        "errors.md",
+        "explanations.md",
+        "cli.md",
+        "metrics.md",
+        "node-limits.md",
+        "http.md",
+        "http.fr.md",
+    ],
 )
 def test_the_page_is_current(name: str) -> None:
     """The page in the repository is what ``python scripts/reference.py`` writes now."""

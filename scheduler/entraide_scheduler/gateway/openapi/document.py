@@ -29,6 +29,14 @@ FORM = "multipart/form-data"
 EVENT_SCHEMA = "x-event-schema"  # of a stream: the schema of each event's document
 ERROR_CODES = "x-error-codes"  # of an error's answer: its codes
 
+# Of an operation that makes an object: the placeholder of its identifier, and who takes it.
+LINKS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "submit_job": ("job", ("get_job", "explain_job", "job_receipt", "cancel_job")),
+        "upload_file": ("file", ("get_file", "file_content", "delete_file")),
+        "create_batch": ("batch", ("get_batch", "cancel_batch")),
+    }
+)
 SECURITY: Mapping[Access, list[dict[str, list[str]]]] = MappingProxyType(
     {
         Access.ALL: [],
@@ -131,6 +139,8 @@ def _responses(name: str, pattern: str, facts: Operation) -> dict[str, Any]:
             {"description": find_text("answers", str(answer.status)), "content": {}},
         )
         response["content"][answer.kind] = _content(name, answer)
+        if name in LINKS:
+            response["links"] = _links(*LINKS[name])
         if answer.headers:
             response.setdefault("headers", {}).update(refer_to_headers(answer.headers))
     error = "MessageError" if pattern.startswith(MESSAGES) else "Error"
@@ -144,6 +154,11 @@ def _responses(name: str, pattern: str, facts: Operation) -> dict[str, Any]:
         assert JSON not in present["content"], (name, status)
         present["content"].update(refusal["content"])
     return responses
+
+
+def _links(placeholder: str, operations: Iterable[str]) -> dict[str, Any]:
+    parameters = {placeholder: "$response.body#/id"}
+    return {name: {"operationId": name, "parameters": parameters} for name in operations}
 
 
 def _content(name: str, answer: OperationAnswer) -> dict[str, Any]:

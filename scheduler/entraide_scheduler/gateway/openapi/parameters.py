@@ -35,7 +35,7 @@ QUERY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "purpose": ("purpose", TEXT),
         "month": ("month", {"type": "string", "pattern": MONTH}),
         "coop": ("coop", TEXT),
-        "lang": ("lang", {"enum": ["fr", "en"]}),
+        "lang": ("lang", TEXT),
     }
 )
 PLACEHOLDERS = ("job", "model", "sha256", "file", "batch")
