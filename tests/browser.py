@@ -79,6 +79,18 @@ class Visit:
         )
         return str(text)
 
+    async def is_focus_covered(self) -> bool:
+        """Whether something else lies over the middle of the element with the focus."""
+        covered = await self.page.evaluate(
+            """() => {
+                const focused = document.activeElement, box = focused.getBoundingClientRect();
+                const top = document.elementFromPoint(
+                    box.x + box.width / 2, box.y + box.height / 2);
+                return !top || !(focused.contains(top) || top.contains(focused));
+            }"""
+        )
+        return bool(covered)
+
     async def tab_to(self, name: str, *, presses_max: int = 200) -> None:
         """Presses Tab until ``focused`` is a name; fails if that never happens."""
         for _ in range(presses_max):

@@ -131,6 +131,20 @@ async def test_the_page_is_whole_and_accessible(
     assert FULL_TERMS == terms_file.read_terms(folder)
 
 
+async def test_nothing_covers_what_has_the_focus(page: OwnerPage, browser: Browser) -> None:
+    """On a phone, the bar that saves stays in sight, and never over the field with the focus."""
+    covered, passed = [], []
+    async with visit(browser, page.url, lang="en-CA", width=PHONE) as opened:
+        while "Save" not in passed:
+            await opened.page.keyboard.press("Tab")
+            passed.append(await opened.focused())
+            if await opened.is_focus_covered():
+                covered.append(passed[-1])
+
+    assert [] == covered
+    assert len(passed) > 15
+
+
 async def test_an_owner_reads_what_the_machine_gave_and_pauses_it(
     pool: RunningPool, page: OwnerPage, browser: Browser
 ) -> None:
