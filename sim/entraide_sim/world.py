@@ -19,6 +19,7 @@ from entraide_scheduler.core.events import (
     NodeJoined,
 )
 from entraide_scheduler.core.policy import Policy, Timing
+from entraide_sim.batch_feeder import BatchFeeder, SimulatedBatch
 from entraide_sim.driver import Driver, RestorableCore
 from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
 from entraide_sim.grid import Grid
@@ -63,6 +64,7 @@ class World:
         sites: locations of the nodes.
         agents: agents of the nodes.
         jobs: jobs in progress, by identifier.
+        batch_feeder: requests the lines of batches.
         requests_received: number of requests received.
         dropped_messages: number of messages that the core dropped, by kind.
     """
@@ -116,6 +118,7 @@ class World:
         self._recorder = recorder
         self._faults = faults
         self._catalogue = catalogue
+        self.batch_feeder = BatchFeeder(driver, self._submit)
         self._requests: Iterator[Request] = iter(())
         self._requests_ended = False
         site_by_key = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
@@ -148,11 +151,18 @@ class World:
             self._environment = make_environment(self)
         driver.execute_command = self._execute
 
-    def run(self, requests: Iterable[Request], *, until: float = inf) -> None:
-        """Runs the simulation until all requests have ended.
+    def run(
+        self,
+        requests: Iterable[Request],
+        *,
+        batches: Sequence[SimulatedBatch] = (),
+        until: float = inf,
+    ) -> None:
+        """Runs the simulation until all requests and batches have ended.
 
         Args:
             requests: requests in order of time.
+            batches: whose lines are requested some at a time.
             until: latest end, seconds since the epoch.
         """
         driver = self.driver
@@ -160,8 +170,9 @@ class World:
             driver.deliver(CatalogueChanged, self._catalogue)
         self._environment.start(self.policy, self._faults)
         self._requests = iter(requests)
+        self.batch_feeder.schedule(batches)
         self._schedule_next_request()
-        if self.jobs or not self._requests_ended:
+        if not self._is_done():
             driver.run(until)
 
     def adopt_job(
@@ -204,6 +215,10 @@ class World:
         self._stop_if_done()
 
     def _submit_request(self, request: Request) -> None:
+        self._submit(request)
+        self._schedule_next_request()
+
+    def _submit(self, request: Request) -> None:
         name = request.facts.job
         assert name not in self.jobs, f"two requests have the identifier {name}"
         self.requests_received += 1
@@ -211,7 +226,6 @@ class World:
         self.driver.deliver(JobRequested, request.facts)
         if request.patience_s is not None and name in self.jobs:
             self.driver.schedule(self.driver.now + request.patience_s, self._cancel_if_queued, name)
-        self._schedule_next_request()
 
     def _cancel_if_queued(self, name: str) -> None:
         job = self.jobs.get(name)
@@ -226,6 +240,8 @@ class World:
                 self._place_job(command)
             case commands.EndJob():
                 self._end_job(command.job, command.state, command.code)
+            case commands.Refuse() if self.batch_feeder.postpone(command):
+                del self.jobs[command.job]
             case commands.Refuse():
                 self._end_job(command.job, JobState.REFUSED, command.code)
             case commands.CancelRun():
@@ -279,10 +295,14 @@ class World:
             return
         if self._recorder is not None:
             self._recorder(job)
+        self.batch_feeder.on_job_ended(name)
         self._stop_if_done()
 
+    def _is_done(self) -> bool:
+        return self._requests_ended and not self.jobs and self.batch_feeder.is_done
+
     def _stop_if_done(self) -> None:
-        if self._requests_ended and not self.jobs:
+        if self._is_done():
             self.driver.stop()
 
 

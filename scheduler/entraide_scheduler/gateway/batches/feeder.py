@@ -24,6 +24,7 @@ import structlog
 from msgspec import structs
 
 from entraide.decoding import decode_msgpack
+from entraide_scheduler.core.line_window import LineWindow, PostponedLine, is_stated_anew
 from entraide_scheduler.gateway.batches.input_lines import (
     BatchLine,
     LineReader,
@@ -38,12 +39,9 @@ from entraide_scheduler.gateway.batches.line_jobs import (
     job_prefix,
     next_attempt,
     options_of,
-    remaining_facts,
+    remaining_facts_of,
 )
-from entraide_scheduler.gateway.batches.line_window import (
-    LineWindow,
-    PostponedLine,
-)
+from entraide_scheduler.gateway.batches.line_listener import WindowListener
 from entraide_scheduler.gateway.batches.outcome import (
     EXPIRED_CODES,
     Expected,
@@ -68,7 +66,6 @@ SETTLE_POLL_S = 0.2
 SETTLE_MAX_S = 60.0  # for the settlements of the last lines
 ENDED_AT_ONCE = 500  # lines that get an error in one transaction
 EXPECT_EVERY_S = 900.0
-STATED_PART = 100  # the core is told of each hundredth of a batch
 SLICE_LINES = 16  # read before other tasks have their turn
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -97,12 +94,12 @@ class BatchFeeder:
         self._facts_builder = facts_builder
         self._sealer = sealer
         self._changed = asyncio.Event()
-        self._window = LineWindow(self.wake)
+        self._window = LineWindow()
         self._readers: dict[str, LineReader] = {}
         self._stated: dict[str, int] = {}  # lines left, as the core was told, by batch
         self._validation: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("entraide.batches")
-        kept_jobs.lines = self._window
+        kept_jobs.lines = WindowListener(self._window, self.wake)
 
     def wake(self) -> None:
         """Has the feeder look at the batches now, because one of them changed."""
@@ -208,7 +205,9 @@ class BatchFeeder:
     async def _feed(self, row: BatchRow, batches_of_coop: int) -> None:
         """Requests more lines, if there is room; ends the batch after its last line."""
         left = row.lines - row.progress.requested
-        count = self._window.count_refill(row.coop, row.batch, batches=batches_of_coop, left=left)
+        count = self._window.count_refill(
+            row.coop, row.batch, batches=batches_of_coop, left=left, at=time.time()
+        )
         if count:
             row = await self._request_lines(row, count)
             left = row.lines - row.progress.requested
@@ -292,14 +291,14 @@ class BatchFeeder:
 
     def _submit(self, row: KeptJobRow) -> None:
         """Submits a job; during its co-op's pause, later."""
-        if self._window.is_paused(row.coop):
+        if self._window.is_paused(row.coop, time.time()):
             self._window.postpone(row.coop, PostponedLine(row.job))
         else:
             self._scheduler.submit(row.facts)
 
     async def _request_postponed(self, coop: str) -> None:
         """Requests the lines of a co-op again that the core refused for a time that is over."""
-        while (line := self._window.take_postponed(coop)) is not None:
+        while (line := self._window.take_postponed(coop, time.time())) is not None:
             row = await self._store.get_kept(line.job)
             if row is None or row.ended_at:
                 self._window.remove(line.job)
@@ -330,7 +329,7 @@ class BatchFeeder:
 
     def _expect(self, row: BatchRow, left: int) -> bytes:
         """Returns what is expected of a batch now, encoded; what was known if that is unknown."""
-        facts = remaining_facts(row, left)
+        facts = remaining_facts_of(row, left)
         expectation = None if facts is None else self._planner.expect_batch(facts, left)
         if expectation is None:
             return row.expected
@@ -350,10 +349,8 @@ class BatchFeeder:
 
     def _state_batch(self, row: BatchRow, left: int) -> None:
         """Tells the core how much of a batch is left, if that has changed enough."""
-        stated, facts = self._stated.get(row.batch), remaining_facts(row, left)
-        if facts is None or stated == left:
-            return
-        if stated is None or not left or abs(stated - left) >= row.lines // STATED_PART:
+        facts = remaining_facts_of(row, left)
+        if facts is not None and is_stated_anew(self._stated.get(row.batch), left, row.lines):
             self._stated[row.batch] = left
             self._planner.state_batch(facts, left)
 

@@ -6,12 +6,12 @@ never ran, gets the next attempt.
 """
 
 from collections.abc import Iterable
-from math import ceil
 from types import MappingProxyType
 
 from msgspec import structs
 
 from entraide.types import JobKind, RequestFacts
+from entraide_scheduler.core.line_window import remaining_facts
 from entraide_scheduler.gateway.batches.input_lines import BatchLine
 from entraide_scheduler.gateway.fields import PoolFields
 from entraide_scheduler.gateway.object_ids import BATCH_PREFIX
@@ -90,19 +90,16 @@ def answer_tokens(facts: RequestFacts) -> int:
     return (facts.output_tokens_max or 0) * facts.choices
 
 
-def remaining_facts(row: BatchRow, left: int) -> RequestFacts | None:
+def remaining_facts_of(row: BatchRow, left: int) -> RequestFacts | None:
     """Returns the facts of a typical line of those that are left; None before the input's check."""
     progress = row.progress
     if progress.facts is None:
         return None
-    count = max(1, left)
-    input_tokens = ceil(progress.input_tokens / count)
-    output_tokens = ceil(progress.output_tokens / count)
-    return structs.replace(
+    return remaining_facts(
         progress.facts,
-        input_tokens_est=input_tokens,
-        input_tokens_max=input_tokens,
-        output_tokens_max=output_tokens or None,
+        input_tokens=progress.input_tokens,
+        output_tokens=progress.output_tokens,
+        left=left,
     )
 
 
