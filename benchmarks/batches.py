@@ -50,7 +50,7 @@ from entraide_sim import (
     slow_heartbeat_timing,
 )
 from entraide_sim.arrivals import make_rng
-from entraide_sim.batch_feeder import SimulatedBatch
+from entraide_sim.line_feeder import SimulatedBatch
 from entraide_sim.servegen import generate_servegen
 
 ZONE, YEAR = "CA-ON", 2023

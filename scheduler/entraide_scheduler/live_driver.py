@@ -127,14 +127,19 @@ class LiveDriver:
         """Returns the end of the present period, seconds since the epoch; 0 if no event was fed."""
         return self._feeder.periods.get(period, 0.0)
 
-    async def start(self, gateway: str) -> None:
+    async def start(self, gateway: str, *, answered: tuple[str, ...] = ()) -> None:
         """Starts a new incarnation and waits until its start event is on disk.
 
         No lease uses its epochs before that. A snapshot comes first, so that a
         replay of this version needs no earlier events.
+
+        Args:
+            gateway: the gateway in this process.
+            answered: its kept jobs whose answers are stored and whose settlements are not.
         """
         self.write_snapshot()
-        self.feed(SchedulerStarted, incarnation=self.incarnation + 1, gateway=gateway)
+        incarnation = self.incarnation + 1
+        self.feed(SchedulerStarted, incarnation=incarnation, gateway=gateway, answered=answered)
         await self._journal.committed()
 
     async def stop(self) -> None:

@@ -19,11 +19,11 @@ from entraide_scheduler.core.events import (
     NodeJoined,
 )
 from entraide_scheduler.core.policy import Policy, Timing
-from entraide_sim.batch_feeder import BatchFeeder, SimulatedBatch
 from entraide_sim.driver import Driver, RestorableCore
 from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
 from entraide_sim.grid import Grid
 from entraide_sim.jobs import Job
+from entraide_sim.line_feeder import LineFeeder, SimulatedBatch
 from entraide_sim.model_driver import ModelDriver
 from entraide_sim.node_agents import NodeAgents, RunOffer
 from entraide_sim.nodes import Node, NodeSpec, Site, SiteSpec
@@ -64,7 +64,7 @@ class World:
         sites: locations of the nodes.
         agents: agents of the nodes.
         jobs: jobs in progress, by identifier.
-        batch_feeder: requests the lines of batches.
+        line_feeder: requests the lines of batches.
         requests_received: number of requests received.
         dropped_messages: number of messages that the core dropped, by kind.
     """
@@ -118,7 +118,7 @@ class World:
         self._recorder = recorder
         self._faults = faults
         self._catalogue = catalogue
-        self.batch_feeder = BatchFeeder(driver, self._submit)
+        self.line_feeder = LineFeeder(driver, self._submit)
         self._requests: Iterator[Request] = iter(())
         self._requests_ended = False
         site_by_key = {(site.coop, site.site): Site(site, at=driver.now) for site in sites}
@@ -170,7 +170,7 @@ class World:
             driver.deliver(CatalogueChanged, self._catalogue)
         self._environment.start(self.policy, self._faults)
         self._requests = iter(requests)
-        self.batch_feeder.schedule(batches)
+        self.line_feeder.schedule(batches)
         self._schedule_next_request()
         if not self._is_done():
             driver.run(until)
@@ -240,7 +240,7 @@ class World:
                 self._place_job(command)
             case commands.EndJob():
                 self._end_job(command.job, command.state, command.code)
-            case commands.Refuse() if self.batch_feeder.postpone(command):
+            case commands.Refuse() if self.line_feeder.postpone(command):
                 del self.jobs[command.job]
             case commands.Refuse():
                 self._end_job(command.job, JobState.REFUSED, command.code)
@@ -295,11 +295,11 @@ class World:
             return
         if self._recorder is not None:
             self._recorder(job)
-        self.batch_feeder.on_job_ended(name)
+        self.line_feeder.on_job_ended(name)
         self._stop_if_done()
 
     def _is_done(self) -> bool:
-        return self._requests_ended and not self.jobs and self.batch_feeder.is_done
+        return self._requests_ended and not self.jobs and self.line_feeder.is_done
 
     def _stop_if_done(self) -> None:
         if self._is_done():

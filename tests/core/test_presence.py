@@ -268,6 +268,18 @@ class TestRestart:
         assert (second.job, second.epoch) == ("ran", 7 * EPOCHS_PER_INCARNATION + 1)
         assert kinds(late) == ["Dropped", "AckUsage"]
 
+    def test_an_answered_kept_job_is_settled_by_its_first_run(self, pool: Pool) -> None:
+        """Its answer is stored, so it does not run again: its node reports once more."""
+        pool.join(card("n1"))
+        (place,) = of(pool.ask("j1", kind=JobKind.KEPT), commands.Place)
+        pool.accept(place)
+        started = pool.tell(events.SchedulerStarted, 7, "gw", ("j1",))
+        heard = pool.tell(events.NodesSeen, ("n1",))
+        reported = pool.report(place)
+
+        assert ["NodeTurned"] == kinds(started) == kinds(heard)
+        assert ["Settle", "EndJob", "AckUsage"] == kinds(reported)
+
     def test_restarts_use_up_no_attempts(self, pool: Pool) -> None:
         """Restarts of the scheduler do not count as attempts of a kept job."""
         pool.join(card("n1"))

@@ -1,4 +1,4 @@
-"""A pool in a fast day, whose grid is dirty for two hours and green for two, over and over.
+"""A pool in a fast day, whose grid is dirty for three hours and green for three, over and over.
 
 Every process of the pool runs on a clock that is ``SPEED`` times as fast. Hours and their forecast
 are files; the operator imports the hours. Bus, scheduler, agents, engine and model are real.
@@ -28,7 +28,7 @@ SPEED = 180.0  # an hour in 20 seconds
 HOUR_S = 3_600
 HOURS = 96
 ZONE, COOP = "CA-ON", "boreale"
-PHASE_HOURS = 2  # dirty, then as many green
+PHASE_HOURS = 3  # dirty, then as many green
 CLOCK_FOLDER = Path(__file__).with_name("fast_clock")
 LIVE_S = 100.0
 
@@ -55,7 +55,7 @@ class GreenDay:
         draw = random.Random(seed)
         # Later hours are a little dirtier, so that the plan takes the next green ones.
         self.g_per_kwh = [
-            hour / 4 + (draw.uniform(20.0, 21.0) if self.is_green(hour) else draw.uniform(380, 420))
+            hour + (draw.uniform(20.0, 20.3) if self.is_green(hour) else draw.uniform(380, 420))
             for hour in range(HOURS)
         ]
 
@@ -84,10 +84,10 @@ class GreenDay:
         self._write(path, ("utc", "ci_direct_g_per_kwh"), rows)
 
     def write_forecast(self, path: Path, seed: int) -> None:
-        """Writes a forecast, up to 3 % wrong, that is issued as the day begins."""
+        """Writes a forecast, up to 1 % wrong, that is issued as the day begins."""
         draw = random.Random(seed)
         rows = [
-            (self._utc(0), self._utc(hour), value * draw.uniform(0.97, 1.03))
+            (self._utc(0), self._utc(hour), value * draw.uniform(0.99, 1.01))
             for hour, value in enumerate(self.g_per_kwh)
         ]
         self._write(path, ("issued_utc", "utc", "forecast_ci_direct_g_per_kwh"), rows)

@@ -243,6 +243,17 @@ async def test_what_a_batch_used_is_the_sum_of_its_settled_lines(store: Store) -
     assert used.carbon_lifecycle_ug > used.carbon_direct_ug > 0
 
 
+async def test_answers_without_a_settlement_are_found(store: Store) -> None:
+    """A start finds the answered lines that are not in the books; errors were never to be."""
+    await create(store, batch_row())
+    await request(store, 1, 2, 3, 4)
+    for line, code in ((1, ""), (2, ""), (3, "engine_failed")):
+        await end(store, line, code)
+    await store.write_settlement(settle_row("kept-00000002"))
+
+    assert ("kept-00000001",) == await store.list_answered_kept()
+
+
 async def test_results_go_with_their_batch(store: Store) -> None:
     """After its time a batch is deleted with its results; those of others stay."""
     for batch in ("batch_1", "batch_2"):

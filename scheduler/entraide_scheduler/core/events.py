@@ -38,10 +38,13 @@ class SchedulerStarted(BaseEvent, frozen=True, tag="started"):
     Attributes:
         incarnation: number of starts so far; epochs begin at ``incarnation * 2**20``.
         gateway: the gateway in the same process.
+        answered: its kept jobs whose answers are stored and whose settlements are not. Their runs
+            are not repeated: their nodes report the usage again.
     """
 
     incarnation: int
     gateway: str
+    answered: tuple[str, ...] = ()
 
 
 class PolicyChanged(BaseEvent, frozen=True, tag="policy"):

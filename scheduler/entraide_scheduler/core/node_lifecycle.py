@@ -5,6 +5,8 @@ Input: joins, heartbeats, departures and silence deadlines. Output: each node's 
 the end of the leases of lost nodes. ``reconcile`` ends the jobs that no node can serve any more.
 """
 
+from collections.abc import Set as AbstractSet
+
 from entraide.types import JobKind, NodeState
 from entraide_scheduler.core import leases, model_loading
 from entraide_scheduler.core.commands import NodeTurned
@@ -207,7 +209,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
             node.last_seen = state.now
             _step_node(state, node, "restart")
     model_loading.handle_restart(state)
-    _end_gateway_jobs(state, event.gateway)
+    _end_gateway_jobs(state, event.gateway, answered=frozenset(event.answered))
     for lease in state.leases.values():
         leases.extend_lease(state, lease)
 
@@ -217,11 +219,14 @@ def handle_gateway_lost(state: State, event: GatewayLost) -> None:
     _end_gateway_jobs(state, event.gateway)
 
 
-def _end_gateway_jobs(state: State, gateway: str) -> None:
+def _end_gateway_jobs(
+    state: State, gateway: str, *, answered: AbstractSet[str] = frozenset()
+) -> None:
+    """Ends a gateway's live jobs, and has its kept ones run again unless they are answered."""
     for job in state.jobs_of(gateway):
         lease = state.leases.get(job.facts.job)
         if job.facts.kind is JobKind.LIVE:
             leases.stop_job(state, job, "fail", "gateway_lost")
-        elif lease is not None:
+        elif lease is not None and job.facts.job not in answered:
             leases.cancel_run(state, lease)
             leases.requeue_job(state, lease, "lose", avoid=False, counts=False)

@@ -9,7 +9,9 @@ from entraide.decoding import MsgpackDecoder
 from entraide.types import JobState, RequestFacts
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
-from entraide_scheduler.store.schema import kept
+from entraide_scheduler.store.schema import batch_results, batches, kept, settled
+
+ANSWERED_MAX = 10_000  # answers without a settlement that a start looks for
 
 _facts = MsgpackDecoder[RequestFacts](RequestFacts)
 
@@ -51,6 +53,23 @@ def list_pending(connection: Connection) -> tuple[KeptJobRow, ...]:
     """Returns the kept jobs that have not ended, oldest first."""
     query = select(kept).where(kept.c.ended_at == 0.0).order_by(kept.c.submitted_at, kept.c.job)
     return tuple(_row(row) for row in connection.execute(query))
+
+
+def list_answered(connection: Connection) -> tuple[str, ...]:
+    """Returns the kept jobs, lines of running batches too, that have an answer and no settlement.
+
+    After a crash there are at most as many as jobs ran; see ``ANSWERED_MAX``.
+    """
+    unsettled = kept.c.job.not_in(select(settled.c.job))
+    jobs = select(kept.c.job).where((kept.c.state == JobState.COMPLETED.value) & unsettled)
+    running = select(batches.c.batch).where(batches.c.ended_at == 0.0)
+    lines = select(batch_results.c.job).where(
+        batch_results.c.batch.in_(running)
+        & (batch_results.c.code == "")
+        & batch_results.c.job.not_in(select(settled.c.job))
+    )
+    query = jobs.union_all(lines).limit(ANSWERED_MAX)
+    return tuple(connection.execute(query).scalars())
 
 
 def end_job(

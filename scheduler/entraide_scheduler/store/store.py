@@ -191,6 +191,10 @@ class Store:
         """Returns the kept jobs that have not ended, oldest first."""
         return await self.read(kept_jobs.list_pending)
 
+    async def list_answered_kept(self) -> tuple[str, ...]:
+        """Returns the kept jobs that have an answer and no settlement yet."""
+        return await self.read(kept_jobs.list_answered)
+
     def end_kept(
         self,
         job: str,

@@ -1,4 +1,4 @@
-"""Batch feeder: has the lines of simulated batches requested some at a time, as the gateway does.
+"""Line feeder: has the lines of simulated batches requested some at a time, as the gateway does.
 
 Which lines may be requested, and when again those that the core refused, is decided by the
 gateway's own line window (``core.line_window``), in virtual time. What is left of each batch is
@@ -73,7 +73,7 @@ class RunningBatch:
         return Request(at, facts, input_tokens, output_tokens)
 
 
-class BatchFeeder:
+class LineFeeder:
     """Requests the lines of batches.
 
     Attributes:
