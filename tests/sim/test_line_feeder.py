@@ -2,10 +2,10 @@
 
 from collections import Counter
 
-import entraide_sim as sim
 import pytest
 from tests.sim.support import MODEL, START, grid, node, policy
 
+import entraide_sim as sim
 from entraide.types import DataClass, JobClass, JobKind, RequestFacts
 from entraide_scheduler.core.commands import EndJob, Refuse
 from entraide_scheduler.core.events import BatchStated, JobRequested
