@@ -14,19 +14,16 @@ import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
-from msgspec.structs import replace
 from numpy.typing import NDArray
 from openai import AsyncOpenAI, BadRequestError
 from tests.engines.own_environments import ENVIRONMENT, cache_folder, installed
 from tests.engines.sentence_model import NAME, WIDTH, model_folder, sentence_gguf
+from tests.engines.sentence_node import TEXT_MODEL, sentence_node
 from tests.engines.support import DEADLINE_S, llamacpp, metrics_when, ran
 from tests.integration.nats_support import running_pool
-from tests.scheduler.pool_support import RunningScheduler, running_scheduler
+from tests.scheduler.pool_support import running_scheduler
 
 from entraide.types import Outcome
-from entraide_node.agent import Agent
-from entraide_node.config import LlamaCpp
-from entraide_node.core.phases import PhaseEvent
 from entraide_node.engines.base import (
     BAD_REQUEST,
     CONTEXT_EXCEEDED,
@@ -36,12 +33,8 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.factory import make_engine
 from entraide_node.engines.supervised_engine import SupervisedEngine
-from entraide_node.join import JoinOptions, join_pool
-from entraide_node.machine_setup import MachineSetup, start_machine
-from entraide_node.model_manager.catalogue_source import CatalogueSource
 from entraide_node.models.model_files import ModelFile, find_model
 
-TEXT_MODEL = "smollm2"
 PASSAGES = [
     "Le boulanger cuit le pain avant l’aube.",
     "La neige couvre les montagnes en hiver.",
@@ -197,31 +190,6 @@ def vectors(body: bytes) -> NDArray[np.float64]:
 # The pool.
 
 
-@contextlib.asynccontextmanager
-async def node(scheduler: RunningScheduler, folder: Path) -> AsyncIterator[None]:
-    """A node with a model for text, which also embeds, and beside it a sentence model."""
-    token = await scheduler.operator.token("beta", valid_s=600.0)
-    joined = await asyncio.to_thread(
-        join_pool, scheduler.gateway.url, token, folder=folder, options=JoinOptions(name="n1")
-    )
-    file = sentence_gguf(folder / f"{NAME}.gguf")
-    config = replace(
-        joined.config,
-        engine=LlamaCpp(alias=TEXT_MODEL, threads=1, slots=1, embeddings=True),
-        engines=(LlamaCpp(model=str(file), threads=1, slots=2),),
-    )
-    machine = await start_machine(config, tell=lambda state: None)
-    assert isinstance(machine, MachineSetup), machine
-    agent = Agent(config, machine=machine, model_source=CatalogueSource(config))
-    work = asyncio.create_task(agent.run())
-    try:
-        yield
-    finally:
-        agent.apply_event(PhaseEvent.ORPHANED)
-        await work
-        await machine.stop()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AsyncOpenAI]:
     """The official client of a pool with this node."""
@@ -229,7 +197,7 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asyn
     async with contextlib.AsyncExitStack() as stack:
         bus = await stack.enter_async_context(running_pool(folder))
         scheduler = await stack.enter_async_context(running_scheduler(folder, bus))
-        await stack.enter_async_context(node(scheduler, folder / "node"))
+        await stack.enter_async_context(sentence_node(scheduler, folder / "node"))
         key = await scheduler.operator.key("alpha")
         asking = AsyncOpenAI(
             base_url=f"{scheduler.gateway.url}/v1", api_key=key, max_retries=0, timeout=DEADLINE_S
