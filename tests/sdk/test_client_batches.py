@@ -136,6 +136,7 @@ def test_a_wait_outlasts_a_restart_of_the_pool(run: Run, monkeypatch: pytest.Mon
     """A pool that does not answer is waited for; what it refuses is raised."""
     ended = json.dumps({"id": "batch_1", "status": "completed", "endpoint": CHAT}).encode()
     lost = [error_for("pool_unreachable")] * (3 * (1 + _constants.RETRIES))
+    lost += [error_for("not_ready")] * (1 + _constants.RETRIES)
     batch, _, _ = run(["x"], {"GET /v1/batches/batch_1": [*lost, ended]})
     monkeypatch.setattr("entraide.client.batches.waiting.BATCH_LOST_MAX_S", -1.0)
 

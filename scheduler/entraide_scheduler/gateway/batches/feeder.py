@@ -167,6 +167,9 @@ class BatchFeeder:
             self._validation = asyncio.get_running_loop().create_task(self._validate(row))
 
     async def _validate(self, row: BatchRow) -> None:
+        current = await self._store.read(partial(batches.get_batch, batch=row.batch))
+        if current is None or current.state != BatchState.VALIDATING:
+            return  # the row was read before the validation that ended it
         try:
             models = frozenset(card.model for card in await self._scheduler.list_models())
             options = options_of(decode_msgpack(row.options, type=PoolFields))

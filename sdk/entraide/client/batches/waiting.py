@@ -53,4 +53,4 @@ class Wait:
 
 def _passes(problem: EntraideError) -> bool:
     """Whether a failure may be over at the next look."""
-    return problem.retryable and CODES[problem.code].http >= 429
+    return problem.retryable and CODES[problem.code].kind != "cancelled"

@@ -1,9 +1,11 @@
-"""A batch whose file lost lines in the store."""
+"""A batch whose file lost lines in the store, and one whose row was read too early."""
 
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from sqlalchemy import delete
+from structlog.testing import capture_logs
 from tests.scheduler.batch_support import (
     answering_nodes,
     create,
@@ -16,7 +18,7 @@ from tests.scheduler.batch_support import (
 from tests.scheduler.gateway_support import open_pool
 
 from entraide_scheduler.gateway import files
-from entraide_scheduler.store import schema
+from entraide_scheduler.store import batches, schema
 
 
 async def test_lines_that_the_file_no_longer_has_are_errors(
@@ -41,3 +43,18 @@ async def test_lines_that_the_file_no_longer_has_are_errors(
     codes = [entry["response"]["body"]["error"]["code"] for entry in errors]
     assert {"internal", "invalid_json"} == set(codes)  # the line at the gap is no JSON
     assert 1 == codes.count("invalid_json")
+
+
+async def test_a_batch_is_validated_once(tmp_path: Path) -> None:
+    """A row that was read before the end of the validation does not begin another one."""
+    async with open_pool(tmp_path) as pool:
+        _, batch = await create(pool, jsonl(*lines(1)))
+        await until(pool, batch["id"], "in_progress")
+        row = await pool.store.read(lambda connection: batches.get_batch(connection, batch["id"]))
+        assert row is not None
+        feeder = pool.gateway._feeder
+        assert feeder is not None
+        with capture_logs() as logs:
+            await feeder._validate(structs.replace(row, state="validating"))
+
+    assert [] == [entry for entry in logs if entry["event"] == "batch.validated"]
