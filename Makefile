@@ -14,7 +14,7 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz test-unit test-replay test-wheel test-engines test-clients check \
+.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-engines test-clients check \
         protos bench mutants wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -41,6 +41,9 @@ test-replay: env ## Replay a recorded journal under two hash seeds and without t
 
 fuzz: env ## Feed every decoder with random bytes for ten minutes in all (FUZZ_S=seconds). | Soumettre chaque décodeur à des octets aléatoires, dix minutes en tout (FUZZ_S=secondes).
 	ENTRAIDE_FUZZ_S=$(FUZZ_S) $(PYTEST) $(SPREAD) -q -m fuzz --timeout=$(FUZZ_S)
+
+fuzz-http: env ## Send a real pool requests made from /openapi.json for ten minutes (FUZZ_S=seconds). | Envoyer à un vrai parc des requêtes tirées de /openapi.json, dix minutes (FUZZ_S=secondes).
+	ENTRAIDE_API_FUZZ_S=$(FUZZ_S) $(PYTEST) -q tests/integration/test_api_document.py -m engines
 
 test-wheel: env ## Build the wheel and test it with the sources out of reach. | Construire le paquet wheel et le tester sans les sources.
 	$(PY) scripts/wheel_check.py
