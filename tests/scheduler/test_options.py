@@ -10,7 +10,7 @@ import grpc
 import pytest
 from tests.scheduler.gateway_support import KEY_A, MODEL, WAIT_S, NodeRun, Pool, ask, open_pool
 
-from entraide.client import AsyncClient
+from entraide.client import AsyncClient, Client
 from entraide.errors import RequestError
 from entraide.types import RequestFacts
 from entraide.v1 import pool_pb2, pool_pb2_grpc
@@ -19,7 +19,7 @@ from entraide_scheduler.gateway.options import HTTP_NAMES, OPTIONS
 
 HOUR_S = 3_600.0
 KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))
-DOORS = ("header", "body", "grpc", "sdk")
+DOORS = ("header", "body", "grpc", "sdk", "sync sdk")
 
 
 @pytest.fixture
@@ -74,8 +74,12 @@ async def send(pool: Pool, address: str, door: str, name: str) -> tuple[RequestF
             facts, events = await answered(pool, collect(call))
         done = events[-1].done
         return facts, done.explanation.reason if done.HasField("explanation") else ""
+    options_given: Any = {KEYWORDS[name]: value}
+    if door == "sync sdk":
+        chat = asyncio.to_thread(chat_synchronously, address, options_given)
+        facts, answer = await answered(pool, chat)
+        return facts, answer.explanation.explanation.reason if answer.explanation else ""
     if door == "sdk":
-        options_given: Any = {KEYWORDS[name]: value}
         async with AsyncClient(address, KEY_A, lang="en") as client:
             facts, answer = await answered(
                 pool, client.chat("Bonjour", model=MODEL, **options_given)
@@ -88,6 +92,11 @@ async def send(pool: Pool, address: str, door: str, name: str) -> tuple[RequestF
         headers[HEADERS[name]] = str(value).lower() if isinstance(value, bool) else str(value)
     facts, document = await answered(pool, read(pool, body, headers))
     return facts, document["entraide"].get("explanation", {}).get("reason", "")
+
+
+def chat_synchronously(address: str, options_given: Any) -> Any:
+    with Client(address, KEY_A, lang="en") as client:
+        return client.chat("Bonjour", model=MODEL, **options_given)
 
 
 async def collect(call: Any) -> list[Any]:
@@ -121,6 +130,29 @@ async def test_each_option_by_each_door(pool: Pool, address: str, door: str) -> 
             wrong.append(name)
 
     assert [] == wrong
+
+
+# What options change in the facts; of a deadline, its time within a second.
+FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon_ug", "session",
+         "idempotency")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VALUES)
+async def test_each_door_gives_the_same_facts(pool: Pool, address: str, name: str) -> None:
+    """An option reaches the core as the same facts by each door, and changes no other fact."""
+    by_door = {}
+    for door in DOORS:
+        if (name, door) == ("idempotency", "body"):
+            continue
+        facts, explanation = await send(pool, address, door, name)
+        stated = [getattr(facts, field) for field in FACTS]
+        by_door[door] = (*stated, in_an_hour(facts), bool(explanation))
+        await pool.store.committed()
+    plain, _ = await answered(pool, read(pool, ask(), {}))
+    unstated = (*[getattr(plain, field) for field in FACTS], False, False)
+
+    assert {next(iter(by_door.values()))} == set(by_door.values())
+    assert 1 == sum(a != b for a, b in zip(by_door["header"], unstated, strict=True))
 
 
 def test_the_table_is_whole() -> None:
