@@ -30,7 +30,7 @@ from entraide_scheduler.gateway.openapi.schemas import (
     build_schemas,
     describe_field,
 )
-from entraide_scheduler.gateway.openapi.texts import find_text
+from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
 from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.refusals import PARAMS
 from entraide_scheduler.gateway.routes import PATHS
@@ -38,6 +38,13 @@ from entraide_scheduler.gateway.routes import PATHS
 TEXTS = runpy.run_path(str(Path(__file__).with_name("http_texts.py")))
 WORDS: Mapping[str, tuple[str, str]] = TEXTS["WORDS"]
 WHOLE_MAX = 2**53
+ACCESS = {
+    Access.ALL: "no",
+    Access.KEY: "yes",
+    Access.PERSON: "session",
+    Access.ADMIN: "role",
+    Access.NODE: "pass",
+}
 
 # Schemas of answers that have a section, in this order.
 SHOWN = (
@@ -237,8 +244,8 @@ class Page:
         for pattern, methods in sorted(PATHS.items()):
             for method, name in methods.items():
                 facts = OPERATIONS[name]
-                key = self.word({Access.ALL: "no", Access.KEY: "yes"}.get(facts.access, "pass"))
-                summary = find_text("operations", name, self.lang)
+                key = self.word(ACCESS[facts.access])
+                summary = find_summary(name, self.lang)
                 shapes = ", ".join(dict.fromkeys(self.shapes(facts)))
                 lines.append(
                     f"| {method} | `{pattern}` | {key} | {summary} | {shapes} |"
@@ -258,7 +265,9 @@ class Page:
             if answer.schema is None:
                 yield f"`{answer.kind.partition(';')[0]}`"
                 continue
-            name = PUBLISHED.get(answer.schema.__name__, answer.schema.__name__)
+            kind = answer.schema
+            own = kind if isinstance(kind, str) else kind.__name__
+            name = PUBLISHED.get(own, own)
             yield f"[{name}](#{name.lower()})" if name in SHOWN else f"`{name}`"
 
     def codes(self, facts: Operation) -> str:

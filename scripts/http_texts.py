@@ -303,8 +303,9 @@ PATHS = (
     """
 ## Paths
 
-A key: an API key of the pool. A pass: signed by an approved node. `HEAD` is answered as `GET`,
-without the body.
+A key: an API key of the pool, or the session of a person. A session: of a person. A role: a session
+whose role may, or the operator's key. A pass: signed by an approved node. `HEAD` is answered as
+`GET`, without the body.
 
 | method | path | key | purpose | answer | codes |
 |---|---|---|---|---|---|
@@ -312,8 +313,9 @@ without the body.
     """
 ## Les chemins
 
-Clé : une clé d’API du parc. Laissez-passer : signé par un nœud admis. `HEAD` reçoit la réponse de
-`GET`, sans le corps.
+Clé : une clé d’API du parc, ou la session d’une personne. Session : celle d’une personne. Rôle :
+une session dont le rôle le permet, ou la clé de l’exploitant. Laissez-passer : signé par un nœud
+admis. `HEAD` reçoit la réponse de `GET`, sans le corps.
 
 | méthode | chemin | clé | utilité | réponse | codes |
 |---|---|---|---|---|---|
@@ -352,6 +354,8 @@ WORDS = {
     "yes": ("yes", "oui"),
     "no": ("no", "non"),
     "pass": ("pass", "laissez-passer"),
+    "session": ("session", "session"),
+    "role": ("role", "rôle"),
     "field": ("‹field›", "‹champ›"),
     "any_codes": ("*any*", "*tous*"),
     "job_codes": ("*job*", "*travail*"),

@@ -81,7 +81,7 @@ PARTS = (
         Part("entraide_scheduler", "configuration", "configuration",
              "config http_limits policy_versions"),
         Part("entraide_scheduler", "validation", "validation",
-             "node_validation request_bounds address_failures"),
+             "node_validation request_bounds address_failures people"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),
         Part("entraide", "command line", "ligne de commande", "cli"),
     ),

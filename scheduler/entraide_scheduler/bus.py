@@ -139,13 +139,18 @@ class NatsSchedulerAdapter:
         """Reports that a node sent more than its lease grants; the client has been answered."""
         self._send(message)
 
-    async def explain(self, job: str, coop: str) -> m.ExplanationReply:
-        """Returns the explanation of a job of this co-op, and its settled receipt if any.
+    def end_signin(self, ended: m.SigninEnded) -> None:
+        """Tells every gateway of the pool that sign-in sessions have ended."""
+        self._send(ended)
+
+    async def explain(self, job: str, coop: str, person: str = "") -> m.ExplanationReply:
+        """Returns the explanation of a job, and its settled receipt if any; see the port.
 
         Raises:
             PoolUnreachable: no scheduler answered.
         """
-        return codec.explanation_reply.decode(await self._ask(m.ExplanationRequest(job, coop)))
+        question = m.ExplanationRequest(job, coop, person)
+        return codec.explanation_reply.decode(await self._ask(question))
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model that each size alias means now.

@@ -155,22 +155,22 @@ class Executor:
             self._quotas_left(coop, *self._sender_of(command.job)),
         )
         self._outbound.send_to_gateway(command.gateway, placed)
-        self._keep_explanation(command.explanation, coop)
+        self._keep_explanation(command.explanation, coop, self._sender_of(command.job)[0])
 
     def _refuse(self, command: c.Refuse, event: Event) -> None:
         quotas: tuple[QuotaLeft, ...] = ()
         if isinstance(event, JobRequested):
             facts = event.facts
             quotas = self._quotas_left(facts.coop, facts.key, facts.project)
-            self._keep_explanation(command.explanation, facts.coop)
+            self._keep_explanation(command.explanation, facts.coop, facts.key)
         refused = m.JobRefused(
             command.job, command.code, command.values, command.retry_after_s, quotas
         )
         self._outbound.send_to_gateway(command.gateway, refused)
 
-    def _keep_explanation(self, explanation: Explanation, coop: str) -> None:
+    def _keep_explanation(self, explanation: Explanation, coop: str, key: str) -> None:
         document = _encode(explanation)
-        self._store.put_explanation(explanation.job, coop, document, at=explanation.at)
+        self._store.put_explanation(explanation.job, coop, document, at=explanation.at, key=key)
 
     def _post(self, command: c.Settle | c.PostCorrection, at: float) -> None:
         """Writes a settlement or a correction; repeating it changes nothing."""

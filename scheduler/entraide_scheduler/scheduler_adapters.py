@@ -30,6 +30,7 @@ from entraide_scheduler.pool_state import ZoneSources, describe_pool
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.request_bounds import find_facts_fault
 from entraide_scheduler.scheduler_port import GatewaySink
+from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
 
 SILENT_MAX_S = 5.0
@@ -66,7 +67,11 @@ class MessageRouter:
 
 
 class LocalSchedulerAdapter:
-    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus."""
+    """``SchedulerPort`` for the gateway inside the scheduler; others use it over the bus.
+
+    Attributes:
+        broadcast: tells every gateway of a revocation; None if there is only this one.
+    """
 
     def __init__(
         self,
@@ -85,6 +90,7 @@ class LocalSchedulerAdapter:
         self._store = store
         self._outbound = outbound
         self._gateway = gateway
+        self.broadcast: Callable[[m.Revocation], None] | None = None
 
     @property
     def gateway(self) -> str:
@@ -141,19 +147,27 @@ class LocalSchedulerAdapter:
             output_tokens=message.output_tokens,
         )
 
-    async def explain(self, job: str, coop: str) -> m.ExplanationReply:
-        """Returns the explanation of a job of this co-op, and its settled receipt if any."""
+    def end_signin(self, ended: m.SigninEnded) -> None:
+        """Tells every gateway of the pool that sign-in sessions have ended."""
+        if self.broadcast is None:
+            self._outbound.send_to_gateway(self._gateway, ended)
+        else:
+            self.broadcast(ended)
+
+    async def explain(self, job: str, coop: str, person: str = "") -> m.ExplanationReply:
+        """Returns the explanation of a job, and its settled receipt if any; see the port."""
+        owner = (coop, person)
         view = self._driver.core.job(job)
         explanation = None
-        if view is not None and view.coop == coop:
+        if view is not None and (view.coop, person_of(view.key)) == owner:
             explanation = self._driver.explain(job)
         if explanation is None:
             stored = await self._store.get_explanation(job)
-            if stored is not None and stored[0] == coop:
-                explanation = _explanation.decode(stored[1])
-        settlement = await self._store.get_receipt(job)
-        is_own = settlement is not None and settlement[0] == coop
-        return m.ExplanationReply(explanation, settlement[1] if settlement and is_own else None)
+            if stored is not None and (stored.coop, person_of(stored.key)) == owner:
+                explanation = _explanation.decode(stored.document)
+        settled = await self._store.get_receipt(job)
+        is_own = settled is not None and (settled.coop, person_of(settled.key)) == owner
+        return m.ExplanationReply(explanation, settled.receipt if settled and is_own else None)
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns served models, then loadable models, then size aliases."""
@@ -189,6 +203,7 @@ class GatewayListener:
         self._router = router
         self._local = scheduler.gateway
         self._last_message_at: dict[str, float] = {}
+        scheduler.broadcast = self.broadcast
         self._log = structlog.get_logger("entraide.gateways")
 
     async def start(self, connection: Client) -> None:
@@ -234,6 +249,8 @@ class GatewayListener:
                 scheduler.abandon(message.job, message.epoch, message.code)
             case m.LeaseExceeded():
                 scheduler.report_excess(message)
+            case m.SigninEnded():
+                self.broadcast(message)
             case m.GatewayHeartbeat():
                 pass
             case _:
@@ -245,7 +262,7 @@ class GatewayListener:
         scheduler = self._scheduler
         match question:
             case m.ExplanationRequest():
-                return await scheduler.explain(question.job, question.coop)
+                return await scheduler.explain(question.job, question.coop, question.person)
             case m.ModelsRequest():
                 return m.ModelsReply(await scheduler.list_models())
             case m.PoolRequest():

@@ -17,6 +17,7 @@ from entraide.wire.messages import (
     GatewayDown,
     LeaseExceeded,
     NodeOut,
+    SigninEnded,
     StartRun,
 )
 from entraide.wire.pool_state import PoolState
@@ -52,8 +53,17 @@ class SchedulerPort(Protocol):
     def report_excess(self, message: LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client's answer has ended."""
 
-    async def explain(self, job: str, coop: str) -> ExplanationReply:
-        """Returns the explanation of a job of this co-op, and its settled receipt if any."""
+    async def explain(self, job: str, coop: str, person: str = "") -> ExplanationReply:
+        """Returns the explanation of a job, and its settled receipt if any.
+
+        Args:
+            job: identifier.
+            coop: whose job it must be.
+            person: who must have sent it; "" if it must be a key of the co-op.
+        """
+
+    def end_signin(self, ended: SigninEnded) -> None:
+        """Tells every gateway of the pool that sign-in sessions have ended."""
 
     async def list_models(self) -> tuple[ModelCard, ...]:
         """Returns the models that clients may name, and the model of each size alias."""

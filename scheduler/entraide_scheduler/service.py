@@ -31,7 +31,7 @@ from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.membership import Membership, WebAddress
-from entraide_scheduler.control.operator_access import OperatorAccess, join_parts
+from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
@@ -393,7 +393,8 @@ class Service:
             retention=self._config.journal.retention,
             lang=self._config.lang,
         )
-        return join_parts(nodes_and_members, policy_admin, GridAdmin(access=access, sources=grid))
+        served = (nodes_and_members, policy_admin, GridAdmin(access=access, sources=grid))
+        return parts.gateway.signin.attach_admin(access, served, self._config.lang)
 
     def _make_membership(self, parts: Parts) -> Membership:
         certificates = self._certificates

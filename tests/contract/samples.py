@@ -268,6 +268,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.JobEnded("job-1", JobState.FAILED, "node_lost", 1_048_577, {}),
     m.KeyRevoked("key-1"),
     m.NodeRevoked("on-1"),
+    m.SigninEnded("person-1", "session-1"),
     m.ExplanationReply(EXPLANATION, RECEIPT),
     m.EnrolmentReply(
         JoinResponse(

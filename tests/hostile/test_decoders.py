@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.hostile.decoders import of_batches, of_client, of_node, of_pool, of_simulator
+from tests.hostile.decoders import of_batches, of_client, of_node, of_people, of_pool, of_simulator
 from tests.hostile.strategies import FUZZ
 
 CASES = {
-    **of_pool.CASES, **of_batches.CASES, **of_client.CASES, **of_node.CASES, **of_simulator.CASES,
+    **of_pool.CASES, **of_batches.CASES, **of_client.CASES, **of_people.CASES, **of_node.CASES,
+    **of_simulator.CASES,
 }  # fmt: skip
 
 

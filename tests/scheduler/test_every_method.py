@@ -6,11 +6,12 @@ from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide_scheduler.control.admin import AdminService
 from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
+from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.gateway.pool_service import PoolService
 
 SERVED: dict[type, tuple[type, ...]] = {
-    admin_pb2_grpc.AdminServicer: (AdminService, PolicyAdmin, GridAdmin),
+    admin_pb2_grpc.AdminServicer: (AdminService, PolicyAdmin, GridAdmin, PeopleAdmin),
     enrolment_pb2_grpc.EnrolmentServicer: (EnrolmentService,),
     pool_pb2_grpc.PoolServicer: (PoolService,),
 }

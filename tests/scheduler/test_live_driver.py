@@ -61,17 +61,17 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         report(driver, run)
         report(driver, run)
         await eventually(lambda: len(sent.nodes) == 2)
-        coop, receipt = await store.get_receipt("job-1") or ("", None)
+        settled = await store.get_receipt("job-1")
         explained = await store.get_explanation("job-1")
 
         assert [("n1", m.UsageAck("job-1", run.epoch))] * 2 == sent.nodes
         assert isinstance(sent.last(m.JobEnded), m.JobEnded)
-        assert receipt is not None
-        assert ("alpha", True) == (coop, receipt.settled)
+        assert settled is not None
+        assert ("alpha", True) == (settled.coop, settled.receipt.settled)
         assert 1 == await store.count_settled()
         assert driver.core.balances() == await store.get_balances()
         assert explained is not None
-        assert "alpha" == explained[0]
+        assert ("alpha", "key-1") == (explained.coop, explained.key)
 
 
 async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> None:

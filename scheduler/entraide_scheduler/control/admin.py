@@ -39,6 +39,7 @@ from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import APPROVED, NodeRegistry
 from entraide_scheduler.statements import make_statement
+from entraide_scheduler.store import people
 from entraide_scheduler.store.journal import NO_RETENTION, Retention
 from entraide_scheduler.store.rows import KeyRow, NodeRow
 from entraide_scheduler.store.store import Store
@@ -243,10 +244,9 @@ class AdminService:
     async def ClearKey(  # noqa: N802
         self, request: admin_pb2.ClearKeyRequest, context: Context
     ) -> admin_pb2.Key:
-        """Ends the quarantine of an API key, if there is one."""
+        """Ends the quarantine of an API key or of a person, if there is one."""
         await self._access.authenticate(context)
-        rows = await self._store.list_keys(None)
-        row = next((row for row in rows if row.key == request.key), None)
+        row = await self._find_sender(request.key)
         if row is None:
             await self._access.abort(context, "unknown_key", key=request.key)
         await self._clear_quarantine(SenderKind.KEY, row.key, context)
@@ -371,6 +371,15 @@ class AdminService:
             why = {"model": request.model, "node": request.node, "why": step}
             await self._access.abort(context, "placement_refused", **why)
         return step
+
+    async def _find_sender(self, name: str) -> KeyRow | None:
+        """Returns a key; a person in the form of one."""
+        person = await self._store.read(lambda c: people.get_person(c, name))
+        if person is not None:
+            disabled = person.disabled_at > 0.0
+            return KeyRow(person.person, person.coop, person.project, person.name, disabled)
+        rows = await self._store.list_keys(None)
+        return next((row for row in rows if row.key == name), None)
 
     async def _find_node(self, name: str, context: Context) -> NodeRow:
         row = self._registry.get(name)

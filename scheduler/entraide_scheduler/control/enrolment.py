@@ -6,7 +6,7 @@ import msgspec
 
 from entraide.v1 import enrolment_pb2, enrolment_pb2_grpc
 from entraide.wire.enrolment import JoinRequest
-from entraide_scheduler.control.errors import Context, abort
+from entraide_scheduler.control.errors import RemoteContext, abort
 from entraide_scheduler.enrolment import Enrolment
 
 
@@ -18,7 +18,7 @@ class EnrolmentService(enrolment_pb2_grpc.EnrolmentServicer):
         self._lang = lang
 
     async def Join(  # noqa: N802  (gRPC's names)
-        self, request: enrolment_pb2.JoinRequest, context: Context
+        self, request: enrolment_pb2.JoinRequest, context: RemoteContext
     ) -> enrolment_pb2.JoinResponse:
         """Enrols a machine; see ``Enrolment.join``."""
         fields = {field.name: getattr(request, field.name) for field in request.DESCRIPTOR.fields}

@@ -13,11 +13,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from entraide import i18n
-from entraide.errors import CODES
+from entraide.errors import CODES, error_for
+from entraide_scheduler.control.local_calls import LocalContext
 
 DOMAIN = "entraide"
 
-Context = grpc.aio.ServicerContext[Any, Any]
+RemoteContext = grpc.aio.ServicerContext[Any, Any]
+Context = RemoteContext | LocalContext
 
 
 def language(context: Context, default: str = i18n.DEFAULT_LANG) -> i18n.Lang:
@@ -40,7 +42,7 @@ async def abort(
     default_lang: str = i18n.DEFAULT_LANG,
     **values: str | float,
 ) -> NoReturn:
-    """Ends a call with an error.
+    """Ends a call with an error; that of a ``LocalContext`` with an exception.
 
     Args:
         context: context of the call.
@@ -51,6 +53,8 @@ async def abort(
         values: values of the sentence.
     """
     known_code = code if code in CODES else "internal"
+    if isinstance(context, LocalContext):
+        raise error_for(known_code, job=job, retry_after_s=retry_after_s, values=values)
     lang = language(context, default_lang)
     info = error_details_pb2.ErrorInfo(
         reason=known_code,

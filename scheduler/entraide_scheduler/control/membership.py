@@ -23,6 +23,7 @@ from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.nats.tls import compute_fingerprint, compute_key_pin
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import REVOKED, NodeRegistry
+from entraide_scheduler.store import people
 from entraide_scheduler.store.rows import JoinTokenRow, NodeRow
 from entraide_scheduler.store.store import Store
 
@@ -163,8 +164,11 @@ class Membership:
         self._log.warning("node.forgotten", node=row.node, coop=row.coop)
 
     async def remove_coop(self, coop: str) -> admin_pb2.RemovedCoop:
-        """Revokes the keys, nodes and unused tokens of a co-op that is no member any more."""
+        """Ends keys, nodes, unused tokens and people of a co-op that is no member any more."""
         await self._store.delete_tokens(coop)
+        now = self._driver.now()
+        for person in await self._store.write(lambda c: people.disable_coop(c, coop, now)):
+            self._broadcast_revocation(m.SigninEnded(person.person))
         keys = [row.key for row in await self._store.list_keys(coop) if not row.revoked]
         for key in keys:
             await self._store.revoke_key(key)

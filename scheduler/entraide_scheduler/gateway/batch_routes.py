@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import msgspec
 
-from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batches.use_cases import Batches, BatchRequest
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.options import Caller, options_from_headers
 from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_limit, read_query
@@ -24,9 +24,9 @@ class BatchRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, batches: Batches, authenticator: Authenticator) -> None:
+    def __init__(self, batches: Batches, callers: Callers) -> None:
         self._batches = batches
-        self._authenticator = authenticator
+        self._callers = callers
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
             {
                 "create_batch": self._create,
@@ -37,9 +37,7 @@ class BatchRoutes:
         )
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._authenticator.authenticate(
-            call.exchange.request.headers.get("authorization", "")
-        )
+        return await self._callers.authenticate(call.exchange.request)
 
     async def _create(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)

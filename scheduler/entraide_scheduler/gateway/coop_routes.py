@@ -6,7 +6,7 @@ from types import MappingProxyType
 import msgspec
 
 from entraide.statements import CSV_KIND, to_csv
-from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.coop_view import view_coop
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.pool_api import PoolApi
@@ -27,19 +27,17 @@ class CoopRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, api: PoolApi, states: PoolStates, authenticator: Authenticator) -> None:
+    def __init__(self, api: PoolApi, states: PoolStates, callers: Callers) -> None:
         self._api = api
         self._states = states
-        self._authenticator = authenticator
+        self._callers = callers
         self._averages = load_annual_averages()
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
             {"coop": self._get_coop, "statement": self._get_statement}
         )
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._authenticator.authenticate(
-            call.exchange.request.headers.get("authorization", "")
-        )
+        return await self._callers.authenticate(call.exchange.request)
 
     async def _get_coop(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)

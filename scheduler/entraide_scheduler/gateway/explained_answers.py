@@ -12,6 +12,7 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerStarted,
     CompleteAnswer,
 )
+from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.scheduler_port import SchedulerPort
 
 
@@ -23,7 +24,7 @@ class ExplainedAnswers:
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("entraide.gateway")
 
-    def make_sink(self, coop: str, sink: AnswerSink) -> AnswerSink:
+    def make_sink(self, caller: Caller, sink: AnswerSink) -> AnswerSink:
         """Returns a sink that passes events on, and a complete answer with its explanation."""
         job = ""
 
@@ -33,7 +34,7 @@ class ExplainedAnswers:
                 job = event.job
             if not isinstance(event, CompleteAnswer):
                 return sink(event)
-            task = asyncio.get_running_loop().create_task(self._explain(job, coop, event, sink))
+            task = asyncio.get_running_loop().create_task(self._explain(job, caller, event, sink))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return True
@@ -44,9 +45,12 @@ class ExplainedAnswers:
         """Waits until every answer was passed on."""
         await asyncio.gather(*self._tasks)
 
-    async def _explain(self, job: str, coop: str, answer: CompleteAnswer, sink: AnswerSink) -> None:
+    async def _explain(
+        self, job: str, caller: Caller, answer: CompleteAnswer, sink: AnswerSink
+    ) -> None:
         try:
-            explanation = (await self._scheduler.explain(job, coop)).explanation
+            reply = await self._scheduler.explain(job, caller.coop, caller.person)
+            explanation = reply.explanation
         except EntraideError as problem:  # the client gets its answer without the explanation
             self._log.warning("gateway.no_explanation", job=job, problem=problem.code)
             explanation = None

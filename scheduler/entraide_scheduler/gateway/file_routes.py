@@ -5,10 +5,10 @@ from types import MappingProxyType
 
 import msgspec
 
-from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batches.states import UNENDED
 from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.body_stream import BodyStream
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.files import ORDERS, FileDeletion, FileList, FileObject, Files
 from entraide_scheduler.gateway.options import Caller
@@ -28,10 +28,10 @@ class FileRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, files: Files, batches: Batches, authenticator: Authenticator) -> None:
+    def __init__(self, files: Files, batches: Batches, callers: Callers) -> None:
         self._files = files
         self._batches = batches
-        self._authenticator = authenticator
+        self._callers = callers
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
             {
                 "upload_file": self._upload,
@@ -43,9 +43,7 @@ class FileRoutes:
         )
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._authenticator.authenticate(
-            call.exchange.request.headers.get("authorization", "")
-        )
+        return await self._callers.authenticate(call.exchange.request)
 
     async def _upload(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
@@ -73,7 +71,7 @@ class FileRoutes:
 
     async def _get(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        results = await self._batches.find_results(caller.coop, call.name)
+        results = await self._batches.find_results(caller, call.name)
         if results is None:
             call.respond(msgspec.json.encode(await self._files.get(caller, call.name)))
             return
@@ -83,7 +81,7 @@ class FileRoutes:
 
     async def _delete(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        results = await self._batches.find_results(caller.coop, call.name)
+        results = await self._batches.find_results(caller, call.name)
         if results is None:
             await self._files.delete(caller, call.name, UNENDED)
         else:
@@ -92,9 +90,10 @@ class FileRoutes:
 
     async def _send_content(self, call: RouteCall) -> None:
         caller = await self._authenticate(call)
-        results = await self._batches.find_results(caller.coop, call.name)
+        self._callers.streams.add(call.exchange, caller)
+        results = await self._batches.find_results(caller, call.name)
         if results is None:
-            file = await self._files.find(caller.coop, call.name)
+            file = await self._files.find(caller, call.name)
             await _stream(call, self._files.read(file.file))
             return
         row, result_file = results

@@ -126,16 +126,16 @@ class Files:
         return self._describe(row)
 
     async def get(self, caller: Caller, file: str) -> FileObject:
-        """Returns a file of the caller's co-op.
+        """Returns a file of the caller.
 
         Raises:
             Refused: ``unknown_file``.
         """
-        return self._describe(await self.find(caller.coop, file))
+        return self._describe(await self.find(caller, file))
 
     async def list_files(self, caller: Caller) -> list[FileObject]:
-        """Returns the files of the caller's co-op, newest first."""
-        rows = await self._store.read(lambda c: table.list_files(c, caller.coop))
+        """Returns the caller's files, newest first."""
+        rows = await self._store.read(lambda c: table.list_files(c, caller.coop, caller.person))
         return [self._describe(row) for row in rows]
 
     async def delete(self, caller: Caller, file: str, unless_in: tuple[str, ...]) -> None:
@@ -144,7 +144,7 @@ class Files:
         Raises:
             Refused: ``unknown_file``, or ``file_in_use`` by a batch in one of some states.
         """
-        await self.find(caller.coop, file)
+        await self.find(caller, file)
         if not await self._store.write(lambda c: table.delete_file(c, file, unless_in)):
             raise refused("file_in_use", file=file)
 
@@ -152,15 +152,15 @@ class Files:
         """Deletes files after their time, except the input of batches in some states."""
         await self._store.write(lambda c: table.expire_files(c, time.time(), unless_in))
 
-    async def find(self, coop: str, file: str) -> FileRow:
-        """Returns the row of a co-op's file.
+    async def find(self, caller: Caller, file: str) -> FileRow:
+        """Returns the row of a caller's file.
 
         Raises:
             Refused: ``unknown_file``.
         """
         if has_form(file, FILE_PREFIX):
             row = await self._store.read(lambda c: table.get_file(c, file))
-            if row is not None and row.coop == coop:
+            if row is not None and caller.owns(row.coop, row.key):
                 return row
         raise refused("unknown_file", file=clean_text(file))
 

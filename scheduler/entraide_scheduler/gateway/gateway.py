@@ -19,7 +19,14 @@ from msgspec import Struct
 from prometheus_client.registry import Collector
 
 from entraide import i18n
-from entraide.wire.messages import GatewayDown, JobPlaced, KeyRevoked, NodeOut, NodeRevoked
+from entraide.wire.messages import (
+    GatewayDown,
+    JobPlaced,
+    KeyRevoked,
+    NodeOut,
+    Revocation,
+    SigninEnded,
+)
 from entraide_scheduler.config import HttpConfig
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BatchRoutes
@@ -47,6 +54,8 @@ from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.gateway.signin.cookies import CookiePolicy
+from entraide_scheduler.gateway.signin_parts import SigninParts
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
@@ -84,6 +93,7 @@ class Gateway:
 
     Attributes:
         pool_service: the gRPC ``Pool`` servicer.
+        signin: its parts for persons who sign in.
     """
 
     def __init__(
@@ -154,7 +164,7 @@ class Gateway:
             timezone=settings.timezone,
         )
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
-        self._cors = CorsPolicy(settings.http.cors_origins)
+        self.signin = self._make_signin(store)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -209,12 +219,13 @@ class Gateway:
     ) -> tuple[Routes, PoolService]:
         routes = Routes(
             self._api,
-            authenticator=self._authenticator,
+            callers=self.signin.callers,
             groups=(
-                FileRoutes(self._files, self._batches, self._authenticator),
-                BatchRoutes(self._batches, self._authenticator),
-                CoopRoutes(self._api, self._pool_events.states, self._authenticator),
-                PoolRoutes(self._pool_events, self._authenticator, pool=self._settings.pool),
+                FileRoutes(self._files, self._batches, self.signin.callers),
+                BatchRoutes(self._batches, self.signin.callers),
+                PoolRoutes(self._pool_events, self.signin.callers, pool=self._settings.pool),
+                CoopRoutes(self._api, self._pool_events.states, self.signin.callers),
+                *self.signin.groups,
             ),
             pages=self._pages,
             metrics=self.metrics,
@@ -222,7 +233,7 @@ class Gateway:
             node_statements=node_statements,
             installer=_make_installer(self._settings),
             enrol=self._scheduler.enrol,
-            cors=self._cors,
+            cors=CorsPolicy(self._settings.http.cors_origins),
             lang=self._settings.lang,
         )
         pool_service = PoolService(
@@ -233,6 +244,23 @@ class Gateway:
             lang=self._settings.lang,
         )
         return routes, pool_service
+
+    def _make_signin(self, store: Store) -> SigninParts:
+        public = self._settings.http.public
+        is_https = self._tls is not None or public.startswith("https://")
+        return SigninParts(
+            store,
+            self._scheduler,
+            authenticator=self._authenticator,
+            cookies=CookiePolicy(public, is_https=is_https),
+            mailer=None,
+            pool=self._settings.pool,
+            pool_url=self.pool_url,
+        )
+
+    def pool_url(self) -> str:
+        """Returns the address at which browsers reach the pool."""
+        return self._settings.http.public or self.url
 
     def _wake_feeder(self) -> None:
         if self._feeder is not None:
@@ -256,15 +284,17 @@ class Gateway:
         return self._running_jobs.wait_for_result(job, epoch)
 
     def clear_key_cache(self) -> None:
-        """Clears the cache of API keys."""
+        """Clears the caches of API keys and of sign-in sessions."""
         self._authenticator.clear_cache()
+        self.signin.sessions.clear_cache()
 
     def on_scheduler_message(self, message: GatewayDown) -> None:
         """Handles a message of the scheduler; a revoked key clears the cache of keys."""
-        if isinstance(message, KeyRevoked):
-            self._authenticator.clear_cache()
-            self._pool_events.end_key(message.key)
-        if isinstance(message, KeyRevoked | NodeRevoked):
+        if isinstance(message, KeyRevoked | SigninEnded):
+            self.clear_key_cache()
+        if isinstance(message, Revocation):
+            self.signin.callers.streams.end_revoked(message)
+            self._pool_events.end_revoked(message)
             self._running_jobs.end_revoked(message)
             return
         is_known = self._running_jobs.on_job_update(message) or (
@@ -291,7 +321,13 @@ class Gateway:
         self._http = HttpServer(
             self._routes,
             self._routes.refuse,
-            check=KeyCheck(self._authenticator, http.limits, count, self._cors),
+            check=KeyCheck(
+                self.signin.callers,
+                self.signin.admin.is_operator,
+                http.limits,
+                count,
+                CorsPolicy(http.cors_origins),
+            ),
             limits=http.limits,
             proxies=parse_networks(http.trusted_proxies),
             count=count,
@@ -303,6 +339,7 @@ class Gateway:
             self._log.info("gateway.resumed", kept=resumed)
             self._spawn(self._kept_jobs.run_expiry())
             self._spawn(self._batches.run_expiry())
+            self._spawn(self.signin.run_expiry())
             if self._feeder is not None:
                 self._spawn(self._feeder.run())
         self._pages.ready = True
@@ -322,6 +359,7 @@ class Gateway:
         await asyncio.gather(*self._background, return_exceptions=True)
         self._background.clear()
         await self._kept_jobs.stop()
+        await self.signin.letters.stop()
         if self._http is not None:
             await self._http.stop()
         self._log.info("gateway.stopped")

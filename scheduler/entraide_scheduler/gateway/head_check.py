@@ -1,9 +1,9 @@
 """Head check: decides at the end of a request's head whether the body may be sent.
 
-It checks the API key, the maximum body size of the path, and the concurrent requests of the key,
-and delays replies to repeated wrong keys. Requests are counted per key, not per address, because
-the members of an office share one address. Wrong keys are counted per address; valid keys are
-never delayed.
+It checks the API key or the cookie of a session, the maximum body size of the path, and the
+concurrent requests of the key or person, and delays replies to repeated wrong ones. Requests are
+counted per key, not per address, because the members of an office share one address. Wrong keys
+are counted per address; valid keys are never delayed.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from entraide.wire import enrolment
 from entraide_scheduler.address_failures import FailuresPerAddress
-from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.connection_server import HeadDecision, Permit
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.exchange import HttpRequest
@@ -27,6 +27,18 @@ from entraide_scheduler.http_limits import (
 )
 
 KEYED_PREFIX = "/v1/"
+SESSION = "/v1/session"
+SIGNED_IN = (SESSION, "/v1/people")
+OPEN_PATHS = frozenset(
+    {
+        enrolment.PATH,
+        "/v1/signin",
+        "/v1/signin/email",
+        "/v1/oidc/start",
+        "/v1/oidc/callback",
+    }
+)
+OPERATOR = "operator"  # in the place of a key's identifier
 KEYLESS_PERMIT = Permit(SMALL_BODY_MAX_BYTES)
 
 
@@ -35,12 +47,14 @@ class KeyCheck:
 
     def __init__(
         self,
-        keys: Authenticator,
+        callers: Callers,
+        is_operator: Callable[[HttpRequest], bool],
         limits: HttpLimits,
         count: Callable[[str], None],
         cors: CorsPolicy,
     ) -> None:
-        self._authenticator = keys
+        self._callers = callers
+        self._is_operator = is_operator
         self._limits = limits
         self._count = count
         self._cors = cors
@@ -51,17 +65,23 @@ class KeyCheck:
 
     def check(self, head: HttpRequest) -> HeadDecision | Awaitable[HeadDecision]:
         """Returns a permit or a refusal; awaitable if the store is asked or a delay applies."""
-        if not head.path.startswith(KEYED_PREFIX) or head.path == enrolment.PATH:
-            return KEYLESS_PERMIT  # a machine that joins has a token and no key
+        if not head.path.startswith(KEYED_PREFIX) or _is_open(head):
+            return KEYLESS_PERMIT
         if self._cors.is_preflight(head):
             return KEYLESS_PERMIT
-        authorization = head.headers.get("authorization", "")
-        if not authorization:
+        if not self._callers.is_named(head):
             self._count("no_key")
-            return ErrorReply("unauthorised")
-        caller = self._authenticator.cached_caller(authorization)
+            return ErrorReply(
+                "not_signed_in" if head.path.startswith(SIGNED_IN) else "unauthorised"
+            )
+        if self._is_operator(head):
+            return self._grant(head, OPERATOR)
+        try:
+            caller = self._callers.cached(head)
+        except Refused as problem:
+            return problem.refusal
         if caller is None:
-            return self._authenticate(head, authorization)
+            return self._authenticate(head)
         return self._grant(head, caller.key)
 
     def release(self, admission: Permit) -> None:
@@ -79,20 +99,31 @@ class KeyCheck:
         self._under_way[key] += 1
         if head.method == "POST" and head.path == UPLOAD_PATH:
             return Permit(UPLOAD_MAX_BYTES, key, streamed=True)
-        return Permit(BODY_MAX_BYTES if head.method == "POST" else SMALL_BODY_MAX_BYTES, key)
+        has_body = head.method in ("POST", "PATCH")
+        return Permit(BODY_MAX_BYTES if has_body else SMALL_BODY_MAX_BYTES, key)
 
-    async def _authenticate(self, head: HttpRequest, authorization: str) -> HeadDecision:
+    async def _authenticate(self, head: HttpRequest) -> HeadDecision:
         try:
-            caller = await self._authenticator.authenticate(authorization)
-        except Refused:
-            return await self._refuse_key(head.peer)
+            caller = await self._callers.authenticate(head)
+        except Refused as problem:
+            if problem.refusal.code == "csrf_refused":
+                return problem.refusal
+            return await self._refuse_key(head.peer, problem.refusal)
         return self._grant(head, caller.key)
 
-    async def _refuse_key(self, peer: str) -> ErrorReply:
+    async def _refuse_key(self, peer: str, refusal: ErrorReply) -> ErrorReply:
+        """Returns the refusal of a wrong key, or of a cookie, which may just be old."""
         wait_s = self._wrong.count(peer, time.monotonic())
         if not wait_s:
             self._count("wrong_key")
-            return ErrorReply("unauthorised")
+            return refusal
         self._count("wrong_key_slowed")
         await asyncio.sleep(self._limits.wrong_key_delay_s)
+        if refusal.code == "not_signed_in":
+            return refusal
         return ErrorReply("too_many_wrong_keys", retry_after_s=wait_s)
+
+
+def _is_open(head: HttpRequest) -> bool:
+    """Whether a request needs no key: a machine that joins and a person who comes have a token."""
+    return head.path in OPEN_PATHS or (head.method == "POST" and head.path == SESSION)

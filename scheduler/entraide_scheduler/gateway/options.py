@@ -2,7 +2,7 @@
 
 In: ``X-Entraide-*`` headers, or the same options over gRPC, checked against one set of bounds. Out:
 ``RequestFacts``, which contain no text of the client. Session names and idempotency keys become
-keyed hashes with one key per co-op, so that a co-op cannot probe the values of another.
+keyed hashes with one key per co-op or person, so that none can probe the values of another.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ from entraide_scheduler.gateway.fields import (
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import refused
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
+from entraide_scheduler.store.owners import person_of
 
 DEADLINE_DAYS_MAX = 31
 DEADLINE_S_MAX = DEADLINE_DAYS_MAX * 86_400.0
@@ -77,11 +78,34 @@ _CONTROLS = tuple(filter(None, Control))  # what a request may say
 
 
 class Caller(Struct, frozen=True):
-    """The caller: identifier of the API key, its co-op and project."""
+    """The caller: an API key, or a person who has signed in.
+
+    Attributes:
+        key: identifier of the key or of the person.
+        coop, project: on whom its use counts.
+        role: of a person, a ``Role``; "" for a key.
+        signin_session: identifier of the person's sign-in session; "" for a key.
+    """
 
     key: str
     coop: str
     project: str
+    role: str = ""
+    signin_session: str = ""
+
+    @property
+    def person(self) -> str:
+        """The person; "" for a key."""
+        return person_of(self.key)
+
+    @property
+    def scope(self) -> str:
+        """Within which the caller's own names are one: the co-op, or the person."""
+        return f"{self.coop}/{self.person}" if self.person else self.coop
+
+    def owns(self, coop: str, key: str) -> bool:
+        """Whether what a key or a person of a co-op sent is the caller's."""
+        return (coop, person_of(key)) == (self.coop, self.person)
 
 
 class Options(Struct, frozen=True):
@@ -311,11 +335,11 @@ class FactsBuilder:
         self._token_estimator = token_estimator
         self._ids = JobIdGenerator()
 
-    def hash_text(self, coop: str, text: str) -> str:
-        """Returns a keyed hash of a client's text, or "" for none."""
+    def hash_text(self, scope: str, text: str) -> str:
+        """Returns a keyed hash of a client's text, or "" for none; see ``Caller.scope``."""
         if not text:
             return ""
-        key = hmac.digest(self._secret, coop.encode(), "sha256")
+        key = hmac.digest(self._secret, scope.encode(), "sha256")
         return hashlib.blake2b(text.encode(), digest_size=12, key=key).hexdigest()
 
     def build_facts(
@@ -347,10 +371,10 @@ class FactsBuilder:
             choices=parsed.choices,
             features=parsed.features,
             stream=parsed.stream and kind is JobKind.LIVE,
-            session=self.hash_text(caller.coop, options.session),
+            session=self.hash_text(caller.scope, options.session),
             deadline_at=find_deadline(options.deadline, now),
             max_carbon_ug=None if grams is None else round_half_up(grams * UG_PER_G),
-            idempotency=self.hash_text(caller.coop, options.idempotency),
+            idempotency=self.hash_text(caller.scope, options.idempotency),
             controlled_by=Control(options.controlled_by),
             longest_input_est=self._token_estimator.estimate_longest_input(parsed),
         )

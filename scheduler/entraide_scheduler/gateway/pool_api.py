@@ -1,7 +1,7 @@
 """Pool API: the use cases of the pool, which the HTTP and gRPC codecs translate into messages.
 
 In: an authenticated caller and, for a new job, a ``Submission``. Out: events of an answer, or what
-the pool knows about a job. A job of another co-op is reported as unknown.
+the pool knows about a job. A job of another co-op or person is reported as unknown.
 """
 
 import time
@@ -37,8 +37,11 @@ from entraide_scheduler.gateway.views import (
     kept_job_status,
     running_job_status,
 )
+from entraide_scheduler.people import READERS_OF_ALL
 from entraide_scheduler.scheduler_port import SchedulerPort
 from entraide_scheduler.statements import make_statement
+from entraide_scheduler.store.owners import person_of
+from entraide_scheduler.store.person_rows import Role
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
@@ -98,13 +101,18 @@ class PoolApi:
         parsed = openai.parse_request(submission.path, submission.body)
         options = submission.options
         facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)
-        if facts.idempotency and self._running_jobs.has_idempotency_key(
-            facts.coop, facts.idempotency
-        ):
+        if facts.idempotency and self._running_jobs.has_idempotency_key(caller, facts.idempotency):
             raise refused("already_exists", name=options.idempotency_name)
         if options.explain or parsed.pool_fields.explain:
-            sink = self._explained_answers.make_sink(caller.coop, sink)
-        if not self._running_jobs.start(facts, parsed, sink, began_at=submission.began_at):
+            sink = self._explained_answers.make_sink(caller, sink)
+        started = self._running_jobs.start(
+            facts,
+            parsed,
+            sink,
+            began_at=submission.began_at,
+            signin_session=caller.signin_session,
+        )
+        if not started:
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))
         return facts.job
 
@@ -142,7 +150,7 @@ class PoolApi:
         return await self.get(caller, row.job, lang)
 
     async def get(self, caller: Caller, job: str, lang: str) -> JobDetails:
-        """Returns a job of the caller's co-op.
+        """Returns a job of the caller.
 
         Raises:
             Refused: ``unknown_job``.
@@ -151,14 +159,14 @@ class PoolApi:
         running = self._running_jobs.get(job)
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
-            if row is not None and row.coop == caller.coop:
+            if row is not None and caller.owns(row.coop, row.key):
                 result = await self._read_result(row)
                 return JobDetails(kept_job_status(row, running, lang, result), row, result)
-        elif running is not None and running.facts.coop == caller.coop:
+        elif running is not None and caller.owns(running.facts.coop, running.facts.key):
             return JobDetails(running_job_status(running))
         else:
             ended = self._running_jobs.recent.get(job)
-            if ended is not None and ended.facts.coop == caller.coop:
+            if ended is not None and caller.owns(ended.facts.coop, ended.facts.key):
                 return JobDetails(
                     ended_job_status(ended, lang, await self._settled_receipt(caller, job))
                 )
@@ -167,16 +175,11 @@ class PoolApi:
     async def list_jobs(self, caller: Caller, limit: int, lang: str) -> list[JobStatus]:
         """Returns the caller's live, kept and recently ended jobs, newest first."""
         limit_jobs = min(limit or LIST_DEFAULT, LIST_MAX)
-        rows = await self._store.list_kept(caller.coop, limit_jobs)
-        live_jobs = [
-            job for job in self._running_jobs.list_of_coop(caller.coop) if job.facts.kind == "live"
-        ]
+        rows = await self._store.list_kept(caller.coop, limit_jobs, caller.person)
+        live_jobs = [job for job in self._running_jobs.list_of(caller) if job.facts.kind == "live"]
         views = [running_job_status(job) for job in live_jobs[:limit_jobs]]
         views += [kept_job_status(row, self._running_jobs.get(row.job), lang) for row in rows]
-        views += [
-            ended_job_status(job, lang)
-            for job in self._running_jobs.recent.list_of_coop(caller.coop)
-        ]
+        views += [ended_job_status(job, lang) for job in self._running_jobs.recent.list_of(caller)]
         views.sort(key=lambda view: view.id.partition("-")[2], reverse=True)
         return views[:limit_jobs]
 
@@ -202,7 +205,8 @@ class PoolApi:
             Refused: ``unknown_job``.
         """
         _check_job_id(job)
-        explanation = (await self._scheduler.explain(job, caller.coop)).explanation
+        reply = await self._scheduler.explain(job, caller.coop, caller.person)
+        explanation = reply.explanation
         if explanation is None:
             raise refused("unknown_job", job=job)
         return explanation
@@ -221,7 +225,7 @@ class PoolApi:
         raise refused("not_ready", job=job)
 
     async def get_statement(self, caller: Caller, month: str, coop: str) -> Statement:
-        """Returns the statement of the caller's co-op.
+        """Returns the statement of the caller's co-op; the operator and auditors read every one.
 
         Args:
             caller: who asks.
@@ -229,13 +233,14 @@ class PoolApi:
             coop: the co-op that the caller names, or "".
 
         Raises:
-            Refused: ``forbidden`` for another co-op, or ``invalid_request``.
+            Refused: ``statement_of_another``, ``role_refused`` or ``invalid_request``.
         """
-        if coop not in ("", caller.coop):
+        _check_books(caller)
+        if coop not in ("", caller.coop) and caller.role not in READERS_OF_ALL:
             raise refused("statement_of_another", coop=clean_text(coop))
         try:
             return await make_statement(
-                self._store, caller.coop, month, zone=self._zone, now=time.time()
+                self._store, coop or caller.coop, month, zone=self._zone, now=time.time()
             )
         except (ValueError, OverflowError):
             raise _wrong_month(month) from None
@@ -244,8 +249,9 @@ class PoolApi:
         """Returns what the books say of a month of the caller's co-op; ``month`` as above.
 
         Raises:
-            Refused: ``invalid_request``.
+            Refused: ``role_refused`` or ``invalid_request``.
         """
+        _check_books(caller)
         try:
             return await read_month(
                 self._store, caller.coop, month, zone=self._zone, now=time.time()
@@ -257,16 +263,17 @@ class PoolApi:
         """Returns the answer of a kept job, with its explanation if the client asked for it."""
         result = self._kept_jobs.unseal_result(row)
         if result and self._kept_jobs.asks_for_explanation(row):
-            explanation = (await self._scheduler.explain(row.job, row.coop)).explanation
+            reply = await self._scheduler.explain(row.job, row.coop, person_of(row.key))
+            explanation = reply.explanation
             if explanation is not None:
                 return add_explanation(result, explanation)
         return result
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:
-        settlement = await self._store.get_receipt(job)
-        if settlement is None or settlement[0] != caller.coop:
+        settled = await self._store.get_receipt(job)
+        if settled is None or not caller.owns(settled.coop, settled.key):
             return None
-        return settlement[1] if settlement[1].signature else self._signer.sign(settlement[1])
+        return settled.receipt if settled.receipt.signature else self._signer.sign(settled.receipt)
 
     def _check_accepting(self) -> None:
         if self.stopping:
@@ -281,6 +288,12 @@ def _wrong_month(month: str) -> Refused:
         form="2026-11",
         found=clean_text(month),
     )
+
+
+def _check_books(caller: Caller) -> None:
+    """Refuses a person without a role in the co-op: its books are for those who run it."""
+    if caller.role == Role.PERSON:
+        raise refused("role_refused")
 
 
 def _check_job_id(job: str) -> None:

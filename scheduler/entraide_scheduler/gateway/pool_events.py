@@ -3,7 +3,8 @@
 A listener first gets the whole view (event ``pool``), then, at most once in ``EVERY_S`` seconds,
 what changed (event ``change``), and a comment after ``COMMENT_EVERY_S`` seconds without either. One
 task serves all listeners and runs only while there are any. A stream ends (event ``end``, with the
-error) when its key is revoked, which is also checked before each comment, and at a stop.
+error) when its key is revoked or its sign-in ends, which is also checked before each comment, and
+at a stop.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import msgspec
 import structlog
 
 from entraide.errors import EntraideError
+from entraide.wire.messages import KeyRevoked, Revocation
 from entraide_scheduler.gateway.answer_writers import (
     COMMENT,
     COMMENT_EVERY_S,
@@ -22,9 +24,11 @@ from entraide_scheduler.gateway.answer_writers import (
     STREAM_HEADERS,
 )
 from entraide_scheduler.gateway.exchange import Exchange
+from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.pool_states import PoolStates
 from entraide_scheduler.gateway.pool_view import PoolView, find_change, view_pool
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, error_body, refused
+from entraide_scheduler.gateway.signin.streams import is_revoked
 
 EVERY_S = 1.0
 LISTENERS_MAX = 512
@@ -38,7 +42,7 @@ class Listener:
 
     Attributes:
         exchange: its request.
-        key: identifier of the key, or of the person, that listens.
+        caller: the key, or the person, that listens.
         lang: its language.
         recheck: raises ``Refused`` once the caller may listen no longer.
         shown: what it was sent so far.
@@ -46,10 +50,10 @@ class Listener:
     """
 
     def __init__(
-        self, exchange: Exchange, *, key: str, lang: str, recheck: Recheck, shown: PoolView
+        self, exchange: Exchange, *, caller: Caller, lang: str, recheck: Recheck, shown: PoolView
     ) -> None:
         self.exchange = exchange
-        self.key = key
+        self.caller = caller
         self.lang = lang
         self.recheck = recheck
         self.shown = shown
@@ -89,12 +93,14 @@ class PoolEvents:
     def __len__(self) -> int:
         return len(self._listeners)
 
-    async def listen(self, exchange: Exchange, *, key: str, lang: str, recheck: Recheck) -> None:
+    async def listen(
+        self, exchange: Exchange, *, caller: Caller, lang: str, recheck: Recheck
+    ) -> None:
         """Begins a stream of events; returns once it has begun.
 
         Args:
             exchange: the request.
-            key: identifier of the caller, whose number of streams is limited.
+            caller: who listens, whose number of streams is limited.
             lang: ``fr`` or ``en``.
             recheck: raises ``Refused`` once the caller may listen no longer.
 
@@ -103,14 +109,14 @@ class PoolEvents:
             PoolUnreachable: no scheduler answered.
         """
         view = view_pool(await self.states.get(), pool=self._pool, lang=lang)
-        own = sum(1 for listener in self._listeners if listener.key == key)
+        own = sum(1 for listener in self._listeners if listener.caller.key == caller.key)
         if own >= LISTENERS_PER_KEY_MAX:
             raise refused("too_many_requests", limit=LISTENERS_PER_KEY_MAX)
         if len(self._listeners) >= LISTENERS_MAX:
             raise refused("too_many_requests")
         if exchange.is_over:
             return
-        listener = Listener(exchange, key=key, lang=lang, recheck=recheck, shown=view)
+        listener = Listener(exchange, caller=caller, lang=lang, recheck=recheck, shown=view)
         self._listeners.add(listener)
         exchange.on_client_left = partial(self._listeners.discard, listener)
         exchange.begin(200, kind=EVENT_STREAM, headers=STREAM_HEADERS)
@@ -118,10 +124,11 @@ class PoolEvents:
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="pool-events")
 
-    def end_key(self, key: str) -> None:
-        """Ends the streams of a key that was revoked."""
-        for listener in [each for each in self._listeners if each.key == key]:
-            self._end(listener, ErrorReply("unauthorised"))
+    def end_revoked(self, revoked: Revocation) -> None:
+        """Ends the streams of a key that was revoked, or of a sign-in that has ended."""
+        for listener in [each for each in self._listeners if is_revoked(each.caller, revoked)]:
+            code = "unauthorised" if isinstance(revoked, KeyRevoked) else "not_signed_in"
+            self._end(listener, ErrorReply(code))
 
     async def stop(self) -> None:
         """Ends all streams, and the task that serves them."""

@@ -7,7 +7,7 @@ import msgspec
 
 from entraide import i18n
 from entraide_scheduler.gateway.answer_writers import EVENT_STREAM, STREAM_HEADERS
-from entraide_scheduler.gateway.auth import Authenticator
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.grid_view import view_grid
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.pool_events import PoolEvents
@@ -31,19 +31,17 @@ class PoolRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, events: PoolEvents, authenticator: Authenticator, *, pool: str) -> None:
+    def __init__(self, events: PoolEvents, callers: Callers, *, pool: str) -> None:
         self._states = events.states
         self._events = events
-        self._authenticator = authenticator
+        self._callers = callers
         self._pool = pool
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
             {"pool": self._get_pool, "pool_events": self._listen, "grid": self._get_grid}
         )
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._authenticator.authenticate(
-            call.exchange.request.headers.get("authorization", "")
-        )
+        return await self._callers.authenticate(call.exchange.request)
 
     async def _get_pool(self, call: RouteCall) -> None:
         await self._authenticate(call)
@@ -62,7 +60,7 @@ class PoolRoutes:
             return
         await self._events.listen(
             call.exchange,
-            key=caller.key,
+            caller=caller,
             lang=choose_language(call),
             recheck=lambda: self._authenticate(call),
         )

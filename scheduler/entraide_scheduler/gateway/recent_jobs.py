@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from entraide.types import JobKind, RequestFacts
+from entraide_scheduler.gateway.options import Caller
 
 RECENT_MAX = 5_000
 
@@ -33,6 +34,10 @@ class RecentJobs:
         """Returns a recently ended job, or None."""
         return self._ended.get(job)
 
-    def list_of_coop(self, coop: str) -> list[EndedJob]:
-        """Returns a co-op's recently ended jobs, newest first."""
-        return [job for job in reversed(self._ended.values()) if job.facts.coop == coop]
+    def list_of(self, caller: Caller) -> list[EndedJob]:
+        """Returns the caller's recently ended jobs, newest first."""
+        return [
+            job
+            for job in reversed(self._ended.values())
+            if caller.owns(job.facts.coop, job.facts.key)
+        ]

@@ -19,11 +19,18 @@ from entraide.statements import NODE_PATH
 from entraide.wire import enrolment
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import EnrolmentReply
-from entraide_scheduler.gateway import install, openai, openapi, page_assets, weights
+from entraide_scheduler.gateway import (
+    install,
+    openai,
+    openapi,
+    page_assets,
+    weights,
+)
+from entraide_scheduler.gateway.admin_routes import ADMIN_PATHS
 from entraide_scheduler.gateway.answer_json import explanation_json
 from entraide_scheduler.gateway.answer_writers import AnswerWriter, send_refusal
-from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.batch_routes import BATCHES
+from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.coop_routes import COOP_PATHS
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.endpoints import JobRequest
@@ -44,6 +51,7 @@ from entraide_scheduler.gateway.route_call import (
     read_limit,
     read_query,
 )
+from entraide_scheduler.gateway.signin_routes import PEOPLE, SESSION, SESSIONS, SIGNIN
 from entraide_scheduler.gateway.strict_json import DEPTH_MAX, read_object
 from entraide_scheduler.gateway.views import JobList, TokenCount, TokenCountBasis, receipt_json
 from entraide_scheduler.http_limits import BODY_MAX_BYTES, FILE_MAX_BYTES, UPLOAD_PATH
@@ -80,6 +88,20 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{BATCHES}/{{batch}}/cancel": {"POST": "cancel_batch"},
         **POOL_PATHS,
         **COOP_PATHS,
+        SESSION: {
+            "GET": "get_session",
+            "POST": "sign_in",
+            "PATCH": "change_session",
+            "DELETE": "sign_out",
+        },
+        SESSIONS: {"GET": "list_sessions"},
+        f"{SESSIONS}/{{session}}": {"DELETE": "end_session"},
+        SIGNIN: {"GET": "signin_ways"},
+        f"{SIGNIN}/email": {"POST": "send_signin_email"},
+        PEOPLE: {"GET": "list_people", "POST": "add_person"},
+        f"{PEOPLE}/{{person}}": {"PATCH": "change_person", "DELETE": "disable_person"},
+        f"{PEOPLE}/{{person}}/link": {"POST": "make_signin_link"},
+        **ADMIN_PATHS,
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},
@@ -111,7 +133,7 @@ def route_of(path: str) -> Route | None:
         return Route(path, "", methods)
     for prefix, placeholder in (
         (f"{JOBS}/", "{job}"), (f"{FILES}/", "{file}"), (f"{BATCHES}/", "{batch}"),
-        ("/v1/models/", "{model}"),
+        (f"{SESSIONS}/", "{session}"), (f"{PEOPLE}/", "{person}"), ("/v1/models/", "{model}"),
         (weights.PATH, "{sha256}"),
         (install.WHEELS_PATH, "{file}"), (page_assets.PATH, "{file}"),
     ):  # fmt: skip
@@ -152,7 +174,7 @@ class Routes:
         self,
         api: PoolApi,
         *,
-        authenticator: Authenticator,
+        callers: Callers,
         groups: Iterable[RouteGroup],
         pages: Pages,
         metrics: Metrics,
@@ -164,7 +186,7 @@ class Routes:
         lang: i18n.Lang,
     ) -> None:
         self._api = api
-        self._authenticator = authenticator
+        self._callers = callers
         self._pages = pages
         self._metrics = metrics
         self._pool_weights = pool_weights
@@ -247,9 +269,7 @@ class Routes:
             send_refusal(exchange, reply_of(problem), lang)
 
     async def _authenticate(self, call: RouteCall) -> Caller:
-        return await self._authenticator.authenticate(
-            call.exchange.request.headers.get("authorization", "")
-        )
+        return await self._callers.authenticate(call.exchange.request)
 
     # Jobs.
 

@@ -26,8 +26,9 @@ from entraide.wire.messages import (
     KeyRevoked,
     LeaseExceeded,
     NodeOut,
-    NodeRevoked,
+    Revocation,
     RunEnded,
+    SigninEnded,
     StartRun,
     Tokens,
 )
@@ -44,6 +45,7 @@ from entraide_scheduler.gateway.answer_validation import is_valid_answer, replac
 from entraide_scheduler.gateway.endpoints import NAMES
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
+from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.recent_jobs import RecentJobs
@@ -63,12 +65,13 @@ class RunningJob:
 
     __slots__ = (
         "attempts", "began_at", "end_waiters", "epoch", "facts", "limits", "node", "outcome_timer",
-        "phase", "request", "sent_tokens", "sink", "stream", "terms",
+        "phase", "request", "sent_tokens", "signin_session", "sink", "stream", "terms",
     )  # fmt: skip
 
     def __init__(
         self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
     ) -> None:
+        self.signin_session = ""  # in which a person sent it
         self.facts = facts
         self.request = parsed
         self.sink = sink
@@ -119,9 +122,9 @@ class RunningJobs:
         """Number of live jobs that have not ended."""
         return sum(job.facts.kind is JobKind.LIVE for job in self._jobs.values())
 
-    def has_idempotency_key(self, coop: str, idempotency: str) -> bool:
-        """Whether the co-op has an unfinished job with this idempotency key."""
-        return any(job.facts.idempotency == idempotency for job in self.list_of_coop(coop))
+    def has_idempotency_key(self, caller: Caller, idempotency: str) -> bool:
+        """Whether the caller has an unfinished job with this idempotency key."""
+        return any(job.facts.idempotency == idempotency for job in self.list_of(caller))
 
     async def wait_until_drained(self) -> None:
         """Waits until no live job is left."""
@@ -133,16 +136,27 @@ class RunningJobs:
         """Returns a job that has not ended, or None."""
         return self._jobs.get(job)
 
-    def list_of_coop(self, coop: str) -> list[RunningJob]:
-        """Returns a co-op's jobs that have not ended, newest first."""
-        return [job for job in reversed(self._jobs.values()) if job.facts.coop == coop]
+    def list_of(self, caller: Caller) -> list[RunningJob]:
+        """Returns the caller's jobs that have not ended, newest first."""
+        return [
+            job
+            for job in reversed(self._jobs.values())
+            if caller.owns(job.facts.coop, job.facts.key)
+        ]
 
     def start(
-        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, *, began_at: float
+        self,
+        facts: RequestFacts,
+        parsed: ParsedRequest,
+        sink: AnswerSink,
+        *,
+        began_at: float,
+        signin_session: str = "",
     ) -> bool:
         """Submits a job; its sink receives the answer. Returns False if there are too many."""
         if not self._add(facts, parsed, sink, began_at):
             return False
+        self._jobs[facts.job].signin_session = signin_session
         self._scheduler.submit(facts)
         return True
 
@@ -183,12 +197,18 @@ class RunningJobs:
         self._fail(running, ErrorReply(reason, job=job))
         return True
 
-    def end_revoked(self, revoked: KeyRevoked | NodeRevoked) -> None:
-        """Ends the live jobs of a revoked key, or the partial answers of a revoked node."""
+    def end_revoked(self, revoked: Revocation) -> None:
+        """Ends the live jobs of a key or a sign-in, or the partial answers of a revoked node."""
         for running in list(self._jobs.values()):
             if isinstance(revoked, KeyRevoked):
                 if running.facts.key == revoked.key and running.facts.kind is JobKind.LIVE:
                     self.cancel(running.facts.job, "unauthorised")
+            elif isinstance(revoked, SigninEnded):
+                is_theirs = running.facts.key == revoked.person and (
+                    revoked.session in ("", running.signin_session)
+                )
+                if is_theirs and running.facts.kind is JobKind.LIVE:
+                    self.cancel(running.facts.job, "not_signed_in")
             elif running.node == revoked.node and running.phase is JobPhase.ANSWERING:
                 self._abandon(running, "stream_broken")
 

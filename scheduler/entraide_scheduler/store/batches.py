@@ -16,6 +16,7 @@ from entraide.decoding import MsgpackDecoder
 from entraide.types import Usage
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.kept_jobs import put_job
+from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
 from entraide_scheduler.store.schema import batch_results, batches, kept, settled
 
@@ -62,10 +63,13 @@ def get_batch(connection: Connection, batch: str) -> BatchRow | None:
 
 
 def list_of_coop(
-    connection: Connection, coop: str, *, after: str = "", limit: int
+    connection: Connection, coop: str, *, person: str = "", after: str = "", limit: int
 ) -> tuple[BatchRow, ...]:
-    """Returns a co-op's batches, newest first, after one of them; identifiers sort by time."""
-    query = select(batches).where(batches.c.coop == coop)
+    """Returns the batches of a co-op's keys, or of a person, newest first, after one of them.
+
+    Identifiers sort by time.
+    """
+    query = select(batches).where((batches.c.coop == coop) & is_owned(batches.c.key, person))
     if after:
         query = query.where(batches.c.batch < after)
     ordered = query.order_by(batches.c.batch.desc()).limit(limit)

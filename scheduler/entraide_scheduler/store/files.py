@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
+from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import FileRow
 from entraide_scheduler.store.schema import batches, file_parts, files
 
@@ -73,9 +74,13 @@ def get_file(connection: Connection, file: str) -> FileRow | None:
     return FileRow(*row) if row else None
 
 
-def list_files(connection: Connection, coop: str) -> tuple[FileRow, ...]:
-    """Returns a co-op's complete files, newest first; their number is bounded at their creation."""
-    query = select(*_COLUMNS).where((files.c.coop == coop) & files.c.complete)
+def list_files(connection: Connection, coop: str, person: str = "") -> tuple[FileRow, ...]:
+    """Returns the complete files of a co-op's keys, or of a person, newest first.
+
+    Their number is bounded at their creation.
+    """
+    own = (files.c.coop == coop) & is_owned(files.c.key, person)
+    query = select(*_COLUMNS).where(own & files.c.complete)
     ordered = query.order_by(files.c.created_at.desc(), files.c.file.desc())
     return tuple(FileRow(*row) for row in connection.execute(ordered))
 

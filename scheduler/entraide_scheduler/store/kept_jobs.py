@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from entraide.decoding import MsgpackDecoder
 from entraide.types import JobState, RequestFacts
 from entraide_scheduler.store.batch_results import add_result
+from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
 from entraide_scheduler.store.schema import batch_results, batches, kept, settled
 
@@ -42,9 +43,12 @@ def find_by_idempotency(connection: Connection, coop: str, key: str) -> KeptJobR
     return _row(row) if row else None
 
 
-def list_of_coop(connection: Connection, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
-    """Returns a co-op's kept jobs, newest first, without the lines of batches."""
-    query = select(kept).where((kept.c.coop == coop) & (kept.c.batch == ""))
+def list_of_coop(
+    connection: Connection, coop: str, limit: int, person: str = ""
+) -> tuple[KeptJobRow, ...]:
+    """Returns a co-op's or a person's kept jobs, newest first, without the lines of batches."""
+    own = (kept.c.coop == coop) & is_owned(kept.c.key, person)
+    query = select(kept).where(own & (kept.c.batch == ""))
     ordered = query.order_by(kept.c.submitted_at.desc(), kept.c.job).limit(limit)
     return tuple(_row(row) for row in connection.execute(ordered))
 

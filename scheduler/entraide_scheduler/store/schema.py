@@ -111,6 +111,50 @@ nodes = Table(
     Column("vouched_by", String, nullable=False, server_default=""),
 )
 
+people = Table(
+    "people",
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("coop", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("email", String, nullable=True, unique=True),  # NULL, not "", so that it is unique
+    Column("role", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("lang", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double, nullable=False),
+    Column("oidc_issuer", String, nullable=True),
+    Column("oidc_subject", String, nullable=True),
+    UniqueConstraint("oidc_issuer", "oidc_subject", name="people_oidc"),
+    Index("people_by_coop", "coop"),
+)
+
+signin_links = Table(
+    "signin_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person", String, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index("signin_links_by_person", "person"),
+)
+
+signin_sessions = Table(
+    "signin_sessions",
+    metadata,
+    Column("session", String, primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    Column("person", String, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("device", String, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Index("signin_sessions_by_person", "person"),
+)
+
 grid_zones = Table(
     "grid_zones",
     metadata,
@@ -316,5 +360,6 @@ explanations = Table(
     Column("coop", String, nullable=False),
     Column("at", Double, nullable=False),
     Column("document", LargeBinary, nullable=False),
+    Column("key", String, nullable=False, server_default=""),
     Index("explanations_by_age", "at"),
 )

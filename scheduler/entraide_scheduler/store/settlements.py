@@ -29,6 +29,15 @@ class ExplanationRow(NamedTuple):
     coop: str
     at: float
     document: bytes
+    key: str = ""
+
+
+class SettledReceipt(NamedTuple):
+    """The receipt of a settled job, and who sent the job."""
+
+    coop: str
+    key: str
+    receipt: Receipt
 
 
 def write_nothing(_: Connection, rows: list[None]) -> list[None]:
@@ -85,11 +94,11 @@ def _settled_values(row: SettlementRow) -> dict[str, object]:
     }
 
 
-def read_receipt(connection: Connection, job: str) -> tuple[str, Receipt] | None:
-    """Returns the co-op and the settled receipt of a job, or None."""
-    query = select(settled.c.coop, settled.c.receipt).where(settled.c.job == job)
+def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
+    """Returns the settled receipt of a job, or None."""
+    query = select(settled.c.coop, settled.c.key, settled.c.receipt).where(settled.c.job == job)
     row = connection.execute(query).first()
-    return (row.coop, _receipt.decode(row.receipt)) if row else None
+    return SettledReceipt(row.coop, row.key, _receipt.decode(row.receipt)) if row else None
 
 
 def count_settled(connection: Connection) -> int:
@@ -118,11 +127,11 @@ def put_explanations(connection: Connection, rows: list[ExplanationRow]) -> list
     return [None] * len(rows)
 
 
-def read_explanation(connection: Connection, job: str) -> tuple[str, bytes] | None:
-    """Returns the co-op and the newest explanation of a job, or None."""
-    query = select(explanations.c.coop, explanations.c.document).where(explanations.c.job == job)
-    row = connection.execute(query).first()
-    return (row.coop, row.document) if row else None
+def read_explanation(connection: Connection, job: str) -> ExplanationRow | None:
+    """Returns the newest explanation of a job, or None."""
+    columns = (explanations.c[name] for name in ExplanationRow._fields)
+    row = connection.execute(select(*columns).where(explanations.c.job == job)).first()
+    return ExplanationRow(*row) if row else None
 
 
 def expire_explanations(connection: Connection, now: float) -> int:

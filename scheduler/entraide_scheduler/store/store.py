@@ -12,7 +12,6 @@ from typing import Self, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from entraide.types import Receipt
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
     breakdown,
@@ -45,6 +44,7 @@ from entraide_scheduler.store.rows import (
     SettlementRow,
     TokenRefusal,
 )
+from entraide_scheduler.store.settlements import SettledReceipt
 from entraide_scheduler.store.statements import StatementTotals
 from entraide_scheduler.store.usage import UsageRow
 from entraide_scheduler.store.writer import GroupCommitWriter
@@ -183,9 +183,9 @@ class Store:
         """Returns one kept job."""
         return await self.read(lambda c: kept_jobs.get_job(c, job))
 
-    async def list_kept(self, coop: str, limit: int) -> tuple[KeptJobRow, ...]:
-        """Returns a co-op's kept jobs, newest first."""
-        return await self.read(lambda c: kept_jobs.list_of_coop(c, coop, limit))
+    async def list_kept(self, coop: str, limit: int, person: str = "") -> tuple[KeptJobRow, ...]:
+        """Returns the kept jobs of a co-op's keys, or of a person, newest first."""
+        return await self.read(lambda c: kept_jobs.list_of_coop(c, coop, limit, person))
 
     async def list_pending_kept(self) -> tuple[KeptJobRow, ...]:
         """Returns the kept jobs that have not ended, oldest first."""
@@ -248,8 +248,8 @@ class Store:
         """Writes the settlement of a job; resolves to False if it was written already."""
         return self._writer.submit_row(settlements.write_settlements, row)
 
-    async def get_receipt(self, job: str) -> tuple[str, Receipt] | None:
-        """Returns the co-op and the settled receipt of a job, or None."""
+    async def get_receipt(self, job: str) -> SettledReceipt | None:
+        """Returns the settled receipt of a job with its sender, or None."""
         return await self.read(lambda c: settlements.read_receipt(c, job))
 
     async def count_settled(self) -> int:
@@ -304,13 +304,15 @@ class Store:
             lambda c: usage.read_lent(c, coop, days=days, end_at=end_at, node=node)
         )
 
-    def put_explanation(self, job: str, coop: str, document: bytes, *, at: float) -> Future[None]:
+    def put_explanation(
+        self, job: str, coop: str, document: bytes, *, at: float, key: str = ""
+    ) -> Future[None]:
         """Stores the newest explanation of a job (``Explanation`` in MessagePack)."""
-        row = settlements.ExplanationRow(job, coop, at, document)
+        row = settlements.ExplanationRow(job, coop, at, document, key)
         return self._writer.submit_row(settlements.put_explanations, row)
 
-    async def get_explanation(self, job: str) -> tuple[str, bytes] | None:
-        """Returns the co-op and the newest explanation of a job, or None."""
+    async def get_explanation(self, job: str) -> settlements.ExplanationRow | None:
+        """Returns the newest explanation of a job with its sender, or None."""
         return await self.read(lambda c: settlements.read_explanation(c, job))
 
     def expire_explanations(self, now: float) -> Future[int]:

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
+from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.schema import settled
 from entraide_scheduler.store.statements import JobTotals
 
 LINES_MAX = 100_000
+PEOPLE = "people"  # in the place of a key
 
 
 class UsageRow(NamedTuple):
@@ -28,7 +30,7 @@ class UsageRow(NamedTuple):
 def read_usage(
     connection: Connection, coop: str, *, days: Sequence[float], end_at: float
 ) -> tuple[UsageRow, ...]:
-    """Returns the jobs that a co-op sent, sorted.
+    """Returns the jobs that a co-op sent, sorted; its persons count together, as ``PEOPLE``.
 
     Args:
         connection: the store.
@@ -39,7 +41,8 @@ def read_usage(
     Returns:
         At most ``LINES_MAX`` + 1 rows.
     """
-    names = (settled.c.key, settled.c.project, settled.c.model, settled.c.node, settled.c.lender)
+    sender = case((is_owned(settled.c.key, ""), settled.c.key), else_=PEOPLE).label("sender")
+    names = (sender, settled.c.project, settled.c.model, settled.c.node, settled.c.lender)
     rows = _read(connection, names, settled.c.coop == coop, days=days, end_at=end_at)
     return tuple(
         UsageRow(day, key, project, model, node, coop, lender, totals)

@@ -114,6 +114,7 @@ async def _serve(options: "PoolOptions") -> None:
             typer.echo(
                 format_instructions(running, [*served, AUTO][0], options.state, options.lang)
             )
+            typer.echo(await asyncio.to_thread(format_signin, running, options.lang))
 
 
 def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
@@ -137,6 +138,13 @@ def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) ->
     export = f"export ENTRAIDE_URL={pool.http} ENTRAIDE_KEY={key}"
     values = {"export": export, "curl": curl, "program": program, "page": pool.http}
     return i18n.text("up-ready", lang, **values, keys=str(state / POOL_FILE))
+
+
+def format_signin(pool: "PoolFile", lang: str) -> str:
+    """Returns how to sign in at the page: a link for each demo person."""
+    from entraide_scheduler.up.people import list_signin_links
+
+    return "\n".join([i18n.text("up-signin", lang), *list_signin_links(pool, lang)])
 
 
 def _detach(options: "PoolOptions") -> int:
@@ -167,6 +175,7 @@ def _detach(options: "PoolOptions") -> int:
         if pool := poolfile.read_running(options.state):
             keys = str(options.state / POOL_FILE)
             typer.echo(i18n.text("up-detached", options.lang, page=pool.http, keys=keys))
+            typer.echo(format_signin(pool, options.lang))
             return 0
         time.sleep(POLL_S)
     if process.poll() is None:

@@ -3746,3 +3746,60 @@ coop-credit-none = Its machines have done nothing for others lately, so it has n
 coop-credit-some = Its machines’ work for others counts { $tokens } virtual tokens. Half of a gift counts after { $days } days; the largest credit is { $credit_most }.
 coop-credit-most = Its machines’ work for others counts { $tokens } virtual tokens: it has the largest credit, { $credit_most }. Half of a gift counts after { $days } days.
 coop-turns = Where co-ops wait for the same machines, each is served in proportion to its weight.
+
+
+## Sign-in and people.
+
+error-not_signed_in = You are not signed in, or your session has ended. Sign in again.
+error-signin_link_unknown = This sign-in link is unknown or was withdrawn. Ask whoever invited you for a new one.
+error-signin_link_used = This sign-in link has already been used: each works once. Ask whoever invited you for a new one.
+error-signin_link_expired = This sign-in link has expired. Ask whoever invited you for a new one.
+error-too_many_signins = Too many attempts to sign in have come from this address. Try again in a minute.
+error-csrf_refused = This request did not come from the pool's own page. Reload the page, then try again.
+error-role_refused = Your role does not allow this. Ask your co-op's admin or the pool's operator.
+error-unknown_person = Nobody has { $person ->
+    [none] that identifier
+   *[other] the identifier "{ $person }"
+}. "entraide people list" lists who is there.
+error-unknown_session = This session has already ended.
+error-email_taken = Somebody in the pool already has this e-mail address. Give another one, or change that person.
+error-person_disabled = This person may not sign in any more. Let the person in again first{ $person ->
+    [none] .
+   *[other] : "entraide people enable { $person }".
+}
+error-people_full = The co-op has { $limit ->
+    [none] as many people as are allowed
+   *[other] { $limit } people, the most that are allowed
+}.
+error-admin_elsewhere = This address does not serve the pool's administration. Use the address of the scheduler itself.
+error-email_failed = The mail server did not take the letter{ $problem ->
+    [none] .
+   *[other] : { $problem }.
+} Give the person the link in another way.
+help-people = Manage who signs in at the pool's pages (for the operator).
+help-people-add = Add a person of a co-op, and show a sign-in link, once only.
+help-people-list = List the people.
+help-people-link = Make a one-time sign-in link for a person, and show it.
+help-people-disable = End a person's access at once: sessions, running answers and links.
+help-people-enable = Let a disabled person in again.
+arg-person = Identifier of the person.
+arg-person-name = Name of the person, as the pages show it.
+opt-people-coop = Co-op that the people belong to.
+opt-people-email = E-mail address of the person.
+opt-people-role = Role of the person: person, coop_admin, operator or auditor (default: person).
+opt-people-project = Project on which the person's use counts (default: default).
+opt-people-hours = For how many hours the link can be used, at most 168.
+opt-people-send = Also send the link by e-mail, if the pool has a mail server.
+cli-signin-link = { $person } signs in with this link, once, until { $until }. Whoever has the link can use it.
+cli-signin-link-sent = { $person } signs in with this link, once, until { $until }. It was also sent by e-mail.
+col-person = PERSON
+col-name = NAME
+col-email = E-MAIL
+col-role = ROLE
+col-disabled = DISABLED
+role-person = person
+role-coop_admin = co-op admin
+role-operator = operator
+role-auditor = auditor
+up-signin = To sign in at the page, each link once (“entraide people link” makes others):
+up-signin-of = { $coop } ({ $role }): { $link }

@@ -3755,3 +3755,60 @@ coop-credit-none = Ses machines n’ont rien fait pour d’autres dernièrement�
 coop-credit-some = Le travail de ses machines pour d’autres compte pour { $tokens } jetons virtuels. La moitié d’un don compte encore après { $days } jours ; le plus grand crédit est de { $credit_most }.
 coop-credit-most = Le travail de ses machines pour d’autres compte pour { $tokens } jetons virtuels : elle a le plus grand crédit, { $credit_most }. La moitié d’un don compte encore après { $days } jours.
 coop-turns = Quand des coopératives attendent les mêmes machines, chacune est servie en proportion de son poids.
+
+
+## Connexion et personnes.
+
+error-not_signed_in = Vous n’êtes pas connecté, ou votre session a pris fin. Connectez-vous de nouveau.
+error-signin_link_unknown = Ce lien de connexion est inconnu ou a été retiré. Demandez-en un nouveau à la personne qui vous a invité.
+error-signin_link_used = Ce lien de connexion a déjà servi : chacun ne sert qu’une fois. Demandez-en un nouveau à la personne qui vous a invité.
+error-signin_link_expired = Ce lien de connexion est expiré. Demandez-en un nouveau à la personne qui vous a invité.
+error-too_many_signins = Trop de tentatives de connexion sont venues de cette adresse. Réessayez dans une minute.
+error-csrf_refused = Cette requête ne vient pas de la page du parc. Rechargez la page, puis réessayez.
+error-role_refused = Votre rôle ne permet pas cette action. Adressez-vous à l’admin de votre coopérative ou à l’exploitant du parc.
+error-unknown_person = Personne ne porte { $person ->
+    [none] cet identifiant
+   *[other] l’identifiant « { $person } »
+}. « entraide people list » énumère les personnes.
+error-unknown_session = Cette session a déjà pris fin.
+error-email_taken = Quelqu’un dans le parc a déjà cette adresse de courriel. Donnez-en une autre, ou modifiez cette personne.
+error-person_disabled = Cette personne ne peut plus se connecter. Rétablissez d’abord son accès{ $person ->
+    [none] .
+   *[other] {""} : « entraide people enable { $person } ».
+}
+error-people_full = La coopérative compte { $limit ->
+    [none] autant de personnes qu’il est permis
+   *[other] { $limit } personnes, le maximum permis
+}.
+error-admin_elsewhere = Cette adresse ne sert pas l’administration du parc. Utilisez l’adresse de l’ordonnanceur lui-même.
+error-email_failed = Le serveur de courriel n’a pas pris la lettre{ $problem ->
+    [none] .
+   *[other] {""} : { $problem }.
+} Donnez le lien à la personne autrement.
+help-people = Gérer qui se connecte aux pages du parc (pour l’exploitant).
+help-people-add = Ajouter une personne d’une coopérative et montrer un lien de connexion, une seule fois.
+help-people-list = Énumérer les personnes.
+help-people-link = Créer pour une personne un lien de connexion à usage unique, et le montrer.
+help-people-disable = Mettre fin tout de suite à l’accès d’une personne : sessions, réponses en cours et liens.
+help-people-enable = Rétablir l’accès d’une personne.
+arg-person = Identifiant de la personne.
+arg-person-name = Nom de la personne, comme les pages le montrent.
+opt-people-coop = Coopérative à laquelle appartiennent les personnes.
+opt-people-email = Adresse de courriel de la personne.
+opt-people-role = Rôle de la personne : person, coop_admin, operator ou auditor (par défaut : person).
+opt-people-project = Projet auquel l’usage de la personne est compté (par défaut : default).
+opt-people-hours = Nombre d’heures pendant lesquelles le lien peut servir, au plus 168.
+opt-people-send = Envoyer aussi le lien par courriel, si le parc a un serveur de courriel.
+cli-signin-link = { $person } se connecte avec ce lien, une fois, jusqu’au { $until }. Quiconque a le lien peut s’en servir.
+cli-signin-link-sent = { $person } se connecte avec ce lien, une fois, jusqu’au { $until }. Il a aussi été envoyé par courriel.
+col-person = PERSONNE
+col-name = NOM
+col-email = COURRIEL
+col-role = RÔLE
+col-disabled = ACCÈS RETIRÉ
+role-person = personne
+role-coop_admin = admin de coopérative
+role-operator = exploitant
+role-auditor = auditeur
+up-signin = Pour se connecter à la page, chaque lien une fois (« entraide people link » en crée d’autres) :
+up-signin-of = { $coop } ({ $role }) : { $link }

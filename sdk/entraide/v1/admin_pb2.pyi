@@ -1705,3 +1705,260 @@ class SetGridSourceRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetGridSourceRequest: _TypeAlias = SetGridSourceRequest  # noqa: Y015
+
+@_typing.final
+class Person(_message.Message):
+    """Somebody at a co-op who signs in. Roles: person, coop_admin, operator, auditor. "lang" is fr, en
+    or "". Times are 0 for never.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    COOP_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LANG_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    DISABLED_AT_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    coop: _builtins.str
+    name: _builtins.str
+    email: _builtins.str
+    role: _builtins.str
+    project: _builtins.str
+    """Project on which the person's use counts."""
+    lang: _builtins.str
+    created_at: _builtins.float
+    disabled_at: _builtins.float
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+        coop: _builtins.str = ...,
+        name: _builtins.str = ...,
+        email: _builtins.str = ...,
+        role: _builtins.str = ...,
+        project: _builtins.str = ...,
+        lang: _builtins.str = ...,
+        created_at: _builtins.float = ...,
+        disabled_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "created_at", b"created_at", "disabled_at", b"disabled_at", "email", b"email", "lang", b"lang", "name", b"name", "person", b"person", "project", b"project", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Person: _TypeAlias = Person  # noqa: Y015
+
+@_typing.final
+class ListPeopleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeopleRequest: _TypeAlias = ListPeopleRequest  # noqa: Y015
+
+@_typing.final
+class ListPeopleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEOPLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___Person]: ...
+    def __init__(
+        self,
+        *,
+        people: _abc.Iterable[Global___Person] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["people", b"people"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeopleResponse: _TypeAlias = ListPeopleResponse  # noqa: Y015
+
+@_typing.final
+class AddPersonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LANG_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    name: _builtins.str
+    email: _builtins.str
+    role: _builtins.str
+    """"" for person."""
+    project: _builtins.str
+    """"" for default."""
+    lang: _builtins.str
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        name: _builtins.str = ...,
+        email: _builtins.str = ...,
+        role: _builtins.str = ...,
+        project: _builtins.str = ...,
+        lang: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coop", b"coop", "email", b"email", "lang", b"lang", "name", b"name", "project", b"project", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddPersonRequest: _TypeAlias = AddPersonRequest  # noqa: Y015
+
+@_typing.final
+class ChangePersonRequest(_message.Message):
+    """What is left out stays as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
+    LANG_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    name: _builtins.str
+    email: _builtins.str
+    role: _builtins.str
+    project: _builtins.str
+    lang: _builtins.str
+    enabled: _builtins.bool
+    """false disables the person, true lets the person in again."""
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+        name: _builtins.str | None = ...,
+        email: _builtins.str | None = ...,
+        role: _builtins.str | None = ...,
+        project: _builtins.str | None = ...,
+        lang: _builtins.str | None = ...,
+        enabled: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_enabled", b"_enabled", "_lang", b"_lang", "_name", b"_name", "_project", b"_project", "_role", b"_role", "email", b"email", "enabled", b"enabled", "lang", b"lang", "name", b"name", "project", b"project", "role", b"role"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_email", b"_email", "_enabled", b"_enabled", "_lang", b"_lang", "_name", b"_name", "_project", b"_project", "_role", b"_role", "email", b"email", "enabled", b"enabled", "lang", b"lang", "name", b"name", "person", b"person", "project", b"project", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__email: _TypeAlias = _typing.Literal["email"]  # noqa: Y015
+    _WhichOneofArgType__email: _TypeAlias = _typing.Literal["_email", b"_email"]  # noqa: Y015
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__lang: _TypeAlias = _typing.Literal["lang"]  # noqa: Y015
+    _WhichOneofArgType__lang: _TypeAlias = _typing.Literal["_lang", b"_lang"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__project: _TypeAlias = _typing.Literal["project"]  # noqa: Y015
+    _WhichOneofArgType__project: _TypeAlias = _typing.Literal["_project", b"_project"]  # noqa: Y015
+    _WhichOneofReturnType__role: _TypeAlias = _typing.Literal["role"]  # noqa: Y015
+    _WhichOneofArgType__role: _TypeAlias = _typing.Literal["_role", b"_role"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__email) -> _WhichOneofReturnType__email | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lang) -> _WhichOneofReturnType__lang | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project) -> _WhichOneofReturnType__project | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
+
+Global___ChangePersonRequest: _TypeAlias = ChangePersonRequest  # noqa: Y015
+
+@_typing.final
+class PersonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonRequest: _TypeAlias = PersonRequest  # noqa: Y015
+
+@_typing.final
+class MakeSigninLinkRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERSON_FIELD_NUMBER: _builtins.int
+    VALID_S_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    person: _builtins.str
+    valid_s: _builtins.float
+    """600 to 604,800 seconds; 0 for a day."""
+    email: _builtins.bool
+    """Sends it to the person's address, if the pool has a mail server."""
+    def __init__(
+        self,
+        *,
+        person: _builtins.str = ...,
+        valid_s: _builtins.float = ...,
+        email: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "person", b"person", "valid_s", b"valid_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MakeSigninLinkRequest: _TypeAlias = MakeSigninLinkRequest  # noqa: Y015
+
+@_typing.final
+class SigninLink(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    EMAILED_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    expires_at: _builtins.float
+    emailed: _builtins.bool
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+        expires_at: _builtins.float = ...,
+        emailed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emailed", b"emailed", "expires_at", b"expires_at", "link", b"link"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SigninLink: _TypeAlias = SigninLink  # noqa: Y015

@@ -179,6 +179,31 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
                 _registered_method=True)
+        self.ListPeople = channel.unary_unary(
+                '/entraide.v1.Admin/ListPeople',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListPeopleRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.ListPeopleResponse.FromString,
+                _registered_method=True)
+        self.AddPerson = channel.unary_unary(
+                '/entraide.v1.Admin/AddPerson',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.AddPersonRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Person.FromString,
+                _registered_method=True)
+        self.ChangePerson = channel.unary_unary(
+                '/entraide.v1.Admin/ChangePerson',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ChangePersonRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Person.FromString,
+                _registered_method=True)
+        self.DisablePerson = channel.unary_unary(
+                '/entraide.v1.Admin/DisablePerson',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Person.FromString,
+                _registered_method=True)
+        self.MakeSigninLink = channel.unary_unary(
+                '/entraide.v1.Admin/MakeSigninLink',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.SigninLink.FromString,
+                _registered_method=True)
         self.ExportJournal = channel.unary_stream(
                 '/entraide.v1.Admin/ExportJournal',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.SerializeToString,
@@ -393,6 +418,41 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPeople(self, request, context):
+        """Who may sign in at the pool's pages: of a co-op, or all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddPerson(self, request, context):
+        """Adds a person, who gets in with a sign-in link.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePerson(self, request, context):
+        """Changes what is set; lets a disabled person in again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisablePerson(self, request, context):
+        """Ends a person's access at once: sessions, their streams, and links.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MakeSigninLink(self, request, context):
+        """Makes a one-time link with which a person signs in; it is shown this once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportJournal(self, request, context):
         """The journal as `entraide sim replay` reads it, in parts.
         """
@@ -547,6 +607,31 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.SetGridSource,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.GridZone.SerializeToString,
+            ),
+            'ListPeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeople,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListPeopleRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.ListPeopleResponse.SerializeToString,
+            ),
+            'AddPerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddPerson,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.AddPersonRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Person.SerializeToString,
+            ),
+            'ChangePerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePerson,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ChangePersonRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Person.SerializeToString,
+            ),
+            'DisablePerson': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisablePerson,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.PersonRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Person.SerializeToString,
+            ),
+            'MakeSigninLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.MakeSigninLink,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.SigninLink.SerializeToString,
             ),
             'ExportJournal': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportJournal,
@@ -1337,6 +1422,141 @@ class Admin:
             '/entraide.v1.Admin/SetGridSource',
             entraide_dot_v1_dot_admin__pb2.SetGridSourceRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.GridZone.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListPeople',
+            entraide_dot_v1_dot_admin__pb2.ListPeopleRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.ListPeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddPerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/AddPerson',
+            entraide_dot_v1_dot_admin__pb2.AddPersonRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Person.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ChangePerson',
+            entraide_dot_v1_dot_admin__pb2.ChangePersonRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Person.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisablePerson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/DisablePerson',
+            entraide_dot_v1_dot_admin__pb2.PersonRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Person.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MakeSigninLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/MakeSigninLink',
+            entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.SigninLink.FromString,
             options,
             channel_credentials,
             insecure,

@@ -95,6 +95,16 @@ class AdminStub:
     """Replaces a zone's hourly series, which becomes its source at once."""
     SetGridSource: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetGridSourceRequest, _admin_pb2.GridZone]
     """Chooses the source of a zone, at once."""
+    ListPeople: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListPeopleRequest, _admin_pb2.ListPeopleResponse]
+    """Who may sign in at the pool's pages: of a co-op, or all."""
+    AddPerson: _grpc.UnaryUnaryMultiCallable[_admin_pb2.AddPersonRequest, _admin_pb2.Person]
+    """Adds a person, who gets in with a sign-in link."""
+    ChangePerson: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ChangePersonRequest, _admin_pb2.Person]
+    """Changes what is set; lets a disabled person in again."""
+    DisablePerson: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.Person]
+    """Ends a person's access at once: sessions, their streams, and links."""
+    MakeSigninLink: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]
+    """Makes a one-time link with which a person signs in; it is shown this once."""
     ExportJournal: _grpc.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -165,6 +175,16 @@ class AdminAsyncStub(AdminStub):
     """Replaces a zone's hourly series, which becomes its source at once."""
     SetGridSource: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetGridSourceRequest, _admin_pb2.GridZone]  # type: ignore[assignment]
     """Chooses the source of a zone, at once."""
+    ListPeople: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListPeopleRequest, _admin_pb2.ListPeopleResponse]  # type: ignore[assignment]
+    """Who may sign in at the pool's pages: of a co-op, or all."""
+    AddPerson: _aio.UnaryUnaryMultiCallable[_admin_pb2.AddPersonRequest, _admin_pb2.Person]  # type: ignore[assignment]
+    """Adds a person, who gets in with a sign-in link."""
+    ChangePerson: _aio.UnaryUnaryMultiCallable[_admin_pb2.ChangePersonRequest, _admin_pb2.Person]  # type: ignore[assignment]
+    """Changes what is set; lets a disabled person in again."""
+    DisablePerson: _aio.UnaryUnaryMultiCallable[_admin_pb2.PersonRequest, _admin_pb2.Person]  # type: ignore[assignment]
+    """Ends a person's access at once: sessions, their streams, and links."""
+    MakeSigninLink: _aio.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]  # type: ignore[assignment]
+    """Makes a one-time link with which a person signs in; it is shown this once."""
     ExportJournal: _aio.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]  # type: ignore[assignment]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -406,6 +426,46 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.GridZone, _abc.Awaitable[_admin_pb2.GridZone]]:
         """Chooses the source of a zone, at once."""
+
+    @_abc_1.abstractmethod
+    def ListPeople(
+        self,
+        request: _admin_pb2.ListPeopleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListPeopleResponse, _abc.Awaitable[_admin_pb2.ListPeopleResponse]]:
+        """Who may sign in at the pool's pages: of a co-op, or all."""
+
+    @_abc_1.abstractmethod
+    def AddPerson(
+        self,
+        request: _admin_pb2.AddPersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Person, _abc.Awaitable[_admin_pb2.Person]]:
+        """Adds a person, who gets in with a sign-in link."""
+
+    @_abc_1.abstractmethod
+    def ChangePerson(
+        self,
+        request: _admin_pb2.ChangePersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Person, _abc.Awaitable[_admin_pb2.Person]]:
+        """Changes what is set; lets a disabled person in again."""
+
+    @_abc_1.abstractmethod
+    def DisablePerson(
+        self,
+        request: _admin_pb2.PersonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Person, _abc.Awaitable[_admin_pb2.Person]]:
+        """Ends a person's access at once: sessions, their streams, and links."""
+
+    @_abc_1.abstractmethod
+    def MakeSigninLink(
+        self,
+        request: _admin_pb2.MakeSigninLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.SigninLink, _abc.Awaitable[_admin_pb2.SigninLink]]:
+        """Makes a one-time link with which a person signs in; it is shown this once."""
 
     @_abc_1.abstractmethod
     def ExportJournal(

@@ -374,10 +374,18 @@ class LeaseExceeded(Message, frozen=True, tag="exceeded"):
 
 
 class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
-    """Requests the explanation of a job (request-reply, answered by ``ExplanationReply``)."""
+    """Requests the explanation of a job of a person, or of the co-op's keys (request-reply)."""
 
     job: str
     coop: str
+    person: str = ""
+
+
+class SigninEnded(Message, frozen=True, tag="signin-ended"):
+    """A session of a person has ended, or all: the gateway ends its live jobs and refuses it."""
+
+    person: str
+    session: str = ""
 
 
 class ModelsRequest(Message, frozen=True, tag="ask-models"):
@@ -385,19 +393,13 @@ class ModelsRequest(Message, frozen=True, tag="ask-models"):
 
 
 class PoolRequest(Message, frozen=True, tag="ask-pool"):
-    """Requests the pool's state (request-reply, answered by ``PoolReply``).
-
-    With a ``coop``, the reply has that co-op's position too.
-    """
+    """Requests the pool's state, with the position of a ``coop`` (request-reply)."""
 
     coop: str = ""
 
 
 class EnrolmentQuery(Message, frozen=True, tag="enrol"):
-    """A machine asks the gateway to join the pool.
-
-    The machine's ``address`` is that by which refused requests are counted.
-    """
+    """A machine asks to join the pool; refused requests are counted by its ``address``."""
 
     request: JoinRequest
     address: str
@@ -422,6 +424,7 @@ GatewayUp = (
     | ModelsRequest
     | EnrolmentQuery
     | PoolRequest
+    | SigninEnded
 )
 
 
@@ -472,9 +475,9 @@ class NodeRevoked(Message, frozen=True, tag="node-revoked"):
     node: str
 
 
-Revocation = KeyRevoked | NodeRevoked
+Revocation = KeyRevoked | NodeRevoked | SigninEnded
 JobUpdate = JobPlaced | JobRefused | JobEnded
-GatewayDown = JobPlaced | JobRefused | JobEnded | KeyRevoked | NodeRevoked
+GatewayDown = JobUpdate | Revocation
 
 
 class ExplanationReply(Message, frozen=True, tag="explained"):

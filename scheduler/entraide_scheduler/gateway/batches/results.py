@@ -14,7 +14,7 @@ from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.batches.outcome import EXPIRED_CODES
 from entraide_scheduler.gateway.files import FileObject
 from entraide_scheduler.gateway.object_ids import BATCH_PREFIX, FILE_PREFIX, has_form
-from entraide_scheduler.gateway.options import KEPT_PREFIX
+from entraide_scheduler.gateway.options import KEPT_PREFIX, Caller
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
 from entraide_scheduler.gateway.sealer import SEAL_BYTES, Sealer
 from entraide_scheduler.store import batch_results, batches
@@ -155,10 +155,12 @@ class BatchResults:
             raise refused("unknown_file", file=make_file_id(row.batch, failed=failed))
         return describe_file(row, groups, failed=failed)
 
-    async def list_files(self, coop: str) -> list[FileObject]:
-        """Returns the files of results of a co-op's batches."""
+    async def list_files(self, caller: Caller) -> list[FileObject]:
+        """Returns the files of results of the caller's batches."""
+        coop = caller.coop
         groups = await self._store.read(partial(batch_results.group_results_of, coop=coop))
-        rows = await self._store.read(partial(batches.list_of_coop, coop=coop, limit=LIST_MAX))
+        own = partial(batches.list_of_coop, coop=coop, person=caller.person, limit=LIST_MAX)
+        rows = await self._store.read(own)
         return [
             describe_file(row, groups[row.batch], failed=failed)
             for row in rows

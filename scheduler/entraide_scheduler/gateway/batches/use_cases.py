@@ -1,7 +1,7 @@
 """Use cases: what a client may do with batches; the feeder does the rest.
 
 In: an authenticated caller, and a request's fields or the identifier of a batch. Out: the batch in
-OpenAI's form. A batch of another co-op is reported as unknown.
+OpenAI's form. A batch of another co-op or person is reported as unknown.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ class Batches:
         """
         now = time.time()
         options = _check_batch_options(options, request.entraide or PoolFields(), now)
-        await self._files.find(caller.coop, request.input_file_id)
+        await self._files.find(caller, request.input_file_id)
         batch = make_id(BATCH_PREFIX, now)
         keep = request.output_expires_after
         row = BatchRow(
@@ -137,16 +137,17 @@ class Batches:
         return describe_batch(row, self._sealer, lang, self._clock)
 
     async def get(self, caller: Caller, batch: str, lang: str) -> BatchObject:
-        """Returns a batch of the caller's co-op.
+        """Returns a batch of the caller.
 
         Raises:
             Refused: ``unknown_batch``.
         """
-        return describe_batch(await self.find(caller.coop, batch), self._sealer, lang, self._clock)
+        return describe_batch(await self.find(caller, batch), self._sealer, lang, self._clock)
 
     async def list_batches(self, caller: Caller, *, after: str, limit: int, lang: str) -> BatchList:
         """Returns a page of the caller's batches, newest first."""
-        listed = partial(batches.list_of_coop, coop=caller.coop, after=after, limit=limit + 1)
+        own = partial(batches.list_of_coop, coop=caller.coop, person=caller.person)
+        listed = partial(own, after=after, limit=limit + 1)
         rows = await self._store.read(listed)
         page = [describe_batch(row, self._sealer, lang, self._clock) for row in rows[:limit]]
         first, last = (page[0].id, page[-1].id) if page else (None, None)
@@ -158,7 +159,7 @@ class Batches:
         Raises:
             Refused: ``unknown_batch``, or ``batch_ended``.
         """
-        row = await self.find(caller.coop, batch)
+        row = await self.find(caller, batch)
         if row.state != BatchState.CANCELLING:
             cancellable = [state for state in BatchState if BATCH.allows(state, "cancel")]
             changes = {"state": BatchState.CANCELLING.value, "cancelling_at": time.time()}
@@ -169,31 +170,32 @@ class Batches:
             self._on_change()
         return await self.get(caller, batch, lang)
 
-    async def find(self, coop: str, batch: str) -> BatchRow:
-        """Returns the row of a co-op's batch.
+    async def find(self, caller: Caller, batch: str) -> BatchRow:
+        """Returns the row of a caller's batch.
 
         Raises:
             Refused: ``unknown_batch``.
         """
         if has_form(batch, BATCH_PREFIX):
             row = await self._store.read(lambda c: batches.get_batch(c, batch))
-            if row is not None and row.coop == coop:
+            if row is not None and caller.owns(row.coop, row.key):
                 return row
         raise refused("unknown_batch", batch=clean_text(batch))
 
     # Files of results.
 
-    async def find_results(self, coop: str, file: str) -> tuple[BatchRow, ResultFile] | None:
-        """Returns the batch of a file of results of a co-op; None for any other file."""
+    async def find_results(self, caller: Caller, file: str) -> tuple[BatchRow, ResultFile] | None:
+        """Returns the batch of a file of the caller's results; None for any other file."""
         parsed = parse_file_id(file)
         if parsed is None:
             return None
         row = await self._store.read(lambda c: batches.get_batch(c, parsed.batch))
-        return (row, parsed) if row is not None and row.coop == coop else None
+        is_own = row is not None and caller.owns(row.coop, row.key)
+        return (row, parsed) if row is not None and is_own else None
 
     async def list_files(self, caller: Caller) -> list[FileObject]:
-        """Returns the files of results of the caller's co-op."""
-        return await self.results.list_files(caller.coop)
+        """Returns the caller's files of results."""
+        return await self.results.list_files(caller)
 
     async def delete_results(self, row: BatchRow, file: ResultFile) -> None:
         """Deletes a file of results.

@@ -11,7 +11,24 @@ from entraide.errors import CODES
 # Of any request: malformed, too slow or too large HTTP, or a fault of the pool.
 ANY = ("invalid_request", "request_timeout", "body_too_large", "head_too_large", "internal")
 # Of any path below /v1 but enrolment.
-KEYED = ("unauthorised", "too_many_wrong_keys", "too_many_requests")
+KEYED = (
+    "unauthorised", "not_signed_in", "csrf_refused", "too_many_wrong_keys", "too_many_requests",
+)  # fmt: skip
+# Of a person who comes with a one-time link.
+SIGN_IN = (
+    "invalid_json", "signin_link_unknown", "signin_link_used", "signin_link_expired",
+    "csrf_refused", "too_many_signins",
+)  # fmt: skip
+# Of a change of people.
+PEOPLE = ("role_refused", "email_taken")
+# Of a call of the Admin service.
+ADMIN = (
+    "invalid_json", "forbidden", "role_refused", "admin_elsewhere", "already_exists",
+    "catalogue_changed", "catalogue_refused", "email_failed", "email_taken", "node_key_revoked",
+    "node_live", "people_full", "person_disabled", "placement_refused", "policy_base_unknown",
+    "policy_changed", "policy_refused", "policy_unchanged", "unknown_coop", "unknown_key",
+    "unknown_node", "unknown_person", "unknown_policy",
+)  # fmt: skip
 # Of a body that is JSON.
 BODY = ("invalid_json", "invalid_request")
 # Of a question to the scheduler, which a gateway in another process asks over the bus.

@@ -23,7 +23,8 @@ from entraide_scheduler.gateway.openapi.parameters import (
     refer_to_headers,
 )
 from entraide_scheduler.gateway.openapi.schemas import PREFIX, PUBLISHED, build_schemas
-from entraide_scheduler.gateway.openapi.texts import find_text
+from entraide_scheduler.gateway.openapi.texts import find_summary, find_text
+from entraide_scheduler.gateway.signin.cookies import CSRF_HEADER, SAFE_METHODS, SECURE_NAME
 
 FORM = "multipart/form-data"
 EVENT_SCHEMA = "x-event-schema"  # of a stream: the schema of each event's document
@@ -40,7 +41,9 @@ LINKS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
 SECURITY: Mapping[Access, list[dict[str, list[str]]]] = MappingProxyType(
     {
         Access.ALL: [],
-        Access.KEY: [{"key": []}, {"key_header": []}],
+        Access.KEY: [{"key": []}, {"key_header": []}, {"session": []}],
+        Access.PERSON: [{"session": []}],
+        Access.ADMIN: [{"operator_key": []}, {"session": []}],
         Access.NODE: [{"node_pass": []}],
     }
 )
@@ -92,6 +95,23 @@ def _security_schemes() -> dict[str, Any]:
             "name": "x-api-key",
             "description": find_text("security", "key_header"),
         },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": SECURE_NAME,
+            "description": find_text("security", "session"),
+        },
+        "csrf": {
+            "type": "apiKey",
+            "in": "header",
+            "name": CSRF_HEADER,
+            "description": find_text("security", "csrf"),
+        },
+        "operator_key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": find_text("security", "operator_key"),
+        },
         "node_pass": {
             "type": "http",
             "scheme": "entraide-node",
@@ -106,14 +126,19 @@ def _operation(pattern: str, method: str, name: str, names: set[str]) -> dict[st
     names.add(identifier)
     operation: dict[str, Any] = {
         "operationId": identifier,
-        "summary": find_text("operations", name),
+        "summary": find_summary(name),
         "parameters": list_parameters(pattern, facts),
         "responses": _responses(name, pattern, facts),
     }
     if facts.request is not None or facts.form is not None:
         operation["requestBody"] = _request_body(name, facts)
-    operation["security"] = SECURITY[facts.access]
+    operation["security"] = [_with_csrf(method, each) for each in SECURITY[facts.access]]
     return operation
+
+
+def _with_csrf(method: str, scheme: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Returns a way to authenticate, with the token that a change in a session needs."""
+    return {**scheme, "csrf": []} if "session" in scheme and method not in SAFE_METHODS else scheme
 
 
 def _request_body(name: str, facts: Operation) -> dict[str, Any]:
@@ -163,7 +188,9 @@ def _links(placeholder: str, operations: Iterable[str]) -> dict[str, Any]:
 
 def _content(name: str, answer: OperationAnswer) -> dict[str, Any]:
     if answer.schema is not None:
-        content: dict[str, Any] = {"schema": _refer_to(answer.schema.__name__)}
+        kind = answer.schema
+        name_of = kind if isinstance(kind, str) else kind.__name__
+        content: dict[str, Any] = {"schema": _refer_to(name_of)}
         if name in ANSWER_EXAMPLES:
             content["example"] = ANSWER_EXAMPLES[name]
         return content

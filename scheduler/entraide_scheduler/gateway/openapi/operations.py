@@ -13,6 +13,7 @@ from entraide.metrics import CONTENT_TYPE
 from entraide.statements import CSV_KIND, NodeStatement, Statement
 from entraide.types import Receipt
 from entraide.wire.enrolment import JoinRequest, JoinResponse
+from entraide_scheduler.gateway.admin_access import METHODS, handler_of
 from entraide_scheduler.gateway.answer_json import ExplanationView
 from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
 from entraide_scheduler.gateway.batches.use_cases import PER_LINE, BatchRequest
@@ -25,6 +26,7 @@ from entraide_scheduler.gateway.files import FileDeletion, FileForm, FileList, F
 from entraide_scheduler.gateway.grid_view import GridView
 from entraide_scheduler.gateway.messages_fields import MessagesRequest
 from entraide_scheduler.gateway.openapi import codes
+from entraide_scheduler.gateway.openapi.admin import schema_name
 from entraide_scheduler.gateway.openapi.chat_answers import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -41,8 +43,26 @@ from entraide_scheduler.gateway.openapi.translated_answers import (
 from entraide_scheduler.gateway.options import OPTIONS
 from entraide_scheduler.gateway.page_assets import KINDS as ASSET_KINDS
 from entraide_scheduler.gateway.pages import Liveness, Readiness, WellKnown
+from entraide_scheduler.gateway.people_routes import (
+    LinkRequest,
+    NewPerson,
+    Person,
+    PersonChanges,
+    PersonList,
+    SigninLink,
+)
 from entraide_scheduler.gateway.pool_view import PoolChange, PoolView
 from entraide_scheduler.gateway.responses_fields import ResponsesRequest
+from entraide_scheduler.gateway.signin_routes import (
+    Accepted,
+    EmailRequest,
+    EndedSession,
+    Preferences,
+    SessionList,
+    SessionView,
+    SignInRequest,
+    SigninWays,
+)
 from entraide_scheduler.gateway.views import (
     JobList,
     JobStatus,
@@ -67,7 +87,9 @@ class Access(StrEnum):
     """Who may call an operation."""
 
     ALL = "all"
-    KEY = "key"  # with an API key
+    KEY = "key"  # with an API key, or in a person's session
+    PERSON = "person"  # in a person's session
+    ADMIN = "admin"  # in a session of a role that may, or with the operator's key
     NODE = "node"  # an approved node, with a signed pass
 
 
@@ -75,14 +97,14 @@ class OperationAnswer(Struct, frozen=True):
     """A successful answer.
 
     Attributes:
-        schema: type of its JSON; None for a text, bytes or a stream.
+        schema: type of its JSON, or the name of its schema; None for a text, bytes or a stream.
         kind: media type.
         status: HTTP status.
         events: types of the events of a stream.
         headers: names of its headers; ``x-ratelimit`` stands for all of these.
     """
 
-    schema: type[Struct] | None = None
+    schema: type[Struct] | str | None = None
     kind: str = JSON
     status: int = 200
     events: tuple[type[Struct], ...] = ()
@@ -115,7 +137,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     @property
     def all_codes(self) -> tuple[str, ...]:
         """Every code with which it may be answered."""
-        keyed = codes.KEYED if self.access is Access.KEY else ()
+        keyed = () if self.access in (Access.ALL, Access.NODE) else codes.KEYED
         return (*codes.ANY, *keyed, *self.codes)
 
 
@@ -146,6 +168,35 @@ def _inference(
 def _read(answer: type[Struct], *read_codes: str, query: tuple[str, ...] = ()) -> Operation:
     return Operation(answers=(OperationAnswer(answer),), codes=read_codes, query=query)
 
+
+def _of_person(
+    answer: type[Struct],
+    *its_codes: str,
+    request: type[Struct] | None = None,
+    status: int = 200,
+    headers: tuple[str, ...] = (),
+    query: tuple[str, ...] = (),
+) -> Operation:
+    return Operation(
+        answers=(OperationAnswer(answer, status=status, headers=headers),),
+        access=Access.PERSON,
+        request=request,
+        query=query,
+        codes=(*(codes.BODY if request is not None else ()), *its_codes),
+    )
+
+
+def _admin(name: str) -> Operation:
+    method = METHODS[name]
+    return Operation(
+        answers=(OperationAnswer(schema_name(method.output_type)),),
+        access=Access.ADMIN,
+        request=schema_name(method.input_type),
+        codes=codes.ADMIN,
+    )
+
+
+SET_COOKIE = ("set-cookie",)
 
 _FILE_PARTS = (
     OperationAnswer(kind=BYTES, headers=("accept-ranges",)),
@@ -230,7 +281,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "list_batches": _read(BatchList, query=("after", "limit_batches")),
         "get_batch": _read(BatchObject, "unknown_batch"),
         "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
-        "coop": _read(CoopOverview, *codes.SCHEDULER, query=("month", "lang")),
+        "coop": _read(CoopOverview, "role_refused", *codes.SCHEDULER, query=("month", "lang")),
         "pool": _read(PoolView, *codes.SCHEDULER, query=("lang",)),
         "pool_events": Operation(
             answers=(OperationAnswer(kind=EVENT_STREAM, events=(PoolView, PoolChange, Error)),),
@@ -240,9 +291,43 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "grid": _read(GridView, *codes.SCHEDULER, query=("lang",)),
         "statement": Operation(
             answers=(OperationAnswer(Statement), OperationAnswer(kind=CSV_KIND)),
-            codes=("statement_of_another",),
+            codes=("statement_of_another", "role_refused"),
             query=("month", "coop"),
         ),
+        "sign_in": Operation(
+            request=SignInRequest,
+            answers=(OperationAnswer(SessionView, headers=SET_COOKIE),),
+            access=Access.ALL,
+            codes=codes.SIGN_IN,
+        ),
+        "get_session": _of_person(SessionView),
+        "change_session": _of_person(SessionView, request=Preferences),
+        "sign_out": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
+        "list_sessions": _of_person(SessionList),
+        "end_session": _of_person(EndedSession, "unknown_session", headers=SET_COOKIE),
+        "signin_ways": _open(OperationAnswer(SigninWays)),
+        "send_signin_email": Operation(
+            request=EmailRequest,
+            answers=(OperationAnswer(Accepted, status=202),),
+            access=Access.ALL,
+            codes=(*codes.BODY, "csrf_refused", "too_many_signins"),
+        ),
+        "list_people": _of_person(PersonList, "role_refused", query=("coop",)),
+        "add_person": _of_person(
+            Person, *codes.PEOPLE, "people_full", "unknown_coop", request=NewPerson, status=201
+        ),
+        "change_person": _of_person(Person, *codes.PEOPLE, "unknown_person", request=PersonChanges),
+        "disable_person": _of_person(Person, "role_refused", "unknown_person"),
+        "make_signin_link": _of_person(
+            SigninLink,
+            "role_refused",
+            "unknown_person",
+            "person_disabled",
+            "email_failed",
+            request=LinkRequest,
+            status=201,
+        ),
+        **{handler_of(name): _admin(name) for name in METHODS},
         "node_statement": Operation(
             answers=(OperationAnswer(NodeStatement),),
             access=Access.NODE,

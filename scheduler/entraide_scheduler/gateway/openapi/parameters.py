@@ -38,7 +38,7 @@ QUERY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "lang": ("lang", TEXT),
     }
 )
-PLACEHOLDERS = ("job", "model", "sha256", "file", "batch")
+PLACEHOLDERS = ("job", "model", "sha256", "file", "batch", "session", "person")
 REQUEST_HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {"range": ("Range", {"type": "string", "pattern": RANGE})}
 )
@@ -58,6 +58,7 @@ RESPONSE_HEADERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "content-range": TEXT,
         "accept-ranges": {"enum": ["bytes"]},
         "www-authenticate": TEXT,
+        "set-cookie": TEXT,
     }
 )
 

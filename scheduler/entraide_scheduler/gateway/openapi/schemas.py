@@ -18,6 +18,7 @@ from entraide_scheduler.gateway.batches.results import ResultLine
 from entraide_scheduler.gateway.batches.states import BatchState
 from entraide_scheduler.gateway.endpoints import IGNORED, MESSAGES, NEUTRAL, PATHS, REQUESTS
 from entraide_scheduler.gateway.fields import NAME_MAX, PoolFields
+from entraide_scheduler.gateway.openapi.admin import build_admin_schemas
 from entraide_scheduler.gateway.openapi.codes import NO_OPERATION
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS, TOKEN_COUNT_REQUEST
 from entraide_scheduler.gateway.openapi.texts import SCHEMA, find_text
@@ -106,7 +107,7 @@ def build_schemas() -> Mapping[str, Any]:
     _complete_requests(schemas)
     for name, schema in schemas.items():
         _describe(name, schema)
-    return schemas
+    return schemas | build_admin_schemas(PREFIX)
 
 
 def _requests() -> list[type[Struct]]:
@@ -120,7 +121,7 @@ def _answers() -> list[type[Struct]]:
         for operation in OPERATIONS.values()
         for answer in operation.answers
         for kind in (answer.schema, *answer.events)
-        if kind is not None
+        if isinstance(kind, type)
     ]
     return [Error, MessageError, ResultLine, *dict.fromkeys(kinds)]
 

@@ -1,0 +1,212 @@
+"""People, sign-in links and sign-in sessions: queries as functions on a connection."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from entraide_scheduler.store.person_rows import (
+    LinkRefusal,
+    PersonRow,
+    SigninLinkRow,
+    SigninSessionRow,
+)
+from entraide_scheduler.store.schema import keys, people, signin_links, signin_sessions
+
+LINKS_PER_PERSON_MAX = 10  # unused; above, the oldest is deleted
+SESSIONS_PER_PERSON_MAX = 50  # open; above, the oldest is ended
+ENDED_KEEP_S = 7 * 86_400.0  # links and sessions that are over
+NULLABLE = ("email", "oidc_issuer", "oidc_subject")
+
+_SESSION_COLUMNS = tuple(signin_sessions.c[name] for name in SigninSessionRow.__struct_fields__)
+
+
+def add_person(connection: Connection, row: PersonRow, coop_max: int) -> bool | None:
+    """Adds a person.
+
+    Returns:
+        False if the address of another person is the same; None if the co-op has ``coop_max``.
+    """
+    query = select(func.count()).select_from(people).where(people.c.coop == row.coop)
+    if connection.execute(query).scalar_one() >= coop_max:
+        return None
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(people).values(**_stored(msgspec.structs.asdict(row))))
+    except IntegrityError:
+        return False
+    return True
+
+
+def get_person(connection: Connection, person: str) -> PersonRow | None:
+    """Returns a person."""
+    row = connection.execute(select(people).where(people.c.person == person)).first()
+    return _person(row) if row else None
+
+
+def find_by_email(connection: Connection, email: str) -> PersonRow | None:
+    """Returns the person with an address, which is in lower case."""
+    row = connection.execute(select(people).where(people.c.email == email)).first()
+    return _person(row) if row else None
+
+
+def list_people(connection: Connection, coop: str = "") -> tuple[PersonRow, ...]:
+    """Returns the people of a co-op, or all, by co-op and name."""
+    query = select(people).order_by(people.c.coop, people.c.name, people.c.person)
+    if coop:
+        query = query.where(people.c.coop == coop)
+    return tuple(map(_person, connection.execute(query)))
+
+
+def change_person(connection: Connection, person: str, **changes: Any) -> PersonRow | None:
+    """Changes fields of a person; returns None if another person has the same address."""
+    changed = update(people).where(people.c.person == person).values(**_stored(changes))
+    try:
+        with connection.begin_nested():
+            connection.execute(changed)
+    except IntegrityError:
+        return None
+    return get_person(connection, person)
+
+
+def disable_person(connection: Connection, person: str, now: float) -> PersonRow | None:
+    """Disables a person: ends the sessions, deletes the links; returns the person."""
+    is_enabled = (people.c.person == person) & (people.c.disabled_at == 0.0)
+    connection.execute(update(people).where(is_enabled).values(disabled_at=now))
+    connection.execute(delete(signin_links).where(signin_links.c.person == person))
+    end_sessions(connection, person, now)
+    return get_person(connection, person)
+
+
+def disable_coop(connection: Connection, coop: str, now: float) -> tuple[PersonRow, ...]:
+    """Disables the people of a co-op that is no member any more; returns those who were not."""
+    enabled = [row for row in list_people(connection, coop) if not row.disabled_at]
+    for row in enabled:
+        disable_person(connection, row.person, now)
+    return tuple(enabled)
+
+
+def list_projects(connection: Connection, coop: str) -> tuple[str, ...]:
+    """Returns the projects of a co-op's keys and people, sorted."""
+    queries = (
+        select(keys.c.project).where((keys.c.coop == coop) & ~keys.c.revoked),
+        select(people.c.project).where(people.c.coop == coop),
+    )
+    return tuple(sorted({name for query in queries for (name,) in connection.execute(query)}))
+
+
+# Sign-in links.
+
+
+def put_link(connection: Connection, token_hash: str, row: SigninLinkRow) -> None:
+    """Adds a link by the SHA-256 of its token."""
+    table = signin_links.c
+    unused = (table.person == row.person) & (table.used_at == 0.0)
+    query = select(table.token_hash).where(unused).order_by(table.made_at.desc())
+    surplus = connection.execute(query.offset(LINKS_PER_PERSON_MAX - 1)).scalars().all()
+    connection.execute(delete(signin_links).where(table.token_hash.in_(surplus)))
+    connection.execute(
+        insert(signin_links).values(token_hash=token_hash, **msgspec.structs.asdict(row))
+    )
+
+
+def use_link(connection: Connection, token_hash: str, now: float) -> PersonRow | LinkRefusal:
+    """Consumes a link; returns who signs in with it."""
+    table = signin_links.c
+    query = select(table.person, table.expires_at, table.used_at)
+    link = connection.execute(query.where(table.token_hash == token_hash)).first()
+    if link is None:
+        return LinkRefusal.UNKNOWN
+    if link.used_at:
+        return LinkRefusal.USED
+    if link.expires_at <= now:
+        return LinkRefusal.EXPIRED
+    row = get_person(connection, link.person)
+    if row is None or row.disabled_at:
+        return LinkRefusal.UNKNOWN
+    is_free = (table.token_hash == token_hash) & (table.used_at == 0.0)
+    used = connection.execute(update(signin_links).where(is_free).values(used_at=now))
+    return row if used.rowcount else LinkRefusal.USED
+
+
+# Sign-in sessions.
+
+
+def add_session(connection: Connection, secret_hash: str, row: SigninSessionRow) -> tuple[str, ...]:
+    """Adds a session by the SHA-256 of its secret; returns the surplus ones, which it ended."""
+    table = signin_sessions.c
+    query = select(table.session).where(_is_open(row.person, row.made_at))
+    ordered = query.order_by(table.seen_at.desc()).offset(SESSIONS_PER_PERSON_MAX - 1)
+    surplus = tuple(connection.execute(ordered).scalars())
+    ended = update(signin_sessions).where(table.session.in_(surplus))
+    connection.execute(ended.values(ended_at=row.made_at))
+    connection.execute(
+        insert(signin_sessions).values(secret_hash=secret_hash, **msgspec.structs.asdict(row))
+    )
+    return surplus
+
+
+def find_session(
+    connection: Connection, secret_hash: str, now: float
+) -> tuple[SigninSessionRow, PersonRow] | None:
+    """Returns the open session whose secret has this SHA-256, and its person."""
+    table = signin_sessions.c
+    is_open = (table.secret_hash == secret_hash) & (table.ended_at == 0.0)
+    query = select(*_SESSION_COLUMNS).where(is_open & (table.expires_at > now))
+    stored = connection.execute(query).first()
+    if stored is None:
+        return None
+    row = SigninSessionRow(*stored)
+    person = get_person(connection, row.person)
+    return None if person is None or person.disabled_at else (row, person)
+
+
+def renew_session(
+    connection: Connection, session: str, *, seen_at: float, expires_at: float
+) -> None:
+    """Records a use of a session that has not ended."""
+    is_open = (signin_sessions.c.session == session) & (signin_sessions.c.ended_at == 0.0)
+    changed = update(signin_sessions).where(is_open)
+    connection.execute(changed.values(seen_at=seen_at, expires_at=expires_at))
+
+
+def list_sessions(connection: Connection, person: str, now: float) -> tuple[SigninSessionRow, ...]:
+    """Returns a person's open sessions, the last used first."""
+    query = select(*_SESSION_COLUMNS).where(_is_open(person, now))
+    ordered = query.order_by(signin_sessions.c.seen_at.desc(), signin_sessions.c.session)
+    return tuple(SigninSessionRow(*row) for row in connection.execute(ordered))
+
+
+def end_sessions(connection: Connection, person: str, now: float, session: str = "") -> bool:
+    """Ends a session of a person, or all; returns whether one was open."""
+    chosen = _is_open(person, now)
+    if session:
+        chosen &= signin_sessions.c.session == session
+    ended = connection.execute(update(signin_sessions).where(chosen).values(ended_at=now))
+    return ended.rowcount > 0
+
+
+def expire_signins(connection: Connection, now: float) -> None:
+    """Deletes links and sessions that have been over for ``ENDED_KEEP_S``."""
+    before, links, sessions = now - ENDED_KEEP_S, signin_links.c, signin_sessions.c
+    connection.execute(delete(signin_links).where(links.expires_at <= before))
+    ended = (sessions.ended_at > 0.0) & (sessions.ended_at <= before)
+    connection.execute(delete(signin_sessions).where(or_(ended, sessions.expires_at <= before)))
+
+
+def _is_open(person: str, now: float) -> Any:
+    table = signin_sessions.c
+    return (table.person == person) & (table.ended_at == 0.0) & (table.expires_at > now)
+
+
+def _stored(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: (value or None) if name in NULLABLE else value for name, value in fields.items()}
+
+
+def _person(row: Row[Any]) -> PersonRow:
+    stored = row._mapping  # noqa: SLF001  (public in SQLAlchemy, in spite of its name)
+    values: dict[str, Any] = {
+        name: "" if value is None else value for name, value in stored.items()
+    }
+    return PersonRow(**values)

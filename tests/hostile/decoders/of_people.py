@@ -1,0 +1,66 @@
+"""Decoders of what pages send: sign-in, people, and messages of the Admin service."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.hostile.decoders.case import Case
+from tests.hostile.mutations import json_like
+
+from entraide_scheduler.gateway.admin_access import METHODS
+from entraide_scheduler.gateway.admin_routes import read_message, write_message
+from entraide_scheduler.gateway.field_faults import convert
+from entraide_scheduler.gateway.people_routes import LinkRequest, NewPerson, PersonChanges
+from entraide_scheduler.gateway.refusals import Refused
+from entraide_scheduler.gateway.signin_routes import EmailRequest, Preferences, SignInRequest
+from entraide_scheduler.gateway.strict_json import read_object
+
+PERSON = {"name": "Ada", "email": "a@b.coop", "role": "person", "project": "x", "lang": "fr"}
+COOP = {
+    "coop": "alpha", "shares": 1.5, "quotas": [{"kind": "tokens", "limit": "5", "period": "day"}],
+    "lend": {"part": 0.5, "limited": True, "energyWhPerDay": "7"}, "author": "a", "reason": "b",
+}  # fmt: skip
+ROUTES = "entraide_scheduler.gateway"
+
+
+def _body(kind: Any, example: Any, site: str) -> Case:
+    return Case(
+        lambda data, _: convert(read_object(data), kind),
+        json_like(json.dumps(example).encode()),
+        (Refused,),
+        (site,),
+    )
+
+
+def read_admin(data: bytes, _: Path) -> None:
+    """Reads a message of the Admin service, and writes it as an answer."""
+    kind = METHODS["SetCoop"].input_type
+    assert write_message(read_message(kind, data))
+
+
+CASES = {
+    "POST /v1/session": _body(
+        SignInRequest, {"token": "x"}, f"{ROUTES}.signin_routes:SigninRoutes._sign_in"
+    ),
+    "PATCH /v1/session": _body(
+        Preferences, {"lang": "fr", "project": "x"},
+        f"{ROUTES}.signin_routes:SigninRoutes._change_session",
+    ),
+    "POST /v1/signin/email": _body(
+        EmailRequest, {"email": "a@b.coop"}, f"{ROUTES}.signin_routes:SigninRoutes._send_email"
+    ),
+    "POST /v1/people": _body(
+        NewPerson, PERSON | {"coop": "alpha"}, f"{ROUTES}.people_routes:PeopleRoutes._add"
+    ),
+    "PATCH /v1/people": _body(
+        PersonChanges, PERSON | {"enabled": True}, f"{ROUTES}.people_routes:PeopleRoutes._change"
+    ),
+    "POST /v1/people/link": _body(
+        LinkRequest, {"valid_s": 900, "email": True},
+        f"{ROUTES}.people_routes:PeopleRoutes._make_link",
+    ),
+    "POST /v1/admin": Case(
+        read_admin, json_like(json.dumps(COOP).encode()), (Refused,),
+        (f"{ROUTES}.admin_routes:write_message",),
+    ),
+}  # fmt: skip
