@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, complete, and as strict as the validators."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,14 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.scheduler import documented
-from tests.scheduler.gateway_support import open_pool
+from tests.scheduler.gateway_support import MODEL, ask, events, open_pool
 from tests.scheduler.test_clients import RECORDED, REQUESTS
 from tests.scheduler.test_fields import REFUSED
 
 from entraide_scheduler.gateway import openai, openapi
+from entraide_scheduler.gateway.answer_writers import EVENT_STREAM
 from entraide_scheduler.gateway.endpoints import REQUESTS as KINDS
+from entraide_scheduler.gateway.openapi.document import EVENT_SCHEMA
 from entraide_scheduler.gateway.openapi.examples import ANSWER_EXAMPLES, REQUEST_EXAMPLES
 from entraide_scheduler.gateway.openapi.operations import OPERATIONS
 from entraide_scheduler.gateway.openapi.schemas import build_schemas
@@ -158,3 +161,29 @@ def test_undocumented_answer_is_noticed(
     faults = documented.find_faults("GET", path, status, named, json.dumps(body).encode())
 
     assert ([fault] if fault else []) == [each[: len(fault)] for each in faults]
+
+
+STREAMS = {
+    openai.CHAT: ask(stream=True, stream_options={"include_usage": True}),
+    openai.RESPONSES: {"model": MODEL, "input": "Bonjour", "stream": True},
+    openai.MESSAGES: ask(stream=True, max_tokens=9),
+}
+
+
+@pytest.mark.parametrize("path", STREAMS)
+async def test_events_hold_to_it(tmp_path: Path, path: str) -> None:
+    """Each event of a streamed answer has the schema that the document names for it."""
+    content = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"][EVENT_STREAM]
+    async with open_pool(tmp_path) as pool:
+        pending = asyncio.ensure_future(pool.send(STREAMS[path], path=path))
+        (await pool.placed()).finish()
+        async with await pending as answer:
+            sent = events(await answer.text())
+    faults = [
+        (event.get("type"), problem.json_path, problem.message)
+        for event in sent
+        for problem in documented.validator(content[EVENT_SCHEMA]["$ref"]).iter_errors(event)
+    ]
+
+    assert len(sent) > 3
+    assert [] == faults
