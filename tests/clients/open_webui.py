@@ -1,0 +1,116 @@
+"""Open WebUI's server in its own environment, pointed at a pool, and its page in a real browser."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from tests.clients.environments import python_for
+from tests.clients.pool import SENTENCE_MODEL, TEXT_MODEL, ClientPool
+from tests.sim.browser import Page
+
+READY_S = 240.0
+ANSWER_S = 240.0
+
+
+def settings(pool: ClientPool, home: Path) -> dict[str, str]:
+    """What an operator of Open WebUI sets: the pool's address and key, and nothing fetched."""
+    url = f"{pool.url}/v1"
+    return {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        "HOME": str(home), "DATA_DIR": str(home / "data"), "WEBUI_SECRET_KEY": "for-this-test",
+        "ENABLE_OLLAMA_API": "false", "OPENAI_API_BASE_URLS": url, "OPENAI_API_KEYS": pool.key,
+        "DEFAULT_MODELS": TEXT_MODEL, "BYPASS_MODEL_ACCESS_CONTROL": "true",
+        # Its own tools take 6,000 tokens of every prompt, more than this model reads.
+        "DEFAULT_MODEL_METADATA": '{"capabilities": {"builtin_tools": false}}',
+        "DEFAULT_MODEL_PARAMS": '{"temperature": 0}',
+        "RAG_EMBEDDING_ENGINE": "openai", "RAG_EMBEDDING_MODEL": SENTENCE_MODEL,
+        "RAG_OPENAI_API_BASE_URL": url, "RAG_OPENAI_API_KEY": pool.key,
+        "OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "ENABLE_VERSION_UPDATE_CHECK": "false",
+    }  # fmt: skip
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing uses now."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def running_open_webui(pool: ClientPool, home: Path) -> AsyncIterator[str]:
+    """Runs the server; gives its address once it answers."""
+    home.mkdir()  # noqa: ASYNC240  # at once
+    port = free_port()
+    program = (await asyncio.to_thread(python_for, "open-webui")).with_name("open-webui")
+    command = [str(program), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    with (home / "server.log").open("wb") as log:  # likewise
+        server = subprocess.Popen(  # noqa: ASYNC220  # started at once
+            command, cwd=home, env=settings(pool, home), stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    try:
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+            url = f"http://127.0.0.1:{port}"
+            while not await is_healthy(session, url):
+                assert server.poll() is None, (home / "server.log").read_text()[-3_000:]
+                await asyncio.sleep(0.2)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+async def is_healthy(session: aiohttp.ClientSession, url: str) -> bool:
+    """Whether the server answers."""
+    try:
+        async with session.get(f"{url}/health") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def add_people(url: str, *, email: str, password: str) -> None:
+    """The first person, who administers it, and one user."""
+    first = {"name": "Ada", "email": "ada@example.org", "password": "un-mot-de-passe-9"}
+    user = {"name": "Jo", "email": email, "password": password, "role": "user"}
+    async with aiohttp.ClientSession(url) as session:
+        async with session.post("/api/v1/auths/signup", json=first) as answer:
+            assert 200 == answer.status, await answer.text()
+            token = (await answer.json())["token"]
+        headers = {"authorization": f"Bearer {token}"}
+        async with session.post("/api/v1/auths/add", json=user, headers=headers) as answer:
+            assert 200 == answer.status, await answer.text()
+
+
+async def until(page: Page, expression: str, within_s: float = ANSWER_S) -> Any:
+    """Waits until an expression of the page is true; returns it."""
+    try:
+        async with asyncio.timeout(within_s):
+            while not (value := await page.evaluate(expression)):  # noqa: ASYNC110  # the page
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        text = await page.evaluate("document.body.innerText")
+        raise AssertionError(f"{expression} was never true; the page says: {text}") from None
+    return value
+
+
+async def type_into(page: Page, selector: str, text: str) -> None:
+    """Types a text into a field of the page, as a keyboard does."""
+    await until(page, f"!!document.querySelector({json.dumps(selector)})")
+    await page.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+    await page.call("Input.insertText", text=text)
+
+
+async def press_enter(page: Page) -> None:
+    """Presses the return key."""
+    key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+    for kind in ("keyDown", "keyUp"):
+        await page.call("Input.dispatchKeyEvent", type=kind, **key)
