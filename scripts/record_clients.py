@@ -5,15 +5,18 @@
 FOLDER holds one environment for each client, made beforehand (`python -m venv FOLDER/langchain`,
 `FOLDER/langchain/bin/pip install langchain-openai`; for `openai-js`, `npm install openai` in
 FOLDER/js; for `opencode`, `npm install opencode-ai` in FOLDER/oc). Each client asks a server on the
-loopback interface that calls a tool in the first turn and answers with text in the second. Its
-requests are written to `tests/data/clients/CLIENT.json`: the bodies, with texts over 240 characters
-truncated, and the names of the headers. No test and no check runs this.
+loopback interface that calls a tool in the first turn and answers with text in the second, and
+computes embeddings and responses. Its requests are written to `tests/data/clients/CLIENT.json`: the
+bodies, with texts over 240 characters truncated, and the names of the headers. No
+test and no check runs this.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -98,6 +101,10 @@ class Recorder(BaseHTTPRequestHandler):
 
 def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Returns the answer to a request: a call of its first tool, or a text."""
+    if path.endswith("/embeddings"):
+        return embeddings_for(body)
+    if path.endswith("/responses"):
+        return response_for(body)
     usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
     whole = {"id": "r-1", "object": "chat.completion", "created": 1, "model": "petit"}
     if not path.endswith("/chat/completions"):
@@ -114,6 +121,34 @@ def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
     message |= {"reasoning_content": "Il demande le temps."}
     choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
     return {**whole, "choices": [choice], "usage": usage}
+
+
+def embeddings_for(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns a short embedding for each input, in the form that the request asks for."""
+    count = len(body["input"]) if isinstance(body["input"], list) else 1
+    vector: Any = [0.5, -0.5]
+    if body.get("encoding_format") == "base64":
+        vector = base64.b64encode(struct.pack("<2f", *vector)).decode()
+    entries = [{"object": "embedding", "index": n, "embedding": vector} for n in range(count)]
+    usage = {"prompt_tokens": 9, "total_tokens": 9}
+    return {"object": "list", "model": body["model"], "data": entries, "usage": usage}
+
+
+def response_for(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns a whole response with a text."""
+    form = (body.get("text") or {}).get("format") or {"type": "text"}
+    text = "Il fait 12 °C." if form["type"] == "text" else '{"ville": "Lévis", "celsius": 12}'
+    content = [{"type": "output_text", "text": text, "annotations": []}]
+    message = {"type": "message", "id": "msg-1", "role": "assistant", "status": "completed"}
+    return {
+        "id": "resp-1", "object": "response", "created_at": 1, "model": "petit",
+        "status": "completed", "output": [{**message, "content": content}], "tools": [],
+        "parallel_tool_calls": True, "tool_choice": "auto",
+        "usage": {
+            "input_tokens": 9, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 3,
+            "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 12,
+        },
+    }  # fmt: skip
 
 
 def text_for(body: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""LangChain: tools with the answer sent back, a stream, structured output, a completion."""
+"""LangChain: tools with the answer sent back, a stream, structured output, embeddings."""
 
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
-from langchain_openai import ChatOpenAI, OpenAI
+from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
 
@@ -32,3 +32,8 @@ list(model.stream(messages, stop=["FIN"]))
 for method in ("json_schema", "function_calling", "json_mode"):
     model.with_structured_output(Weather, method=method).invoke("En JSON ?")
 OpenAI(model="petit", max_tokens=8).invoke("Il était")
+pool = OpenAIEmbeddings(model="petit", check_embedding_ctx_length=False)
+pool.embed_documents(["Bonjour", "Bonsoir"])
+by_responses = ChatOpenAI(model="petit", max_tokens=64, use_responses_api=True, store=False)
+by_responses.invoke(messages)
+by_responses.with_structured_output(Weather).invoke("En JSON ?")

@@ -1,4 +1,4 @@
-"""LiteLLM: tools with the answer sent back, a stream, a completion."""
+"""LiteLLM: tools with the answer sent back, a stream, a completion, embeddings."""
 
 from typing import Any
 
@@ -37,3 +37,5 @@ litellm.completion(
     response_format={"type": "json_object"}, n=1, seed=7,
 )  # fmt: skip
 litellm.text_completion(model="text-completion-openai/petit", prompt="Il était", max_tokens=8)
+litellm.embedding(model="openai/petit", input=["Bonjour", "Bonsoir"])
+litellm.responses(model="openai/petit", input="Bonjour", store=False, max_output_tokens=64)

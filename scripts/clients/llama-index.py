@@ -1,7 +1,8 @@
-"""LlamaIndex: tools with the answer sent back, a stream, structured output."""
+"""LlamaIndex: tools with the answer sent back, a stream, structured output, embeddings."""
 
 from llama_index.core.llms import ChatMessage, MessageRole
 from llama_index.core.tools import FunctionTool
+from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai import OpenAI as Official
 from llama_index.llms.openai_like import OpenAILike
 from pydantic import BaseModel
@@ -41,3 +42,4 @@ model.as_structured_llm(Weather).complete("En JSON ?")
 model.complete("Il était")
 OpenAILike(model="petit", is_chat_model=False, max_tokens=8).complete("Il était")
 Official(model="gpt-4o", temperature=0.0).chat(history)
+OpenAILikeEmbedding(model_name="petit").get_text_embedding_batch(["Bonjour", "Bonsoir"])

@@ -1,4 +1,4 @@
-// The official JavaScript client: tools, the answer sent back, a stream, the tool runner.
+// The official JavaScript client: tools, the answer sent back, a stream, the tool runner, embeddings.
 import { createRequire } from "node:module";
 
 const require = createRequire(`${process.env.CLIENT_FOLDER}/package.json`);
@@ -45,3 +45,5 @@ const run = client.chat.completions.runTools({
 });
 await run.finalContent();
 await client.completions.create({ model: "petit", prompt: "Il était", max_tokens: 8 });
+await client.embeddings.create({ model: "petit", input: ["Bonjour", "Bonsoir"] });
+await client.responses.create({ model: "petit", input: "Bonjour", store: false });

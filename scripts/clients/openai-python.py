@@ -1,4 +1,4 @@
-"""The official Python client: tools, the answer sent back, a stream, a schema, a completion."""
+"""The official Python client: tools, the answer sent back, a stream, a schema, embeddings."""
 
 from typing import Any
 
@@ -54,3 +54,13 @@ client.chat.completions.parse(
     reasoning_effort="low", service_tier="auto",
 )  # fmt: skip
 client.completions.create(model="petit", prompt="Il était", max_tokens=8, echo=False, logprobs=1)
+client.embeddings.create(model="petit", input=["Bonjour", "Bonsoir"])
+client.embeddings.create(model="petit", input="Bonjour", encoding_format="float")
+client.responses.create(
+    model="petit", input="Bonjour", instructions="Réponds en français.", store=False,
+    max_output_tokens=64, reasoning={"effort": "low"}, metadata={"trace": "a"}, user="u-1",
+)  # fmt: skip
+client.responses.parse(
+    model="petit", store=False, text_format=Weather,
+    input=[{"role": "user", "content": [{"type": "input_text", "text": "En JSON ?"}]}],
+)  # fmt: skip

@@ -14,6 +14,8 @@ from tests.scheduler.gateway_support import MODEL, WAIT_S, card, open_pool
 
 from entraide_scheduler.gateway import openai
 
+EMBEDDINGS_PATH = "/v1/embeddings"
+
 FOLDER = Path(__file__).resolve().parent.parent / "data/clients"
 RECORDED: dict[str, list[dict[str, Any]]] = {
     path.stem: json.loads(path.read_text("utf-8"))["requests"]
@@ -37,7 +39,10 @@ def test_recorded_request_is_accepted(client: str, turn: int) -> None:
     ask = openai.parse_request(request["path"], json.dumps(request["body"]).encode())
     given = json.loads(openai.encode_for_engine(ask, 9, model="petit", stream=ask.stream))
 
-    assert len(request["body"].get("messages", ())) == len(given.get("messages", ()))
+    if "messages" in request["body"]:
+        assert len(request["body"]["messages"]) == len(given["messages"])
+    if "embeddings" in request["path"]:
+        assert request["body"]["input"] == given["input"]
     assert not {"user", "metadata", "store", "reasoning_content"} & given.keys()
 
 
@@ -45,6 +50,15 @@ def test_recorded_request_is_accepted(client: str, turn: int) -> None:
 def test_recordings_hold_a_second_turn(client: str) -> None:
     """Each client's recording has a request that sends an earlier answer back."""
     assert any(answers(request["body"]) for request in RECORDED[client])
+
+
+def test_recordings_hold_embeddings_and_responses() -> None:
+    """The clients that compute embeddings and ask the Responses API are recorded doing so."""
+    paths = {client: {asked["path"] for asked in all_} for client, all_ in RECORDED.items()}
+    both = {"openai-python", "openai-js", "langchain", "litellm"}
+
+    assert both | {"llama-index"} == {c for c, own in paths.items() if "/v1/embeddings" in own}
+    assert both == {client for client, own in paths.items() if "/v1/responses" in own}
 
 
 def test_recordings_hold_results_of_tools() -> None:
@@ -58,7 +72,7 @@ def test_recordings_hold_results_of_tools() -> None:
 
 
 async def test_each_client_is_answered_by_a_gateway(tmp_path: Path) -> None:
-    """A live gateway serves every recorded request, streamed or whole."""
+    """A live gateway serves every recorded request for text, streamed or whole."""
     node = card("n1")
     replica = replace(
         node.replicas[0], context_tokens=65_536, features=("images", "schema", "tools")
@@ -66,6 +80,8 @@ async def test_each_client_is_answered_by_a_gateway(tmp_path: Path) -> None:
     async with open_pool(tmp_path, joined=(replace(node, replicas=(replica,)),)) as pool:
         for client, turn in REQUESTS:
             request = RECORDED[client][turn]
+            if request["path"] == EMBEDDINGS_PATH:
+                continue  # tests/scheduler/test_embeddings.py has nodes that compute them
             body = request["body"] | {"model": MODEL}
             sent = asyncio.ensure_future(pool.send(body, path=request["path"]))
             placed = asyncio.ensure_future(pool.placed())
