@@ -57,17 +57,16 @@ async def test_an_example_shows_what_it_says(
     assert re.match(EXPECTED[name], printed), printed
 
 
-@pytest.mark.parametrize("client", LANGUAGES)
-async def test_a_batch_can_be_read_later(pool: ClientPool, client: str, tmp_path: Path) -> None:
+async def test_a_batch_can_be_read_later(pool: ClientPool, tmp_path: Path) -> None:
     """With the name of a batch, the example starts none and prints that batch's answers."""
-    first = await run(pool, client, "batch", tmp_path / "first")
+    first = await run(pool, "openai-js", "batch", tmp_path / "first")
     batch = first.split(":")[0]
     again = await pool.run(
         sys.executable, EXAMPLES / "batch.py", batch, home=tmp_path / "later", POLL_S="0.2"
     )
 
     assert again.splitlines()[0] == f"{batch}: completed"
-    assert first.splitlines()[-4:] == again.splitlines()[-4:]
+    assert first.splitlines()[-1] == again.splitlines()[-1]
 
 
 async def test_each_program_is_run() -> None:
