@@ -16,12 +16,12 @@ import pytest
 from tests.engines.green_day import HOUR_S, GreenPool, running_green_pool
 from tests.pool.support import wait_until
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
 LINES = 500
 ENDPOINT = "/v1/completions"
 MODEL = "smollm2-135m-instruct"
-DEADLINE_HOURS = 12
+DEADLINE_HOURS = 24
 AT_ONCE = 16  # requests at the same time
 DIRTY_LEFT_HOURS = (0.5, 2.9)  # when the batch is sent
 KILLED_AFTER = 120  # lines
