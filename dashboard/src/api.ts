@@ -3,7 +3,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import type { paths } from "./openapi.d.ts";
 import { lang, t } from "./i18n.ts";
-import type { PlannedPaths } from "./planned_api.ts";
 import { csrfToken, forgetSession } from "./session.ts";
 
 /** A refusal of the pool, with its stable code and its sentence in the reader's language. */
@@ -33,7 +32,7 @@ const headers: Middleware = {
   },
 };
 
-export const api = createClient<paths & PlannedPaths>({ baseUrl: location.origin, credentials: "same-origin" });
+export const api = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin" });
 api.use(headers);
 
 /** Returns the answer of a call, or throws its refusal. */

@@ -70,5 +70,6 @@ export function number(value: number, digits = 0): string {
 /** Returns a date and time of seconds since the epoch, as the language writes it. */
 export function dateTime(seconds: number): string {
   const style = { dateStyle: "long", timeStyle: "short" } as const;
-  return new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
+  const written = new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
+  return written.replace(/ (h) /g, "\u00a0$1\u00a0"); // « 14 h 26 » stays on one line
 }

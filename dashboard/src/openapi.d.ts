@@ -536,6 +536,725 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who has signed in. */
+        get: operations["get_session"];
+        put?: never;
+        /** Signs a person in by a one-time link; sets the cookie of a session. */
+        post: operations["sign_in"];
+        /** Ends the session with its streams. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        /** Changes the person's language or project. */
+        patch: operations["change_session"];
+        trace?: never;
+    };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The person's open sessions. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of the person's sessions with its streams. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ways to sign in. */
+        get: operations["signin_ways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signin/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a sign-in link to the person with an address; the reply is always the same. */
+        post: operations["send_signin_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people of a co-op, for its admins, the operator and auditors. */
+        get: operations["list_people"];
+        put?: never;
+        /** Adds a person. */
+        post: operations["add_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/people/{person}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a person's access, sessions and streams. */
+        delete: operations["disable_person"];
+        options?: never;
+        head?: never;
+        /** Changes a person, or lets the person in again. */
+        patch: operations["change_person"];
+        trace?: never;
+    };
+    "/v1/people/{person}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a one-time sign-in link. */
+        post: operations["make_signin_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListNodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListNodes` of the gRPC service Admin. */
+        post: operations["admin_ListNodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ApproveNode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ApproveNode` of the gRPC service Admin. */
+        post: operations["admin_ApproveNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/RevokeNode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `RevokeNode` of the gRPC service Admin. */
+        post: operations["admin_RevokeNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ForgetNode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ForgetNode` of the gRPC service Admin. */
+        post: operations["admin_ForgetNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/VouchNode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `VouchNode` of the gRPC service Admin. */
+        post: operations["admin_VouchNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/CreateJoinToken": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `CreateJoinToken` of the gRPC service Admin. */
+        post: operations["admin_CreateJoinToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListCoops": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListCoops` of the gRPC service Admin. */
+        post: operations["admin_ListCoops"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/SetCoop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `SetCoop` of the gRPC service Admin. */
+        post: operations["admin_SetCoop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/RemoveCoop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `RemoveCoop` of the gRPC service Admin. */
+        post: operations["admin_RemoveCoop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListKeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListKeys` of the gRPC service Admin. */
+        post: operations["admin_ListKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/CreateKey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `CreateKey` of the gRPC service Admin. */
+        post: operations["admin_CreateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/RevokeKey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `RevokeKey` of the gRPC service Admin. */
+        post: operations["admin_RevokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ClearKey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ClearKey` of the gRPC service Admin. */
+        post: operations["admin_ClearKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/GetStatus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `GetStatus` of the gRPC service Admin. */
+        post: operations["admin_GetStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/GetStatement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `GetStatement` of the gRPC service Admin. */
+        post: operations["admin_GetStatement"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/PostCorrection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `PostCorrection` of the gRPC service Admin. */
+        post: operations["admin_PostCorrection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/GetCatalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `GetCatalogue` of the gRPC service Admin. */
+        post: operations["admin_GetCatalogue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/SetCatalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `SetCatalogue` of the gRPC service Admin. */
+        post: operations["admin_SetCatalogue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/PlanModels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `PlanModels` of the gRPC service Admin. */
+        post: operations["admin_PlanModels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/PlaceModel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `PlaceModel` of the gRPC service Admin. */
+        post: operations["admin_PlaceModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/UnloadModel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `UnloadModel` of the gRPC service Admin. */
+        post: operations["admin_UnloadModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/GetPolicy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `GetPolicy` of the gRPC service Admin. */
+        post: operations["admin_GetPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListPolicies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListPolicies` of the gRPC service Admin. */
+        post: operations["admin_ListPolicies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/CheckPolicy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `CheckPolicy` of the gRPC service Admin. */
+        post: operations["admin_CheckPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ApplyPolicy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ApplyPolicy` of the gRPC service Admin. */
+        post: operations["admin_ApplyPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/RollBackPolicy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `RollBackPolicy` of the gRPC service Admin. */
+        post: operations["admin_RollBackPolicy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListGrid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListGrid` of the gRPC service Admin. */
+        post: operations["admin_ListGrid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ImportGrid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ImportGrid` of the gRPC service Admin. */
+        post: operations["admin_ImportGrid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/SetGridSource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `SetGridSource` of the gRPC service Admin. */
+        post: operations["admin_SetGridSource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ListPeople": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListPeople` of the gRPC service Admin. */
+        post: operations["admin_ListPeople"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/AddPerson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `AddPerson` of the gRPC service Admin. */
+        post: operations["admin_AddPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/ChangePerson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ChangePerson` of the gRPC service Admin. */
+        post: operations["admin_ChangePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/DisablePerson": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `DisablePerson` of the gRPC service Admin. */
+        post: operations["admin_DisablePerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/MakeSigninLink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `MakeSigninLink` of the gRPC service Admin. */
+        post: operations["admin_MakeSigninLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/node/statement": {
         parameters: {
             query?: never;
@@ -2107,6 +2826,125 @@ export interface components {
             anchor: "created_at";
         };
         /**
+         * SignInRequest
+         * @description A sign-in by a one-time link.
+         */
+        SignInRequest: {
+            /** @description what the link has after `#/entrer/`. */
+            token: string;
+        };
+        /**
+         * Preferences
+         * @description What a person chooses; what is left out stays.
+         */
+        Preferences: {
+            /**
+             * @description language of the pages; "" for the browser's.
+             * @default null
+             */
+            lang: ("" | "en" | "fr") | null;
+            /**
+             * @description on which the person's use counts; one of the co-op's.
+             * @default null
+             */
+            project: string | null;
+        };
+        /**
+         * EmailRequest
+         * @description A request for a sign-in link by e-mail.
+         */
+        EmailRequest: {
+            /** @description the address to which the link is sent, if it is a person's. */
+            email: string;
+        };
+        /**
+         * NewPerson
+         * @description Who is added.
+         */
+        NewPerson: {
+            /** @description as the pages show it. */
+            name: string;
+            /**
+             * @description co-op of the person; "" for the sender's own.
+             * @default
+             */
+            coop: string;
+            /**
+             * @description address, unique in the pool; "" without one.
+             * @default
+             */
+            email: string;
+            /**
+             * @description Who speaks.
+             * @default person
+             * @enum {unknown}
+             */
+            role: "auditor" | "coop_admin" | "operator" | "person";
+            /**
+             * @description on which the person's use counts; "" for `default`.
+             * @default
+             */
+            project: string;
+            /**
+             * @description language of the pages; "" for the browser's.
+             * @default
+             * @enum {unknown}
+             */
+            lang: "" | "en" | "fr";
+        };
+        /**
+         * PersonChanges
+         * @description What of a person changes; what is left out stays.
+         */
+        PersonChanges: {
+            /**
+             * @description as the pages show it.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description address, unique in the pool; "" for none.
+             * @default null
+             */
+            email: string | null;
+            /**
+             * @description Who speaks.
+             * @default null
+             */
+            role: ("auditor" | "coop_admin" | "operator" | "person") | null;
+            /**
+             * @description on which the person's use counts.
+             * @default null
+             */
+            project: string | null;
+            /**
+             * @description language of the pages; "" for the browser's.
+             * @default null
+             */
+            lang: ("" | "en" | "fr") | null;
+            /**
+             * @description false ends the person's access, true lets the person in again.
+             * @default null
+             */
+            enabled: boolean | null;
+        };
+        /**
+         * LinkRequest
+         * @description Which sign-in link is made.
+         */
+        LinkRequest: {
+            /**
+             * @description for how long it can be used, seconds; a day without it.
+             * @default null
+             */
+            valid_s: number | null;
+            /**
+             * @description whether it is sent to the person's address, if the pool has a mail server.
+             * @default false
+             */
+            email: boolean;
+        };
+        /**
          * Error
          * @description An error in OpenAI's format; `docs/reference/errors.md` lists the codes.
          */
@@ -2129,7 +2967,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "context_exceeded" | "deadline_exceeded" | "deadline_passed" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_lost" | "not_ready" | "owner_returned" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "shutting_down" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_model" | "unknown_path";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -2161,7 +2999,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "context_exceeded" | "deadline_exceeded" | "deadline_passed" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_lost" | "not_ready" | "owner_returned" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "shutting_down" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_model" | "unknown_path";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -4282,6 +5120,154 @@ export interface components {
             amounts: components["schemas"]["Amounts"];
         };
         /**
+         * SessionView
+         * @description The present sign-in: the person, and what the page needs for its requests.
+         */
+        SessionView: {
+            /** @description who has signed in. */
+            person: components["schemas"]["SignedInPerson"];
+            /** @description identifier of the session. */
+            session: string;
+            /** @description for the header `X-Entraide-Csrf` of each request but GET and HEAD. */
+            csrf: string;
+            /** @description end of the session unless it is used again, seconds since the epoch. */
+            expires_at: number;
+            /** @description name of the pool. */
+            pool: string;
+        };
+        /**
+         * SignedInPerson
+         * @description Who has signed in.
+         */
+        SignedInPerson: {
+            /** @description identifier, in the place of a key's. */
+            id: string;
+            /** @description as the inviter wrote it. */
+            name: string;
+            /** @description in lower case; "" without one. */
+            email: string;
+            /** @description Who speaks. */
+            role: string;
+            /** @description co-op of the person. */
+            coop: string;
+            /** @description on which the person's use counts. */
+            project: string;
+            /** @description language of the pages; "" for the browser's. */
+            lang: string;
+        };
+        /**
+         * EndedSession
+         * @description The reply to the end of a session.
+         */
+        EndedSession: {
+            /** @description identifier. */
+            session: string;
+            /** @description always true. */
+            ended: boolean;
+        };
+        /**
+         * SessionList
+         * @description The open sessions of a person, the last used first.
+         */
+        SessionList: {
+            /** @description the sessions. */
+            data: components["schemas"]["OpenSession"][];
+            /** @description What it is, in OpenAI's words. */
+            object: string;
+        };
+        /**
+         * OpenSession
+         * @description A session of a person, in one browser; times are seconds since the epoch.
+         */
+        OpenSession: {
+            /** @description identifier. */
+            session: string;
+            /** @description browser and system, as the browser names them. */
+            device: string;
+            /** @description when the person signed in. */
+            made_at: number;
+            /** @description last use, exact to a minute. */
+            seen_at: number;
+            /** @description end unless it is used again. */
+            expires_at: number;
+            /** @description whether it is the session that asks. */
+            current: boolean;
+        };
+        /**
+         * SigninWays
+         * @description The ways to sign in, besides a link that somebody else sends.
+         */
+        SigninWays: {
+            /** @description name of the pool. */
+            pool: string;
+            /** @description whether a link is sent by e-mail on request. */
+            email: boolean;
+            /** @description the identity provider; null without one. */
+            oidc: components["schemas"]["OidcProvider"] | null;
+        };
+        /**
+         * OidcProvider
+         * @description The co-ops' identity provider.
+         */
+        OidcProvider: {
+            /** @description as the button shows it. */
+            name: string;
+        };
+        /**
+         * Accepted
+         * @description The reply to a request for a letter, whether or not somebody has the address.
+         */
+        Accepted: {
+            /** @description always true. */
+            accepted: boolean;
+        };
+        /**
+         * PersonList
+         * @description People, by co-op and name.
+         */
+        PersonList: {
+            /** @description the people. */
+            data: components["schemas"]["Person"][];
+            /** @description What it is, in OpenAI's words. */
+            object: string;
+        };
+        /**
+         * Person
+         * @description Somebody at a co-op who signs in; times are seconds since the epoch, 0 for never.
+         */
+        Person: {
+            /** @description identifier, in the place of a key's. */
+            id: string;
+            /** @description as the pages show it. */
+            name: string;
+            /** @description in lower case; "" without one. */
+            email: string;
+            /** @description Who speaks. */
+            role: string;
+            /** @description co-op of the person. */
+            coop: string;
+            /** @description on which the person's use counts. */
+            project: string;
+            /** @description language of the pages; "" for the browser's. */
+            lang: string;
+            /** @description when the person was added. */
+            created_at: number;
+            /** @description since when the person may not sign in. */
+            disabled_at: number;
+        };
+        /**
+         * SigninLink
+         * @description A one-time sign-in link.
+         */
+        SigninLink: {
+            /** @description the address that signs the person in, once. */
+            link: string;
+            /** @description until when it can be used, seconds since the epoch. */
+            expires_at: number;
+            /** @description whether it was sent to the person's address. */
+            emailed: boolean;
+        };
+        /**
          * NodeStatement
          * @description What a node gave; days and months are in the pool's time zone.
          */
@@ -4390,6 +5376,897 @@ export interface components {
         } & {
             [key: string]: null;
         };
+        /**
+         * AdminSigninLink
+         * @description `SigninLink` of the gRPC service Admin.
+         */
+        AdminSigninLink: {
+            /** @description `link` of `SigninLink` in `admin.proto`, which explains it. */
+            link?: string;
+            /** @description `expires_at` of `SigninLink` in `admin.proto`, which explains it. */
+            expiresAt?: number;
+            /** @description `emailed` of `SigninLink` in `admin.proto`, which explains it. */
+            emailed?: boolean;
+        };
+        /**
+         * AdminMakeSigninLinkRequest
+         * @description `MakeSigninLinkRequest` of the gRPC service Admin.
+         */
+        AdminMakeSigninLinkRequest: {
+            /** @description `person` of `MakeSigninLinkRequest` in `admin.proto`, which explains it. */
+            person?: string;
+            /** @description `valid_s` of `MakeSigninLinkRequest` in `admin.proto`, which explains it. */
+            validS?: number;
+            /** @description `email` of `MakeSigninLinkRequest` in `admin.proto`, which explains it. */
+            email?: boolean;
+        };
+        /**
+         * AdminPerson
+         * @description `Person` of the gRPC service Admin.
+         */
+        AdminPerson: {
+            /** @description `person` of `Person` in `admin.proto`, which explains it. */
+            person?: string;
+            /** @description `coop` of `Person` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `name` of `Person` in `admin.proto`, which explains it. */
+            name?: string;
+            /** @description `email` of `Person` in `admin.proto`, which explains it. */
+            email?: string;
+            /** @description `role` of `Person` in `admin.proto`, which explains it. */
+            role?: string;
+            /** @description `project` of `Person` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `lang` of `Person` in `admin.proto`, which explains it. */
+            lang?: string;
+            /** @description `created_at` of `Person` in `admin.proto`, which explains it. */
+            createdAt?: number;
+            /** @description `disabled_at` of `Person` in `admin.proto`, which explains it. */
+            disabledAt?: number;
+        };
+        /**
+         * AdminPersonRequest
+         * @description `PersonRequest` of the gRPC service Admin.
+         */
+        AdminPersonRequest: {
+            /** @description `person` of `PersonRequest` in `admin.proto`, which explains it. */
+            person?: string;
+        };
+        /**
+         * AdminChangePersonRequest
+         * @description `ChangePersonRequest` of the gRPC service Admin.
+         */
+        AdminChangePersonRequest: {
+            /** @description `person` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            person?: string;
+            /** @description `name` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            name?: string;
+            /** @description `email` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            email?: string;
+            /** @description `role` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            role?: string;
+            /** @description `project` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `lang` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            lang?: string;
+            /** @description `enabled` of `ChangePersonRequest` in `admin.proto`, which explains it. */
+            enabled?: boolean;
+        };
+        /**
+         * AdminAddPersonRequest
+         * @description `AddPersonRequest` of the gRPC service Admin.
+         */
+        AdminAddPersonRequest: {
+            /** @description `coop` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `name` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            name?: string;
+            /** @description `email` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            email?: string;
+            /** @description `role` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            role?: string;
+            /** @description `project` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `lang` of `AddPersonRequest` in `admin.proto`, which explains it. */
+            lang?: string;
+        };
+        /**
+         * AdminListPeopleResponse
+         * @description `ListPeopleResponse` of the gRPC service Admin.
+         */
+        AdminListPeopleResponse: {
+            /** @description `people` of `ListPeopleResponse` in `admin.proto`, which explains it. */
+            people?: components["schemas"]["AdminPerson"][];
+        };
+        /**
+         * AdminListPeopleRequest
+         * @description `ListPeopleRequest` of the gRPC service Admin.
+         */
+        AdminListPeopleRequest: {
+            /** @description `coop` of `ListPeopleRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+        };
+        /**
+         * AdminGridZone
+         * @description `GridZone` of the gRPC service Admin.
+         */
+        AdminGridZone: {
+            /** @description `zone` of `GridZone` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `direct_g_per_kwh` of `GridZone` in `admin.proto`, which explains it. */
+            directGPerKwh?: number;
+            /** @description `lifecycle_g_per_kwh` of `GridZone` in `admin.proto`, which explains it. */
+            lifecycleGPerKwh?: number;
+            /** @description `basis` of `GridZone` in `admin.proto`, which explains it. */
+            basis?: string;
+            /** @description `source` of `GridZone` in `admin.proto`, which explains it. */
+            source?: string;
+            /** @description `data_at` of `GridZone` in `admin.proto`, which explains it. */
+            dataAt?: number;
+            /** @description `chosen` of `GridZone` in `admin.proto`, which explains it. */
+            chosen?: string;
+            /** @description `forecast_hours` of `GridZone` in `admin.proto`, which explains it. */
+            forecastHours?: number;
+            /** @description `forecast_at` of `GridZone` in `admin.proto`, which explains it. */
+            forecastAt?: number;
+            /** @description `file` of `GridZone` in `admin.proto`, which explains it. */
+            file?: string;
+            /** @description `imported_at` of `GridZone` in `admin.proto`, which explains it. */
+            importedAt?: number;
+            /** @description `at` of `GridZone` in `admin.proto`, which explains it. */
+            at?: number;
+        };
+        /**
+         * AdminSetGridSourceRequest
+         * @description `SetGridSourceRequest` of the gRPC service Admin.
+         */
+        AdminSetGridSourceRequest: {
+            /** @description `zone` of `SetGridSourceRequest` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `source` of `SetGridSourceRequest` in `admin.proto`, which explains it. */
+            source?: string;
+            /** @description `token` of `SetGridSourceRequest` in `admin.proto`, which explains it. */
+            token?: string;
+        };
+        /**
+         * AdminGridSeries
+         * @description `GridSeries` of the gRPC service Admin.
+         */
+        AdminGridSeries: {
+            /** @description `zone` of `GridSeries` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `hours` of `GridSeries` in `admin.proto`, which explains it. */
+            hours?: string[];
+            /** @description `direct_g_per_kwh` of `GridSeries` in `admin.proto`, which explains it. */
+            directGPerKwh?: number[];
+            /** @description `lifecycle_g_per_kwh` of `GridSeries` in `admin.proto`, which explains it. */
+            lifecycleGPerKwh?: number[];
+            /** @description `estimated` of `GridSeries` in `admin.proto`, which explains it. */
+            estimated?: boolean;
+            /** @description `file` of `GridSeries` in `admin.proto`, which explains it. */
+            file?: string;
+        };
+        /**
+         * AdminGridZones
+         * @description `GridZones` of the gRPC service Admin.
+         */
+        AdminGridZones: {
+            /** @description `zones` of `GridZones` in `admin.proto`, which explains it. */
+            zones?: components["schemas"]["AdminGridZone"][];
+        };
+        /**
+         * AdminListGridRequest
+         * @description `ListGridRequest` of the gRPC service Admin.
+         */
+        AdminListGridRequest: Record<string, never>;
+        /**
+         * AdminPolicyVersion
+         * @description `PolicyVersion` of the gRPC service Admin.
+         */
+        AdminPolicyVersion: {
+            /** @description `version` of `PolicyVersion` in `admin.proto`, which explains it. */
+            version?: string;
+            /** @description `at` of `PolicyVersion` in `admin.proto`, which explains it. */
+            at?: number;
+            /** @description `author` of `PolicyVersion` in `admin.proto`, which explains it. */
+            author?: string;
+            /** @description `reason` of `PolicyVersion` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `in_force` of `PolicyVersion` in `admin.proto`, which explains it. */
+            inForce?: boolean;
+            /** @description `document` of `PolicyVersion` in `admin.proto`, which explains it. */
+            document?: string;
+        };
+        /**
+         * AdminRollBackPolicyRequest
+         * @description `RollBackPolicyRequest` of the gRPC service Admin.
+         */
+        AdminRollBackPolicyRequest: {
+            /** @description `version` of `RollBackPolicyRequest` in `admin.proto`, which explains it. */
+            version?: string;
+            /** @description `author` of `RollBackPolicyRequest` in `admin.proto`, which explains it. */
+            author?: string;
+            /** @description `reason` of `RollBackPolicyRequest` in `admin.proto`, which explains it. */
+            reason?: string;
+        };
+        /**
+         * AdminApplyPolicyRequest
+         * @description `ApplyPolicyRequest` of the gRPC service Admin.
+         */
+        AdminApplyPolicyRequest: {
+            /** @description `document` of `ApplyPolicyRequest` in `admin.proto`, which explains it. */
+            document?: string;
+            /** @description `base_version` of `ApplyPolicyRequest` in `admin.proto`, which explains it. */
+            baseVersion?: string;
+            /** @description `overwrite` of `ApplyPolicyRequest` in `admin.proto`, which explains it. */
+            overwrite?: boolean;
+            /** @description `author` of `ApplyPolicyRequest` in `admin.proto`, which explains it. */
+            author?: string;
+            /** @description `reason` of `ApplyPolicyRequest` in `admin.proto`, which explains it. */
+            reason?: string;
+        };
+        /**
+         * AdminPolicyCheck
+         * @description `PolicyCheck` of the gRPC service Admin.
+         */
+        AdminPolicyCheck: {
+            /** @description `faults` of `PolicyCheck` in `admin.proto`, which explains it. */
+            faults?: string[];
+            /** @description `in_force` of `PolicyCheck` in `admin.proto`, which explains it. */
+            inForce?: string;
+            /** @description `base_version` of `PolicyCheck` in `admin.proto`, which explains it. */
+            baseVersion?: string;
+        };
+        /**
+         * AdminCheckPolicyRequest
+         * @description `CheckPolicyRequest` of the gRPC service Admin.
+         */
+        AdminCheckPolicyRequest: {
+            /** @description `document` of `CheckPolicyRequest` in `admin.proto`, which explains it. */
+            document?: string;
+            /** @description `base_version` of `CheckPolicyRequest` in `admin.proto`, which explains it. */
+            baseVersion?: string;
+        };
+        /**
+         * AdminPolicyHistory
+         * @description `PolicyHistory` of the gRPC service Admin.
+         */
+        AdminPolicyHistory: {
+            /** @description `versions` of `PolicyHistory` in `admin.proto`, which explains it. */
+            versions?: components["schemas"]["AdminPolicyVersion"][];
+            /** @description `journal` of `PolicyHistory` in `admin.proto`, which explains it. */
+            journal?: components["schemas"]["AdminJournalKept"];
+        };
+        /**
+         * AdminJournalKept
+         * @description `JournalKept` of the gRPC service Admin.
+         */
+        AdminJournalKept: {
+            /** @description `since` of `JournalKept` in `admin.proto`, which explains it. */
+            since?: number;
+            /**
+             * Format: uint64
+             * @description `events` of `JournalKept` in `admin.proto`, which explains it.
+             */
+            events?: string;
+            /**
+             * Format: uint64
+             * @description `bytes` of `JournalKept` in `admin.proto`, which explains it.
+             */
+            bytes?: string;
+            /** @description `keep_days` of `JournalKept` in `admin.proto`, which explains it. */
+            keepDays?: number;
+            /**
+             * Format: uint64
+             * @description `events_max` of `JournalKept` in `admin.proto`, which explains it.
+             */
+            eventsMax?: string;
+        };
+        /**
+         * AdminListPoliciesRequest
+         * @description `ListPoliciesRequest` of the gRPC service Admin.
+         */
+        AdminListPoliciesRequest: Record<string, never>;
+        /**
+         * AdminGetPolicyRequest
+         * @description `GetPolicyRequest` of the gRPC service Admin.
+         */
+        AdminGetPolicyRequest: {
+            /** @description `version` of `GetPolicyRequest` in `admin.proto`, which explains it. */
+            version?: string;
+        };
+        /**
+         * AdminModelPlan
+         * @description `ModelPlan` of the gRPC service Admin.
+         */
+        AdminModelPlan: {
+            /** @description `at` of `ModelPlan` in `admin.proto`, which explains it. */
+            at?: number;
+            /** @description `steps` of `ModelPlan` in `admin.proto`, which explains it. */
+            steps?: components["schemas"]["AdminModelStep"][];
+            /** @description `orders` of `ModelPlan` in `admin.proto`, which explains it. */
+            orders?: components["schemas"]["AdminModelOrder"][];
+        };
+        /**
+         * AdminModelOrder
+         * @description `ModelOrder` of the gRPC service Admin.
+         */
+        AdminModelOrder: {
+            /** @description `node` of `ModelOrder` in `admin.proto`, which explains it. */
+            node?: string;
+            /** @description `coop` of `ModelOrder` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `zone` of `ModelOrder` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `model` of `ModelOrder` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `state` of `ModelOrder` in `admin.proto`, which explains it. */
+            state?: string;
+            /** @description `reason` of `ModelOrder` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `since` of `ModelOrder` in `admin.proto`, which explains it. */
+            since?: number;
+            /** @description `ready_at` of `ModelOrder` in `admin.proto`, which explains it. */
+            readyAt?: number;
+            /**
+             * Format: uint64
+             * @description `memory_bytes` of `ModelOrder` in `admin.proto`, which explains it.
+             */
+            memoryBytes?: string;
+        };
+        /**
+         * AdminModelStep
+         * @description `ModelStep` of the gRPC service Admin.
+         */
+        AdminModelStep: {
+            /** @description `load` of `ModelStep` in `admin.proto`, which explains it. */
+            load?: boolean;
+            /** @description `node` of `ModelStep` in `admin.proto`, which explains it. */
+            node?: string;
+            /** @description `coop` of `ModelStep` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `zone` of `ModelStep` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `model` of `ModelStep` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `reason` of `ModelStep` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `values` of `ModelStep` in `admin.proto`, which explains it. */
+            values?: Record<string, never>;
+        };
+        /**
+         * AdminModelOnNode
+         * @description `ModelOnNode` of the gRPC service Admin.
+         */
+        AdminModelOnNode: {
+            /** @description `model` of `ModelOnNode` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `node` of `ModelOnNode` in `admin.proto`, which explains it. */
+            node?: string;
+        };
+        /**
+         * AdminModelCatalogue
+         * @description `ModelCatalogue` of the gRPC service Admin.
+         */
+        AdminModelCatalogue: {
+            /** @description `document` of `ModelCatalogue` in `admin.proto`, which explains it. */
+            document?: string;
+            /** @description `signature` of `ModelCatalogue` in `admin.proto`, which explains it. */
+            signature?: string;
+        };
+        /**
+         * AdminSetCatalogueRequest
+         * @description `SetCatalogueRequest` of the gRPC service Admin.
+         */
+        AdminSetCatalogueRequest: {
+            /** @description `document` of `SetCatalogueRequest` in `admin.proto`, which explains it. */
+            document?: string;
+            /**
+             * Format: uint64
+             * @description `base_version` of `SetCatalogueRequest` in `admin.proto`, which explains it.
+             */
+            baseVersion?: string;
+        };
+        /**
+         * AdminGetCatalogueRequest
+         * @description `GetCatalogueRequest` of the gRPC service Admin.
+         */
+        AdminGetCatalogueRequest: Record<string, never>;
+        /**
+         * AdminCorrection
+         * @description `Correction` of the gRPC service Admin.
+         */
+        AdminCorrection: {
+            /** @description `correction` of `Correction` in `admin.proto`, which explains it. */
+            correction?: string;
+            /** @description `reason` of `Correction` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `lender` of `Correction` in `admin.proto`, which explains it. */
+            lender?: string;
+            /** @description `borrower` of `Correction` in `admin.proto`, which explains it. */
+            borrower?: string;
+            /**
+             * Format: int64
+             * @description `tokens` of `Correction` in `admin.proto`, which explains it.
+             */
+            tokens?: string;
+            /** @description `energy_wh` of `Correction` in `admin.proto`, which explains it. */
+            energyWh?: number;
+            /** @description `direct_gco2e` of `Correction` in `admin.proto`, which explains it. */
+            directGco2e?: number;
+            /** @description `posted_at` of `Correction` in `admin.proto`, which explains it. */
+            postedAt?: number;
+        };
+        /**
+         * AdminStatement
+         * @description `Statement` of the gRPC service Admin.
+         */
+        AdminStatement: {
+            /** @description `coop` of `Statement` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `month` of `Statement` in `admin.proto`, which explains it. */
+            month?: string;
+            /** @description `start_at` of `Statement` in `admin.proto`, which explains it. */
+            startAt?: number;
+            /** @description `end_at` of `Statement` in `admin.proto`, which explains it. */
+            endAt?: number;
+            /** @description `given` of `Statement` in `admin.proto`, which explains it. */
+            given?: components["schemas"]["AdminAmounts"];
+            /** @description `received` of `Statement` in `admin.proto`, which explains it. */
+            received?: components["schemas"]["AdminAmounts"];
+            /** @description `own` of `Statement` in `admin.proto`, which explains it. */
+            own?: components["schemas"]["AdminAmounts"];
+            /** @description `others` of `Statement` in `admin.proto`, which explains it. */
+            others?: components["schemas"]["AdminExchange"][];
+            /** @description `corrections` of `Statement` in `admin.proto`, which explains it. */
+            corrections?: components["schemas"]["AdminCorrection"][];
+            /** @description `usage` of `Statement` in `admin.proto`, which explains it. */
+            usage?: components["schemas"]["AdminUsageLine"][];
+            /** @description `lent` of `Statement` in `admin.proto`, which explains it. */
+            lent?: components["schemas"]["AdminUsageLine"][];
+            /** @description `timezone` of `Statement` in `admin.proto`, which explains it. */
+            timezone?: string;
+            /** @description `complete` of `Statement` in `admin.proto`, which explains it. */
+            complete?: boolean;
+        };
+        /**
+         * AdminUsageLine
+         * @description `UsageLine` of the gRPC service Admin.
+         */
+        AdminUsageLine: {
+            /** @description `day` of `UsageLine` in `admin.proto`, which explains it. */
+            day?: string;
+            /** @description `key` of `UsageLine` in `admin.proto`, which explains it. */
+            key?: string;
+            /** @description `project` of `UsageLine` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `model` of `UsageLine` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `node` of `UsageLine` in `admin.proto`, which explains it. */
+            node?: string;
+            /** @description `coop` of `UsageLine` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `amounts` of `UsageLine` in `admin.proto`, which explains it. */
+            amounts?: components["schemas"]["AdminAmounts"];
+        };
+        /**
+         * AdminAmounts
+         * @description `Amounts` of the gRPC service Admin.
+         */
+        AdminAmounts: {
+            /**
+             * Format: uint64
+             * @description `jobs` of `Amounts` in `admin.proto`, which explains it.
+             */
+            jobs?: string;
+            /**
+             * Format: uint64
+             * @description `tokens` of `Amounts` in `admin.proto`, which explains it.
+             */
+            tokens?: string;
+            /** @description `energy_wh` of `Amounts` in `admin.proto`, which explains it. */
+            energyWh?: number;
+            /** @description `direct_gco2e` of `Amounts` in `admin.proto`, which explains it. */
+            directGco2e?: number;
+            /** @description `lifecycle_gco2e` of `Amounts` in `admin.proto`, which explains it. */
+            lifecycleGco2e?: number;
+        };
+        /**
+         * AdminExchange
+         * @description `Exchange` of the gRPC service Admin.
+         */
+        AdminExchange: {
+            /** @description `coop` of `Exchange` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `given` of `Exchange` in `admin.proto`, which explains it. */
+            given?: components["schemas"]["AdminAmounts"];
+            /** @description `received` of `Exchange` in `admin.proto`, which explains it. */
+            received?: components["schemas"]["AdminAmounts"];
+        };
+        /**
+         * AdminGetStatementRequest
+         * @description `GetStatementRequest` of the gRPC service Admin.
+         */
+        AdminGetStatementRequest: {
+            /** @description `coop` of `GetStatementRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `month` of `GetStatementRequest` in `admin.proto`, which explains it. */
+            month?: string;
+        };
+        /**
+         * AdminStatus
+         * @description `Status` of the gRPC service Admin.
+         */
+        AdminStatus: {
+            /** @description `version` of `Status` in `admin.proto`, which explains it. */
+            version?: string;
+            /** @description `policy_version` of `Status` in `admin.proto`, which explains it. */
+            policyVersion?: string;
+            /** @description `queued` of `Status` in `admin.proto`, which explains it. */
+            queued?: number;
+            /** @description `running` of `Status` in `admin.proto`, which explains it. */
+            running?: number;
+            /** @description `nodes` of `Status` in `admin.proto`, which explains it. */
+            nodes?: components["schemas"]["AdminNode"][];
+            /**
+             * Format: uint64
+             * @description `settled` of `Status` in `admin.proto`, which explains it.
+             */
+            settled?: string;
+            /** @description `journal` of `Status` in `admin.proto`, which explains it. */
+            journal?: components["schemas"]["AdminJournalKept"];
+        };
+        /**
+         * AdminNode
+         * @description `Node` of the gRPC service Admin.
+         */
+        AdminNode: {
+            /** @description `node` of `Node` in `admin.proto`, which explains it. */
+            node?: string;
+            /** @description `coop` of `Node` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `site` of `Node` in `admin.proto`, which explains it. */
+            site?: string;
+            /** @description `zone` of `Node` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `approval` of `Node` in `admin.proto`, which explains it. */
+            approval?: string;
+            /** @description `state` of `Node` in `admin.proto`, which explains it. */
+            state?: string;
+            /** @description `accepting` of `Node` in `admin.proto`, which explains it. */
+            accepting?: boolean;
+            /** @description `reason` of `Node` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `models` of `Node` in `admin.proto`, which explains it. */
+            models?: string[];
+            /** @description `slots` of `Node` in `admin.proto`, which explains it. */
+            slots?: number;
+            /** @description `running` of `Node` in `admin.proto`, which explains it. */
+            running?: number;
+            /** @description `surplus_w` of `Node` in `admin.proto`, which explains it. */
+            surplusW?: number;
+            /** @description `device` of `Node` in `admin.proto`, which explains it. */
+            device?: string;
+            /** @description `active_w` of `Node` in `admin.proto`, which explains it. */
+            activeW?: number;
+            /** @description `power_basis` of `Node` in `admin.proto`, which explains it. */
+            powerBasis?: string;
+            /** @description `seen_at` of `Node` in `admin.proto`, which explains it. */
+            seenAt?: number;
+            /** @description `agent` of `Node` in `admin.proto`, which explains it. */
+            agent?: string;
+            /** @description `prefill_tokens_per_s` of `Node` in `admin.proto`, which explains it. */
+            prefillTokensPerS?: number;
+            /** @description `tpot_base_s` of `Node` in `admin.proto`, which explains it. */
+            tpotBaseS?: number;
+            /** @description `tpot_per_sequence_s` of `Node` in `admin.proto`, which explains it. */
+            tpotPerSequenceS?: number;
+            /** @description `quarantine` of `Node` in `admin.proto`, which explains it. */
+            quarantine?: components["schemas"]["AdminQuarantine"];
+            /** @description `rests` of `Node` in `admin.proto`, which explains it. */
+            rests?: components["schemas"]["AdminRest"][];
+            /** @description `marks` of `Node` in `admin.proto`, which explains it. */
+            marks?: {
+                [key: string]: string;
+            };
+            /** @description `load_refusals` of `Node` in `admin.proto`, which explains it. */
+            loadRefusals?: components["schemas"]["AdminLoadRefusal"][];
+            /** @description `controlled_by` of `Node` in `admin.proto`, which explains it. */
+            controlledBy?: string;
+            /** @description `data_classes` of `Node` in `admin.proto`, which explains it. */
+            dataClasses?: string[];
+            /** @description `surplus_evidence` of `Node` in `admin.proto`, which explains it. */
+            surplusEvidence?: string;
+            /** @description `evidence_document` of `Node` in `admin.proto`, which explains it. */
+            evidenceDocument?: string;
+            /** @description `vouched_at` of `Node` in `admin.proto`, which explains it. */
+            vouchedAt?: number;
+            /** @description `vouched_by` of `Node` in `admin.proto`, which explains it. */
+            vouchedBy?: string;
+        };
+        /**
+         * AdminLoadRefusal
+         * @description `LoadRefusal` of the gRPC service Admin.
+         */
+        AdminLoadRefusal: {
+            /** @description `model` of `LoadRefusal` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `code` of `LoadRefusal` in `admin.proto`, which explains it. */
+            code?: string;
+            /** @description `at` of `LoadRefusal` in `admin.proto`, which explains it. */
+            at?: number;
+        };
+        /**
+         * AdminRest
+         * @description `Rest` of the gRPC service Admin.
+         */
+        AdminRest: {
+            /** @description `model` of `Rest` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `state` of `Rest` in `admin.proto`, which explains it. */
+            state?: string;
+            /** @description `failures` of `Rest` in `admin.proto`, which explains it. */
+            failures?: number;
+            /** @description `code` of `Rest` in `admin.proto`, which explains it. */
+            code?: string;
+            /** @description `until` of `Rest` in `admin.proto`, which explains it. */
+            until?: number;
+        };
+        /**
+         * AdminQuarantine
+         * @description `Quarantine` of the gRPC service Admin.
+         */
+        AdminQuarantine: {
+            /** @description `reason` of `Quarantine` in `admin.proto`, which explains it. */
+            reason?: string;
+            /** @description `detail` of `Quarantine` in `admin.proto`, which explains it. */
+            detail?: string;
+            /** @description `since` of `Quarantine` in `admin.proto`, which explains it. */
+            since?: number;
+        };
+        /**
+         * AdminGetStatusRequest
+         * @description `GetStatusRequest` of the gRPC service Admin.
+         */
+        AdminGetStatusRequest: Record<string, never>;
+        /**
+         * AdminKey
+         * @description `Key` of the gRPC service Admin.
+         */
+        AdminKey: {
+            /** @description `key` of `Key` in `admin.proto`, which explains it. */
+            key?: string;
+            /** @description `coop` of `Key` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `project` of `Key` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `label` of `Key` in `admin.proto`, which explains it. */
+            label?: string;
+            /** @description `secret` of `Key` in `admin.proto`, which explains it. */
+            secret?: string;
+            /** @description `revoked` of `Key` in `admin.proto`, which explains it. */
+            revoked?: boolean;
+            /** @description `quarantine` of `Key` in `admin.proto`, which explains it. */
+            quarantine?: components["schemas"]["AdminQuarantine"];
+        };
+        /**
+         * AdminClearKeyRequest
+         * @description `ClearKeyRequest` of the gRPC service Admin.
+         */
+        AdminClearKeyRequest: {
+            /** @description `key` of `ClearKeyRequest` in `admin.proto`, which explains it. */
+            key?: string;
+        };
+        /**
+         * AdminRevokeKeyRequest
+         * @description `RevokeKeyRequest` of the gRPC service Admin.
+         */
+        AdminRevokeKeyRequest: {
+            /** @description `key` of `RevokeKeyRequest` in `admin.proto`, which explains it. */
+            key?: string;
+        };
+        /**
+         * AdminCreateKeyRequest
+         * @description `CreateKeyRequest` of the gRPC service Admin.
+         */
+        AdminCreateKeyRequest: {
+            /** @description `coop` of `CreateKeyRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `project` of `CreateKeyRequest` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `label` of `CreateKeyRequest` in `admin.proto`, which explains it. */
+            label?: string;
+        };
+        /**
+         * AdminListKeysResponse
+         * @description `ListKeysResponse` of the gRPC service Admin.
+         */
+        AdminListKeysResponse: {
+            /** @description `keys` of `ListKeysResponse` in `admin.proto`, which explains it. */
+            keys?: components["schemas"]["AdminKey"][];
+        };
+        /**
+         * AdminListKeysRequest
+         * @description `ListKeysRequest` of the gRPC service Admin.
+         */
+        AdminListKeysRequest: {
+            /** @description `coop` of `ListKeysRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+        };
+        /**
+         * AdminRemovedCoop
+         * @description `RemovedCoop` of the gRPC service Admin.
+         */
+        AdminRemovedCoop: {
+            /** @description `coop` of `RemovedCoop` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `keys` of `RemovedCoop` in `admin.proto`, which explains it. */
+            keys?: string[];
+            /** @description `nodes` of `RemovedCoop` in `admin.proto`, which explains it. */
+            nodes?: string[];
+        };
+        /**
+         * AdminRemoveCoopRequest
+         * @description `RemoveCoopRequest` of the gRPC service Admin.
+         */
+        AdminRemoveCoopRequest: {
+            /** @description `coop` of `RemoveCoopRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `author` of `RemoveCoopRequest` in `admin.proto`, which explains it. */
+            author?: string;
+            /** @description `reason` of `RemoveCoopRequest` in `admin.proto`, which explains it. */
+            reason?: string;
+        };
+        /**
+         * AdminCoop
+         * @description `Coop` of the gRPC service Admin.
+         */
+        AdminCoop: {
+            /** @description `coop` of `Coop` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `shares` of `Coop` in `admin.proto`, which explains it. */
+            shares?: number;
+            /** @description `quotas` of `Coop` in `admin.proto`, which explains it. */
+            quotas?: components["schemas"]["AdminQuota"][];
+            /**
+             * Format: int64
+             * @description `balance_tokens` of `Coop` in `admin.proto`, which explains it.
+             */
+            balanceTokens?: string;
+            /** @description `balance_wh` of `Coop` in `admin.proto`, which explains it. */
+            balanceWh?: number;
+            /** @description `balance_gco2e` of `Coop` in `admin.proto`, which explains it. */
+            balanceGco2e?: number;
+            /** @description `lend` of `Coop` in `admin.proto`, which explains it. */
+            lend?: components["schemas"]["AdminLend"];
+            /** @description `author` of `Coop` in `admin.proto`, which explains it. */
+            author?: string;
+            /** @description `reason` of `Coop` in `admin.proto`, which explains it. */
+            reason?: string;
+        };
+        /**
+         * AdminLend
+         * @description `Lend` of the gRPC service Admin.
+         */
+        AdminLend: {
+            /** @description `part` of `Lend` in `admin.proto`, which explains it. */
+            part?: number;
+            /** @description `limited` of `Lend` in `admin.proto`, which explains it. */
+            limited?: boolean;
+            /**
+             * Format: uint64
+             * @description `energy_wh_per_day` of `Lend` in `admin.proto`, which explains it.
+             */
+            energyWhPerDay?: string;
+        };
+        /**
+         * AdminQuota
+         * @description `Quota` of the gRPC service Admin.
+         */
+        AdminQuota: {
+            /** @description `kind` of `Quota` in `admin.proto`, which explains it. */
+            kind?: string;
+            /**
+             * Format: uint64
+             * @description `limit` of `Quota` in `admin.proto`, which explains it.
+             */
+            limit?: string;
+            /** @description `period` of `Quota` in `admin.proto`, which explains it. */
+            period?: string;
+            /**
+             * Format: uint64
+             * @description `used` of `Quota` in `admin.proto`, which explains it.
+             */
+            used?: string;
+            /** @description `project` of `Quota` in `admin.proto`, which explains it. */
+            project?: string;
+            /** @description `key` of `Quota` in `admin.proto`, which explains it. */
+            key?: string;
+        };
+        /**
+         * AdminListCoopsResponse
+         * @description `ListCoopsResponse` of the gRPC service Admin.
+         */
+        AdminListCoopsResponse: {
+            /** @description `coops` of `ListCoopsResponse` in `admin.proto`, which explains it. */
+            coops?: components["schemas"]["AdminCoop"][];
+        };
+        /**
+         * AdminListCoopsRequest
+         * @description `ListCoopsRequest` of the gRPC service Admin.
+         */
+        AdminListCoopsRequest: Record<string, never>;
+        /**
+         * AdminJoinToken
+         * @description `JoinToken` of the gRPC service Admin.
+         */
+        AdminJoinToken: {
+            /** @description `token` of `JoinToken` in `admin.proto`, which explains it. */
+            token?: string;
+            /** @description `expires_at` of `JoinToken` in `admin.proto`, which explains it. */
+            expiresAt?: number;
+            /** @description `link` of `JoinToken` in `admin.proto`, which explains it. */
+            link?: string;
+        };
+        /**
+         * AdminCreateJoinTokenRequest
+         * @description `CreateJoinTokenRequest` of the gRPC service Admin.
+         */
+        AdminCreateJoinTokenRequest: {
+            /** @description `coop` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `valid_s` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            validS?: number;
+            /** @description `site` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            site?: string;
+            /** @description `zone` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            zone?: string;
+            /** @description `data_classes` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            dataClasses?: string[];
+            /** @description `controlled_by` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            controlledBy?: string;
+            /** @description `evidence` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            evidence?: string;
+            /** @description `document` of `CreateJoinTokenRequest` in `admin.proto`, which explains it. */
+            document?: string;
+        };
+        /**
+         * AdminVouchNodeRequest
+         * @description `VouchNodeRequest` of the gRPC service Admin.
+         */
+        AdminVouchNodeRequest: {
+            /** @description `node` of `VouchNodeRequest` in `admin.proto`, which explains it. */
+            node?: string;
+            /** @description `controlled_by` of `VouchNodeRequest` in `admin.proto`, which explains it. */
+            controlledBy?: string;
+            /** @description `evidence` of `VouchNodeRequest` in `admin.proto`, which explains it. */
+            evidence?: string;
+            /** @description `document` of `VouchNodeRequest` in `admin.proto`, which explains it. */
+            document?: string;
+            /** @description `author` of `VouchNodeRequest` in `admin.proto`, which explains it. */
+            author?: string;
+        };
+        /**
+         * AdminNodeRequest
+         * @description `NodeRequest` of the gRPC service Admin.
+         */
+        AdminNodeRequest: {
+            /** @description `node` of `NodeRequest` in `admin.proto`, which explains it. */
+            node?: string;
+        };
+        /**
+         * AdminListNodesResponse
+         * @description `ListNodesResponse` of the gRPC service Admin.
+         */
+        AdminListNodesResponse: {
+            /** @description `nodes` of `ListNodesResponse` in `admin.proto`, which explains it. */
+            nodes?: components["schemas"]["AdminNode"][];
+        };
+        /**
+         * AdminListNodesRequest
+         * @description `ListNodesRequest` of the gRPC service Admin.
+         */
+        AdminListNodesRequest: Record<string, never>;
     };
     responses: never;
     parameters: {
@@ -4442,6 +6319,8 @@ export interface components {
         "accept-ranges": "bytes";
         /** @description How to authenticate. */
         "www-authenticate": string;
+        /** @description The cookie of the session, or its end. */
+        "set-cookie": string;
     };
     pathItems: never;
 }
@@ -5073,10 +6952,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -5290,7 +7181,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5301,7 +7195,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `key_quarantined`: This key is suspended. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5550,7 +7447,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5561,7 +7461,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `key_quarantined`: This key is suspended. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5811,7 +7714,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -5822,7 +7728,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `key_quarantined`: This key is suspended. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6071,7 +7980,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6082,7 +7994,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `key_quarantined`: This key is suspended. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6336,7 +8251,10 @@ export interface operations {
                     "application/json": components["schemas"]["MessageError"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6347,7 +8265,10 @@ export interface operations {
                     "application/json": components["schemas"]["MessageError"];
                 };
             };
-            /** @description `key_quarantined`: This key is suspended. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `key_quarantined`: This key is suspended.
+             */
             403: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6570,10 +8491,22 @@ export interface operations {
                     "application/json": components["schemas"]["MessageError"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -6666,10 +8599,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -6779,7 +8724,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job is stored; `location` leads to it. */
+            /** @description It is accepted; a job is stored, and `location` leads to it. */
             202: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
@@ -6815,11 +8760,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6939,11 +8897,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7063,11 +9034,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7197,11 +9181,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7331,11 +9328,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7492,11 +9502,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "x-request-id": components["headers"]["x-request-id"];
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["x-request-id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7632,10 +9655,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -7729,10 +9764,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -7826,10 +9873,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -7931,10 +9990,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8045,10 +10116,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8152,10 +10235,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8279,10 +10374,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8385,10 +10492,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8490,10 +10609,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8604,10 +10735,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8710,10 +10853,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8816,10 +10971,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -8924,10 +11091,25 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {
@@ -9002,7 +11184,7 @@ export interface operations {
             query?: {
                 /** @description The month; the present one without it. */
                 month?: string;
-                /** @description The key's own co-op; any other is refused. */
+                /** @description The co-op; the sender's own without it. Another one is for the operator and auditors. */
                 coop?: string;
             };
             header?: {
@@ -9033,7 +11215,10 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
@@ -9043,7 +11228,11 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `statement_of_another`: This key is not one of that co-op: a co-op reads its own statement only. */
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             *     `statement_of_another`: This key is not one of that co-op: a co-op reads its own statement only.
+             */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9095,6 +11284,7437 @@ export interface operations {
             };
             /** @description `internal`: An internal error occurred. */
             500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "set-cookie": components["headers"]["set-cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `signin_link_expired`: This sign-in link has expired.
+             *     `signin_link_unknown`: This sign-in link is unknown or was withdrawn.
+             *     `signin_link_used`: This sign-in link has already been used: each works once.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `too_many_signins`: Too many attempts to sign in have come from this address. */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "set-cookie": components["headers"]["set-cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSession"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_session`: This session has already ended. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Preferences"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the session. */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "set-cookie": components["headers"]["set-cookie"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedSession"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_session`: This session has already ended. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    signin_ways: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigninWays"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    send_signin_email: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailRequest"];
+            };
+        };
+        responses: {
+            /** @description It is accepted; a job is stored, and `location` leads to it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `too_many_signins`: Too many attempts to sign in have come from this address. */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: {
+                /** @description The co-op; the sender's own without it. Another one is for the operator and auditors. */
+                coop?: string;
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    add_person: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPerson"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_coop`: No co-op is called that. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `people_full`: The co-op has as many people as are allowed.
+             */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    disable_person: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the person. */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_person`: Nobody has that identifier. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_person: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the person. */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonChanges"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Person"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_person`: Nobody has that identifier. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_taken`: Somebody in the pool already has this e-mail address. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    make_signin_link: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path: {
+                /** @description Identifier of the person. */
+                person: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkRequest"];
+            };
+        };
+        responses: {
+            /** @description It was made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SigninLink"];
+                };
+            };
+            /**
+             * @description `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `unknown_person`: Nobody has that identifier. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `person_disabled`: This person may not sign in any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListNodes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListNodesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminListNodesResponse"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ApproveNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminNodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminNode"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_RevokeNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminNodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminNode"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ForgetNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminNodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminNode"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_VouchNode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminVouchNodeRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminNode"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_CreateJoinToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCreateJoinTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJoinToken"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListCoops: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListCoopsRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminListCoopsResponse"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_SetCoop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCoop"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminCoop"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_RemoveCoop: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminRemoveCoopRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminRemovedCoop"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListKeysRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminListKeysResponse"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_CreateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCreateKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKey"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_RevokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminRevokeKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKey"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ClearKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminClearKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminKey"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_GetStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGetStatusRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminStatus"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_GetStatement: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGetStatementRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminStatement"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_PostCorrection: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCorrection"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminCorrection"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_GetCatalogue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGetCatalogueRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminModelCatalogue"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_SetCatalogue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminSetCatalogueRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminModelCatalogue"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_PlanModels: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminModelOnNode"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminModelPlan"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_PlaceModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminModelOnNode"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminModelPlan"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_UnloadModel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminModelOnNode"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminModelPlan"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_GetPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGetPolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPolicyVersion"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListPolicies: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListPoliciesRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPolicyHistory"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_CheckPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCheckPolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPolicyCheck"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ApplyPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminApplyPolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPolicyVersion"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_RollBackPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminRollBackPolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPolicyVersion"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListGrid: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListGridRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminGridZones"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ImportGrid: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGridSeries"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminGridZone"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_SetGridSource: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminSetGridSourceRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminGridZone"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListPeople: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListPeopleRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminListPeopleResponse"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_AddPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminAddPersonRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPerson"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ChangePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminChangePersonRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPerson"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_DisablePerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminPersonRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminPerson"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_MakeSigninLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminMakeSigninLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSigninLink"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;
@@ -9227,10 +18847,22 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description `unauthorised`: The API key is missing, unknown or revoked. */
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
             401: {
                 headers: {
                     "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
                     [name: string]: unknown;
                 };
                 content: {

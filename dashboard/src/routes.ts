@@ -15,8 +15,17 @@ export interface Route {
   isFor?: (role: string) => boolean;
 }
 
+const isSignedIn = (role: string) => role !== "";
+
 export const ROUTES: readonly Route[] = [
   { path: "", title: "view-pool", load: { now: Pool }, isFor: () => true },
+  {
+    path: "chat",
+    title: "view-chat",
+    load: { later: () => import("./pages/chat.tsx") },
+    fills: true,
+    isFor: isSignedIn,
+  },
   { path: "entrer", title: "view-signin", load: { later: () => import("./pages/signin.tsx") } },
   { path: "sessions", title: "view-sessions", load: { later: () => import("./pages/sessions.tsx") } },
 ];

@@ -1,8 +1,8 @@
 // Who is signed in, as the pool said last. `undefined` until the pool has answered once.
 import { signal } from "@preact/signals";
-import type { SessionView } from "./planned_api.ts";
+import type { components } from "./openapi.d.ts";
 
-export type { SessionView };
+export type SessionView = components["schemas"]["SessionView"];
 
 export const session = signal<SessionView | null | undefined>(undefined);
 

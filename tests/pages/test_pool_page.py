@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.browser import NEEDS
 from tests.pages.support import PHONE, WIDE, Visitors, visitors
 from tests.scheduler.gateway_support import Pool, card, open_pool
 
 from entraide_scheduler.core import events as e
 
-pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
 FIRST_VIEW_BYTES = 100_000
 

@@ -47,6 +47,7 @@ pool-now-jobs = { $running ->
     [one] {""}, one more waits.
    *[other] {""}, { $queued } more wait.
 }
+pool-ask = Ask a question
 pool-late = The pool does not answer. Last news: { $time }.
 pool-machines = The machines
 pool-models = The models
@@ -98,3 +99,171 @@ sessions-device-unknown = Unknown device
 sessions-here = here
 sessions-times = Opened on { $made }, used on { $seen }.
 sessions-end = End
+
+## Chat.
+
+view-chat = Chat
+close = Close
+cancel = Cancel
+copy = Copy
+copied = Copied
+copy-failed = Copy failed
+chat-conversation = Conversation
+chat-composer = New question
+chat-question = Your question
+chat-placeholder = Write your question
+chat-send = Ask
+chat-stop = Stop
+chat-edit = Edit
+chat-edit-label = Edit the question
+chat-ask-again = Ask again
+chat-new = New conversation
+chat-untitled = Untitled
+chat-welcome = What would you like to know, write or sum up?
+chat-welcome-where = A machine of the co-ops answers. Below each answer, a line says which one, where it is and what energy it took. A model can be wrong: check what matters.
+chat-waiting = A machine is reading your question…
+chat-running = Answer under way
+chat-done = Answer complete
+chat-reasoning = The model’s reasoning
+chat-broke-off = The answer broke off. What arrived is kept above; ask again for the rest.
+chat-no-model = No machine offers this model now. Choose another one, or ask again later.
+chat-ended-stopped = Stopped at your request.
+chat-ended-length = The answer reached the length that the pool allows.
+chat-continue = Continue
+chat-continue-question = Continue your answer from where it stopped.
+chat-model = Model
+chat-class = Class of the data
+size-auto = Automatic ({ $means })
+size-petit = Small: fast and frugal ({ $means })
+size-moyen = Medium: for most texts ({ $means })
+size-grand = Large: more capable, slower ({ $means })
+class-restricted = Restricted data
+class-internal = Internal data
+class-public = Public data
+class-restricted-means = Restricted: only the machines of your own co-op answer.
+class-internal-means = Internal: the machines of member co-ops answer; whoever looks after the machine could read the text.
+class-public-means = Public: any machine of the pool may answer. Put in only what everybody may read.
+
+document-attach = Attach
+document-attach-what = Attach a PDF, a DOCX or a text, read in this browser
+document-reading = Reading…
+document-length = { $characters } characters
+document-cut = (only the beginning is attached)
+document-remove = Remove { $name }
+document-large = { $name } is too large: { $limit } MB at most.
+document-kind = { $name } cannot be read here. Attach a PDF, a DOCX or a text file.
+document-broken = { $name } cannot be read: the file seems damaged. Open it, save it again, then try again.
+document-locked = { $name } is protected by a password. Save a copy without a password, then try again.
+document-empty = There is no text in { $name }. A scanned document is only a picture; its text must be recognised first.
+
+warning-title = Personal data is about to leave your co-op
+warning-lead = With this class of data, a machine of another co-op may answer. This message contains:
+warning-more = and { $count } more
+warning-restrict = Use our machines only
+warning-remove = Remove it from the text
+warning-send = Send anyway
+warning-limits = The page recognises these numbers by their form, in this browser. It looks neither for names nor for other secrets: read it over.
+personal-sin = a social insurance number ({ $hint })
+personal-card = a payment card number ({ $hint })
+personal-ramq = a Québec health insurance number ({ $hint })
+personal-phone = a telephone number ({ $hint })
+personal-postal = a postal code ({ $hint })
+personal-email = an e-mail address ({ $hint })
+removed-sin = [social insurance number removed]
+removed-card = [card number removed]
+removed-ramq = [health insurance number removed]
+removed-phone = [telephone removed]
+removed-postal = [postal code removed]
+removed-email = [e-mail address removed]
+
+answer-machine = { $machine } of { $coop }, { $province }
+answer-canada = nothing left Canada
+grams = { $grams } g CO₂e
+grams-under = under 0.001 g CO₂e
+microwave-under = under 1 s of a microwave oven
+microwave-seconds = { $seconds } s of a microwave oven
+microwave-minutes = { $minutes } min of a microwave oven
+
+receipt-title = Where this answer comes from
+receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
+receipt-control = { $control ->
+    [member] A member co-op controls it: the operator vouches for that.
+    [canadian] A Canadian organisation controls it: the operator vouches for that.
+   *[other] Nobody has vouched for who controls it.
+}
+receipt-model = Model: { $model }, run by { $engine }.
+receipt-time = The question waited { $waited } s; the first words came after { $first } s.
+receipt-tokens = { $input } tokens read, { $output } tokens written. A token is a piece of a word.
+receipt-energy = Energy: { $energy } Wh, which is { $microwave } of 1,000 W ({ $basis ->
+    [measured] measured
+    [declared] declared
+    [none] of unknown origin
+   *[other] estimated
+}).
+receipt-carbon = Emissions of the electricity: { $grams }; with the building of power stations: { $lifecycle }. The current there carried { $intensity } g per kWh ({ $basis ->
+    [measured] measured
+    [declared] declared
+    [none] of unknown origin
+   *[other] estimated
+}).
+receipt-signed = { $settled ->
+    [yes] This receipt is in the pool’s books and signed.
+   *[other] This receipt is signed; the pool’s books confirm it in a moment.
+}
+receipt-job = Number of the request: { $job }
+explanation-title = Why this machine
+explanation-gone = The pool no longer has the explanation of this request.
+zone-ab = Alberta
+zone-bc = British Columbia
+zone-mb = Manitoba
+zone-nb = New Brunswick
+zone-nl = Newfoundland and Labrador
+zone-ns = Nova Scotia
+zone-nt = Northwest Territories
+zone-nu = Nunavut
+zone-on = Ontario
+zone-pe = Prince Edward Island
+zone-qc = Quebec
+zone-sk = Saskatchewan
+zone-yt = Yukon
+
+## Keeping conversations.
+
+shelf-label = My conversations
+keep-this = Keep this conversation
+keep-kept = kept
+keep-not-kept = It is in this tab only and disappears with it.
+keep-open = Open my kept conversations
+keep-title = Kept conversations
+keep-none = None yet.
+keep-delete = Delete “{ $title }”
+keep-delete-sure = Delete “{ $title }” for good?
+keep-needs-https = This browser encrypts only at an https address. Ask the operator for the pool’s secure address. Until then you can export the conversation.
+keep-create-title = Keep conversations
+keep-create-lead = They stay in this browser, encrypted by a passphrase that only you know. The pool does not receive them.
+keep-phrase = Passphrase ({ $least } characters or more)
+keep-phrase-again = The same once more
+keep-phrase-ask = Your passphrase
+keep-differs = The two passphrases differ.
+keep-create = Create
+keep-honest = This protects you if somebody copies this browser or steals the computer. It protects neither from somebody who would change this page (the operator of the pool can), nor from whoever uses the computer while your conversations are open.
+keep-code-title = Your recovery code
+keep-code-lead = Write it on paper and put it away. It opens your conversations if you forget the passphrase, and it is shown this once only.
+keep-code-done = I have written it down
+keep-unlock = Open
+keep-lost = Passphrase forgotten
+keep-code-ask = Recovery code
+keep-recover = Change the passphrase
+keep-erase = Delete everything
+keep-erase-sure = Delete for good all conversations that are kept in this browser?
+keep-erase-why = Without the passphrase and the code nobody can open them again. You can delete everything and begin anew.
+keep-wrong = That opens nothing. Check each character, then try again.
+keep-failed = The browser could not write or read its data. Check that there is room and that this is not a private window, then try again.
+keep-unreadable = { $count ->
+    [one] One kept conversation is damaged and cannot be read.
+   *[other] { $count } kept conversations are damaged and cannot be read.
+}
+export-label = Export:
+export-question = Question
+export-answer = Answer
+export-document = Attached document:

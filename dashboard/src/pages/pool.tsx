@@ -39,10 +39,10 @@ function Opening({ facts }: { facts: PoolStatus | null }) {
       <h1>{t("pool-heading")}</h1>
       <p class="lead">{t("pool-lead")}</p>
       {facts && <p class="now">{sentenceNow(facts)}</p>}
-      {session.value === null && (
+      {session.value !== undefined && (
         <p>
-          <a class="button large" href="#/entrer">
-            {t("sign-in")}
+          <a class="button large" href={session.value ? "#/chat" : "#/entrer"}>
+            {t(session.value ? "pool-ask" : "sign-in")}
           </a>
         </p>
       )}

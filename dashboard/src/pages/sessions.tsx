@@ -3,10 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import { api, sentenceOf, take } from "../api.ts";
 import { dateTime, t } from "../i18n.ts";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
-import type { SigninSessionView } from "../planned_api.ts";
+import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
 import { session } from "../session.ts";
 import { signOut } from "../signin.ts";
+
+type OpenSession = components["schemas"]["OpenSession"];
 
 export default function Sessions() {
   return (
@@ -17,7 +19,7 @@ export default function Sessions() {
 }
 
 function List() {
-  const [sessions, setSessions] = useState<SigninSessionView[] | null>(null);
+  const [sessions, setSessions] = useState<OpenSession[] | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
   const own = session.value;
   const attempt = async (act: () => Promise<void>) => {

@@ -5,10 +5,12 @@ import { useEffect, useState } from "preact/hooks";
 import { api, ApiError, sentenceOf, take } from "../api.ts";
 import { t } from "../i18n.ts";
 import type { ViewProps } from "../parts/lazy.tsx";
-import type { SigninDoors } from "../planned_api.ts";
+import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
 import { session } from "../session.ts";
 import { signIn } from "../signin.ts";
+
+type SigninWays = components["schemas"]["SigninWays"];
 
 const OVER = new Set(["signin_link_used", "signin_link_expired", "signin_link_unknown"]);
 
@@ -46,7 +48,7 @@ function WithLink({ token }: { token: string }) {
     try {
       await signIn(token);
       // The used token leaves the address and the history.
-      go("#/", "replace");
+      go("#/chat", "replace");
     } catch (caught) {
       setProblem(caught);
       setBusy(false);
@@ -68,13 +70,13 @@ function WithLink({ token }: { token: string }) {
       <p role="alert" class={problem ? "notice bad" : "unseen"}>
         {problem ? sentenceOf(problem) : ""}
       </p>
-      {over && <OtherDoors />}
+      {over && <OtherDoors isOver />}
     </>
   );
 }
 
-function OtherDoors() {
-  const [doors, setDoors] = useState<SigninDoors | null>(null);
+function OtherDoors({ isOver = false }: { isOver?: boolean }) {
+  const [doors, setDoors] = useState<SigninWays | null>(null);
   useEffect(() => {
     take(api.GET("/v1/signin")).then(setDoors, () => setDoors(null));
   }, []);
@@ -88,7 +90,7 @@ function OtherDoors() {
         </p>
       )}
       {doors?.email && <ByEmail />}
-      <p>{t("signin-by-link")}</p>
+      {!isOver && <p>{t("signin-by-link")}</p>}
       <p class="soft">{t("signin-who-sends")}</p>
     </>
   );

@@ -1,1 +1,0 @@
-import{d as e,l as t}from"./index-Da5M8wDW.js";function n(){return t(`div`,{class:`narrow`,children:[t(`h1`,{children:e(`unknown-title`)}),t(`p`,{children:t(`a`,{href:`#/`,children:e(`unknown-back`)})})]})}export{n as default};

@@ -1,0 +1,198 @@
+// Where a question is written: text, documents, model, class of the data.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { sentenceOf } from "../api.ts";
+import { number, t } from "../i18n.ts";
+import type { Attachment, DataClass } from "./conversation.ts";
+import { change, conversation, running, stopByHand } from "./desk.ts";
+import { ACCEPTED, DocumentProblem, FILE_MAX_BYTES, readDocument } from "./documents.ts";
+import { readModels, type Choice } from "./models.ts";
+
+const CLASSES: readonly DataClass[] = ["restricted", "internal", "public"];
+
+export interface Draft {
+  text: string;
+  attachments: Attachment[];
+}
+
+export function Composer({
+  draft,
+  onDraft,
+  onSend,
+}: {
+  draft: Draft;
+  onDraft: (draft: Draft) => void;
+  onSend: () => void;
+}) {
+  const area = useRef<HTMLTextAreaElement>(null);
+  const [problem, setProblem] = useState("");
+  const isRunning = running.value !== null;
+  const canSend = !isRunning && (draft.text.trim() !== "" || draft.attachments.length > 0);
+  const submit = (event?: Event) => {
+    event?.preventDefault();
+    if (canSend) onSend();
+    area.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    submit();
+  };
+  return (
+    <form class="composer" onSubmit={submit} aria-label={t("chat-composer")}>
+      <Attached draft={draft} onDraft={onDraft} />
+      <p role="alert" class={problem ? "notice bad" : "unseen"}>
+        {problem}
+      </p>
+      <label class="unseen" for="question">
+        {t("chat-question")}
+      </label>
+      <textarea
+        id="question"
+        ref={area}
+        rows={2}
+        dir="auto"
+        placeholder={t("chat-placeholder")}
+        value={draft.text}
+        onInput={(event) => onDraft({ ...draft, text: event.currentTarget.value })}
+        onKeyDown={onKeyDown}
+      />
+      <div class="composer-row">
+        <Attach onProblem={setProblem} onRead={(read) => onDraft({ ...draft, attachments: [...draft.attachments, ...read] })} />
+        <ModelChoice />
+        <ClassChoice />
+        {isRunning ? (
+          <button type="button" class="stop" onClick={stopByHand}>
+            {t("chat-stop")}
+          </button>
+        ) : (
+          <button type="submit" disabled={!canSend}>
+            {t("chat-send")}
+          </button>
+        )}
+      </div>
+      <p class="meaning">{t(`class-${conversation.value.data_class}-means`)}</p>
+    </form>
+  );
+}
+
+function Attached({ draft, onDraft }: { draft: Draft; onDraft: (draft: Draft) => void }) {
+  if (!draft.attachments.length) return null;
+  const without = (place: number) => draft.attachments.filter((_, other) => other !== place);
+  return (
+    <ul class="attachments">
+      {draft.attachments.map(({ name, text, cut }, place) => (
+        <li key={place}>
+          <bdi>{name}</bdi>{" "}
+          <span class="soft">
+            {t("document-length", { characters: number(text.length) })} {cut && t("document-cut")}
+          </span>
+          <button
+            type="button"
+            class="quiet small"
+            aria-label={t("document-remove", { name })}
+            onClick={() => onDraft({ ...draft, attachments: without(place) })}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Attach({
+  onRead,
+  onProblem,
+}: {
+  onRead: (attachments: Attachment[]) => void;
+  onProblem: (sentence: string) => void;
+}) {
+  const [busy, setBusy] = useState(false);
+  const input = useRef<HTMLInputElement>(null);
+  const read = async (files: FileList | null) => {
+    onProblem("");
+    setBusy(true);
+    const done: Attachment[] = [];
+    for (const file of files ?? []) {
+      try {
+        done.push(await readDocument(file));
+      } catch (problem) {
+        const limit = number(FILE_MAX_BYTES / 1e6);
+        const code = problem instanceof DocumentProblem ? problem.code : "broken";
+        onProblem(t(`document-${code}`, { name: file.name, limit }));
+      }
+    }
+    setBusy(false);
+    if (input.current) input.current.value = "";
+    if (done.length) onRead(done);
+  };
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        id="documents"
+        class="unseen"
+        multiple
+        accept={ACCEPTED}
+        tabIndex={-1}
+        aria-hidden="true"
+        onChange={(event) => read(event.currentTarget.files)}
+      />
+      <button
+        type="button"
+        class="quiet"
+        title={t("document-attach-what")}
+        disabled={busy}
+        onClick={() => input.current?.click()}
+      >
+        {busy ? t("document-reading") : t("document-attach")}
+      </button>
+    </>
+  );
+}
+
+function ModelChoice() {
+  const [models, setModels] = useState<Choice[]>([]);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    readModels().then(setModels, (caught) => setProblem(sentenceOf(caught)));
+  }, []);
+  const { model } = conversation.value;
+  const known = models.some((choice) => choice.id === model);
+  useEffect(() => {
+    // A size that the pool does not have now: take what it has.
+    if (models[0] && !known) change({ model: models[0].id });
+  }, [models, known]);
+  return (
+    <span class="pick">
+      <label class="unseen" for="model">{t("chat-model")}</label>
+      <select id="model" value={model} title={problem} onChange={(event) => change({ model: event.currentTarget.value })}>
+        {models.map((choice) => (
+          <option key={choice.id} value={choice.id}>
+            {choice.isSize ? t(`size-${choice.id}`, { means: choice.means || choice.id }) : choice.id}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}
+
+function ClassChoice() {
+  return (
+    <span class="pick">
+      <label class="unseen" for="data-class">{t("chat-class")}</label>
+      <select
+        id="data-class"
+        value={conversation.value.data_class}
+        onChange={(event) => change({ data_class: event.currentTarget.value as DataClass })}
+      >
+        {CLASSES.map((name) => (
+          <option key={name} value={name}>
+            {t(`class-${name}`)}
+          </option>
+        ))}
+      </select>
+    </span>
+  );
+}

@@ -1,0 +1,84 @@
+// A conversation and what can be done with it. Pure.
+import type { Receipt } from "./footprint.ts";
+
+export type DataClass = "public" | "internal" | "restricted";
+
+export interface Attachment {
+  name: string;
+  text: string;
+  /** Whether only the beginning of the document was taken. */
+  cut: boolean;
+}
+
+export interface Message {
+  role: "user" | "assistant";
+  text: string;
+  attachments?: Attachment[];
+  receipt?: Receipt;
+  /** Why the answer is not whole: "stopped", "length", or the sentence of an error. */
+  ended?: { how: "stopped" | "length" | "error"; sentence: string };
+  /** The part of the answer in which the model reasons, where it shows it. */
+  reasoning?: string;
+}
+
+export interface Conversation {
+  id: string;
+  created_at: number;
+  updated_at: number;
+  model: string;
+  data_class: DataClass;
+  messages: Message[];
+}
+
+const TITLE_MAX = 60;
+
+export function newConversation(now: number, model = "auto", dataClass: DataClass = "internal"): Conversation {
+  return {
+    id: crypto.randomUUID?.() ?? randomId(),
+    created_at: now,
+    updated_at: now,
+    model,
+    data_class: dataClass,
+    messages: [],
+  };
+}
+
+/** An identifier where the page comes over plain HTTP, on which browsers offer no `randomUUID`. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The first words of the first question, "" before there is one. */
+export function titleOf(conversation: Conversation): string {
+  const first = conversation.messages.find((message) => message.role === "user");
+  const text = (first?.text || first?.attachments?.[0]?.name || "").trim().replace(/\s+/g, " ");
+  return text.length > TITLE_MAX ? `${text.slice(0, TITLE_MAX).trimEnd()}…` : text;
+}
+
+/** A message as the model reads it: its documents first, each between marks with its name. */
+export function promptText(message: Message): string {
+  const documents = (message.attachments ?? []).map(
+    ({ name, text }) => `<document name="${name.replace(/["<>\n]/g, "'")}">\n${text}\n</document>\n\n`,
+  );
+  return documents.join("") + message.text;
+}
+
+/** The messages of a request; an answer that broke off with nothing is left out. */
+export function requestMessages(messages: readonly Message[]): { role: string; content: string }[] {
+  return messages
+    .filter((message) => message.role === "user" || message.text !== "")
+    .map((message) => ({ role: message.role, content: promptText(message) }));
+}
+
+/** The conversation up to a message, without it: what is kept when it is edited. */
+export function before(conversation: Conversation, index: number): Conversation {
+  return { ...conversation, messages: conversation.messages.slice(0, index) };
+}
+
+/** The conversation with its last message changed. */
+export function withLast(conversation: Conversation, change: (last: Message) => Message): Conversation {
+  const last = conversation.messages.at(-1);
+  if (!last) return conversation;
+  return { ...conversation, messages: [...conversation.messages.slice(0, -1), change(last)] };
+}

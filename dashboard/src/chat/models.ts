@@ -1,0 +1,28 @@
+// The models that one may ask for, sizes first, with what a size means now.
+import { api, take } from "../api.ts";
+import type { components } from "../openapi.d.ts";
+
+export const SIZES = ["auto", "petit", "moyen", "grand"] as const;
+
+export interface Choice {
+  id: string;
+  /** Whether it is a size, which the pool resolves to the model it means. */
+  isSize: boolean;
+  means: string;
+  contextTokens: number;
+}
+
+type Model = components["schemas"]["Model"];
+
+/** Returns the models that write text. */
+export async function readModels(): Promise<Choice[]> {
+  const { data } = await take(api.GET("/v1/models"));
+  const choices = data.filter(({ features }) => !features.includes("embeddings_only")).map(choiceOf);
+  const place = (choice: Choice) => (choice.isSize ? SIZES.indexOf(choice.id as never) : SIZES.length);
+  return choices.sort((one, other) => place(one) - place(other) || one.id.localeCompare(other.id));
+}
+
+function choiceOf({ id, means, context_tokens: contextTokens }: Model): Choice {
+  const isSize = (SIZES as readonly string[]).includes(id);
+  return { id, isSize, means: means ?? "", contextTokens };
+}

@@ -1,0 +1,72 @@
+// The chat's sentences that are put together from values.
+import { number, t } from "../i18n.ts";
+import type { Message } from "./conversation.ts";
+import { microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
+
+const PROVINCES = new Set(["ab", "bc", "mb", "nb", "nl", "ns", "nt", "nu", "on", "pe", "qc", "sk", "yt"]);
+
+/** The name of a zone: of a Canadian province in the reader's language, else its code. */
+export function zoneName(zone: string): string {
+  const [country, province] = zone.toLowerCase().split("-");
+  return country === "ca" && province && PROVINCES.has(province) ? t(`zone-${province}`) : zone;
+}
+
+/** "under 1 s", "3 s", "2 min": for how long a microwave oven takes the energy. */
+export function microwave(energyWh: number): string {
+  const seconds = microwaveSeconds(energyWh);
+  if (seconds < 1) return t("microwave-under");
+  if (seconds < 90) return t("microwave-seconds", { seconds: Math.round(seconds) });
+  return t("microwave-minutes", { minutes: Math.round(seconds / 60) });
+}
+
+export function grams(value: number): string {
+  const rounded = roundedGrams(value);
+  return value > 0 && value < 0.001 ? t("grams-under") : t("grams", { grams: number(rounded, 3) });
+}
+
+/** The line under an answer: whose machine, where, what it took. */
+export function receiptLine(receipt: Receipt): string {
+  const parts = [
+    t("answer-machine", { machine: receipt.node, coop: receipt.node_coop, province: zoneName(receipt.province) }),
+    grams(receipt.carbon_gco2e),
+    microwave(receipt.energy_wh),
+  ];
+  if (stayedInCanada(receipt)) parts.push(t("answer-canada"));
+  return parts.join(" · ");
+}
+
+/** The same for a message in an exported file, "" where there is no receipt. */
+export function messageLine(message: Message): string {
+  return message.receipt ? receiptLine(message.receipt) : "";
+}
+
+/** A receipt told in sentences. */
+export function receiptSentences(receipt: Receipt): string[] {
+  const seconds = (ms: number) => number(ms / 1000, ms < 1_000 ? 2 : 1);
+  const sentences = [
+    t("receipt-machine", {
+      machine: receipt.node,
+      coop: receipt.node_coop,
+      site: receipt.site,
+      province: zoneName(receipt.province),
+    }),
+    t("receipt-control", { control: receipt.controlled_by || "none" }),
+    t("receipt-model", { model: receipt.model, engine: receipt.engine }),
+    t("receipt-time", { waited: seconds(receipt.queue_ms), first: seconds(receipt.ttft_ms) }),
+    t("receipt-tokens", { input: receipt.input_tokens, output: receipt.output_tokens }),
+    t("receipt-energy", {
+      energy: number(receipt.energy_wh, 3),
+      basis: receipt.energy_basis,
+      microwave: microwave(receipt.energy_wh),
+    }),
+    t("receipt-carbon", {
+      grams: grams(receipt.carbon_gco2e),
+      lifecycle: grams(receipt.carbon_lifecycle_gco2e),
+      intensity: number(receipt.intensity_g_per_kwh, 1),
+      basis: receipt.intensity_basis,
+    }),
+  ];
+  if (receipt.signature) sentences.push(t("receipt-signed", { settled: receipt.settled ? "yes" : "no" }));
+  return sentences;
+}
+

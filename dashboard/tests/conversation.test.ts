@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { before, newConversation, promptText, requestMessages, titleOf, withLast } from "../src/chat/conversation.ts";
+import { fileName, toJson, toMarkdown } from "../src/chat/export.ts";
+import { microwaveSeconds, roundedGrams, stayedInCanada } from "../src/chat/footprint.ts";
+import type { Conversation } from "../src/chat/conversation.ts";
+
+const TALK: Conversation = {
+  ...newConversation(1_790_000_000, "petit", "restricted"),
+  messages: [
+    { role: "user", text: "Résume\n ceci", attachments: [{ name: 'no"te.txt', text: "Bonjour", cut: false }] },
+    { role: "assistant", text: "Voilà." },
+    { role: "user", text: "Encore" },
+    { role: "assistant", text: "" },
+  ],
+};
+const WORDS = { question: "Question", answer: "Réponse", document: "Document :", untitled: "Sans titre" };
+
+test("a document stands before the question, between marks with its name", () => {
+  expect(promptText(TALK.messages[0]!)).toBe("<document name=\"no'te.txt\">\nBonjour\n</document>\n\nRésume\n ceci");
+});
+
+test("an answer that has no word yet is not sent", () => {
+  expect(requestMessages(TALK.messages).map(({ role }) => role)).toEqual(["user", "assistant", "user"]);
+});
+
+test("the title is the first question on one line", () => {
+  expect(titleOf(TALK)).toBe("Résume ceci");
+  expect(titleOf(before(TALK, 0))).toBe("");
+  expect(titleOf({ ...TALK, messages: [{ role: "user", text: "x".repeat(100) }] })).toHaveLength(61);
+});
+
+test("a change of the last message leaves the others", () => {
+  const changed = withLast(TALK, (last) => ({ ...last, text: "Oui" }));
+
+  expect(changed.messages.slice(0, 3)).toEqual(TALK.messages.slice(0, 3));
+  expect(changed.messages[3]!.text).toBe("Oui");
+  expect(TALK.messages[3]!.text).toBe("");
+});
+
+test("Markdown holds questions, documents and answers with their line", () => {
+  expect(toMarkdown(TALK, WORDS, ({ role }) => (role === "assistant" ? "atelier-1" : ""))).toBe(
+    "# Résume ceci\n\n## Question\n\nDocument : no\"te.txt\n\n> Bonjour\n\nRésume\n ceci\n\n## Réponse\n\n" +
+      "Voilà.\n\n*atelier-1*\n\n## Question\n\nEncore\n\n## Réponse\n\n*atelier-1*\n",
+  );
+});
+
+test("JSON can be read back", () => {
+  expect(JSON.parse(toJson(TALK))).toEqual({ format: "entraide-conversation", version: 1, ...TALK });
+});
+
+test("a file's name is plain on every system", () => {
+  const named = { ...TALK, messages: [{ role: "user" as const, text: "Été/../à: «l’école»?" }] };
+
+  expect(fileName(named, "md")).toBe("52692-01-15-ete-a-l-ecole.md".replace("52692-01-15", fileName(TALK, "md").slice(0, 10)));
+});
+
+test("a microwave oven of 1,000 W takes a watt-hour in 3.6 seconds", () => {
+  expect(microwaveSeconds(1)).toBeCloseTo(3.6);
+  expect(microwaveSeconds(1_000)).toBe(3_600);
+});
+
+test.each([
+  ["CA-QC", "member", true],
+  ["CA-ON", "canadian", true],
+  ["CA", "member", true],
+  ["CA-QC", "other", false],
+  ["CA-QC", "", false],
+  ["US-CA", "member", false],
+  ["CAN", "member", false],
+])("whether %s under %s stayed in Canada: %s", (province, control, stayed) => {
+  expect(stayedInCanada({ province, controlled_by: control as never })).toBe(stayed);
+});
+
+test.each([
+  [0, 0],
+  [0.0000004, 0.001],
+  [0.0234, 0.023],
+  [1.26, 1.3],
+  [345.6, 350],
+])("%s g is written as %s g", (value, rounded) => {
+  expect(roundedGrams(value)).toBe(rounded);
+});

@@ -1,0 +1,286 @@
+"""The chat in a real browser, on a real gateway: asking, stopping, editing, documents, receipts."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.browser import NEEDS
+from tests.pages import documents
+from tests.pages.signed_in import UsedPool, finish, used_pool
+from tests.pages.support import PHONE, WIDE
+from tests.scheduler.gateway_support import chunk
+
+from entraide.types import Control, SurplusEvidence
+from entraide_scheduler.core import events as e
+
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
+
+ANSWER = (
+    "# Deux formes\n\n", "Une **coopérative** appartient à ses membres.\n\n",
+    "| forme | qui décide |\n|---|---|\n| OSBL | le conseil |\n| coop | les membres |\n\n",
+    "```python\nprint(1)\n```\n",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def used(tmp_path: Path) -> AsyncIterator[UsedPool]:
+    async with used_pool(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_a_question_is_asked_and_explained_by_keyboard_alone(
+    used: UsedPool, lang: str, size: tuple[int, int]
+) -> None:
+    """Ask, read, open the receipt, close it: with keys only; axe finds nothing on the way."""
+    visit = await used.chat("Marie-Ève Tremblay", lang=lang, size=size)
+    flaws = await visit.flaws()
+    await visit.picture("chat-empty", full=False)
+    await visit.page.locator("body").focus()
+    await visit.tab_to("question")
+    await visit.page.keyboard.type("Qui décide ?")
+    await visit.page.keyboard.press("Enter")
+    run = await used.pool.placed()
+    run.accept()
+    run.tokens(*ANSWER)
+    await visit.page.locator(".answer-text table").wait_for()
+    await visit.picture("chat-running", full=False)
+    run.end(final=chunk("", "stop"))
+    run.report()
+    line = visit.page.locator(".receipt-line button")
+    await line.wait_for()
+    flaws += await visit.flaws()
+    await visit.picture("chat-answer", full=False)
+    text = await line.inner_text()
+    await visit.tab_to(text)
+    await visit.page.keyboard.press("Enter")
+    dialog = visit.page.locator("dialog")
+    await dialog.get_by_text("→").wait_for()
+    flaws += await visit.flaws()
+    await visit.picture("chat-receipt", full=False)
+    said = await dialog.inner_text()
+    await visit.page.keyboard.press("Escape")
+    await dialog.wait_for(state="detached")
+
+    assert [] == flaws + visit.errors + visit.foreign
+    assert {"fr": "moins de 1 s", "en": "under 1 s"}[lang] in text.replace("\u00a0", " ")
+    assert {"fr": "Québec", "en": "Quebec"}[lang] in text
+    assert run.run.job in said
+    assert {"fr": "Placée sur", "en": "Placed on"}[lang] in said
+    assert text == await visit.focused()
+
+
+async def test_stopping_ends_the_work_of_the_engine(used: UsedPool) -> None:
+    """Stop cancels the run on its machine; what came stays, and says that it was stopped."""
+    visit = await used.chat()
+    run = await used.asked(visit, "Une longue histoire")
+    run.tokens("Il était ", "une fois")
+    await visit.page.get_by_text("une fois").wait_for()
+    await visit.page.get_by_role("button", name="Arrêter").click()
+    cancelled = await used.pool.cancelled()
+    await visit.page.get_by_text("Arrêtée à votre demande").wait_for()
+
+    assert run.run.job == cancelled.job
+    assert "Il était une fois" in await visit.page.inner_text(".answer-text")
+
+
+async def test_leaving_the_page_ends_the_work_of_the_engine(used: UsedPool) -> None:
+    """A tab that is closed in the middle of an answer leaves no work behind."""
+    visit = await used.chat()
+    run = await used.asked(visit, "Une longue histoire")
+    run.tokens("Il était")
+    await visit.page.get_by_text("Il était").wait_for()
+    await visit.page.context.close()
+
+    assert run.run.job == (await used.pool.cancelled()).job
+
+
+async def test_signing_out_ends_an_answer_under_way(used: UsedPool) -> None:
+    """Signing out in another tab of the same browser cancels what the first tab is asking."""
+    visit = await used.chat()
+    run = await used.asked(visit, "Une longue histoire")
+    run.tokens("Il était")
+    await visit.page.get_by_text("Il était").wait_for()
+    other = await visit.page.context.new_page()
+    await other.goto(f"{visit.url}/#/sessions")
+    await other.get_by_role("button", name="Sortir").click()
+    cancelled = await used.pool.cancelled()
+
+    assert run.run.job == cancelled.job
+
+
+async def test_a_question_is_edited_and_asked_again(used: UsedPool) -> None:
+    """An edited question replaces what came after it; asking again sends the same once more."""
+    visit = await used.chat()
+    await used.answered(visit, "Un", "Premier")
+    await used.answered(visit, "Deux", "Deuxième")
+    await visit.page.get_by_role("button", name="Modifier").first.click()
+    await visit.page.fill("#edited", "Trois")
+    await visit.page.locator(".editing button[type=submit]").click()
+    edited = await used.pool.placed()
+    edited.accept()
+    finish(edited, "Troisième")
+    await visit.page.get_by_text("Troisième").wait_for()
+    await visit.page.locator(".receipt-line").wait_for()
+    await visit.page.get_by_role("button", name="Redemander").click()
+    again = await used.pool.placed()
+    again.accept()
+    finish(again, "Encore")
+    await visit.page.get_by_text("Encore").wait_for()
+
+    assert (
+        [{"role": "user", "content": "Trois"}] == edited.body["messages"] == again.body["messages"]
+    )
+    assert 2 == await visit.page.locator(".messages > li").count()
+
+
+async def test_an_answer_that_reached_its_length_is_continued(used: UsedPool) -> None:
+    """An answer cut at the pool's limit says so, and one button asks for the rest."""
+    visit = await used.chat()
+    run = await used.asked(visit, "Raconte")
+    run.tokens("Il était")
+    run.end(final=chunk("", "length"))
+    run.report()
+    await visit.page.get_by_text("la longueur que le parc permet").wait_for()
+    await visit.page.get_by_role("button", name="Continuer").click()
+    rest = await used.pool.placed()
+    contents = [message["content"] for message in rest.body["messages"]]
+
+    assert ["Raconte", "Il était"] == contents[:2]
+    assert "Continue" in contents[2]
+
+
+async def test_a_conversation_of_five_turns_sends_all_that_was_said(used: UsedPool) -> None:
+    """Each question takes the conversation along; two people of two co-ops keep theirs apart."""
+    ada = await used.chat("Ada", "gamma")
+    eve = await used.chat("Eve", "alpha")
+    for turn in range(5):
+        for visit in (ada, eve):
+            last = await used.answered(visit, f"Question {turn}", f"Réponse {turn}")
+    roles = [message["role"] for message in last.body["messages"]]
+
+    assert ["user", *["assistant", "user"] * 4] == roles
+    assert 10 == await ada.page.locator(".messages > li").count()
+
+
+async def test_the_model_and_the_class_of_the_data_are_asked_for(used: UsedPool) -> None:
+    """What is chosen below the question goes with it; each class has its sentence."""
+    visit = await used.chat()
+    sentences = []
+    for name in ("public", "internal", "restricted"):
+        await visit.page.select_option("#data-class", name)
+        sentences.append(await visit.page.inner_text(".meaning"))
+    await visit.page.select_option("#model", "petit")
+    run = await used.asked(visit, "Bonjour")
+    facts = used.pool.gateway._running_jobs.get(run.run.job).facts
+
+    assert 3 == len(set(sentences))
+    assert ("petit", "restricted") == (facts.model, facts.data_class)
+    assert facts.session
+
+
+async def test_documents_are_read_in_the_browser(used: UsedPool) -> None:
+    """A PDF, a DOCX and a text go into the prompt and nowhere else; what is broken says so."""
+    visit = await used.chat()
+    files = [
+        {"name": "bail.pdf", "mimeType": "application/pdf", "buffer": documents.pdf("Le loyer")},
+        {"name": "avis.docx", "mimeType": "", "buffer": documents.docx("Premier", "Second")},
+        {"name": "note.txt", "mimeType": "text/plain", "buffer": "Été".encode("cp1252")},
+        {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8"},
+    ]
+    await visit.page.set_input_files("#documents", files)  # type: ignore[arg-type]
+    await visit.page.locator(".attachments li").nth(2).wait_for()
+    refused = await visit.page.inner_text(".composer .notice.bad")
+    await visit.picture("chat-documents", full=False)
+    flaws = await visit.flaws()
+    run = await used.asked(visit, "Résume")
+    content = run.body["messages"][0]["content"]
+
+    assert [] == flaws + visit.foreign + visit.errors
+    assert "photo.jpg" in refused
+    assert '<document name="bail.pdf">\nLe loyer\n</document>' in content
+    assert "Premier\nSecond" in content
+    assert "Été" in content
+    assert content.endswith("Résume")
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent", "data_class"),
+    [
+        ("N’employer que nos machines", "Mon NAS : 130 692 544", "restricted"),
+        ("Les enlever du texte", "Mon NAS : [numéro d’assurance sociale enlevé]", "internal"),
+        ("Envoyer quand même", "Mon NAS : 130 692 544", "internal"),
+    ],
+)
+async def test_personal_data_leaves_only_by_choice(
+    used: UsedPool, choice: str, sent: str, data_class: str
+) -> None:
+    """A social insurance number is held back until the person restricts, removes or sends it."""
+    visit = await used.chat()
+    await visit.page.fill("#question", "Mon NAS : 130 692 544")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator("dialog").wait_for()
+    flaws = await visit.flaws()
+    await visit.picture("chat-warning", full=False)
+    asked_before = [address for address in visit.requested if "completions" in address]
+    await visit.page.get_by_role("button", name=choice).click()
+    run = await used.pool.placed()
+    facts = used.pool.gateway._running_jobs.get(run.run.job).facts
+
+    assert [] == flaws + asked_before
+    assert sent == run.body["messages"][0]["content"]
+    assert data_class == facts.data_class
+
+
+async def test_an_answer_says_that_nothing_left_canada_only_if_somebody_vouches(
+    used: UsedPool,
+) -> None:
+    """The line names Canada where the receipt states jurisdiction and control, and not before."""
+    visit = await used.chat()
+    await used.answered(visit, "Un", "Premier")
+    used.pool.driver.feed(
+        e.NodeVouched,
+        node="n1",
+        controlled_by=Control.MEMBER,
+        surplus_evidence=SurplusEvidence.NONE,
+    )
+    await used.answered(visit, "Deux", "Deuxième")
+    first, second = await visit.page.locator(".receipt-line").all_inner_texts()
+
+    assert "Canada" not in first
+    assert "rien n’est sorti du Canada" in second
+
+
+async def test_a_refusal_of_the_pool_is_a_sentence(tmp_path: Path) -> None:
+    """A pool without machines says so in place of the answer; the question can be asked again."""
+    async with used_pool(tmp_path) as used:
+        visit = await used.chat()
+        for node in ("n1", "n2"):
+            used.pool.driver.feed(e.NodeLeft, node=node, reason="goodbye")
+        await visit.page.fill("#question", "Bonjour")
+        await visit.page.keyboard.press("Enter")
+        notice = visit.page.locator(".answer .notice.bad")
+        await notice.wait_for()
+
+        assert "machine" in await notice.inner_text()
+        assert await visit.page.get_by_role("button", name="Redemander").is_visible()
+
+
+@pytest.mark.parametrize("kind", ["Markdown", "JSON"])
+async def test_a_conversation_is_exported(used: UsedPool, kind: str) -> None:
+    """The file holds question, answer and receipt, in a form that is read elsewhere."""
+    visit = await used.chat()
+    await used.answered(visit, "Bonjour", "Salut")
+    async with visit.page.expect_download() as waiting:
+        await visit.page.get_by_role("button", name=kind).click()
+    text = Path(await (await waiting.value).path()).read_text("utf-8")  # noqa: ASYNC240  # small
+
+    if kind == "JSON":
+        exported = json.loads(text)
+
+        assert ["Bonjour", "Salut"] == [message["text"] for message in exported["messages"]]
+        assert exported["messages"][1]["receipt"]["signature"]
+    else:
+        assert text.startswith("# Bonjour\n\n## Question\n\nBonjour\n\n## Réponse\n\nSalut\n\n*n1")
