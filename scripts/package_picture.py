@@ -65,7 +65,8 @@ PARTS = (
     (
         Part("entraide_scheduler", "listeners", "écoute",
              "node_listener scheduler_adapters usage_reports periodic node_registry enrolment "
-             "catalogue calendar hardware statements pool_state"),
+             "catalogue calendar hardware statements pool_state "
+             "statement_pdf"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",

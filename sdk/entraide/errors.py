@@ -148,6 +148,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "client_too_slow": CodeFacts(499, "CANCELLED", "cancelled", True),
         # Errors of starting a process, printed on a terminal.
         "already_running": _request(409, "FAILED_PRECONDITION"),
+        "file_unwritable": _request(400, "FAILED_PRECONDITION"),
+        "pdf_unavailable": _pool(501, "UNIMPLEMENTED", retryable=False),
         "up_failed": _pool(500, "INTERNAL", retryable=False),
         "internal": _pool(500, "INTERNAL", retryable=False),
     }

@@ -201,11 +201,16 @@ async def test_the_command_reads_it_with_a_members_key(
         return status, (captured.err or captured.out).splitlines()
 
     as_csv, in_words, of_another = await run("--csv"), await run(), await run("--coop", "beta")
+    path = tmp_path / "statement.pdf"
+    as_pdf, not_written = await run("--pdf", str(path)), await run("--pdf", str(tmp_path))
 
     assert [line.amounts.tokens for line in operators.usage] == [
         line.amounts.tokens for line in alpha.usage
     ]
     assert (0, to_csv(alpha).splitlines()) == as_csv
     assert (0, True) == (in_words[0], any("paie" in line for line in in_words[1]))
+    assert (0, f"The statement is in {path}.") == (as_pdf[0], as_pdf[1][-1])
+    assert path.read_bytes().startswith(b"%PDF-")
+    assert (1, True) == (not_written[0], str(tmp_path) in " ".join(not_written[1]))
     assert 1 == of_another[0]
     assert of_another[1][-1].endswith("a co-op reads its own statement only.")

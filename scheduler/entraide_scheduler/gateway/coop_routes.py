@@ -14,10 +14,12 @@ from entraide_scheduler.gateway.pool_routes import choose_language
 from entraide_scheduler.gateway.pool_states import PoolStates
 from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_query
 from entraide_scheduler.grid.annual import load_annual_averages
+from entraide_scheduler.statement_pdf.render import PDF_KIND
 
 COOP_PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"/v1/coop": {"GET": "coop"}, "/v1/statement": {"GET": "statement"}}
 )
+PDF_HEADERS = (("content-disposition", 'attachment; filename="statement.pdf"'),)
 
 
 class CoopRoutes:
@@ -27,7 +29,8 @@ class CoopRoutes:
         handlers: by the name of the route.
     """
 
-    def __init__(self, api: PoolApi, states: PoolStates, callers: Callers) -> None:
+    def __init__(self, api: PoolApi, states: PoolStates, callers: Callers, *, pool: str) -> None:
+        self._pool = pool
         self._api = api
         self._states = states
         self._callers = callers
@@ -51,10 +54,17 @@ class CoopRoutes:
         caller = await self._authenticate(call)
         request = call.exchange.request
         query = read_query(request.query)
-        statement = await self._api.get_statement(
-            caller, query.get("month", ""), query.get("coop", "")
-        )
-        if request.headers.get("accept", "").startswith("text/csv"):
+        month, coop = query.get("month", ""), query.get("coop", "")
+        accept = request.headers.get("accept", "")
+        if accept.startswith(PDF_KIND):
+            pdf = await self._api.render_statement(
+                caller, month, coop, pool=self._pool, lang=choose_language(call)
+            )
+            if not call.exchange.is_over:
+                call.exchange.respond(200, pdf, kind=PDF_KIND, headers=PDF_HEADERS)
+            return
+        statement = await self._api.get_statement(caller, month, coop)
+        if accept.startswith("text/csv"):
             if not call.exchange.is_over:
                 call.exchange.respond(200, to_csv(statement).encode(), kind=CSV_KIND)
             return

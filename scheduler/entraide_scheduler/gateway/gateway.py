@@ -224,7 +224,12 @@ class Gateway:
                 FileRoutes(self._files, self._batches, self.signin.callers),
                 BatchRoutes(self._batches, self.signin.callers),
                 PoolRoutes(self._pool_events, self.signin.callers, pool=self._settings.pool),
-                CoopRoutes(self._api, self._pool_events.states, self.signin.callers),
+                CoopRoutes(
+                    self._api,
+                    self._pool_events.states,
+                    self.signin.callers,
+                    pool=self._settings.pool,
+                ),
                 *self.signin.groups,
             ),
             pages=self._pages,

@@ -12,13 +12,14 @@ import typer
 from entraide import i18n
 from entraide.cli import options, output
 from entraide.cli.pool_access import PoolAccess, find_pool
-from entraide.errors import error_for
+from entraide.errors import EntraideError, error_for
 
 if TYPE_CHECKING:
     from entraide.statements import Amounts, Statement, UsageLine
     from entraide.v1 import admin_pb2
 
 PATH = "/v1/statement"
+PDF_KIND = "application/pdf"
 
 
 def register(app: typer.Typer, lang: str) -> None:
@@ -26,17 +27,25 @@ def register(app: typer.Typer, lang: str) -> None:
 
     @app.command(help=i18n.text("help-report", lang))
     def report(
+        *,
         coop: Annotated[str, typer.Option("--coop", help=i18n.text("opt-report-coop", lang))] = "",
         month: Annotated[
             str, typer.Option("--month", metavar="2027-01", help=i18n.text("opt-month", lang))
         ] = "",
         state: Annotated[Path | None, options.state(lang)] = None,
         json: Annotated[bool, options.json(lang)] = False,
+        pdf: Annotated[
+            Path | None,
+            typer.Option("--pdf", metavar="FILE", help=i18n.text("opt-report-pdf", lang)),
+        ] = None,
         csv: Annotated[bool, typer.Option("--csv", help=i18n.text("opt-report-csv", lang))] = False,
     ) -> None:
         from entraide.statements import to_csv
 
         pool = find_pool(state, lang)
+        if pdf is not None:
+            _write_file(pdf, _fetch(pool, coop, month, kind=PDF_KIND), lang)
+            return
         if pool.admin_key and coop:
             statement = _ask_as_operator(pool, coop, month)
         else:
@@ -58,24 +67,46 @@ def _ask_as_operator(pool: PoolAccess, coop: str, month: str) -> "Statement":
 
 
 def _ask_as_member(pool: PoolAccess, coop: str, month: str) -> "Statement":
-    from urllib.parse import urlencode
-
     import msgspec
 
-    from entraide.client.http import get_document
     from entraide.decoding import decode_json
     from entraide.statements import Statement
 
-    values = {"address": pool.web or pool.url}
-    sentence = i18n.error("pool_unreachable", pool.lang, values)
-    if not pool.web:
-        raise error_for("pool_unreachable", sentence, values=values)
-    url = f"{pool.web.rstrip('/')}{PATH}?{urlencode({'month': month, 'coop': coop})}"
-    body = get_document(url, key=pool.key(coop), ca_pem=pool.ca_pem, lang=pool.lang)
+    body = _fetch(pool, coop, month, kind="application/json")
     try:
         return decode_json(body, type=Statement)
     except msgspec.MsgspecError as problem:
-        raise error_for("pool_unreachable", sentence, values=values) from problem
+        raise _unreachable(pool) from problem
+
+
+def _fetch(pool: PoolAccess, coop: str, month: str, *, kind: str) -> bytes:
+    """Returns the statement of the key's own co-op in a media type."""
+    from urllib.parse import urlencode
+
+    from entraide.client.http import get_document
+
+    if not pool.web:
+        raise _unreachable(pool)
+    url = f"{pool.web.rstrip('/')}{PATH}?{urlencode({'month': month, 'coop': coop})}"
+    return get_document(url, key=pool.key(coop), ca_pem=pool.ca_pem, lang=pool.lang, kind=kind)
+
+
+def _unreachable(pool: PoolAccess) -> EntraideError:
+    values = {"address": pool.web or pool.url}
+    sentence = i18n.error("pool_unreachable", pool.lang, values)
+    return error_for("pool_unreachable", sentence, values=values)
+
+
+def _write_file(path: Path, content: bytes, lang: str) -> None:
+    from entraide.files import write_atomically
+
+    try:
+        write_atomically(path, content)
+    except OSError as problem:
+        values = {"path": str(path), "problem": str(problem)}
+        sentence = i18n.error("file_unwritable", lang, values)
+        raise error_for("file_unwritable", sentence, values=values) from problem
+    typer.echo(i18n.text("report-pdf-written", lang, path=str(path)))
 
 
 def _read_message(message: "admin_pb2.Statement") -> "Statement":

@@ -53,7 +53,13 @@ class WebRequest(Struct, frozen=True):
 
 
 def get_document(
-    url: str, *, key: str = "", ca_pem: str = "", lang: str, max_bytes: int = DOCUMENT_BYTES_MAX
+    url: str,
+    *,
+    key: str = "",
+    ca_pem: str = "",
+    lang: str,
+    max_bytes: int = DOCUMENT_BYTES_MAX,
+    kind: str = "application/json",
 ) -> bytes:
     """Returns a document of a pool.
 
@@ -63,11 +69,12 @@ def get_document(
         ca_pem: certificate authority to trust, PEM; "" for the system's.
         lang: language of sentences.
         max_bytes: longest document.
+        kind: its media type.
 
     Raises:
         EntraideError: the pool's refusal; ``PoolUnreachable`` where it does not answer.
     """
-    headers = {"accept": "application/json", "accept-language": lang}
+    headers = {"accept": kind, "accept-language": lang}
     if key:
         headers["authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  (only http and https)

@@ -3747,7 +3747,6 @@ coop-credit-some = Its machines’ work for others counts { $tokens } virtual to
 coop-credit-most = Its machines’ work for others counts { $tokens } virtual tokens: it has the largest credit, { $credit_most }. Half of a gift counts after { $days } days.
 coop-turns = Where co-ops wait for the same machines, each is served in proportion to its weight.
 
-
 ## Sign-in and people.
 
 error-not_signed_in = You are not signed in, or your session has ended. Sign in again.
@@ -3803,3 +3802,78 @@ role-operator = operator
 role-auditor = auditor
 up-signin = To sign in at the page, each link once (“entraide people link” makes others):
 up-signin-of = { $coop } ({ $role }): { $link }
+
+## A co-op's statement of a month as a PDF.
+
+pdf-title = Statement of use
+pdf-subtitle = { $coop }, { $month }
+pdf-footer = { $coop } · { $month } · { $pool }
+pdf-page = Page
+pdf-of = of
+pdf-fact-coop = Co-op
+pdf-fact-pool = Pool
+pdf-fact-month = Month
+pdf-fact-period = Period
+pdf-fact-state = State of the books
+pdf-period = { $begin } to { $end } ({ $timezone })
+pdf-state-open = The month is not over: the figures are those of the moment.
+pdf-state-closed = The month is over.
+pdf-exchange = Given and received
+pdf-given = Given to other co-ops
+pdf-given-to = – of which to { $coop }
+pdf-received = Received from other co-ops
+pdf-received-from = – of which from { $coop }
+pdf-own = On its own machines
+pdf-balance = Change of the balance
+pdf-balance-note = The balance changes by what was given, less what was received, and by the corrections. Positive: the co-op gave more.
+pdf-money = The pool’s books count work and hold no prices: this statement calls for no payment.
+pdf-by-project = Used, by project
+pdf-by-machine = Used, by machine
+pdf-given-by-machine = Given, by machine
+pdf-bases = Used, by how the figures were obtained
+pdf-corrections = Corrections
+pdf-no-corrections = No correction was posted in this month.
+pdf-corrections-note = A correction never changes an entry: it is an entry of its own. Positive: more given by the co-op.
+pdf-corrections-left = { $count } further corrections are in the JSON and CSV of the statement.
+pdf-incomplete = The month has more lines than a statement lists. The tables by project and machine have the first ones only; the totals are those of all jobs.
+pdf-method = How the figures are obtained
+pdf-method-figures = Each request is settled once, with a signed receipt. Tokens are counted by the engine that ran the request.
+pdf-method-energy = Energy is the request’s share of the machine’s: measured by a meter or the processor’s own counters, estimated from its power, or by default from the catalogue of machines.
+pdf-method-grams = Grams of CO₂ equivalent are energy times the intensity of the grid where the machine stands (location-based, GHG Protocol scope 2), or of the site’s own renewable surplus where the pool’s policy counts it. Direct: emissions of generation. Life cycle: those of plants and fuel supply too.
+pdf-method-rounding = Figures are rounded for this page. The JSON and CSV of the same statement have all digits, by day and key.
+pdf-keys = Keys of signature
+pdf-keys-note = The pool signs each receipt with one of these keys (Ed25519). Whoever has the receipts can check them without the pool:
+pdf-keys-command = entraide receipts verify FILE
+pdf-unnamed = (none)
+pdf-key-in-use = in use
+pdf-total = Total
+pdf-others = { $count } others
+pdf-col-what = What
+pdf-col-coop = Co-op
+pdf-col-for = For the co-op
+pdf-col-project = Project
+pdf-col-machine = Machine
+pdf-col-requests = Requests
+pdf-col-tokens = Tokens
+pdf-col-energy = Energy (Wh)
+pdf-col-direct = Direct (g CO₂e)
+pdf-col-lifecycle = Life cycle (g CO₂e)
+pdf-col-energy-basis = Energy
+pdf-col-carbon-basis = Grams
+pdf-col-correction = Correction
+pdf-col-date = Date
+pdf-col-reason = Reason
+pdf-col-key = Key
+pdf-col-public-key = Public key (base64)
+pdf-col-since = Since
+pdf-col-until = Until
+error-pdf_unavailable = This pool cannot make PDFs: the package typst is not installed with it. The statement is there as JSON and CSV. To have PDFs, the operator installs it where the pool runs, with "python -m pip install typst".
+opt-report-pdf = Write the statement as a PDF into this file.
+report-pdf-written = The statement is in { $path }.
+error-file_unwritable = The file could not be written{ $path ->
+    [none] {""}
+   *[other] {" "}at { $path }
+}{ $problem ->
+    [none] .
+   *[other] {""}: { $problem }.
+} Name one in a folder that you may write to.

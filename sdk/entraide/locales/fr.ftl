@@ -3756,7 +3756,6 @@ coop-credit-some = Le travail de ses machines pour d’autres compte pour { $tok
 coop-credit-most = Le travail de ses machines pour d’autres compte pour { $tokens } jetons virtuels : elle a le plus grand crédit, { $credit_most }. La moitié d’un don compte encore après { $days } jours.
 coop-turns = Quand des coopératives attendent les mêmes machines, chacune est servie en proportion de son poids.
 
-
 ## Connexion et personnes.
 
 error-not_signed_in = Vous n’êtes pas connecté, ou votre session a pris fin. Connectez-vous de nouveau.
@@ -3812,3 +3811,78 @@ role-operator = exploitant
 role-auditor = auditeur
 up-signin = Pour se connecter à la page, chaque lien une fois (« entraide people link » en crée d’autres) :
 up-signin-of = { $coop } ({ $role }) : { $link }
+
+## Le relevé mensuel d’une coopérative en PDF.
+
+pdf-title = Relevé d’utilisation
+pdf-subtitle = { $coop }, { $month }
+pdf-footer = { $coop } · { $month } · { $pool }
+pdf-page = Page
+pdf-of = sur
+pdf-fact-coop = Coopérative
+pdf-fact-pool = Parc
+pdf-fact-month = Mois
+pdf-fact-period = Période
+pdf-fact-state = État des livres
+pdf-period = du { $begin } au { $end } ({ $timezone })
+pdf-state-open = Le mois n’est pas terminé : les chiffres sont ceux du moment.
+pdf-state-closed = Le mois est terminé.
+pdf-exchange = Donné et reçu
+pdf-given = Donné à d’autres coopératives
+pdf-given-to = – dont à { $coop }
+pdf-received = Reçu d’autres coopératives
+pdf-received-from = – dont de { $coop }
+pdf-own = Sur ses propres machines
+pdf-balance = Variation du solde
+pdf-balance-note = Le solde varie de ce qui a été donné, moins ce qui a été reçu, et des corrections. Positif : la coopérative a donné davantage.
+pdf-money = Les livres du parc comptent du travail et ne contiennent aucun prix : ce relevé n’appelle aucun paiement.
+pdf-by-project = Utilisation par projet
+pdf-by-machine = Utilisation par machine
+pdf-given-by-machine = Ce qui a été donné, par machine
+pdf-bases = Utilisation, selon la façon d’obtenir les chiffres
+pdf-corrections = Corrections
+pdf-no-corrections = Aucune correction n’a été portée ce mois-ci.
+pdf-corrections-note = Une correction ne modifie aucune écriture : elle en est une nouvelle. Positif : la coopérative a donné davantage.
+pdf-corrections-left = { $count } autres corrections se trouvent dans le JSON et le CSV du relevé.
+pdf-incomplete = Le mois compte plus de lignes qu’un relevé n’en énumère. Les tableaux par projet et par machine n’ont que les premières ; les totaux sont ceux de toutes les requêtes.
+pdf-method = Comment les chiffres sont obtenus
+pdf-method-figures = Chaque requête est réglée une fois, avec un reçu signé. Les jetons sont comptés par le moteur qui a traité la requête.
+pdf-method-energy = L’énergie est la part de la requête dans celle de la machine : mesurée par un compteur ou par le processeur lui-même, estimée d’après sa puissance, ou tirée par défaut du catalogue des machines.
+pdf-method-grams = Les grammes d’équivalent CO₂ sont l’énergie multipliée par l’intensité du réseau électrique où se trouve la machine (méthode fondée sur l’emplacement, GHG Protocol, champ 2), ou par celle du surplus renouvelable du site quand la politique du parc le compte. Direct : les émissions de la production. Cycle de vie : celles des centrales et de l’approvisionnement aussi.
+pdf-method-rounding = Les chiffres sont arrondis pour cette page. Le JSON et le CSV du même relevé les donnent en entier, par jour et par clé.
+pdf-keys = Clés de signature
+pdf-keys-note = Le parc signe chaque reçu avec l’une de ces clés (Ed25519). Qui détient les reçus peut les vérifier sans le parc :
+pdf-keys-command = entraide receipts verify FICHIER
+pdf-unnamed = (aucun)
+pdf-key-in-use = en service
+pdf-total = Total
+pdf-others = { $count } autres
+pdf-col-what = Poste
+pdf-col-coop = Coopérative
+pdf-col-for = Pour la coopérative
+pdf-col-project = Projet
+pdf-col-machine = Machine
+pdf-col-requests = Requêtes
+pdf-col-tokens = Jetons
+pdf-col-energy = Énergie (Wh)
+pdf-col-direct = Direct (g CO₂e)
+pdf-col-lifecycle = Cycle de vie (g CO₂e)
+pdf-col-energy-basis = Énergie
+pdf-col-carbon-basis = Grammes
+pdf-col-correction = Correction
+pdf-col-date = Date
+pdf-col-reason = Motif
+pdf-col-key = Clé
+pdf-col-public-key = Clé publique (base64)
+pdf-col-since = Depuis
+pdf-col-until = Jusqu’au
+error-pdf_unavailable = Ce parc ne peut pas faire de PDF : le paquet typst n’est pas installé avec lui. Le relevé existe en JSON et en CSV. Pour avoir des PDF, l’exploitant l’installe là où le parc tourne, avec « python -m pip install typst ».
+opt-report-pdf = Écrire le relevé en PDF dans ce fichier.
+report-pdf-written = Le relevé est dans { $path }.
+error-file_unwritable = Le fichier n’a pas pu être écrit{ $path ->
+    [none] {""}
+   *[other] {" "}à { $path }
+}{ $problem ->
+    [none] .
+   *[other] {" "}: { $problem }.
+} Indiquez-en un dans un dossier où vous pouvez écrire.

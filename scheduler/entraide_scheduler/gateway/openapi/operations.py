@@ -71,6 +71,7 @@ from entraide_scheduler.gateway.views import (
     PublicStatus,
     TokenCount,
 )
+from entraide_scheduler.statement_pdf.render import PDF_KIND
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -290,9 +291,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "grid": _read(GridView, *codes.SCHEDULER, query=("lang",)),
         "statement": Operation(
-            answers=(OperationAnswer(Statement), OperationAnswer(kind=CSV_KIND)),
-            codes=("statement_of_another", "role_refused"),
-            query=("month", "coop"),
+            answers=(
+                OperationAnswer(Statement),
+                OperationAnswer(kind=CSV_KIND),
+                OperationAnswer(kind=PDF_KIND),
+            ),
+            codes=("statement_of_another", "role_refused", "pdf_unavailable"),
+            query=("month", "coop", "lang"),
         ),
         "sign_in": Operation(
             request=SignInRequest,
