@@ -19,6 +19,7 @@ PAUSE_S = 0.0005  # so that requests arrive one by one
 STALLED_S = 1.0
 PAD = b"X-Pad: " + b"a" * 8_000 + b"\r\n"
 CHAT = "/v1/chat/completions"
+LONG_ANSWER = "/openapi.json"  # longer than the kernel buffers
 BODY_BYTES = 4 * 1024 * 1024
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
@@ -131,7 +132,7 @@ def silent(address: Address) -> bytes:
         return until_closed(peer)
 
 
-def send_without_reading(peer: socket.socket, *, path: str = "/", most_bytes: int) -> int:
+def send_without_reading(peer: socket.socket, *, path: str = LONG_ANSWER, most_bytes: int) -> int:
     """Sends one request after another and reads no answer.
 
     Returns:
@@ -150,7 +151,7 @@ def send_without_reading(peer: socket.socket, *, path: str = "/", most_bytes: in
 
 
 def unread(address: Address, *, most_bytes: int = 16 * 1024 * 1024) -> int:
-    """Opens a connection and sends requests to a page without reading an answer."""
+    """Opens a connection and sends requests without reading an answer."""
     with dialled(address, buffer_bytes=4_096) as peer:
         return send_without_reading(peer, most_bytes=most_bytes)
 
