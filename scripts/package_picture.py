@@ -80,7 +80,7 @@ PARTS = (
         Part("entraide_node", "node agent", "agent de nœud", "*"),
         Part("entraide_sim", "simulator", "simulateur", "*"),
         Part("entraide_scheduler", "configuration", "configuration",
-             "config http_limits policy_versions"),
+             "config http_limits policy_versions signin_config"),
         Part("entraide_scheduler", "validation", "validation",
              "node_validation request_bounds address_failures people"),
         Part("entraide_scheduler", "bus server", "serveur du bus", "nats"),

@@ -20,6 +20,7 @@ from entraide.wire.nats import requires_tls
 from entraide_scheduler.core.policy import CoopTerms, Policy, PolicyFault
 from entraide_scheduler.http_limits import HttpLimits
 from entraide_scheduler.policy_versions.documents import find_all_faults, read_file
+from entraide_scheduler.signin_config import OidcConfig, SmtpConfig, find_signin_fault
 from entraide_scheduler.store.journal import Retention
 
 CONFIG_BYTES_MAX = 1024 * 1024
@@ -226,7 +227,7 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
         policy_file: JSON or TOML of the policy's first version.
         coops: members of the first version, if there is no ``policy_file``.
         drain_s: how long running jobs may continue after a stop signal, seconds.
-        nats, http, grpc, tls, grid, journal: see their classes.
+        nats, http, grpc, tls, grid, journal, smtp, oidc: see their classes.
         weights_folders: folders of pinned weights for nodes, in addition to ``dir/weights``.
     """
 
@@ -247,6 +248,8 @@ class SchedulerConfig(Struct, frozen=True, forbid_unknown_fields=True):
     weights_folders: tuple[str, ...] = ()
     grid: GridConfig = GridConfig()
     journal: JournalConfig = JournalConfig()
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
 
     @property
     def effective_store_url(self) -> str:
@@ -263,7 +266,7 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
         store_url: "" for SQLite in ``dir/store.db``.
         kept_gateway: identifier of the gateway inside the scheduler.
         pool, lang, timezone, drain_s: as in ``SchedulerConfig``.
-        nats, http, grpc, tls: as in ``SchedulerConfig``.
+        nats, http, grpc, tls, smtp, oidc: as in ``SchedulerConfig``.
     """
 
     gateway: str
@@ -278,6 +281,8 @@ class GatewayConfig(Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpConfig = HttpConfig()
     grpc: ListenConfig = ListenConfig()
     tls: TlsConfig = TlsConfig()
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
 
 
 def load_config(path: Path) -> SchedulerConfig:
@@ -290,6 +295,8 @@ def load_config(path: Path) -> SchedulerConfig:
     config = _with_absolute_paths(config, path.absolute().parent)
     if server_fault := find_server_fault(config.http, config.grpc, config.tls):
         raise config_error(path, server_fault)
+    if signin_fault := find_signin_fault(config.smtp, config.oidc):
+        raise config_error(path, signin_fault)
     if config.journal.keep_days < 0.0 or config.journal.events_max < 0:
         raise config_error(path, "[journal] keep_days and events_max must not be negative")
     if config.grid.electricity_maps is not None:
@@ -377,6 +384,8 @@ def _with_absolute_paths(config: SchedulerConfig, config_dir: Path) -> Scheduler
             cert_file=absolute(config.tls.cert_file),
             key_file=absolute(config.tls.key_file),
         ),
+        "smtp": config.smtp.with_absolute_paths(config_dir) if config.smtp else None,
+        "oidc": config.oidc.with_absolute_paths(config_dir) if config.oidc else None,
         "grid": GridConfig(
             tuple(
                 msgspec.structs.replace(series, file=absolute(series.file))

@@ -66,10 +66,11 @@ OPERATOR = Actor()
 
 
 class MadeLink(Struct, frozen=True):
-    """A sign-in link that was made: its token, whose it is, and until when it can be used."""
+    """A sign-in link that was made: its token, whose it is, and from and until when it works."""
 
     token: str
     person: PersonRow
+    made_at: float
     expires_at: float
 
 
@@ -220,7 +221,7 @@ class People:
         link = SigninLinkRow(row.person, now + valid_s, made_by=actor.person, made_at=now)
         await self._store.write(lambda c: table.put_link(c, hash_secret(token), link))
         self._log.info("person.link_made", person=row.person, by=actor.person)
-        return MadeLink(token, row, link.expires_at)
+        return MadeLink(token, row, link.made_at, link.expires_at)
 
     async def find(self, actor: Actor, person: str) -> PersonRow:
         """Returns a person whom the actor may manage.

@@ -322,6 +322,8 @@ class Service:
                 drain_s=config.drain_s,
                 mirror=self._home / MIRROR_FOLDER,
                 timezone=config.timezone,
+                smtp=config.smtp,
+                oidc=config.oidc,
             ),
             status=lambda: build_pool_status(driver),
             health=driver.health,

@@ -62,6 +62,8 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "signin_link_unknown": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
         "signin_link_used": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
         "signin_link_expired": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
+        "oidc_refused": CodeFacts(401, "UNAUTHENTICATED", "authentication_error", False),
+        "oidc_person_unknown": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "csrf_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "role_refused": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
         "forbidden": CodeFacts(403, "PERMISSION_DENIED", "permission_error", False),
@@ -126,6 +128,7 @@ CODES: Mapping[str, CodeFacts] = MappingProxyType(
         "queue_shapes": CodeFacts(429, "RESOURCE_EXHAUSTED", "rate_limit_error", True),
         # Errors of the pool.
         "admin_elsewhere": _pool(503, "UNAVAILABLE", retryable=False),
+        "oidc_unreachable": _pool(502, "UNAVAILABLE"),
         "email_failed": _pool(502, "UNAVAILABLE"),
         "no_node_serves": _pool(503, "FAILED_PRECONDITION", retryable=False),
         "no_node_live": _pool(503, "UNAVAILABLE"),

@@ -90,6 +90,8 @@ OURS = {
     "entraide_scheduler.policy_versions.cli_output:print_coverage": WRITTEN_BY_US,
     "entraide_scheduler.policy_versions.cli_output:print_version": "what the operator's pool wrote",
     "entraide_scheduler.gateway.answer_json:add_explanation": STORE,
+    "entraide_scheduler.gateway.signin.oidc:OidcProvider._open_state": "what this pool sealed",
+    "entraide_scheduler.gateway.signin.oidc:_decode": TYPED,
     "entraide_scheduler.gateway.batches.feeder:BatchFeeder._request_lines": STORE,
     "entraide_scheduler.gateway.batches.feeder:BatchFeeder._validate": STORE,
     "entraide_scheduler.gateway.batches.outcome:read_expected": STORE,

@@ -55,11 +55,14 @@ from entraide_scheduler.gateway.routes import Routes
 from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.signin.cookies import CookiePolicy
+from entraide_scheduler.gateway.signin.mail import SmtpMailer
+from entraide_scheduler.gateway.signin.oidc import OidcProvider
 from entraide_scheduler.gateway.signin_parts import SigninParts
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.gateway.weights import WeightServer
 from entraide_scheduler.health import Health
 from entraide_scheduler.scheduler_port import BatchPlanner, NodeChannel, SchedulerPort
+from entraide_scheduler.signin_config import OidcConfig, SmtpConfig
 from entraide_scheduler.store.store import Store
 
 
@@ -76,6 +79,8 @@ class Settings(Struct, frozen=True):
         drain_s: how long running jobs may continue at a stop, seconds.
         mirror: folder of the wheels that members install.
         timezone: time zone of statements.
+        smtp: the mail server that sends sign-in links, or None.
+        oidc: the identity provider, or None.
     """
 
     http: HttpConfig = HttpConfig()
@@ -86,6 +91,8 @@ class Settings(Struct, frozen=True):
     drain_s: float = 5.0
     mirror: Path = Path(FOLDER)
     timezone: str = "America/Toronto"
+    smtp: SmtpConfig | None = None
+    oidc: OidcConfig | None = None
 
 
 class Gateway:
@@ -164,7 +171,7 @@ class Gateway:
             timezone=settings.timezone,
         )
         self._pool_events = PoolEvents(PoolStates(scheduler), pool=settings.pool)
-        self.signin = self._make_signin(store)
+        self.signin = self._make_signin(store, sealer)
         self._routes, self.pool_service = self._make_codecs(weights, node_statements)
         self._http: HttpServer | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -250,16 +257,18 @@ class Gateway:
         )
         return routes, pool_service
 
-    def _make_signin(self, store: Store) -> SigninParts:
-        public = self._settings.http.public
+    def _make_signin(self, store: Store, sealer: Sealer) -> SigninParts:
+        settings, public = self._settings, self._settings.http.public
+        provider = OidcProvider(settings.oidc, sealer, self.pool_url) if settings.oidc else None
         is_https = self._tls is not None or public.startswith("https://")
         return SigninParts(
             store,
             self._scheduler,
             authenticator=self._authenticator,
             cookies=CookiePolicy(public, is_https=is_https),
-            mailer=None,
-            pool=self._settings.pool,
+            mailer=SmtpMailer(settings.smtp, settings.pool) if settings.smtp else None,
+            provider=provider,
+            pool=settings.pool,
             pool_url=self.pool_url,
         )
 

@@ -39,6 +39,7 @@ from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.file_routes import FILES
 from entraide_scheduler.gateway.metrics import Metrics
 from entraide_scheduler.gateway.node_statements import NodeStatements
+from entraide_scheduler.gateway.oidc_routes import OIDC_PATHS
 from entraide_scheduler.gateway.options import Caller, Submission, options_from_headers
 from entraide_scheduler.gateway.pages import Liveness, Pages
 from entraide_scheduler.gateway.pool_api import LIST_DEFAULT, LIST_MAX, PoolApi
@@ -102,6 +103,7 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         f"{PEOPLE}/{{person}}": {"PATCH": "change_person", "DELETE": "disable_person"},
         f"{PEOPLE}/{{person}}/link": {"POST": "make_signin_link"},
         **ADMIN_PATHS,
+        **OIDC_PATHS,
         NODE_PATH: {"GET": "node_statement"},
         "/v1/models/{model}": {"GET": "model"},
         f"{weights.PATH}{{sha256}}": {"GET": "weights"},

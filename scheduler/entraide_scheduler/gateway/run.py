@@ -31,6 +31,7 @@ from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.nats.identity import PoolIdentity, load_sealing_key
 from entraide_scheduler.process_metrics import make_process_collectors
+from entraide_scheduler.signin_config import find_signin_fault
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.supervision.foreground import stop_event
 
@@ -54,8 +55,14 @@ def load_gateway_config(path: Path) -> GatewayConfig:
         raise config_error(path, "lang must be fr or en")
     if fault := find_server_fault(config.http, config.grpc, config.tls):
         raise config_error(path, fault)
+    if fault := find_signin_fault(config.smtp, config.oidc):
+        raise config_error(path, fault)
     config_dir = path.absolute().parent
-    absolute: dict[str, Any] = {"dir": str(config_dir / config.dir)}
+    absolute: dict[str, Any] = {
+        "dir": str(config_dir / config.dir),
+        "smtp": config.smtp.with_absolute_paths(config_dir) if config.smtp else None,
+        "oidc": config.oidc.with_absolute_paths(config_dir) if config.oidc else None,
+    }
     if config.nats.ca_file:
         ca_file = str(config_dir / config.nats.ca_file)
         absolute["nats"] = msgspec.structs.replace(config.nats, ca_file=ca_file)
@@ -97,6 +104,8 @@ async def run_gateway(config: GatewayConfig) -> None:
             drain_s=config.drain_s,
             mirror=state / FOLDER,
             timezone=config.timezone,
+            smtp=config.smtp,
+            oidc=config.oidc,
         ),
         tls=certificates.http.context if certificates.http else None,
         collectors=make_process_collectors(connection, scheduler.publisher, store, certificates),

@@ -9,10 +9,12 @@ from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.gateway.admin_routes import AdminRoutes
 from entraide_scheduler.gateway.auth import Authenticator
 from entraide_scheduler.gateway.callers import Callers
+from entraide_scheduler.gateway.oidc_routes import OidcRoutes
 from entraide_scheduler.gateway.people_routes import PeopleRoutes
 from entraide_scheduler.gateway.route_call import RouteGroup
 from entraide_scheduler.gateway.signin.cookies import CookiePolicy
 from entraide_scheduler.gateway.signin.letters import Mailer, SigninLetters
+from entraide_scheduler.gateway.signin.oidc import OidcProvider
 from entraide_scheduler.gateway.signin.sessions import SigninSessions
 from entraide_scheduler.gateway.signin_routes import SigninRoutes
 from entraide_scheduler.people import People
@@ -41,6 +43,7 @@ class SigninParts:
         authenticator: Authenticator,
         cookies: CookiePolicy,
         mailer: Mailer | None,
+        provider: OidcProvider | None,
         pool: str,
         pool_url: Callable[[], str],
     ) -> None:
@@ -50,13 +53,15 @@ class SigninParts:
         self.callers = Callers(authenticator, self.sessions, cookies)
         self.admin = AdminRoutes(self.callers)
         self._pool_url = pool_url
-        self._signin = SigninRoutes(self.callers, pool=pool, letters=self.letters)
+        name = provider.name if provider is not None else ""
+        self._signin = SigninRoutes(self.callers, pool=pool, letters=self.letters, oidc_name=name)
+        self._oidc = OidcRoutes(provider, self.callers, self._signin, store)
         self._people_routes = PeopleRoutes(self.callers, self.people, self.letters, pool_url)
 
     @property
     def groups(self) -> tuple[RouteGroup, ...]:
         """The parts' routes."""
-        return (self.admin, self._signin, self._people_routes)
+        return (self.admin, self._signin, self._oidc, self._people_routes)
 
     def attach_admin(
         self, access: OperatorAccess, parts: Sequence[object], lang: str

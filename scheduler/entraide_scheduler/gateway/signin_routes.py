@@ -20,6 +20,7 @@ from entraide_scheduler.gateway.signin.cookies import make_csrf_token
 from entraide_scheduler.gateway.signin.letters import SigninLetters
 from entraide_scheduler.gateway.signin.sessions import LIFETIME_S, SignedIn
 from entraide_scheduler.gateway.strict_json import read_object
+from entraide_scheduler.store.person_rows import PersonRow
 
 SESSION, SESSIONS, SIGNIN, PEOPLE = "/v1/session", "/v1/sessions", "/v1/signin", "/v1/people"
 NO_STORE = ("cache-control", "no-store")
@@ -142,7 +143,7 @@ class EndedSession(Struct, frozen=True):
     ended: bool = True
 
 
-class OidcProvider(Struct, frozen=True):
+class OidcSignin(Struct, frozen=True):
     """The co-ops' identity provider.
 
     Attributes:
@@ -163,7 +164,7 @@ class SigninWays(Struct, frozen=True):
 
     pool: str
     email: bool
-    oidc: OidcProvider | None = None
+    oidc: OidcSignin | None = None
 
 
 class Accepted(Struct, frozen=True):
@@ -209,6 +210,13 @@ class SigninRoutes:
                 "send_signin_email": self._send_email,
             }
         )
+
+    async def begin_session(self, call: RouteCall, person: PersonRow) -> tuple[str, str]:
+        """Starts a session for a person whom an identity provider knows; returns its cookie."""
+        await self._end_present(call)
+        agent = call.exchange.request.headers.get("user-agent", "")
+        secret, _ = await self._callers.sessions.start(person, agent)
+        return self._callers.cookies.set(secret, keep_s=LIFETIME_S)
 
     async def _sign_in(self, call: RouteCall) -> None:
         request = call.exchange.request
@@ -275,7 +283,7 @@ class SigninRoutes:
         send(call, EndedSession(call.name), *cookies)
 
     async def _list_ways(self, call: RouteCall) -> None:
-        oidc = OidcProvider(self._oidc_name) if self._oidc_name else None
+        oidc = OidcSignin(self._oidc_name) if self._oidc_name else None
         send(call, SigninWays(self._pool, self._letters.can_send, oidc))
 
     async def _send_email(self, call: RouteCall) -> None:

@@ -51,6 +51,22 @@ def find_by_email(connection: Connection, email: str) -> PersonRow | None:
     return _person(row) if row else None
 
 
+def find_by_subject(connection: Connection, issuer: str, subject: str) -> PersonRow | None:
+    """Returns the person whom an identity provider knows by a subject."""
+    is_known = (people.c.oidc_issuer == issuer) & (people.c.oidc_subject == subject)
+    row = connection.execute(select(people).where(is_known)).first()
+    return _person(row) if row else None
+
+
+def link_subject(
+    connection: Connection, person: str, issuer: str, subject: str
+) -> PersonRow | None:
+    """Notes by which subject a provider knows a person; returns None if one is noted already."""
+    is_new = (people.c.person == person) & people.c.oidc_subject.is_(None)
+    noted = update(people).where(is_new).values(oidc_issuer=issuer, oidc_subject=subject)
+    return get_person(connection, person) if connection.execute(noted).rowcount else None
+
+
 def list_people(connection: Connection, coop: str = "") -> tuple[PersonRow, ...]:
     """Returns the people of a co-op, or all, by co-op and name."""
     query = select(people).order_by(people.c.coop, people.c.name, people.c.person)

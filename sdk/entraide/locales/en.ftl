@@ -3771,6 +3771,21 @@ error-people_full = The co-op has { $limit ->
    *[other] { $limit } people, the most that are allowed
 }.
 error-admin_elsewhere = This address does not serve the pool's administration. Use the address of the scheduler itself.
+error-oidc_refused = The identity provider's reply could not be verified, or it is too old. Begin again.
+error-oidc_person_unknown = The identity provider knows you, but nobody in this pool has your verified e-mail address. Ask your co-op's admin to add you.
+error-oidc_unreachable = The identity provider does not answer as it should. Try again later, or sign in with a link.
+mail-signin-subject = Sign in to { $pool }
+mail-signin =
+    Hello { $name },
+
+    With this link you sign in to { $pool }, once, within { $hours ->
+        [1] one hour
+       *[other] { $hours } hours
+    }:
+
+    { $link }
+
+    Give it to nobody. If you did not expect it, leave it alone.
 error-email_failed = The mail server did not take the letter{ $problem ->
     [none] .
    *[other] : { $problem }.

@@ -3780,6 +3780,21 @@ error-people_full = La coopérative compte { $limit ->
    *[other] { $limit } personnes, le maximum permis
 }.
 error-admin_elsewhere = Cette adresse ne sert pas l’administration du parc. Utilisez l’adresse de l’ordonnanceur lui-même.
+error-oidc_refused = La réponse du fournisseur d’identité n’a pas pu être vérifiée, ou elle est trop vieille. Recommencez.
+error-oidc_person_unknown = Le fournisseur d’identité vous connaît, mais personne dans ce parc n’a votre adresse de courriel vérifiée. Demandez à l’admin de votre coopérative de vous ajouter.
+error-oidc_unreachable = Le fournisseur d’identité ne répond pas comme il le devrait. Réessayez plus tard, ou connectez-vous par un lien.
+mail-signin-subject = Connexion à { $pool }
+mail-signin =
+    Bonjour { $name },
+
+    Ce lien vous connecte à { $pool }, une fois, d’ici { $hours ->
+        [1] une heure
+       *[other] { $hours } heures
+    } :
+
+    { $link }
+
+    Ne le donnez à personne. Si vous ne l’attendiez pas, n’y touchez pas.
 error-email_failed = Le serveur de courriel n’a pas pris la lettre{ $problem ->
     [none] .
    *[other] {""} : { $problem }.

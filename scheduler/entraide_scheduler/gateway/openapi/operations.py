@@ -198,6 +198,10 @@ def _admin(name: str) -> Operation:
 
 
 SET_COOKIE = ("set-cookie",)
+_REDIRECTS = tuple(
+    OperationAnswer(kind="text/plain", status=status, headers=("location", *SET_COOKIE))
+    for status in (302, 303)
+)
 
 _FILE_PARTS = (
     OperationAnswer(kind=BYTES, headers=("accept-ranges",)),
@@ -317,6 +321,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             access=Access.ALL,
             codes=(*codes.BODY, "csrf_refused", "too_many_signins"),
         ),
+        "start_oidc": _open(*_REDIRECTS, codes=("unknown_path",)),
+        "finish_oidc": _open(_REDIRECTS[1], codes=("unknown_path",), query=("code", "state")),
         "list_people": _of_person(PersonList, "role_refused", query=("coop",)),
         "add_person": _of_person(
             Person, *codes.PEOPLE, "people_full", "unknown_coop", request=NewPerson, status=201

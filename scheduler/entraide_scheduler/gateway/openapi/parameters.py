@@ -35,6 +35,8 @@ QUERY: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType(
         "purpose": ("purpose", TEXT),
         "month": ("month", {"type": "string", "pattern": MONTH}),
         "coop": ("coop", TEXT),
+        "code": ("code", TEXT),
+        "state": ("state", TEXT),
         "lang": ("lang", TEXT),
     }
 )

@@ -19,6 +19,8 @@ SECURE_NAME, PLAIN_NAME = "__Host-entraide", "entraide"
 CSRF_HEADER = "x-entraide-csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 SECRET_MAX_CHARS = 200
+STATE_SUFFIX = "-oidc"
+STATE_MAX_CHARS = 1_000
 
 
 def make_csrf_token(secret: str) -> str:
@@ -44,17 +46,24 @@ class CookiePolicy:
 
     def read(self, request: HttpRequest) -> str:
         """Returns the secret in the cookie of a request, or ""."""
-        for part in request.headers.get("cookie", "").split(";"):
-            name, _, value = part.strip().partition("=")
-            if name == self._name:
-                return value if len(value) <= SECRET_MAX_CHARS else ""
-        return ""
+        return _read(request, self._name, SECRET_MAX_CHARS)
+
+    def read_state(self, request: HttpRequest) -> str:
+        """Returns what the browser kept while it was at the identity provider, or ""."""
+        return _read(request, self._name + STATE_SUFFIX, STATE_MAX_CHARS)
+
+    def set_state(self, kept: str, *, keep_s: float) -> tuple[str, str]:
+        """Returns the header that has the browser keep it meanwhile; 0 seconds to forget it."""
+        return self._set(self._name + STATE_SUFFIX, kept, keep_s)
 
     def set(self, secret: str, *, keep_s: float) -> tuple[str, str]:
         """Returns the header that sets the cookie for ``keep_s`` seconds, 0 to delete it."""
+        return self._set(self._name, secret, keep_s)
+
+    def _set(self, name: str, value: str, keep_s: float) -> tuple[str, str]:
         secure = "; Secure" if self._is_https else ""
         attributes = f"Path=/; Max-Age={int(keep_s)}; HttpOnly; SameSite=Lax{secure}"
-        return ("set-cookie", f"{self._name}={secret}; {attributes}")
+        return ("set-cookie", f"{name}={value}; {attributes}")
 
     def clear(self) -> tuple[str, str]:
         """Returns the header that deletes the cookie."""
@@ -89,3 +98,11 @@ class CookiePolicy:
     def _own(self, request: HttpRequest) -> Iterable[str]:
         host = request.headers.get("host", "").lower()
         return (self._origin, f"http{'s' if self._is_https else ''}://{host}")
+
+
+def _read(request: HttpRequest, cookie: str, chars_max: int) -> str:
+    for part in request.headers.get("cookie", "").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == cookie:
+            return value if len(value) <= chars_max else ""
+    return ""

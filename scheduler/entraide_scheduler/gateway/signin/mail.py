@@ -1,0 +1,73 @@
+"""Mail: sends sign-in links by SMTP."""
+
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+
+import aiosmtplib
+
+from entraide import i18n
+from entraide.errors import error_for
+from entraide.printable import shortened
+from entraide_scheduler.people import MadeLink
+from entraide_scheduler.signin_config import SmtpConfig
+
+TIMEOUT_S = 20.0
+PROBLEM_MAX_CHARS = 200
+
+
+class SmtpMailer:
+    """Sends letters through one mail server.
+
+    Args:
+        config: the server.
+        pool: name of the pool, as the letters say it.
+    """
+
+    def __init__(self, config: SmtpConfig, pool: str) -> None:
+        self._config = config
+        self._pool = pool
+        path = config.password_file
+        self._password = Path(path).read_text("utf-8").strip() if path else None
+        self._context = ssl.create_default_context(cafile=config.ca_file or None)
+
+    async def send_link(self, made: MadeLink, link: str, lang: str) -> None:
+        """Sends a sign-in link to its person.
+
+        Raises:
+            EntraideError: ``email_failed``, with what the server or the connection says.
+        """
+        config = self._config
+        try:
+            await aiosmtplib.send(
+                self._write(made, link, lang),
+                hostname=config.host,
+                port=config.port,
+                username=config.user or None,
+                password=self._password,
+                use_tls=config.security == "tls",
+                start_tls=config.security == "starttls",
+                tls_context=self._context if config.security != "none" else None,
+                timeout=TIMEOUT_S,
+            )
+        except (aiosmtplib.SMTPException, OSError, ValueError) as problem:
+            text = shortened(str(problem), PROBLEM_MAX_CHARS)
+            raise error_for("email_failed", values={"problem": text}) from problem
+
+    def _write(self, made: MadeLink, link: str, lang: str) -> EmailMessage:
+        person, letter = made.person, EmailMessage()
+        letter["Subject"] = i18n.text("mail-signin-subject", lang, pool=self._pool)
+        letter["From"] = self._config.sender
+        letter["To"] = Address(person.name, addr_spec=person.email)
+        letter["Date"] = formatdate()
+        letter["Message-ID"] = make_msgid(domain=self._config.sender.rpartition("@")[2])
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply
+        hours = round((made.expires_at - made.made_at) / 3_600.0)
+        letter.set_content(
+            i18n.text(
+                "mail-signin", lang, name=person.name, pool=self._pool, link=link, hours=hours
+            )
+        )
+        return letter

@@ -1,0 +1,210 @@
+"""Sign-in at an identity provider, against a real one."""
+
+import hashlib
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.scheduler.gateway_support import Pool, open_pool
+from tests.scheduler.identity_provider import IdentityProvider, open_provider
+from tests.scheduler.people_support import Answer, Browser, add_person, open_people
+
+from entraide.errors import EntraideError
+from entraide_scheduler.gateway import Settings
+from entraide_scheduler.gateway.sealer import Sealer
+from entraide_scheduler.gateway.signin.oidc import STATE_VALID_S, OidcProvider
+from entraide_scheduler.people import OPERATOR, People
+from entraide_scheduler.signin_config import OidcConfig
+
+START, CALLBACK = "/v1/oidc/start", "/v1/oidc/callback"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[IdentityProvider]:
+    with open_provider() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def pool(tmp_path: Path, provider: IdentityProvider) -> AsyncIterator[Pool]:
+    config = OidcConfig(provider.url, "entraide", name="Compte")
+    secret = tmp_path / "secret"
+    secret.write_text("hush\n")
+    config = OidcConfig(provider.url, "entraide", client_secret_file=str(secret), name="Compte")
+    async with open_pool(tmp_path, settings=Settings(drain_s=0.0, oidc=config)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def people(pool: Pool) -> People:
+    return await open_people(pool)
+
+
+class Visit:
+    """A browser on its way to the provider and back."""
+
+    def __init__(self, pool: Pool, provider: IdentityProvider) -> None:
+        self.pool, self.provider = pool, provider
+        self.kept = ""
+
+    async def begin(self) -> str:
+        """Goes to the provider; returns the address to which the pool sends."""
+        answer = await self.ask(START)
+        assert answer.status == 302
+        self.kept = answer.headers["set-cookie"].partition(";")[0]
+        return answer.headers["location"]
+
+    async def sign_in(self, subject: str) -> Answer:
+        """Signs in as somebody; returns the pool's answer to the return."""
+        back = urlsplit(await self.provider.authorise(await self.begin(), subject))
+        return await self.ask(f"{back.path}?{back.query}")
+
+    async def ask(self, path: str) -> Answer:
+        headers = {"cookie": self.kept} if self.kept else {}
+        async with self.pool.session.get(path, headers=headers, allow_redirects=False) as answer:
+            return Answer(answer, await answer.read())
+
+
+async def who(pool: Pool, answer: Answer) -> str:
+    """Returns who is signed in by a return's cookie."""
+    browser = Browser(pool)
+    cookies = answer.headers.getall("set-cookie")
+    browser.cookie = next(each for each in cookies if each.startswith("entraide="))
+    browser.cookie = browser.cookie.partition(";")[0].partition("=")[2]
+    return str((await browser.call("GET", "/v1/session")).json["person"]["id"])
+
+
+async def test_a_person_signs_in_by_a_verified_address_and_then_by_the_subject(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """At first the address finds the person; once the provider is known, it counts no more."""
+    row = await add_person(people, email="ada@example.coop")
+    other = await add_person(people, email="later@example.coop")
+    await provider.put_user("ada-1", email="Ada@example.coop", email_verified=True)
+    first = await Visit(pool, provider).sign_in("ada-1")
+    await provider.put_user("ada-1", email="later@example.coop", email_verified=True)
+    second = await Visit(pool, provider).sign_in("ada-1")
+    ways = await Browser(pool).call("GET", "/v1/signin")
+
+    assert (303, "/") == (first.status, first.headers["location"])
+    assert [row.person] * 2 == [await who(pool, first), await who(pool, second)]
+    assert other.person != row.person
+    assert {"name": "Compte"} == ways.json["oidc"]
+
+
+@pytest.mark.parametrize("case", ["unverified", "stranger", "disabled", "taken"])
+async def test_whoever_is_not_among_the_people_is_refused(
+    pool: Pool, people: People, provider: IdentityProvider, case: str
+) -> None:
+    """An address that nobody verified, of nobody, of somebody disabled, or of another subject."""
+    row = await add_person(people, email=f"{case}@example.coop")
+    address = "nobody@example.coop" if case == "stranger" else row.email
+    await provider.put_user(case, email=address, email_verified=case != "unverified")
+    if case == "disabled":
+        await people.disable(OPERATOR, row.person)
+    if case == "taken":
+        await provider.put_user("first", email=row.email, email_verified=True)
+        await Visit(pool, provider).sign_in("first")
+    answer = await Visit(pool, provider).sign_in(case)
+
+    assert 303 == answer.status
+    assert "/#/entrer?fault=oidc_person_unknown" == answer.headers["location"]
+    assert not any(each.startswith("entraide=") for each in answer.headers.getall("set-cookie"))
+
+
+async def test_a_reply_that_was_not_asked_for_is_refused(
+    pool: Pool, people: People, provider: IdentityProvider
+) -> None:
+    """Without the browser's cookie, with another's, with another state, and a second time."""
+    row = await add_person(people, email="ada@example.coop")
+    await provider.put_user("ada-2", email=row.email, email_verified=True)
+    mine, theirs = Visit(pool, provider), Visit(pool, provider)
+    back = urlsplit(await provider.authorise(await mine.begin(), "ada-2"))
+    await theirs.begin()
+    path = f"{back.path}?{back.query}"
+    code = parse_qs(back.query)["code"][0]
+    nobody = Visit(pool, provider)
+    forged = Visit(pool, provider)
+    forged.kept = mine.kept[:-4] + "AAAA"
+    refused = [
+        await nobody.ask(path),
+        await theirs.ask(path),
+        await forged.ask(path),
+        await mine.ask(f"{CALLBACK}?code={code}&state=other"),
+        await mine.ask(f"{CALLBACK}?error=access_denied"),
+        await mine.ask(f"{path}&iss=https://evil.example"),
+    ]
+    accepted = await mine.ask(path)
+    again = await mine.ask(path)
+
+    assert {"/#/entrer?fault=oidc_refused"} == {each.headers["location"] for each in refused}
+    assert "/" == accepted.headers["location"]
+    assert "/#/entrer?fault=oidc_refused" == again.headers["location"]
+
+
+async def test_the_provider_is_asked_with_pkce_state_and_nonce(
+    pool: Pool, provider: IdentityProvider
+) -> None:
+    """Each sign-in has its own; the cookie that keeps them cannot be read."""
+    first, second = Visit(pool, provider), Visit(pool, provider)
+    queries = [parse_qs(urlsplit(await each.begin()).query) for each in (first, second)]
+
+    assert "S256" == queries[0]["code_challenge_method"][0]
+    assert f"{pool.gateway.url}{CALLBACK}" == queries[0]["redirect_uri"][0]
+    for name in ("state", "nonce", "code_challenge"):
+        assert queries[0][name] != queries[1][name]
+        assert queries[0][name][0] not in first.kept
+
+
+def opened(provider: IdentityProvider, at: float = 0.0) -> OidcProvider:
+    """A client of the provider, whose clock is ahead."""
+    config = OidcConfig(provider.url, "entraide")
+    return OidcProvider(
+        config, Sealer(bytes(32)), lambda: "http://127.0.0.1", now=lambda: time.time() + at
+    )
+
+
+async def test_a_token_for_another_sign_in_or_another_pool_is_refused(
+    provider: IdentityProvider,
+) -> None:
+    """The nonce and the audience of a valid token are not ours; an old state is over."""
+    await provider.put_user("ada-3", email="a@example.coop", email_verified=True)
+    ours, later = opened(provider), opened(provider, STATE_VALID_S + 1.0)
+    address, kept = await ours.begin()
+    query = parse_qs(urlsplit(await provider.authorise(address, "ada-3")).query)
+    reply = {name: values[0] for name, values in query.items()}
+    with pytest.raises(EntraideError, match="oidc_refused"):
+        await later.finish(reply, kept)
+    swapped = address.replace("nonce=", "nonce=x")
+    query = parse_qs(urlsplit(await provider.authorise(swapped, "ada-3")).query)
+    with pytest.raises(EntraideError, match="oidc_refused"):
+        await ours.finish({name: values[0] for name, values in query.items()}, kept)
+
+
+async def test_a_provider_that_is_gone_or_is_another_is_said(provider: IdentityProvider) -> None:
+    """The address does not answer, or answers as another issuer."""
+    for issuer in ("http://localhost:9", f"{provider.url}/"):
+        config = OidcConfig(issuer, "entraide")
+        gone = OidcProvider(config, Sealer(bytes(32)), lambda: "http://127.0.0.1")
+        with pytest.raises(EntraideError, match="oidc_unreachable"):
+            await gone.begin()
+
+
+async def test_without_a_provider_the_paths_are_unknown(tmp_path: Path) -> None:
+    """No provider is configured: the browser hears that there is no such page."""
+    async with open_pool(tmp_path) as pool:
+        codes = [(await Browser(pool).call("GET", path)).code for path in (START, CALLBACK)]
+
+        assert ["unknown_path", "unknown_path"] == codes
+
+
+def test_a_challenge_is_that_of_the_standard() -> None:
+    """The example of RFC 7636, appendix B."""
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    digest = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    from entraide_scheduler.gateway.signin.oidc import challenge_of
+
+    assert "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" == digest == challenge_of(verifier)
