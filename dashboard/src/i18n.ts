@@ -73,3 +73,17 @@ export function dateTime(seconds: number): string {
   const written = new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
   return written.replace(/ (h) /g, "\u00a0$1\u00a0"); // « 14 h 26 » stays on one line
 }
+
+/** Returns the hour and minute of seconds since the epoch, as the language writes it. */
+export function clockTime(seconds: number): string {
+  const written = new Date(seconds * 1000).toLocaleTimeString(`${lang.value}-CA`, { timeStyle: "short" });
+  return written.replace(/\s/g, "\u00a0");
+}
+
+/** Returns the hour at which seconds since the epoch begin: "14 h", with minutes if there are any. */
+export function hourTime(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  if (at.getMinutes() !== 0) return clockTime(seconds);
+  const written = at.toLocaleTimeString(`${lang.value}-CA`, { hour: "numeric" });
+  return written.replace(/^0(?=\d)/, "").replace(/\s/g, "\u00a0");
+}

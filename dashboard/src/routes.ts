@@ -16,6 +16,8 @@ export interface Route {
 }
 
 const isSignedIn = (role: string) => role !== "";
+// A person of the role `person` sees no figures of the co-op: few colleagues could be behind them.
+const seesCoop = (role: string) => role !== "" && role !== "person";
 
 export const ROUTES: readonly Route[] = [
   { path: "", title: "view-pool", load: { now: Pool }, isFor: () => true },
@@ -25,6 +27,12 @@ export const ROUTES: readonly Route[] = [
     load: { later: () => import("./pages/chat.tsx") },
     fills: true,
     isFor: isSignedIn,
+  },
+  {
+    path: "coop",
+    title: "view-coop",
+    load: { later: () => import("./pages/coop.tsx") },
+    isFor: seesCoop,
   },
   { path: "entrer", title: "view-signin", load: { later: () => import("./pages/signin.tsx") } },
   { path: "sessions", title: "view-sessions", load: { later: () => import("./pages/sessions.tsx") } },

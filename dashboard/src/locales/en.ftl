@@ -76,6 +76,182 @@ model-replicas = { $replicas ->
 }
 model-context = reads about { $pages } pages at once
 
+## The pool now, for people of the co-ops.
+
+now-heading = The pool now
+now-live = Live
+now-late = The pool does not answer. What you see is from { $time }; the page tries again by itself.
+now-machines = { $all ->
+    [0] No machine has joined the pool yet.
+   *[other] { $available ->
+        [0] No machine takes work now, out of { $all }.
+        [one] One machine out of { $all } takes work.
+       *[other] { $available } machines out of { $all } take work.
+    }
+}
+now-waiting = Why requests wait
+now-unplanned = { $work } wait too, for hours that are not computed yet: too many batches wait.
+now-provinces = Province by province
+now-not-listed = { $machines ->
+    [one] One more machine is not shown here.
+   *[other] { $machines } more machines are not shown here.
+}
+job-class-interactive = { $jobs ->
+    [one] one interactive
+   *[other] { $jobs } interactive
+}
+job-class-standard = { $jobs ->
+    [one] one standard
+   *[other] { $jobs } standard
+}
+job-class-batch = { $jobs ->
+    [one] one batch
+   *[other] { $jobs } batch
+}
+intensity-unit = g/kWh
+intensity-unknown = The intensity of its grid is unknown.
+intensity-source = Source: { $source }.
+hours-range = From { $low } to { $high } g/kWh in the next 24 hours, least around { $at } ({ $how }).
+hours-range-now = From { $low } to { $high } g/kWh in the next 24 hours, least now ({ $how }).
+hours-flat = { $value } g/kWh at every hour until tomorrow ({ $how }).
+hours-unknown = The intensity of the next hours is unknown.
+hours-wait = Waiting for greener hours: { $hours }.
+hours-wait-at = { $work } (until { $at })
+hours-wait-later = { $work } (later)
+work-jobs = { $jobs ->
+    [one] one request
+   *[other] { $jobs } requests
+}
+work-lines = { $lines ->
+    [one] one line of a batch
+   *[other] { $lines } lines of batches
+}
+province-load = { $slots ->
+    [0] No slot is offered.
+    [one] { $running } of one slot taken.
+   *[other] { $running ->
+        [0] None of { $slots } slots taken.
+        [one] One of { $slots } slots taken.
+       *[other] { $running } of { $slots } slots taken.
+    }
+}
+province-available = { $available ->
+    [0] { $all ->
+        [one] Its machine takes no work.
+       *[other] None of its { $all } machines takes work.
+    }
+    [one] { $all ->
+        [one] Its machine takes work.
+       *[other] One machine out of { $all } takes work.
+    }
+   *[other] { $available } machines out of { $all } take work.
+}
+province-green = { $green ->
+    [one] One runs on its site’s renewable power.
+   *[other] { $green } run on their site’s renewable power.
+}
+site-name = { $site }, { $coop }
+machine-models = Models: { $models }.
+machine-loading-models = Loading: { $models }.
+
+## The co-op.
+
+view-coop = My co-op
+coop-which-month = Figures of
+coop-month = Given and received
+coop-month-means = Given: requests of other co-ops, on its machines. Received: its requests, on machines of others. At home: its requests, on its machines.
+amount-given = Given
+amount-received = Received
+amount-own = At home
+amount-jobs = Requests
+amount-tokens = Tokens
+amount-energy = Energy
+amount-grams = CO2e
+balance-given = Over all months, it has given { $tokens } tokens more than it has received.
+balance-even = Over all months, it has given as many tokens as it has received.
+balance-received = Over all months, it has received { $tokens } tokens more than it has given.
+coop-quotas = Use and quotas
+quotas-none = No quota limits the co-op.
+quota-use = { $used } of { $limit } { $name }
+quota-left = { $left } left.
+quota-reserved = Requests in progress reserve { $reserved }.
+quota-again = On { $at }, the count starts again.
+coop-grams = Grams
+grams-none = This month, no request is compared with the average of a province.
+grams-less = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } more.
+grams-more = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } less.
+average-known = On average { $average } g/kWh ({ $source }, { $year }).
+average-unknown = The average of this province is unknown.
+grams-of-energy = { $grams } for { $energy }
+coop-promises = Promise kept
+promises-mean = The pool promises a time to the first word of the answer, by the class of the request.
+promises-none = No request this month.
+promise-kept = Kept { $kept } times out of { $all } ({ $share }).
+promise-without = { $jobs ->
+    [one] One request had no promise or no answer.
+   *[other] { $jobs } requests had no promise or no answer.
+}
+coop-weight = Weight and credit
+weight-none = The policy in force does not name the co-op.
+coop-machines = Its machines
+machines-none = The co-op has no machine in the pool.
+machine-left = Has left the pool.
+machine-month = This month: { $given } tokens for others, { $own } for the co-op, { $energy }.
+coop-statement = The month’s statement
+statement-means = What the co-op gave and received, day by day, by key, project, model and machine. The people of a project are one line in it.
+statement-csv = Spreadsheet (CSV)
+statement-json = Data (JSON)
+statement-pdf = Document (PDF)
+coop-people = People
+role-person = person
+role-coop_admin = admin
+role-operator = operator
+role-auditor = auditor
+person-disabled = without access since { $at }
+person-enable = Restore access
+person-link = New link
+person-promote = Make admin
+person-demote = Remove as admin
+person-disable = Remove access
+link-of = Sign-in link of { $name }
+link-once = Until { $until }, this link works once. Send it to this person only: it is shown only here.
+link-emailed = It has also been sent by e-mail.
+invite-title = Invite a person
+invite-means = You receive a link to pass on. With an address, the pool also sends it itself if it has a mail server.
+invite-send = Invite
+field-name = Name
+field-email = E-mail (optional)
+field-project = Project (optional)
+field-label = Label
+coop-keys = Keys
+keys-mean = A key lets a program of the co-op in. What it asks counts on the key’s project.
+key-new = The new key
+key-once = Copy it now and keep it in a safe place: the pool cannot show it again.
+key-revoked = revoked
+key-revoke = Revoke
+key-create-title = Create a key
+key-create = Create
+coop-projects = Projects
+projects-mean = A project exists as soon as a person or a key counts on it.
+project-unnamed = without a name
+project-has = { $people ->
+    [0] No person
+    [one] One person
+   *[other] { $people } people
+}, { $keys ->
+    [0] no key.
+    [one] one key.
+   *[other] { $keys } keys.
+}
+
+## Secrets that are shown once, and what is to be confirmed.
+
+once-copy = Copy
+once-copied = Copied.
+once-close = Done
+confirm-yes = { $act }: yes
+confirm-no = No
+
 ## Signing in and out.
 
 signin-title = Sign in

@@ -76,6 +76,182 @@ model-replicas = { $replicas ->
 }
 model-context = lit environ { $pages } pages à la fois
 
+## Le parc en ce moment, pour les personnes des coopératives.
+
+now-heading = Le parc en ce moment
+now-live = En direct
+now-late = Le parc ne répond pas. Ce que vous voyez date de { $time } ; la page réessaie d’elle-même.
+now-machines = { $all ->
+    [0] Aucune machine n’a encore rejoint le parc.
+   *[other] { $available ->
+        [0] Aucune machine ne prend de travail en ce moment, sur { $all }.
+        [one] Une machine sur { $all } prend du travail.
+       *[other] { $available } machines sur { $all } prennent du travail.
+    }
+}
+now-waiting = Ce que les requêtes attendent
+now-unplanned = { $work } attendent aussi, à des heures qui ne sont pas encore calculées : trop de lots attendent.
+now-provinces = Province par province
+now-not-listed = { $machines ->
+    [one] Une autre machine n’est pas montrée ici.
+   *[other] { $machines } autres machines ne sont pas montrées ici.
+}
+job-class-interactive = { $jobs ->
+    [one] une interactive
+   *[other] { $jobs } interactives
+}
+job-class-standard = { $jobs ->
+    [one] une ordinaire
+   *[other] { $jobs } ordinaires
+}
+job-class-batch = { $jobs ->
+    [one] une différée
+   *[other] { $jobs } différées
+}
+intensity-unit = g/kWh
+intensity-unknown = L’intensité de l’électricité y est inconnue.
+intensity-source = Source : { $source }.
+hours-range = De { $low } à { $high } g/kWh d’ici 24 heures, le moins vers { $at } ({ $how }).
+hours-range-now = De { $low } à { $high } g/kWh d’ici 24 heures, le moins en ce moment ({ $how }).
+hours-flat = { $value } g/kWh à toute heure d’ici demain ({ $how }).
+hours-unknown = L’intensité des heures suivantes est inconnue.
+hours-wait = Attendent des heures plus vertes : { $hours }.
+hours-wait-at = { $work } (jusqu’à { $at })
+hours-wait-later = { $work } (plus tard)
+work-jobs = { $jobs ->
+    [one] une requête
+   *[other] { $jobs } requêtes
+}
+work-lines = { $lines ->
+    [one] une ligne de lot
+   *[other] { $lines } lignes de lots
+}
+province-load = { $slots ->
+    [0] Aucune place n’est offerte.
+    [one] { $running } place prise sur une.
+   *[other] { $running ->
+        [0] Aucune place prise sur { $slots }.
+        [one] Une place prise sur { $slots }.
+       *[other] { $running } places prises sur { $slots }.
+    }
+}
+province-available = { $available ->
+    [0] { $all ->
+        [one] Sa machine ne prend pas de travail.
+       *[other] Aucune de ses { $all } machines ne prend de travail.
+    }
+    [one] { $all ->
+        [one] Sa machine prend du travail.
+       *[other] Une machine sur { $all } prend du travail.
+    }
+   *[other] { $available } machines sur { $all } prennent du travail.
+}
+province-green = { $green ->
+    [one] Une fonctionne à l’énergie renouvelable de son site.
+   *[other] { $green } fonctionnent à l’énergie renouvelable de leur site.
+}
+site-name = { $site }, { $coop }
+machine-models = Modèles : { $models }.
+machine-loading-models = En chargement : { $models }.
+
+## La coopérative.
+
+view-coop = Ma coopérative
+coop-which-month = Les chiffres du mois
+coop-month = Donné et reçu
+coop-month-means = Donné : des requêtes d’autres coopératives, sur ses machines. Reçu : ses requêtes, sur les machines d’autres. Chez elle : ses requêtes, sur ses machines.
+amount-given = Donné
+amount-received = Reçu
+amount-own = Chez elle
+amount-jobs = Requêtes
+amount-tokens = Jetons
+amount-energy = Énergie
+amount-grams = CO2e
+balance-given = En tout, tous mois compris, elle a donné { $tokens } jetons de plus qu’elle n’en a reçu.
+balance-even = En tout, tous mois compris, elle a donné autant de jetons qu’elle en a reçu.
+balance-received = En tout, tous mois compris, elle a reçu { $tokens } jetons de plus qu’elle n’en a donné.
+coop-quotas = Usage et quotas
+quotas-none = Aucun quota ne limite la coopérative.
+quota-use = { $used } sur { $limit } { $name }
+quota-left = Il en reste { $left }.
+quota-reserved = Les requêtes en cours en réservent { $reserved }.
+quota-again = Le { $at }, le compte repart.
+coop-grams = Grammes
+grams-none = Ce mois-ci, aucune requête n’est comparée à la moyenne d’une province.
+grams-less = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de plus.
+grams-more = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de moins.
+average-known = En moyenne { $average } g/kWh ({ $source }, { $year }).
+average-unknown = La moyenne de cette province est inconnue.
+grams-of-energy = { $grams } pour { $energy }
+coop-promises = Promesse tenue
+promises-mean = Le parc promet un délai jusqu’au premier mot de la réponse, selon la classe de la requête.
+promises-none = Aucune requête ce mois-ci.
+promise-kept = Tenue { $kept } fois sur { $all } ({ $share }).
+promise-without = { $jobs ->
+    [one] Une requête était sans promesse ou sans réponse.
+   *[other] { $jobs } requêtes étaient sans promesse ou sans réponse.
+}
+coop-weight = Poids et crédit
+weight-none = La politique en vigueur ne nomme pas la coopérative.
+coop-machines = Ses machines
+machines-none = La coopérative n’a pas de machine dans le parc.
+machine-left = A quitté le parc.
+machine-month = Ce mois-ci : { $given } jetons pour d’autres, { $own } pour la coopérative, { $energy }.
+coop-statement = Relevé du mois
+statement-means = Ce que la coopérative a donné et reçu, jour par jour, par clé, projet, modèle et machine. Les personnes d’un projet y forment une seule ligne.
+statement-csv = Tableur (CSV)
+statement-json = Données (JSON)
+statement-pdf = Document (PDF)
+coop-people = Les personnes
+role-person = personne
+role-coop_admin = administration
+role-operator = exploitation
+role-auditor = vérification
+person-disabled = sans accès depuis le { $at }
+person-enable = Redonner l’accès
+person-link = Nouveau lien
+person-promote = Confier l’administration
+person-demote = Retirer l’administration
+person-disable = Retirer l’accès
+link-of = Lien d’entrée de { $name }
+link-once = Jusqu’au { $until }, ce lien sert une seule fois. Envoyez-le à cette personne seulement : il n’est montré qu’ici.
+link-emailed = Il est aussi parti par courriel.
+invite-title = Inviter une personne
+invite-means = Vous recevez un lien à lui transmettre. Avec une adresse, le parc l’envoie aussi lui-même s’il a un serveur de courriel.
+invite-send = Inviter
+field-name = Nom
+field-email = Courriel (facultatif)
+field-project = Projet (facultatif)
+field-label = Étiquette
+coop-keys = Les clés
+keys-mean = Une clé laisse entrer un programme de la coopérative. Ce qu’il demande compte sur le projet de la clé.
+key-new = La nouvelle clé
+key-once = Copiez-la maintenant et gardez-la en lieu sûr : le parc ne peut pas la montrer de nouveau.
+key-revoked = révoquée
+key-revoke = Révoquer
+key-create-title = Créer une clé
+key-create = Créer
+coop-projects = Les projets
+projects-mean = Un projet existe dès qu’une personne ou une clé compte sur lui.
+project-unnamed = sans nom
+project-has = { $people ->
+    [0] Aucune personne
+    [one] Une personne
+   *[other] { $people } personnes
+}, { $keys ->
+    [0] aucune clé.
+    [one] une clé.
+   *[other] { $keys } clés.
+}
+
+## Les secrets qui ne sont montrés qu’une fois, et ce qu’il faut confirmer.
+
+once-copy = Copier
+once-copied = Copié.
+once-close = C’est fait
+confirm-yes = { $act } : oui
+confirm-no = Non
+
 ## Entrer et sortir.
 
 signin-title = Entrer

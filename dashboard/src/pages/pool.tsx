@@ -3,9 +3,17 @@ import { useEffect } from "preact/hooks";
 import { lang, list, number, t } from "../i18n.ts";
 import { isTaking, provincesOf, stateOf, status, watchStatus } from "../pool_status.ts";
 import type { Machine, PoolStatus, Province } from "../pool_status.ts";
+import { Lazy, type ViewSource } from "../parts/lazy.tsx";
 import { session } from "../session.ts";
 
+const NOW: ViewSource = { later: () => import("./pool_now.tsx") };
+
+/** Members see more than strangers, and as it changes. */
 export default function Pool() {
+  return session.value ? <Lazy load={NOW} rest={[]} /> : <PublicPool />;
+}
+
+function PublicPool() {
   useEffect(watchStatus, []);
   const { facts, late } = status.value;
   return (
@@ -39,10 +47,10 @@ function Opening({ facts }: { facts: PoolStatus | null }) {
       <h1>{t("pool-heading")}</h1>
       <p class="lead">{t("pool-lead")}</p>
       {facts && <p class="now">{sentenceNow(facts)}</p>}
-      {session.value !== undefined && (
+      {session.value === null && (
         <p>
-          <a class="button large" href={session.value ? "#/chat" : "#/entrer"}>
-            {t(session.value ? "pool-ask" : "sign-in")}
+          <a class="button large" href="#/entrer">
+            {t("sign-in")}
           </a>
         </p>
       )}
