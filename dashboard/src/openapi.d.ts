@@ -526,7 +526,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the key's co-op gave and received in a month, by day, key, project, model and node; CSV with `Accept: text/csv`. */
+        /** What the key's co-op gave and received in a month, by day, key, project, model and node; CSV with `Accept: text/csv`, and a PDF to file with `Accept: application/pdf`. */
         get: operations["statement"];
         put?: never;
         post?: never;
@@ -2967,7 +2967,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -2999,7 +2999,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -11186,6 +11186,8 @@ export interface operations {
                 month?: string;
                 /** @description The co-op; the sender's own without it. Another one is for the operator and auditors. */
                 coop?: string;
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
             };
             header?: {
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -11204,6 +11206,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Statement"];
                     "text/csv; charset=utf-8": string;
+                    "application/pdf": string;
                 };
             };
             /** @description `invalid_request`: The request cannot be accepted. */
@@ -11284,6 +11287,16 @@ export interface operations {
             };
             /** @description `internal`: An internal error occurred. */
             500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pdf_unavailable`: This pool cannot make PDFs: the package typst is not installed with it. */
+            501: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
                     [name: string]: unknown;

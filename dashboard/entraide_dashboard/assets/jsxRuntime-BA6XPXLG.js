@@ -77,6 +77,182 @@ model-replicas = { $replicas ->
 }
 model-context = reads about { $pages } pages at once
 
+## The pool now, for people of the co-ops.
+
+now-heading = The pool now
+now-live = Live
+now-late = The pool does not answer. What you see is from { $time }; the page tries again by itself.
+now-machines = { $all ->
+    [0] No machine has joined the pool yet.
+   *[other] { $available ->
+        [0] No machine takes work now, out of { $all }.
+        [one] One machine out of { $all } takes work.
+       *[other] { $available } machines out of { $all } take work.
+    }
+}
+now-waiting = Why requests wait
+now-unplanned = { $work } wait too, for hours that are not computed yet: too many batches wait.
+now-provinces = Province by province
+now-not-listed = { $machines ->
+    [one] One more machine is not shown here.
+   *[other] { $machines } more machines are not shown here.
+}
+job-class-interactive = { $jobs ->
+    [one] one interactive
+   *[other] { $jobs } interactive
+}
+job-class-standard = { $jobs ->
+    [one] one standard
+   *[other] { $jobs } standard
+}
+job-class-batch = { $jobs ->
+    [one] one batch
+   *[other] { $jobs } batch
+}
+intensity-unit = g/kWh
+intensity-unknown = The intensity of its grid is unknown.
+intensity-source = Source: { $source }.
+hours-range = From { $low } to { $high } g/kWh in the next 24 hours, least around { $at } ({ $how }).
+hours-range-now = From { $low } to { $high } g/kWh in the next 24 hours, least now ({ $how }).
+hours-flat = { $value } g/kWh at every hour until tomorrow ({ $how }).
+hours-unknown = The intensity of the next hours is unknown.
+hours-wait = Waiting for greener hours: { $hours }.
+hours-wait-at = { $work } (until { $at })
+hours-wait-later = { $work } (later)
+work-jobs = { $jobs ->
+    [one] one request
+   *[other] { $jobs } requests
+}
+work-lines = { $lines ->
+    [one] one line of a batch
+   *[other] { $lines } lines of batches
+}
+province-load = { $slots ->
+    [0] No slot is offered.
+    [one] { $running } of one slot taken.
+   *[other] { $running ->
+        [0] None of { $slots } slots taken.
+        [one] One of { $slots } slots taken.
+       *[other] { $running } of { $slots } slots taken.
+    }
+}
+province-available = { $available ->
+    [0] { $all ->
+        [one] Its machine takes no work.
+       *[other] None of its { $all } machines takes work.
+    }
+    [one] { $all ->
+        [one] Its machine takes work.
+       *[other] One machine out of { $all } takes work.
+    }
+   *[other] { $available } machines out of { $all } take work.
+}
+province-green = { $green ->
+    [one] One runs on its site’s renewable power.
+   *[other] { $green } run on their site’s renewable power.
+}
+site-name = { $site }, { $coop }
+machine-models = Models: { $models }.
+machine-loading-models = Loading: { $models }.
+
+## The co-op.
+
+view-coop = My co-op
+coop-which-month = Figures of
+coop-month = Given and received
+coop-month-means = Given: requests of other co-ops, on its machines. Received: its requests, on machines of others. At home: its requests, on its machines.
+amount-given = Given
+amount-received = Received
+amount-own = At home
+amount-jobs = Requests
+amount-tokens = Tokens
+amount-energy = Energy
+amount-grams = CO2e
+balance-given = Over all months, it has given { $tokens } tokens more than it has received.
+balance-even = Over all months, it has given as many tokens as it has received.
+balance-received = Over all months, it has received { $tokens } tokens more than it has given.
+coop-quotas = Use and quotas
+quotas-none = No quota limits the co-op.
+quota-use = { $used } of { $limit } { $name }
+quota-left = { $left } left.
+quota-reserved = Requests in progress reserve { $reserved }.
+quota-again = On { $at }, the count starts again.
+coop-grams = Grams
+grams-none = This month, no request is compared with the average of a province.
+grams-less = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } more.
+grams-more = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } less.
+average-known = On average { $average } g/kWh ({ $source }, { $year }).
+average-unknown = The average of this province is unknown.
+grams-of-energy = { $grams } for { $energy }
+coop-promises = Promise kept
+promises-mean = The pool promises a time to the first word of the answer, by the class of the request.
+promises-none = No request this month.
+promise-kept = Kept { $kept } times out of { $all } ({ $share }).
+promise-without = { $jobs ->
+    [one] One request had no promise or no answer.
+   *[other] { $jobs } requests had no promise or no answer.
+}
+coop-weight = Weight and credit
+weight-none = The policy in force does not name the co-op.
+coop-machines = Its machines
+machines-none = The co-op has no machine in the pool.
+machine-left = Has left the pool.
+machine-month = This month: { $given } tokens for others, { $own } for the co-op, { $energy }.
+coop-statement = The month’s statement
+statement-means = What the co-op gave and received, day by day, by key, project, model and machine. The people of a project are one line in it.
+statement-csv = Spreadsheet (CSV)
+statement-json = Data (JSON)
+statement-pdf = Document (PDF)
+coop-people = People
+role-person = person
+role-coop_admin = admin
+role-operator = operator
+role-auditor = auditor
+person-disabled = without access since { $at }
+person-enable = Restore access
+person-link = New link
+person-promote = Make admin
+person-demote = Remove as admin
+person-disable = Remove access
+link-of = Sign-in link of { $name }
+link-once = Until { $until }, this link works once. Send it to this person only: it is shown only here.
+link-emailed = It has also been sent by e-mail.
+invite-title = Invite a person
+invite-means = You receive a link to pass on. With an address, the pool also sends it itself if it has a mail server.
+invite-send = Invite
+field-name = Name
+field-email = E-mail (optional)
+field-project = Project (optional)
+field-label = Label
+coop-keys = Keys
+keys-mean = A key lets a program of the co-op in. What it asks counts on the key’s project.
+key-new = The new key
+key-once = Copy it now and keep it in a safe place: the pool cannot show it again.
+key-revoked = revoked
+key-revoke = Revoke
+key-create-title = Create a key
+key-create = Create
+coop-projects = Projects
+projects-mean = A project exists as soon as a person or a key counts on it.
+project-unnamed = without a name
+project-has = { $people ->
+    [0] No person
+    [one] One person
+   *[other] { $people } people
+}, { $keys ->
+    [0] no key.
+    [one] one key.
+   *[other] { $keys } keys.
+}
+
+## Secrets that are shown once, and what is to be confirmed.
+
+once-copy = Copy
+once-copied = Copied.
+once-close = Done
+confirm-yes = { $act }: yes
+confirm-no = No
+
 ## Signing in and out.
 
 signin-title = Sign in
@@ -346,6 +522,182 @@ model-replicas = { $replicas ->
 }
 model-context = lit environ { $pages } pages à la fois
 
+## Le parc en ce moment, pour les personnes des coopératives.
+
+now-heading = Le parc en ce moment
+now-live = En direct
+now-late = Le parc ne répond pas. Ce que vous voyez date de { $time }\xA0; la page réessaie d’elle-même.
+now-machines = { $all ->
+    [0] Aucune machine n’a encore rejoint le parc.
+   *[other] { $available ->
+        [0] Aucune machine ne prend de travail en ce moment, sur { $all }.
+        [one] Une machine sur { $all } prend du travail.
+       *[other] { $available } machines sur { $all } prennent du travail.
+    }
+}
+now-waiting = Ce que les requêtes attendent
+now-unplanned = { $work } attendent aussi, à des heures qui ne sont pas encore calculées\xA0: trop de lots attendent.
+now-provinces = Province par province
+now-not-listed = { $machines ->
+    [one] Une autre machine n’est pas montrée ici.
+   *[other] { $machines } autres machines ne sont pas montrées ici.
+}
+job-class-interactive = { $jobs ->
+    [one] une interactive
+   *[other] { $jobs } interactives
+}
+job-class-standard = { $jobs ->
+    [one] une ordinaire
+   *[other] { $jobs } ordinaires
+}
+job-class-batch = { $jobs ->
+    [one] une différée
+   *[other] { $jobs } différées
+}
+intensity-unit = g/kWh
+intensity-unknown = L’intensité de l’électricité y est inconnue.
+intensity-source = Source\xA0: { $source }.
+hours-range = De { $low } à { $high }\xA0g/kWh d’ici 24\xA0heures, le moins vers { $at } ({ $how }).
+hours-range-now = De { $low } à { $high }\xA0g/kWh d’ici 24\xA0heures, le moins en ce moment ({ $how }).
+hours-flat = { $value }\xA0g/kWh à toute heure d’ici demain ({ $how }).
+hours-unknown = L’intensité des heures suivantes est inconnue.
+hours-wait = Attendent des heures plus vertes\xA0: { $hours }.
+hours-wait-at = { $work } (jusqu’à { $at })
+hours-wait-later = { $work } (plus tard)
+work-jobs = { $jobs ->
+    [one] une requête
+   *[other] { $jobs } requêtes
+}
+work-lines = { $lines ->
+    [one] une ligne de lot
+   *[other] { $lines } lignes de lots
+}
+province-load = { $slots ->
+    [0] Aucune place n’est offerte.
+    [one] { $running } place prise sur une.
+   *[other] { $running ->
+        [0] Aucune place prise sur { $slots }.
+        [one] Une place prise sur { $slots }.
+       *[other] { $running } places prises sur { $slots }.
+    }
+}
+province-available = { $available ->
+    [0] { $all ->
+        [one] Sa machine ne prend pas de travail.
+       *[other] Aucune de ses { $all } machines ne prend de travail.
+    }
+    [one] { $all ->
+        [one] Sa machine prend du travail.
+       *[other] Une machine sur { $all } prend du travail.
+    }
+   *[other] { $available } machines sur { $all } prennent du travail.
+}
+province-green = { $green ->
+    [one] Une fonctionne à l’énergie renouvelable de son site.
+   *[other] { $green } fonctionnent à l’énergie renouvelable de leur site.
+}
+site-name = { $site }, { $coop }
+machine-models = Modèles\xA0: { $models }.
+machine-loading-models = En chargement\xA0: { $models }.
+
+## La coopérative.
+
+view-coop = Ma coopérative
+coop-which-month = Les chiffres du mois
+coop-month = Donné et reçu
+coop-month-means = Donné\xA0: des requêtes d’autres coopératives, sur ses machines. Reçu\xA0: ses requêtes, sur les machines d’autres. Chez elle\xA0: ses requêtes, sur ses machines.
+amount-given = Donné
+amount-received = Reçu
+amount-own = Chez elle
+amount-jobs = Requêtes
+amount-tokens = Jetons
+amount-energy = Énergie
+amount-grams = CO2e
+balance-given = En tout, tous mois compris, elle a donné { $tokens } jetons de plus qu’elle n’en a reçu.
+balance-even = En tout, tous mois compris, elle a donné autant de jetons qu’elle en a reçu.
+balance-received = En tout, tous mois compris, elle a reçu { $tokens } jetons de plus qu’elle n’en a donné.
+coop-quotas = Usage et quotas
+quotas-none = Aucun quota ne limite la coopérative.
+quota-use = { $used } sur { $limit } { $name }
+quota-left = Il en reste { $left }.
+quota-reserved = Les requêtes en cours en réservent { $reserved }.
+quota-again = Le { $at }, le compte repart.
+coop-grams = Grammes
+grams-none = Ce mois-ci, aucune requête n’est comparée à la moyenne d’une province.
+grams-less = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de plus.
+grams-more = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de moins.
+average-known = En moyenne { $average }\xA0g/kWh ({ $source }, { $year }).
+average-unknown = La moyenne de cette province est inconnue.
+grams-of-energy = { $grams } pour { $energy }
+coop-promises = Promesse tenue
+promises-mean = Le parc promet un délai jusqu’au premier mot de la réponse, selon la classe de la requête.
+promises-none = Aucune requête ce mois-ci.
+promise-kept = Tenue { $kept } fois sur { $all } ({ $share }).
+promise-without = { $jobs ->
+    [one] Une requête était sans promesse ou sans réponse.
+   *[other] { $jobs } requêtes étaient sans promesse ou sans réponse.
+}
+coop-weight = Poids et crédit
+weight-none = La politique en vigueur ne nomme pas la coopérative.
+coop-machines = Ses machines
+machines-none = La coopérative n’a pas de machine dans le parc.
+machine-left = A quitté le parc.
+machine-month = Ce mois-ci\xA0: { $given } jetons pour d’autres, { $own } pour la coopérative, { $energy }.
+coop-statement = Relevé du mois
+statement-means = Ce que la coopérative a donné et reçu, jour par jour, par clé, projet, modèle et machine. Les personnes d’un projet y forment une seule ligne.
+statement-csv = Tableur (CSV)
+statement-json = Données (JSON)
+statement-pdf = Document (PDF)
+coop-people = Les personnes
+role-person = personne
+role-coop_admin = administration
+role-operator = exploitation
+role-auditor = vérification
+person-disabled = sans accès depuis le { $at }
+person-enable = Redonner l’accès
+person-link = Nouveau lien
+person-promote = Confier l’administration
+person-demote = Retirer l’administration
+person-disable = Retirer l’accès
+link-of = Lien d’entrée de { $name }
+link-once = Jusqu’au { $until }, ce lien sert une seule fois. Envoyez-le à cette personne seulement\xA0: il n’est montré qu’ici.
+link-emailed = Il est aussi parti par courriel.
+invite-title = Inviter une personne
+invite-means = Vous recevez un lien à lui transmettre. Avec une adresse, le parc l’envoie aussi lui-même s’il a un serveur de courriel.
+invite-send = Inviter
+field-name = Nom
+field-email = Courriel (facultatif)
+field-project = Projet (facultatif)
+field-label = Étiquette
+coop-keys = Les clés
+keys-mean = Une clé laisse entrer un programme de la coopérative. Ce qu’il demande compte sur le projet de la clé.
+key-new = La nouvelle clé
+key-once = Copiez-la maintenant et gardez-la en lieu sûr\xA0: le parc ne peut pas la montrer de nouveau.
+key-revoked = révoquée
+key-revoke = Révoquer
+key-create-title = Créer une clé
+key-create = Créer
+coop-projects = Les projets
+projects-mean = Un projet existe dès qu’une personne ou une clé compte sur lui.
+project-unnamed = sans nom
+project-has = { $people ->
+    [0] Aucune personne
+    [one] Une personne
+   *[other] { $people } personnes
+}, { $keys ->
+    [0] aucune clé.
+    [one] une clé.
+   *[other] { $keys } clés.
+}
+
+## Les secrets qui ne sont montrés qu’une fois, et ce qu’il faut confirmer.
+
+once-copy = Copier
+once-copied = Copié.
+once-close = C’est fait
+confirm-yes = { $act }\xA0: oui
+confirm-no = Non
+
 ## Entrer et sortir.
 
 signin-title = Entrer
@@ -537,4 +889,4 @@ export-label = Exporter\xA0:
 export-question = Question
 export-answer = Réponse
 export-document = Document joint\xA0:
-`,on=`lang`;function sn(e,t){let n=new tt(`${e}-CA`,{useIsolating:!1});return n.addResource(new Et(t)),n}var cn={fr:sn(`fr`,an),en:sn(`en`,rn)};function ln(){let e=document.documentElement.lang===`en`?`en`:`fr`;if(new URLSearchParams(location.search).has(`lang`))return e;let t=un();return t===`fr`||t===`en`?t:e}function un(){try{return localStorage.getItem(on)}catch{return null}}var $=zt(ln());function dn(e){$.value=e,document.documentElement.lang=e;try{localStorage.setItem(on,e)}catch{}}function fn(e,t){let n=cn[$.value],r=n.getMessage(e);return r?.value?n.formatPattern(r.value,t??null,[]):e}function pn(e){return new Intl.ListFormat(`${$.value}-CA`,{type:`conjunction`}).format(e)}function mn(e,t=0){return e.toLocaleString(`${$.value}-CA`,{maximumFractionDigits:t})}function hn(e){return new Date(e*1e3).toLocaleString(`${$.value}-CA`,{dateStyle:`long`,timeStyle:`short`}).replace(/ (h) /g,`\xA0$1\xA0`)}var gn=Symbol.for(`pv`),_n=0;Array.isArray;function vn(t,n,r,i,a,o){n||={};var s,c,l=n;if(`ref`in l&&typeof t!=`function`)for(c in l={},n)c==`ref`?s=n[c]:l[c]=n[c];var u={type:t,props:l,key:r,ref:s,__k:null,__:null,__b:0,__e:null,__c:null,constructor:gn,__v:--_n,__i:-1,__u:0};return(a||o)&&(u.__source=a,u.__self=o),e.vnode&&e.vnode(u),u}export{mn as a,Ut as c,Te as d,Ee as f,P as h,pn as i,X as l,x as m,hn as n,dn as o,Ce as p,$ as r,fn as s,vn as t,zt as u};
+`,on=`lang`;function sn(e,t){let n=new tt(`${e}-CA`,{useIsolating:!1});return n.addResource(new Et(t)),n}var cn={fr:sn(`fr`,an),en:sn(`en`,rn)};function ln(){let e=document.documentElement.lang===`en`?`en`:`fr`;if(new URLSearchParams(location.search).has(`lang`))return e;let t=un();return t===`fr`||t===`en`?t:e}function un(){try{return localStorage.getItem(on)}catch{return null}}var $=zt(ln());function dn(e){$.value=e,document.documentElement.lang=e;try{localStorage.setItem(on,e)}catch{}}function fn(e,t){let n=cn[$.value],r=n.getMessage(e);return r?.value?n.formatPattern(r.value,t??null,[]):e}function pn(e){return new Intl.ListFormat(`${$.value}-CA`,{type:`conjunction`}).format(e)}function mn(e,t=0){return e.toLocaleString(`${$.value}-CA`,{maximumFractionDigits:t})}function hn(e){return new Date(e*1e3).toLocaleString(`${$.value}-CA`,{dateStyle:`long`,timeStyle:`short`}).replace(/ (h) /g,`\xA0$1\xA0`)}function gn(e){return new Date(e*1e3).toLocaleTimeString(`${$.value}-CA`,{timeStyle:`short`}).replace(/\s/g,`\xA0`)}function _n(e){let t=new Date(e*1e3);return t.getMinutes()===0?t.toLocaleTimeString(`${$.value}-CA`,{hour:`numeric`}).replace(/^0(?=\d)/,``).replace(/\s/g,`\xA0`):gn(e)}var vn=Symbol.for(`pv`),yn=0;Array.isArray;function bn(t,n,r,i,a,o){n||={};var s,c,l=n;if(`ref`in l&&typeof t!=`function`)for(c in l={},n)c==`ref`?s=n[c]:l[c]=n[c];var u={type:t,props:l,key:r,ref:s,__k:null,__:null,__b:0,__e:null,__c:null,constructor:vn,__v:--yn,__i:-1,__u:0};return(a||o)&&(u.__source=a,u.__self=o),e.vnode&&e.vnode(u),u}export{P as _,$ as a,dn as c,X as d,zt as f,x as g,Ce as h,_n as i,fn as l,Ee as m,gn as n,pn as o,Te as p,hn as r,mn as s,bn as t,Ut as u};
