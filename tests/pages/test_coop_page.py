@@ -99,7 +99,7 @@ async def test_an_auditor_sees_figures_only(used: CoopPool) -> None:
     visit = await used.open("auditor", lang="en")
 
     assert 0 == await visit.page.locator("#people, #keys, #projects, form").count()
-    assert [] == [url for url in visit.requests if "/v1/people" in url or "/v1/admin" in url]
+    assert [] == [url for url in visit.requested if "/v1/people" in url or "/v1/admin" in url]
 
 
 async def test_an_admin_invites_by_a_link_that_signs_in(used: CoopPool) -> None:
