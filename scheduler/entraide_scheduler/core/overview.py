@@ -25,7 +25,10 @@ from entraide_scheduler.core.records import Job, Node
 from entraide_scheduler.core.state import State
 from entraide_scheduler.core.views import NodeView, QuotaView, node_view, quotas
 
-WAITS_EXAMINED_MAX = 32  # queues of equal jobs whose first job is examined for its reason
+# Queues of equal jobs whose first job is examined for its reason, and nodes that are examined for
+# all of them together: fewer queues in a large fleet, but never fewer than the least.
+WAITS_EXAMINED_MAX, WAITS_EXAMINED_MIN = 256, 8
+NODES_EXAMINED_MAX = 100_000
 PLANS_EXAMINED_MAX = 32  # batches, and queues of equal jobs, whose expected hours are computed
 HOURS_SHOWN = 24
 UNEXAMINED = "unexamined"
@@ -170,13 +173,14 @@ def _surplus(state: State, node: Node, at: float) -> SurplusView | None:
 def count_waiting(state: State, at: float) -> list[WaitingCount]:
     """Returns how many jobs wait for each reason, by reason and class.
 
-    Jobs of equal shape, project and class wait in one queue, whose first job is examined. Queues
-    beyond ``WAITS_EXAMINED_MAX``, in order of arrival, count as ``UNEXAMINED``.
+    Jobs of equal shape, project and class wait in one queue, whose first job is examined. Later
+    queues than may be examined, in order of arrival, count as ``UNEXAMINED``.
     """
     counts: Counter[tuple[str, JobClass]] = Counter()
+    affordable = NODES_EXAMINED_MAX // max(1, len(state.fleet.nodes))
+    most = min(WAITS_EXAMINED_MAX, max(WAITS_EXAMINED_MIN, affordable))
     for place, (job, jobs) in enumerate(state.queue.heads()):
-        examined = place < WAITS_EXAMINED_MAX
-        reason = _wait_reason(state, job, at) if examined else UNEXAMINED
+        reason = _wait_reason(state, job, at) if place < most else UNEXAMINED
         counts[reason, job.facts.job_class] += jobs
     return [WaitingCount(*key, counts[key]) for key in sorted(counts)]
 
