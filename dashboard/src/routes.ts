@@ -35,6 +35,12 @@ export const ROUTES: readonly Route[] = [
     isFor: seesCoop,
   },
   { path: "entrer", title: "view-signin", load: { later: () => import("./pages/signin.tsx") } },
+  {
+    path: "exploitation",
+    title: "view-operator",
+    load: { later: () => import("./pages/operator.tsx") },
+    isFor: (role) => role === "operator" || role === "auditor",
+  },
   { path: "sessions", title: "view-sessions", load: { later: () => import("./pages/sessions.tsx") } },
 ];
 

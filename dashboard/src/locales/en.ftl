@@ -25,6 +25,275 @@ error-unreachable = The pool does not answer. Check your connection, then try ag
 error-status = The pool answered with an error ({ $status }). Try again; if nothing changes, write to the operator.
 error-page = The page met an error ({ $detail }). Reload it; if nothing changes, write to the operator.
 
+## The operator’s view: its frame, what needs a hand, invitations, machines.
+
+view-operator = Operate
+op-parts = Parts of the operator’s view
+op-part-work = To do
+op-part-machines = Machines
+op-not-for-you = This page is for the pool’s operator and its auditors.
+op-auditor = You see what the operator sees, and can change nothing.
+op-cancel = Cancel
+op-copy = Copy
+op-copied = Copied.
+op-copy-selected = Selected: copy it with Ctrl+C.
+op-command = the command
+op-coop = Co-op
+op-work-title = What needs a hand
+op-work-none = Nothing waits: no machine to approve, no quarantine, no old version.
+op-found-waiting = This machine asks to join the pool.
+op-remedy-waiting = Approve it if its co-op announced it. Otherwise revoke it.
+op-found-node-quarantine = In quarantine since { $when }: { $detail }{ $more ->
+    [none] {""}
+   *[other] {" "}({ $more })
+}.
+op-remedy-node-quarantine = The pool ignores its messages. Read its log with its owner, update it, then end the quarantine.
+op-found-key-quarantine = Key in quarantine since { $when }: { $detail }{ $more ->
+    [none] {""}
+   *[other] {" "}({ $more })
+}.
+op-remedy-key-quarantine = The pool refuses its requests. Ask the co-op what sends them; end the quarantine once the cause is known.
+op-quarantine-event_raised = one of its messages made the scheduler fail
+op-quarantine-engines_ended = its requests ended engines several times in an hour
+op-found-silent = Silent; last message on { $when }
+op-remedy-silent = If it should be on, its owner runs this command on the machine:
+op-found-refusal = Could not load { $detail } ({ $more }), on { $when }
+op-remedy-refusal = The pool tries elsewhere or later. If it happens again, check the machine’s disk and memory, or place the model on another one.
+op-found-old = Version { $detail }, older than the pool’s ({ $more }).
+op-remedy-old = Ask its owner to update it; on the machine, this says how:
+op-found-grid = The source chosen for this zone has no data for the present hour; the pool uses the annual average.
+op-remedy-grid = Import the missing hours, or choose the average:
+op-approve = Approve
+op-approved = { $name } is approved and may work.
+op-revoke = Revoke
+op-revoke-means = The machine is cut off at once, and what it works on goes to others. To come back it needs a new invitation.
+op-revoked = { $name } is revoked.
+op-end-quarantine = End the quarantine
+op-cleared = { $name } is no longer in quarantine.
+op-forget = Forget
+op-forget-means = The machine’s record is deleted and its key revoked. The books keep what it gave. To come back it needs a new invitation.
+op-forgotten = { $name } is forgotten.
+op-vouch = Vouch
+op-vouch-now = Record what I vouch for
+op-vouched = What you vouch for { $name } counts from now on.
+op-doctor-title = Backup, certificates, disk and clock
+op-doctor-lead = This page cannot check them. On the pool’s machine, this command does, and names the remedy of each fault; it also says how old the last backup is.
+op-doctor-command = the command that checks
+op-backup-lead = To make a backup while the pool works:
+op-backup-command = the command that makes a backup
+op-invite-title = Invite a machine
+op-invite-lead = The link serves once, for one machine. What you state here counts, whatever the machine says of itself.
+op-invite-no-coop = First add a co-op.
+op-invite = Make the invitation
+op-invited = Invitation for { $coop }, valid until { $when }. Send this link to the person who looks after the machine; it is not shown again.
+op-invite-link = the link
+op-invite-line = Or, where Entraide is installed already:
+op-site = Site
+op-site-hint = Leave empty, and the machine names it itself.
+op-zone = Zone of the power grid
+op-zone-owner = as the machine names it
+op-hours = Valid
+op-hours-1 = one hour
+op-hours-24 = one day
+op-hours-168 = one week
+op-control = Who controls the machine
+op-control-none = not stated
+op-control-member = a member co-op
+op-control-canadian = another Canadian organisation
+op-control-other = somebody else
+op-evidence = Evidence of its renewable surplus
+op-evidence-none = none
+op-evidence-certificate = renewable energy certificates
+op-evidence-contract = power purchase agreement
+op-evidence-meter = meter on site
+op-document = Name or number of the document or meter
+op-versions = By version
+op-version-unknown = unknown
+op-seek = Seek a machine or a site
+op-seek-more = The first { $shown } are shown. Narrow the search.
+op-state-waiting = To approve
+op-state-revoked = Revoked
+op-state-quarantined = In quarantine
+op-state-live = In service
+op-state-paused = Paused
+op-state-suspect = Late
+op-state-lost = Silent
+op-state-left = Left
+op-state-unseen = Never seen
+op-node-version = { $version ->
+    [none] Version unknown
+   *[other] Version { $version }
+}{ $when ->
+    [none] {""}.
+   *[other] {""}, seen on { $when }
+}
+op-node-models = Models: { $models }.
+op-node-vouched = Control: { $control }. Evidence of surplus: { $evidence }{ $document ->
+    [none] {""}
+   *[other] {" "}({ $document })
+}.
+
+## The operator’s view: co-ops, keys, models, policy, simulation.
+
+op-part-coops = Co-ops and keys
+op-part-models = Models
+op-part-policy = Policy
+op-part-simulation = Simulation
+op-data = Data that the machine may process
+op-data-public = public
+op-data-internal = internal
+op-data-restricted = restricted
+op-data-hint = No box ticked: all.
+op-reason = Reason
+op-change = Change
+op-keep = Save
+op-coops-title = The co-ops
+op-coop-add = Add a co-op
+op-coop-name = Short name
+op-coop-name-hint = Plain letters, digits and hyphens; it stays.
+op-coop-shares = Shares: { $shares }.
+op-coop-lends = Lends { $part }% of its slots{ $limit ->
+    [none] {""}.
+   *[other] {""}, at most { $limit } Wh a day.
+}
+op-coop-balance = { $side ->
+    [1] Gave { $tokens } more tokens than it received.
+    [-1] Received { $tokens } more tokens than it gave.
+   *[other] Gave as much as it received.
+}
+op-coop-kept = { $coop } is saved, in a new version of the policy.
+op-coop-version = It is recorded with the new version of the policy.
+op-remove = Remove
+op-remove-means = The co-op leaves the pool at once: its keys, machines and invitations are revoked. The books stay.
+op-removed = { $coop } has left the pool.
+op-shares = Shares
+op-lend-part = What it lends of its slots (%)
+op-lend-daily = Energy lent in a day, at most (Wh)
+op-lend-daily-hint = Empty: no limit.
+op-quotas = Quotas
+op-quota = Quota{ $of ->
+    [none] {""}
+   *[other] {" "}of { $of }
+}: { $limit } { $kind } { $period }; { $used } so far.
+op-quota-of = Quota of { $of }
+op-quota-kind = Counts
+op-quota-limit = Limit
+op-quota-period = Period
+op-quota-add = Add a quota
+op-quota-remove = Take this quota away
+op-kind-tokens = tokens
+op-kind-requests = requests
+op-kind-jobs_in_flight = requests at once
+op-kind-energy_wh = Wh
+op-kind-carbon_g = g of CO₂e
+op-period-minute = a minute
+op-period-day = a day
+op-period-month = a month
+op-period-none = in all
+op-keys-title = API keys
+op-keys-lead = A key is for a program. A person signs in by a link.
+op-keys-none = No key.
+op-keys-revoked = Show revoked keys, too
+op-project = Project
+op-project-hint = Empty: “default”.
+op-label = What it is for
+op-label-hint = For example: mail of the office.
+op-key-make = Make a key
+op-key-made = Key { $key } of { $coop }. This is its secret: copy it now, it is never shown again.
+op-key-secret = the secret
+op-key-revoked = revoked
+op-key-revoke-means = The program that uses it is refused at once. A revoked key does not come back: another one is needed.
+op-loads-title = Loaded now
+op-load-making_room = making room
+op-load-loading = loading
+op-load-loaded = loaded
+op-load-unloading = unloading
+op-load-since = { $node }, { $gb } GB, since { $when }: { $why }
+op-load-owner = { $node }, by its owner’s choice
+op-why-waiting = requests wait for it
+op-why-promise = to keep the promised delays
+op-why-operator = at the operator’s word
+op-why-idle = nobody uses it
+op-why-yields = to make room for another
+op-unload = Unload
+op-unload-means = { $node } finishes its present answers, then frees this memory. A request for this model waits until it is loaded again.
+op-unloading = { $node } unloads { $model }.
+op-plan-title = What the pool would do now
+op-plan-none = Nothing: each model is where it should be.
+op-step-load = Load { $model } on { $node } ({ $why }).
+op-step-unload = Unload { $model } from { $node } ({ $why }).
+op-place-title = Place a model
+op-place-lead = A machine loads it though nobody waits for it. First see what that would come to.
+op-model = Model
+op-machine = Machine
+op-machine-best = the best one
+op-place-look = See first
+op-place-now = Place the model
+op-placing = { $model } is loading.
+op-catalogue-title = The catalogue
+op-catalogue-lead = Machines load only a model whose weights are pinned, that is checked by checksum. To pin a model, on the pool’s machine:
+op-unpinned = not pinned
+op-model-facts = { $name } · { $gb } GB · { $billions } billion parameters{ $class ->
+    [none] {""}
+   *[other] {" "}· class { $class } ({ $wh } Wh for 1,000 tokens)
+} · { $licence }
+op-policy-title = The policy in force: { $version }
+op-policy-lead = Change the text, read what that changes, check it, then apply it. The new version counts from the next decision on.
+op-policy-text = Text of the policy (TOML)
+op-policy-changes = What your text changes
+op-policy-check = Check
+op-policy-undo = Take the text in force again
+op-policy-sound = The text is valid.
+op-policy-faults = { $count ->
+    [one] One fault keeps it from being applied:
+   *[other] { $count } faults keep it from being applied:
+}
+op-policy-reason-hint = For example: assembly of 12 January.
+op-policy-signed = Signed by you, { $name }.
+op-policy-apply = Apply
+op-policy-applied = The new version is in force.
+op-policy-try = This page cannot replay the past under a proposed text. Save it as policy.toml; this command shows what it would have changed for each co-op:
+op-diff-none = No difference.
+op-diff-gone = Taken out: 
+op-diff-new = Added: 
+op-diff-left-out = { $count ->
+    [one] one equal line
+   *[other] { $count } equal lines
+}
+op-compare-title = Compare two versions
+op-compare-lines = Lines that differ
+op-compare-old = From
+op-compare-new = To
+op-policy-versions = All versions
+op-in-force = in force
+op-journal = { $since ->
+    [none] The journal keeps nothing to replay yet.
+   *[other] The journal can replay what happened since { $since } ({ $events } events).
+}
+op-roll-reason = Reason for a return
+op-roll-reason-hint = Needed to return to a version.
+op-roll-back = Return to
+op-roll-back-means = The content of { $version } comes into force at once, under a new name. No version is deleted.
+op-rolled-back = The content of { $version } is in force.
+op-sim-title = This pool, with next year’s demand
+op-sim-lead = The simulation takes too much time and memory for the pool’s machine: it runs on a computer where Entraide is installed. This page prepares the file and the commands.
+op-sim-journal = { $since ->
+    [none] The journal is still empty: wait for some days of work.
+   *[other] The recorded demand begins on { $since } ({ $events } events).
+} { $machines ->
+    [0] No machine can be simulated.
+    [one] One machine is simulated.
+   *[other] { $machines } machines are simulated.
+}
+op-sim-percent = More demand next year (%)
+op-sim-open = Simulate this pool with next year’s demand
+op-sim-export = Export the recorded demand, on the pool’s machine
+op-sim-file = Save the scenario in the same folder. It has the co-ops, the machines and their models; prices and intensity are averages.
+op-sim-save = Save the scenario
+op-sim-show = Read the scenario
+op-sim-run = Run the simulation; if it does not know a machine’s device, it says on which line, and what to write
+op-sim-plan = And to know whether one more machine is worth its price
+
 ## The pool now.
 
 pool-heading = Our machines, shared

@@ -25,6 +25,275 @@ error-unreachable = Le parc ne répond pas. Vérifiez votre connexion, puis reco
 error-status = Le parc a répondu par une erreur ({ $status }). Recommencez ; si rien ne change, écrivez à l’exploitant.
 error-page = La page a rencontré une erreur ({ $detail }). Rechargez-la ; si rien ne change, écrivez à l’exploitant.
 
+## L’exploitation : le cadre, ce qui reste à faire, les invitations, les machines.
+
+view-operator = Exploitation
+op-parts = Parties de l’exploitation
+op-part-work = À faire
+op-part-machines = Machines
+op-not-for-you = Cette page est réservée à l’exploitant du parc et à ses vérificateurs.
+op-auditor = Vous voyez ce que voit l’exploitant, sans rien pouvoir changer.
+op-cancel = Annuler
+op-copy = Copier
+op-copied = Copié.
+op-copy-selected = Sélectionné : copiez avec Ctrl+C.
+op-command = la commande
+op-coop = Coopérative
+op-work-title = Ce qui demande votre attention
+op-work-none = Rien n’attend : ni machine à approuver, ni quarantaine, ni version en retard.
+op-found-waiting = Cette machine demande à entrer dans le parc.
+op-remedy-waiting = Approuvez-la si sa coopérative l’annonce. Sinon, révoquez-la.
+op-found-node-quarantine = En quarantaine depuis le { $when } : { $detail }{ $more ->
+    [none] {""}
+   *[other] {" "}({ $more })
+}.
+op-remedy-node-quarantine = Le parc ignore ses messages. Regardez son journal avec son propriétaire, mettez-la à jour, puis levez la quarantaine.
+op-found-key-quarantine = Clé en quarantaine depuis le { $when } : { $detail }{ $more ->
+    [none] {""}
+   *[other] {" "}({ $more })
+}.
+op-remedy-key-quarantine = Le parc refuse ses requêtes. Demandez à la coopérative ce qui les envoie ; levez la quarantaine une fois la cause trouvée.
+op-quarantine-event_raised = un de ses messages a fait échouer l’ordonnanceur
+op-quarantine-engines_ended = ses requêtes ont arrêté des moteurs plusieurs fois en une heure
+op-found-silent = Silencieuse ; dernier message le { $when }
+op-remedy-silent = Si elle devait être en marche, son propriétaire lance cette commande sur la machine :
+op-found-refusal = N’a pas pu charger { $detail } ({ $more }), le { $when }
+op-remedy-refusal = Le parc essaiera ailleurs ou plus tard. Si cela se répète, vérifiez l’espace disque et la mémoire de la machine, ou placez le modèle sur une autre.
+op-found-old = Version { $detail }, plus ancienne que celle du parc ({ $more }).
+op-remedy-old = Demandez à son propriétaire de la mettre à jour ; sur la machine, ceci dit comment :
+op-found-grid = La source choisie pour cette zone n’a pas de donnée pour l’heure présente ; le parc se sert de la moyenne annuelle.
+op-remedy-grid = Importez les heures manquantes, ou choisissez la moyenne :
+op-approve = Approuver
+op-approved = { $name } est approuvée et peut travailler.
+op-revoke = Révoquer
+op-revoke-means = La machine est coupée du parc tout de suite et ce qu’elle traite est confié à d’autres. Pour revenir, il lui faudra une nouvelle invitation.
+op-revoked = { $name } est révoquée.
+op-end-quarantine = Lever la quarantaine
+op-cleared = { $name } n’est plus en quarantaine.
+op-forget = Oublier
+op-forget-means = La fiche de la machine est effacée et sa clé, révoquée. Les comptes gardent ce qu’elle a donné. Pour revenir, il lui faudra une nouvelle invitation.
+op-forgotten = { $name } est oubliée.
+op-vouch = Se porter garant
+op-vouch-now = Enregistrer la garantie
+op-vouched = Votre garantie pour { $name } compte dès maintenant.
+op-doctor-title = Sauvegarde, certificats, disque et horloge
+op-doctor-lead = Cette page ne peut pas les vérifier. Sur la machine du parc, cette commande les examine et donne un remède à chaque défaut ; elle dit aussi l’âge de la dernière sauvegarde.
+op-doctor-command = la commande d’examen
+op-backup-lead = Pour faire une sauvegarde pendant que le parc travaille :
+op-backup-command = la commande de sauvegarde
+op-invite-title = Inviter une machine
+op-invite-lead = Le lien sert une fois, pour une machine. Ce que vous déclarez ici compte, quoi que la machine dise d’elle-même.
+op-invite-no-coop = Ajoutez d’abord une coopérative.
+op-invite = Créer l’invitation
+op-invited = Invitation pour { $coop }, valable jusqu’au { $when }. Envoyez ce lien à la personne qui s’occupe de la machine ; il ne sera plus montré.
+op-invite-link = le lien
+op-invite-line = Ou, là où Entraide est déjà installé :
+op-site = Site
+op-site-hint = Laissez vide pour que la machine le nomme elle-même.
+op-zone = Zone du réseau électrique
+op-zone-owner = celle que nomme la machine
+op-hours = Valable
+op-hours-1 = une heure
+op-hours-24 = un jour
+op-hours-168 = une semaine
+op-control = Qui contrôle la machine
+op-control-none = non précisé
+op-control-member = une coopérative membre
+op-control-canadian = une autre organisation canadienne
+op-control-other = quelqu’un d’autre
+op-evidence = Preuve de son surplus renouvelable
+op-evidence-none = aucune
+op-evidence-certificate = certificats d’énergie renouvelable
+op-evidence-contract = contrat d’achat d’électricité
+op-evidence-meter = compteur sur place
+op-document = Nom ou numéro du document ou du compteur
+op-versions = Par version
+op-version-unknown = inconnue
+op-seek = Chercher une machine ou un site
+op-seek-more = Les { $shown } premières sont montrées. Précisez la recherche.
+op-state-waiting = À approuver
+op-state-revoked = Révoquée
+op-state-quarantined = En quarantaine
+op-state-live = En service
+op-state-paused = En pause
+op-state-suspect = En retard
+op-state-lost = Silencieuse
+op-state-left = Partie
+op-state-unseen = Jamais vue
+op-node-version = { $version ->
+    [none] Version inconnue
+   *[other] Version { $version }
+}{ $when ->
+    [none] {""}.
+   *[other] {""}, vue le { $when }
+}
+op-node-models = Modèles : { $models }.
+op-node-vouched = Contrôle : { $control }. Preuve du surplus : { $evidence }{ $document ->
+    [none] {""}
+   *[other] {" "}({ $document })
+}.
+
+## L’exploitation : coopératives, clés, modèles, politique, simulation.
+
+op-part-coops = Coopératives et clés
+op-part-models = Modèles
+op-part-policy = Politique
+op-part-simulation = Simulation
+op-data = Données que la machine peut traiter
+op-data-public = publiques
+op-data-internal = internes
+op-data-restricted = restreintes
+op-data-hint = Aucune case cochée : toutes.
+op-reason = Raison
+op-change = Changer
+op-keep = Enregistrer
+op-coops-title = Les coopératives
+op-coop-add = Ajouter une coopérative
+op-coop-name = Nom court
+op-coop-name-hint = Lettres sans accent, chiffres et tirets ; il ne change plus.
+op-coop-shares = Parts : { $shares }.
+op-coop-lends = Prête { $part } % de ses places{ $limit ->
+    [none] {""}.
+   *[other] {""}, au plus { $limit } Wh par jour.
+}
+op-coop-balance = { $side ->
+    [1] A donné { $tokens } jetons de plus qu’elle n’a reçu.
+    [-1] A reçu { $tokens } jetons de plus qu’elle n’a donné.
+   *[other] A donné autant qu’elle a reçu.
+}
+op-coop-kept = { $coop } est enregistrée, dans une nouvelle version de la politique.
+op-coop-version = Elle est notée avec la nouvelle version de la politique.
+op-remove = Retirer
+op-remove-means = La coopérative quitte le parc tout de suite : ses clés, ses machines et ses invitations sont révoquées. Les comptes restent.
+op-removed = { $coop } ne fait plus partie du parc.
+op-shares = Parts dans le partage
+op-lend-part = Ce qu’elle prête de ses places (%)
+op-lend-daily = Énergie prêtée par jour, au plus (Wh)
+op-lend-daily-hint = Vide : sans limite.
+op-quotas = Quotas
+op-quota = Quota{ $of ->
+    [none] {""}
+   *[other] {" "}de { $of }
+} : { $limit } { $kind } { $period } ; { $used } pour l’instant.
+op-quota-of = Quota de { $of }
+op-quota-kind = Compte
+op-quota-limit = Limite
+op-quota-period = Période
+op-quota-add = Ajouter un quota
+op-quota-remove = Enlever ce quota
+op-kind-tokens = jetons
+op-kind-requests = requêtes
+op-kind-jobs_in_flight = requêtes à la fois
+op-kind-energy_wh = Wh
+op-kind-carbon_g = g de CO₂e
+op-period-minute = par minute
+op-period-day = par jour
+op-period-month = par mois
+op-period-none = en tout
+op-keys-title = Clés d’API
+op-keys-lead = Une clé sert à un programme. Une personne entre par un lien.
+op-keys-none = Aucune clé.
+op-keys-revoked = Montrer aussi les clés révoquées
+op-project = Projet
+op-project-hint = Vide : « default ».
+op-label = À quoi elle sert
+op-label-hint = Par exemple : courriel du bureau.
+op-key-make = Créer une clé
+op-key-made = Clé { $key } de { $coop }. Voici son secret : copiez-le maintenant, il ne sera plus jamais montré.
+op-key-secret = le secret
+op-key-revoked = révoquée
+op-key-revoke-means = Le programme qui s’en sert est refusé tout de suite. Une clé révoquée ne revient pas : il en faudra une autre.
+op-loads-title = Chargés en ce moment
+op-load-making_room = libère de la place
+op-load-loading = en chargement
+op-load-loaded = chargé
+op-load-unloading = en déchargement
+op-load-since = { $node }, { $gb } Go, depuis le { $when } : { $why }
+op-load-owner = { $node }, au choix de son propriétaire
+op-why-waiting = des requêtes l’attendent
+op-why-promise = pour tenir les délais promis
+op-why-operator = à la demande de l’exploitant
+op-why-idle = personne ne s’en sert
+op-why-yields = pour faire place à un autre
+op-unload = Décharger
+op-unload-means = { $node } finit ses réponses en cours, puis libère cette mémoire. Une requête pour ce modèle attendra qu’il soit chargé de nouveau.
+op-unloading = { $node } décharge { $model }.
+op-plan-title = Ce que le parc ferait maintenant
+op-plan-none = Rien : chaque modèle est là où il doit être.
+op-step-load = Charger { $model } sur { $node } ({ $why }).
+op-step-unload = Décharger { $model } de { $node } ({ $why }).
+op-place-title = Placer un modèle
+op-place-lead = Une machine le charge, même si personne ne l’attend. Voyez d’abord ce que cela donnerait.
+op-model = Modèle
+op-machine = Machine
+op-machine-best = la meilleure
+op-place-look = Voir d’abord
+op-place-now = Placer le modèle
+op-placing = { $model } se charge.
+op-catalogue-title = Le catalogue
+op-catalogue-lead = Les machines ne chargent qu’un modèle dont les poids sont épinglés, c’est-à-dire vérifiés par somme de contrôle. Pour épingler un modèle, sur la machine du parc :
+op-unpinned = pas épinglé
+op-model-facts = { $name } · { $gb } Go · { $billions } milliards de paramètres{ $class ->
+    [none] {""}
+   *[other] {" "}· classe { $class } ({ $wh } Wh pour 1 000 jetons)
+} · { $licence }
+op-policy-title = La politique en vigueur : { $version }
+op-policy-lead = Changez le texte, lisez ce que cela change, vérifiez, puis appliquez. La nouvelle version compte dès la décision suivante.
+op-policy-text = Texte de la politique (TOML)
+op-policy-changes = Ce que votre texte change
+op-policy-check = Vérifier
+op-policy-undo = Reprendre le texte en vigueur
+op-policy-sound = Le texte est valide.
+op-policy-faults = { $count ->
+    [one] Une faute empêche de l’appliquer :
+   *[other] { $count } fautes empêchent de l’appliquer :
+}
+op-policy-reason-hint = Par exemple : assemblée du 12 janvier.
+op-policy-signed = Signé par vous, { $name }.
+op-policy-apply = Appliquer
+op-policy-applied = La nouvelle version est en vigueur.
+op-policy-try = Cette page ne peut pas rejouer le passé sous un texte proposé. Enregistrez-le dans policy.toml ; cette commande montre ce qu’il aurait changé pour chaque coopérative :
+op-diff-none = Aucune différence.
+op-diff-gone = Retiré : 
+op-diff-new = Ajouté : 
+op-diff-left-out = { $count ->
+    [one] une ligne pareille
+   *[other] { $count } lignes pareilles
+}
+op-compare-title = Comparer deux versions
+op-compare-lines = Lignes qui diffèrent
+op-compare-old = De
+op-compare-new = À
+op-policy-versions = Toutes les versions
+op-in-force = en vigueur
+op-journal = { $since ->
+    [none] Le journal ne garde encore rien à rejouer.
+   *[other] Le journal permet de rejouer ce qui s’est passé depuis le { $since } ({ $events } événements).
+}
+op-roll-reason = Raison d’un retour
+op-roll-reason-hint = Nécessaire pour revenir à une version.
+op-roll-back = Revenir à
+op-roll-back-means = Le contenu de { $version } entre en vigueur tout de suite, sous un nouveau nom. Aucune version n’est effacée.
+op-rolled-back = Le contenu de { $version } est en vigueur.
+op-sim-title = Ce parc, avec la demande de l’an prochain
+op-sim-lead = La simulation prend trop de temps et de mémoire pour la machine du parc : elle se lance sur un ordinateur où Entraide est installé. Cette page prépare le fichier et les commandes.
+op-sim-journal = { $since ->
+    [none] Le journal est encore vide : attendez quelques jours de travail.
+   *[other] La demande enregistrée commence le { $since } ({ $events } événements).
+} { $machines ->
+    [0] Aucune machine ne peut être simulée.
+    [one] Une machine entre dans la simulation.
+   *[other] { $machines } machines entrent dans la simulation.
+}
+op-sim-percent = Demande en plus, l’an prochain (%)
+op-sim-open = Simuler ce parc avec la demande de l’an prochain
+op-sim-export = Exportez la demande enregistrée, sur la machine du parc
+op-sim-file = Enregistrez le scénario dans le même dossier. Il a les coopératives, les machines et leurs modèles ; les prix et l’intensité viennent des moyennes.
+op-sim-save = Enregistrer le scénario
+op-sim-show = Lire le scénario
+op-sim-run = Lancez la simulation ; si le matériel d’une machine ne lui est pas connu, elle dit à quelle ligne et quoi écrire
+op-sim-plan = Et pour savoir si une machine de plus vaut son prix
+
 ## Le parc en ce moment.
 
 pool-heading = Nos machines, mises en commun

@@ -1,0 +1,252 @@
+"""The operator's view in a real browser, on a scheduler with a bus."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from tests.integration.nats_support import running_pool
+from tests.pages.support import PHONE, WIDE, Visit, Visitors, visitors
+from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
+from tests.waiting import eventually
+
+from entraide.v1 import admin_pb2
+from entraide.wire import messages as m
+
+pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
+
+PARTS = ("", "/machines", "/cooperatives", "/modeles", "/politique", "/simulation")
+TABS_MAX = 60
+BEAT_S = 0.5
+
+
+class Operated(Struct):
+    """A scheduler, and browsers to visit it."""
+
+    pool: RunningScheduler
+    visitors: Visitors
+    nodes: list[ScriptedNode]
+
+    async def join(self, name: str, zone: str = "CA-QC") -> None:
+        """A machine joins, says hello until it is answered, and then sends heartbeats."""
+        node = await self.pool.join(name, zone=zone)
+        await node.send_hello()
+        await eventually(lambda: node.received(m.Welcome) or node.received(m.ApprovalPending))
+        self.nodes.append(node)
+
+    async def beat(self) -> None:
+        """Sends the heartbeats of all machines, however slow the browser is."""
+        while True:
+            for node in self.nodes:
+                if node.received(m.Welcome):
+                    await node.send_heartbeat()
+            await asyncio.sleep(BEAT_S)
+
+    async def enter(self, role: str = "operator", **options: Any) -> Visit:
+        """A page in which a person of a role has signed in."""
+        visit = await self.visitors.open(**options)
+        ask = self.pool.operator.ask
+        added = await ask(
+            "AddPerson", admin_pb2.AddPersonRequest(coop="alpha", name="Solène Roy", role=role)
+        )
+        made = await ask("MakeSigninLink", admin_pb2.MakeSigninLinkRequest(person=added.person))
+        await visit.go(f"#/entrer/{made.link.rpartition('/')[2]}")
+        await visit.page.locator("main button").click()
+        await visit.page.locator(".who").wait_for()
+        return visit
+
+    async def approve_by_hand(self) -> None:
+        """Puts a policy into force under which a machine with an invitation waits."""
+        held = await self.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
+        document = held.document.replace(b'approval = "token"', b'approval = "hand"')
+        request = admin_pb2.ApplyPolicyRequest(
+            document=document, author="Solène", reason="assembly of 12 January"
+        )
+        await self.pool.operator.ask("ApplyPolicy", request)
+
+
+@contextlib.asynccontextmanager
+async def operated(folder: Path) -> AsyncIterator[Operated]:
+    """A scheduler with a machine at work."""
+    async with (
+        running_pool(folder) as bus,
+        running_scheduler(folder, bus) as pool,
+        visitors(pool.gateway.url) as guests,
+    ):
+        used = Operated(pool, guests, [])
+        await used.join("atelier-1")
+        beating = asyncio.create_task(used.beat())
+        try:
+            yield used
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+
+@pytest.fixture
+async def used(tmp_path: Path) -> AsyncIterator[Operated]:
+    async with operated(tmp_path) as opened:
+        yield opened
+
+
+def read_text(path: Path) -> str:
+    """What a saved file holds."""
+    return path.read_text("utf-8")
+
+
+async def tab_to(visit: Visit, name: str) -> None:
+    """Presses Tab until the element with this name has the focus."""
+    for _ in range(TABS_MAX):
+        await visit.page.keyboard.press("Tab")
+        focused = await visit.page.evaluate(
+            "(e => e.getAttribute('aria-label') || e.textContent.trim())(document.activeElement)"
+        )
+        if focused == name:
+            return
+    pytest.fail(f"Tab does not reach {name!r}")
+
+
+async def test_a_machine_is_approved_by_the_keyboard_alone(used: Operated) -> None:
+    """From the menu to the approval and the revocation of a node with Tab, Enter and Escape."""
+    await used.approve_by_hand()
+    await used.join("serre", "CA-ON")
+    before = (await used.pool.operator.node("serre")).approval
+    visit = await used.enter()
+    await visit.go("#/")
+    await tab_to(visit, "Exploitation")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator(".finding.waiting").wait_for()
+    flaws = await visit.flaws()
+    await visit.picture("operator-waiting")
+    await tab_to(visit, "Approuver serre")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator(".finding.waiting").wait_for(state="detached")
+    said = await visit.page.inner_text(".notice.good")
+    approved = (await used.pool.operator.node("serre")).approval
+    await tab_to(visit, "Machines")
+    await visit.page.keyboard.press("Enter")
+    await tab_to(visit, "Révoquer serre")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator("dialog").wait_for()
+    flaws += await visit.flaws()
+    await visit.picture("operator-revoke", full=False)
+    await visit.page.keyboard.press("Escape")
+    await visit.page.locator("dialog").wait_for(state="detached")
+    kept = (await used.pool.operator.node("serre")).approval
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator("dialog").wait_for()
+    await visit.page.keyboard.press("Tab")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator(".state-revoked").wait_for()
+
+    assert [] == flaws + visit.errors + visit.foreign
+    assert ("waiting", "approved", "approved") == (before, approved, kept)
+    assert "revoked" == (await used.pool.operator.node("serre")).approval
+    assert "serre est approuvée" in said
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_each_part_is_read_by_everybody(
+    used: Operated, lang: str, size: tuple[int, int], scheme: str
+) -> None:
+    """Every part stands in both languages, widths and colours, and axe-core finds no flaw."""
+    await used.approve_by_hand()
+    await used.join("serre", "CA-ON")
+    visit = await used.enter(lang=lang, size=size, scheme=scheme)
+    flaws: list[str] = []
+    for part in PARTS:
+        await visit.go(f"#/exploitation{part}")
+        await visit.page.locator("h2").first.wait_for()
+        await visit.page.locator("main .loading").first.wait_for(state="detached")
+        flaws += await visit.flaws()
+        await visit.picture(f"operator{part}-{scheme}")
+
+    assert [] == flaws
+    assert [] == visit.errors
+    assert [] == visit.foreign
+
+
+async def test_a_policy_is_changed_compared_and_rolled_back(used: Operated) -> None:
+    """The page shows the lines that change, names faults, applies with a reason, and returns."""
+    visit = await used.enter()
+    page = visit.page
+    await visit.go("#/exploitation/politique")
+    held = await page.locator("textarea").input_value()
+    await page.locator("textarea").fill(held.replace('approval = "token"', 'approval = "nobody"'))
+    await page.get_by_role("button", name="Vérifier").click()
+    await page.locator(".notice.bad li").wait_for()
+    await visit.picture("operator-faults")
+    flaws = await visit.flaws()
+    await page.locator("textarea").fill(held.replace('approval = "token"', 'approval = "hand"'))
+    changed = [await page.locator(f".diff .{mark}").first.inner_text() for mark in ("gone", "new")]
+    await page.get_by_role("button", name="Vérifier").click()
+    await page.get_by_label("Raison", exact=True).fill("assemblée du 12 janvier")
+    await page.get_by_role("button", name="Appliquer").click()
+    await page.get_by_text("Toutes les versions").wait_for()
+    await page.locator(".rows li").nth(1).wait_for()
+    await visit.picture("operator-versions")
+    flaws += await visit.flaws()
+    applied = (await used.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())).document
+    await page.get_by_label("Raison d’un retour").fill("trop d’attente")
+    await page.get_by_role("button", name="Revenir à").click()
+    await page.locator("dialog .danger").click()
+    await page.locator(".rows li").nth(2).wait_for()
+    back = await used.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
+
+    assert [] == flaws + visit.errors
+    assert 'approval = "token"' in changed[0]
+    assert 'approval = "hand"' in changed[1]
+    assert b'approval = "hand"' in applied
+    assert ("trop d’attente", True) == (back.reason, b'approval = "token"' in back.document)
+
+
+async def test_a_key_is_shown_once_and_a_scenario_can_be_simulated(used: Operated) -> None:
+    """The secret is gone when the page is opened again; the simulator reads the saved scenario."""
+    visit = await used.enter()
+    page = visit.page
+    await visit.go("#/exploitation/cooperatives")
+    await page.get_by_label("À quoi elle sert").fill("courriel")
+    await page.get_by_role("button", name="Créer une clé").click()
+    secret = await page.locator(".made code").inner_text()
+    await page.get_by_role("button", name="Changer alpha").click()
+    await page.get_by_role("button", name="Ajouter un quota").click()
+    flaws = await visit.flaws()
+    await visit.picture("operator-key")
+    await page.get_by_role("button", name="Enregistrer").click()
+    await page.locator(".notice.good").wait_for()
+    await visit.go("#/exploitation/simulation")
+    await page.locator("form button").click()
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Enregistrer le scénario").click()
+    scenario = read_text(await (await saving.value).path())
+    await page.locator("summary").click()
+    flaws += await visit.flaws()
+    await visit.picture("operator-scenario")
+    (alpha, _) = (await used.pool.operator.ask("ListCoops", admin_pb2.ListCoopsRequest())).coops
+    await visit.go("#/exploitation/cooperatives")
+    await page.locator(".rows li").wait_for()
+
+    assert [] == flaws + visit.errors
+    assert secret.startswith("ent_")
+    assert secret not in await page.content()
+    assert [("tokens", 1_000_000)] == [(quota.kind, quota.limit) for quota in alpha.quotas]
+    assert "atelier-1" in scenario
+
+
+async def test_an_auditor_reads_all_and_changes_nothing(used: Operated) -> None:
+    """The same parts without a button or a field that would change the pool."""
+    visit = await used.enter("auditor")
+    buttons: set[str] = set()
+    for part in PARTS:
+        await visit.go(f"#/exploitation{part}")
+        await visit.page.locator("h2").first.wait_for()
+        await visit.page.locator("main .loading").first.wait_for(state="detached")
+        buttons |= set(await visit.page.locator("main button:visible").all_inner_texts())
+
+    assert {"Copier", "Simuler ce parc avec la demande de l’an prochain"} == buttons
+    assert [] == visit.errors
