@@ -17,7 +17,9 @@ from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.waiting import eventually
 
 from entraide.errors import PoolError
+from entraide.wire import messages as m
 from entraide_scheduler.gateway.run import load_gateway_config
+from entraide_scheduler.people import OPERATOR
 
 WAIT_S = 60.0  # a guard: a process that starts on a busy machine takes its time
 
@@ -110,6 +112,43 @@ async def test_gateway_of_its_own_serves_like_the_inner_one(
     assert (run.job, True) == (settled["job"], settled["settled"])
     assert body["entraide"]["key"] == settled["key"]
     assert "n1" == explanation["node"]
+
+
+@pytest.mark.parametrize("signs_out_at", ["inner", "own"])
+async def test_a_session_that_ends_at_one_gateway_ends_its_streams_at_the_other(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler, signs_out_at: str
+) -> None:
+    """One cookie at two gateways; Admin over HTTP is only at the scheduler's own."""
+    node = await pool.join()
+    people = pool.gateway.signin.people
+    row = await people.add(OPERATOR, coop="alpha", name="Ada", role="operator")
+    token = (await people.make_link(OPERATOR, row.person)).token
+    async with gateway_process(tmp_path, bus) as (url, _):
+        await there(pool, node)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{url}/v1/session", json={"token": token}) as answer,
+        ):
+            csrf = (await answer.json())["csrf"]
+            cookie = answer.headers["set-cookie"].partition(";")[0]
+        headers = {"cookie": cookie, "x-entraide-csrf": csrf}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            ends, streams = [url, pool.gateway.url][:: 1 if signs_out_at == "own" else -1]
+            chat = f"{streams}/v1/chat/completions"
+            pending = asyncio.ensure_future(session.post(chat, json=ask(stream=True)))
+            run = await next_run(node)
+            await node.send(m.Accept(run.job, run.epoch))
+            elsewhere = await session.post(f"{url}/v1/admin/ListKeys", json={})
+            refused = (await elsewhere.json())["error"]["code"]
+            async with session.delete(f"{ends}/v1/session") as ended:
+                assert ended.status == 200
+            async with await pending as answer:
+                text = await asyncio.wait_for(answer.text(), WAIT_S)
+            async with session.get(f"{streams}/v1/session") as answer:
+                after = answer.status
+
+    assert "not_signed_in" in text
+    assert ("admin_elsewhere", 401) == (refused, after)
 
 
 async def test_kept_job_outlives_the_gateway_that_took_it(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.1
 ASKING = "boreale"
+DETACHED = "ENTRAIDE_UP_DETACHED"  # set for the process that `up --detach` starts
 
 
 def register(app: typer.Typer, lang: str = i18n.DEFAULT_LANG) -> None:
@@ -114,7 +115,8 @@ async def _serve(options: "PoolOptions") -> None:
             typer.echo(
                 format_instructions(running, [*served, AUTO][0], options.state, options.lang)
             )
-            typer.echo(await asyncio.to_thread(format_signin, running, options.lang))
+            if DETACHED not in os.environ:  # else the command that started this one prints them
+                typer.echo(await asyncio.to_thread(format_signin, running, options.lang))
 
 
 def format_instructions(pool: "PoolFile", model: str, state: Path, lang: str) -> str:
@@ -167,7 +169,12 @@ def _detach(options: "PoolOptions") -> int:
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env={**os.environ, DETACHED: "1"},
         )
     # The pool ends by itself if a part is late; this deadline covers a process that hangs.
     deadline = time.monotonic() + 2 * READY_TIMEOUT_S
