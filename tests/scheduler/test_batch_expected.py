@@ -25,6 +25,19 @@ def forecast(pool: Pool, *g_per_kwh: float) -> None:
         )  # fmt: skip
 
 
+async def test_a_batch_in_the_greenest_hours_says_that_it_runs_now(tmp_path: Path) -> None:
+    """Where no later hour is greener, the sentence does not promise to wait for one."""
+    async with open_pool(tmp_path) as pool:
+        forecast(pool, 30.0, *[30.0, 300.0, 300.0, 300.0] * 10)
+        _, batch = await create(pool, jsonl(*lines(5)), entraide={"deadline": 8 * 3_600})
+        view = await until(pool, batch["id"], "in_progress")
+        expected = view["entraide"]["expected"]
+
+    assert "later" == expected["reason"]
+    assert expected["sentence"]["fr"].startswith("Les heures qui viennent sont les plus vertes")
+    assert expected["sentence"]["en"].startswith("The hours from now on are the greenest")
+
+
 async def test_a_batch_says_when_it_will_run_and_why(tmp_path: Path) -> None:
     """In a dirty hour its lines wait for the green ones; hours and grams are said in advance."""
     async with open_pool(tmp_path) as pool:

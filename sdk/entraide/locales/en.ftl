@@ -426,6 +426,7 @@ client-batch-timeout =
     The batch { $batch } has not ended yet, and goes on in the pool. To wait for it again:
     {"    "}client.batches.wait("{ $batch }")
 batch-later = The lines wait for greener hours: the first one runs { $starts_at }, the last one ends { $ends_at }, most of them { $where }. They emit about { $planned_g }; at once it would be { $at_once_g }.
+batch-greenest = The hours from now on are the greenest before the deadline: the lines run now, most of them { $where }, and the last one ends { $ends_at }. They emit about { $planned_g }; on all machines at once it would be { $at_once_g }.
 batch-due = The lines run at once, because their deadline leaves no greener hour. The last one ends { $ends_at }; together they emit about { $planned_g }.
 batch-short = The lines run at once, because the hours until the deadline hardly hold all the work. The last one ends { $ends_at }; together they emit about { $planned_g }.
 batch-unknown = The lines run at once, because the intensity of later hours is not known. The last one ends { $ends_at }; together they emit about { $planned_g }.

@@ -429,6 +429,7 @@ client-batch-timeout =
     Le lot { $batch } n’est pas encore terminé ; il continue dans le parc. Pour l’attendre de nouveau :
     {"    "}client.batches.wait("{ $batch }")
 batch-later = Les lignes attendent des heures plus vertes : la première sera exécutée { $starts_at }, la dernière se terminera { $ends_at }, la plupart { $where }. Elles émettront environ { $planned_g } ; tout de suite, ce serait { $at_once_g }.
+batch-greenest = Les heures qui viennent sont les plus vertes avant l’échéance : les lignes sont exécutées dès maintenant, la plupart { $where }, et la dernière se terminera { $ends_at }. Elles émettront environ { $planned_g } ; sur toutes les machines à la fois, ce serait { $at_once_g }.
 batch-due = Les lignes sont exécutées tout de suite, car leur échéance ne laisse aucune heure plus verte. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
 batch-short = Les lignes sont exécutées tout de suite, car les heures avant l’échéance suffisent à peine pour tout le travail. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.
 batch-unknown = Les lignes sont exécutées tout de suite, car l’intensité des heures suivantes est inconnue. La dernière se terminera { $ends_at } ; ensemble, elles émettront environ { $planned_g }.

@@ -8,7 +8,7 @@ from entraide import i18n
 from entraide.decoding import decode_json, decode_msgpack
 from entraide.relative_time import Clock, format_time
 from entraide.units import UG_PER_G, UWH_PER_WH, g_from_ug, wh_from_uwh
-from entraide_scheduler.core.carbon import HOUR_S
+from entraide_scheduler.core.carbon import HOUR_S, ShiftReason
 from entraide_scheduler.gateway import refusals
 from entraide_scheduler.gateway.batches.outcome import BatchOutcome, Expected, read_expected
 from entraide_scheduler.gateway.batches.results import make_file_id
@@ -264,8 +264,8 @@ def _describe_expected(expected: Expected, clock: Clock) -> RunExpectation:
             for name, time in (("starts_at", now.starts_at), ("ends_at", now.ends_at))
         }
         return i18n.text(
-            f"batch-{now.reason}", lang, where=i18n.zone_in(main.zone, lang), planned_g=planned_g,
-            at_once_g=at_once_g, **times,
+            f"batch-{_sentence_name(expected)}", lang, where=i18n.zone_in(main.zone, lang),
+            planned_g=planned_g, at_once_g=at_once_g, **times,
         )  # fmt: skip
 
     return RunExpectation(
@@ -280,6 +280,16 @@ def _describe_expected(expected: Expected, clock: Clock) -> RunExpectation:
         basis=main.signal,
         sentence=in_both(sentence),
     )
+
+
+def _sentence_name(expected: Expected) -> str:
+    """Returns the reason; ``greenest`` where the cheapest hours are those from now on."""
+    now = expected.now
+    hours = {hour.hour for hour in now.hours}
+    is_unbroken = len(hours) == max(hours) - min(hours) + 1
+    if now.reason is ShiftReason.LATER and now.starts_at <= expected.at and is_unbroken:
+        return "greenest"
+    return now.reason
 
 
 def _saved_sentence(outcome: BatchOutcome) -> Sentences | None:
