@@ -71,7 +71,9 @@ export function number(value: number, digits = 0): string {
 export function dateTime(seconds: number): string {
   const style = { dateStyle: "long", timeStyle: "short" } as const;
   const written = new Date(seconds * 1000).toLocaleString(`${lang.value}-CA`, style);
-  return written.replace(/ (h) /g, "\u00a0$1\u00a0"); // « 14 h 26 » stays on one line
+  if (lang.value === "en") return written;
+  // « 14 h 26 » stays on one line; « 5 h » and « 1er » as French writes them
+  return written.replace(/ 0?(\d+) h /, " $1\u00a0h\u00a0").replace(/^1 /, "1er ");
 }
 
 /** Returns the hour and minute of seconds since the epoch, as the language writes it. */

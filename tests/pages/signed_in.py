@@ -76,7 +76,7 @@ def finish(run: NodeRun, *parts: str) -> None:
 @contextlib.asynccontextmanager
 async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
     """A pool whose machines send heartbeats, however slow the browser is."""
-    async with open_pool(folder, **options) as pool, visitors(pool.gateway.url) as guests:
+    async with open_pool(folder, **options) as pool:
         names = tuple(sorted(node.node for node in options.get("joined", ())) or ("n1", "n2"))
 
         async def beat() -> None:
@@ -86,7 +86,8 @@ async def used_pool(folder: Path, **options: Any) -> AsyncIterator[UsedPool]:
 
         beating = asyncio.create_task(beat())
         try:
-            yield UsedPool(pool, await open_people(pool), guests)
+            async with visitors(pool.gateway.url) as guests:
+                yield UsedPool(pool, await open_people(pool), guests)
         finally:
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)

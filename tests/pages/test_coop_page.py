@@ -132,11 +132,15 @@ async def test_an_admin_makes_and_revokes_a_key(used: CoopPool) -> None:
     async with used.scheduler.session(key) as session, session.get("/v1/models") as answer:
         before = answer.status
     await visit.page.get_by_role("button", name="Revoke newsletter").click()
+    await visit.page.get_by_role("button", name="No", exact=True).click()
+    focused = await visit.focused()
+    await visit.page.keyboard.press("Enter")
     await visit.page.get_by_role("button", name="Revoke: yes").click()
     await visit.page.get_by_text("revoked", exact=True).wait_for()
     async with used.scheduler.session(key) as session, session.get("/v1/models") as answer:
         after = answer.status
 
+    assert "Revoke" == focused
     assert (200, 401) == (before, after)
 
 

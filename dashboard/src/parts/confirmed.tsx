@@ -1,5 +1,5 @@
 // A button for what cannot be taken back: it asks once more in its own place.
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { t } from "../i18n.ts";
 
 interface ConfirmedProps {
@@ -11,23 +11,34 @@ interface ConfirmedProps {
 
 export function Confirmed({ text, about, act }: ConfirmedProps) {
   const [asked, setAsked] = useState(false);
+  const returns = useRef(false); // whether the focus comes back to the first button
+  const takeFocus = (button: HTMLButtonElement | null) => {
+    if (!button || !returns.current) return;
+    button.focus();
+    returns.current = false;
+  };
+  const ask = (isAsked: boolean) => {
+    returns.current = true;
+    setAsked(isAsked);
+  };
   if (!asked) {
+    const name = `${text} ${about}`;
     return (
-      <button type="button" class="quiet" aria-label={`${text} ${about}`} onClick={() => setAsked(true)}>
+      <button type="button" class="quiet" key="ask" ref={takeFocus} aria-label={name} onClick={() => ask(true)}>
         {text}
       </button>
     );
   }
   const confirm = async () => {
     await act();
-    setAsked(false);
+    ask(false);
   };
   return (
     <span class="confirm" role="group" aria-label={`${text} ${about}`}>
-      <button type="button" class="danger" autoFocus ref={(button) => button?.focus()} onClick={confirm}>
+      <button type="button" class="danger" key="yes" ref={takeFocus} onClick={confirm}>
         {t("confirm-yes", { act: text })}
       </button>
-      <button type="button" class="quiet" onClick={() => setAsked(false)}>
+      <button type="button" class="quiet" onClick={() => ask(false)}>
         {t("confirm-no")}
       </button>
     </span>
