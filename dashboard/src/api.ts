@@ -44,12 +44,15 @@ export async function take<T>(
   return data as T;
 }
 
+// The session has ended; or the browser has no cookie any more, so that the pool expects a key.
+const SIGNED_OUT = new Set(["not_signed_in", "unauthorised"]);
+
 /** Makes an error of a refusal's body, whatever it holds. */
 export function refusalOf(body: unknown, status: number): ApiError {
   const error = (body as { error?: { code?: unknown; message?: unknown } } | undefined)?.error;
   const code = typeof error?.code === "string" ? error.code : "unknown";
   const message = typeof error?.message === "string" ? error.message : t("error-status", { status });
-  if (code === "not_signed_in") forgetSession();
+  if (SIGNED_OUT.has(code)) forgetSession();
   return new ApiError(code, message, status);
 }
 

@@ -1,6 +1,6 @@
 // Signing in and out.
 import { api, take, ApiError } from "./api.ts";
-import { session, type SessionView } from "./session.ts";
+import { session, signOuts, type SessionView } from "./session.ts";
 
 /** Asks the pool who is signed in; strangers are an expected answer. */
 export async function readSession(): Promise<void> {
@@ -22,5 +22,6 @@ export async function signIn(token: string): Promise<SessionView> {
 /** Signs out; the pool ends what still runs for this browser. */
 export async function signOut(): Promise<void> {
   await take(api.DELETE("/v1/session"));
+  signOuts.value += 1;
   session.value = null;
 }

@@ -13,6 +13,7 @@ from tests.scheduler.gateway_support import chunk
 
 from entraide.types import Control, SurplusEvidence
 from entraide_scheduler.core import events as e
+from entraide_scheduler.people import OPERATOR
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
 
@@ -109,6 +110,28 @@ async def test_signing_out_ends_an_answer_under_way(used: UsedPool) -> None:
     cancelled = await used.pool.cancelled()
 
     assert run.run.job == cancelled.job
+
+
+async def test_a_session_that_ends_takes_nothing_that_was_written(used: UsedPool) -> None:
+    """After its end the page asks to sign in; the same person then finds the conversation again."""
+    visit = await used.chat("Ada")
+    await used.answered(visit, "Un", "Premier")
+    other = await visit.page.context.new_page()
+    await other.goto(f"{visit.url}/#/sessions")
+    await other.get_by_role("button", name="Sortir").click()
+    await other.locator(".top .button").wait_for()
+    await visit.page.fill("#question", "Deux")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.get_by_role("heading", name="Il faut entrer d’abord").wait_for()
+    hidden = await visit.page.inner_text("main")
+    (person,) = await used.people.list_people(OPERATOR, "gamma")
+    await visit.go(await used.link_of(person.person))
+    await visit.page.locator("main button").click()
+    await visit.page.get_by_text("Premier").wait_for()
+    text = await visit.page.inner_text(".messages")
+
+    assert "Premier" not in hidden
+    assert ["Un", "Premier", "Deux"] == [word for word in ("Un", "Premier", "Deux") if word in text]
 
 
 async def test_a_question_is_edited_and_asked_again(used: UsedPool) -> None:

@@ -1,6 +1,6 @@
 // The text of an answer, drawn while it comes in. Drawing takes at most a fifth of the time, so that
 // a long answer does not freeze the page.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { copyText } from "../parts/copy.tsx";
 import { isRendered, render, withVisibleMarks } from "./markdown.ts";
@@ -15,7 +15,7 @@ export function AnswerText({ text }: { text: string }) {
   const timer = useRef(0);
   const tookMs = useRef(0);
   latest.current = text;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const draw = () => {
       timer.current = 0;
       const began = performance.now();

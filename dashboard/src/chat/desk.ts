@@ -4,12 +4,21 @@
 import { effect, signal } from "@preact/signals";
 import { ApiError, sentenceOf } from "../api.ts";
 import { t } from "../i18n.ts";
-import { session } from "../session.ts";
+import { session, signOuts } from "../session.ts";
 import { ask, type AnswerPart } from "./ask.ts";
-import { before, newConversation, withLast, type Conversation, type Message } from "./conversation.ts";
+import { before, newConversation, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
 import * as shelf from "./shelf.ts";
 
+export interface Draft {
+  text: string;
+  attachments: Attachment[];
+}
+
+export const EMPTY_DRAFT: Draft = { text: "", attachments: [] };
+
 export const conversation = signal<Conversation>(newConversation(now()));
+/** What is written and not asked yet. */
+export const draft = signal<Draft>(EMPTY_DRAFT);
 /** The request under way, with how to end it. */
 export const running = signal<AbortController | null>(null);
 /** The key of the vault once it is open. */
@@ -30,17 +39,30 @@ export function isKept(id: string): boolean {
   return kept.value.some((one) => one.id === id);
 }
 
-/** Ends everything that belongs to a person when that person is gone from this browser. */
+// A session that has ended by itself takes nothing that was written: it is there again when the same
+// person comes back to this tab. Signing out, or another person, forgets it.
 let owner = "";
+let outs = signOuts.peek();
 effect(() => {
   const person = session.value?.person.id ?? "";
-  if (person === owner) return;
-  owner = person;
+  const isOut = signOuts.value !== outs;
+  outs = signOuts.value;
+  if (!person) lock();
+  if (isOut || (person && owner && person !== owner)) clear();
+  owner = isOut ? "" : person || owner;
+});
+
+function lock(): void {
   stop();
   vaultKey.value = null;
   kept.value = [];
+}
+
+function clear(): void {
+  lock();
+  draft.value = EMPTY_DRAFT;
   conversation.value = newConversation(now());
-});
+}
 
 export function startNew(): void {
   stop();

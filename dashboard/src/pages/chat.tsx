@@ -3,17 +3,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import "../chat/chat.css";
-import { Composer, type Draft } from "../chat/composer.tsx";
+import { Composer } from "../chat/composer.tsx";
 import { promptText, type Message } from "../chat/conversation.ts";
-import { askAgain, change, conversation, isKept, messagesAgain, running, send, type Edit } from "../chat/desk.ts";
+import { askAgain, change, conversation, draft, EMPTY_DRAFT, isKept, messagesAgain, running, send, type Edit } from "../chat/desk.ts";
 import type { Receipt } from "../chat/footprint.ts";
 import { Answer, Question } from "../chat/message_view.tsx";
 import { findPersonalData, withoutPersonalData, type Finding } from "../chat/personal_data.ts";
 import { ReceiptDialog } from "../chat/receipt_dialog.tsx";
 import { Shelf } from "../chat/shelf_view.tsx";
 import { WarningDialog, type Choice } from "../chat/warning_dialog.tsx";
-
-const EMPTY: Draft = { text: "", attachments: [] };
 
 export default function Chat() {
   return (
@@ -32,11 +30,10 @@ interface Held {
 const UNCHANGED: Edit = (text) => text;
 
 function Desk() {
-  const [draft, setDraft] = useState<Draft>(EMPTY);
   const [held, setHeld] = useState<Held | null>(null);
   const [shown, setShown] = useState<Receipt | null>(null);
   const agreed = useRef(new Set<string>()); // what the person has chosen to send all the same
-  useLeaveWarning(draft);
+  useLeaveWarning();
   const { messages } = conversation.value;
 
   // Asks at once, or after a choice where personal data would leave the co-op's machines.
@@ -48,11 +45,11 @@ function Desk() {
     else go(UNCHANGED);
   };
   const sendDraft = () => {
-    const { text, attachments } = draft;
+    const { text, attachments } = draft.value;
     const question: Message = { role: "user", text, ...(attachments.length ? { attachments } : {}) };
     guard([...messages, question], (edit) => {
       send(question, edit);
-      setDraft(EMPTY);
+      draft.value = EMPTY_DRAFT;
     });
   };
   const goOn = () => {
@@ -77,7 +74,7 @@ function Desk() {
         ) : (
           <Messages messages={messages} onRepeat={repeat} onContinue={goOn} onExplain={setShown} />
         )}
-        <Composer draft={draft} onDraft={setDraft} onSend={sendDraft} />
+        <Composer draft={draft.value} onDraft={(written) => (draft.value = written)} onSend={sendDraft} />
       </section>
       {held && <WarningDialog findings={held.findings} onChoose={choose} onClose={() => setHeld(null)} />}
       {shown && <ReceiptDialog receipt={shown} onClose={() => setShown(null)} />}
@@ -90,8 +87,8 @@ function removePersonalData(text: string): string {
 }
 
 /** The browser asks before a tab closes in which something is written that is kept nowhere. */
-function useLeaveWarning(draft: Draft): void {
-  const written = draft.text !== "" || (conversation.value.messages.length > 0 && !isKept(conversation.value.id));
+function useLeaveWarning(): void {
+  const written = draft.value.text !== "" || (conversation.value.messages.length > 0 && !isKept(conversation.value.id));
   useEffect(() => {
     if (!written) return undefined;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
