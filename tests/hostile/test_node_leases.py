@@ -38,7 +38,7 @@ async def settled(pool: HostilePool, job: str) -> Receipt:
     await pool.service.parts.store.committed()
     stored = await pool.service.parts.store.get_receipt(job)
     assert stored is not None
-    return stored[1]
+    return stored.receipt
 
 
 # What a report says, and what it is marked with.

@@ -71,7 +71,7 @@ async def test_job_goes_from_request_to_books(tmp_path: Path) -> None:
         assert 1 == await store.count_settled()
         assert driver.core.balances() == await store.get_balances()
         assert explained is not None
-        assert ("alpha", "key-1") == (explained.coop, explained.key)
+        assert ("alpha", "key-alpha") == (explained.coop, explained.key)
 
 
 async def test_usage_is_acknowledged_only_when_it_is_on_disk(tmp_path: Path) -> None:
