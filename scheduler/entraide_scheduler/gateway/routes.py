@@ -5,7 +5,7 @@ becomes one response in OpenAI's error format.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 
 import msgspec
@@ -116,6 +116,12 @@ PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
 UNKNOWN = "unknown"
 
 
+@cache
+def _encode_document() -> bytes:
+    """Returns ``/openapi.json``, which is the same for all gateways of a process."""
+    return msgspec.json.encode(openapi.build_document(PATHS))
+
+
 class Route(Struct, frozen=True):
     """A matched path: its pattern, the value of its placeholder, and its handlers by method."""
 
@@ -197,7 +203,7 @@ class Routes:
         self._enrol_machine = enrol
         self._cors = cors
         self._lang = lang
-        self._document = msgspec.json.encode(openapi.build_document(PATHS))
+        self._document = _encode_document()
         self._handlers: dict[str, RouteHandler] = {
             "page": self._send_page,
             "page_asset": self._send_page_asset,
