@@ -50,7 +50,7 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
 	$(PYTEST) tests/engines tests/clients tests/integration tests/hostile \
-	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim/test_ray.py \
+	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
 	  -m "engines and not clients"
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.

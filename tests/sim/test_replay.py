@@ -191,6 +191,7 @@ def simple(events: Sequence[Event]) -> Recorded:
     ]
 
 
+@pytest.mark.engines
 def test_each_recorded_job_is_over_in_both_lives(tmp_path: Path, life: Recorded) -> None:
     """No job is lost or made under either policy: as many are over as were asked for."""
     path = write(tmp_path / "pool.journal", *record(life))
@@ -249,6 +250,7 @@ def test_recorded_and_simulated_promises_have_names_of_their_own(small: Path) ->
         assert simulated.promises_kept is not None
 
 
+@pytest.mark.engines
 def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:
     """Held against itself a policy changes nothing; the same recording gives the same numbers."""
     events = simple(lives.record(5, EVENTS).pool.events)

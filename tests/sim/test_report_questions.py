@@ -166,6 +166,7 @@ def test_one_seed_says_that_chance_is_unknown(tmp_path) -> None:
     assert "Une seule simulation" in held[QUESTIONS["sure"][0]][0]
 
 
+@pytest.mark.engines
 def test_a_difference_within_the_noise_is_none(tmp_path) -> None:
     """Emissions that differ less than the seeds do are named as showing no difference."""
     noisy = [seeded("round_robin", spread=0.2), seeded("fastest", green=0.99, spread=-0.2)]

@@ -293,6 +293,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.engines
 def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(tmp_path: Path) -> None:
     """An interrupted comparison exits with 130, and the next one starts from what it left."""
     source, out = write(tmp_path), tmp_path / "out"
