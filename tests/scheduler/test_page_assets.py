@@ -56,6 +56,16 @@ async def test_pages_run_and_load_nothing_from_elsewhere(pool: Pool, path: str) 
     assert "no-cache" == headers["cache-control"]
 
 
+@pytest.mark.parametrize("path", ["/status.json", "/openapi.json", "/healthz", "/v1/signin"])
+async def test_json_is_not_framed_and_its_type_not_guessed(pool: Pool, path: str) -> None:
+    """A browser that opens an answer by itself takes it for what it is."""
+    _, headers, _ = await fetch(pool, path)
+
+    assert {
+        "x-content-type-options": "nosniff", "x-frame-options": "DENY",
+    }.items() <= headers.items()  # fmt: skip
+
+
 async def test_all_that_the_page_names_is_there(pool: Pool) -> None:
     """Each file that the page loads is served with its kind, and kept by browsers for good."""
     _, _, page = await fetch(pool, "/")
