@@ -147,7 +147,7 @@ async def test_a_change_names_the_person_who_made_it(pages: Pages) -> None:
 
 
 async def test_what_is_no_message_is_refused_with_the_reason(pages: Pages) -> None:
-    """An unknown method, a stream, an unknown field, a wrong kind, deep and broken JSON."""
+    """Unknown methods and fields, a stream, a wrong kind, deep JSON, a number beyond a float."""
     operator = pages.by_key(ADMIN_KEY)
     deep: Any = "x"
     for _ in range(200):
@@ -157,6 +157,7 @@ async def test_what_is_no_message_is_refused_with_the_reason(pages: Pages) -> No
         await operator.ask("CreateKey", {"coop": 7}),
         await operator.ask("CreateKey", {"coop": deep}),
         await operator.ask("SetCatalogue", {"document": 5}),
+        await operator.ask("SetCoop", {"coop": "alpha", "shares": 10**400}),
     ]
     paths = [await operator.ask("ExportJournal"), await operator.ask("Nothing")]
     coop = await operator.ask("CreateKey", {"coop": "nobody"}, lang="fr")

@@ -114,7 +114,7 @@ def read_message(kind: Any, body: bytes) -> Any:
     message = GetMessageClass(kind)()
     try:
         return json_format.ParseDict(read_object(body) if body else {}, message)
-    except (json_format.ParseError, ValueError, TypeError) as problem:
+    except (json_format.ParseError, ValueError, TypeError, OverflowError) as problem:
         detail = clean_text(str(problem), DETAIL_MAX_CHARS)
         raise refused("invalid_request", detail=detail) from None
 
