@@ -6,7 +6,6 @@ the joiner's word does not count. The store has only the token's SHA-256.
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Sequence
@@ -203,6 +202,6 @@ def _is_sealing_key(text: str) -> bool:
     """Whether a text is a public X25519 key in base64, or empty."""
     try:
         raw = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one; text outside ASCII raises another
         return False
     return not text or (len(raw) == SEALING_KEY_BYTES and any(raw))

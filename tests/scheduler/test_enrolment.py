@@ -18,7 +18,7 @@ from entraide.wire import subjects
 from entraide.wire.enrolment import JoinRequest, read_secret, split_link
 from entraide.wire.nats import Identity, new_user_key
 from entraide_scheduler.bus import NatsSchedulerAdapter
-from entraide_scheduler.enrolment import REFUSED_MAX
+from entraide_scheduler.enrolment import REFUSED_MAX, _is_sealing_key
 
 VOUCHED = {
     "site": "Val-d’Or", "zone": "CA-QC", "controlled_by": "member",
@@ -323,3 +323,8 @@ async def test_a_coop_that_leaves_keeps_its_books(pool: RunningScheduler) -> Non
     assert (401, 403) == (status, late)
     assert ["alpha"] == [coop.coop for coop in coops.coops]
     assert 1 == statement.given.jobs
+
+
+def test_a_sealing_key_outside_ascii_is_no_key() -> None:
+    """Base64 of such a text is refused like any other text that is no key."""
+    assert not _is_sealing_key("\x80")

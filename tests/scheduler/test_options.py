@@ -15,7 +15,7 @@ from entraide.errors import RequestError
 from entraide.types import RequestFacts
 from entraide.v1 import pool_pb2, pool_pb2_grpc
 from entraide_scheduler.gateway.fields import PoolFields
-from entraide_scheduler.gateway.options import HTTP_NAMES, OPTIONS
+from entraide_scheduler.gateway.options import HTTP_NAMES, OPTIONS, _printable
 
 HOUR_S = 3_600.0
 KEY = (("authorization", f"Bearer {KEY_A}"), ("accept-language", "en"))
@@ -269,3 +269,8 @@ async def test_kept_answer_has_its_explanation(pool: Pool, door: str) -> None:
 
     assert explanation == view["result"]["entraide"]["explanation"]
     assert job == view["result"]["entraide"]["job"]
+
+
+def test_a_model_with_signs_that_no_name_has_is_another_unknown_one() -> None:
+    """The core takes printable names only; the client hears that the model is unknown."""
+    assert ["petit", "ab", "?"] == [_printable(each) for each in ("petit", "a\ud7fcb", "\x80")]

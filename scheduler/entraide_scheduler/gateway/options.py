@@ -317,6 +317,11 @@ def parse_creation_time(job: str) -> float:
         return 0.0
 
 
+def _printable(model: str) -> str:
+    """Returns a model's name; with signs that no name has it becomes another, unknown one."""
+    return model if model.isprintable() else "".join(filter(str.isprintable, model)) or "?"
+
+
 class FactsBuilder:
     """Builds the facts of requests, with this gateway's name and the pool's defaults."""
 
@@ -364,7 +369,7 @@ class FactsBuilder:
             job_class=JobClass(options.job_class or JobClass.INTERACTIVE),
             data_class=DataClass(options.data_class or DataClass.INTERNAL),
             jurisdiction=options.jurisdiction or self._jurisdiction,
-            model=parsed.model,
+            model=_printable(parsed.model),
             input_tokens_est=self._token_estimator.estimate_input_tokens(parsed),
             input_tokens_max=parsed.input_tokens_max,
             output_tokens_max=parsed.output_tokens_max,
