@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { sentenceOf } from "../api.ts";
 import { number, t } from "../i18n.ts";
 import type { Attachment, DataClass } from "./conversation.ts";
-import { change, conversation, running, stopByHand, type Draft } from "./desk.ts";
+import { change, conversation, running, stopByHand, type Draft } from "./chat_state.ts";
 import { ACCEPTED, DocumentProblem, FILE_MAX_BYTES, readDocument } from "./documents.ts";
 import { readModels, type Choice } from "./models.ts";
 

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Dialog } from "../parts/dialog.tsx";
-import { forgetAll, header, useVault } from "./desk.ts";
+import { forgetAll, header, useVault } from "./chat_state.ts";
 import { canEncrypt, createVault, openVault, recoverVault, WrongSecret, type VaultHeader } from "./vault.ts";
 
 const PASSPHRASE_MIN = 12;

@@ -586,7 +586,7 @@ class-restricted = Restricted data
 class-internal = Internal data
 class-public = Public data
 class-restricted-means = Restricted: only the machines of your own co-op answer.
-class-internal-means = Internal: the machines of member co-ops answer; whoever looks after the machine could read the text.
+class-internal-means = Internal: machines of any member co-op answer. The person who administers the machine could read the text.
 class-public-means = Public: any machine of the pool may answer. Put in only what everybody may read.
 
 document-attach = Attach
@@ -674,7 +674,7 @@ zone-yt = Yukon
 
 ## Keeping conversations.
 
-shelf-label = My conversations
+conversations-label = My conversations
 keep-this = Keep this conversation
 keep-kept = kept
 keep-not-kept = It is in this tab only and disappears with it.
@@ -682,7 +682,7 @@ keep-open = Open my kept conversations
 keep-title = Kept conversations
 keep-none = None yet.
 keep-delete = Delete “{ $title }”
-keep-delete-sure = Delete “{ $title }” for good?
+keep-delete-sure = Delete “{ $title }”? It cannot be restored.
 keep-needs-https = This browser encrypts only at an https address. Ask the operator for the pool’s secure address. Until then you can export the conversation.
 keep-create-title = Keep conversations
 keep-create-lead = They stay in this browser, encrypted by a passphrase that only you know. The pool does not receive them.
@@ -691,7 +691,7 @@ keep-phrase-again = The same once more
 keep-phrase-ask = Your passphrase
 keep-differs = The two passphrases differ.
 keep-create = Create
-keep-honest = This protects you if somebody copies this browser or steals the computer. It protects neither from somebody who would change this page (the operator of the pool can), nor from whoever uses the computer while your conversations are open.
+keep-honest = This protects your conversations if somebody copies the data of this browser or steals the computer. It does not protect them from a person who changes this page, which the operator of the pool can do, or from a person who uses this computer while they are open.
 keep-code-title = Your recovery code
 keep-code-lead = Write it on paper and put it away. It opens your conversations if you forget the passphrase, and it is shown this once only.
 keep-code-done = I have written it down
@@ -700,7 +700,7 @@ keep-lost = Passphrase forgotten
 keep-code-ask = Recovery code
 keep-recover = Change the passphrase
 keep-erase = Delete everything
-keep-erase-sure = Delete for good all conversations that are kept in this browser?
+keep-erase-sure = Delete all conversations that are kept in this browser? They cannot be restored.
 keep-erase-why = Without the passphrase and the code nobody can open them again. You can delete everything and begin anew.
 keep-wrong = That opens nothing. Check each character, then try again.
 keep-failed = The browser could not write or read its data. Check that there is room and that this is not a private window, then try again.

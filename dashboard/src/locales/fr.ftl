@@ -586,7 +586,7 @@ class-restricted = Données restreintes
 class-internal = Données internes
 class-public = Données publiques
 class-restricted-means = Restreintes : seules les machines de votre propre coopérative répondent.
-class-internal-means = Internes : les machines des coopératives membres répondent ; la personne qui s’occupe de la machine pourrait lire le texte.
+class-internal-means = Internes : des machines de toutes les coopératives membres répondent. La personne qui administre la machine pourrait lire le texte.
 class-public-means = Publiques : toute machine du parc peut répondre. N’y mettez que ce que tout le monde peut lire.
 
 document-attach = Joindre
@@ -674,7 +674,7 @@ zone-yt = Yukon
 
 ## Garder des conversations.
 
-shelf-label = Mes conversations
+conversations-label = Mes conversations
 keep-this = Garder cette conversation
 keep-kept = gardée
 keep-not-kept = Elle n’est que dans cet onglet et disparaît avec lui.
@@ -682,7 +682,7 @@ keep-open = Ouvrir mes conversations gardées
 keep-title = Conversations gardées
 keep-none = Aucune pour l’instant.
 keep-delete = Effacer « { $title } »
-keep-delete-sure = Effacer « { $title } » pour toujours ?
+keep-delete-sure = Effacer « { $title } » ? On ne pourra pas la rétablir.
 keep-needs-https = Ce navigateur ne chiffre que sur une adresse en https. Demandez à l’exploitant l’adresse sûre du parc. En attendant, vous pouvez exporter la conversation.
 keep-create-title = Garder des conversations
 keep-create-lead = Elles restent dans ce navigateur, chiffrées par une phrase de passe que vous seul·e connaissez. Le parc ne les reçoit pas.
@@ -691,7 +691,7 @@ keep-phrase-again = La même, encore une fois
 keep-phrase-ask = Votre phrase de passe
 keep-differs = Les deux phrases diffèrent.
 keep-create = Créer
-keep-honest = Cela protège si quelqu’un copie ce navigateur ou vole l’ordinateur. Cela ne protège ni d’une personne qui changerait cette page (l’exploitant du parc le peut), ni de qui se sert de l’ordinateur pendant que vos conversations sont ouvertes.
+keep-honest = Cela protège vos conversations si quelqu’un copie les données de ce navigateur ou vole l’ordinateur. Cela ne les protège pas d’une personne qui modifie cette page, ce que l’exploitant du parc peut faire, ni d’une personne qui se sert de cet ordinateur pendant qu’elles sont ouvertes.
 keep-code-title = Votre code de secours
 keep-code-lead = Notez-le sur papier et rangez-le. Il ouvre vos conversations si vous oubliez la phrase de passe, et il n’est montré que cette fois.
 keep-code-done = Je l’ai noté
@@ -700,7 +700,7 @@ keep-lost = Phrase de passe oubliée
 keep-code-ask = Code de secours
 keep-recover = Changer la phrase de passe
 keep-erase = Tout effacer
-keep-erase-sure = Effacer pour toujours toutes les conversations gardées dans ce navigateur ?
+keep-erase-sure = Effacer toutes les conversations gardées dans ce navigateur ? On ne pourra pas les rétablir.
 keep-erase-why = Sans la phrase ni le code, personne ne peut les rouvrir. Vous pouvez tout effacer et recommencer.
 keep-wrong = Cela n’ouvre rien. Vérifiez chaque caractère, puis recommencez.
 keep-failed = Le navigateur n’a pas pu écrire ou lire ses données. Vérifiez qu’il reste de la place et que la navigation privée est fermée, puis recommencez.

@@ -5,18 +5,18 @@ import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import "../chat/chat.css";
 import { Composer } from "../chat/composer.tsx";
 import { promptText, type Message } from "../chat/conversation.ts";
-import { askAgain, change, conversation, draft, EMPTY_DRAFT, isKept, messagesAgain, running, send, type Edit } from "../chat/desk.ts";
+import { askAgain, change, conversation, draft, EMPTY_DRAFT, isKept, messagesAgain, running, send, type Edit } from "../chat/chat_state.ts";
 import type { Receipt } from "../chat/footprint.ts";
 import { Answer, Question } from "../chat/message_view.tsx";
 import { findPersonalData, withoutPersonalData, type Finding } from "../chat/personal_data.ts";
 import { ReceiptDialog } from "../chat/receipt_dialog.tsx";
-import { Shelf } from "../chat/shelf_view.tsx";
+import { ConversationList } from "../chat/conversation_list.tsx";
 import { WarningDialog, type Choice } from "../chat/warning_dialog.tsx";
 
 export default function Chat() {
   return (
     <NeedsSignIn>
-      <Desk />
+      <ChatOfPerson />
     </NeedsSignIn>
   );
 }
@@ -29,7 +29,7 @@ interface Held {
 
 const UNCHANGED: Edit = (text) => text;
 
-function Desk() {
+function ChatOfPerson() {
   const [held, setHeld] = useState<Held | null>(null);
   const [shown, setShown] = useState<Receipt | null>(null);
   const agreed = useRef(new Set<string>()); // what the person has chosen to send all the same
@@ -65,9 +65,9 @@ function Desk() {
     held?.go(choice === "remove" ? removePersonalData : UNCHANGED);
   };
   return (
-    <div class="desk">
+    <div class="chat-columns">
       <h1 class="unseen">{t("view-chat")}</h1>
-      <Shelf />
+      <ConversationList />
       <section class="talk" aria-label={t("chat-conversation")}>
         {messages.length === 0 ? (
           <Welcome />

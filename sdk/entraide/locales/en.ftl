@@ -3751,9 +3751,9 @@ coop-turns = Where co-ops wait for the same machines, each is served in proporti
 ## Sign-in and people.
 
 error-not_signed_in = You are not signed in, or your session has ended. Sign in again.
-error-signin_link_unknown = This sign-in link is unknown or was withdrawn. Ask whoever invited you for a new one.
-error-signin_link_used = This sign-in link has already been used: each works once. Ask whoever invited you for a new one.
-error-signin_link_expired = This sign-in link has expired. Ask whoever invited you for a new one.
+error-signin_link_unknown = This sign-in link is unknown or was withdrawn. Ask the person who invited you for a new one.
+error-signin_link_used = This sign-in link has already been used: each works once. Ask the person who invited you for a new one.
+error-signin_link_expired = This sign-in link has expired. Ask the person who invited you for a new one.
 error-too_many_signins = Too many attempts to sign in have come from this address. Try again in a minute.
 error-csrf_refused = This request did not come from the pool's own page. Reload the page, then try again.
 error-role_refused = Your role does not allow this. Ask your co-op's admin or the pool's operator.

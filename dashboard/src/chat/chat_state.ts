@@ -1,0 +1,197 @@
+// The chat's state: the open conversation, the answer under way, and the kept ones.
+//
+// A conversation that is not kept lives in this tab only and ends with it.
+import { effect, signal } from "@preact/signals";
+import { ApiError, sentenceOf } from "../api.ts";
+import { t } from "../i18n.ts";
+import { session, signOuts } from "../session.ts";
+import { ask, type AnswerPart } from "./ask.ts";
+import { before, newConversation, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
+import * as keptStore from "./kept_store.ts";
+
+export interface Draft {
+  text: string;
+  attachments: Attachment[];
+}
+
+export const EMPTY_DRAFT: Draft = { text: "", attachments: [] };
+
+export const conversation = signal<Conversation>(newConversation(now()));
+/** What is written and not asked yet. */
+export const draft = signal<Draft>(EMPTY_DRAFT);
+/** The request under way, with how to end it. */
+export const running = signal<AbortController | null>(null);
+/** The key of the vault once it is open. */
+export const vaultKey = signal<CryptoKey | null>(null);
+export const kept = signal<readonly Conversation[]>([]);
+/** A sentence about keeping that somebody should read, "" for none. */
+export const keepProblem = signal("");
+
+function now(): number {
+  return Date.now() / 1000;
+}
+
+function personId(): string {
+  return session.peek()?.person.id ?? "";
+}
+
+export function isKept(id: string): boolean {
+  return kept.value.some((one) => one.id === id);
+}
+
+// A session that has ended by itself takes nothing that was written: it is there again when the same
+// person comes back to this tab. Signing out, or another person, forgets it.
+let owner = "";
+let outs = signOuts.peek();
+effect(() => {
+  const person = session.value?.person.id ?? "";
+  const isOut = signOuts.value !== outs;
+  outs = signOuts.value;
+  if (!person) lock();
+  if (isOut || (person && owner && person !== owner)) clear();
+  owner = isOut ? "" : person || owner;
+});
+
+function lock(): void {
+  stop();
+  vaultKey.value = null;
+  kept.value = [];
+}
+
+function clear(): void {
+  lock();
+  draft.value = EMPTY_DRAFT;
+  conversation.value = newConversation(now());
+}
+
+export function startNew(): void {
+  stop();
+  const { model, data_class: dataClass } = conversation.peek();
+  conversation.value = newConversation(now(), model, dataClass);
+}
+
+export function open(chosen: Conversation): void {
+  stop();
+  conversation.value = chosen;
+}
+
+export function change(part: Partial<Pick<Conversation, "model" | "data_class">>): void {
+  conversation.value = { ...conversation.peek(), ...part };
+}
+
+/** Changes every text that would leave; see `personal_data.ts`. */
+export type Edit = (text: string) => string;
+
+function edited(message: Message, edit: Edit): Message {
+  const { attachments } = message;
+  const documents = attachments?.map((one) => ({ ...one, text: edit(one.text) }));
+  return { ...message, text: edit(message.text), ...(documents ? { attachments: documents } : {}) };
+}
+
+/** Adds a question and asks it. */
+export function send(question: Message, edit: Edit): void {
+  void answer([...conversation.peek().messages, question].map((message) => edited(message, edit)));
+}
+
+/** The messages that a question at a place, with another text, would be asked with. */
+export function messagesAgain(index: number, text: string): Message[] {
+  const question = conversation.peek().messages[index];
+  if (question?.role !== "user") return [];
+  return [...before(conversation.peek(), index).messages, { ...question, text }];
+}
+
+/** Asks the question at a place again; what came after it is gone. */
+export function askAgain(index: number, text: string, edit: Edit): void {
+  const messages = messagesAgain(index, text);
+  if (messages.length) void answer(messages.map((message) => edited(message, edit)));
+}
+
+/** Ends the answer under way, and with it the engine's work. */
+export function stop(): void {
+  running.peek()?.abort();
+  running.value = null;
+}
+
+async function answer(messages: Message[]): Promise<void> {
+  stop();
+  const controller = new AbortController();
+  running.value = controller;
+  const asked = { ...conversation.peek(), messages, updated_at: now() };
+  conversation.value = { ...asked, messages: [...messages, { role: "assistant", text: "" }] };
+  const isOurs = () => running.peek() === controller;
+  const put = (edit: (last: Message) => Message) => {
+    if (isOurs()) conversation.value = withLast(conversation.peek(), edit);
+  };
+  try {
+    for await (const part of ask(asked, controller.signal)) put((last) => withPart(last, part));
+  } catch (problem) {
+    if (!controller.signal.aborted) put((last) => ({ ...last, ended: { how: "error", sentence: failure(problem) } }));
+  }
+  if (!isOurs()) return;
+  running.value = null;
+  await saveIfKept();
+}
+
+function withPart(last: Message, part: AnswerPart): Message {
+  const next = { ...last, text: last.text + (part.text ?? "") };
+  if (part.reasoning) next.reasoning = (last.reasoning ?? "") + part.reasoning;
+  if (part.receipt) next.receipt = part.receipt;
+  if (part.finish === "length") next.ended = { how: "length", sentence: "" };
+  return next;
+}
+
+function failure(problem: unknown): string {
+  if (problem instanceof ApiError && problem.code === "unknown_model") return t("chat-no-model");
+  if (problem instanceof ApiError) return sentenceOf(problem);
+  return t("chat-broke-off");
+}
+
+/** Notes that the person has ended the answer; what came so far stays. */
+export function stopByHand(): void {
+  stop();
+  conversation.value = withLast(conversation.peek(), (last) =>
+    last.role === "assistant" ? { ...last, ended: { how: "stopped", sentence: "" } } : last,
+  );
+  void saveIfKept();
+}
+
+/** Writes the open conversation to the store of kept ones, encrypted. */
+export async function keepOpen(): Promise<void> {
+  const [key, one] = [vaultKey.peek(), conversation.peek()];
+  if (!key) return;
+  try {
+    await keptStore.keep(personId(), key, one);
+    kept.value = [one, ...kept.peek().filter((other) => other.id !== one.id)];
+    keepProblem.value = "";
+  } catch {
+    keepProblem.value = t("keep-failed");
+  }
+}
+
+async function saveIfKept(): Promise<void> {
+  if (isKept(conversation.peek().id)) await keepOpen();
+}
+
+/** Takes the key of the vault into use, and reads what is kept. */
+export async function useVault(key: CryptoKey): Promise<void> {
+  const { conversations, unreadable } = await keptStore.readAll(personId(), key);
+  vaultKey.value = key;
+  kept.value = conversations;
+  keepProblem.value = unreadable ? t("keep-unreadable", { count: unreadable }) : "";
+}
+
+export async function forget(id: string): Promise<void> {
+  await keptStore.forget(personId(), id);
+  kept.value = kept.peek().filter((one) => one.id !== id);
+}
+
+export async function forgetAll(): Promise<void> {
+  await keptStore.forgetAll(personId());
+  vaultKey.value = null;
+  kept.value = [];
+}
+
+export const header = {
+  read: () => keptStore.readHeader(personId()),
+  write: (made: Parameters<typeof keptStore.writeHeader>[1]) => keptStore.writeHeader(personId(), made),
+};

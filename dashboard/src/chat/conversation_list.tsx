@@ -1,0 +1,120 @@
+// Beside the conversation: a new one, keeping and exporting the open one, and the kept ones.
+import { useState } from "preact/hooks";
+import { t } from "../i18n.ts";
+import { titleOf, type Conversation } from "./conversation.ts";
+import { conversation, forget, isKept, keepOpen, keepProblem, kept, open, startNew, vaultKey } from "./chat_state.ts";
+import { fileName, toJson, toMarkdown } from "./export.ts";
+import { KeepDialog } from "./keep_dialog.tsx";
+import { messageLine } from "./words.ts";
+
+export function ConversationList() {
+  const [asking, setAsking] = useState<"keep" | "open" | null>(null);
+  const present = conversation.value;
+  const written = present.messages.length > 0;
+  const keepIt = () => (vaultKey.value ? void keepOpen() : setAsking("keep"));
+  return (
+    <aside class="conversations" aria-label={t("conversations-label")}>
+      <button type="button" class="quiet" onClick={startNew}>
+        {t("chat-new")}
+      </button>
+      {written && (
+        <div class="conversations-open">
+          {isKept(present.id) ? (
+            <p class="tag">{t("keep-kept")}</p>
+          ) : (
+            <button type="button" class="quiet" onClick={keepIt}>
+              {t("keep-this")}
+            </button>
+          )}
+          <Download conversation={present} />
+          {!isKept(present.id) && <p class="soft">{t("keep-not-kept")}</p>}
+        </div>
+      )}
+      <p role="status" class={keepProblem.value ? "notice" : "unseen"}>
+        {keepProblem.value}
+      </p>
+      {vaultKey.value ? (
+        <KeptList />
+      ) : (
+        <button type="button" class="quiet" onClick={() => setAsking("open")}>
+          {t("keep-open")}
+        </button>
+      )}
+      {asking && (
+        <KeepDialog
+          onClose={() => setAsking(null)}
+          onOpened={() => {
+            if (asking === "keep") void keepOpen();
+            setAsking(null);
+          }}
+        />
+      )}
+    </aside>
+  );
+}
+
+function KeptList() {
+  return (
+    <>
+      <h2>{t("keep-title")}</h2>
+      {kept.value.length === 0 && <p class="soft">{t("keep-none")}</p>}
+      <ul class="kept">
+        {kept.value.map((one) => (
+          <KeptOne key={one.id} one={one} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function KeptOne({ one }: { one: Conversation }) {
+  const title = titleOf(one) || t("chat-untitled");
+  const remove = () => {
+    if (confirm(t("keep-delete-sure", { title }))) void forget(one.id);
+  };
+  return (
+    <li>
+      <button
+        type="button"
+        class="link"
+        aria-current={one.id === conversation.value.id ? "true" : undefined}
+        onClick={() => open(one)}
+      >
+        {title}
+      </button>
+      <button type="button" class="quiet small" aria-label={t("keep-delete", { title })} onClick={remove}>
+        ×
+      </button>
+    </li>
+  );
+}
+
+function Download({ conversation: one }: { conversation: Conversation }) {
+  const words = {
+    question: t("export-question"),
+    answer: t("export-answer"),
+    document: t("export-document"),
+    untitled: t("chat-untitled"),
+  };
+  return (
+    <div class="downloads">
+      <span class="soft">{t("export-label")}</span>
+      <button type="button" class="quiet small" onClick={() => save(fileName(one, "md"), toMarkdown(one, words, messageLine), "text/markdown")}>
+        Markdown
+      </button>
+      <button type="button" class="quiet small" onClick={() => save(fileName(one, "json"), toJson(one), "application/json")}>
+        JSON
+      </button>
+    </div>
+  );
+}
+
+/** Hands a text to the browser as a file to keep. */
+function save(name: string, text: string, kind: string): void {
+  const address = URL.createObjectURL(new Blob([text], { type: `${kind};charset=utf-8` }));
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
