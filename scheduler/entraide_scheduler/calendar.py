@@ -40,6 +40,11 @@ def month_span(month: str, zone: ZoneInfo) -> tuple[float, float]:
     return begin.timestamp(), period_end(Period.MONTH, begin.timestamp(), zone)
 
 
+def month_of(now: float, zone: ZoneInfo) -> str:
+    """Returns the month of a time, in seconds since the epoch, as ``2026-11``."""
+    return dt.datetime.fromtimestamp(now, zone).strftime("%Y-%m")
+
+
 def day_starts(start_at: float, end_at: float, zone: ZoneInfo) -> tuple[float, ...]:
     """Returns the starts of the days of a period, which begins and ends at local midnight."""
     starts = [start_at]

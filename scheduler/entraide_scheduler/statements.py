@@ -14,7 +14,7 @@ from entraide.statements import (
     UsageLine,
 )
 from entraide.units import g_from_ug, wh_from_uwh
-from entraide_scheduler.calendar import day_starts, month_span
+from entraide_scheduler.calendar import day_starts, month_of, month_span
 from entraide_scheduler.store.statements import JobTotals
 from entraide_scheduler.store.store import Store
 from entraide_scheduler.store.usage import LINES_MAX, UsageRow
@@ -36,7 +36,7 @@ async def make_statement(
         ValueError: ``month`` has another form.
         OverflowError: the month is out of range.
     """
-    month = month or dt.datetime.fromtimestamp(now, zone).strftime("%Y-%m")
+    month = month or month_of(now, zone)
     start_at, end_at = month_span(month, zone)
     totals = await store.get_statement(coop, start_at=start_at, end_at=end_at)
     days = day_starts(start_at, end_at, zone)

@@ -1,9 +1,8 @@
 """Co-op months: reads what the books say of a co-op's month."""
 
-import datetime as dt
 from zoneinfo import ZoneInfo
 
-from entraide_scheduler.calendar import month_span
+from entraide_scheduler.calendar import month_of, month_span
 from entraide_scheduler.gateway.coop_view import CoopMonth
 from entraide_scheduler.store.store import Store
 
@@ -24,7 +23,7 @@ async def read_month(
         ValueError: ``month`` has another form.
         OverflowError: the month is out of range.
     """
-    month = month or dt.datetime.fromtimestamp(now, zone).strftime("%Y-%m")
+    month = month or month_of(now, zone)
     start_at, end_at = month_span(month, zone)
     return CoopMonth(
         month=month,
