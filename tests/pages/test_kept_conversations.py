@@ -147,4 +147,4 @@ async def test_keeping_is_for_everybody(used: UsedPool, size: tuple[int, int]) -
 
     assert [] == flaws + visit.errors
     assert "Les deux phrases diffèrent" in said
-    assert "l’exploitant du parc le peut" in said
+    assert "ce que l’exploitant du parc peut faire" in said
