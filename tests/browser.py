@@ -1,6 +1,6 @@
 """A real Chromium, driven by Playwright: what tests of pages open, read and check with axe-core.
 
-The browser is the system's own; Playwright fetches none. ``sim.browser`` opens plain files.
+The browser is the system's own; Playwright fetches none.
 """
 
 import contextlib

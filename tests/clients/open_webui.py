@@ -1,23 +1,19 @@
-"""Open WebUI's server in its own environment, pointed at a pool, and its page in a real browser."""
+"""Open WebUI's server in its own environment, pointed at a pool."""
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from tests.clients.environments import python_for
 from tests.clients.pool import SENTENCE_MODEL, TEXT_MODEL, ClientPool
-from tests.sim.browser import Page
 
 READY_S = 240.0
-ANSWER_S = 240.0
 
 
 def settings(pool: ClientPool, home: Path) -> dict[str, str]:
@@ -88,29 +84,3 @@ async def add_people(url: str, *, email: str, password: str) -> None:
         headers = {"authorization": f"Bearer {token}"}
         async with session.post("/api/v1/auths/add", json=user, headers=headers) as answer:
             assert 200 == answer.status, await answer.text()
-
-
-async def until(page: Page, expression: str, within_s: float = ANSWER_S) -> Any:
-    """Waits until an expression of the page is true; returns it."""
-    try:
-        async with asyncio.timeout(within_s):
-            while not (value := await page.evaluate(expression)):  # noqa: ASYNC110  # the page
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        text = await page.evaluate("document.body.innerText")
-        raise AssertionError(f"{expression} was never true; the page says: {text}") from None
-    return value
-
-
-async def type_into(page: Page, selector: str, text: str) -> None:
-    """Types a text into a field of the page, as a keyboard does."""
-    await until(page, f"!!document.querySelector({json.dumps(selector)})")
-    await page.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
-    await page.call("Input.insertText", text=text)
-
-
-async def press_enter(page: Page) -> None:
-    """Presses the return key."""
-    key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-    for kind in ("keyDown", "keyUp"):
-        await page.call("Input.dispatchKeyEvent", type=kind, **key)

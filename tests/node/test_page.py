@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -13,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+from tests.browser import NEEDS, PHONE, chromium, visit
 from tests.node.owner_terms import FULL_TERMS
-from tests.sim import browser
 
 from entraide.statements import Amounts, NodeShare, NodeStatement
 from entraide_node.config import NodeConfig
@@ -397,44 +396,21 @@ def test_nothing_more_is_said_of_a_machine_that_works() -> None:
     assert 1 == len(list(owner_sentences(status(owner=beside), "fr", now=0.0)))
 
 
-@pytest.mark.needs("chromium|google-chrome")
+@pytest.mark.needs(NEEDS)
 async def test_a_browser_without_scripts_saves_it(page: OwnerPage, tmp_path: Path) -> None:
     """A real browser shows the form at a phone's width, nothing wider, and sends it."""
-    blank = tmp_path / "blank.html"
-    blank.write_text("<title>blank</title>")
-    async with browser.opened(blank, tmp_path / "home") as shown:
-        await shown.call(
-            "Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1,
-            mobile=True,
-        )  # fmt: skip
-        await shown.call("Emulation.setScriptExecutionDisabled", value=True)
-        await _go(shown, f"{page.url}?lang=fr")
-        width = await shown.evaluate("document.documentElement.scrollWidth")
-        await shown.evaluate("document.querySelector('[name=idle_min]').value = '8'")
-        shown.heard.clear()
-        await shown.evaluate("document.querySelector('.save').click()")
-        await _loaded(shown)
-        said = await shown.evaluate("document.querySelector('.notice').textContent")
-        wrong = [params for name, params in shown.heard if name == "Log.entryAdded"]
-    shutil.rmtree(tmp_path / "home", ignore_errors=True)
+    async with (
+        chromium() as browser,
+        visit(browser, f"{page.url}?lang=fr", width=PHONE, scripts=False) as opened,
+    ):
+        overflow_px = await opened.overflow_px()
+        await opened.page.fill("[name=idle_min]", "8")
+        await opened.page.click(".save")
+        said = await opened.page.locator(".notice").first.inner_text()
     terms = owner_terms.read_terms(tmp_path)
 
-    assert 390 >= width
+    assert 0 == overflow_px
     assert isinstance(terms, OwnerTerms)
     assert 8.0 == terms.idle_min
     assert "Enregistré" in said
-    assert [] == wrong
-
-
-async def _go(shown: browser.Page, url: str) -> None:
-    shown.heard.clear()
-    await shown.call("Page.navigate", url=url)
-    await _loaded(shown)
-
-
-async def _loaded(shown: browser.Page) -> None:
-    """Waits until a page is loaded: each call takes in what the browser has sent."""
-    deadline = time.monotonic() + browser.DEADLINE_S
-    while not any(name == "Page.loadEventFired" for name, _ in shown.heard):
-        assert time.monotonic() < deadline, "it was never loaded"
-        await shown.evaluate("1")
+    assert [] == opened.complaints

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from tests.browser import NEEDS, PHONE, chromium, visit
 from tests.house.source import ROOT
-from tests.sim import browser
 from tests.sim.reading import Reader
 from tests.sim.results import START_AT, result
 
@@ -338,7 +338,7 @@ def test_numbers_have_units(case) -> None:
     assert expected == shown
 
 
-@pytest.mark.needs("chromium|google-chrome")
+@pytest.mark.needs(NEEDS)
 async def test_a_browser_shows_it(folder, tmp_path) -> None:
     """A browser shows French, then English on a click, at a phone's width, loading nothing else."""
     shown = """[...document.querySelectorAll("article")].filter(
@@ -349,24 +349,21 @@ async def test_a_browser_shows_it(folder, tmp_path) -> None:
         .length"""
     cut = """[...document.querySelectorAll("article[lang=en] .wide")].filter(
         one => one.scrollWidth > one.clientWidth).length"""
-    async with browser.opened(folder / "compare.html", tmp_path) as page:
-        await page.resize(width=390, height=800)
+    address = (folder / "compare.html").as_uri()
+    async with chromium() as browser, visit(browser, address, width=PHONE) as opened:
+        page = opened.page
         first = await page.evaluate(shown)
         await page.evaluate("document.querySelector('label[for=to-en]').click()")
         second = await page.evaluate(shown)
         await page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         overhang = [await page.evaluate(part) for part in (wide, cut)]
         drawn = await page.evaluate(pictures)
-        asked = [params["request"]["url"] for name, params in page.heard
-                 if name == "Network.requestWillBeSent"]  # fmt: skip
-        complaints = [params["entry"]["text"] for name, params in page.heard
-                      if name == "Log.entryAdded"]  # fmt: skip
 
     assert ("fr", "en") == (first, second)
     assert [0, 0] == overhang
     assert 8 == drawn
-    assert [(folder / "compare.html").as_uri()] == asked
-    assert [] == complaints
+    assert [address] == opened.requested
+    assert [] == opened.complaints
 
 
 def test_what_happened_and_what_was_generated_are_told(tmp_path: Path) -> None:

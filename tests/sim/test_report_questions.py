@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.sim import browser
+from tests.browser import NEEDS, PHONE, chromium, visit
 from tests.sim.reading import Reader
 from tests.sim.results import result
 
@@ -220,9 +220,9 @@ def test_an_interval_has_the_decimals_and_the_unit_of_its_mean(
     assert expected == text
 
 
-@pytest.mark.needs("chromium|google-chrome")
+@pytest.mark.needs(NEEDS)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_phone_shows_all_of_it(folder, tmp_path, kind) -> None:
+async def test_a_phone_shows_all_of_it(folder, kind) -> None:
     """At 390 px nothing is cut, and neither the page nor a table scrolls sideways."""
     cut = """[...document.querySelectorAll("article[lang=LANG] :is(p, td, li, b, h2, h3, .wide)")]
         .filter(part => part.getClientRects().length)
@@ -231,8 +231,9 @@ async def test_a_phone_shows_all_of_it(folder, tmp_path, kind) -> None:
         .map(part => part.textContent.slice(0, 60))"""
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     held = {}
-    async with browser.opened(folder / f"{kind}.html", tmp_path) as page:
-        await page.resize(width=390, height=800)
+    address = (folder / f"{kind}.html").as_uri()
+    async with chromium() as browser, visit(browser, address, width=PHONE) as opened:
+        page = opened.page
         await page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         for lang in i18n.LANGUAGES:
             await page.evaluate(f"document.querySelector('label[for=to-{lang}]').click()")
