@@ -151,7 +151,7 @@ def test_what_the_pool_expects_is_said_once(
     assert "1 sur 2 lignes · encore 2\u00a0h environ" in waited.err
     assert "1 200 jetons de questions" in waited.out.replace("\u00a0", " ").replace("\u202f", " ")
     assert "Les lignes ont consommé." in waited.out
-    assert "Attendre a épargné 1,5" in waited.out
+    assert "Le choix des heures et des machines a épargné 1,5" in waited.out
     assert "projet: bulletin" in waited.out
     assert 1 == waited.status
 

@@ -1482,8 +1482,8 @@ cli-batch-used = Used: { $input_tokens ->
    *[other] { $input_tokens } prompt tokens, { $output_tokens } answer tokens,{" "}
 }{ $energy_wh }, { $carbon_g } (life cycle).
 cli-batch-saved = { $kind ->
-    [more] Waiting cost { $saved_g } more than running at once.
-   *[other] Waiting saved { $saved_g }.
+    [more] The chosen hours and machines cost { $saved_g } more than running at once.
+   *[other] The choice of hours and machines saved { $saved_g }.
 }
 cli-batch-vectors = { $vectors ->
     [one] { $vectors } embedding (--json for its numbers)

@@ -1485,8 +1485,8 @@ cli-batch-used = Consommation : { $input_tokens ->
    *[other] { $input_tokens } jetons de questions, { $output_tokens } jetons de réponses,{" "}
 }{ $energy_wh }, { $carbon_g } (cycle de vie).
 cli-batch-saved = { $kind ->
-    [more] Attendre a coûté { $saved_g } de plus qu’une exécution immédiate.
-   *[other] Attendre a épargné { $saved_g }.
+    [more] Les heures et les machines choisies ont coûté { $saved_g } de plus qu’une exécution immédiate.
+   *[other] Le choix des heures et des machines a épargné { $saved_g }.
 }
 cli-batch-vectors = { $vectors ->
     [one] { $vectors } plongement (--json pour ses nombres)
