@@ -1,12 +1,13 @@
 // The frame of every view: skip link, name of the pool, navigation, language, the view, the foot.
 import { useEffect, useRef } from "preact/hooks";
-import { lang, setLang, t } from "./i18n.ts";
+import { lang, t } from "./i18n.ts";
 import { Lazy } from "./parts/lazy.tsx";
 import { Mark } from "./parts/mark.tsx";
 import { poolName } from "./pool_status.ts";
 import { segments } from "./router.ts";
 import { MENU, viewOf } from "./routes.ts";
 import { session } from "./session.ts";
+import { chooseLang } from "./signin.ts";
 
 export function App() {
   const view = viewOf(segments.value);
@@ -59,7 +60,7 @@ function Header({ current, onSkip }: { current: string; onSkip: () => void }) {
         </ul>
       </nav>
       <div class="top-end">
-        <button type="button" class="quiet" lang={other} onClick={() => setLang(other)}>
+        <button type="button" class="quiet" lang={other} onClick={() => chooseLang(other)}>
           {other === "fr" ? "Français" : "English"}
         </button>
         {person ? (

@@ -1,7 +1,8 @@
 // Sentences in the reader's language, from the catalogues `locales/{fr,en}.ftl`.
 //
 // The gateway has set the language of <html>: `?lang=`, then the browser's, else the pool's. A
-// choice made with the switch on an earlier visit comes before the browser's.
+// choice made with the switch on an earlier visit comes before the browser's, and the language that
+// the pool keeps for a person before both (`signin.ts`).
 import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
 import { signal } from "@preact/signals";
 import english from "./locales/en.ftl?raw";
@@ -19,9 +20,12 @@ function bundle(lang: Lang, source: string): FluentBundle {
 
 const bundles = { fr: bundle("fr", french), en: bundle("en", english) };
 
+/** Whether the address names a language, which then comes before every other choice. */
+export const isLangInAddress = new URLSearchParams(location.search).has("lang");
+
 function firstLang(): Lang {
   const served = document.documentElement.lang === "en" ? "en" : "fr";
-  if (new URLSearchParams(location.search).has("lang")) return served;
+  if (isLangInAddress) return served;
   const chosen = readChoice();
   return chosen === "fr" || chosen === "en" ? chosen : served;
 }

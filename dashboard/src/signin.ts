@@ -1,21 +1,39 @@
-// Signing in and out.
+// Signing in and out, and the language that the pool keeps for a person.
 import { api, take, ApiError } from "./api.ts";
+import { isLangInAddress, setLang, type Lang } from "./i18n.ts";
 import { session, signOuts, type SessionView } from "./session.ts";
 
 /** Asks the pool who is signed in; strangers are an expected answer. */
 export async function readSession(): Promise<void> {
   try {
-    session.value = await take(api.GET("/v1/session"));
+    show(await take(api.GET("/v1/session")));
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem;
     session.value = null;
   }
 }
 
+function show(view: SessionView): void {
+  session.value = view;
+  const own = view.person.lang;
+  if ((own === "fr" || own === "en") && !isLangInAddress) setLang(own);
+}
+
+/** Changes the language here, and for a person on every device from the next visit on. */
+export async function chooseLang(chosen: Lang): Promise<void> {
+  setLang(chosen);
+  if (!session.peek()) return;
+  try {
+    session.value = await take(api.PATCH("/v1/session", { body: { lang: chosen, project: null } }));
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem; // refused: the choice holds on this page
+  }
+}
+
 /** Signs in with the token of a one-time link. */
 export async function signIn(token: string): Promise<SessionView> {
   const view = await take(api.POST("/v1/session", { body: { token } }));
-  session.value = view;
+  show(view);
   return view;
 }
 

@@ -1,1 +1,0 @@
-import{l as e,t}from"./jsxRuntime-BT-g6ZjZ.js";function n(){return t(`div`,{class:`narrow`,children:[t(`h1`,{children:e(`unknown-title`)}),t(`p`,{children:t(`a`,{href:`#/`,children:e(`unknown-back`)})})]})}export{n as default};
