@@ -509,7 +509,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The key's own co-op: quotas with their use, what it gave and received in a month, its balance, grams against the provinces' averages, promises kept, its weight and why, and its machines. */
+        /** The key's own co-op: quotas with their use, what it gave and received in a month, its balance, grams against the provinces' averages, promises kept, its weight and why, and its machines. A person of the role `person` gets the totals of the co-op, without machines and without the quotas of single projects and keys. */
         get: operations["coop"];
         put?: never;
         post?: never;
@@ -4650,7 +4650,7 @@ export interface components {
             start_at: number;
             /** @description the month of the figures. */
             end_at: number;
-            /** @description present use of its quotas. */
+            /** @description present use of its quotas; for a person without a role in the co-op only those of the whole co-op. */
             quotas: components["schemas"]["CoopQuota"][];
             /** @description as in the statement of the month. */
             given: components["schemas"]["Amounts"];
@@ -4666,7 +4666,7 @@ export interface components {
             promises: components["schemas"]["ClassPromise"][];
             /** @description None if the policy in force does not name the co-op. */
             fair_share: components["schemas"]["CoopFairShare"] | null;
-            /** @description those of the pool, and those that ran something in the month. */
+            /** @description those of the pool, and those that ran something in the month; none for a person without a role in the co-op. */
             machines: components["schemas"]["CoopMachine"][];
         };
         /**
@@ -11138,10 +11138,7 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /**
-             * @description `csrf_refused`: This request did not come from the pool's own page.
-             *     `role_refused`: Your role does not allow this.
-             */
+            /** @description `csrf_refused`: This request did not come from the pool's own page. */
             403: {
                 headers: {
                     [name: string]: unknown;

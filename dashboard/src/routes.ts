@@ -16,8 +16,6 @@ export interface Route {
 }
 
 const isSignedIn = (role: string) => role !== "";
-// A person of the role `person` sees no figures of the co-op: few colleagues could be behind them.
-const seesCoop = (role: string) => role !== "" && role !== "person";
 
 export const ROUTES: readonly Route[] = [
   { path: "", title: "view-pool", load: { now: Pool }, isFor: () => true },
@@ -32,7 +30,7 @@ export const ROUTES: readonly Route[] = [
     path: "coop",
     title: "view-coop",
     load: { later: () => import("./pages/coop.tsx") },
-    isFor: seesCoop,
+    isFor: isSignedIn,
   },
   { path: "entrer", title: "view-signin", load: { later: () => import("./pages/signin.tsx") } },
   {

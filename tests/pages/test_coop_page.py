@@ -144,16 +144,27 @@ async def test_an_admin_makes_and_revokes_a_key(used: CoopPool) -> None:
     assert (200, 401) == (before, after)
 
 
-async def test_a_person_is_told_that_the_page_is_for_others(used: CoopPool) -> None:
-    """The figures of a small co-op would tell what a colleague does: the pool refuses them."""
-    visit = await used.visitors.open(lang="en")
+@pytest.mark.parametrize(("lang", "size"), [("fr", WIDE), ("en", PHONE)])
+async def test_a_person_reads_the_totals_only(
+    used: CoopPool, lang: str, size: tuple[int, int]
+) -> None:
+    """Quotas, month, grams, promises and weight; no machine, statement, person, key or project."""
+    visit = await used.visitors.open(lang=lang, size=size)
     await visit.go(await used.link("person"))
     await used.sign_in(visit)
-    await visit.go("#/coop")
-    await visit.page.get_by_text("Your role does not allow this").wait_for()
+    await visit.page.locator("nav a[href='#/coop']").click()
+    await visit.page.locator("#weight").wait_for()
+    text = await visit.page.inner_text("main")
+    flaws = await visit.flaws()
+    await visit.picture("coop-person")
 
-    assert 0 == await visit.page.locator("nav a[href='#/coop']").count()
-    assert 0 == await visit.page.locator("#machines, form").count()
+    assert [] == flaws + visit.errors
+    assert 0 == await visit.page.locator("#machines, #statement, #people, #keys, form").count()
+    for word in {
+        "fr": ("Donné et reçu", "Tenue 2 fois sur 3", "50\u00a0000 jetons par mois", "collègue"),
+        "en": ("Given and received", "Kept 2 times out of 3", "50,000 tokens per month"),
+    }[lang]:
+        assert word in text
 
 
 @pytest.mark.parametrize(

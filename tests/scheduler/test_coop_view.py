@@ -27,7 +27,7 @@ from entraide_scheduler.calendar import month_span
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.gateway.coop_months import read_month
-from entraide_scheduler.gateway.coop_view import CoopOverview, view_coop
+from entraide_scheduler.gateway.coop_view import CoopOverview, totals_only, view_coop
 from entraide_scheduler.grid.annual import AnnualAverage
 from entraide_scheduler.statements import make_statement
 from entraide_scheduler.store.store import Store
@@ -140,6 +140,26 @@ async def test_weight_is_explained(store: Store, lang: str, credit: float, sente
     assert share is not None
     assert 3 == len(share.why)
     assert sentence in " ".join(share.why)
+
+
+async def test_a_person_sees_the_totals_and_nothing_of_one_colleague(store: Store) -> None:
+    """Month, grams, promises and weight are the co-op's; no project, key or machine is named."""
+    await settle(store, "j1")
+    await store.write_settlement(
+        settle_row("lent", borrower="beta", lender="alpha", at=month_span(MONTH, TORONTO)[0] + 9.0)
+    )
+    assert POOL_STATE.coop is not None
+    of_one = POOL_STATE.coop.quotas[0]
+    quotas = (of_one, replace(of_one, key=""), replace(of_one, key="", project=""))
+    state = replace(POOL_STATE, coop=replace(POOL_STATE.coop, quotas=quotas))
+    month = await read_month(store, "alpha", MONTH, zone=TORONTO, now=0.0)
+    whole = view_coop(month, state, AVERAGES, lang="en")
+    view = totals_only(whole)
+
+    assert (3, 1) == (len(whole.quotas), len(whole.machines))
+    assert [("", "")] == [(quota.project, quota.key) for quota in view.quotas]
+    assert () == view.machines
+    assert whole == replace(view, quotas=whole.quotas, machines=whole.machines)
 
 
 async def test_coop_that_left_still_has_its_books(store: Store) -> None:

@@ -315,14 +315,12 @@ async def test_use_counts_on_the_persons_project_and_shows_no_person(
         (await pool.placed()).finish()
         await asked
     refused = await browser.call("GET", "/v1/statement")
-    position = await browser.call("GET", "/v1/coop")
     await eventually(lambda: pool.driver.core.job(refused.code) is None)
     while await pool.store.count_settled() < 2:
         await pool.store.committed()
     _, statement = await pool.call("GET", "/v1/statement")
 
     assert (403, "role_refused") == (refused.status, refused.code)
-    assert (403, "role_refused") == (position.status, position.code)
     assert [("people", "main", 2)] == [
         (line["key"], line["project"], line["amounts"]["jobs"]) for line in statement["usage"]
     ]

@@ -39,6 +39,11 @@ export function projectsOf(keys: readonly Key[], people: readonly Person[]): Pro
   return [...projects.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
+/** Whether a role sees machines, keys and projects of its co-op one by one, and its statement. */
+export function seesParts(role: string): boolean {
+  return role !== "person";
+}
+
 /** Whether a role manages the people and keys of its own co-op. */
 export function mayManage(role: string): boolean {
   return role === "coop_admin" || role === "operator";

@@ -1,10 +1,16 @@
-// What anybody of a co-op sees of it: quotas, the month, grams, promises, weight, machines.
+// What people of a co-op see of it: quotas, the month, grams, promises, weight; and its machines.
 import { dateTime, number, t } from "../i18n.ts";
 import { dotOf } from "../pool/changes.ts";
 import { energy, mass, percent, short } from "./amounts.ts";
 import { partUsed, type CoopOverview } from "./figures.ts";
 
-export function Figures({ view }: { view: CoopOverview }) {
+interface FiguresProps {
+  view: CoopOverview;
+  /** Whether the machines are shown too. */
+  parts: boolean;
+}
+
+export function Figures({ view, parts }: FiguresProps) {
   return (
     <>
       <Month view={view} />
@@ -12,7 +18,7 @@ export function Figures({ view }: { view: CoopOverview }) {
       <Comparison view={view} />
       <Promises view={view} />
       <Weight view={view} />
-      <Machines view={view} />
+      {parts && <Machines view={view} />}
     </>
   );
 }

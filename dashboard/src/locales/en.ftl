@@ -466,6 +466,7 @@ coop-machines = Its machines
 machines-none = The co-op has no machine in the pool.
 machine-left = Has left the pool.
 machine-month = This month: { $given } tokens for others, { $own } for the co-op, { $energy }.
+coop-totals-only = You see the totals of the whole co-op. Its machines, keys and projects one by one, and the month’s statement, are for its admins: one colleague may be behind a line of them.
 coop-statement = The month’s statement
 statement-means = What the co-op gave and received, day by day, by key, project, model and machine. The people of a project are one line in it.
 statement-csv = Spreadsheet (CSV)

@@ -466,6 +466,7 @@ coop-machines = Ses machines
 machines-none = La coopérative n’a pas de machine dans le parc.
 machine-left = A quitté le parc.
 machine-month = Ce mois-ci : { $given } jetons pour d’autres, { $own } pour la coopérative, { $energy }.
+coop-totals-only = Vous voyez les totaux de toute la coopérative. Le détail par machine, par clé et par projet, et le relevé du mois, sont réservés à ses admins : derrière une de ces lignes, il peut n’y avoir qu’un seul collègue.
 coop-statement = Relevé du mois
 statement-means = Ce que la coopérative a donné et reçu, jour par jour, par clé, projet, modèle et machine. Les personnes d’un projet y forment une seule ligne.
 statement-csv = Tableur (CSV)

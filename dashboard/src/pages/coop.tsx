@@ -2,7 +2,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, sentenceOf, take } from "../api.ts";
 import { monthName } from "../coop/amounts.ts";
-import { mayManage, monthsFrom, type CoopOverview, type Key, type Person } from "../coop/figures.ts";
+import {
+  mayManage, monthsFrom, seesParts, type CoopOverview, type Key, type Person,
+} from "../coop/figures.ts"; // prettier-ignore
 import { Figures } from "../coop/figures_view.tsx";
 import { Keys, Projects } from "../coop/keys.tsx";
 import { People } from "../coop/people.tsx";
@@ -58,8 +60,11 @@ function Own() {
       </p>
       {present && <MonthChoice present={present} chosen={month || present} onChoose={setMonth} />}
       {!view && !problem && <p class="soft">{t("loading")}</p>}
-      {view && <Figures view={view} />}
-      {view && <Statement coop={view.coop} month={view.month} attempt={attempt} />}
+      {view && <Figures view={view} parts={seesParts(person.role)} />}
+      {view && seesParts(person.role) && (
+        <Statement coop={view.coop} month={view.month} attempt={attempt} />
+      )}
+      {view && !seesParts(person.role) && <p class="soft">{t("coop-totals-only")}</p>}
       {mayManage(person.role) && <Management coop={person.coop} attempt={attempt} />}
     </div>
   );

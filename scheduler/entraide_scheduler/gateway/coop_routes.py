@@ -7,7 +7,7 @@ import msgspec
 
 from entraide.statements import CSV_KIND, to_csv
 from entraide_scheduler.gateway.callers import Callers
-from entraide_scheduler.gateway.coop_view import view_coop
+from entraide_scheduler.gateway.coop_view import totals_only, view_coop
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.pool_api import PoolApi
 from entraide_scheduler.gateway.pool_routes import choose_language
@@ -15,6 +15,7 @@ from entraide_scheduler.gateway.pool_states import PoolStates
 from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler, read_query
 from entraide_scheduler.grid.annual import load_annual_averages
 from entraide_scheduler.statement_pdf.render import PDF_KIND
+from entraide_scheduler.store.person_rows import Role
 
 COOP_PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {"/v1/coop": {"GET": "coop"}, "/v1/statement": {"GET": "statement"}}
@@ -48,6 +49,8 @@ class CoopRoutes:
         books = await self._api.read_month(caller, month)
         pool = await self._states.get(caller.coop)
         view = view_coop(books, pool, self._averages, lang=choose_language(call))
+        if caller.role == Role.PERSON:
+            view = totals_only(view)
         call.respond(msgspec.json.encode(view))
 
     async def _get_statement(self, call: RouteCall) -> None:

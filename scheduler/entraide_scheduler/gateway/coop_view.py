@@ -8,6 +8,7 @@ jobs against those of the same energy at the annual average of the province wher
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from entraide import i18n
 from entraide.statements import Amounts
@@ -170,13 +171,15 @@ class CoopOverview(Struct, frozen=True):
         coop: the co-op.
         at: time of the view, seconds since the epoch.
         month, timezone, start_at, end_at: the month of the figures.
-        quotas: present use of its quotas.
+        quotas: present use of its quotas; for a person without a role in the co-op only those of
+            the whole co-op.
         given, received, own: as in the statement of the month.
         balance: of the ledger, over all months; None as ``fair_share``.
         comparison: of its own jobs with the provinces' averages.
         promises: by class, of its own jobs.
         fair_share: None if the policy in force does not name the co-op.
-        machines: those of the pool, and those that ran something in the month.
+        machines: those of the pool, and those that ran something in the month; none for a person
+            without a role in the co-op.
     """
 
     coop: str
@@ -236,6 +239,15 @@ def view_coop(
         fair_share=None if position is None else _fair_share(position, lang),
         machines=_machines(month.machines, pool, totals.coop, lang),
     )
+
+
+def totals_only(view: CoopOverview) -> CoopOverview:
+    """Returns what every person of the co-op sees: nothing of a single project, key or machine.
+
+    One colleague may be behind a project or a key, and may sit at a machine.
+    """
+    quotas = tuple(quota for quota in view.quotas if not (quota.project or quota.key))
+    return replace(view, quotas=quotas, machines=())
 
 
 def _balance(position: CoopState) -> CoopBalance:

@@ -286,7 +286,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "list_batches": _read(BatchList, query=("after", "limit_batches")),
         "get_batch": _read(BatchObject, "unknown_batch"),
         "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
-        "coop": _read(CoopOverview, "role_refused", *codes.SCHEDULER, query=("month", "lang")),
+        "coop": _read(CoopOverview, *codes.SCHEDULER, query=("month", "lang")),
         "pool": _read(PoolView, *codes.SCHEDULER, query=("lang",)),
         "pool_events": Operation(
             answers=(OperationAnswer(kind=EVENT_STREAM, events=(PoolView, PoolChange, Error)),),
