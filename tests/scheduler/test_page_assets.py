@@ -1,4 +1,4 @@
-"""The pages as the gateway sends them: headers by name, compressed forms, and nothing else."""
+"""The pages' files as the gateway sends them: kinds, compressed forms, and nothing else."""
 
 import gzip
 import re
@@ -30,40 +30,6 @@ async def fetch(
         session.get(path, headers={"accept-encoding": accepted}) as answer,
     ):
         return answer.status, {k.lower(): v for k, v in answer.headers.items()}, await answer.read()
-
-
-@pytest.mark.parametrize("path", ["/", "/install"])
-async def test_pages_run_and_load_nothing_from_elsewhere(pool: Pool, path: str) -> None:
-    """A page has every header of a browser's defences; nothing inline runs without its digest."""
-    _, headers, _ = await fetch(pool, path)
-    policy = dict(
-        part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";")
-    )
-    styles = policy.pop("style-src")
-
-    assert {
-        "default-src": "'none'", "script-src": "'self'", "img-src": "'self' data: blob:",
-        "font-src": "'self'", "connect-src": "'self'", "form-action": "'self'",
-        "base-uri": "'none'", "frame-ancestors": "'none'", "worker-src": "'self'",
-    } == policy  # fmt: skip
-    assert re.fullmatch({"/": "'self'", "/install": r"'sha256-[\w+/]{43}='"}[path], styles)
-    assert {
-        "x-content-type-options": "nosniff", "x-frame-options": "DENY",
-        "referrer-policy": "no-referrer", "cross-origin-opener-policy": "same-origin",
-        "cross-origin-resource-policy": "same-origin",
-        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    }.items() <= headers.items()  # fmt: skip
-    assert "no-cache" == headers["cache-control"]
-
-
-@pytest.mark.parametrize("path", ["/status.json", "/openapi.json", "/healthz", "/v1/signin"])
-async def test_json_is_not_framed_and_its_type_not_guessed(pool: Pool, path: str) -> None:
-    """A browser that opens an answer by itself takes it for what it is."""
-    _, headers, _ = await fetch(pool, path)
-
-    assert {
-        "x-content-type-options": "nosniff", "x-frame-options": "DENY",
-    }.items() <= headers.items()  # fmt: skip
 
 
 async def test_all_that_the_page_names_is_there(pool: Pool) -> None:

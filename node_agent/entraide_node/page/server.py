@@ -33,12 +33,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HOST = "127.0.0.1"
 BODY_BYTES_MAX = 64 * 1024
 SECRET_BYTES = 24
+FORM_KIND = "application/x-www-form-urlencoded"  # of the page's own forms
 START_COMMAND = "entraide node run"
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -99,12 +102,16 @@ class OwnerPage:
             raise web.HTTPNotFound(headers=HEADERS)
         if request.method == "POST":
             origin = request.headers.get("Origin", "")
+            if request.content_type != FORM_KIND:
+                raise web.HTTPForbidden(headers=HEADERS)
             try:
                 form = await request.post()
             except web.HTTPRequestEntityTooLarge:
                 refusal = await self._refuse_size(request)
                 refusal.headers.update(HEADERS)
                 return refusal
+            except (ValueError, LookupError):  # no text in the charset that it names
+                raise web.HTTPBadRequest(headers=HEADERS) from None
             csrf_token = str(form.get("csrf", ""))
             is_same_origin = (
                 origin in ("", "null") or origin.removeprefix("http://") in self._allowed_hosts

@@ -26,7 +26,7 @@ from entraide_scheduler.gateway.admin_access import (
 from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.exchange import HttpRequest
 from entraide_scheduler.gateway.refusals import clean_text, refused
-from entraide_scheduler.gateway.route_call import JSON_DEFENCES, RouteCall, RouteHandler
+from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler
 from entraide_scheduler.gateway.signin_routes import NO_STORE
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.people import OPERATOR, Actor, as_actor
@@ -87,7 +87,7 @@ class AdminRoutes:
         answer = await getattr(self._servicer, method)(request, context)
         restrict_answer(actor, method, answer)
         if not call.exchange.is_over:
-            call.exchange.respond(200, write_message(answer), headers=[NO_STORE, *JSON_DEFENCES])
+            call.exchange.respond(200, write_message(answer), headers=[NO_STORE])
 
     async def _find_actor(self, request: HttpRequest) -> Actor:
         if self.is_operator(request):

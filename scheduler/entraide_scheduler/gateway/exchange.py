@@ -18,6 +18,19 @@ from entraide_scheduler.http_limits import UNREAD_HIGH_BYTES, UNREAD_MAX_BYTES
 
 Headers = Sequence[tuple[str, str]]
 
+# Of every response that says nothing else of the same name: a browser that opens it neither guesses
+# its type, nor runs, loads or frames anything, keeps nothing, and tells nobody where it was.
+DEFENCES: Headers = (
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cache-control", "no-store"),
+)
+# Of a pool whose certificate browsers trust, on all responses: for a year it is asked by TLS only.
+HTTPS_ONLY: Headers = (("strict-transport-security", "max-age=31536000"),)
+
 
 class HttpRequest(Struct, frozen=True):
     """A request: its head, and its body once complete. Header names are in lower case."""
@@ -52,6 +65,8 @@ RefusalHandler = Callable[["Exchange", ErrorReply], None]
 
 
 def _head(status: int, headers: Headers) -> bytes:
+    given = {name for name, _ in headers}
+    headers = [*headers, *(default for default in DEFENCES if default[0] not in given)]
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:

@@ -34,6 +34,7 @@ from entraide_scheduler.gateway.batches.feeder import BatchFeeder
 from entraide_scheduler.gateway.batches.use_cases import Batches
 from entraide_scheduler.gateway.coop_routes import CoopRoutes
 from entraide_scheduler.gateway.cors import CorsPolicy
+from entraide_scheduler.gateway.exchange import HTTPS_ONLY
 from entraide_scheduler.gateway.file_routes import FileRoutes
 from entraide_scheduler.gateway.files import Files
 from entraide_scheduler.gateway.head_check import KeyCheck
@@ -247,6 +248,7 @@ class Gateway:
             enrol=self._scheduler.enrol,
             cors=CorsPolicy(self._settings.http.cors_origins),
             lang=self._settings.lang,
+            common_headers=HTTPS_ONLY if _has_public_certificate(self._settings.http) else (),
         )
         pool_service = PoolService(
             self._api,
@@ -382,13 +384,17 @@ class Gateway:
         self._background.append(asyncio.get_running_loop().create_task(work))
 
 
+def _has_public_certificate(http: HttpConfig) -> bool:
+    return bool(http.public and (http.plain or http.cert_file))
+
+
 def _make_installer(settings: Settings) -> InstallServer:
     http = settings.http
     return InstallServer(
         InstallSource(
             pool=settings.pool,
             url=http.public.rstrip("/"),
-            is_public=bool(http.public and (http.plain or http.cert_file)),
+            is_public=_has_public_certificate(http),
             folder=settings.mirror,
         )
     )

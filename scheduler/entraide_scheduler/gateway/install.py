@@ -74,7 +74,7 @@ class InstallServer:
 
     def send_script(self, exchange: Exchange) -> None:
         """Sends the shell script."""
-        headers = (("cache-control", "no-cache"), ("x-content-type-options", "nosniff"))
+        headers = (("cache-control", "no-cache"),)
         exchange.respond(200, self._script, kind="text/x-shellscript", headers=headers)
 
     async def send_page(self, exchange: Exchange, lang: str) -> None:

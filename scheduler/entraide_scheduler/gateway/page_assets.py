@@ -22,23 +22,20 @@ CONTENT_POLICY = (
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'; worker-src 'self'"
 )
-# Of every page: a browser runs and loads nothing from elsewhere, and tells nobody where it was.
-DEFENCES: Sequence[tuple[str, str]] = (
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
+# Beside ``exchange.DEFENCES``: a page runs and loads nothing from elsewhere. A worker's policy is
+# that of its own script, so scripts have it too.
+PAGE_DEFENCES: Sequence[tuple[str, str]] = (
+    ("content-security-policy", CONTENT_POLICY),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
     ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
 )
 PAGE_HEADERS = (
-    ("content-security-policy", CONTENT_POLICY),
-    *DEFENCES,
+    *PAGE_DEFENCES,
     ("cache-control", "no-cache"),
     ("vary", "accept-language"),
 )
 ASSET_HEADERS = (
-    *DEFENCES,
+    *PAGE_DEFENCES,
     ("cache-control", "public, max-age=31536000, immutable"),
     ("vary", "accept-encoding"),
 )

@@ -10,8 +10,6 @@ from entraide_scheduler.gateway.field_faults import show_value
 from entraide_scheduler.gateway.refusals import refused
 
 LIMIT_DIGITS_MAX = 9
-# A browser that opens such an answer by itself neither guesses its type nor frames it.
-JSON_DEFENCES = (("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"))
 
 
 class RouteCall(Struct, frozen=True):
@@ -24,7 +22,7 @@ class RouteCall(Struct, frozen=True):
     def respond(self, body: bytes, status: int = 200) -> None:
         """Sends a JSON response, unless the client has left."""
         if not self.exchange.is_over:
-            self.exchange.respond(status, body, headers=JSON_DEFENCES)
+            self.exchange.respond(status, body)
 
 
 RouteHandler = Callable[[RouteCall], Awaitable[None]]

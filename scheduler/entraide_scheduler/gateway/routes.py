@@ -34,7 +34,7 @@ from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.coop_routes import COOP_PATHS
 from entraide_scheduler.gateway.cors import CorsPolicy
 from entraide_scheduler.gateway.endpoints import JobRequest
-from entraide_scheduler.gateway.exchange import Exchange
+from entraide_scheduler.gateway.exchange import Exchange, Headers, HttpRequest
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.file_routes import FILES
 from entraide_scheduler.gateway.metrics import Metrics
@@ -192,6 +192,7 @@ class Routes:
         enrol: Enrol,
         cors: CorsPolicy,
         lang: i18n.Lang,
+        common_headers: Headers = (),
     ) -> None:
         self._api = api
         self._callers = callers
@@ -203,6 +204,7 @@ class Routes:
         self._enrol_machine = enrol
         self._cors = cors
         self._lang = lang
+        self._common_headers = common_headers
         self._document = _encode_document()
         self._handlers: dict[str, RouteHandler] = {
             "page": self._send_page,
@@ -243,7 +245,7 @@ class Routes:
 
     def refuse(self, exchange: Exchange, refusal: ErrorReply) -> None:
         """Sends an error for a request that the server refused."""
-        exchange.common_headers = self._cors.headers(exchange.request)
+        exchange.common_headers = self._headers(exchange.request)
         exchange.on_ended = partial(self._metrics.count_request, UNKNOWN)
         if refusal.code == "body_too_large" and not refusal.values:
             is_upload = exchange.request.path == UPLOAD_PATH
@@ -251,10 +253,13 @@ class Routes:
             refusal = ErrorReply(refusal.code, {"limit_bytes": limit_bytes})
         send_refusal(exchange, refusal, self.choose_language(exchange))
 
+    def _headers(self, request: HttpRequest) -> Headers:
+        return [*self._common_headers, *self._cors.headers(request)]
+
     async def __call__(self, exchange: Exchange) -> None:
         """Handles a request."""
         request = exchange.request
-        exchange.common_headers = self._cors.headers(request)
+        exchange.common_headers = self._headers(request)
         if self._cors.is_preflight(request):
             headers = self._cors.preflight_headers(request)
             exchange.respond(200, b"", kind="text/plain", headers=headers)

@@ -15,7 +15,7 @@ from entraide_scheduler.address_failures import FailuresPerAddress
 from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused
-from entraide_scheduler.gateway.route_call import JSON_DEFENCES, RouteCall, RouteHandler
+from entraide_scheduler.gateway.route_call import RouteCall, RouteHandler
 from entraide_scheduler.gateway.signin.cookies import make_csrf_token
 from entraide_scheduler.gateway.signin.letters import SigninLetters
 from entraide_scheduler.gateway.signin.sessions import LIFETIME_S, SignedIn
@@ -329,4 +329,4 @@ def send(call: RouteCall, view: Struct, *headers: tuple[str, str], status: int =
     """Sends a JSON response that no cache may store, unless the client has left."""
     if not call.exchange.is_over:
         body = msgspec.json.encode(view)
-        call.exchange.respond(status, body, headers=[NO_STORE, *JSON_DEFENCES, *headers])
+        call.exchange.respond(status, body, headers=[NO_STORE, *headers])
