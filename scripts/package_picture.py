@@ -104,7 +104,7 @@ PARTS = (
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums errors models units state_machine decoding files language printable "
-             "versions metrics"),
+             "versions metrics resuming"),
     ),
 )  # fmt: skip
 

@@ -81,7 +81,8 @@ class Replica(Struct, frozen=True, gc=False):
         context_tokens: longest prompt plus answer of one job.
         slots: number of sequences that it runs at once.
         features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
-            ``embeddings``), and ``prefix_cache`` where it reuses prompts, of the same co-op only.
+            ``embeddings``), ``prefix_cache`` where it reuses prompts, of the same co-op only, and
+            ``resume`` where it can continue an answer that another machine began.
         rates: its speed.
     """
 

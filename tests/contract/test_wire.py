@@ -46,6 +46,26 @@ def test_what_quotas_leave_travels_with_a_decision(kind: str) -> None:
     assert () == decoder(message).decode(bytes.fromhex(GOLDEN[kind])).quotas
 
 
+def test_a_resumed_run_names_the_seam() -> None:
+    """A run says where an answer continues; an older gateway does not say it."""
+    message = next(message for message in SAMPLES if isinstance(message, m.StartRun))
+    resumed = structs.replace(message, resume=m.Resume(tokens=12, created=1_700, characters=40))
+
+    assert resumed == codec.node_in.decode(codec.encode(resumed))
+    assert None is codec.node_in.decode(bytes.fromhex(GOLDEN["run"])).resume
+
+
+@pytest.mark.parametrize("number", [-1, m.RESUMED_MAX + 1, 1.5, None])
+@pytest.mark.parametrize("field", m.Resume.__struct_fields__)
+def test_a_seam_out_of_bounds_is_refused(field: str, number: float | None) -> None:
+    """A count that no answer can have does not reach the node."""
+    message = next(message for message in SAMPLES if isinstance(message, m.StartRun))
+    seam = structs.replace(m.Resume(12, 1_700, 40), **{field: number})
+
+    with pytest.raises(msgspec.ValidationError):
+        codec.node_in.decode(codec.encode(structs.replace(message, resume=seam)))
+
+
 @pytest.mark.parametrize(
     "stated_value", [Control.MEMBER, SurplusEvidence.CONTRACT], ids=["control", "evidence"]
 )

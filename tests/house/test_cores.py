@@ -15,8 +15,8 @@ from tests.house.source import CORES, imports, modules, tree, where
 ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
-    "entraide.decoding", "entraide.errors", "entraide.models", "entraide.state_machine",
-    "entraide.types", "entraide.units",
+    "entraide.decoding", "entraide.errors", "entraide.models", "entraide.resuming",
+    "entraide.state_machine", "entraide.types", "entraide.units",
 }  # fmt: skip
 
 # Exact, or correctly rounded by IEEE 754: everything else in `math` differs between libraries.

@@ -5,7 +5,9 @@ meaning. A message has at most ``MESSAGE_BYTES_MAX`` bytes. ``sent_at`` is on th
 serves only to correct the other times of the same message.
 """
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from entraide.types import (
     EnergyStatus,
@@ -26,6 +28,7 @@ from entraide.wire.pool_state import PoolState
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
+RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 
 
@@ -246,6 +249,26 @@ NodeDownCtl = (
 # Gateway to node: in.
 
 
+Resumed = Annotated[int, Meta(ge=0, le=RESUMED_MAX)]
+
+
+class Resume(Struct, frozen=True, array_like=True):
+    """The part of an answer that the client already has, which a run continues.
+
+    The text itself is in the body: at the end of the last message, an assistant's, or at the end of
+    the prompt.
+
+    Attributes:
+        tokens: output tokens that were sent to the client; the run's messages count from here.
+        created: ``created`` of the answer's events, seconds since the epoch.
+        characters: Unicode characters of that text.
+    """
+
+    tokens: Resumed
+    created: Resumed
+    characters: Resumed
+
+
 class StartRun(Message, frozen=True, tag="run"):
     """Run a request.
 
@@ -258,6 +281,7 @@ class StartRun(Message, frozen=True, tag="run"):
         body: the request, as one opaque field.
         sealed: how the body is encrypted; "" where it is not.
         own: whether the job is the node's own co-op's.
+        resume: if the run continues an answer that an earlier run began: where; else None.
     """
 
     job: str
@@ -269,6 +293,7 @@ class StartRun(Message, frozen=True, tag="run"):
     body: bytes
     sealed: str = ""
     own: bool = False
+    resume: Resume | None = None
 
 
 class CancelRun(Message, frozen=True, tag="cancel"):
