@@ -16,6 +16,7 @@ from typing import Protocol
 
 import structlog
 
+from entraide.resuming import RESUME
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import (
     MESSAGE_BYTES_MAX,
@@ -157,7 +158,15 @@ class RunManager:
         older = [h for (job, epoch), h in self._active.items() if job == run.job]
         instance = self._engines.get_engine(run.model)
         decision = admit_run(
-            RunRequest(run.job, run.epoch, run.path, run.model, bool(run.sealed), run.own),
+            RunRequest(
+                run.job,
+                run.epoch,
+                run.path,
+                run.model,
+                bool(run.sealed),
+                run.own,
+                resumed=run.resume is not None,
+            ),
             occupancy=self._occupancy(run, instance, older, own_only=own_only),
             reason=reason,
         )
@@ -206,6 +215,7 @@ class RunManager:
             epoch_seen=self._epochs.get(run.job, 0),
             superseded=any(active.run.model == run.model for active in older),
             own_only=own_only,
+            resumes=instance is not None and run.stream and RESUME in instance.replica.features,
         )
 
     def _change_count(self, model: str, by: int) -> None:

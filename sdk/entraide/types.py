@@ -81,8 +81,7 @@ class Replica(Struct, frozen=True, gc=False):
         context_tokens: longest prompt plus answer of one job.
         slots: number of sequences that it runs at once.
         features: features beyond text (``tools``, ``schema``, ``images``, ``logprobs``,
-            ``embeddings``), ``prefix_cache`` where it reuses prompts, of the same co-op only, and
-            ``resume`` where it can continue an answer that another machine began.
+            ``embeddings``), ``prefix_cache`` (it reuses a co-op's prompts), ``resume``.
         rates: its speed.
     """
 

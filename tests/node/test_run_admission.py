@@ -30,6 +30,10 @@ RUNS = {
     "another model": ({"model": "large"}, {}, "", "not_loaded"),
     "a sealed body cannot be read": ({"sealed": True}, {}, "", "not_loaded"),
     "a path that no engine has": ({"path": "/v1/images/generations"}, {}, "", "engine_refused"),
+    "no answer is resumed by an engine that cannot": (
+        {"resumed": True}, {"running": 2}, "", "resume_unsupported"
+    ),
+    "an answer is resumed": ({"resumed": True}, {"resumes": True}, "", TAKE),
     "the node drains": ({}, {}, "draining", "draining"),
     "its owner paused it": ({}, {}, "paused", "draining"),
     "its engine is down": ({}, {}, "engine_down", "not_loaded"),

@@ -2,13 +2,15 @@
 
 Input: the node's readiness and, for each run, the occupancy of its model. Output: accept, ignore,
 or decline with a stable code. The pool queues a job again after the codes ``full``, ``draining``,
-``not_loaded`` and ``stale``; any other code ends the job.
+``not_loaded`` and ``stale``, and one that continues an answer also after ``resume_unsupported``;
+any other code ends the job.
 """
 
 from enum import StrEnum
 
 from msgspec import Struct
 
+from entraide.resuming import RESUME_UNSUPPORTED
 from entraide_node.core.phases import Phase
 
 # Why a node accepts no work; the message catalogue has its sentence under `node-reason-CODE`.
@@ -60,7 +62,10 @@ def reason_not_loading(phase: Phase, owner: str) -> str:
 
 
 class RunRequest(Struct, frozen=True):
-    """The fields of a run that its admission depends on."""
+    """The fields of a run that its admission depends on.
+
+    ``resumed`` says whether it continues an answer that an earlier run began.
+    """
 
     job: str
     epoch: int
@@ -68,6 +73,7 @@ class RunRequest(Struct, frozen=True):
     model: str
     sealed: bool
     own: bool = False
+    resumed: bool = False
 
 
 class ModelOccupancy(Struct, frozen=True):
@@ -79,6 +85,7 @@ class ModelOccupancy(Struct, frozen=True):
         epoch_seen: newest epoch of this job that the node has seen; 0 for none.
         superseded: whether an older epoch of this job still occupies a slot.
         own_only: whether the node accepts its own co-op's jobs only.
+        resumes: whether its engine can continue an answer that another machine began.
     """
 
     model: str
@@ -87,6 +94,7 @@ class ModelOccupancy(Struct, frozen=True):
     epoch_seen: int
     superseded: bool
     own_only: bool = False
+    resumes: bool = False
 
 
 class Admission(StrEnum):
@@ -125,6 +133,8 @@ def admit_run(request: RunRequest, *, occupancy: ModelOccupancy, reason: str) ->
         return AdmissionDecision(Admission.DECLINE, "not_loaded")
     if request.path not in SUPPORTED_PATHS:
         return AdmissionDecision(Admission.DECLINE, "engine_refused")
+    if request.resumed and not occupancy.resumes:
+        return AdmissionDecision(Admission.DECLINE, RESUME_UNSUPPORTED)
     if occupancy.running - occupancy.superseded >= occupancy.slots:
         return AdmissionDecision(Admission.DECLINE, "full")
     return AdmissionDecision(Admission.TAKE)

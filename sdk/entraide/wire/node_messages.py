@@ -1,0 +1,336 @@
+"""Messages between a node and the scheduler, and between a node and a gateway.
+
+``messages`` has the rules of compatibility, and the messages of gateways.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, Usage
+
+PROTOCOL = 1
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+BODY_BYTES_MAX = 4 * 1024 * 1024
+RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
+LEFT = "left"  # reason of the goodbye of a node that leaves the pool
+
+
+class Message(Struct, frozen=True, array_like=True, tag=True):
+    """Base of every message: encoding options, no fields."""
+
+
+# Node to scheduler: ctl.
+
+
+class Hello(Message, frozen=True, tag="hello"):
+    """First message of an agent, sent again whenever its card changes.
+
+    Attributes:
+        card: the node's own card; the pool ignores its ``coop`` and uses the enrolled one.
+        boot: identifier of this process of the agent; ``seq`` restarts with it.
+        seq: number of this ctl message.
+        sent_at: sender's clock.
+        accepting, reason: whether the node takes jobs, else the stable code why not.
+        running: the runs that the node still holds, or whose usage reports are not acknowledged,
+            as (job, epoch).
+        protocol: highest protocol version that the agent speaks.
+        lending: whose jobs the node takes.
+    """
+
+    card: NodeCard
+    boot: str
+    seq: int
+    sent_at: float
+    accepting: bool
+    reason: str
+    running: tuple[tuple[str, int], ...]
+    protocol: int = PROTOCOL
+    lending: Lending = Lending.ALL
+
+
+class Heartbeat(Message, frozen=True, tag="beat"):
+    """Sent once a second."""
+
+    boot: str
+    seq: int
+    sent_at: float
+    accepting: bool
+    reason: str
+    running: int
+    energy: EnergyStatus | None
+    lending: Lending = Lending.ALL
+
+
+class Accept(Message, frozen=True, tag="accept"):
+    """The node accepts the run."""
+
+    job: str
+    epoch: int
+
+
+class Decline(Message, frozen=True, tag="decline"):
+    """The node declines the run; ``code`` is the reason as a stable code."""
+
+    job: str
+    epoch: int
+    code: str
+    values: dict[str, str | int | float]
+
+
+class Progress(Message, frozen=True, tag="progress"):
+    """Progress of a run, about once a second: output tokens so far; renews the lease."""
+
+    job: str
+    epoch: int
+    output_tokens: int
+
+
+class UsageReport(Message, frozen=True, tag="usage"):
+    """A run has ended; sent again until ``UsageAck``.
+
+    Attributes:
+        job, epoch: the lease.
+        outcome, code: how the run ended; ``engine_exited`` when the engine's process ended by
+            itself.
+        delivered: whether part of the answer had been sent.
+        usage: usage of the run.
+        beside: with ``engine_exited``, number of other runs in the engine at that time.
+    """
+
+    job: str
+    epoch: int
+    outcome: Outcome
+    code: str
+    delivered: bool
+    usage: Usage
+    beside: int = 0
+
+
+class Goodbye(Message, frozen=True, tag="goodbye"):
+    """The agent stops after its runs have ended; the reason ``LEFT`` revokes its identity."""
+
+    reason: str
+
+
+class LoadFailed(Message, frozen=True, tag="load-failed"):
+    """A model that the pool asked the node to load could not be loaded; ``code`` says why."""
+
+    model: str
+    code: str
+    values: dict[str, str | int | float]
+
+
+class CatalogueRequest(Message, frozen=True, tag="ask-catalogue"):
+    """The node requests the pool's catalogue of models.
+
+    Attributes:
+        digest: SHA-256 of the node's catalogue, hexadecimal; "" where it has none.
+    """
+
+    digest: str
+
+
+NodeUp = (
+    Hello
+    | Heartbeat
+    | Accept
+    | Decline
+    | Progress
+    | UsageReport
+    | Goodbye
+    | LoadFailed
+    | CatalogueRequest
+)
+
+
+# Scheduler to node: ctl.
+
+
+class Welcome(Message, frozen=True, tag="welcome"):
+    """Answer to ``Hello``: the heartbeat interval, and the runs to continue.
+
+    Attributes:
+        heartbeat_s: seconds between two heartbeats.
+        keep: the runs to continue, as (job, epoch); the node stops the others.
+        protocol: protocol version to speak.
+        pool_version: version of Entraide in the pool; "" from a pool that does not send it.
+        sent_at: sender's clock; 0 from a pool that does not send it.
+    """
+
+    heartbeat_s: float
+    keep: tuple[tuple[str, int], ...]
+    protocol: int = PROTOCOL
+    pool_version: str = ""
+    sent_at: float = 0.0
+
+
+class HelloRequest(Message, frozen=True, tag="say-hello"):
+    """The scheduler does not know this boot: the node must send ``Hello`` again."""
+
+
+class UsageAck(Message, frozen=True, tag="usage-ack"):
+    """The report is in the ledger: the node may delete it."""
+
+    job: str
+    epoch: int
+
+
+class StopRun(Message, frozen=True, tag="stop"):
+    """Stop a run: its lease has ended."""
+
+    job: str
+    epoch: int
+
+
+class IdentityRenewed(Message, frozen=True, tag="renewed"):
+    """A new identity token, before the old one expires."""
+
+    jwt: str
+
+
+class LoadModel(Message, frozen=True, tag="load"):
+    """Load a model of the card's ``loadable``; it then appears among the card's replicas."""
+
+    model: str
+
+
+class UnloadModel(Message, frozen=True, tag="unload"):
+    """Unload a model after its runs have ended; it takes no new runs from now on."""
+
+    model: str
+
+
+class CatalogueReply(Message, frozen=True, tag="catalogue"):
+    """The pool's catalogue of models, signed.
+
+    Attributes:
+        document: JSON of ``entraide.models.Catalogue``.
+        signature: Ed25519 over it by the pool's signing key.
+    """
+
+    document: bytes
+    signature: bytes
+
+
+class ApprovalPending(Message, frozen=True, tag="waiting"):
+    """Answer to a node that the operator has not approved yet: it keeps saying hello."""
+
+
+NodeDownCtl = (
+    Welcome
+    | HelloRequest
+    | UsageAck
+    | StopRun
+    | IdentityRenewed
+    | LoadModel
+    | UnloadModel
+    | CatalogueReply
+    | ApprovalPending
+)
+
+
+# Gateway to node: in.
+
+
+Resumed = Annotated[int, Meta(ge=0, le=RESUMED_MAX)]
+
+
+class Resume(Struct, frozen=True, array_like=True):
+    """The part of an answer that the client already has, which a run continues.
+
+    The text itself is in the body: at the end of the last message, an assistant's, or at the end of
+    the prompt.
+
+    Attributes:
+        tokens: output tokens that were sent to the client; the run's messages count from here.
+        created: ``created`` of the answer's events, seconds since the epoch.
+        characters: Unicode characters of that text.
+    """
+
+    tokens: Resumed
+    created: Resumed
+    characters: Resumed
+
+
+class StartRun(Message, frozen=True, tag="run"):
+    """Run a request.
+
+    Attributes:
+        job, epoch: the lease.
+        gateway: gateway that receives the answer.
+        path: ``/v1/chat/completions``, ``/v1/completions`` or ``/v1/embeddings``.
+        model: public model name.
+        stream: whether tokens are sent as they are produced.
+        body: the request, as one opaque field.
+        sealed: how the body is encrypted; "" where it is not.
+        own: whether the job is the node's own co-op's.
+        resume: if the run continues an answer that an earlier run began: where; else None.
+    """
+
+    job: str
+    epoch: int
+    gateway: str
+    path: str
+    model: str
+    stream: bool
+    body: bytes
+    sealed: str = ""
+    own: bool = False
+    resume: Resume | None = None
+
+
+class CancelRun(Message, frozen=True, tag="cancel"):
+    """The client disconnected or cancelled: stop the engine at once."""
+
+    job: str
+    epoch: int
+
+
+NodeIn = StartRun | CancelRun
+
+
+# Node to gateway: out.
+
+
+class Tokens(Message, frozen=True, tag="tokens"):
+    """Part of a streamed answer.
+
+    Attributes:
+        job, epoch: the lease.
+        first: number of output tokens sent before this message.
+        n: output tokens in it.
+        data: server-sent events, ready for the client.
+    """
+
+    job: str
+    epoch: int
+    first: int
+    n: int
+    data: bytes
+
+
+class RunEnded(Message, frozen=True, tag="end"):
+    """A run has ended; sent to the gateway, while ``UsageReport`` goes to the scheduler.
+
+    Attributes:
+        job, epoch: the lease.
+        outcome, code, values: how the run ended.
+        first: number of output tokens sent before.
+        final: where streamed, JSON of the chunk that has ``finish_reason``.
+        body: where not streamed, JSON of the whole answer.
+        usage: usage of the run.
+    """
+
+    job: str
+    epoch: int
+    outcome: Outcome
+    code: str
+    values: dict[str, str | int | float]
+    first: int
+    final: bytes
+    body: bytes
+    usage: Usage
+
+
+NodeOut = Tokens | RunEnded
