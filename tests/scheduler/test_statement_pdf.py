@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import AsyncIterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from tests.scheduler.gateway_support import KEY_A, Pool, open_pool
 from tests.scheduler.rows import settle_row
 
 from entraide.decoding import decode_json
-from entraide.statements import Amounts, Statement
+from entraide.statements import Amounts, PostedCorrection, Statement, UsageLine
 from entraide.types import Basis
 from entraide_scheduler.calendar import month_span
 from entraide_scheduler.core.commands import Entry
@@ -124,6 +125,61 @@ async def test_french_is_written_as_french_is(pool: Pool) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lang", "heads", "total"),
+    [
+        ("fr", ("Énergie (kWh)", "Direct (kg\u00a0CO₂e)"), "18\u202f518,518 1\u202f234,560"),
+        ("en", ("Energy (kWh)", "Direct (kg\u00a0CO₂e)"), "18,518.518 1,234.560"),
+    ],
+)
+async def test_a_large_month_is_in_kilowatt_hours_on_several_pages(
+    lang: str, heads: tuple[str, ...], total: str
+) -> None:
+    """Heads name the unit and stand on each page, names and reason are whole, totals the books'."""
+    coop = "Fédération des coopératives d’alimentation et d’agriculture de l’Est du Québec"
+    each = Amounts(3, 1_000, 185_185.18, 12_345.6, 98_765.4)
+    lines = tuple(
+        UsageLine("2026-10-05", "k1", f"projet {number:03} du comité", "m", "atelier", coop, each)
+        for number in range(100)
+    )
+    start_at, end_at = month_span(MONTH, TORONTO)
+    own = reduce(Amounts.plus, (line.amounts for line in lines))
+    posted = PostedCorrection("c-1", "compteur faux, " * 12 + "fin", "beta", 0, 0.0, 0.0, start_at)
+    statement = Statement(
+        coop, MONTH, TORONTO.key, start_at, end_at, Amounts(), Amounts(), own, (), (posted,),
+        lines, (), True,
+    )  # fmt: skip
+    source = PageSource(statement, (), "Parc", (), is_open=False)
+    pdf = render.render_pdf(make_page(source, lang), dated_at=end_at)
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages]
+    text = "\n".join(pages)
+    of_projects = [page for page in pages if "projet 0" in page]
+
+    assert 3 <= len(pages)
+    assert 2 <= len(of_projects)
+    assert all(head in page for page in of_projects for head in heads)
+    assert total in text
+    assert f"{len(pages)}" == text.rstrip().split()[-1]
+    assert coop in text.replace("\u200b", "").replace("\n", " ")
+    assert "fin" in text.split()
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("fr", "n’ont traité aucune requête"), ("en", "ran no request")]
+)
+async def test_an_empty_month_says_so(lang: str, words: str) -> None:
+    """Zeros have no decimals, and a sentence says that nothing was given or used."""
+    start_at, end_at = month_span(MONTH, TORONTO)
+    nothing = (Amounts(), Amounts(), Amounts(), (), (), (), (), True)
+    statement = Statement("alpha", MONTH, TORONTO.key, start_at, end_at, *nothing)
+    source = PageSource(statement, (), "Parc", (), is_open=False)
+    text = text_of(render.render_pdf(make_page(source, lang), dated_at=end_at))
+
+    assert words in text.replace("\n", " ")
+    assert "0,0" not in text
+    assert "0.0" not in text
+
+
 async def test_names_are_text_and_never_markup(pool: Pool) -> None:
     """Projects that look like code, formulas or other scripts change nothing but their row."""
     _, pdf = await get(pool, **PDF)
@@ -216,5 +272,5 @@ def test_any_name_becomes_short_text(name: str) -> None:
     """No name is long, and none has a character that the page cannot show."""
     shown = show_name(name).replace("\u200b", "")
 
-    assert len(shown) <= 48 * len("[U+10FFFF]") + 1
+    assert len(shown) <= 80 * len("[U+10FFFF]") + 1
     assert all(any(a <= ord(each) <= b for a, b in SHOWN_RANGES) for each in shown)

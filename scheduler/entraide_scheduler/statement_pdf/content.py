@@ -14,7 +14,12 @@ from msgspec import Struct
 from entraide import i18n
 from entraide.receipts import ReceiptKey
 from entraide.statements import Amounts, Statement, UsageLine
-from entraide_scheduler.statement_pdf.figures import Figures, make_figures, show_name
+from entraide_scheduler.statement_pdf.figures import (
+    TEXT_SHOWN_MAX_CHARS,
+    Figures,
+    make_figures,
+    show_name,
+)
 from entraide_scheduler.statements import amounts_of
 from entraide_scheduler.store.breakdown import BreakdownRow
 
@@ -57,6 +62,7 @@ class StatementPage(Struct, frozen=True):
         title, subtitle: of the page.
         facts: what it is about, as names and values.
         sections: its parts.
+        checks: names of the lines that whoever checks the statement fills in, at its end.
         footer: at the foot of each page.
         page: word before the number of a page; ``of`` stands before the number of pages.
     """
@@ -66,6 +72,7 @@ class StatementPage(Struct, frozen=True):
     subtitle: str
     facts: tuple[tuple[str, str], ...]
     sections: tuple[PageSection, ...]
+    checks: tuple[str, ...]
     footer: str
     page: str
     of: str
@@ -94,7 +101,8 @@ def make_page(source: PageSource, lang: str) -> StatementPage:
     statement = source.statement
     figures = make_figures(lang, (statement.given, statement.received, statement.own))
     zone = ZoneInfo(statement.timezone)
-    coop, month = show_name(statement.coop), figures.month(statement.start_at, zone)
+    coop = show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)
+    month = figures.month(statement.start_at, zone)
     sections = (
         _exchange(statement, figures),
         _by_project(statement, figures),
@@ -111,7 +119,10 @@ def make_page(source: PageSource, lang: str) -> StatementPage:
         subtitle=_text("subtitle", lang, coop=coop, month=month),
         facts=_facts(source, figures, zone),
         sections=tuple(section for section in sections if section is not None),
-        footer=_text("footer", lang, coop=coop, month=month, pool=show_name(source.pool)),
+        checks=(_text("checked-by", lang), _text("checked-on", lang)),
+        footer=_text(
+            "footer", lang, coop=show_name(statement.coop), month=month, pool=show_name(source.pool)
+        ),
         page=_text("page", lang),
         of=_text("of", lang),
     )
@@ -121,8 +132,11 @@ def _text(code: str, lang: str, /, **values: i18n.Value) -> str:
     return i18n.text(f"pdf-{code}", lang, **values)
 
 
-def _heads(lang: str, *codes: str) -> tuple[str, ...]:
-    return tuple(_text(f"col-{code}", lang) for code in codes)
+def _heads(figures: Figures, *codes: str) -> tuple[str, ...]:
+    units: dict[str, i18n.Value] = {
+        "energy_unit": figures.energy_unit, "carbon_unit": figures.carbon_unit
+    }  # fmt: skip
+    return tuple(_text(f"col-{code}", figures.lang, **units) for code in codes)
 
 
 def _facts(source: PageSource, figures: Figures, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
@@ -137,8 +151,8 @@ def _facts(source: PageSource, figures: Figures, zone: ZoneInfo) -> tuple[tuple[
     )
     state = _text("state-open" if source.is_open else "state-closed", lang)
     facts = [
-        (_text("fact-coop", lang), show_name(statement.coop)),
-        (_text("fact-pool", lang), show_name(source.pool)),
+        (_text("fact-coop", lang), show_name(statement.coop, TEXT_SHOWN_MAX_CHARS)),
+        (_text("fact-pool", lang), show_name(source.pool, TEXT_SHOWN_MAX_CHARS)),
         (_text("fact-month", lang), figures.month(statement.start_at, zone)),
         (_text("fact-period", lang), period),
         (_text("fact-state", lang), state),
@@ -163,9 +177,11 @@ def _exchange(statement: Statement, figures: Figures) -> PageSection:
     rows += [(_text("own", lang), statement.own)]
     cells = [(what, *figures.amounts(amounts)) for what, amounts in rows]
     cells.append(_balance_row(statement, figures))
-    heads = _heads(lang, "what", *AMOUNT_COLUMNS)
+    heads = _heads(figures, "what", *AMOUNT_COLUMNS)
     table = PageTable(heads, 1, tuple(cells), totals=1)
-    notes = (_text("balance-note", lang), _text("money", lang))
+    notes: tuple[str, ...] = (_text("balance-note", lang), _text("money", lang))
+    if not (statement.given.jobs or statement.received.jobs or statement.own.jobs):
+        notes = (_text("nothing", lang), *notes)
     return PageSection(_text("exchange", lang), table, notes)
 
 
@@ -215,7 +231,7 @@ def _sums_table(
     columns = (*heads, *AMOUNT_COLUMNS)
     names = len(heads)
     return PageTable(
-        _heads(figures.lang, *columns), names, tuple(rows), totals=1, wide=tuple(range(names))
+        _heads(figures, *columns), names, tuple(rows), totals=1, wide=tuple(range(names))
     )
 
 
@@ -264,7 +280,7 @@ def _bases(source: PageSource, figures: Figures) -> PageSection | None:
     total = source.statement.received.plus(source.statement.own)
     rows = [(*names, *figures.amounts(sums[names])) for names in sorted(sums)]
     rows.append((_text("total", lang), "", *figures.amounts(total)))
-    heads = _heads(lang, "energy-basis", "carbon-basis", *AMOUNT_COLUMNS)
+    heads = _heads(figures, "energy-basis", "carbon-basis", *AMOUNT_COLUMNS)
     return PageSection(_text("bases", lang), PageTable(heads, 2, tuple(rows), totals=1, wide=(1,)))
 
 
@@ -284,7 +300,7 @@ def _corrections(statement: Statement, figures: Figures, zone: ZoneInfo) -> Page
             show_name(each.correction),
             figures.moment(each.posted_at, zone),
             show_name(each.coop),
-            show_name(each.reason),
+            show_name(each.reason, TEXT_SHOWN_MAX_CHARS),
             figures.whole(each.tokens),
             figures.energy(each.energy_wh),
             figures.carbon(each.direct_gco2e),
@@ -295,7 +311,7 @@ def _corrections(statement: Statement, figures: Figures, zone: ZoneInfo) -> Page
     notes = [_text("corrections-note", lang)]
     if left := len(statement.corrections) - len(rows):
         notes.append(_text("corrections-left", lang, count=figures.whole(left)))
-    table = PageTable(_heads(lang, *codes), 4, tuple(rows), wide=(3,))
+    table = PageTable(_heads(figures, *codes), 4, tuple(rows), wide=(3,))
     return PageSection(_text("corrections", lang), table, tuple(notes))
 
 
@@ -315,7 +331,7 @@ def _keys(keys: Sequence[ReceiptKey], figures: Figures, zone: ZoneInfo) -> PageS
         )
         for key in keys
     )
-    table = PageTable(_heads(lang, "key", "public-key", "since", "until"), 4, rows, wide=(1,))
+    table = PageTable(_heads(figures, "key", "public-key", "since", "until"), 4, rows, wide=(1,))
     return PageSection(
         _text("keys", lang), table, (_text("keys-note", lang),), command=_text("keys-command", lang)
     )

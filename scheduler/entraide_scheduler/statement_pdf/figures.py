@@ -16,13 +16,15 @@ from msgspec import Struct
 
 from entraide.statements import Amounts
 
-NAME_SHOWN_MAX_CHARS = 48
+NAME_SHOWN_MAX_CHARS = 80
+TEXT_SHOWN_MAX_CHARS = 240  # of the co-op's own name, and of a correction's reason
 BREAK_EVERY_CHARS = 16  # a name without spaces may break there
 BREAK = "\u200b"
 NARROW_SPACE = "\u202f"
 MINUS = "\u2212"
-# Decimals of all amounts of a page, by the largest: from so much on, so many.
+# Decimals of all amounts of a page, by the largest: above so much, so many.
 DECIMALS = ((1_000.0, 1), (1.0, 3), (0.0, 6))
+KILO_FROM = 100_000.0  # from here on kWh and kg, with three decimals
 
 # Characters that Libertinus Serif has, first and last of each range.
 SHOWN_RANGES = (
@@ -37,10 +39,13 @@ class Figures(Struct, frozen=True):
 
     Attributes:
         lang: ``fr`` or ``en``.
-        energy_decimals, carbon_decimals: of watt-hours, and of grams.
+        energy_unit, carbon_unit: ``Wh`` or ``kWh``, ``g`` or ``kg``.
+        energy_decimals, carbon_decimals: in these units.
     """
 
     lang: str
+    energy_unit: str
+    carbon_unit: str
     energy_decimals: int
     carbon_decimals: int
 
@@ -49,12 +54,12 @@ class Figures(Struct, frozen=True):
         return self._format(value, "#,##0")
 
     def energy(self, value_wh: float) -> str:
-        """Returns watt-hours, without the unit."""
-        return self._format(value_wh, "#,##0." + "0" * self.energy_decimals)
+        """Returns watt-hours in the page's unit, without the unit."""
+        return self._amount(value_wh, self.energy_unit, self.energy_decimals)
 
     def carbon(self, value_g: float) -> str:
-        """Returns grams, without the unit."""
-        return self._format(value_g, "#,##0." + "0" * self.carbon_decimals)
+        """Returns grams in the page's unit, without the unit."""
+        return self._amount(value_g, self.carbon_unit, self.carbon_decimals)
 
     def amounts(self, amounts: Amounts) -> list[str]:
         """Returns jobs, tokens, watt-hours, and grams of direct and life-cycle emissions."""
@@ -83,6 +88,10 @@ class Figures(Struct, frozen=True):
         text = str(format_date(day, "LLLL y", locale=f"{self.lang}_CA"))
         return text.replace(" ", "\u00a0")
 
+    def _amount(self, value: float, unit: str, decimals: int) -> str:
+        scaled = value / 1_000.0 if unit.startswith("k") else value
+        return self._format(scaled, "#,##0." + "0" * decimals if decimals else "#,##0")
+
     def _format(self, value: float, pattern: str) -> str:
         text = str(format_decimal(value, format=pattern, locale=f"{self.lang}_CA"))
         return text.replace("\u00a0", NARROW_SPACE).replace("-", MINUS)
@@ -93,30 +102,39 @@ def make_figures(lang: str, totals: Iterable[Amounts]) -> Figures:
     parts = list(totals)
     energy_wh = max((part.energy_wh for part in parts), default=0.0)
     carbon_g = max((part.direct_gco2e for part in parts), default=0.0)
-    return Figures(lang, _decimals(energy_wh), _decimals(carbon_g))
+    return Figures(
+        lang,
+        "kWh" if energy_wh >= KILO_FROM else "Wh",
+        "kg" if carbon_g >= KILO_FROM else "g",
+        _decimals(energy_wh),
+        _decimals(carbon_g),
+    )
 
 
 def _decimals(largest: float) -> int:
-    return next(count for least, count in DECIMALS if largest >= least)
+    if largest >= KILO_FROM:
+        return 3
+    return next((count for limit, count in DECIMALS if largest > limit), 0)
 
 
-def show_name(name: str) -> str:
-    r"""Returns a name with the characters that the page can show, shortened.
+def show_name(name: str, chars: int = NAME_SHOWN_MAX_CHARS) -> str:
+    r"""Returns a name with the characters that the page can show, shortened to ``chars``.
 
     >>> show_name("paie\u202e 中")
     'paie[U+202E] [U+4E2D]'
     """
     composed = unicodedata.normalize("NFC", name)
-    shown = composed[:NAME_SHOWN_MAX_CHARS]
+    shown = composed[:chars]
     text = "".join(each if _is_shown(each) else f"[U+{ord(each):04X}]" for each in shown)
-    if len(composed) > NAME_SHOWN_MAX_CHARS:
+    if len(composed) > chars:
         text += "…"
     return " ".join(_with_breaks(word) for word in text.split(" "))
 
 
 def _with_breaks(word: str) -> str:
-    if len(word) <= BREAK_EVERY_CHARS:
-        return word
+    """Returns a word that may break after its hyphens, and where a part of it is long."""
+    if "-" in word:
+        return "-".join(_with_breaks(part) for part in word.split("-"))
     parts = range(0, len(word), BREAK_EVERY_CHARS)
     return BREAK.join(word[at : at + BREAK_EVERY_CHARS] for at in parts)
 
