@@ -73,6 +73,25 @@ async def test_a_question_is_asked_and_explained_by_keyboard_alone(
     assert text == await visit.focused()
 
 
+@pytest.mark.parametrize(("coop", "told"), [("alpha", "conditions"), ("gamma", "utilisation")])
+async def test_the_explanation_tells_only_the_own_co_op_who_sits_at_a_machine(
+    used: UsedPool, coop: str, told: str
+) -> None:
+    """A borrower reads that the machine is paused; its own co-op reads that somebody uses it."""
+    used.pool.driver.feed(
+        e.NodeChanged, node="n2", accepting=False, reason="owner_busy", energy=None
+    )
+    visit = await used.chat("Ida", coop, lang="fr")
+    await used.answered(visit, "Bonjour", "Oui")
+    await visit.page.locator(".receipt-line button").click()
+    dialog = visit.page.locator("dialog")
+    await dialog.get_by_text("n2").first.wait_for()
+    said = await dialog.inner_text()
+    reasons = {"conditions": "conditions de son propriétaire", "utilisation": "utilisation par"}
+
+    assert [told] == [name for name, words in reasons.items() if words in said]
+
+
 async def test_stopping_ends_the_work_of_the_engine(used: UsedPool) -> None:
     """Stop cancels the run on its machine; what came stays, and says that it was stopped."""
     visit = await used.chat()

@@ -12,6 +12,7 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerStarted,
     CompleteAnswer,
 )
+from entraide_scheduler.gateway.machine_reasons import explanation_for
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.scheduler_port import SchedulerPort
 
@@ -50,7 +51,7 @@ class ExplainedAnswers:
     ) -> None:
         try:
             reply = await self._scheduler.explain(job, caller.coop, caller.person)
-            explanation = reply.explanation
+            explanation = reply.explanation and explanation_for(caller, reply.explanation)
         except EntraideError as problem:  # the client gets its answer without the explanation
             self._log.warning("gateway.no_explanation", job=job, problem=problem.code)
             explanation = None

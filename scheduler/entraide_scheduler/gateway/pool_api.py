@@ -20,6 +20,7 @@ from entraide_scheduler.gateway.coop_months import read_month
 from entraide_scheduler.gateway.coop_view import CoopMonth
 from entraide_scheduler.gateway.explained_answers import ExplainedAnswers
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
+from entraide_scheduler.gateway.machine_reasons import explanation_for
 from entraide_scheduler.gateway.options import (
     KEPT_PREFIX,
     Caller,
@@ -164,7 +165,7 @@ class PoolApi:
         if job.startswith(KEPT_PREFIX):
             row = await self._store.get_kept(job)
             if row is not None and caller.owns(row.coop, row.key):
-                result = await self._read_result(row)
+                result = await self._read_result(caller, row)
                 return JobDetails(kept_job_status(row, running, lang, result), row, result)
         elif running is not None and caller.owns(running.facts.coop, running.facts.key):
             return JobDetails(running_job_status(running))
@@ -203,7 +204,7 @@ class PoolApi:
         return (await self.get(caller, job, lang)).view
 
     async def explain(self, caller: Caller, job: str) -> Explanation:
-        """Returns the explanation of a job.
+        """Returns the explanation of a job, without what only a machine's own co-op may know.
 
         Raises:
             Refused: ``unknown_job``.
@@ -213,7 +214,7 @@ class PoolApi:
         explanation = reply.explanation
         if explanation is None:
             raise refused("unknown_job", job=job)
-        return explanation
+        return explanation_for(caller, explanation)
 
     async def get_receipt(self, caller: Caller, job: str, lang: str) -> Receipt:
         """Returns the settled receipt of a job.
@@ -286,14 +287,14 @@ class PoolApi:
         except (ValueError, OverflowError):
             raise _wrong_month(month) from None
 
-    async def _read_result(self, row: KeptJobRow) -> bytes:
+    async def _read_result(self, caller: Caller, row: KeptJobRow) -> bytes:
         """Returns the answer of a kept job, with its explanation if the client asked for it."""
         result = self._kept_jobs.unseal_result(row)
         if result and self._kept_jobs.asks_for_explanation(row):
             reply = await self._scheduler.explain(row.job, row.coop, person_of(row.key))
             explanation = reply.explanation
             if explanation is not None:
-                return add_explanation(result, explanation)
+                return add_explanation(result, explanation_for(caller, explanation))
         return result
 
     async def _settled_receipt(self, caller: Caller, job: str) -> Receipt | None:

@@ -1,0 +1,171 @@
+"""Who reads in an explanation why a machine takes no work: a table, at every door that tells it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, card, open_pool
+from tests.scheduler.people_support import add_person, open_people, signed_in
+from tests.scheduler.test_gateway_grpc import open_stub
+from tests.sdk.explanation_cases import CASES
+
+from entraide import explanations, i18n
+from entraide.client import _convert
+from entraide.types import Exclusion
+from entraide.v1 import pool_pb2
+from entraide_scheduler.core import events as e
+from entraide_scheduler.gateway.auth import hash_key
+from entraide_scheduler.gateway.machine_reasons import explanation_for
+from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.store.person_rows import Role
+from entraide_scheduler.store.rows import KeyRow
+
+LENDER, OTHER = "gamma", "alpha"  # the co-op of both machines, and one that borrows them
+KEY_OF_LENDER = "ent_gamma"
+KEYS = {OTHER: KEY_A, LENDER: KEY_OF_LENDER}
+WORDS = {
+    ("owner_busy", "fr"): "utilisation par le propriétaire",
+    ("owner_busy", "en"): "the owner of the machine is using it",
+    ("owner_terms", "fr"): "pause prévue par les conditions de son propriétaire",
+    ("owner_terms", "en"): "paused by its owner’s terms",
+}
+# Who asks: co-op and role ("" is an API key); and the code that is seen of ``owner_busy``.
+ASKERS = [
+    (OTHER, "", "owner_terms"),
+    (OTHER, "person", "owner_terms"),
+    (OTHER, "coop_admin", "owner_terms"),
+    (OTHER, "operator", "owner_busy"),
+    (OTHER, "auditor", "owner_busy"),
+    (LENDER, "", "owner_busy"),
+    (LENDER, "person", "owner_busy"),
+    (LENDER, "coop_admin", "owner_busy"),
+]
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[Pool]:
+    """Somebody sits at n2, so that n1 answers."""
+    async with open_pool(tmp_path, joined=(card("n1"), card("n2"))) as opened:
+        await opened.store.create_key(
+            KeyRow("key-gamma", LENDER, "main", LENDER), hash_key(KEY_OF_LENDER)
+        )
+        opened.driver.feed(
+            e.NodeChanged, node="n2", accepting=False, reason="owner_busy", energy=None
+        )
+        yield opened
+
+
+class Asker:
+    """A key or a person who asks over HTTP."""
+
+    def __init__(self, pool: Pool, coop: str) -> None:
+        self.pool, self.coop = pool, coop
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        if method == "GET":
+            return (await self.pool.call(method, path, key=KEYS[self.coop]))[1]
+        async with self.pool.send(body, key=KEYS[self.coop], path=path) as answer:
+            return await answer.json()
+
+
+class PersonAsking(Asker):
+    """The same in a browser."""
+
+    async def enter(self, role: str) -> None:
+        people = await open_people(self.pool)
+        person = await add_person(people, self.coop, role=role)
+        self.browser = await signed_in(self.pool, people, person)
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        return (await self.browser.call(method, path, body)).json
+
+
+async def explanations_of(asker: Asker) -> list[dict[str, Any]]:
+    """What the asker reads in a complete answer, of that job, in a kept answer, of that job."""
+    request = ask(entraide={"explain": True})
+    pending = asyncio.ensure_future(asker.call("POST", CHAT, request))
+    (await asker.pool.placed()).finish()
+    live = (await pending)["entraide"]
+    kept = (await asker.call("POST", "/v1/jobs", {"request": request}))["id"]
+    (await asker.pool.placed()).finish()
+    await asker.pool.store.committed()
+    result = (await asker.call("GET", f"/v1/jobs/{kept}"))["result"]["entraide"]
+    return [
+        live["explanation"],
+        await asker.call("GET", f"/v1/jobs/{live['job']}/explanation"),
+        result["explanation"],
+        await asker.call("GET", f"/v1/jobs/{kept}/explanation"),
+    ]
+
+
+@pytest.mark.parametrize(("coop", "role", "seen"), ASKERS)
+async def test_http_tells_an_owners_reason_to_whom_it_concerns(
+    pool: Pool, coop: str, role: str, seen: str
+) -> None:
+    """The machine's co-op, the operator and auditors read it; others read that it is paused."""
+    asker = PersonAsking(pool, coop) if role else Asker(pool, coop)
+    if isinstance(asker, PersonAsking):
+        await asker.enter(role)
+    for told in await explanations_of(asker):
+        (excluded,) = told["excluded"]
+
+        assert ("n2", seen) == (excluded["node"], excluded["values"]["reason"])
+        for lang in i18n.LANGUAGES:
+            assert WORDS[seen, lang] in excluded["sentence"][lang]
+            assert WORDS[seen, lang] in told["text"][lang]
+        other = "owner_busy" if seen == "owner_terms" else "owner_terms"
+        assert other not in msgspec.json.encode(told).decode()
+
+
+@pytest.mark.parametrize(("coop", "seen"), [(OTHER, "owner_terms"), (LENDER, "owner_busy")])
+async def test_grpc_and_the_client_tell_the_same(pool: Pool, coop: str, seen: str) -> None:
+    """The message has the code and the sentence; so has what a client makes of it."""
+    metadata = (("authorization", f"Bearer {KEYS[coop]}"), ("accept-language", "en"))
+    pending = asyncio.ensure_future(Asker(pool, coop).call("POST", CHAT, ask()))
+    (await pool.placed()).finish()
+    job = (await pending)["entraide"]["job"]
+    async with open_stub(pool) as stub:
+        message = await stub.Explain(pool_pb2.JobRequest(job=job), metadata=metadata)
+    (excluded,) = message.excluded
+    rendered = explanations.render(_convert.explanation(message), "en")
+
+    assert seen == dict(excluded.values)["reason"]
+    assert WORDS[seen, "en"] in excluded.sentence
+    assert WORDS[seen, "en"] in rendered
+
+
+async def test_the_books_keep_the_true_reason(pool: Pool) -> None:
+    """What the store holds of a decision is what the core said, whoever asked."""
+    pending = asyncio.ensure_future(Asker(pool, OTHER).call("POST", CHAT, ask()))
+    (await pool.placed()).finish()
+    job = (await pending)["entraide"]["job"]
+    await pool.store.committed()
+    stored = await pool.store.get_explanation(job)
+
+    assert stored is not None
+    assert b"owner_busy" in stored.document
+
+
+def test_every_reason_is_seen_as_its_kind_allows() -> None:
+    """Reasons of engines and of the pool stay; those of an owner, and unknown ones, are one."""
+    facts = next(iter(CASES.values()))
+    reasons = {
+        "engine_down": "engine_down", "full": "full", "revoked": "revoked", "": "",
+        "owner_busy": "owner_terms", "paused": "owner_terms", "outside_hours": "owner_terms",
+        "activity_unknown": "owner_terms", "invented": "owner_terms",
+    }  # fmt: skip
+    borrower, operator = Caller("k", OTHER, "main"), Caller("p", OTHER, "main", Role.OPERATOR)
+    for reason, expected in reasons.items():
+        values: dict[str, str | int | float] = {"rule": "not_accepting", "reason": reason}
+        excluded = Exclusion(
+            "n9", LENDER, "CA-QC", "not_accepting", {"reason": reason}, waiting_helps=True
+        )
+        told = msgspec.structs.replace(facts, values=values, excluded=(excluded,))
+        seen = explanation_for(borrower, told)
+
+        assert (expected, expected) == (seen.excluded[0].values["reason"], seen.values["reason"])
+        assert told == explanation_for(Caller("k", LENDER, "main"), told)
+        assert told == explanation_for(operator, told)
