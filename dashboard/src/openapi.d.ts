@@ -4750,11 +4750,11 @@ export interface components {
             energy_wh: number;
             /** @description of the jobs. */
             direct_gco2e: number;
-            /** @description the annual average and its source; None and "" where no average is known. */
+            /** @description the annual average and its source in words; None and "" where no average is known. */
             average_g_per_kwh: number | null;
-            /** @description the annual average and its source; None and "" where no average is known. */
+            /** @description the annual average and its source in words; None and "" where no average is known. */
             year: number | null;
-            /** @description the annual average and its source; None and "" where no average is known. */
+            /** @description the annual average and its source in words; None and "" where no average is known. */
             source: string;
             /** @description emissions of the same energy at the average; None as above. */
             average_gco2e: number | null;

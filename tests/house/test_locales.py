@@ -22,6 +22,7 @@ QUOTE = re.compile(rf"«(?![{NO_BREAK}])|(?<![{NO_BREAK}])»")
 POOL_AS_NETWORK = re.compile(
     r"\br[ée]seaux?\b(?![ \u00a0](?:électriques?|local|locaux|informatiques?)\b)", re.IGNORECASE
 )
+DEMAND = re.compile(r"\b(?:demandes|(?:une|cette) demande)\b")
 # A command's help begins with an infinitive: « Énumérer les machines. »
 INFINITIVE = re.compile(r"(?:Ne (?:rien |pas |plus )?)?\w+(?:er|ir|ire|dre|ettre|aître)\b")
 TARGET = re.compile(r"^([a-z-]+):.*? ## .+? \| (.+)$", re.MULTILINE)
@@ -108,6 +109,25 @@ def test_french_keeps_the_network_for_the_grid() -> None:
     texts |= {"Makefile": (ROOT / "Makefile").read_text("utf-8")}
 
     assert [] == [code for code, text in texts.items() if POOL_AS_NETWORK.search(text)]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_carbon_dioxide_is_written_one_way(lang: str) -> None:
+    """CO2e, as in the glossary, the fields and the commands: no sentence has another spelling."""
+    texts = {
+        code: " ".join(reader.texts)
+        for catalogue in CATALOGUES
+        for code, reader in entries(lang, catalogue).items()
+    }
+
+    assert [] == [code for code, text in texts.items() if "CO₂" in text]
+
+
+def test_the_pages_call_a_request_by_the_glossarys_word() -> None:
+    """On the French pages a request is a *requête*; *la demande* is what people want in a year."""
+    texts = {code: " ".join(reader.texts) for code, reader in entries("fr", "pages").items()}
+
+    assert [] == [code for code, text in texts.items() if DEMAND.search(text)]
 
 
 @pytest.mark.parametrize(

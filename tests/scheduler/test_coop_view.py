@@ -27,9 +27,11 @@ from entraide_scheduler.calendar import month_span
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Period, Quota, QuotaKind
 from entraide_scheduler.gateway.coop_months import read_month
-from entraide_scheduler.gateway.coop_view import CoopOverview, totals_only, view_coop
-from entraide_scheduler.grid.annual import AnnualAverage
+from entraide_scheduler.gateway.coop_view import CoopOverview, compare, totals_only, view_coop
+from entraide_scheduler.grid.annual import AnnualAverage, load_annual_averages
 from entraide_scheduler.statements import make_statement
+from entraide_scheduler.store.breakdown import BreakdownRow
+from entraide_scheduler.store.statements import JobTotals
 from entraide_scheduler.store.store import Store
 
 TORONTO = ZoneInfo("America/Toronto")
@@ -103,6 +105,22 @@ async def test_grams_are_set_against_the_average_of_each_province(store: Store) 
     assert (0.000032, 0.000064, 0.000032) == (
         comparison.direct_gco2e, comparison.average_gco2e, comparison.saved_gco2e,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("lang", "words"), [("fr", "facteurs d’émission"), ("en", "factors")])
+def test_the_source_of_each_shipped_average_is_said_in_both_languages(
+    lang: str, words: str
+) -> None:
+    """The page of a co-op names the source in the reader's language, whichever the province."""
+    averages = load_annual_averages()
+    rows = [
+        BreakdownRow("alpha", "beta", zone, "batch", "kept", "", "", "", JobTotals())
+        for zone in averages
+    ]
+    sources = {each.zone: each.source for each in compare(rows, averages, lang).provinces}
+
+    assert averages.keys() == sources.keys()
+    assert [] == [zone for zone, source in sources.items() if words not in source]
 
 
 async def test_promises_are_counted_by_class(store: Store) -> None:

@@ -101,27 +101,27 @@ async def explanations_of(asker: Asker) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(("coop", "role", "seen"), ASKERS)
+@pytest.mark.parametrize(("coop", "role", "code"), ASKERS)
 async def test_http_tells_an_owners_reason_to_whom_it_concerns(
-    pool: Pool, coop: str, role: str, seen: str
+    pool: Pool, coop: str, role: str, code: str
 ) -> None:
     """The machine's co-op, the operator and auditors read it; others read that it is paused."""
     asker = PersonAsking(pool, coop) if role else Asker(pool, coop)
     if isinstance(asker, PersonAsking):
         await asker.enter(role)
-    for told in await explanations_of(asker):
-        (excluded,) = told["excluded"]
+    for explained in await explanations_of(asker):
+        (excluded,) = explained["excluded"]
 
-        assert ("n2", seen) == (excluded["node"], excluded["values"]["reason"])
+        assert ("n2", code) == (excluded["node"], excluded["values"]["reason"])
         for lang in i18n.LANGUAGES:
-            assert WORDS[seen, lang] in excluded["sentence"][lang]
-            assert WORDS[seen, lang] in told["text"][lang]
-        other = "owner_busy" if seen == "owner_terms" else "owner_terms"
-        assert other not in msgspec.json.encode(told).decode()
+            assert WORDS[code, lang] in excluded["sentence"][lang]
+            assert WORDS[code, lang] in explained["text"][lang]
+        other = "owner_busy" if code == "owner_terms" else "owner_terms"
+        assert other not in msgspec.json.encode(explained).decode()
 
 
-@pytest.mark.parametrize(("coop", "seen"), [(OTHER, "owner_terms"), (LENDER, "owner_busy")])
-async def test_grpc_and_the_client_tell_the_same(pool: Pool, coop: str, seen: str) -> None:
+@pytest.mark.parametrize(("coop", "code"), [(OTHER, "owner_terms"), (LENDER, "owner_busy")])
+async def test_grpc_and_the_client_tell_the_same(pool: Pool, coop: str, code: str) -> None:
     """The message has the code and the sentence; so has what a client makes of it."""
     metadata = (("authorization", f"Bearer {KEYS[coop]}"), ("accept-language", "en"))
     pending = asyncio.ensure_future(Asker(pool, coop).call("POST", CHAT, ask()))
@@ -132,9 +132,9 @@ async def test_grpc_and_the_client_tell_the_same(pool: Pool, coop: str, seen: st
     (excluded,) = message.excluded
     rendered = explanations.render(_convert.explanation(message), "en")
 
-    assert seen == dict(excluded.values)["reason"]
-    assert WORDS[seen, "en"] in excluded.sentence
-    assert WORDS[seen, "en"] in rendered
+    assert code == dict(excluded.values)["reason"]
+    assert WORDS[code, "en"] in excluded.sentence
+    assert WORDS[code, "en"] in rendered
 
 
 async def test_the_books_keep_the_true_reason(pool: Pool) -> None:
@@ -163,9 +163,9 @@ def test_every_reason_is_seen_as_its_kind_allows() -> None:
         excluded = Exclusion(
             "n9", LENDER, "CA-QC", "not_accepting", {"reason": reason}, waiting_helps=True
         )
-        told = msgspec.structs.replace(facts, values=values, excluded=(excluded,))
-        seen = explanation_for(borrower, told)
+        explained = msgspec.structs.replace(facts, values=values, excluded=(excluded,))
+        shown = explanation_for(borrower, explained)
 
-        assert (expected, expected) == (seen.excluded[0].values["reason"], seen.values["reason"])
-        assert told == explanation_for(Caller("k", LENDER, "main"), told)
-        assert told == explanation_for(operator, told)
+        assert (expected, expected) == (shown.excluded[0].values["reason"], shown.values["reason"])
+        assert explained == explanation_for(Caller("k", LENDER, "main"), explained)
+        assert explained == explanation_for(operator, explained)

@@ -185,7 +185,7 @@ op-kind-tokens = jetons
 op-kind-requests = requêtes
 op-kind-jobs_in_flight = requêtes à la fois
 op-kind-energy_wh = Wh
-op-kind-carbon_g = g de CO₂e
+op-kind-carbon_g = g de CO2e
 op-period-minute = par minute
 op-period-day = par jour
 op-period-month = par mois
@@ -309,8 +309,8 @@ pool-now-machines = { $taking ->
 }
 pool-now-jobs = { $running ->
     [0] Rien n’est en cours
-    [one] Une demande est en cours
-   *[other] { $running } demandes sont en cours
+    [one] Une requête est en cours
+   *[other] { $running } requêtes sont en cours
 }{ $queued ->
     [0] {""}, et rien n’attend.
     [one] {""}, une autre attend.
@@ -327,12 +327,12 @@ province-machines = { $taking ->
 }
 machine-ready = Prête.{ $running ->
     [0] {""}
-    [one] {" "}Elle répond à une demande.
-   *[other] {" "}Elle répond à { $running } demandes.
+    [one] {" "}Elle répond à une requête.
+   *[other] {" "}Elle répond à { $running } requêtes.
 }
 machine-busy = Occupée : elle répond à { $running ->
-    [one] une demande
-   *[other] { $running } demandes
+    [one] une requête
+   *[other] { $running } requêtes
 } et n’en prend pas d’autre pour l’instant.
 machine-paused = En pause
 machine-silent = Silencieuse : le parc attend de ses nouvelles.
@@ -624,8 +624,8 @@ removed-email = [adresse courriel enlevée]
 
 answer-machine = { $machine } de { $coop }, { $province }
 answer-canada = rien n’est sorti du Canada
-grams = { $grams } g de CO₂e
-grams-under = moins de 0,001 g de CO₂e
+grams = { $grams } g de CO2e
+grams-under = moins de 0,001 g de CO2e
 microwave-under = moins de 1 s de four à micro-ondes
 microwave-seconds = { $seconds } s de four à micro-ondes
 microwave-minutes = { $minutes } min de four à micro-ondes
@@ -656,9 +656,9 @@ receipt-signed = { $settled ->
     [yes] Ce reçu est inscrit aux comptes du parc et signé.
    *[other] Ce reçu est signé ; les comptes du parc le confirment dans un instant.
 }
-receipt-job = Numéro de la demande : { $job }
+receipt-job = Numéro de la requête : { $job }
 explanation-title = Pourquoi cette machine
-explanation-gone = Le parc n’a plus l’explication de cette demande.
+explanation-gone = Le parc n’a plus l’explication de cette requête.
 zone-ab = Alberta
 zone-bc = Colombie-Britannique
 zone-mb = Manitoba

@@ -67,8 +67,8 @@ class ProvinceComparison(Struct, frozen=True):
     Attributes:
         zone, name: code and name.
         energy_wh, direct_gco2e: of the jobs.
-        average_g_per_kwh, year, source: the annual average and its source; None and "" where no
-            average is known.
+        average_g_per_kwh, year, source: the annual average and its source in words; None and ""
+            where no average is known.
         average_gco2e: emissions of the same energy at the average; None as above.
     """
 
@@ -285,9 +285,14 @@ def _compare_province(
         direct_gco2e=g_from_ug(totals.carbon_direct_ug),
         average_g_per_kwh=None if average is None else average.direct_g_per_kwh,
         year=None if average is None else average.year,
-        source="" if average is None else average.source,
+        source="" if average is None else _source_name(average, lang),
         average_gco2e=None if average is None else energy_wh * average.direct_g_per_kwh / 1_000.0,
     )
+
+
+def _source_name(average: AnnualAverage, lang: str) -> str:
+    code = f"annual-source-{average.source_code}"
+    return i18n.text(code, lang) if i18n.has_message(code) else average.source
 
 
 def promises_of(jobs: Iterable[BreakdownRow], lang: str) -> tuple[ClassPromise, ...]:

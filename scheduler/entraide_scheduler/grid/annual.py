@@ -12,13 +12,21 @@ from msgspec import Struct
 
 
 class AnnualAverage(Struct, frozen=True):
-    """A zone's average intensity over one year, and its source."""
+    """A zone's average intensity over one year, and its source.
+
+    Attributes:
+        zone, year: of which it is the average.
+        direct_g_per_kwh, lifecycle_g_per_kwh: the average, gCO2e/kWh.
+        source: from where it is, in English.
+        source_code: stable code of the source, for the catalogue's sentence; "" without one.
+    """
 
     zone: str
     year: int
     direct_g_per_kwh: float
     lifecycle_g_per_kwh: float
     source: str
+    source_code: str = ""
 
 
 def load_annual_averages() -> dict[str, AnnualAverage]:
@@ -31,6 +39,7 @@ def load_annual_averages() -> dict[str, AnnualAverage]:
             float(row["direct_g_per_kwh"]),
             float(row["lifecycle_g_per_kwh"]),
             row["source"],
+            row["source_code"],
         )
         for row in csv.DictReader(text.splitlines())
     }

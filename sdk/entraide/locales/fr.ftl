@@ -270,7 +270,7 @@ error-no_node_serves = Aucune machine du parc ne peut servir cette requête.{ $r
         [one] { $nodes } machine
        *[other] { $nodes } machines
     }) : la machine { $rule }.
-} Attendre n’y changera rien : assouplissez la demande (modèle, territoire, contrôle, classe de données, longueur).
+} Attendre n’y changera rien : assouplissez la requête (modèle, territoire, contrôle, classe de données, longueur).
 error-no_node_live = Aucune machine du parc n’est joignable pour le moment. Réessayez bientôt.
     .otherwise = Elle n’aurait pas été refusée pour cela si une machine qui peut l’exécuter avait été joignable.
 error-node_lost = La machine qui répondait a disparu. Réessayez : une autre répondra.
@@ -1758,6 +1758,8 @@ col-forecast = PRÉVISION
 grid-source-electricity_maps = Electricity Maps
 grid-source-series = heures importées ou configurées
 grid-source-annual = moyenne annuelle
+annual-source-zone_file = fichier de zone d’Electricity Maps (electricitymaps-contrib b354f28a) : production de l’année par filière, multipliée par les facteurs d’émission ; données sous licence ODbL 1.0
+annual-source-provincial_mix = production de l’année par filière et par province selon CodeCarbon (b05965e4, licence MIT), multipliée par les facteurs d’émission d’Electricity Maps
 grid-instead = { $now } (sans valeur actuelle : { $chosen })
 grid-years = { $count ->
     [one] { $count } an
@@ -3864,7 +3866,7 @@ pdf-incomplete = Le mois compte plus de lignes qu’un relevé n’en énumère.
 pdf-method = Comment les chiffres sont obtenus
 pdf-method-figures = Chaque requête est réglée une fois, avec un reçu signé. Les jetons sont comptés par le moteur qui a traité la requête.
 pdf-method-energy = L’énergie est la part de la requête dans celle de la machine : mesurée par un compteur ou par le processeur lui-même, estimée d’après sa puissance, ou tirée par défaut du catalogue des machines.
-pdf-method-grams = Les grammes d’équivalent CO₂ sont l’énergie multipliée par l’intensité du réseau électrique où se trouve la machine (méthode fondée sur l’emplacement, GHG Protocol, champ 2), ou par celle du surplus renouvelable du site quand la politique du parc le compte. Direct : les émissions de la production. Cycle de vie : celles des centrales et de l’approvisionnement aussi.
+pdf-method-grams = Les grammes d’équivalent CO2 sont l’énergie multipliée par l’intensité du réseau électrique où se trouve la machine (méthode fondée sur l’emplacement, GHG Protocol, champ 2), ou par celle du surplus renouvelable du site quand la politique du parc le compte. Direct : les émissions de la production. Cycle de vie : celles des centrales et de l’approvisionnement aussi.
 pdf-method-rounding = Les chiffres sont arrondis pour cette page. Le JSON et le CSV du même relevé les donnent en entier, par jour et par clé.
 pdf-keys = Clés de signature
 pdf-keys-note = Le parc signe chaque reçu avec l’une de ces clés (Ed25519). Qui détient les reçus peut les vérifier sans le parc :
@@ -3884,8 +3886,8 @@ pdf-col-machine = Machine
 pdf-col-requests = Requêtes
 pdf-col-tokens = Jetons
 pdf-col-energy = Énergie ({ $energy_unit })
-pdf-col-direct = Direct ({ $carbon_unit } CO₂e)
-pdf-col-lifecycle = Cycle de vie ({ $carbon_unit } CO₂e)
+pdf-col-direct = Direct ({ $carbon_unit } CO2e)
+pdf-col-lifecycle = Cycle de vie ({ $carbon_unit } CO2e)
 pdf-col-energy-basis = Énergie
 pdf-col-carbon-basis = Grammes
 pdf-col-correction = Correction

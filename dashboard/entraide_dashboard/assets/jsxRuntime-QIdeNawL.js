@@ -186,7 +186,7 @@ op-kind-tokens = tokens
 op-kind-requests = requests
 op-kind-jobs_in_flight = requests at once
 op-kind-energy_wh = Wh
-op-kind-carbon_g = g of CO₂e
+op-kind-carbon_g = g of CO2e
 op-period-minute = a minute
 op-period-day = a day
 op-period-month = a month
@@ -625,8 +625,8 @@ removed-email = [e-mail address removed]
 
 answer-machine = { $machine } of { $coop }, { $province }
 answer-canada = nothing left Canada
-grams = { $grams }\xA0g CO₂e
-grams-under = under 0.001 g CO₂e
+grams = { $grams }\xA0g CO2e
+grams-under = under 0.001 g CO2e
 microwave-under = under 1\xA0s of a microwave oven
 microwave-seconds = { $seconds }\xA0s of a microwave oven
 microwave-minutes = { $minutes }\xA0min of a microwave oven
@@ -901,7 +901,7 @@ op-kind-tokens = jetons
 op-kind-requests = requêtes
 op-kind-jobs_in_flight = requêtes à la fois
 op-kind-energy_wh = Wh
-op-kind-carbon_g = g de CO₂e
+op-kind-carbon_g = g de CO2e
 op-period-minute = par minute
 op-period-day = par jour
 op-period-month = par mois
@@ -1025,8 +1025,8 @@ pool-now-machines = { $taking ->
 }
 pool-now-jobs = { $running ->
     [0] Rien n’est en cours
-    [one] Une demande est en cours
-   *[other] { $running } demandes sont en cours
+    [one] Une requête est en cours
+   *[other] { $running } requêtes sont en cours
 }{ $queued ->
     [0] {""}, et rien n’attend.
     [one] {""}, une autre attend.
@@ -1043,12 +1043,12 @@ province-machines = { $taking ->
 }
 machine-ready = Prête.{ $running ->
     [0] {""}
-    [one] {" "}Elle répond à une demande.
-   *[other] {" "}Elle répond à { $running } demandes.
+    [one] {" "}Elle répond à une requête.
+   *[other] {" "}Elle répond à { $running } requêtes.
 }
 machine-busy = Occupée\xA0: elle répond à { $running ->
-    [one] une demande
-   *[other] { $running } demandes
+    [one] une requête
+   *[other] { $running } requêtes
 } et n’en prend pas d’autre pour l’instant.
 machine-paused = En pause
 machine-silent = Silencieuse\xA0: le parc attend de ses nouvelles.
@@ -1340,8 +1340,8 @@ removed-email = [adresse courriel enlevée]
 
 answer-machine = { $machine } de { $coop }, { $province }
 answer-canada = rien n’est sorti du Canada
-grams = { $grams }\xA0g de CO₂e
-grams-under = moins de 0,001 g de CO₂e
+grams = { $grams }\xA0g de CO2e
+grams-under = moins de 0,001 g de CO2e
 microwave-under = moins de 1\xA0s de four à micro-ondes
 microwave-seconds = { $seconds }\xA0s de four à micro-ondes
 microwave-minutes = { $minutes }\xA0min de four à micro-ondes
@@ -1372,9 +1372,9 @@ receipt-signed = { $settled ->
     [yes] Ce reçu est inscrit aux comptes du parc et signé.
    *[other] Ce reçu est signé\xA0; les comptes du parc le confirment dans un instant.
 }
-receipt-job = Numéro de la demande\xA0: { $job }
+receipt-job = Numéro de la requête\xA0: { $job }
 explanation-title = Pourquoi cette machine
-explanation-gone = Le parc n’a plus l’explication de cette demande.
+explanation-gone = Le parc n’a plus l’explication de cette requête.
 zone-ab = Alberta
 zone-bc = Colombie-Britannique
 zone-mb = Manitoba
