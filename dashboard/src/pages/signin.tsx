@@ -7,11 +7,14 @@ import { t } from "../i18n.ts";
 import type { ViewProps } from "../parts/lazy.tsx";
 import type { components } from "../openapi.d.ts";
 import { go } from "../router.ts";
+import { faultOf } from "../segments.ts";
 import { session } from "../session.ts";
 import { signIn } from "../signin.ts";
 
 type SigninWays = components["schemas"]["SigninWays"];
 
+// What went wrong on the way to the organisation's own sign-in and back; any other code is said alike.
+const FAULTS = new Set(["oidc_refused", "oidc_person_unknown", "oidc_unreachable"]);
 const OVER = new Set(["signin_link_used", "signin_link_expired", "signin_link_unknown"]);
 
 export default function SignIn({ rest }: ViewProps) {
@@ -77,11 +80,19 @@ function WithLink({ token }: { token: string }) {
 
 function OtherDoors({ isOver = false }: { isOver?: boolean }) {
   const [doors, setDoors] = useState<SigninWays | null>(null);
+  const fault = faultOf(location.hash);
   useEffect(() => {
     take(api.GET("/v1/signin")).then(setDoors, () => setDoors(null));
   }, []);
   return (
     <>
+      {fault && doors && (
+        <p role="alert" class="notice bad">
+          {t(FAULTS.has(fault) ? `signin-fault-${fault}` : "signin-fault-other", {
+            name: doors.oidc?.name ?? t("signin-fault-provider"),
+          })}
+        </p>
+      )}
       {doors?.oidc && (
         <p>
           <a class="button large" href="/v1/oidc/start">
