@@ -1,6 +1,7 @@
 // Calls to the pool, typed by its OpenAPI document. The browser sends the cookie of the sign-in
 // session by itself; a call that changes something proves with a header that this page made it.
 import createClient, { type Middleware } from "openapi-fetch";
+import { inOrder } from "./bidi.ts";
 import type { paths } from "./openapi.d.ts";
 import { lang, t } from "./i18n.ts";
 import { csrfToken, forgetSession } from "./session.ts";
@@ -51,7 +52,7 @@ const SIGNED_OUT = new Set(["not_signed_in", "unauthorised"]);
 export function refusalOf(body: unknown, status: number): ApiError {
   const error = (body as { error?: { code?: unknown; message?: unknown } } | undefined)?.error;
   const code = typeof error?.code === "string" ? error.code : "unknown";
-  const message = typeof error?.message === "string" ? error.message : t("error-status", { status });
+  const message = typeof error?.message === "string" ? inOrder(error.message) : t("error-status", { status });
   if (SIGNED_OUT.has(code)) forgetSession();
   return new ApiError(code, message, status);
 }

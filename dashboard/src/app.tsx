@@ -46,7 +46,7 @@ function Header({ current, onSkip }: { current: string; onSkip: () => void }) {
       <a class="brand" href="#/">
         <Mark />
         <span>Entraide</span>
-        {poolName.value && <span class="pool-name">{poolName.value}</span>}
+        {poolName.value && <bdi class="pool-name">{poolName.value}</bdi>}
       </a>
       <nav aria-label={t("menu")}>
         <ul>
@@ -65,7 +65,7 @@ function Header({ current, onSkip }: { current: string; onSkip: () => void }) {
         </button>
         {person ? (
           <a class="quiet who" href="#/sessions">
-            {person.name}
+            <bdi>{person.name}</bdi>
           </a>
         ) : (
           session.value === null &&

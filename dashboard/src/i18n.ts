@@ -5,6 +5,7 @@
 // the pool keeps for a person before both (`signin.ts`).
 import { FluentBundle, FluentResource, type FluentVariable } from "@fluent/bundle";
 import { signal } from "@preact/signals";
+import { isolated } from "./bidi.ts";
 import english from "./locales/en.ftl?raw";
 import french from "./locales/fr.ftl?raw";
 
@@ -58,12 +59,17 @@ export function t(code: string, values?: Record<string, FluentVariable>): string
   const message = current.getMessage(code);
   if (!message?.value) return code;
   const errors: Error[] = [];
-  return current.formatPattern(message.value, values ?? null, errors);
+  return current.formatPattern(message.value, values ? inSentence(values) : null, errors);
+}
+
+function inSentence(values: Record<string, FluentVariable>): Record<string, FluentVariable> {
+  const pairs = Object.entries(values);
+  return Object.fromEntries(pairs.map(([name, value]) => [name, typeof value === "string" ? isolated(value) : value]));
 }
 
 /** Returns the list "a, b and c" as the language writes it. */
 export function list(parts: readonly string[]): string {
-  return new Intl.ListFormat(`${lang.value}-CA`, { type: "conjunction" }).format(parts);
+  return new Intl.ListFormat(`${lang.value}-CA`, { type: "conjunction" }).format(parts.map(isolated));
 }
 
 /** Returns a number as the language writes it. */

@@ -13,7 +13,7 @@ LAST_CHARS = 1 / 3  # share of a shortened text's characters that come from its 
 
 # C0 and C1 except tab and newline, line separators, and the characters that change the direction
 # of the text after them.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,8 @@
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { copyText } from "../parts/copy.tsx";
-import { isRendered, render, withVisibleMarks } from "./markdown.ts";
+import { withVisibleMarks } from "../bidi.ts";
+import { isRendered, render } from "./markdown.ts";
 
 const PAUSE_MIN_MS = 60;
 const SHARE = 4; // pauses are this many times as long as the last drawing,

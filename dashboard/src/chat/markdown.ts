@@ -4,6 +4,7 @@
 // DOMPurify leaves a short list of elements; and the page's content policy allows no other host.
 import DOMPurify from "dompurify";
 import MarkdownIt from "markdown-it";
+import { withVisibleMarks } from "../bidi.ts";
 
 const RENDERED_MAX = 60_000; // characters, 20 pages; a longer answer is shown as plain text
 
@@ -19,14 +20,6 @@ const ALLOWED = {
   ALLOWED_ATTR: ["href", "start"],
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
 };
-
-// Marks that change the order of letters on the screen, so that a text reads as another one.
-const REORDERING = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
-
-/** Returns a text in which marks that reorder letters are visible instead of in force. */
-export function withVisibleMarks(text: string): string {
-  return text.replace(REORDERING, (mark) => `[U+${mark.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);
-}
 
 /** Whether an answer is short enough to be drawn with its headings, tables and code. */
 export function isRendered(text: string): boolean {

@@ -1,6 +1,7 @@
 // Where an answer came from: its receipt and the pool's explanation, in sentences.
 import { useEffect, useState } from "preact/hooks";
 import { api, take } from "../api.ts";
+import { inOrder } from "../bidi.ts";
 import { lang, t } from "../i18n.ts";
 import { Dialog } from "../parts/dialog.tsx";
 import type { components } from "../openapi.d.ts";
@@ -35,7 +36,7 @@ export function ReceiptDialog({ receipt: first, onClose }: { receipt: Receipt; o
       <ul class="sentences">
         {lines.map((line, place) => (
           <li key={place} class={line.startsWith(" ") ? "inner" : ""}>
-            {line.trim()}
+            {inOrder(line.trim())}
           </li>
         ))}
       </ul>

@@ -1,5 +1,6 @@
 // The pool now, for people of its co-ops: provinces, machines, what waits and why, as it changes.
 import { useEffect } from "preact/hooks";
+import { inOrder } from "../bidi.ts";
 import { clockTime, lang, list, number, t } from "../i18n.ts";
 import { HoursPlot, workOf } from "../pool/hours_plot.tsx";
 import {
@@ -65,7 +66,7 @@ function Waiting({ view, grid }: { view: PoolView; grid: GridView | null }) {
           <li key={reason.reason}>
             <b>{number(reason.jobs)}</b>
             <span>
-              {reason.sentence} <span class="soft">{classesOf(reason.by_class)}</span>
+              {inOrder(reason.sentence)} <span class="soft">{classesOf(reason.by_class)}</span>
             </span>
           </li>
         ))}
@@ -156,7 +157,7 @@ function MachineLine({ machine }: { machine: PoolMachine }) {
             <bdi>{machine.device}</bdi>
           </span>
         </p>
-        <p>{machine.sentence}</p>
+        <p>{inOrder(machine.sentence)}</p>
         {models.length > 0 && <p class="soft">{t("machine-models", { models: list(models) })}</p>}
         {machine.loading.length > 0 && (
           <p class="soft">{t("machine-loading-models", { models: list(machine.loading) })}</p>

@@ -15,7 +15,7 @@ import structlog
 import entraide
 from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
-from entraide.printable import shortened
+from entraide.printable import is_printable, shortened
 from entraide.types import JobState
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
@@ -219,11 +219,15 @@ class AdminService:
         await self._access.authenticate(context)
         await self._check_coop(request.coop, context)
         project = request.project or "default"
-        if len(project) > LABEL_MAX or len(request.label) > LABEL_MAX:
-            param = "project" if len(project) > LABEL_MAX else "label"
-            await self._access.abort(
-                context, "invalid_request", param=param, fault="too_long", limit=LABEL_MAX
-            )
+        for param, text in (("project", project), ("label", request.label)):
+            values: dict[str, str | int] = {"param": param}
+            if len(text) > LABEL_MAX:
+                values |= {"fault": "too_long", "limit": LABEL_MAX}
+                await self._access.abort(context, "invalid_request", **values)
+            if not is_printable(text):
+                await self._access.abort(
+                    context, "invalid_request", **values, fault="control_signs"
+                )
         secret = f"ent_{secrets.token_urlsafe(24)}"
         row = KeyRow(f"key-{secrets.token_hex(6)}", request.coop, project, request.label)
         await self._store.create_key(row, hashlib.sha256(secret.encode()).hexdigest())

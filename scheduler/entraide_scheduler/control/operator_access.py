@@ -72,6 +72,8 @@ class OperatorAccess:
             if len(text) > limit:
                 values |= {"fault": "too_long", "limit": limit}
                 await self.abort(context, "invalid_request", **values)
+            if printable(text) != text:
+                await self.abort(context, "invalid_request", **values, fault="control_signs")
 
 
 def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:

@@ -67,7 +67,9 @@ function ByVersion({ nodes }: { nodes: Node[] }) {
       <dl class="versions">
         {newest.map(([version, states]) => (
           <div key={version}>
-            <dt>{version || t("op-version-unknown")}</dt>
+            <dt>
+              <bdi>{version || t("op-version-unknown")}</bdi>
+            </dt>
             <dd>
               {list([...states].map(([state, count]) => `${count} ${worded(`op-state-${state}`, state).toLowerCase()}`))}
             </dd>

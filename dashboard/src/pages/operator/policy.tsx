@@ -1,5 +1,6 @@
 // The policy: its text, what a change of it comes to, its versions and their differences.
 import { useState } from "preact/hooks";
+import { inOrder } from "../../bidi.ts";
 import { dateTime, number, t } from "../../i18n.ts";
 import { session } from "../../session.ts";
 import { admin, bytesOf, mayAct, textOf, type History, type Version } from "./admin.ts";
@@ -97,11 +98,17 @@ function Faults({ faults }: { faults: string[] }) {
       <p>{t("op-policy-faults", { count: faults.length })}</p>
       <ul class="faults">
         {faults.map((fault) => (
-          <li key={fault}>{fault}</li>
+          <li key={fault}>{inOrder(fault)}</li>
         ))}
       </ul>
     </div>
   );
+}
+
+const LINE_MAX = 500; // characters
+
+function shownLine(line: string): string {
+  return line.length > LINE_MAX ? `${line.slice(0, LINE_MAX)}…` : line;
 }
 
 function Diff({ old, now, label }: { old: string; now: string; label: string }) {
@@ -115,7 +122,7 @@ function Diff({ old, now, label }: { old: string; now: string; label: string }) 
           <li key={at} class={each.mark}>
             {each.mark === "gone" && <span class="unseen">{t("op-diff-gone")}</span>}
             {each.mark === "new" && <span class="unseen">{t("op-diff-new")}</span>}
-            {each.mark === "left-out" ? t("op-diff-left-out", { count: each.count }) : sign[each.mark] + each.text}
+            {each.mark === "left-out" ? t("op-diff-left-out", { count: each.count }) : sign[each.mark] + shownLine(each.text)}
           </li>
         ))}
       </ol>
