@@ -260,6 +260,8 @@ def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:
     once, again = compared(path, str(policy)), compared(path, str(policy))
 
     assert all(coop.old == coop.proposed for coop in once.coops)
+    assert {0} == {coop.moved for coop in once.coops}
+    assert compared(path, "fastest").coops[0].moved > 0
     assert once.coops == again.coops
 
 
@@ -318,8 +320,23 @@ def test_command_compares_policies_and_writes_a_report(tmp_path: Path, small: Pa
 
     assert 0 == done.returncode
     assert sorted(rows) == [name for name in sorted(rows) if name in done.stdout]
-    assert {"recorded", "old", "proposed"} == set(kept["compared"]["all"])
+    assert {"recorded", "old", "proposed", "moved"} == set(kept["compared"]["all"])
     assert "fastest" in (out / "report.html").read_text("utf-8")
+
+
+@pytest.mark.engines
+def test_command_replays_with_a_higher_demand(tmp_path: Path, small: Path) -> None:
+    """As much again under the same policy: about twice the jobs, told beside those of before."""
+    out = tmp_path / "out"
+    done = told(str(small), "--growth", "100", "--out", str(out), "--lang", "en")
+    compared = json.loads((out / "replay.json").read_text("utf-8"))["compared"]
+    before, after = (compared["all"][name]["jobs"] for name in ("old", "proposed"))
+
+    assert 0 == done.returncode
+    assert "100% more demand" in done.stdout
+    assert (1.0, compared["old_policy"]) == (compared["growth"], compared["proposed_policy"])
+    assert 2 * before - compared["carried"] == after
+    assert "+100%" in (out / "report.html").read_text("utf-8")
 
 
 def test_command_says_where_a_replay_differs(tmp_path: Path, small: Path) -> None:

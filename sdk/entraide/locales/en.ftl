@@ -2797,8 +2797,9 @@ sim-assumption-fairness_without_batch = Batch jobs wait for green hours, so thei
 
 ## Replays of a recorded journal.
 
-help-sim-replay = Replay a recorded journal exactly, or show what a proposed policy would have changed for each co-op.
+help-sim-replay = Replay a recorded journal exactly, or show what a proposed policy or a higher demand would have changed for each co-op.
 arg-journal = File of a journal, as entraide scheduler journal export writes it.
+opt-sim-growth = More demand than recorded, in percent: whole conversations come once more, up to an hour later.
 opt-sim-policy = Proposed policy: a TOML or JSON file with keys of the policy (the other keys stay), or a picker (greenest, fastest, …).
 error-journal_refused = The journal cannot be used{ $path ->
     [none] {""}
@@ -2827,7 +2828,10 @@ sim-replay-diverged = The replay differs from the journal at event { $event }{ $
    *[other] the { $events } events before it are identical.
 } Version { $recorded } decided, version { $version } replayed.
 sim-replay-asked = Commands decided now: { $commands }.
-sim-replay-compared = What policy “{ $proposed }” would have changed against policy “{ $old }”, with the same demand and the same machines:
+sim-replay-compared = { $growth ->
+    [none] What policy “{ $proposed }” would have changed against policy “{ $old }”, with the same demand and the same machines:
+   *[other] What { $growth }% more demand would have changed on the same machines, under policy “{ $proposed }” (before: “{ $old }”):
+}
 sim-replay-col-coop = Co-op
 sim-replay-col-jobs = Served
 sim-replay-col-waited = Waiting, 95%
@@ -2836,6 +2840,7 @@ sim-replay-col-tokens = Tokens
 sim-replay-col-energy = Energy
 sim-replay-col-carbon = Emissions
 sim-replay-col-kept = Objective met
+sim-replay-col-moved = On another machine
 sim-replay-all = All
 sim-replay-trust = Reliability: under the old policy, 95% of first words come within { $old } in the simulator and within { $recorded } in the journal; the energy is { $old_energy } in the simulator and { $recorded_energy } in the journal.
 sim-replay-receipts = The column of objectives is simulated: every objective, as the client sees it, refusals included. The journal's receipts know the first word of completed runs alone: { $recorded } came in time.

@@ -2803,8 +2803,9 @@ sim-assumption-fairness_without_batch = Les requêtes différées attendent les 
 
 ## Les journaux rejoués.
 
-help-sim-replay = Rejouer un journal à l’identique, ou montrer ce qu’une politique proposée aurait changé pour chaque coopérative.
+help-sim-replay = Rejouer un journal à l’identique, ou montrer ce qu’une politique proposée ou une demande plus forte aurait changé pour chaque coopérative.
 arg-journal = Fichier d’un journal, tel que l’écrit entraide scheduler journal export.
+opt-sim-growth = Demande en plus de celle du journal, en pour cent : des conversations entières reviennent, jusqu’à une heure plus tard.
 opt-sim-policy = Politique proposée : un fichier TOML ou JSON de clés de la politique (les autres restent), ou une règle de choix (greenest, fastest…).
 error-journal_refused = Le journal est inutilisable{ $path ->
     [none] {""}
@@ -2833,7 +2834,10 @@ sim-replay-diverged = La reprise s’écarte du journal à l’événement { $ev
    *[other] les { $events } qui le précèdent sont identiques.
 } La version { $recorded } a décidé, la version { $version } a rejoué.
 sim-replay-asked = Commandes décidées maintenant : { $commands }.
-sim-replay-compared = Ce que la politique « { $proposed } » aurait changé par rapport à la politique « { $old } », avec la même demande et les mêmes machines :
+sim-replay-compared = { $growth ->
+    [none] Ce que la politique « { $proposed } » aurait changé par rapport à la politique « { $old } », avec la même demande et les mêmes machines :
+   *[other] Ce qu’une demande plus forte de { $growth } % aurait changé avec les mêmes machines, sous la politique « { $proposed } » (avant : « { $old } ») :
+}
 sim-replay-col-coop = Coopérative
 sim-replay-col-jobs = Servies
 sim-replay-col-waited = Attente, 95 %
@@ -2842,6 +2846,7 @@ sim-replay-col-tokens = Jetons
 sim-replay-col-energy = Énergie
 sim-replay-col-carbon = Émissions
 sim-replay-col-kept = Délais tenus
+sim-replay-col-moved = Sur une autre machine
 sim-replay-all = Toutes
 sim-replay-trust = Fiabilité : sous l’ancienne politique, 95 % des premiers mots viennent en { $old } ou moins dans le simulateur et en { $recorded } ou moins dans le journal ; l’énergie est de { $old_energy } dans le simulateur et de { $recorded_energy } dans le journal.
 sim-replay-receipts = La colonne des délais est simulée : tous les délais, vus du client, refus compris. Les reçus du journal ne connaissent que le premier mot des exécutions : { $recorded } sont venus à temps.

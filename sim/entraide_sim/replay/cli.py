@@ -1,6 +1,6 @@
-"""``entraide sim replay``: replays a recorded journal exactly, or under a proposed policy.
+"""``entraide sim replay``: replays a recorded journal, exactly or with a change.
 
-Writes files only after the recording is found complete and the policy valid.
+The change is a proposed policy, a higher demand, or both. Writes files only after the recording is found complete and the policy valid.
 """
 
 from pathlib import Path
@@ -8,8 +8,29 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from msgspec import Struct
 
 from entraide import i18n
+
+GROWTH_PERCENT_MAX = 1_000.0
+
+
+class Proposal(Struct, frozen=True):
+    """What is compared with the recorded past: ``""`` and 0 for nothing.
+
+    Attributes:
+        policy: a file of policy keys, or a picker's name.
+        growth_percent: how much more demand.
+    """
+
+    policy: str = ""
+    growth_percent: float = 0.0
+
+    @property
+    def typed(self) -> str:
+        """The options of the command, as a reader would type them."""
+        policy = f" --policy {self.policy}" if self.policy else ""
+        return policy + (f" --growth {self.growth_percent:g}" if self.growth_percent else "")
 
 
 def add_command(sim: typer.Typer, lang: str) -> None:
@@ -26,12 +47,23 @@ def add_command(sim: typer.Typer, lang: str) -> None:
         policy: Annotated[
             str, typer.Option("--policy", metavar="F", help=text("opt-sim-policy"))
         ] = "",
+        growth: Annotated[
+            float,
+            typer.Option(
+                "--growth",
+                metavar="%",
+                min=0.0,
+                max=GROWTH_PERCENT_MAX,
+                help=text("opt-sim-growth"),
+            ),
+        ] = 0.0,
         as_json: Annotated[bool, typer.Option("--json", help=text("opt-json"))] = False,
     ) -> None:
-        raise typer.Exit(run_replay(journal, policy, out, lang=lang, as_json=as_json))
+        proposal = Proposal(policy, growth)
+        raise typer.Exit(run_replay(journal, proposal, out, lang=lang, as_json=as_json))
 
 
-def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
+def run_replay(journal: Path, proposal: Proposal, out: Path, *, lang: str, as_json: bool) -> int:
     """Replays a recording; returns 1 if the replay diverges.
 
     Raises:
@@ -40,13 +72,15 @@ def run_replay(journal: Path, policy: str, out: Path, *, lang: str, as_json: boo
     from entraide.errors import EntraideError, error_for
 
     try:
-        return _replay_journal(journal, policy, out, lang=lang, as_json=as_json)
+        return _replay_journal(journal, proposal, out, lang=lang, as_json=as_json)
     except EntraideError as problem:
         sentence = i18n.error(problem.code, lang, problem.values)
         raise error_for(problem.code, sentence, values=problem.values) from problem
 
 
-def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json: bool) -> int:
+def _replay_journal(
+    journal: Path, proposal: Proposal, out: Path, *, lang: str, as_json: bool
+) -> int:
     from entraide_scheduler.core import snapshot
     from entraide_sim import output_files
     from entraide_sim.cli_output import print_report_path
@@ -59,16 +93,30 @@ def _replay_journal(journal: Path, policy: str, out: Path, *, lang: str, as_json
     history = RecordedHistory(snapshot.read(head.core))
     exact, core = recording.replay_exactly(journal, head, watch=history.observe)
     document: dict[str, Any] = {"exact": exact.diverged is None, **msgspec.to_builtins(exact)}
-    if exact.diverged is None and policy:
-        proposed = policy_comparison.read_policy(policy, history.policy)
+    if exact.diverged is None and proposal != Proposal():
+        proposed = None
+        if proposal.policy:
+            proposed = policy_comparison.read_policy(proposal.policy, history.policy)
         grid = report_inputs.build_grid(history, exact)
         compared = policy_comparison.compare_policies(
-            journal, head, history=history, exact=exact, core=core, proposed=proposed, grid=grid
+            journal,
+            head,
+            history=history,
+            exact=exact,
+            core=core,
+            proposed=proposed,
+            grid=grid,
+            growth=proposal.growth_percent / 100.0,
         )
         document["compared"] = cli_output.comparison_to_json(compared)
-        command = f"entraide sim replay {journal} --policy {policy}"
+        command = f"entraide sim replay {journal}{proposal.typed}"
         results = report_inputs.build_results(
-            compared, history=history, exact=exact, grid=grid, proposed=proposed, command=command
+            compared,
+            history=history,
+            exact=exact,
+            grid=grid,
+            proposed=proposed or history.policy,
+            command=command,
         )
         output_files.write_json(out / "replay.json", document)
         write_report(out / "report.html", results, lang=lang)

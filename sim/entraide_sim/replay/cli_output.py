@@ -54,12 +54,23 @@ def print_comparison(compared: PolicyComparison, lang: str) -> None:
     values: dict[str, i18n.Value] = {
         "old": compared.old_policy,
         "proposed": compared.proposed_policy,
+        "growth": i18n.decimal(compared.growth * 100.0, lang) if compared.growth else "none",
     }
     typer.echo("")
     typer.echo(typer.style(i18n.text("sim-replay-compared", lang, **values), bold=True))
     headings = [
         i18n.text(f"sim-replay-col-{name}", lang)
-        for name in ("coop", "jobs", "waited", "ttft", "tokens", "energy", "carbon", "kept")
+        for name in (
+            "coop",
+            "jobs",
+            "waited",
+            "ttft",
+            "tokens",
+            "energy",
+            "carbon",
+            "kept",
+            "moved",
+        )
     ]
     rows = [_table_cells(coop, lang) for coop in compared.coops]
     print_table(headings, rows, numeric=True)
@@ -91,6 +102,7 @@ def comparison_to_json(compared: PolicyComparison) -> dict[str, Any]:
         "lengths_known": compared.lengths_known,
         "lengths_taken": compared.lengths_estimated,
         "carried": compared.unfinished_at_start,
+        "growth": compared.growth,
         "all": _metrics_to_json(compared.coops[0]),
         "coops": {coop.coop: _metrics_to_json(coop) for coop in compared.coops[1:]},
     }
@@ -98,7 +110,8 @@ def comparison_to_json(compared: PolicyComparison) -> dict[str, Any]:
 
 def _metrics_to_json(coop: CoopComparison) -> dict[str, Any]:
     rows = {name: getattr(coop, name) for name in ("recorded", "old", "proposed")}
-    return {name: msgspec.to_builtins(row) for name, row in rows.items()}
+    metrics = {name: msgspec.to_builtins(row) for name, row in rows.items()}
+    return metrics | {"moved": coop.moved}
 
 
 def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
@@ -115,6 +128,7 @@ def _table_cells(coop: CoopComparison, lang: str) -> list[str]:
         both(lambda row: formatting.format_energy(row.energy_wh, lang)),
         both(lambda row: formatting.format_carbon(row.carbon_g, lang)),
         both(lambda row: formatting.format_percentage(row.promises_kept, lang)),
+        formatting.format_count(coop.moved, lang),
     ]
 
 

@@ -1,10 +1,12 @@
 """Policy comparison: a recorded demand under the old and under a proposed policy.
 
 Compares three sets of metrics for each co-op: as recorded; simulated under the old policy;
-simulated under the proposed policy. The effect of the proposal is the difference of the last two;
-the difference of the first two shows how well the simulation matches reality.
+simulated under the proposed policy, or with a higher demand, or both. The effect of the proposal is
+the difference of the last two; the difference of the first two shows how well the simulation
+matches reality.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,10 @@ from entraide_sim.job_records import (
     quantiles,
     ratio,
 )
+from entraide_sim.jobs import Job
 from entraide_sim.nodes import NodeSpec
 from entraide_sim.replay import counterfactual_replay
+from entraide_sim.replay.grown_demand import grow_requests
 from entraide_sim.replay.recorded_history import CoopTotals, RecordedHistory, carbon_g, energy_wh
 from entraide_sim.replay.recording import ExactReplay, journal_error, read_events
 from entraide_sim.run_metrics import RunRecorder
@@ -81,19 +85,39 @@ class CoopMetrics(Struct, frozen=True):
 
 
 class CoopComparison(Struct, frozen=True):
-    """Recorded and simulated metrics of one co-op (``""`` for all)."""
+    """Recorded and simulated metrics of one co-op (``""`` for all).
+
+    Attributes:
+        moved: jobs that both simulated runs completed, each on another machine.
+    """
 
     coop: str
     recorded: CoopMetrics
     old: CoopMetrics
     proposed: CoopMetrics
+    moved: int = 0
+
+
+class PlacementRecorder(RunRecorder):
+    """A recorder that also keeps on which machine each job was completed."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self.completed_on: dict[str, tuple[str, str]] = {}  # by job: co-op and node
+
+    def __call__(self, job: Job) -> None:
+        """Adds a finished job."""
+        super().__call__(job)
+        if job.state is JobState.COMPLETED and job.node is not None:
+            facts = job.request.facts
+            self.completed_on[facts.job] = facts.coop, job.node.name
 
 
 class SimulatedRun(Struct, frozen=True):
     """A finished simulation: its world and its jobs."""
 
     world: World
-    recorder: RunRecorder
+    recorder: PlacementRecorder
     table: Table
 
 
@@ -105,6 +129,7 @@ class PolicyComparison(Struct, frozen=True):
         coops: the total first, then by name.
         lengths_known, lengths_estimated: jobs with known, and with estimated lengths.
         unfinished_at_start: jobs in progress when the recording began.
+        growth: of the demand under the proposed policy, as a part of the recorded one.
         speeds_learned: nodes with learned rates; the others have their card's.
         node_specs, old, proposed: the nodes and both runs, for a report.
     """
@@ -119,6 +144,7 @@ class PolicyComparison(Struct, frozen=True):
     node_specs: tuple[NodeSpec, ...]
     old: SimulatedRun
     proposed: SimulatedRun
+    growth: float = 0.0
 
 
 def read_policy(name: str, base: Policy) -> Policy:
@@ -173,8 +199,9 @@ def compare_policies(
     history: RecordedHistory,
     exact: ExactReplay,
     core: Core,
-    proposed: Policy,
+    proposed: Policy | None,
     grid: Grid,
+    growth: float = 0.0,
 ) -> PolicyComparison:
     """Simulates the recorded demand under the old and under the proposed policy.
 
@@ -184,8 +211,9 @@ def compare_policies(
         history: history of the recording.
         exact: result of the exact replay.
         core: core at the end of the recording.
-        proposed: validated policy.
+        proposed: validated policy; None for the recorded ones.
         grid: actual intensities, for the report.
+        growth: by how much the demand of the proposed run is higher, as a part of the recorded one.
 
     Raises:
         RequestError: ``journal_refused``: the recorded machines cannot be simulated.
@@ -202,8 +230,10 @@ def compare_policies(
         history,
         policy=proposed,
         lengths=counterfactual_replay.LengthCounts(),
+        growth=growth,
         **run_options,
     )
+    moved = _count_moved(old, new)
     coops = sorted({*history.totals, *old.table["coop"].tolist()})
     all_totals = _add_totals(list(history.totals.values()))
     ttft_classes = _ttft_classes(history.policy)
@@ -214,12 +244,13 @@ def compare_policies(
             _recorded_metrics(totals[name], ttft_classes),
             coop_metrics(old, name, ttft_classes),
             coop_metrics(new, name, ttft_classes),
+            moved[name],
         )
         for name in (ALL_COOPS, *coops)
     ]
     return PolicyComparison(
         old_policy=history.policy.version,
-        proposed_policy=proposed.version,
+        proposed_policy=(proposed or history.policy).version,
         coops=tuple(rows),
         lengths_known=lengths.known,
         lengths_estimated=lengths.estimated,
@@ -228,6 +259,7 @@ def compare_policies(
         node_specs=tuple(specs),
         old=old,
         proposed=new,
+        growth=growth,
     )
 
 
@@ -241,10 +273,11 @@ def _simulate(
     grid: Grid,
     end_at: float,
     lengths: counterfactual_replay.LengthCounts,
+    growth: float = 0.0,
 ) -> SimulatedRun:
     start_state: State = snapshot.read(head.core)
     simulated_policy = policy or history.policy
-    recorder = RunRecorder(simulated_policy)
+    recorder = PlacementRecorder(simulated_policy)
 
     def make_environment(world: World) -> counterfactual_replay.RecordedEnvironment:
         return counterfactual_replay.RecordedEnvironment(
@@ -277,16 +310,27 @@ def _simulate(
             limit = job.output_tokens_max
             world.adopt_job(request, terms=lease.terms, output_tokens_max=limit)
     known = [job.facts.job for job, _ in counterfactual_replay.unfinished_jobs(start_state)]
+    requests = counterfactual_replay.recorded_requests(
+        read_events(path), history, known=known, lengths=lengths
+    )
     world.run(
-        counterfactual_replay.recorded_requests(
-            read_events(path), history, known=known, lengths=lengths
-        ),
+        grow_requests(requests, growth) if growth else requests,
         until=max(end_at, history.deadline_at) + DRAIN_S,
     )
     return SimulatedRun(world, recorder, recorder.records.columns())
 
 
 # Metrics.
+
+
+def _count_moved(old: SimulatedRun, new: SimulatedRun) -> Counter[str]:
+    """Counts the jobs that both runs completed on different machines, by co-op and in all."""
+    counted: Counter[str] = Counter()
+    after = new.recorder.completed_on
+    for job, (coop, node) in old.recorder.completed_on.items():
+        if job in after and after[job][1] != node:
+            counted.update((coop, ALL_COOPS))
+    return counted
 
 
 def _ttft_classes(policy: Policy) -> frozenset[str]:

@@ -76,14 +76,21 @@ def build_results(
     """Returns the results of both runs: under the old policy, then under the proposed one."""
     inputs = _make_inputs(compared, history, exact)
     runs = ((compared.old, history.policy), (compared.proposed, proposed))
-    names = _policy_labels(history.policy.version, proposed.version)
+    names = _run_labels(history.policy.version, proposed.version, compared.growth)
     return [
         _build_result(inputs, run, policy, grid, label=label, command=command)
         for (run, policy), label in zip(runs, names, strict=True)
     ]
 
 
-def _policy_labels(old: str, proposed: str) -> tuple[str, str]:
+def _run_labels(old: str, proposed: str, growth: float) -> tuple[str, str]:
+    """Returns different names of both runs; that of a higher demand says so.
+
+    >>> _run_labels("3", "4", 0.0), _run_labels("3", "3", 0.0), _run_labels("3", "3", 0.2)
+    (('3', '4'), ('3', '3*'), ('3', '3 +20%'))
+    """
+    if growth:
+        return old, f"{proposed} +{growth * 100.0:g}%"
     return (old, proposed) if old != proposed else (old, f"{proposed}*")
 
 
