@@ -67,6 +67,7 @@ PARTS = (
              "node_listener scheduler_adapters usage_reports periodic node_registry enrolment "
              "catalogue calendar hardware statements pool_state "
              "statement_pdf"),
+        Part("entraide_scheduler", "tasks", "travaux", "tasks"),
     ),
     (
         Part("entraide_scheduler", "driver", "pilote",

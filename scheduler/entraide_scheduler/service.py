@@ -19,7 +19,6 @@ from nats.aio.client import Client
 from entraide.catalogue.model_store import WEIGHTS_FOLDER
 from entraide.i18n import lang_of
 from entraide.metrics import ReadAtScrape
-from entraide.types import JobState
 from entraide.v1 import admin_pb2_grpc, enrolment_pb2_grpc, pool_pb2_grpc
 from entraide.wire.nats import client_context, connect
 from entraide_scheduler.bus import NatsNodeChannel, subscribe_answers
@@ -35,12 +34,12 @@ from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.control.policy_admin import PolicyAdmin
 from entraide_scheduler.control.policy_in_force import PolicyInForce
 from entraide_scheduler.control.server import GrpcServer
+from entraide_scheduler.control.task_admin import TaskAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.enrolment import Enrolment, PoolFacts
-from entraide_scheduler.gateway import Gateway, NodeStatus, PoolStatus, ReceiptSigner, Settings
+from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
 from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
-from entraide_scheduler.gateway.machine_reasons import public_reason
 from entraide_scheduler.gateway.node_passes import NodePasses
 from entraide_scheduler.gateway.node_statements import NodeStatements
 from entraide_scheduler.gateway.pages import PoolEndpoints
@@ -55,8 +54,10 @@ from entraide_scheduler.nats.receipt_keys import describe_key, load_catalogue_ke
 from entraide_scheduler.node_listener import NodeListener
 from entraide_scheduler.node_registry import NodeRegistry
 from entraide_scheduler.periodic import PeriodicTasks
+from entraide_scheduler.pool.facts import read_backup_at
 from entraide_scheduler.pool_metrics import PoolMetrics
 from entraide_scheduler.pool_state import ZoneSources
+from entraide_scheduler.pool_status import build_pool_status
 from entraide_scheduler.process_metrics import make_process_collectors
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.restored import find_least_incarnation
@@ -67,6 +68,7 @@ from entraide_scheduler.scheduler_adapters import (
 )
 from entraide_scheduler.store.rows import PolicyRow
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.tasks.task_runner import TaskRunner
 
 GRPC_GRACE_S = 2.0
 GRID_FOLDER = "grid"
@@ -91,11 +93,16 @@ class Parts(Struct, frozen=True):
 
 
 class Service:
-    """One scheduler with its gateway; ``start`` it, then ``stop`` it."""
+    """One scheduler with its gateway; ``start`` it, then ``stop`` it.
+
+    Attributes:
+        home: the pool's directory.
+        grpc: its gRPC server.
+    """
 
     def __init__(self, config: SchedulerConfig) -> None:
         self._config = config
-        self._home = Path(config.dir)
+        self.home = Path(config.dir)
         self._log = structlog.get_logger("entraide.scheduler")
         self._cleanup = contextlib.AsyncExitStack()
         self._parts: Parts | None = None
@@ -125,15 +132,15 @@ class Service:
         await self._cleanup.aclose()
 
     async def _start(self) -> None:
-        self._cleanup.enter_context(contextlib.closing(lock_home(self._home, "scheduler.lock")))
+        self._cleanup.enter_context(contextlib.closing(lock_home(self.home, "scheduler.lock")))
         tls = self._config.tls
-        self._certificates = ServerCertificates(self._home, self._config.http, tls)
-        identity = PoolIdentity(self._home)
+        self._certificates = ServerCertificates(self.home, self._config.http, tls)
+        identity = PoolIdentity(self.home)
         store = await Store.open(self._config.effective_store_url)
         self._cleanup.push_async_callback(store.close)
         policy = await self._load_policy(store)
         recovered = await recover(store)
-        restored = find_least_incarnation(self._home)
+        restored = find_least_incarnation(self.home)
         recovered.incarnation = max(recovered.incarnation, restored)
         bus = await self._connect(identity)
         self._cleanup.push_async_callback(bus.close)
@@ -154,12 +161,12 @@ class Service:
         publisher = Publisher(bus)
         self._cleanup.push_async_callback(publisher.close)
         router = MessageRouter(publisher)
-        signer = ReceiptSigner.load(self._home)
-        catalogue_key = load_catalogue_key(self._home)
+        signer = ReceiptSigner.load(self.home)
+        catalogue_key = load_catalogue_key(self.home)
         driver = self._make_driver(recovered, store, router)
         self._cleanup.push_async_callback(driver.stop)
         registry = NodeRegistry(store, await store.list_nodes())
-        catalogue = PoolCatalogue(self._home, catalogue_key, now=driver.now)
+        catalogue = PoolCatalogue(self.home, catalogue_key, now=driver.now)
         passes = NodePasses(key_of=registry.get_public_key, now=driver.now)
         enrolment = self._make_enrolment(
             driver, store, registry, identity, describe_key(catalogue_key).ed25519
@@ -265,7 +272,7 @@ class Service:
             self._config.grid.electricity_maps,
             feed,
             store=parts.store,
-            folder=self._home / GRID_FOLDER,
+            folder=self.home / GRID_FOLDER,
             now=parts.driver.now,
             on_change=periodic.feed_intensity,
         )
@@ -312,7 +319,7 @@ class Service:
             scheduler=scheduler,
             nodes=NatsNodeChannel(publisher),
             store=store,
-            sealing_key=load_sealing_key(self._home),
+            sealing_key=load_sealing_key(self.home),
             signer=signer,
             settings=Settings(
                 http=config.http,
@@ -320,7 +327,7 @@ class Service:
                 lang=lang_of(config.lang),
                 jurisdiction="",  # that of the policy in force at each decision
                 drain_s=config.drain_s,
-                mirror=self._home / MIRROR_FOLDER,
+                mirror=self.home / MIRROR_FOLDER,
                 timezone=config.timezone,
                 smtp=config.smtp,
                 oidc=config.oidc,
@@ -331,7 +338,7 @@ class Service:
             node_statements=node_statements,
             planner=scheduler,
             tls=self._certificates.http.context if self._certificates.http else None,
-            collectors=(ReadAtScrape(PoolMetrics(driver, self._home).read), *process),
+            collectors=(ReadAtScrape(PoolMetrics(driver, self.home).read), *process),
         )
 
     def _make_node_statements(
@@ -341,7 +348,7 @@ class Service:
         return NodeStatements(passes, store=store, coop_of=registry.get_coop, zone=zone)
 
     def _make_weight_server(self, passes: NodePasses, catalogue: PoolCatalogue) -> WeightServer:
-        folders = [self._home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
+        folders = [self.home / WEIGHTS_FOLDER, *map(Path, self._config.weights_folders)]
         return WeightServer(catalogue=lambda: catalogue.catalogue, folders=folders, passes=passes)
 
     def _make_enrolment(
@@ -368,7 +375,7 @@ class Service:
         )
 
     def _make_admin(self, parts: Parts, grid: GridSources) -> admin_pb2_grpc.AdminServicer:
-        admin_key = self._config.admin_key or load_admin_key(self._home)
+        admin_key = self._config.admin_key or load_admin_key(self.home)
         access = OperatorAccess(admin_key, lang=self._config.lang)
         policies = PolicyInForce(parts.policy, store=parts.store, driver=parts.driver)
         nodes_and_members = AdminService(
@@ -391,12 +398,27 @@ class Service:
             policies=policies,
             store=parts.store,
             store_url=self._config.effective_store_url,
-            folder=self._home,
+            folder=self.home,
             retention=self._config.journal.retention,
             lang=self._config.lang,
         )
-        served = (nodes_and_members, policy_admin, GridAdmin(access=access, sources=grid))
+        task_admin = self._make_task_admin(parts, access, admin_key)
+        grid_admin = GridAdmin(access=access, sources=grid)
+        served = (nodes_and_members, policy_admin, grid_admin, task_admin)
         return parts.gateway.signin.attach_admin(access, served, self._config.lang)
+
+    def _make_task_admin(self, parts: Parts, access: OperatorAccess, admin_key: str) -> TaskAdmin:
+        tasks = TaskRunner(self.home, now=parts.driver.now)
+        self._cleanup.push_async_callback(tasks.stop)
+        return TaskAdmin(
+            self._config,
+            access=access,
+            catalogue=parts.catalogue,
+            tasks=tasks,
+            backup_at=partial(read_backup_at, self.home),
+            grpc=lambda: f"{self._config.grpc.host}:{self.grpc.port}",
+            admin_key=admin_key,
+        )
 
     def _make_membership(self, parts: Parts) -> Membership:
         certificates = self._certificates
@@ -461,34 +483,6 @@ def _find_zone_sources(feed: IntensityFeed, at: float) -> ZoneSources:
     """Returns where each zone's intensity is from, and the time of that data."""
     sourced = feed.sources_at(at)
     return {each.reading.zone: (each.source.value, each.data_at) for each in sourced}
-
-
-def build_pool_status(driver: LiveDriver) -> PoolStatus:
-    """Returns the pool's state for the status page."""
-    core = driver.core
-    nodes = tuple(
-        NodeStatus(
-            node=view.card.node,
-            coop=view.card.coop,
-            site=view.card.site,
-            zone=view.card.zone,
-            state=view.state.value,
-            accepting=view.accepting,
-            reason=public_reason(view.reason),
-            surplus_w=view.energy.surplus_w if view.energy else 0.0,
-            models=tuple(replica.model for replica in view.card.replicas),
-            slots=sum(replica.slots for replica in view.card.replicas),
-            running=sum(view.leases.values()),
-        )
-        for view in core.nodes()
-    )
-    held = (JobState.OFFERED, JobState.ACTIVE)
-    return PoolStatus(
-        queued=sum(core.queue_lengths().values()),
-        running=sum(1 for view in core.jobs() if view.state in held),
-        policy_version=driver.policy_version,
-        nodes=nodes,
-    )
 
 
 def _text(path: str | Path) -> str:

@@ -31,9 +31,9 @@ from entraide_scheduler.gateway.auth import hash_key
 from entraide_scheduler.gateway.pages import PoolEndpoints
 from entraide_scheduler.journal import recover
 from entraide_scheduler.live_driver import LiveDriver
+from entraide_scheduler.pool_status import build_pool_status
 from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
 from entraide_scheduler.scheduler_port import GatewaySink
-from entraide_scheduler.service import build_pool_status
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
 

@@ -146,6 +146,7 @@ class RunningScheduler:
 
     def __init__(self, service: Service) -> None:
         self.service = service
+        self.home = service.home
         self.driver = service.parts.driver
         self.gateway = service.parts.gateway
         self.registry = service.parts.registry

@@ -8,10 +8,17 @@ from entraide_scheduler.control.enrolment import EnrolmentService
 from entraide_scheduler.control.grid_admin import GridAdmin
 from entraide_scheduler.control.people_admin import PeopleAdmin
 from entraide_scheduler.control.policy_admin import PolicyAdmin
+from entraide_scheduler.control.task_admin import TaskAdmin
 from entraide_scheduler.gateway.pool_service import PoolService
 
 SERVED: dict[type, tuple[type, ...]] = {
-    admin_pb2_grpc.AdminServicer: (AdminService, PolicyAdmin, GridAdmin, PeopleAdmin),
+    admin_pb2_grpc.AdminServicer: (
+        AdminService,
+        PolicyAdmin,
+        GridAdmin,
+        TaskAdmin,
+        PeopleAdmin,
+    ),
     enrolment_pb2_grpc.EnrolmentServicer: (EnrolmentService,),
     pool_pb2_grpc.PoolServicer: (PoolService,),
 }

@@ -7,6 +7,7 @@ from entraide_sim.replay.grown_demand import SHIFT_MAX_S, grow_requests
 from entraide_sim.workload import Request
 
 CONVERSATIONS, TURNS = 200, 3
+END_AT = 12_000.0
 
 
 def recorded() -> list[Request]:
@@ -26,7 +27,7 @@ def recorded() -> list[Request]:
 def test_conversations_come_again_as_a_whole_and_later() -> None:
     """Half more: about half of the conversations, each with all its turns, in order of time."""
     before = recorded()
-    grown = list(grow_requests(before, 0.5))
+    grown = list(grow_requests(before, 0.5, end_at=END_AT))
     copies = [request for request in grown if "+" in request.facts.job]
     turns: dict[str, int] = {}
     for request in copies:
@@ -42,13 +43,14 @@ def test_conversations_come_again_as_a_whole_and_later() -> None:
     assert {TURNS} == set(turns.values())
     assert 0.35 * CONVERSATIONS < len(turns) < 0.65 * CONVERSATIONS
     assert all(0.0 <= shift_s <= SHIFT_MAX_S for shift_s in shifts.values())
+    assert all(request.at <= END_AT for request in copies if request.facts.job.count("-0+"))
     assert all(abs(r.facts.deadline_at - r.at - 50.0) < 1e-6 for r in copies if r.facts.deadline_at)
     assert {""} == {request.facts.idempotency for request in copies}
 
 
 def test_copies_share_prompts_with_each_other_alone() -> None:
     """No copy profits from a recorded request's cache; two copies share what the recorded share."""
-    grown = list(grow_requests(recorded(), 1.0))
+    grown = list(grow_requests(recorded(), 1.0, end_at=END_AT))
     keys = {request.facts.prefix_keys for request in grown if "+" not in request.facts.job}
     copied = {request.facts.prefix_keys for request in grown if "+" in request.facts.job}
 
@@ -59,7 +61,7 @@ def test_copies_share_prompts_with_each_other_alone() -> None:
 
 def test_the_same_demand_grows_in_the_same_way() -> None:
     """Draws are seeded, and several times as much is several copies of each."""
-    once, again = (list(grow_requests(recorded(), 2.5)) for _ in range(2))
+    once, again = (list(grow_requests(recorded(), 2.5, end_at=END_AT)) for _ in range(2))
 
     assert once == again
     assert 3.2 * CONVERSATIONS * TURNS < len(once) < 3.8 * CONVERSATIONS * TURNS

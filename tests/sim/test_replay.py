@@ -202,6 +202,7 @@ def test_each_recorded_job_is_over_in_both_lives(tmp_path: Path, life: Recorded)
     everybody = comparison.coops[0]
 
     assert comparison.unfinished_at_start == len(begun)
+    assert everybody.moved == sum(coop.moved for coop in comparison.coops[1:]) > 0
     for row in (everybody.old, everybody.proposed):
         ends = row.completed + row.refused + row.failed + row.cancelled + row.waiting
         assert len(asked | begun) == row.jobs == ends
@@ -261,7 +262,6 @@ def test_lives_differ_by_the_policy_alone(tmp_path: Path) -> None:
 
     assert all(coop.old == coop.proposed for coop in once.coops)
     assert {0} == {coop.moved for coop in once.coops}
-    assert compared(path, "fastest").coops[0].moved > 0
     assert once.coops == again.coops
 
 

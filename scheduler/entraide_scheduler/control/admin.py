@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 import entraide
+from entraide import catalogue as documents
 from entraide.catalogue import InvalidCatalogue, find
 from entraide.models import Catalogue
 from entraide.printable import is_printable, shortened
@@ -315,10 +316,12 @@ class AdminService:
         return posted
 
     async def GetCatalogue(  # noqa: N802
-        self, _: admin_pb2.GetCatalogueRequest, context: Context
+        self, request: admin_pb2.GetCatalogueRequest, context: Context
     ) -> admin_pb2.ModelCatalogue:
-        """Returns the signed model catalogue."""
+        """Returns the signed model catalogue, or the one that Entraide ships with."""
         await self._access.authenticate(context)
+        if request.shipped:
+            return admin_pb2.ModelCatalogue(document=documents.write(documents.shipped()))
         return convert.catalogue_message(self._catalogue.message)
 
     async def SetCatalogue(  # noqa: N802

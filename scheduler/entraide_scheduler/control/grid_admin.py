@@ -1,8 +1,13 @@
 """Grid administration: the Admin service's calls about the zones' carbon intensity."""
 
+import asyncio
 import math
 import re
+import tempfile
+from pathlib import Path
+from typing import Any
 
+from entraide.errors import PoolError
 from entraide.printable import shortened
 from entraide.types import Basis
 from entraide.v1 import admin_pb2
@@ -12,12 +17,13 @@ from entraide_scheduler.control.operator_access import OperatorAccess
 from entraide_scheduler.grid.csv_rows import HOUR_S
 from entraide_scheduler.grid.feed import SourcedReading, ZoneSource
 from entraide_scheduler.grid.forecasts import ZoneForecast
-from entraide_scheduler.grid.import_file import HOURS_MAX
+from entraide_scheduler.grid.import_file import HOURS_MAX, read_import
 from entraide_scheduler.grid.poller import TOKEN_BYTES_MAX
 from entraide_scheduler.grid.series import IntensitySeries
 from entraide_scheduler.grid.sources import CONFIGURED, GridSources
 
 FILE_CHARS_MAX = 200
+YEAR_SHIFT_MAX = 100
 HOUR_LAST = 100 * 366 * 86_400  # of an imported series, seconds since the epoch: the year 2070
 
 
@@ -45,16 +51,20 @@ class GridAdmin:
     async def ImportGrid(  # noqa: N802
         self, request: admin_pb2.GridSeries, context: Context
     ) -> admin_pb2.GridZone:
-        """Replaces a zone's hourly series."""
+        """Replaces a zone's hourly series, by hours and values or by a file."""
         await self._access.authenticate(context)
         await self._check_zone(request.zone, context)
+        file = shortened(request.file, FILE_CHARS_MAX)
+        if request.csv:
+            series = await self._read_csv(request, context)
+            await self._sources.put_series(series, file=file)
+            return await self._describe(request.zone, context)
         param = _series_fault(request)
         if param:
             await self._access.abort(context, "invalid_request", param=param, fault="unusable")
         values = zip(request.direct_g_per_kwh, request.lifecycle_g_per_kwh, strict=True)
         hours = dict(zip(request.hours, values, strict=True))
         basis = Basis.ESTIMATED if request.estimated else Basis.MEASURED
-        file = shortened(request.file, FILE_CHARS_MAX)
         await self._sources.put_series(IntensitySeries(request.zone, hours, basis), file=file)
         return await self._describe(request.zone, context)
 
@@ -78,6 +88,28 @@ class GridAdmin:
             await self._access.abort(context, "invalid_request", param="token", fault="missing")
         await self._sources.choose(request.zone, source, token=token)
         return await self._describe(request.zone, context)
+
+    async def _read_csv(self, request: admin_pb2.GridSeries, context: Context) -> IntensitySeries:
+        """Reads the file of a request as ``entraide grid import`` does."""
+        if abs(request.year_shift) > YEAR_SHIFT_MAX:
+            limits = {"low": -YEAR_SHIFT_MAX, "high": YEAR_SHIFT_MAX}
+            await self._access.abort(
+                context, "invalid_request", param="year_shift", fault="between", **limits
+            )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "series.csv"
+            await asyncio.to_thread(path.write_bytes, request.csv)
+            column = shortened(request.column, FILE_CHARS_MAX)
+            options: dict[str, Any] = {
+                "zone": request.zone,
+                "column": column,
+                "year_shift": request.year_shift,
+            }
+            try:
+                return await asyncio.to_thread(read_import, path, **options)
+            except PoolError as problem:
+                name = shortened(request.file, FILE_CHARS_MAX) or path.name
+                await self._access.abort(context, problem.code, **{**problem.values, "path": name})
 
     async def _check_zone(self, zone: str, context: Context) -> None:
         values: dict[str, str | int] = {"param": "zone"}

@@ -25,6 +25,7 @@ from entraide_scheduler.nats.config import LOOPBACK, WILDCARDS
 from entraide_scheduler.nats.identity import PoolIdentity
 from entraide_scheduler.pool import facts
 from entraide_scheduler.pool.checks import PoolCheck, Value, fail, failure, names, ok, warn
+from entraide_scheduler.pool.config import FILE as CONFIG_FILE
 from entraide_scheduler.pool.config import PoolConfig, load_pool_config
 from entraide_scheduler.pool.create import check_certificate, port_problem
 from entraide_scheduler.pool.grid_check import check_grid
@@ -40,11 +41,14 @@ AUTHORITY_DAYS_LOW = 180.0
 BACKUP_AGE_MAX_S = 7 * facts.DAY_S
 CONNECT_TIMEOUT_S = 3.0
 BUS_TIMEOUT_S = 5.0
+UNFOUNDED = ("scheduler.toml", "store.db")  # of a directory that ``entraide up`` made, too
 
 
 def inspect_pool(state: Path, lang: str) -> list[PoolCheck]:
     """Returns the result of every check, in a fixed order. Blocks for some seconds."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # the checks speak
+    if not (state / CONFIG_FILE).is_file() and any((state / name).exists() for name in UNFOUNDED):
+        return [warn("config", "unfounded", path=str(state)), _check_disk(state)]
     try:
         config = load_pool_config(state)
         identity = PoolIdentity(state)

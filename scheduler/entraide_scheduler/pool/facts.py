@@ -63,6 +63,12 @@ def read_last_backup(state: Path) -> BackupRecord | None:
         return None
 
 
+def read_backup_at(state: Path) -> float:
+    """Returns when the last backup was made, seconds since the epoch; 0 where none is known."""
+    record = read_last_backup(state)
+    return record.at if record is not None else 0.0
+
+
 def call_status(pool: PoolFile, lang: str) -> admin_pb2.Status:
     """Returns the status of the running scheduler.
 

@@ -40,6 +40,9 @@ REPEATABLE = frozenset(
         "ListGrid",
         "ImportGrid",
         "SetGridSource",
+        "ListFindings",
+        "GetTask",
+        "CancelTask",
     }
 )
 

@@ -1140,6 +1140,12 @@ pool-doctor-summary = { $failed ->
    *[other] The lines marked “✗” prevent this pool from working.
 }
 pool-doctor-config-ok = Configuration and keys can be read.
+pool-doctor-config-unfounded = This pool was started by “entraide up” or by hand: it has no pool.toml. Its certificates, ports and database are not checked, and it cannot be backed up.
+    .remedy = For a pool that lasts, found one:  entraide pool create DIR --name NAME --address HOST
+pool-doctor-doctor-failed = The checks could not be made{ $detail ->
+    [none] .
+   *[other] : { $detail }
+}
 pool-doctor-name-ok = { $address } leads to { $addresses }.
 pool-doctor-name-unknown = The name { $address } leads to no machine.
     .remedy = Add it to the DNS, or correct “address” in pool.toml.
@@ -1725,17 +1731,21 @@ error-journal_absent = There is no journal to export{ $path ->
 }. It begins when the scheduler of this version starts, if the configuration keeps a journal.
 error-store_too_old = An earlier version of Entraide created this database (schema { $schema }). Start the scheduler of this version once.
 error-store_too_new = A later version of Entraide created this database (schema { $schema }). Start that version.
-error-series_refused = The intensity series cannot be used: { $path }{ $line ->
+error-series_refused = The intensity series cannot be used{ $path ->
+    [none] {""}
+   *[other] : { $path }
+}{ $line ->
     [none] {""}
    *[other] {" "}line { $line }
-}: { $fault ->
-    [no_column] there is no column "{ $column }". Add it, or name another one with --column.
-    [no_time] "{ $value }" is not a time. Write the start of the hour as 2026-11-01T14:00Z.
-    [no_intensity] "{ $value }" in the column "{ $column }" is not an intensity. Write a number of 0 or more, gCO2e/kWh, with a decimal point, or leave the cell empty.
-    [other_zone] the row is of the zone "{ $value }", not of { $expected_zone }. Name that zone with --zone, or remove the row.
-    [no_hours] no hour has a value in the column "{ $column }". Name another one with --column.
-    [too_many] there are more than { $limit } rows. Split the file.
-   *[other] { $detail }
+}{ $fault ->
+    [none] . The error names the line and what to correct there.
+    [no_column] : there is no column "{ $column }". Add it, or name another one with --column.
+    [no_time] : "{ $value }" is not a time. Write the start of the hour as 2026-11-01T14:00Z.
+    [no_intensity] : "{ $value }" in the column "{ $column }" is not an intensity. Write a number of 0 or more, gCO2e/kWh, with a decimal point, or leave the cell empty.
+    [other_zone] : the row is of the zone "{ $value }", not of { $expected_zone }. Name that zone with --zone, or remove the row.
+    [no_hours] : no hour has a value in the column "{ $column }". Name another one with --column.
+    [too_many] : there are more than { $limit } rows. Split the file.
+   *[other] : { $detail }
 }
 help-grid = The carbon intensity of each zone: show it, import hourly values, choose its source (for the operator).
 help-grid-import = Import a zone's hourly intensities from a CSV file or an export of Electricity Maps; they count at once.
@@ -3110,6 +3120,16 @@ error-catalogue_refused = The catalogue of models is refused{ $detail ->
    *[other] {""}: { $detail }.
 } Correct it; the pool keeps the one it had.
 error-catalogue_changed = Somebody else changed the catalogue meanwhile. Try again.
+error-task_busy = { $kind ->
+    [pin] A model is being pinned already.
+   *[other] A simulation runs already.
+} Wait for its end, or cancel it.
+task-fault-time = It needed more time than it may take. Choose fewer days.
+task-fault-memory = It needed more memory than it may take. Choose fewer days.
+task-fault-ended = It ended by itself{ $detail ->
+    [none] .
+   *[other] : { $detail }
+}
 error-pin_failed = Nothing could be pinned{ $detail ->
     [none] .
    *[other] {""}: { $detail }.

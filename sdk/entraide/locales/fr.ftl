@@ -1143,6 +1143,12 @@ pool-doctor-summary = { $failed ->
    *[other] Les lignes marquées « ✗ » empêchent ce parc de fonctionner.
 }
 pool-doctor-config-ok = La configuration et les clés sont lisibles.
+pool-doctor-config-unfounded = Ce parc a été démarré par « entraide up » ou à la main : il n’a pas de pool.toml. Ses certificats, ses ports et sa base de données ne sont pas vérifiés, et il ne peut pas être sauvegardé.
+    .remedy = Pour un parc qui dure, fondez-en un :  entraide pool create DOSSIER --name NOM --address HÔTE
+pool-doctor-doctor-failed = Les vérifications n’ont pas pu être faites{ $detail ->
+    [none] .
+   *[other]  : { $detail }
+}
 pool-doctor-name-ok = { $address } mène à { $addresses }.
 pool-doctor-name-unknown = Le nom { $address } ne mène à aucune machine.
     .remedy = Ajoutez-le au DNS, ou corrigez « address » dans pool.toml.
@@ -1728,17 +1734,21 @@ error-journal_absent = Il n’y a pas de journal à exporter{ $path ->
 }. Il commence quand l’ordonnanceur de cette version démarre, si la configuration garde un journal.
 error-store_too_old = Une version antérieure d’Entraide a créé cette base (schéma { $schema }). Démarrez une fois l’ordonnanceur de cette version.
 error-store_too_new = Une version plus récente d’Entraide a créé cette base (schéma { $schema }). Lancez cette version.
-error-series_refused = La série d’intensité est inutilisable : { $path }{ $line ->
+error-series_refused = La série d’intensité est inutilisable{ $path ->
+    [none] {""}
+   *[other]  : { $path }
+}{ $line ->
     [none] {""}
    *[other] {" "}ligne { $line }
-} : { $fault ->
-    [no_column] il n’y a pas de colonne « { $column } ». Ajoutez-la, ou nommez-en une autre avec --column.
-    [no_time] « { $value } » n’est pas un moment. Écrivez le début de l’heure comme 2026-11-01T14:00Z.
-    [no_intensity] « { $value } » dans la colonne « { $column } » n’est pas une intensité. Écrivez un nombre d’au moins 0, en gCO2e/kWh, avec un point décimal, ou laissez la case vide.
-    [other_zone] la ligne est de la zone « { $value } », et non de { $expected_zone }. Nommez cette zone avec --zone, ou enlevez la ligne.
-    [no_hours] aucune heure n’a de valeur dans la colonne « { $column } ». Nommez-en une autre avec --column.
-    [too_many] il y a plus de { $limit } lignes. Partagez le fichier.
-   *[other] { $detail }
+}{ $fault ->
+    [none] . L’erreur nomme la ligne et ce qu’il faut y corriger.
+    [no_column]  : il n’y a pas de colonne « { $column } ». Ajoutez-la, ou nommez-en une autre avec --column.
+    [no_time]  : « { $value } » n’est pas un moment. Écrivez le début de l’heure comme 2026-11-01T14:00Z.
+    [no_intensity]  : « { $value } » dans la colonne « { $column } » n’est pas une intensité. Écrivez un nombre d’au moins 0, en gCO2e/kWh, avec un point décimal, ou laissez la case vide.
+    [other_zone]  : la ligne est de la zone « { $value } », et non de { $expected_zone }. Nommez cette zone avec --zone, ou enlevez la ligne.
+    [no_hours]  : aucune heure n’a de valeur dans la colonne « { $column } ». Nommez-en une autre avec --column.
+    [too_many]  : il y a plus de { $limit } lignes. Partagez le fichier.
+   *[other]  : { $detail }
 }
 help-grid = Montrer l’intensité carbone de chaque zone, importer des valeurs horaires, choisir sa source (pour l’exploitant).
 help-grid-import = Importer les intensités horaires d’une zone, d’un fichier CSV ou d’un export d’Electricity Maps ; elles comptent aussitôt.
@@ -3119,6 +3129,16 @@ error-catalogue_refused = Le catalogue des modèles est refusé{ $detail ->
    *[other] {""} : { $detail }.
 } Corrigez-le ; le parc garde celui qu’il avait.
 error-catalogue_changed = Quelqu’un d’autre a changé le catalogue entre-temps. Recommencez.
+error-task_busy = { $kind ->
+    [pin] Un modèle est déjà en train d’être épinglé.
+   *[other] Une simulation est déjà en marche.
+} Attendez qu’elle finisse, ou annulez-la.
+task-fault-time = Il fallait plus de temps qu’il n’est permis. Choisissez moins de jours.
+task-fault-memory = Il fallait plus de mémoire qu’il n’est permis. Choisissez moins de jours.
+task-fault-ended = Le travail s’est arrêté de lui-même{ $detail ->
+    [none] .
+   *[other]  : { $detail }
+}
 error-pin_failed = Rien n’a pu être épinglé{ $detail ->
     [none] .
    *[other] {""} : { $detail }.

@@ -1070,12 +1070,17 @@ Global___Statement: _TypeAlias = Statement  # noqa: Y015
 class GetCatalogueRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    SHIPPED_FIELD_NUMBER: _builtins.int
+    shipped: _builtins.bool
+    """The catalogue that Entraide ships with, instead of the pool's; unsigned."""
     def __init__(
         self,
+        *,
+        shipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shipped", b"shipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1652,10 +1657,19 @@ class GridSeries(_message.Message):
     LIFECYCLE_G_PER_KWH_FIELD_NUMBER: _builtins.int
     ESTIMATED_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    CSV_FIELD_NUMBER: _builtins.int
+    COLUMN_FIELD_NUMBER: _builtins.int
+    YEAR_SHIFT_FIELD_NUMBER: _builtins.int
     zone: _builtins.str
     estimated: _builtins.bool
     file: _builtins.str
     """Name of the file, for people."""
+    csv: _builtins.bytes
+    """Instead of hours and values: a CSV file, as `entraide grid import` takes it, with the column of
+    the direct intensity ("" for the usual ones) and the years to add to its times.
+    """
+    column: _builtins.str
+    year_shift: _builtins.int
     @_builtins.property
     def hours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
@@ -1671,10 +1685,13 @@ class GridSeries(_message.Message):
         lifecycle_g_per_kwh: _abc.Iterable[_builtins.float] | None = ...,
         estimated: _builtins.bool = ...,
         file: _builtins.str = ...,
+        csv: _builtins.bytes = ...,
+        column: _builtins.str = ...,
+        year_shift: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direct_g_per_kwh", b"direct_g_per_kwh", "estimated", b"estimated", "file", b"file", "hours", b"hours", "lifecycle_g_per_kwh", b"lifecycle_g_per_kwh", "zone", b"zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "csv", b"csv", "direct_g_per_kwh", b"direct_g_per_kwh", "estimated", b"estimated", "file", b"file", "hours", b"hours", "lifecycle_g_per_kwh", b"lifecycle_g_per_kwh", "year_shift", b"year_shift", "zone", b"zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1962,3 +1979,364 @@ class SigninLink(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SigninLink: _TypeAlias = SigninLink  # noqa: Y015
+
+@_typing.final
+class ListFindingsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFindingsRequest: _TypeAlias = ListFindingsRequest  # noqa: Y015
+
+@_typing.final
+class Finding(_message.Message):
+    """A finding of the doctor's; level is fail (it keeps the pool from working), warn or ok. The
+    sentences are in the caller's language.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECK_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    SENTENCE_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    check: _builtins.str
+    level: _builtins.str
+    code: _builtins.str
+    sentence: _builtins.str
+    remedy: _builtins.str
+    def __init__(
+        self,
+        *,
+        check: _builtins.str = ...,
+        level: _builtins.str = ...,
+        code: _builtins.str = ...,
+        sentence: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "code", b"code", "level", b"level", "remedy", b"remedy", "sentence", b"sentence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class Findings(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    BACKUP_AT_FIELD_NUMBER: _builtins.int
+    at: _builtins.float
+    """When the checks ended."""
+    backup_at: _builtins.float
+    """When the last backup was made; 0 where none is known."""
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]: ...
+    def __init__(
+        self,
+        *,
+        at: _builtins.float = ...,
+        findings: _abc.Iterable[Global___Finding] | None = ...,
+        backup_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "backup_at", b"backup_at", "findings", b"findings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Findings: _TypeAlias = Findings  # noqa: Y015
+
+@_typing.final
+class StartTaskRequest(_message.Message):
+    """Kinds: policy replays recent traffic under a proposed policy; demand replays it with more demand;
+    pin records the checksums of a model's weights, and fetches them where the pool can.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    GROWTH_PERCENT_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    document: _builtins.bytes
+    """Of policy: the proposed policy, TOML."""
+    growth_percent: _builtins.float
+    """Of demand: how much more than recorded, percent."""
+    days: _builtins.float
+    """Of policy and demand: the last days of the journal."""
+    model: _builtins.str
+    """Of pin."""
+    format: _builtins.str
+    revision: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        document: _builtins.bytes = ...,
+        growth_percent: _builtins.float = ...,
+        days: _builtins.float = ...,
+        model: _builtins.str = ...,
+        format: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "document", b"document", "format", b"format", "growth_percent", b"growth_percent", "kind", b"kind", "model", b"model", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartTaskRequest: _TypeAlias = StartTaskRequest  # noqa: Y015
+
+@_typing.final
+class GetTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    report: _builtins.bool
+    """Whether to send the report, too."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        report: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetTaskRequest: _TypeAlias = GetTaskRequest  # noqa: Y015
+
+@_typing.final
+class CancelTaskRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelTaskRequest: _TypeAlias = CancelTaskRequest  # noqa: Y015
+
+@_typing.final
+class Task(_message.Message):
+    """States: none, running, done, failed and cancelled. "fault" is a sentence in the language of who
+    started it, "said" what the command of a pin printed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    STARTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    ENDS_BY_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    state: _builtins.str
+    about: _builtins.str
+    started_at: _builtins.float
+    ended_at: _builtins.float
+    ends_by: _builtins.float
+    """When it is ended at the latest."""
+    fault: _builtins.str
+    said: _builtins.str
+    report: _builtins.bytes
+    """HTML."""
+    @_builtins.property
+    def replayed(self) -> Global___Replayed: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        state: _builtins.str = ...,
+        about: _builtins.str = ...,
+        started_at: _builtins.float = ...,
+        ended_at: _builtins.float = ...,
+        ends_by: _builtins.float = ...,
+        fault: _builtins.str = ...,
+        said: _builtins.str = ...,
+        replayed: Global___Replayed | None = ...,
+        report: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["replayed", b"replayed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "ended_at", b"ended_at", "ends_by", b"ends_by", "fault", b"fault", "kind", b"kind", "replayed", b"replayed", "report", b"report", "said", b"said", "started_at", b"started_at", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Task: _TypeAlias = Task  # noqa: Y015
+
+@_typing.final
+class Replayed(_message.Message):
+    """What a replay of the recorded past came to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_AT_FIELD_NUMBER: _builtins.int
+    UNTIL_AT_FIELD_NUMBER: _builtins.int
+    OLD_POLICY_FIELD_NUMBER: _builtins.int
+    PROPOSED_POLICY_FIELD_NUMBER: _builtins.int
+    GROWTH_PERCENT_FIELD_NUMBER: _builtins.int
+    COOPS_FIELD_NUMBER: _builtins.int
+    from_at: _builtins.float
+    until_at: _builtins.float
+    old_policy: _builtins.str
+    proposed_policy: _builtins.str
+    growth_percent: _builtins.float
+    @_builtins.property
+    def coops(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReplayedCoop]:
+        """The total of all co-ops first, with coop ""."""
+
+    def __init__(
+        self,
+        *,
+        from_at: _builtins.float = ...,
+        until_at: _builtins.float = ...,
+        old_policy: _builtins.str = ...,
+        proposed_policy: _builtins.str = ...,
+        growth_percent: _builtins.float = ...,
+        coops: _abc.Iterable[Global___ReplayedCoop] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coops", b"coops", "from_at", b"from_at", "growth_percent", b"growth_percent", "old_policy", b"old_policy", "proposed_policy", b"proposed_policy", "until_at", b"until_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replayed: _TypeAlias = Replayed  # noqa: Y015
+
+@_typing.final
+class ReplayedCoop(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COOP_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
+    coop: _builtins.str
+    moved: _builtins.int
+    """Jobs that both runs completed, each on another machine."""
+    @_builtins.property
+    def before(self) -> Global___ReplayedFigures: ...
+    @_builtins.property
+    def after(self) -> Global___ReplayedFigures: ...
+    def __init__(
+        self,
+        *,
+        coop: _builtins.str = ...,
+        before: Global___ReplayedFigures | None = ...,
+        after: Global___ReplayedFigures | None = ...,
+        moved: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "coop", b"coop", "moved", b"moved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayedCoop: _TypeAlias = ReplayedCoop  # noqa: Y015
+
+@_typing.final
+class ReplayedFigures(_message.Message):
+    """Times are in seconds and of completed jobs; left out where there are none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    COMPLETED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    WAITED_P50_S_FIELD_NUMBER: _builtins.int
+    WAITED_P95_S_FIELD_NUMBER: _builtins.int
+    TTFT_P50_S_FIELD_NUMBER: _builtins.int
+    TTFT_P95_S_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    CARBON_G_FIELD_NUMBER: _builtins.int
+    PROMISES_KEPT_FIELD_NUMBER: _builtins.int
+    jobs: _builtins.int
+    completed: _builtins.int
+    refused: _builtins.int
+    failed: _builtins.int
+    waiting: _builtins.int
+    waited_p50_s: _builtins.float
+    waited_p95_s: _builtins.float
+    ttft_p50_s: _builtins.float
+    ttft_p95_s: _builtins.float
+    energy_wh: _builtins.float
+    carbon_g: _builtins.float
+    promises_kept: _builtins.float
+    def __init__(
+        self,
+        *,
+        jobs: _builtins.int = ...,
+        completed: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        failed: _builtins.int = ...,
+        waiting: _builtins.int = ...,
+        waited_p50_s: _builtins.float | None = ...,
+        waited_p95_s: _builtins.float | None = ...,
+        ttft_p50_s: _builtins.float | None = ...,
+        ttft_p95_s: _builtins.float | None = ...,
+        energy_wh: _builtins.float = ...,
+        carbon_g: _builtins.float = ...,
+        promises_kept: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_promises_kept", b"_promises_kept", "_ttft_p50_s", b"_ttft_p50_s", "_ttft_p95_s", b"_ttft_p95_s", "_waited_p50_s", b"_waited_p50_s", "_waited_p95_s", b"_waited_p95_s", "promises_kept", b"promises_kept", "ttft_p50_s", b"ttft_p50_s", "ttft_p95_s", b"ttft_p95_s", "waited_p50_s", b"waited_p50_s", "waited_p95_s", b"waited_p95_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_promises_kept", b"_promises_kept", "_ttft_p50_s", b"_ttft_p50_s", "_ttft_p95_s", b"_ttft_p95_s", "_waited_p50_s", b"_waited_p50_s", "_waited_p95_s", b"_waited_p95_s", "carbon_g", b"carbon_g", "completed", b"completed", "energy_wh", b"energy_wh", "failed", b"failed", "jobs", b"jobs", "promises_kept", b"promises_kept", "refused", b"refused", "ttft_p50_s", b"ttft_p50_s", "ttft_p95_s", b"ttft_p95_s", "waited_p50_s", b"waited_p50_s", "waited_p95_s", b"waited_p95_s", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__promises_kept: _TypeAlias = _typing.Literal["promises_kept"]  # noqa: Y015
+    _WhichOneofArgType__promises_kept: _TypeAlias = _typing.Literal["_promises_kept", b"_promises_kept"]  # noqa: Y015
+    _WhichOneofReturnType__ttft_p50_s: _TypeAlias = _typing.Literal["ttft_p50_s"]  # noqa: Y015
+    _WhichOneofArgType__ttft_p50_s: _TypeAlias = _typing.Literal["_ttft_p50_s", b"_ttft_p50_s"]  # noqa: Y015
+    _WhichOneofReturnType__ttft_p95_s: _TypeAlias = _typing.Literal["ttft_p95_s"]  # noqa: Y015
+    _WhichOneofArgType__ttft_p95_s: _TypeAlias = _typing.Literal["_ttft_p95_s", b"_ttft_p95_s"]  # noqa: Y015
+    _WhichOneofReturnType__waited_p50_s: _TypeAlias = _typing.Literal["waited_p50_s"]  # noqa: Y015
+    _WhichOneofArgType__waited_p50_s: _TypeAlias = _typing.Literal["_waited_p50_s", b"_waited_p50_s"]  # noqa: Y015
+    _WhichOneofReturnType__waited_p95_s: _TypeAlias = _typing.Literal["waited_p95_s"]  # noqa: Y015
+    _WhichOneofArgType__waited_p95_s: _TypeAlias = _typing.Literal["_waited_p95_s", b"_waited_p95_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__promises_kept) -> _WhichOneofReturnType__promises_kept | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ttft_p50_s) -> _WhichOneofReturnType__ttft_p50_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ttft_p95_s) -> _WhichOneofReturnType__ttft_p95_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waited_p50_s) -> _WhichOneofReturnType__waited_p50_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__waited_p95_s) -> _WhichOneofReturnType__waited_p95_s | None: ...
+
+Global___ReplayedFigures: _TypeAlias = ReplayedFigures  # noqa: Y015

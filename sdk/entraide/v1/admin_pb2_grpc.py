@@ -204,6 +204,26 @@ class AdminStub:
                 request_serializer=entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.SerializeToString,
                 response_deserializer=entraide_dot_v1_dot_admin__pb2.SigninLink.FromString,
                 _registered_method=True)
+        self.ListFindings = channel.unary_unary(
+                '/entraide.v1.Admin/ListFindings',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Findings.FromString,
+                _registered_method=True)
+        self.StartTask = channel.unary_unary(
+                '/entraide.v1.Admin/StartTask',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.StartTaskRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+                _registered_method=True)
+        self.GetTask = channel.unary_unary(
+                '/entraide.v1.Admin/GetTask',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.GetTaskRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+                _registered_method=True)
+        self.CancelTask = channel.unary_unary(
+                '/entraide.v1.Admin/CancelTask',
+                request_serializer=entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.SerializeToString,
+                response_deserializer=entraide_dot_v1_dot_admin__pb2.Task.FromString,
+                _registered_method=True)
         self.ExportJournal = channel.unary_stream(
                 '/entraide.v1.Admin/ExportJournal',
                 request_serializer=entraide_dot_v1_dot_admin__pb2.ExportJournalRequest.SerializeToString,
@@ -453,6 +473,35 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListFindings(self, request, context):
+        """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartTask(self, request, context):
+        """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
+        another task runs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTask(self, request, context):
+        """The last task of a kind; its state is none if there was none since the pool started.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelTask(self, request, context):
+        """Ends the running task of a kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportJournal(self, request, context):
         """The journal as `entraide sim replay` reads it, in parts.
         """
@@ -632,6 +681,26 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.MakeSigninLink,
                     request_deserializer=entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.FromString,
                     response_serializer=entraide_dot_v1_dot_admin__pb2.SigninLink.SerializeToString,
+            ),
+            'ListFindings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFindings,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Findings.SerializeToString,
+            ),
+            'StartTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartTask,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.StartTaskRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
+            ),
+            'GetTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTask,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.GetTaskRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
+            ),
+            'CancelTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelTask,
+                    request_deserializer=entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.FromString,
+                    response_serializer=entraide_dot_v1_dot_admin__pb2.Task.SerializeToString,
             ),
             'ExportJournal': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportJournal,
@@ -1557,6 +1626,114 @@ class Admin:
             '/entraide.v1.Admin/MakeSigninLink',
             entraide_dot_v1_dot_admin__pb2.MakeSigninLinkRequest.SerializeToString,
             entraide_dot_v1_dot_admin__pb2.SigninLink.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFindings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/ListFindings',
+            entraide_dot_v1_dot_admin__pb2.ListFindingsRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Findings.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/StartTask',
+            entraide_dot_v1_dot_admin__pb2.StartTaskRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/GetTask',
+            entraide_dot_v1_dot_admin__pb2.GetTaskRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Task.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/entraide.v1.Admin/CancelTask',
+            entraide_dot_v1_dot_admin__pb2.CancelTaskRequest.SerializeToString,
+            entraide_dot_v1_dot_admin__pb2.Task.FromString,
             options,
             channel_credentials,
             insecure,

@@ -105,6 +105,16 @@ class AdminStub:
     """Ends a person's access at once: sessions, their streams, and links."""
     MakeSigninLink: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]
     """Makes a one-time link with which a person signs in; it is shown this once."""
+    ListFindings: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]
+    """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+    StartTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartTaskRequest, _admin_pb2.Task]
+    """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
+    another task runs.
+    """
+    GetTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.GetTaskRequest, _admin_pb2.Task]
+    """The last task of a kind; its state is none if there was none since the pool started."""
+    CancelTask: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CancelTaskRequest, _admin_pb2.Task]
+    """Ends the running task of a kind."""
     ExportJournal: _grpc.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -185,6 +195,16 @@ class AdminAsyncStub(AdminStub):
     """Ends a person's access at once: sessions, their streams, and links."""
     MakeSigninLink: _aio.UnaryUnaryMultiCallable[_admin_pb2.MakeSigninLinkRequest, _admin_pb2.SigninLink]  # type: ignore[assignment]
     """Makes a one-time link with which a person signs in; it is shown this once."""
+    ListFindings: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListFindingsRequest, _admin_pb2.Findings]  # type: ignore[assignment]
+    """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+    StartTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
+    """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
+    another task runs.
+    """
+    GetTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
+    """The last task of a kind; its state is none if there was none since the pool started."""
+    CancelTask: _aio.UnaryUnaryMultiCallable[_admin_pb2.CancelTaskRequest, _admin_pb2.Task]  # type: ignore[assignment]
+    """Ends the running task of a kind."""
     ExportJournal: _aio.UnaryStreamMultiCallable[_admin_pb2.ExportJournalRequest, _admin_pb2.JournalPart]  # type: ignore[assignment]
     """The journal as `entraide sim replay` reads it, in parts."""
 
@@ -466,6 +486,40 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.SigninLink, _abc.Awaitable[_admin_pb2.SigninLink]]:
         """Makes a one-time link with which a person signs in; it is shown this once."""
+
+    @_abc_1.abstractmethod
+    def ListFindings(
+        self,
+        request: _admin_pb2.ListFindingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Findings, _abc.Awaitable[_admin_pb2.Findings]]:
+        """What `entraide pool doctor` finds, the most urgent first, and when the last backup was made."""
+
+    @_abc_1.abstractmethod
+    def StartTask(
+        self,
+        request: _admin_pb2.StartTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
+        """Starts work in a process of its own, at the lowest priority and within limits: `task_busy` while
+        another task runs.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTask(
+        self,
+        request: _admin_pb2.GetTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
+        """The last task of a kind; its state is none if there was none since the pool started."""
+
+    @_abc_1.abstractmethod
+    def CancelTask(
+        self,
+        request: _admin_pb2.CancelTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Task, _abc.Awaitable[_admin_pb2.Task]]:
+        """Ends the running task of a kind."""
 
     @_abc_1.abstractmethod
     def ExportJournal(

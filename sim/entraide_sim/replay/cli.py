@@ -1,6 +1,7 @@
 """``entraide sim replay``: replays a recorded journal, exactly or with a change.
 
-The change is a proposed policy, a higher demand, or both. Writes files only after the recording is found complete and the policy valid.
+The change is a proposed policy, a higher demand, or both. Writes files only after the recording is
+found complete and the policy valid.
 """
 
 from pathlib import Path

@@ -1,8 +1,9 @@
 """Grown demand: a recorded demand, and a part of its conversations once more.
 
 The copies of a conversation come up to an hour later than the recorded one, so that a higher demand
-is no coincidence of equal requests. Copies share prompt prefixes with each other as the recorded
-requests do, and never with these. Draws are seeded: the same recording grows in the same way.
+is no coincidence of equal requests, and begin within the recorded time. Copies share prompts with
+each other as the recorded requests do, and never with these. Draws are seeded: the same recording
+grows in the same way.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,12 +26,15 @@ class Conversation(Struct, frozen=True):
     shifts_s: tuple[float, ...]
 
 
-def grow_requests(requests: Iterable[Request], growth: float) -> Iterator[Request]:
+def grow_requests(
+    requests: Iterable[Request], growth: float, *, end_at: float
+) -> Iterator[Request]:
     """Yields requests in order of time, and the copies of some of them.
 
     Args:
         requests: in order of time.
         growth: expected number of copies of each conversation (0.2 for a fifth more).
+        end_at: end of the recording, seconds since the epoch.
     """
     rng = make_rng(SEED, PURPOSE)
     conversations: dict[str, Conversation] = {}
@@ -41,7 +45,9 @@ def grow_requests(requests: Iterable[Request], growth: float) -> Iterator[Reques
             yield heappop(waiting)[2]
         yield request
         session = request.facts.session
-        drawn = conversations.get(session) or _draw(rng, growth)
+        drawn = conversations.get(session)
+        if drawn is None:
+            drawn = _draw(rng, growth, max(0.0, min(SHIFT_MAX_S, end_at - request.at)))
         if session:
             conversations[session] = drawn
         for copy, shift_s in enumerate(drawn.shifts_s, start=1):
@@ -52,10 +58,10 @@ def grow_requests(requests: Iterable[Request], growth: float) -> Iterator[Reques
         yield heappop(waiting)[2]
 
 
-def _draw(rng: Rng, growth: float) -> Conversation:
+def _draw(rng: Rng, growth: float, shift_max_s: float) -> Conversation:
     whole = int(growth)
     copies = whole + int(rng.random() < growth - whole)
-    return Conversation(tuple((rng.random(copies) * SHIFT_MAX_S).tolist()))
+    return Conversation(tuple((rng.random(copies) * shift_max_s).tolist()))
 
 
 def _copy_request(request: Request, copy: int, shift_s: float) -> Request:

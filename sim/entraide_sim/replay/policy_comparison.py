@@ -314,7 +314,7 @@ def _simulate(
         read_events(path), history, known=known, lengths=lengths
     )
     world.run(
-        grow_requests(requests, growth) if growth else requests,
+        grow_requests(requests, growth, end_at=end_at) if growth else requests,
         until=max(end_at, history.deadline_at) + DRAIN_S,
     )
     return SimulatedRun(world, recorder, recorder.records.columns())

@@ -1,0 +1,1 @@
+"""Tasks: long work beside the scheduler, in bounded processes of their own."""

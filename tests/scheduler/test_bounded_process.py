@@ -1,0 +1,57 @@
+"""Commands in bounded processes: what they say, their priority, and that they end."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+import psutil
+from tests.waiting import eventually
+
+from entraide_scheduler.tasks.bounded_child import LOWEST_PRIORITY, Limits
+from entraide_scheduler.tasks.bounded_process import run_bounded
+
+LIMITS = Limits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
+
+
+def waiting_command(folder: Path) -> tuple[str, ...]:
+    """A command that waits for a journal which nobody writes."""
+    pipe = folder / "pool.journal"
+    os.mkfifo(pipe)
+    return "sim", "replay", str(pipe), "--out", str(folder / "out")
+
+
+async def test_a_command_says_its_words_in_the_callers_language(tmp_path: Path) -> None:
+    """Output and status of one that works, and the sentence of one that does not."""
+    known = await run_bounded(("--version",), LIMITS, lang="en")
+    refused = await run_bounded(
+        ("sim", "replay", str(tmp_path / "none"), "--out", str(tmp_path)), LIMITS, lang="fr"
+    )
+
+    assert (0, True) == (known.status, known.output.startswith("entraide "))
+    assert (1, "said") == (refused.status, refused.fault)
+    assert refused.words.startswith("Le journal est inutilisable")
+
+
+async def test_a_command_has_the_lowest_priority_and_ends_with_its_caller(tmp_path: Path) -> None:
+    """Its limits are the kernel's; whoever cancels the call leaves no process."""
+    before = set(psutil.Process().children())
+    running = asyncio.create_task(run_bounded(waiting_command(tmp_path), LIMITS, lang="en"))
+    await eventually(lambda: set(psutil.Process().children()) - before)
+    (child,) = set(psutil.Process().children()) - before
+    await eventually(lambda: child.nice() == LOWEST_PRIORITY)
+    await eventually(lambda: child.rlimit(psutil.RLIMIT_CPU)[0] == LIMITS.cpu_s)
+    await eventually(lambda: os.sched_getscheduler(child.pid) == os.SCHED_IDLE)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+    assert not child.is_running()
+
+
+async def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    """Its time is over while it waits; the caller is told so."""
+    short = Limits(wall_s=0.5, cpu_s=30, memory_bytes=2 * 1024**3)
+    late = await run_bounded(waiting_command(tmp_path), short, lang="en")
+
+    assert "time" == late.fault
