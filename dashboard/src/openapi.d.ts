@@ -1255,6 +1255,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/admin/ListFindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `ListFindings` of the gRPC service Admin. */
+        post: operations["admin_ListFindings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/StartTask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `StartTask` of the gRPC service Admin. */
+        post: operations["admin_StartTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/GetTask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `GetTask` of the gRPC service Admin. */
+        post: operations["admin_GetTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/admin/CancelTask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls `CancelTask` of the gRPC service Admin. */
+        post: operations["admin_CancelTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/oidc/start": {
         parameters: {
             query?: never;
@@ -3001,7 +3069,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -3033,7 +3101,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -5411,6 +5479,183 @@ export interface components {
             [key: string]: null;
         };
         /**
+         * AdminTask
+         * @description `Task` of the gRPC service Admin.
+         */
+        AdminTask: {
+            /** @description `kind` of `Task` in `admin.proto`, which explains it. */
+            kind?: string;
+            /** @description `state` of `Task` in `admin.proto`, which explains it. */
+            state?: string;
+            /** @description `about` of `Task` in `admin.proto`, which explains it. */
+            about?: string;
+            /** @description `started_at` of `Task` in `admin.proto`, which explains it. */
+            startedAt?: number;
+            /** @description `ended_at` of `Task` in `admin.proto`, which explains it. */
+            endedAt?: number;
+            /** @description `ends_by` of `Task` in `admin.proto`, which explains it. */
+            endsBy?: number;
+            /** @description `fault` of `Task` in `admin.proto`, which explains it. */
+            fault?: string;
+            /** @description `said` of `Task` in `admin.proto`, which explains it. */
+            said?: string;
+            /** @description `replayed` of `Task` in `admin.proto`, which explains it. */
+            replayed?: components["schemas"]["AdminReplayed"];
+            /** @description `report` of `Task` in `admin.proto`, which explains it. */
+            report?: string;
+        };
+        /**
+         * AdminReplayed
+         * @description `Replayed` of the gRPC service Admin.
+         */
+        AdminReplayed: {
+            /** @description `from_at` of `Replayed` in `admin.proto`, which explains it. */
+            fromAt?: number;
+            /** @description `until_at` of `Replayed` in `admin.proto`, which explains it. */
+            untilAt?: number;
+            /** @description `old_policy` of `Replayed` in `admin.proto`, which explains it. */
+            oldPolicy?: string;
+            /** @description `proposed_policy` of `Replayed` in `admin.proto`, which explains it. */
+            proposedPolicy?: string;
+            /** @description `growth_percent` of `Replayed` in `admin.proto`, which explains it. */
+            growthPercent?: number;
+            /** @description `coops` of `Replayed` in `admin.proto`, which explains it. */
+            coops?: components["schemas"]["AdminReplayedCoop"][];
+        };
+        /**
+         * AdminReplayedCoop
+         * @description `ReplayedCoop` of the gRPC service Admin.
+         */
+        AdminReplayedCoop: {
+            /** @description `coop` of `ReplayedCoop` in `admin.proto`, which explains it. */
+            coop?: string;
+            /** @description `before` of `ReplayedCoop` in `admin.proto`, which explains it. */
+            before?: components["schemas"]["AdminReplayedFigures"];
+            /** @description `after` of `ReplayedCoop` in `admin.proto`, which explains it. */
+            after?: components["schemas"]["AdminReplayedFigures"];
+            /**
+             * Format: uint64
+             * @description `moved` of `ReplayedCoop` in `admin.proto`, which explains it.
+             */
+            moved?: string;
+        };
+        /**
+         * AdminReplayedFigures
+         * @description `ReplayedFigures` of the gRPC service Admin.
+         */
+        AdminReplayedFigures: {
+            /**
+             * Format: uint64
+             * @description `jobs` of `ReplayedFigures` in `admin.proto`, which explains it.
+             */
+            jobs?: string;
+            /**
+             * Format: uint64
+             * @description `completed` of `ReplayedFigures` in `admin.proto`, which explains it.
+             */
+            completed?: string;
+            /**
+             * Format: uint64
+             * @description `refused` of `ReplayedFigures` in `admin.proto`, which explains it.
+             */
+            refused?: string;
+            /**
+             * Format: uint64
+             * @description `failed` of `ReplayedFigures` in `admin.proto`, which explains it.
+             */
+            failed?: string;
+            /**
+             * Format: uint64
+             * @description `waiting` of `ReplayedFigures` in `admin.proto`, which explains it.
+             */
+            waiting?: string;
+            /** @description `waited_p50_s` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            waitedP50S?: number;
+            /** @description `waited_p95_s` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            waitedP95S?: number;
+            /** @description `ttft_p50_s` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            ttftP50S?: number;
+            /** @description `ttft_p95_s` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            ttftP95S?: number;
+            /** @description `energy_wh` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            energyWh?: number;
+            /** @description `carbon_g` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            carbonG?: number;
+            /** @description `promises_kept` of `ReplayedFigures` in `admin.proto`, which explains it. */
+            promisesKept?: number;
+        };
+        /**
+         * AdminCancelTaskRequest
+         * @description `CancelTaskRequest` of the gRPC service Admin.
+         */
+        AdminCancelTaskRequest: {
+            /** @description `kind` of `CancelTaskRequest` in `admin.proto`, which explains it. */
+            kind?: string;
+        };
+        /**
+         * AdminGetTaskRequest
+         * @description `GetTaskRequest` of the gRPC service Admin.
+         */
+        AdminGetTaskRequest: {
+            /** @description `kind` of `GetTaskRequest` in `admin.proto`, which explains it. */
+            kind?: string;
+            /** @description `report` of `GetTaskRequest` in `admin.proto`, which explains it. */
+            report?: boolean;
+        };
+        /**
+         * AdminStartTaskRequest
+         * @description `StartTaskRequest` of the gRPC service Admin.
+         */
+        AdminStartTaskRequest: {
+            /** @description `kind` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            kind?: string;
+            /** @description `document` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            document?: string;
+            /** @description `growth_percent` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            growthPercent?: number;
+            /** @description `days` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            days?: number;
+            /** @description `model` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            model?: string;
+            /** @description `format` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            format?: string;
+            /** @description `revision` of `StartTaskRequest` in `admin.proto`, which explains it. */
+            revision?: string;
+        };
+        /**
+         * AdminFindings
+         * @description `Findings` of the gRPC service Admin.
+         */
+        AdminFindings: {
+            /** @description `at` of `Findings` in `admin.proto`, which explains it. */
+            at?: number;
+            /** @description `findings` of `Findings` in `admin.proto`, which explains it. */
+            findings?: components["schemas"]["AdminFinding"][];
+            /** @description `backup_at` of `Findings` in `admin.proto`, which explains it. */
+            backupAt?: number;
+        };
+        /**
+         * AdminFinding
+         * @description `Finding` of the gRPC service Admin.
+         */
+        AdminFinding: {
+            /** @description `check` of `Finding` in `admin.proto`, which explains it. */
+            check?: string;
+            /** @description `level` of `Finding` in `admin.proto`, which explains it. */
+            level?: string;
+            /** @description `code` of `Finding` in `admin.proto`, which explains it. */
+            code?: string;
+            /** @description `sentence` of `Finding` in `admin.proto`, which explains it. */
+            sentence?: string;
+            /** @description `remedy` of `Finding` in `admin.proto`, which explains it. */
+            remedy?: string;
+        };
+        /**
+         * AdminListFindingsRequest
+         * @description `ListFindingsRequest` of the gRPC service Admin.
+         */
+        AdminListFindingsRequest: Record<string, never>;
+        /**
          * AdminSigninLink
          * @description `SigninLink` of the gRPC service Admin.
          */
@@ -5579,6 +5824,12 @@ export interface components {
             estimated?: boolean;
             /** @description `file` of `GridSeries` in `admin.proto`, which explains it. */
             file?: string;
+            /** @description `csv` of `GridSeries` in `admin.proto`, which explains it. */
+            csv?: string;
+            /** @description `column` of `GridSeries` in `admin.proto`, which explains it. */
+            column?: string;
+            /** @description `year_shift` of `GridSeries` in `admin.proto`, which explains it. */
+            yearShift?: number;
         };
         /**
          * AdminGridZones
@@ -5805,7 +6056,10 @@ export interface components {
          * AdminGetCatalogueRequest
          * @description `GetCatalogueRequest` of the gRPC service Admin.
          */
-        AdminGetCatalogueRequest: Record<string, never>;
+        AdminGetCatalogueRequest: {
+            /** @description `shipped` of `GetCatalogueRequest` in `admin.proto`, which explains it. */
+            shipped?: boolean;
+        };
         /**
          * AdminCorrection
          * @description `Correction` of the gRPC service Admin.
@@ -12850,6 +13104,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -12921,6 +13176,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13025,6 +13281,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13096,6 +13353,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13200,6 +13458,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13271,6 +13530,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13375,6 +13635,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13446,6 +13707,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13550,6 +13812,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13621,6 +13884,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13725,6 +13989,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13796,6 +14061,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -13900,6 +14166,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -13971,6 +14238,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14075,6 +14343,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -14146,6 +14415,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14250,6 +14520,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -14321,6 +14592,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14425,6 +14697,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -14496,6 +14769,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14600,6 +14874,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -14671,6 +14946,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14775,6 +15051,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -14846,6 +15123,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -14950,6 +15228,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15021,6 +15300,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -15125,6 +15405,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15196,6 +15477,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -15300,6 +15582,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15371,6 +15654,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -15475,6 +15759,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15546,6 +15831,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -15650,6 +15936,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15721,6 +16008,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -15825,6 +16113,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -15896,6 +16185,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16000,6 +16290,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16071,6 +16362,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16175,6 +16467,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16246,6 +16539,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16350,6 +16644,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16421,6 +16716,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16525,6 +16821,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16596,6 +16893,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16700,6 +16998,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16771,6 +17070,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -16875,6 +17175,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -16946,6 +17247,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17050,6 +17352,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17121,6 +17424,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17225,6 +17529,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17296,6 +17601,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17400,6 +17706,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17471,6 +17778,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17575,6 +17883,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17646,6 +17955,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17750,6 +18060,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17821,6 +18132,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -17925,6 +18237,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -17996,6 +18309,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -18100,6 +18414,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -18171,6 +18486,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -18275,6 +18591,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -18346,6 +18663,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -18450,6 +18768,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -18521,6 +18840,7 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
@@ -18625,6 +18945,7 @@ export interface operations {
              *     `invalid_request`: The request cannot be accepted.
              *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
              *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
              */
             400: {
                 headers: {
@@ -18696,6 +19017,715 @@ export interface operations {
              *     `placement_refused`: This model cannot be placed there.
              *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
              *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_ListFindings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminListFindingsRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminFindings"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_StartTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminStartTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminTask"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_GetTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminGetTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminTask"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
+             */
+            409: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `email_failed`: The mail server did not take the letter. */
+            502: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `admin_elsewhere`: This address does not serve the pool's administration. */
+            503: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    admin_CancelTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminCancelTaskRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminTask"];
+                };
+            };
+            /**
+             * @description `catalogue_refused`: The catalogue of models is refused.
+             *     `invalid_json`: The request is not valid JSON.
+             *     `invalid_request`: The request cannot be accepted.
+             *     `policy_base_unknown`: The document does not say from which version of the policy it was made.
+             *     `policy_refused`: The policy cannot be used: something in it is wrong.
+             *     `series_refused`: The intensity series cannot be used.
+             */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `forbidden`: This key does not allow this.
+             *     `role_refused`: Your role does not allow this.
+             */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `unknown_coop`: No co-op is called that.
+             *     `unknown_key`: No key has that name.
+             *     `unknown_node`: No node is called that.
+             *     `unknown_person`: Nobody has that identifier.
+             *     `unknown_policy`: The policy has no version of that name.
+             */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `already_exists`: This already exists.
+             *     `catalogue_changed`: Somebody else changed the catalogue meanwhile.
+             *     `email_taken`: Somebody in the pool already has this e-mail address.
+             *     `node_key_revoked`: The key of this node was revoked, which cannot be undone.
+             *     `node_live`: This node is connected.
+             *     `people_full`: The co-op has as many people as are allowed.
+             *     `person_disabled`: This person may not sign in any more.
+             *     `placement_refused`: This model cannot be placed there.
+             *     `policy_changed`: The document was made from another version of the policy, but a later one is in force now.
+             *     `policy_unchanged`: The version in force already has the same content.
+             *     `task_busy`: A simulation runs already.
              */
             409: {
                 headers: {
