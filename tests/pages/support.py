@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests import browser
 
@@ -28,6 +28,10 @@ class Visit(browser.Visit):
         """Opens the page at a fragment, as from a link in a message."""
         await self.page.goto(f"{self.url}/{fragment}")
         await self.page.wait_for_selector("h1", state="attached")
+
+    async def settled(self) -> None:
+        """Waits until nothing of the view is still being read."""
+        await expect(self.page.locator("main .loading")).to_have_count(0, timeout=WAIT_MS)
 
     @property
     def foreign(self) -> list[str]:

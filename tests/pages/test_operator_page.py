@@ -1,100 +1,23 @@
 """The operator's view in a real browser, on a scheduler with a bus."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from msgspec import Struct
-from tests.integration.nats_support import running_pool
-from tests.pages.support import PHONE, WIDE, Visit, Visitors, visitors
-from tests.scheduler.pool_support import RunningScheduler, ScriptedNode, running_scheduler
-from tests.waiting import eventually
+from tests.pages.operator_support import PARTS, Operated, operated, read_text
+from tests.pages.support import PHONE, WIDE, Visit
 
 from entraide.v1 import admin_pb2
-from entraide.wire import messages as m
 
 pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
 
-PARTS = ("", "/machines", "/cooperatives", "/modeles", "/politique", "/simulation")
 TABS_MAX = 60
-BEAT_S = 0.5
-
-
-class Operated(Struct):
-    """A scheduler, and browsers to visit it."""
-
-    pool: RunningScheduler
-    visitors: Visitors
-    nodes: list[ScriptedNode]
-
-    async def join(self, name: str, zone: str = "CA-QC") -> None:
-        """A machine joins, says hello until it is answered, and then sends heartbeats."""
-        node = await self.pool.join(name, zone=zone)
-        await node.send_hello()
-        await eventually(lambda: node.received(m.Welcome) or node.received(m.ApprovalPending))
-        self.nodes.append(node)
-
-    async def beat(self) -> None:
-        """Sends the heartbeats of all machines, however slow the browser is."""
-        while True:
-            for node in self.nodes:
-                if node.received(m.Welcome):
-                    await node.send_heartbeat()
-            await asyncio.sleep(BEAT_S)
-
-    async def enter(self, role: str = "operator", **options: Any) -> Visit:
-        """A page in which a person of a role has signed in."""
-        visit = await self.visitors.open(**options)
-        ask = self.pool.operator.ask
-        added = await ask(
-            "AddPerson", admin_pb2.AddPersonRequest(coop="alpha", name="Solène Roy", role=role)
-        )
-        made = await ask("MakeSigninLink", admin_pb2.MakeSigninLinkRequest(person=added.person))
-        await visit.go(f"#/entrer/{made.link.rpartition('/')[2]}")
-        await visit.page.locator("main button").click()
-        await visit.page.locator(".who").wait_for()
-        return visit
-
-    async def approve_by_hand(self) -> None:
-        """Puts a policy into force under which a machine with an invitation waits."""
-        held = await self.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
-        document = held.document.replace(b'approval = "token"', b'approval = "hand"')
-        request = admin_pb2.ApplyPolicyRequest(
-            document=document, author="Solène", reason="assembly of 12 January"
-        )
-        await self.pool.operator.ask("ApplyPolicy", request)
-
-
-@contextlib.asynccontextmanager
-async def operated(folder: Path) -> AsyncIterator[Operated]:
-    """A scheduler with a machine at work."""
-    async with (
-        running_pool(folder) as bus,
-        running_scheduler(folder, bus) as pool,
-        visitors(pool.gateway.url) as guests,
-    ):
-        used = Operated(pool, guests, [])
-        await used.join("atelier-1")
-        beating = asyncio.create_task(used.beat())
-        try:
-            yield used
-        finally:
-            beating.cancel()
-            await asyncio.gather(beating, return_exceptions=True)
 
 
 @pytest.fixture
 async def used(tmp_path: Path) -> AsyncIterator[Operated]:
     async with operated(tmp_path) as opened:
         yield opened
-
-
-def read_text(path: Path) -> str:
-    """What a saved file holds."""
-    return path.read_text("utf-8")
 
 
 async def tab_to(visit: Visit, name: str) -> None:
@@ -162,7 +85,7 @@ async def test_each_part_is_read_by_everybody(
     for part in PARTS:
         await visit.go(f"#/exploitation{part}")
         await visit.page.locator("h2").first.wait_for()
-        await visit.page.locator("main .loading").first.wait_for(state="detached")
+        await visit.settled()
         flaws += await visit.flaws()
         await visit.picture(f"operator{part}-{scheme}")
 
@@ -220,11 +143,11 @@ async def test_a_key_is_shown_once_and_a_scenario_can_be_simulated(used: Operate
     await page.get_by_role("button", name="Enregistrer").click()
     await page.locator(".notice.good").wait_for()
     await visit.go("#/exploitation/simulation")
-    await page.locator("form button").click()
+    await page.get_by_text("Sur un autre ordinateur").click()
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Enregistrer le scénario").click()
     scenario = read_text(await (await saving.value).path())
-    await page.locator("summary").click()
+    await page.get_by_text("Lire le scénario").click()
     flaws += await visit.flaws()
     await visit.picture("operator-scenario")
     (alpha, _) = (await used.pool.operator.ask("ListCoops", admin_pb2.ListCoopsRequest())).coops
@@ -245,8 +168,8 @@ async def test_an_auditor_reads_all_and_changes_nothing(used: Operated) -> None:
     for part in PARTS:
         await visit.go(f"#/exploitation{part}")
         await visit.page.locator("h2").first.wait_for()
-        await visit.page.locator("main .loading").first.wait_for(state="detached")
+        await visit.settled()
         buttons |= set(await visit.page.locator("main button:visible").all_inner_texts())
 
-    assert {"Copier", "Simuler ce parc avec la demande de l’an prochain"} == buttons
+    assert {"Copier", "Vérifier de nouveau"} == buttons
     assert [] == visit.errors

@@ -76,11 +76,116 @@ op-forgotten = { $name } is forgotten.
 op-vouch = Vouch
 op-vouch-now = Record what I vouch for
 op-vouched = What you vouch for { $name } counts from now on.
-op-doctor-title = Backup, certificates, disk and clock
-op-doctor-lead = This page cannot check them. On the pool’s machine, this command does, and names the remedy of each fault; it also says how old the last backup is.
-op-doctor-command = the command that checks
-op-backup-lead = To make a backup while the pool works:
-op-backup-command = the command that makes a backup
+op-doctor-title = The pool’s machine
+op-doctor-machine = The pool’s machine
+op-doctor-checking = Checking ports, certificates, disk, clock and database…
+op-doctor-good = { $count ->
+    [0] No other check
+    [one] One other check found no fault
+   *[other] { $count } other checks found no fault
+}
+op-doctor-again = Check again
+op-doctor-at = Checked on { $when }
+op-backup-age = { $days ->
+    [0] The last backup is less than a day old
+    [one] The last backup is one day old
+   *[other] The last backup is { $days } days old
+} ({ $when }).
+op-backup-none = No backup of this pool is known.
+op-part-grid = Power grid
+op-days = Recent traffic
+op-days-1 = of the last day
+op-days-7 = of the last 7 days
+op-days-31 = of the last 31 days
+op-task-until = It is ended on { $when } at the latest.
+op-task-cancel = Cancel it
+op-task-cancelled = Cancelled.
+op-task-failed = It failed. { $fault }
+op-file-long = The file has more than 2.5 MB. Split it.
+op-replay-policy = The requests from { $from } to { $until }, decided once under policy { $old } and once under { $now }.
+op-replay-demand = The requests from { $from } to { $until }, once as they came and once with { $percent }% more, on the same machines.
+op-replay-read = Before → after; one figure where nothing changes. Both are simulated. Delays are those that 95% of the requests stay below.
+op-replay-table = Before and after, by co-op
+op-replay-all = All
+op-replay-served = Answered
+op-replay-refused = Refused or failed
+op-replay-waited = Waiting
+op-replay-ttft = First word
+op-replay-carbon = CO₂e
+op-replay-energy = Energy
+op-replay-kept = Promises kept
+op-replay-moved = On another machine
+op-replay-save = Save the report
+op-grams = { $grams } g
+op-wh = { $wh } Wh
+op-percent = { $part }%
+op-seconds = { $seconds } s
+op-policy-try = What it would have changed
+op-policy-try-lead = Change the text, then try it on recent requests before it counts. The simulation runs beside the pool, only when the machine has nothing else to do, and ends after an hour at most.
+op-policy-try-now = Try this text
+op-policy-trying = The recent requests are being replayed under both texts.
+op-sim-lead = The recorded requests come once more, and a part of them again, on the same machines. The simulation runs beside the pool, only when the machine has nothing else to do, and ends after an hour at most.
+op-sim-running = The recorded requests are being replayed, once as they came and once with more.
+op-sim-elsewhere = On another computer, or with other machines
+op-sim-elsewhere-lead = A scenario file can be changed: one more machine, another price. It runs on a computer where Entraide is installed.
+op-catalogue-lead = Machines load only a model whose weights are pinned, that is checked by checksum.
+op-model-remove-means = The model leaves the catalogue: from now on no machine loads it at the pool’s word. Its weights stay on the disks.
+op-model-removed = { $name } is no longer in the catalogue.
+op-models-add = Add models
+op-models-add-lead = A model of the same name is replaced.
+op-models-file = File of entries
+op-models-file-hint = JSON: one entry, a list of entries, or a whole catalogue.
+op-models-add-now = Add from the file
+op-models-shipped = Add what Entraide ships with
+op-models-added = { $count ->
+    [0] Nothing to add: all of them are in the catalogue.
+    [one] One model was added.
+   *[other] { $count } models were added.
+}
+op-models-no-entries = This file has no entries of models. It must be JSON: one entry with a name, a list of entries, or a catalogue.
+op-pin-title = Pin a model
+op-pin-lead = The pool records the checksums of the model’s weights, from the place that its entry names, and fetches them for its machines. That may take hours; the pool goes on.
+op-pin-format = Format of the weights
+op-pin-all = all
+op-pin-revision = Revision
+op-pin-revision-hint = Empty: the newest one.
+op-pin-now = Pin the model
+op-pinning = { $name } is being pinned.
+op-pinned = { $name } is pinned.
+op-grid-title = Carbon intensity now
+op-grid-lead = The pool sends work to where electricity is cleanest. Each zone’s value comes from the source chosen here, else from the annual average.
+op-grid-missing = chosen source has no data
+op-grid-value = { $direct } g of CO₂e per kWh; over the life cycle { $lifecycle } g.
+op-grid-source = { $source }{ $when ->
+    [none] {""}
+   *[other] , data of { $when }
+}{ $hours ->
+    [0] {""}
+    [one] , forecast for one hour
+   *[other] , forecast for { $hours } hours
+}{ $file ->
+    [none] {""}
+   *[other] , file { $file }
+}
+op-grid-source-annual = annual average
+op-grid-source-series = imported or configured hours
+op-grid-source-electricity_maps = Electricity Maps, hour by hour
+op-grid-source-configured = as pool.toml says
+op-grid-choose = Choose a source
+op-grid-new-source = New source
+op-grid-choose-now = Choose this source
+op-grid-chosen = The source of { $zone } counts from now on.
+op-grid-token = Token of Electricity Maps
+op-grid-token-hint = Empty: the one that the pool has. It is kept in a file of the pool’s and never shown.
+op-grid-import = Import hours from a file
+op-grid-import-lead = A CSV file with a column “utc”, or an export of Electricity Maps. The hours become the zone’s source at once, instead of those imported before.
+op-grid-file = CSV file
+op-grid-column = Column of the direct intensity
+op-grid-column-hint = Empty: ci_direct_g_per_kwh, or the export’s own.
+op-grid-years = Years to add to its times
+op-grid-years-hint = To use an earlier year; the values are then marked as estimated.
+op-grid-import-now = Import the hours
+op-grid-imported = The hours of { $zone } count from now on.
 op-invite-title = Invite a machine
 op-invite-lead = The link serves once, for one machine. What you state here counts, whatever the machine says of itself.
 op-invite-no-coop = First add a co-op.
@@ -231,7 +336,9 @@ op-place-look = See first
 op-place-now = Place the model
 op-placing = { $model } is loading.
 op-catalogue-title = The catalogue
-op-catalogue-lead = Machines load only a model whose weights are pinned, that is checked by checksum. To pin a model, on the pool’s machine:
+op-size-petit = small
+op-size-moyen = medium
+op-size-grand = large
 op-unpinned = not pinned
 op-model-facts = { $name } · { $gb } GB · { $billions } billion parameters{ $class ->
     [none] {""}
@@ -252,7 +359,6 @@ op-policy-reason-hint = For example: assembly of 12 January.
 op-policy-signed = Signed by you, { $name }.
 op-policy-apply = Apply
 op-policy-applied = The new version is in force.
-op-policy-try = This page cannot replay the past under a proposed text. Save it as policy.toml; this command shows what it would have changed for each co-op:
 op-diff-none = No difference.
 op-diff-gone = Taken out: 
 op-diff-new = Added: 
@@ -276,7 +382,6 @@ op-roll-back = Return to
 op-roll-back-means = The content of { $version } comes into force at once, under a new name. No version is deleted.
 op-rolled-back = The content of { $version } is in force.
 op-sim-title = This pool, with next year’s demand
-op-sim-lead = The simulation takes too much time and memory for the pool’s machine: it runs on a computer where Entraide is installed. This page prepares the file and the commands.
 op-sim-journal = { $since ->
     [none] The journal is still empty: wait for some days of work.
    *[other] The recorded demand begins on { $since } ({ $events } events).

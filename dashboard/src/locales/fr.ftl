@@ -76,11 +76,116 @@ op-forgotten = { $name } est oubliée.
 op-vouch = Se porter garant
 op-vouch-now = Enregistrer la garantie
 op-vouched = Votre garantie pour { $name } compte dès maintenant.
-op-doctor-title = Sauvegarde, certificats, disque et horloge
-op-doctor-lead = Cette page ne peut pas les vérifier. Sur la machine du parc, cette commande les examine et donne un remède à chaque défaut ; elle dit aussi l’âge de la dernière sauvegarde.
-op-doctor-command = la commande d’examen
-op-backup-lead = Pour faire une sauvegarde pendant que le parc travaille :
-op-backup-command = la commande de sauvegarde
+op-doctor-title = La machine du parc
+op-doctor-machine = La machine du parc
+op-doctor-checking = Vérification des ports, des certificats, du disque, de l’horloge et de la base de données…
+op-doctor-good = { $count ->
+    [0] Aucune autre vérification
+    [one] Une autre vérification n’a rien trouvé
+   *[other] { $count } autres vérifications n’ont rien trouvé
+}
+op-doctor-again = Vérifier de nouveau
+op-doctor-at = Vérifié le { $when }
+op-backup-age = { $days ->
+    [0] La dernière sauvegarde a moins d’un jour
+    [one] La dernière sauvegarde a un jour
+   *[other] La dernière sauvegarde a { $days } jours
+} ({ $when }).
+op-backup-none = Aucune sauvegarde de ce parc n’est connue.
+op-part-grid = Réseau électrique
+op-days = Requêtes récentes
+op-days-1 = du dernier jour
+op-days-7 = des 7 derniers jours
+op-days-31 = des 31 derniers jours
+op-task-until = Fin au plus tard le { $when }.
+op-task-cancel = Arrêter
+op-task-cancelled = Arrêté avant la fin.
+op-task-failed = Cela n’a pas abouti. { $fault }
+op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
+op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now }.
+op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent } % de plus, sur les mêmes machines.
+op-replay-read = Avant → après ; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95 % des requêtes ne dépassent pas.
+op-replay-table = Avant et après, par coopérative
+op-replay-all = Toutes
+op-replay-served = Répondues
+op-replay-refused = Refusées ou échouées
+op-replay-waited = Attente
+op-replay-ttft = Premier mot
+op-replay-carbon = CO₂e
+op-replay-energy = Énergie
+op-replay-kept = Promesses tenues
+op-replay-moved = Sur une autre machine
+op-replay-save = Enregistrer le rapport
+op-grams = { $grams } g
+op-wh = { $wh } Wh
+op-percent = { $part } %
+op-seconds = { $seconds } s
+op-policy-try = Ce qu’elle aurait changé
+op-policy-try-lead = Changez le texte, puis essayez-le sur les requêtes récentes avant qu’il ne compte. La simulation tourne à côté du parc, seulement quand la machine n’a rien d’autre à faire, et s’arrête au bout d’une heure.
+op-policy-try-now = Essayer ce texte
+op-policy-trying = Les requêtes récentes sont rejouées sous les deux textes.
+op-sim-lead = Les requêtes du journal reviennent, et une partie d’entre elles une fois de plus, sur les mêmes machines. La simulation tourne à côté du parc, seulement quand la machine n’a rien d’autre à faire, et s’arrête au bout d’une heure.
+op-sim-running = Les requêtes du journal sont rejouées, une fois telles qu’elles sont venues et une fois avec le surcroît.
+op-sim-elsewhere = Sur un autre ordinateur, ou avec d’autres machines
+op-sim-elsewhere-lead = Un fichier de scénario se change : une machine de plus, un autre prix. Il se simule sur un ordinateur où Entraide est installé.
+op-catalogue-lead = Une machine ne charge qu’un modèle dont les poids sont épinglés, c’est-à-dire vérifiés par leur somme de contrôle.
+op-model-remove-means = Le modèle quitte le catalogue : dès maintenant, aucune machine ne le charge à la demande du parc. Ses poids restent sur les disques.
+op-model-removed = { $name } n’est plus dans le catalogue.
+op-models-add = Ajouter des modèles
+op-models-add-lead = Un modèle de même nom est remplacé.
+op-models-file = Fichier d’entrées
+op-models-file-hint = JSON : une entrée, une liste d’entrées ou un catalogue entier.
+op-models-add-now = Ajouter depuis le fichier
+op-models-shipped = Ajouter ceux qu’Entraide fournit
+op-models-added = { $count ->
+    [0] Rien à ajouter : ils sont tous dans le catalogue.
+    [one] Un modèle a été ajouté.
+   *[other] { $count } modèles ont été ajoutés.
+}
+op-models-no-entries = Ce fichier n’a pas d’entrées de modèles. Il doit être en JSON : une entrée avec un nom, une liste d’entrées ou un catalogue.
+op-pin-title = Épingler un modèle
+op-pin-lead = Le parc relève les sommes de contrôle des poids du modèle, là où son entrée le dit, et les va chercher pour ses machines. Cela peut prendre des heures ; le parc continue.
+op-pin-format = Format des poids
+op-pin-all = tous
+op-pin-revision = Révision
+op-pin-revision-hint = Vide : la plus récente.
+op-pin-now = Épingler le modèle
+op-pinning = { $name } est en train d’être épinglé.
+op-pinned = { $name } est épinglé.
+op-grid-title = L’intensité carbone en ce moment
+op-grid-lead = Le parc envoie le travail là où l’électricité est la plus propre. La valeur de chaque zone vient de la source choisie ici, sinon de la moyenne annuelle.
+op-grid-missing = source choisie sans données
+op-grid-value = { $direct } g de CO₂e par kWh ; sur le cycle de vie, { $lifecycle } g.
+op-grid-source = { $source }{ $when ->
+    [none] {""}
+   *[other] , données du { $when }
+}{ $hours ->
+    [0] {""}
+    [one] , prévision pour une heure
+   *[other] , prévision pour { $hours } heures
+}{ $file ->
+    [none] {""}
+   *[other] , fichier { $file }
+}
+op-grid-source-annual = moyenne annuelle
+op-grid-source-series = heures importées ou configurées
+op-grid-source-electricity_maps = Electricity Maps, heure par heure
+op-grid-source-configured = ce que dit pool.toml
+op-grid-choose = Choisir une source
+op-grid-new-source = Nouvelle source
+op-grid-choose-now = Choisir cette source
+op-grid-chosen = La source de { $zone } compte dès maintenant.
+op-grid-token = Jeton d’Electricity Maps
+op-grid-token-hint = Vide : celui que le parc a déjà. Il est gardé dans un fichier du parc et jamais montré.
+op-grid-import = Importer les heures d’un fichier
+op-grid-import-lead = Un fichier CSV avec une colonne « utc », ou un export d’Electricity Maps. Les heures deviennent aussitôt la source de la zone, à la place de celles importées avant.
+op-grid-file = Fichier CSV
+op-grid-column = Colonne de l’intensité directe
+op-grid-column-hint = Vide : ci_direct_g_per_kwh, ou celle de l’export.
+op-grid-years = Années à ajouter à ses heures
+op-grid-years-hint = Pour employer une année passée ; les valeurs sont alors marquées comme estimées.
+op-grid-import-now = Importer les heures
+op-grid-imported = Les heures de { $zone } comptent dès maintenant.
 op-invite-title = Inviter une machine
 op-invite-lead = Le lien sert une fois, pour une machine. Ce que vous déclarez ici compte, quoi que la machine dise d’elle-même.
 op-invite-no-coop = Ajoutez d’abord une coopérative.
@@ -231,7 +336,9 @@ op-place-look = Voir d’abord
 op-place-now = Placer le modèle
 op-placing = { $model } se charge.
 op-catalogue-title = Le catalogue
-op-catalogue-lead = Les machines ne chargent qu’un modèle dont les poids sont épinglés, c’est-à-dire vérifiés par somme de contrôle. Pour épingler un modèle, sur la machine du parc :
+op-size-petit = petit
+op-size-moyen = moyen
+op-size-grand = grand
 op-unpinned = pas épinglé
 op-model-facts = { $name } · { $gb } Go · { $billions } milliards de paramètres{ $class ->
     [none] {""}
@@ -252,7 +359,6 @@ op-policy-reason-hint = Par exemple : assemblée du 12 janvier.
 op-policy-signed = Signé par vous, { $name }.
 op-policy-apply = Appliquer
 op-policy-applied = La nouvelle version est en vigueur.
-op-policy-try = Cette page ne peut pas rejouer le passé sous un texte proposé. Enregistrez-le dans policy.toml ; cette commande montre ce qu’il aurait changé pour chaque coopérative :
 op-diff-none = Aucune différence.
 op-diff-gone = Retiré : 
 op-diff-new = Ajouté : 
@@ -276,7 +382,6 @@ op-roll-back = Revenir à
 op-roll-back-means = Le contenu de { $version } entre en vigueur tout de suite, sous un nouveau nom. Aucune version n’est effacée.
 op-rolled-back = Le contenu de { $version } est en vigueur.
 op-sim-title = Ce parc, avec la demande de l’an prochain
-op-sim-lead = La simulation prend trop de temps et de mémoire pour la machine du parc : elle se lance sur un ordinateur où Entraide est installé. Cette page prépare le fichier et les commandes.
 op-sim-journal = { $since ->
     [none] Le journal est encore vide : attendez quelques jours de travail.
    *[other] La demande enregistrée commence le { $since } ({ $events } événements).

@@ -7,6 +7,7 @@ import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import { session } from "../session.ts";
 import { mayAct } from "./operator/admin.ts";
 import { Coops } from "./operator/coops.tsx";
+import { Grid } from "./operator/grid.tsx";
 import { Machines } from "./operator/machines.tsx";
 import { Models } from "./operator/models.tsx";
 import { PolicyPart } from "./operator/policy.tsx";
@@ -18,6 +19,7 @@ const PARTS = [
   { path: "machines", title: "op-part-machines", Part: Machines },
   { path: "cooperatives", title: "op-part-coops", Part: Coops },
   { path: "modeles", title: "op-part-models", Part: Models },
+  { path: "reseau", title: "op-part-grid", Part: Grid },
   { path: "politique", title: "op-part-policy", Part: PolicyPart },
   { path: "simulation", title: "op-part-simulation", Part: Simulation },
 ] as const;

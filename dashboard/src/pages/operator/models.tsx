@@ -2,10 +2,12 @@
 import { useState } from "preact/hooks";
 import { dateTime, number, t } from "../../i18n.ts";
 import { admin, mayAct, textOf, worded, type Node, type Plan } from "./admin.ts";
-import { isPinned, readCatalogue, weightsGb, type CatalogueModel } from "./catalogue.ts";
-import { Choice, Confirmed, CopyLine, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
+import { readCatalogue, type CatalogueModel } from "./catalogue.ts";
+import { AddModels, Catalogue, PinModel } from "./catalogue_part.tsx";
+import { Choice, Confirmed, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
 
 interface Facts {
+  document: string;
   models: CatalogueModel[];
   plan: Plan;
   nodes: Node[];
@@ -17,7 +19,8 @@ async function readModels(): Promise<Facts> {
     admin("PlanModels", {}),
     admin("ListNodes", {}),
   ]);
-  return { models: readCatalogue(textOf(catalogue.document)), plan, nodes: nodes.nodes as Node[] };
+  const document = textOf(catalogue.document);
+  return { document, models: readCatalogue(document), plan, nodes: nodes.nodes as Node[] };
 }
 
 export function Models() {
@@ -25,7 +28,7 @@ export function Models() {
   const acting = useActing();
   return (
     <Read of={reading}>
-      {({ models, plan, nodes }) => (
+      {({ document, models, plan, nodes }) => (
         <>
           <section aria-labelledby="op-loads">
             <h2 id="op-loads">{t("op-loads-title")}</h2>
@@ -35,7 +38,9 @@ export function Models() {
             {plan.steps.length === 0 ? <p class="soft">{t("op-plan-none")}</p> : <Steps plan={plan} />}
           </section>
           {mayAct() && <Place models={models} nodes={nodes} acting={acting} onChange={reading.again} />}
-          <Catalogue models={models} />
+          <Catalogue document={document} models={models} onChange={reading.again} />
+          {mayAct() && <AddModels document={document} onChange={reading.again} />}
+          {mayAct() && <PinModel models={models} onChange={reading.again} />}
         </>
       )}
     </Read>
@@ -165,41 +170,6 @@ function Place(props: { models: CatalogueModel[]; nodes: Node[]; acting: Acting;
           {plan && <Steps plan={plan} />}
         </div>
       </form>
-    </section>
-  );
-}
-
-function Catalogue({ models }: { models: CatalogueModel[] }) {
-  return (
-    <section aria-labelledby="op-catalogue">
-      <h2 id="op-catalogue">{t("op-catalogue-title")}</h2>
-      <p>{t("op-catalogue-lead")}</p>
-      <CopyLine text="entraide models pin NAME" label={t("op-command")} />
-      <ul class="rows">
-        {models.map((model) => (
-          <li key={model.name}>
-            <div>
-              <p>
-                <b>
-                  <bdi>{model.title}</bdi>
-                </b>{" "}
-                <span class="tag">{model.size}</span>{" "}
-                {!isPinned(model) && <span class="tag warn">{t("op-unpinned")}</span>}
-              </p>
-              <p class="soft">
-                {t("op-model-facts", {
-                  name: model.name,
-                  gb: number(weightsGb(model), 1),
-                  billions: number(model.parameters / 1e9, 1),
-                  class: model.energy_class || "none",
-                  wh: number(model.energy_wh_per_1k_tokens, 2),
-                  licence: model.licence,
-                })}
-              </p>
-            </div>
-          </li>
-        ))}
-      </ul>
     </section>
   );
 }

@@ -29,7 +29,16 @@ export interface Reading<T> {
 }
 
 /** What is read, once it is there; what went wrong, else. */
-export function Read<T>({ of, children }: { of: Reading<T>; children: (data: T) => ComponentChildren }) {
+export function Read<T>({
+  of,
+  waiting,
+  children,
+}: {
+  of: Reading<T>;
+  /** What is said meanwhile. */
+  waiting?: string;
+  children: (data: T) => ComponentChildren;
+}) {
   return (
     <>
       {of.problem !== null && (
@@ -37,7 +46,7 @@ export function Read<T>({ of, children }: { of: Reading<T>; children: (data: T) 
           {sentenceOf(of.problem)}
         </p>
       )}
-      {of.data === null ? of.problem === null && <p class="soft loading">{t("loading")}</p> : children(of.data)}
+      {of.data === null ? of.problem === null && <p class="soft loading">{waiting ?? t("loading")}</p> : children(of.data)}
     </>
   );
 }
@@ -195,7 +204,7 @@ export function TextField(props: {
   onValue: (value: string) => void;
   hint?: string;
   required?: boolean;
-  kind?: "text" | "search" | "number";
+  kind?: "text" | "search" | "number" | "password";
   min?: number;
   step?: number | "any";
 }) {

@@ -5,7 +5,10 @@ import { dateTime, number, t } from "../../i18n.ts";
 import { session } from "../../session.ts";
 import { admin, bytesOf, mayAct, textOf, type History, type Version } from "./admin.ts";
 import { compareLines } from "./diff.ts";
-import { Choice, Confirmed, CopyLine, Field, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
+import { Choice, Confirmed, Field, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
+import { Replayed } from "./replayed.tsx";
+import { TaskState, useTask } from "./task.tsx";
+import { daysChoices } from "./words.ts";
 
 async function readPolicy(): Promise<{ inForce: Version; history: History }> {
   const [inForce, history] = await Promise.all([admin("GetPolicy", {}), admin("ListPolicies", {})]);
@@ -85,9 +88,32 @@ function Editor({ inForce, onChange }: { inForce: Version; onChange: () => Promi
           </p>
         </form>
       )}
-      <p>{t("op-policy-try")}</p>
-      <CopyLine text="entraide policy try policy.toml --days 30" label={t("op-command")} />
+      <Trial document={body.document} isChanged={text !== held} />
     </section>
+  );
+}
+
+/** What the text would have decided on recent traffic. */
+function Trial({ document, isChanged }: { document: string; isChanged: boolean }) {
+  const [days, setDays] = useState("7");
+  const following = useTask("policy");
+  return (
+    <>
+      <h3>{t("op-policy-try")}</h3>
+      <p>{t("op-policy-try-lead")}</p>
+      {mayAct() && (
+        <form class="fields" onSubmit={(event) => [event.preventDefault(), void following.start({ document, days: Number(days) })]}>
+          <Choice label={t("op-days")} value={days} onValue={setDays} choices={daysChoices()} />
+          <p class="whole">
+            <button type="submit" class="quiet" disabled={!isChanged || following.acting.busy || following.isRunning}>
+              {t("op-policy-try-now")}
+            </button>
+          </p>
+        </form>
+      )}
+      <TaskState of={following} running={t("op-policy-trying")} />
+      {following.task && <Replayed task={following.task} kind="policy" />}
+    </>
   );
 }
 

@@ -1,14 +1,18 @@
-// "Simulate this pool with next year's demand": the scenario file and the commands that run it.
+// "Simulate this pool with next year's demand": run beside the pool, or from a scenario file.
 import { useState } from "preact/hooks";
 import { dateTime, number, t } from "../../i18n.ts";
-import { admin, textOf, type Node } from "./admin.ts";
+import { admin, mayAct, textOf, type Node } from "./admin.ts";
 import { readCatalogue } from "./catalogue.ts";
-import { CopyLine, Read, TextField, useReading } from "./parts.tsx";
+import { saveFile } from "./files.ts";
+import { Choice, CopyLine, Read, TextField, useReading } from "./parts.tsx";
+import { Replayed } from "./replayed.tsx";
 import { simulated, writeScenario } from "./scenario.ts";
+import { TaskState, useTask } from "./task.tsx";
+import { daysChoices } from "./words.ts";
 
 const JOURNAL = "parc.journal";
 const SCENARIO = "an-prochain.toml";
-const PERCENT_MAX = 10_000;
+const PERCENT_MAX = 1_000;
 const HOURS_MAX = 24 * 366;
 
 async function readPool() {
@@ -29,7 +33,9 @@ async function readPool() {
 export function Simulation() {
   const reading = useReading(readPool);
   const [percent, setPercent] = useState("20");
-  const [open, setOpen] = useState(false);
+  const [days, setDays] = useState("7");
+  const following = useTask("demand");
+  const start = () => following.start({ growthPercent: Number(percent) || 0, days: Number(days) });
   return (
     <section aria-labelledby="op-sim">
       <h2 id="op-sim">{t("op-sim-title")}</h2>
@@ -52,13 +58,24 @@ export function Simulation() {
                   machines: simulated(nodes).length,
                 })}
               </p>
-              <form class="fields" onSubmit={(event) => [event.preventDefault(), setOpen(true)]}>
-                <TextField label={t("op-sim-percent")} value={percent} onValue={setPercent} kind="number" min={0} step={1} required />
-                <p class="whole">
-                  <button type="submit">{t("op-sim-open")}</button>
-                </p>
+              <form class="fields" onSubmit={(event) => [event.preventDefault(), void start()]}>
+                <TextField label={t("op-sim-percent")} value={percent} onValue={setPercent} kind="number" min={1} step={1} required />
+                <Choice label={t("op-days")} value={days} onValue={setDays} choices={daysChoices()} />
+                {mayAct() && (
+                  <p class="whole">
+                    <button type="submit" disabled={following.acting.busy || following.isRunning}>
+                      {t("op-sim-open")}
+                    </button>
+                  </p>
+                )}
               </form>
-              {open && <Steps scenario={writeScenario(nodes, coops, models, growth)} hours={hours} />}
+              <TaskState of={following} running={t("op-sim-running")} />
+              {following.task && <Replayed task={following.task} kind="demand" />}
+              <details class="elsewhere">
+                <summary>{t("op-sim-elsewhere")}</summary>
+                <p>{t("op-sim-elsewhere-lead")}</p>
+                <Steps scenario={writeScenario(nodes, coops, models, growth)} hours={hours} />
+              </details>
             </>
           );
         }}
@@ -73,14 +90,7 @@ function hoursOf(since: number): number {
 }
 
 function Steps({ scenario, hours }: { scenario: string; hours: number }) {
-  const save = () => {
-    const address = URL.createObjectURL(new Blob([scenario], { type: "application/toml" }));
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = SCENARIO;
-    link.click();
-    URL.revokeObjectURL(address);
-  };
+  const save = () => saveFile(SCENARIO, scenario, "application/toml");
   return (
     <ol class="steps">
       <li>

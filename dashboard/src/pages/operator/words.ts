@@ -3,6 +3,11 @@ import { t } from "../../i18n.ts";
 
 export type Choices = readonly (readonly [string, string])[];
 
+/** How many of the last days are replayed. */
+export function daysChoices(): Choices {
+  return ["1", "7", "31"].map((each) => [each, t(`op-days-${each}`)] as const);
+}
+
 export function controlChoices(): Choices {
   return [
     ["", t("op-control-none")],

@@ -1,6 +1,8 @@
 // What needs a hand now, each with its remedy.
+import { useState } from "preact/hooks";
 import { dateTime, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Key, type Node } from "./admin.ts";
+import { DoctorLine, DoctorPart, findingsOf, type Findings } from "./doctor.tsx";
 import { findWork, type Finding } from "./hand.ts";
 import { Invitation } from "./invitation.tsx";
 import { Confirmed, CopyLine, Read, Said, useActing, useReading, type Acting } from "./parts.tsx";
@@ -16,7 +18,16 @@ async function readWork(): Promise<Finding[]> {
 
 export function Work() {
   const work = useReading(readWork);
+  const doctor = useReading(async () => (await admin("ListFindings", {})) as Findings);
+  const [checking, setChecking] = useState(false);
   const acting = useActing();
+  const check = async () => {
+    setChecking(true);
+    await doctor.again();
+    setChecking(false);
+  };
+  const failed = findingsOf(doctor.data, "fail");
+  const warned = findingsOf(doctor.data, "warn");
   const act = async (doing: () => Promise<unknown>, done: string) => {
     await acting.act(doing, done);
     await work.again();
@@ -28,26 +39,26 @@ export function Work() {
         <Said of={acting} />
         <Read of={work}>
           {(findings) =>
-            findings.length === 0 ? (
+            findings.length + failed.length + warned.length === 0 ? (
               <p class="now">{t("op-work-none")}</p>
             ) : (
               <ul class="findings">
+                {failed.map((one) => (
+                  <DoctorLine key={one.sentence} finding={one} />
+                ))}
                 {findings.map((one) => (
                   <Line key={`${one.kind} ${one.name} ${one.detail}`} finding={one} act={act} busy={acting.busy} />
+                ))}
+                {warned.map((one) => (
+                  <DoctorLine key={one.sentence} finding={one} />
                 ))}
               </ul>
             )
           }
         </Read>
       </section>
+      <DoctorPart reading={doctor} busy={checking} onAgain={() => void check()} />
       {mayAct() && <Invitation />}
-      <section aria-labelledby="op-doctor">
-        <h2 id="op-doctor">{t("op-doctor-title")}</h2>
-        <p>{t("op-doctor-lead")}</p>
-        <CopyLine text="entraide pool doctor" label={t("op-doctor-command")} />
-        <p>{t("op-backup-lead")}</p>
-        <CopyLine text="entraide pool backup parc.backup" label={t("op-backup-command")} />
-      </section>
     </>
   );
 }
