@@ -3,7 +3,9 @@
 import asyncio
 import json
 import socket
+import ssl
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,50 @@ def test_status_of_a_running_pool(pool: RunningPool) -> None:
     assert document["last_backup_at"] is None
     assert pool.config.public_url in said.stdout
     assert "nœuds en ligne\u00a0: 0 sur 0" in said.stdout
+
+
+def test_the_page_is_told_what_the_doctor_finds(pool: RunningPool, tmp_path: Path) -> None:
+    """The Admin service has the doctor's findings, warnings first, and the age of the backup."""
+    before = list_findings(pool)
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("quatre mots sur papier\n")
+    state = ("--state", str(pool.state), "--passphrase-file", str(passphrase))
+    made = entraide("pool", "backup", str(tmp_path / "pool.backup"), *state)
+    after = list_findings(pool, lang="fr")
+    levels = [finding["level"] for finding in before["findings"]]
+    (none,) = (each for each in before["findings"] if each["check"] == "backup")
+    (backup,) = (each for each in after["findings"] if each["check"] == "backup")
+
+    assert "warn" == none["level"]
+    assert f"entraide pool backup FILE --state {pool.state}" in none["remedy"]
+    assert levels == sorted(levels, reverse=True)  # warn, then ok; nothing fails
+    assert 0.0 == before["backupAt"]
+    assert 0 == made.returncode
+    assert ("ok", "La dernière sauvegarde est d’aujourd’hui.") == (
+        backup["level"], backup["sentence"],
+    )  # fmt: skip
+    assert 0.0 <= after["at"] - after["backupAt"] < 100.0
+
+
+def list_findings(pool: RunningPool, lang: str = "en") -> Any:
+    """Asks the running pool, with the operator's key, as a page asks with a session."""
+    headers = {"authorization": f"Bearer {pool.file.admin_key}", "accept-language": lang}
+    request = urllib.request.Request(
+        f"{pool.file.http}/v1/admin/ListFindings", data=b"{}", headers=headers
+    )
+    context = ssl.create_default_context(cadata=pool.ca)
+    with urllib.request.urlopen(request, timeout=100, context=context) as answer:
+        return json.loads(answer.read())
+
+
+def test_a_pool_that_nobody_founded_is_told_apart(tmp_path: Path) -> None:
+    """The directory of ``entraide up`` has no ``pool.toml``: what that means, and what to do."""
+    (tmp_path / "store.db").touch()
+    checks = inspect_pool(tmp_path, "fr")
+
+    assert [("config", "unfounded"), ("disk", "ok")] == [(each.name, each.code) for each in checks]
+    for lang in ("fr", "en"):
+        assert "entraide pool create" in report_check(checks[0], lang)["remedy"]
 
 
 def test_status_of_a_stopped_pool(tmp_path: Path) -> None:

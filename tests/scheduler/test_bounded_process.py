@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 from tests.waiting import eventually
 
-from entraide_scheduler.tasks.bounded_child import LOWEST_PRIORITY, Limits
+from entraide_scheduler.tasks.bounded_child import LOWEST_PRIORITY, ProcessLimits
 from entraide_scheduler.tasks.bounded_process import run_bounded
 
-LIMITS = Limits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
+LIMITS = ProcessLimits(wall_s=60.0, cpu_s=30, memory_bytes=2 * 1024**3, file_bytes=1024)
 
 
 def waiting_command(folder: Path) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ async def test_a_command_has_the_lowest_priority_and_ends_with_its_caller(tmp_pa
 
 async def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     """Its time is over while it waits; the caller is told so."""
-    short = Limits(wall_s=0.5, cpu_s=30, memory_bytes=2 * 1024**3)
+    short = ProcessLimits(wall_s=0.5, cpu_s=30, memory_bytes=2 * 1024**3)
     late = await run_bounded(waiting_command(tmp_path), short, lang="en")
 
     assert "time" == late.fault

@@ -26,7 +26,7 @@ THREAD_VARIABLES = (
 )  # fmt: skip
 
 
-class Limits(Struct, frozen=True):
+class ProcessLimits(Struct, frozen=True):
     """Limits of a process.
 
     Attributes:
@@ -44,7 +44,7 @@ class Limits(Struct, frozen=True):
     is_idle: bool = True
 
 
-def enter_limits(limits: Limits) -> None:
+def enter_limits(limits: ProcessLimits) -> None:
     """Puts this process within limits; what the system does not have is left out."""
     os.nice(LOWEST_PRIORITY)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -75,7 +75,7 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Runs the command of the arguments."""
-    enter_limits(decode_json(sys.argv[1].encode(), type=Limits))
+    enter_limits(decode_json(sys.argv[1].encode(), type=ProcessLimits))
     end_with_parent()
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, THREADS))
     sys.argv = ["entraide", *sys.argv[2:]]

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.printable import printable
-from entraide_scheduler.tasks.bounded_child import Limits
+from entraide_scheduler.tasks.bounded_child import ProcessLimits
 
 MODULE = "entraide_scheduler.tasks.bounded_child"
 OUTPUT_BYTES_MAX = 4 * 1024 * 1024
@@ -56,7 +56,7 @@ class Finished(Struct, frozen=True):
 
 async def run_bounded(
     arguments: Sequence[str],
-    limits: Limits,
+    limits: ProcessLimits,
     *,
     lang: str,
     variables: Mapping[str, str] | None = None,

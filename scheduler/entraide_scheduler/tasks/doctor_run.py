@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from entraide import i18n
 from entraide.decoding import decode_json
-from entraide_scheduler.tasks.bounded_child import Limits
+from entraide_scheduler.tasks.bounded_child import ProcessLimits
 from entraide_scheduler.tasks.bounded_process import Finished, run_bounded
 
 GIB = 1024**3
-DOCTOR_LIMITS = Limits(
+DOCTOR_LIMITS = ProcessLimits(
     wall_s=60.0, cpu_s=30, memory_bytes=2 * GIB, file_bytes=64 * 1024, is_idle=False
 )
 FRESH_S = 15.0

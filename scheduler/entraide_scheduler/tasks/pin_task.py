@@ -11,12 +11,12 @@ from msgspec import Struct
 from entraide.cli.pool_access import ADMIN_KEY_VARIABLE, POOL_FILE
 from entraide.client._constants import URL_VARIABLE
 from entraide.printable import printable
-from entraide_scheduler.tasks.bounded_child import Limits
+from entraide_scheduler.tasks.bounded_child import ProcessLimits
 from entraide_scheduler.tasks.bounded_process import run_bounded
 from entraide_scheduler.tasks.replay_task import GIB, fault_sentence
 from entraide_scheduler.tasks.task_runner import TaskResult
 
-PIN_LIMITS = Limits(wall_s=12 * 3_600.0, cpu_s=4 * 3_600, memory_bytes=4 * GIB)
+PIN_LIMITS = ProcessLimits(wall_s=12 * 3_600.0, cpu_s=4 * 3_600, memory_bytes=4 * GIB)
 LINES_MAX = 40
 
 

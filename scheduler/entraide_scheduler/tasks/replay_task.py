@@ -16,12 +16,12 @@ from entraide import i18n
 from entraide.decoding import decode_json
 from entraide.files import write_private
 from entraide.v1 import admin_pb2
-from entraide_scheduler.tasks.bounded_child import Limits
+from entraide_scheduler.tasks.bounded_child import ProcessLimits
 from entraide_scheduler.tasks.bounded_process import Finished, run_bounded
 from entraide_scheduler.tasks.task_runner import TaskResult
 
 GIB = 1024**3
-REPLAY_LIMITS = Limits(wall_s=3_600.0, cpu_s=1_800, memory_bytes=4 * GIB, file_bytes=2 * GIB)
+REPLAY_LIMITS = ProcessLimits(wall_s=3_600.0, cpu_s=1_800, memory_bytes=4 * GIB, file_bytes=2 * GIB)
 REPORT_BYTES_MAX = 3 * 1024 * 1024
 COOPS_MAX = 500
 DAY_H = 24.0
