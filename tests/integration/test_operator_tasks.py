@@ -15,8 +15,8 @@ from tests.waiting import eventually
 from entraide.v1 import admin_pb2
 from entraide_scheduler.tasks.task_runner import FOLDER_PREFIX
 
-pytestmark = pytest.mark.engines
-TASK_WITHIN_S = 100.0
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+TASK_WITHIN_S = 500.0  # it has only the time that nothing else wants
 JOBS = 5
 
 

@@ -1,5 +1,6 @@
 """Every button of the operator's view, pressed in a real browser on a scheduler with a bus."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from entraide import catalogue as documents
 from entraide.models import Catalogue
 from entraide.v1 import admin_pb2
 from entraide.wire import messages as m
+from entraide.wire.nats import new_user_key
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.records import SenderKind
 
@@ -26,7 +28,8 @@ ROOM: dict[str, Any] = {
     "loadable": (loadable(SMALL, memory_bytes=GB),), "models_bytes": 3 * GB, "replicas": (),
 }  # fmt: skip
 HELD = {"reason": "engines_ended", "detail": "", "ends_work": False}
-TASK_WITHIN_MS = 100_000.0
+TASK_WITHIN_MS = 500_000.0  # it has only the time that nothing else wants
+PATIENT = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -126,7 +129,8 @@ async def test_an_invitation_lets_one_machine_join(used: Operated) -> None:
     link = await page.locator(".made code").first.inner_text()
     await press(page, "Copier le lien")
     token = link.rpartition("/")[2].partition("#")[2] or link.rpartition("/")[2]
-    joined = await used.pool.operator.join(token.rpartition("=")[2], "U" + "A" * 55, node_name="x")
+    _, public = new_user_key()
+    joined = await used.pool.operator.join(token.rpartition("=")[2], public)
     node = await used.pool.operator.node(joined.node)
 
     assert ("beta", "moulin", "CA-ON") == (node.coop, node.site, node.zone)
@@ -223,6 +227,7 @@ async def test_the_catalogue_is_changed_from_the_page(used: Operated, tmp_path: 
     assert [] == visit.errors
 
 
+@PATIENT
 async def test_a_pin_that_cannot_be_made_says_why(used: Operated) -> None:
     """The hub has no such repository, or cannot be reached: one sentence, and the pool goes on."""
     visit = await used.enter()
@@ -300,6 +305,7 @@ async def test_the_doctor_is_asked_again_and_its_command_copied(used: Operated) 
     assert [] == flaws + visit.errors
 
 
+@PATIENT
 async def test_next_years_demand_is_simulated_and_its_report_saved(used: Operated) -> None:
     """A button runs it beside the pool; the page shows before and after, and saves the report."""
     await ask_some(used)
@@ -325,6 +331,7 @@ async def test_next_years_demand_is_simulated_and_its_report_saved(used: Operate
     assert [] == flaws + visit.errors + visit.foreign
 
 
+@PATIENT
 async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
     """The table says what the changed text would have decided; the policy in force stays."""
     await ask_some(used)
@@ -350,10 +357,15 @@ async def test_a_policy_is_tried_before_it_counts(used: Operated) -> None:
 async def ask_some(used: Operated) -> None:
     """Some requests of alpha, answered by the machine at work."""
     node = used.nodes[0]
+
+    async def answer(number: int) -> None:
+        await eventually(lambda: len(node.runs) > number)
+        await node.finish(node.runs[number])
+
     async with used.pool.session(await used.pool.operator.key("alpha")) as session:
         for number in range(3):
             body = {"model": "petit", "messages": [{"role": "user", "content": "Bonjour"}]}
-            async with session.post("/v1/chat/completions", json=body | {"stream": True}) as answer:
-                await eventually(lambda number=number: len(node.runs) > number)
-                await node.finish(node.runs[number])
-                await answer.read()
+            asked = session.post("/v1/chat/completions", json=body)
+            answered, _ = await asyncio.gather(asked, answer(number))
+
+            assert 200 == answered.status

@@ -18,7 +18,7 @@ export function Grid() {
           <section aria-labelledby="op-grid">
             <h2 id="op-grid">{t("op-grid-title")}</h2>
             <p>{t("op-grid-lead")}</p>
-            <ul class="rows">
+            <ul class="rows zones">
               {all.map((zone) => (
                 <li key={zone.zone}>
                   <div>
@@ -47,10 +47,17 @@ function isMissing(zone: Zone): boolean {
 function sourceOf(zone: Zone): string {
   return t("op-grid-source", {
     source: worded(`op-grid-source-${zone.source}`, zone.source),
-    when: zone.dataAt ? dateTime(zone.dataAt) : "none",
+    when: when(zone),
     hours: zone.forecastHours,
     file: zone.file || "none",
   });
+}
+
+/** The year of an average, which ends with it; else the hour of the data. */
+function when(zone: Zone): string {
+  if (!zone.dataAt) return "none";
+  if (zone.source !== "annual") return dateTime(zone.dataAt);
+  return String(new Date((zone.dataAt - 86_400) * 1000).getUTCFullYear());
 }
 
 interface FormProps {

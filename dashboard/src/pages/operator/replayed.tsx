@@ -69,11 +69,11 @@ function cells(row: Row) {
   return [
     both((each) => number(Number(each.completed))),
     both((each) => number(Number(each.refused) + Number(each.failed))),
-    both((each) => seconds(each.waitedP95S)),
-    both((each) => seconds(each.ttftP95S)),
-    both((each) => t("op-grams", { grams: significant(each.carbonG) })),
-    both((each) => t("op-wh", { wh: significant(each.energyWh) })),
-    both((each) => (each.promisesKept === undefined ? "–" : t("op-percent", { part: number(each.promisesKept * 100) }))),
+    both((each) => decimal(each.waitedP95S)),
+    both((each) => decimal(each.ttftP95S)),
+    both((each) => significant(each.carbonG)),
+    both((each) => significant(each.energyWh)),
+    both((each) => (each.promisesKept === undefined ? "–" : number(each.promisesKept * 100))),
     number(Number(row.moved)),
   ];
 }
@@ -82,6 +82,6 @@ function significant(value: number): string {
   return number(value, value >= 100 ? 0 : value >= 1 ? 1 : 4);
 }
 
-function seconds(value: number | undefined): string {
-  return value === undefined ? "–" : t("op-seconds", { seconds: number(value, value >= 100 ? 0 : 1) });
+function decimal(value: number | undefined): string {
+  return value === undefined ? "–" : number(value, value >= 100 ? 0 : 1);
 }
