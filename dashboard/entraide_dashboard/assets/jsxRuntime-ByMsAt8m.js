@@ -77,11 +77,112 @@ op-forgotten = { $name } is forgotten.
 op-vouch = Vouch
 op-vouch-now = Record what I vouch for
 op-vouched = What you vouch for { $name } counts from now on.
-op-doctor-title = Backup, certificates, disk and clock
-op-doctor-lead = This page cannot check them. On the pool’s machine, this command does, and names the remedy of each fault; it also says how old the last backup is.
-op-doctor-command = the command that checks
-op-backup-lead = To make a backup while the pool works:
-op-backup-command = the command that makes a backup
+op-doctor-title = The pool’s machine
+op-doctor-machine = The pool’s machine
+op-doctor-checking = Checking ports, certificates, disk, clock and database…
+op-doctor-good = { $count ->
+    [0] No other check
+    [one] One other check found no fault
+   *[other] { $count } other checks found no fault
+}
+op-doctor-again = Check again
+op-doctor-at = Checked on { $when }
+op-backup-age = { $days ->
+    [0] The last backup is less than a day old
+    [one] The last backup is one day old
+   *[other] The last backup is { $days } days old
+} ({ $when }).
+op-backup-none = No backup of this pool is known.
+op-part-grid = Power grid
+op-days = Recent traffic
+op-days-1 = of the last day
+op-days-7 = of the last 7 days
+op-days-31 = of the last 31 days
+op-task-until = It is ended on { $when } at the latest.
+op-task-cancel = Cancel it
+op-task-cancelled = Cancelled.
+op-task-failed = It failed. { $fault }
+op-file-long = The file has more than 2.5 MB. Split it.
+op-replay-policy = The requests from { $from } to { $until }, decided once under policy { $old } and once under { $now }.
+op-replay-demand = The requests from { $from } to { $until }, once as they came and once with { $percent }% more, on the same machines.
+op-replay-read = Before → after; one figure where nothing changes. Both are simulated. Delays are those that 95% of the requests stay below.
+op-replay-table = Before and after, by co-op
+op-replay-all = All
+op-replay-served = Answered
+op-replay-refused = Refused or failed
+op-replay-waited = Waiting (s)
+op-replay-ttft = First word (s)
+op-replay-carbon = CO₂e (g)
+op-replay-energy = Energy (Wh)
+op-replay-kept = Promises kept (%)
+op-replay-moved = On another machine
+op-replay-save = Save the report
+op-policy-try = What this text would have changed
+op-policy-try-lead = Change the text, then try it on recent requests before it counts. The simulation runs beside the pool, only when the machine has nothing else to do, for an hour at most.
+op-policy-try-now = Try this text
+op-policy-trying = The recent requests are being replayed under both texts.
+op-sim-lead = The recorded requests come once more, and a part of them again, on the same machines. The simulation runs beside the pool, only when the machine has nothing else to do, for an hour at most.
+op-sim-running = The recorded requests are being replayed, once as they came and once with more.
+op-sim-elsewhere = On another computer, or with other machines
+op-sim-elsewhere-lead = A scenario file can be changed: one more machine, another price. It runs on a computer where Entraide is installed.
+op-catalogue-lead = Machines load only a model whose weights are pinned, that is checked by checksum.
+op-model-remove-means = The model leaves the catalogue: from now on no machine loads it at the pool’s word. Its weights stay on the disks.
+op-model-removed = { $name } is no longer in the catalogue.
+op-models-add = Add models
+op-models-add-lead = A model of the same name is replaced.
+op-models-file = File of entries
+op-models-file-hint = JSON: one entry, a list of entries, or a whole catalogue.
+op-models-add-now = Add from the file
+op-models-shipped = Add what Entraide ships with
+op-models-added = { $count ->
+    [0] Nothing to add: all of them are in the catalogue.
+    [one] One model was added.
+   *[other] { $count } models were added.
+}
+op-models-no-entries = This file has no entries of models. It must be JSON: one entry with a name, a list of entries, or a catalogue.
+op-pin-title = Pin a model
+op-pin-lead = The pool records the checksums of the model’s weights, from the place that its entry names, and fetches them for its machines. That may take hours; the pool goes on.
+op-pin-format = Format of the weights
+op-pin-all = all
+op-pin-revision = Revision
+op-pin-revision-hint = Empty: the newest one.
+op-pin-now = Pin the model
+op-pinning = { $name } is being pinned.
+op-pinned = { $name } is pinned.
+op-grid-title = Carbon intensity now
+op-grid-lead = The pool sends work to where electricity is cleanest. Each zone’s value comes from the source chosen here, else from the annual average.
+op-grid-missing = chosen source has no data
+op-grid-value = { $direct }\xA0g of CO₂e per kWh; over the life cycle { $lifecycle }\xA0g.
+op-grid-source = { $source }{ $when ->
+    [none] {""}
+   *[other] , data of { $when }
+}{ $hours ->
+    [0] {""}
+    [one] , forecast for one hour
+   *[other] , forecast for { $hours } hours
+}{ $file ->
+    [none] {""}
+   *[other] , file { $file }
+}
+op-grid-source-annual = annual average
+op-grid-source-series = imported or configured hours
+op-grid-source-electricity_maps = Electricity Maps, hour by hour
+op-grid-source-configured = as pool.toml says
+op-grid-choose = Choose a source
+op-grid-new-source = New source
+op-grid-choose-now = Choose this source
+op-grid-chosen = The source of { $zone } counts from now on.
+op-grid-token = Token of Electricity Maps
+op-grid-token-hint = Empty: the one that the pool has. It is kept in a file of the pool’s and never shown.
+op-grid-import = Import hours from a file
+op-grid-import-lead = A CSV file with a column “utc”, or an export of Electricity Maps. The hours become the zone’s source at once, instead of those imported before.
+op-grid-file = CSV file
+op-grid-column = Column of the direct intensity
+op-grid-column-hint = Empty: ci_direct_g_per_kwh, or the export’s own.
+op-grid-years = Years to add to its times
+op-grid-years-hint = To use an earlier year; the values are then marked as estimated.
+op-grid-import-now = Import the hours
+op-grid-imported = The hours of { $zone } count from now on.
 op-invite-title = Invite a machine
 op-invite-lead = The link serves once, for one machine. What you state here counts, whatever the machine says of itself.
 op-invite-no-coop = First add a co-op.
@@ -232,7 +333,9 @@ op-place-look = See first
 op-place-now = Place the model
 op-placing = { $model } is loading.
 op-catalogue-title = The catalogue
-op-catalogue-lead = Machines load only a model whose weights are pinned, that is checked by checksum. To pin a model, on the pool’s machine:
+op-size-petit = small
+op-size-moyen = medium
+op-size-grand = large
 op-unpinned = not pinned
 op-model-facts = { $name } · { $gb } GB · { $billions } billion parameters{ $class ->
     [none] {""}
@@ -253,7 +356,6 @@ op-policy-reason-hint = For example: assembly of 12 January.
 op-policy-signed = Signed by you, { $name }.
 op-policy-apply = Apply
 op-policy-applied = The new version is in force.
-op-policy-try = This page cannot replay the past under a proposed text. Save it as policy.toml; this command shows what it would have changed for each co-op:
 op-diff-none = No difference.
 op-diff-gone = Taken out: 
 op-diff-new = Added: 
@@ -277,7 +379,6 @@ op-roll-back = Return to
 op-roll-back-means = The content of { $version } comes into force at once, under a new name. No version is deleted.
 op-rolled-back = The content of { $version } is in force.
 op-sim-title = This pool, with next year’s demand
-op-sim-lead = The simulation takes too much time and memory for the pool’s machine: it runs on a computer where Entraide is installed. This page prepares the file and the commands.
 op-sim-journal = { $since ->
     [none] The journal is still empty: wait for some days of work.
    *[other] The recorded demand begins on { $since } ({ $events } events).
@@ -797,11 +898,112 @@ op-forgotten = { $name } est oubliée.
 op-vouch = Se porter garant
 op-vouch-now = Enregistrer la garantie
 op-vouched = Votre garantie pour { $name } compte dès maintenant.
-op-doctor-title = Sauvegarde, certificats, disque et horloge
-op-doctor-lead = Cette page ne peut pas les vérifier. Sur la machine du parc, cette commande les examine et donne un remède à chaque défaut\xA0; elle dit aussi l’âge de la dernière sauvegarde.
-op-doctor-command = la commande d’examen
-op-backup-lead = Pour faire une sauvegarde pendant que le parc travaille\xA0:
-op-backup-command = la commande de sauvegarde
+op-doctor-title = La machine du parc
+op-doctor-machine = La machine du parc
+op-doctor-checking = Vérification des ports, des certificats, du disque, de l’horloge et de la base de données…
+op-doctor-good = { $count ->
+    [0] Aucune autre vérification
+    [one] Une autre vérification n’a rien trouvé
+   *[other] { $count } autres vérifications n’ont rien trouvé
+}
+op-doctor-again = Vérifier de nouveau
+op-doctor-at = Vérifié le { $when }
+op-backup-age = { $days ->
+    [0] La dernière sauvegarde a moins d’un jour
+    [one] La dernière sauvegarde a un jour
+   *[other] La dernière sauvegarde a { $days } jours
+} ({ $when }).
+op-backup-none = Aucune sauvegarde de ce parc n’est connue.
+op-part-grid = Réseau électrique
+op-days = Requêtes récentes
+op-days-1 = du dernier jour
+op-days-7 = des 7 derniers jours
+op-days-31 = des 31 derniers jours
+op-task-until = Fin au plus tard le { $when }.
+op-task-cancel = Arrêter
+op-task-cancelled = Arrêté avant la fin.
+op-task-failed = Cela n’a pas abouti. { $fault }
+op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
+op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now }.
+op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent }\xA0% de plus, sur les mêmes machines.
+op-replay-read = Avant → après\xA0; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95\xA0% des requêtes ne dépassent pas.
+op-replay-table = Avant et après, par coopérative
+op-replay-all = Toutes
+op-replay-served = Répondues
+op-replay-refused = Refusées ou échouées
+op-replay-waited = Attente (s)
+op-replay-ttft = Premier mot (s)
+op-replay-carbon = CO₂e (g)
+op-replay-energy = Énergie (Wh)
+op-replay-kept = Promesses tenues (%)
+op-replay-moved = Sur une autre machine
+op-replay-save = Enregistrer le rapport
+op-policy-try = Ce que ce texte aurait changé
+op-policy-try-lead = Changez le texte, puis essayez-le sur les requêtes récentes avant qu’il ne compte. La simulation tourne à côté du parc, seulement quand la machine n’a rien d’autre à faire, et dure une heure au plus.
+op-policy-try-now = Essayer ce texte
+op-policy-trying = Les requêtes récentes sont rejouées sous les deux textes.
+op-sim-lead = Les requêtes du journal reviennent, et une partie d’entre elles une fois de plus, sur les mêmes machines. La simulation tourne à côté du parc, seulement quand la machine n’a rien d’autre à faire, et dure une heure au plus.
+op-sim-running = Les requêtes du journal sont rejouées, une fois telles qu’elles sont venues et une fois avec le surcroît.
+op-sim-elsewhere = Sur un autre ordinateur, ou avec d’autres machines
+op-sim-elsewhere-lead = Un fichier de scénario se change\xA0: une machine de plus, un autre prix. Il se simule sur un ordinateur où Entraide est installé.
+op-catalogue-lead = Une machine ne charge qu’un modèle dont les poids sont épinglés, c’est-à-dire vérifiés par leur somme de contrôle.
+op-model-remove-means = Le modèle quitte le catalogue\xA0: dès maintenant, aucune machine ne le charge à la demande du parc. Ses poids restent sur les disques.
+op-model-removed = { $name } n’est plus dans le catalogue.
+op-models-add = Ajouter des modèles
+op-models-add-lead = Un modèle de même nom est remplacé.
+op-models-file = Fichier d’entrées
+op-models-file-hint = JSON\xA0: une entrée, une liste d’entrées ou un catalogue entier.
+op-models-add-now = Ajouter depuis le fichier
+op-models-shipped = Ajouter ceux qu’Entraide fournit
+op-models-added = { $count ->
+    [0] Rien à ajouter\xA0: ils sont tous dans le catalogue.
+    [one] Un modèle a été ajouté.
+   *[other] { $count } modèles ont été ajoutés.
+}
+op-models-no-entries = Ce fichier n’a pas d’entrées de modèles. Il doit être en JSON\xA0: une entrée avec un nom, une liste d’entrées ou un catalogue.
+op-pin-title = Épingler un modèle
+op-pin-lead = Le parc relève les sommes de contrôle des poids du modèle, là où son entrée le dit, et va les chercher pour ses machines. Cela peut prendre des heures\xA0; le parc continue.
+op-pin-format = Format des poids
+op-pin-all = tous
+op-pin-revision = Révision
+op-pin-revision-hint = Vide\xA0: la plus récente.
+op-pin-now = Épingler le modèle
+op-pinning = { $name } est en train d’être épinglé.
+op-pinned = { $name } est épinglé.
+op-grid-title = L’intensité carbone en ce moment
+op-grid-lead = Le parc envoie le travail là où l’électricité est la plus propre. La valeur de chaque zone vient de la source choisie ici, sinon de la moyenne annuelle.
+op-grid-missing = source choisie sans données
+op-grid-value = { $direct }\xA0g de CO₂e par kWh\xA0; sur le cycle de vie, { $lifecycle }\xA0g.
+op-grid-source = { $source }{ $when ->
+    [none] {""}
+   *[other] , données du { $when }
+}{ $hours ->
+    [0] {""}
+    [one] , prévision pour une heure
+   *[other] , prévision pour { $hours } heures
+}{ $file ->
+    [none] {""}
+   *[other] , fichier { $file }
+}
+op-grid-source-annual = moyenne annuelle
+op-grid-source-series = heures importées ou configurées
+op-grid-source-electricity_maps = Electricity Maps, heure par heure
+op-grid-source-configured = ce que dit pool.toml
+op-grid-choose = Choisir une source
+op-grid-new-source = Nouvelle source
+op-grid-choose-now = Choisir cette source
+op-grid-chosen = La source de { $zone } compte dès maintenant.
+op-grid-token = Jeton d’Electricity Maps
+op-grid-token-hint = Vide\xA0: celui que le parc a déjà. Il est gardé dans un fichier du parc et jamais montré.
+op-grid-import = Importer les heures d’un fichier
+op-grid-import-lead = Un fichier CSV avec une colonne «\xA0utc\xA0», ou un export d’Electricity Maps. Les heures deviennent aussitôt la source de la zone, à la place de celles importées avant.
+op-grid-file = Fichier CSV
+op-grid-column = Colonne de l’intensité directe
+op-grid-column-hint = Vide\xA0: ci_direct_g_per_kwh, ou celle de l’export.
+op-grid-years = Années à ajouter à ses heures
+op-grid-years-hint = Pour employer une année passée\xA0; les valeurs sont alors marquées comme estimées.
+op-grid-import-now = Importer les heures
+op-grid-imported = Les heures de { $zone } comptent dès maintenant.
 op-invite-title = Inviter une machine
 op-invite-lead = Le lien sert une fois, pour une machine. Ce que vous déclarez ici compte, quoi que la machine dise d’elle-même.
 op-invite-no-coop = Ajoutez d’abord une coopérative.
@@ -952,7 +1154,9 @@ op-place-look = Voir d’abord
 op-place-now = Placer le modèle
 op-placing = { $model } se charge.
 op-catalogue-title = Le catalogue
-op-catalogue-lead = Les machines ne chargent qu’un modèle dont les poids sont épinglés, c’est-à-dire vérifiés par somme de contrôle. Pour épingler un modèle, sur la machine du parc\xA0:
+op-size-petit = petit
+op-size-moyen = moyen
+op-size-grand = grand
 op-unpinned = pas épinglé
 op-model-facts = { $name } · { $gb } Go · { $billions } milliards de paramètres{ $class ->
     [none] {""}
@@ -973,7 +1177,6 @@ op-policy-reason-hint = Par exemple\xA0: assemblée du 12 janvier.
 op-policy-signed = Signé par vous, { $name }.
 op-policy-apply = Appliquer
 op-policy-applied = La nouvelle version est en vigueur.
-op-policy-try = Cette page ne peut pas rejouer le passé sous un texte proposé. Enregistrez-le dans policy.toml\xA0; cette commande montre ce qu’il aurait changé pour chaque coopérative\xA0:
 op-diff-none = Aucune différence.
 op-diff-gone = Retiré\xA0: 
 op-diff-new = Ajouté\xA0: 
@@ -997,7 +1200,6 @@ op-roll-back = Revenir à
 op-roll-back-means = Le contenu de { $version } entre en vigueur tout de suite, sous un nouveau nom. Aucune version n’est effacée.
 op-rolled-back = Le contenu de { $version } est en vigueur.
 op-sim-title = Ce parc, avec la demande de l’an prochain
-op-sim-lead = La simulation prend trop de temps et de mémoire pour la machine du parc\xA0: elle se lance sur un ordinateur où Entraide est installé. Cette page prépare le fichier et les commandes.
 op-sim-journal = { $since ->
     [none] Le journal est encore vide\xA0: attendez quelques jours de travail.
    *[other] La demande enregistrée commence le { $since } ({ $events } événements).
