@@ -111,7 +111,7 @@ op-replay-served = Answered
 op-replay-refused = Refused or failed
 op-replay-waited = Waiting (s)
 op-replay-ttft = First word (s)
-op-replay-carbon = CO₂e (g)
+op-replay-carbon = CO2e (g)
 op-replay-energy = Energy (Wh)
 op-replay-kept = Promises kept (%)
 op-replay-moved = On another machine
@@ -151,7 +151,7 @@ op-pinned = { $name } is pinned.
 op-grid-title = Carbon intensity now
 op-grid-lead = The pool sends work to where electricity is cleanest. Each zone’s value comes from the source chosen here, else from the annual average.
 op-grid-missing = chosen source has no data
-op-grid-value = { $direct } g of CO₂e per kWh; over the life cycle { $lifecycle } g.
+op-grid-value = { $direct } g of CO2e per kWh; over the life cycle { $lifecycle } g.
 op-grid-source = { $source }{ $when ->
     [none] {""}
    *[other] , data of { $when }

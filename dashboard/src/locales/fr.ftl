@@ -111,7 +111,7 @@ op-replay-served = Répondues
 op-replay-refused = Refusées ou échouées
 op-replay-waited = Attente (s)
 op-replay-ttft = Premier mot (s)
-op-replay-carbon = CO₂e (g)
+op-replay-carbon = CO2e (g)
 op-replay-energy = Énergie (Wh)
 op-replay-kept = Promesses tenues (%)
 op-replay-moved = Sur une autre machine
@@ -151,7 +151,7 @@ op-pinned = { $name } est épinglé.
 op-grid-title = L’intensité carbone en ce moment
 op-grid-lead = Le parc envoie le travail là où l’électricité est la plus propre. La valeur de chaque zone vient de la source choisie ici, sinon de la moyenne annuelle.
 op-grid-missing = source choisie sans données
-op-grid-value = { $direct } g de CO₂e par kWh ; sur le cycle de vie, { $lifecycle } g.
+op-grid-value = { $direct } g de CO2e par kWh ; sur le cycle de vie, { $lifecycle } g.
 op-grid-source = { $source }{ $when ->
     [none] {""}
    *[other] , données du { $when }
