@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from entraide.resuming import RESUME
+from entraide.resuming import RESUME, RESUME_UNSUPPORTED
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import (
     MESSAGE_BYTES_MAX,
@@ -91,6 +91,7 @@ class _ActiveRun:
         self.run_seconds = run_seconds  # of its model, and of the other models, at its begin
         self.since_s = since_s
         self.first_token_s = 0.0
+        self.first = run.resume.tokens if run.resume is not None else 0  # sent by earlier runs
         self.produced = 0
         self.sent = 0
         self.delivered = False
@@ -285,8 +286,9 @@ class RunManager:
     async def _run_engine(self, active: _ActiveRun) -> EngineEnd | None:
         run = active.run
         request = EngineRequest(
-            job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model
-        )
+            job=run.job, path=run.path, body=run.body, stream=run.stream, model=run.model,
+            resume=run.resume,
+        )  # fmt: skip
         async with aclosing(active.engine.run(request)) as answer:
             async for item in answer:
                 if isinstance(item, EngineEnd):
@@ -302,11 +304,13 @@ class RunManager:
             self._energy.note_first_token(_run_key(run), active.first_token_s)
         active.produced = chunk.n_output_tokens
         if chunk.data and not active.stopped:
-            n = active.produced - active.sent
+            shown = chunk.n_shown_tokens if chunk.n_shown_tokens >= 0 else active.produced
+            n = max(0, shown - active.sent)
             await self._transport.send_to_gateway(
-                run.gateway, Tokens(run.job, run.epoch, first=active.sent, n=n, data=chunk.data)
+                run.gateway,
+                Tokens(run.job, run.epoch, first=active.first + active.sent, n=n, data=chunk.data),
             )
-            active.sent = active.produced
+            active.sent += n
             active.delivered = True
         if first:  # prefill is done: the scheduler updates its backlog estimate
             await self._transport.send_to_scheduler(Progress(run.job, run.epoch, active.produced))
@@ -361,11 +365,18 @@ class RunManager:
         )  # fmt: skip
         if code in ("engine_failed", ENGINE_EXITED):
             await self._engines.check_engine(run.model)
+        refused = _was_refused_before_output(active, end)
+        if refused and run.resume is not None:  # another engine may continue the answer
+            await self._transport.send_to_scheduler(
+                Decline(run.job, run.epoch, RESUME_UNSUPPORTED, {})
+            )
+            return
         ending = RunEnded(
-            run.job, run.epoch, outcome, code, values, active.sent, final, body, usage
-        )
+            run.job, run.epoch, outcome, code, values, active.first + active.sent, final, body,
+            usage,
+        )  # fmt: skip
         await self._transport.send_to_gateway(run.gateway, ending)
-        if _was_refused_before_output(active, end):
+        if refused:
             # Counts only, no text: a decline is written to the journal.
             counts = {name: value for name, value in values.items() if name != "detail"}
             await self._transport.send_to_scheduler(Decline(run.job, run.epoch, code, counts))

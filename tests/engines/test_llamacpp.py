@@ -49,7 +49,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
     )  # fmt: skip
     assert facts.version[0].isdigit()
     assert demo_model().revision == facts.model_revision
-    assert ("logprobs", "schema") == facts.features  # this model's template has no tools
+    assert ("logprobs", "resume", "schema") == facts.features  # this model's template has no tools
     assert facts.api_base.startswith(("unix://", "http://127.0.0.1:"))
     assert await engine.ready() is None
 

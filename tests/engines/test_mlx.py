@@ -15,12 +15,21 @@ import msgspec
 import psutil
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from tests.engines.own_environments import ALIAS, engine_of, running, version_of, weights
 from tests.engines.support import events, lines_of, lives, ran, ready_when, request, said
 from tests.waiting import eventually
 
+from entraide.resuming import RESUME
 from entraide.types import Basis, Outcome
-from entraide_node.engines.base import BAD_REQUEST, ENGINE_EXITED, ENGINE_HUNG, EngineEnd
+from entraide.wire.messages import Resume
+from entraide_node.engines.base import (
+    BAD_REQUEST,
+    COMPLETIONS,
+    ENGINE_EXITED,
+    ENGINE_HUNG,
+    EngineEnd,
+)
 from entraide_node.engines.model_folder import supports_tools
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
@@ -96,6 +105,24 @@ async def test_whole_answer(engine: SupervisedEngine) -> None:
     last = msgspec.json.decode(streamed.final_chunk)["choices"][0]["delta"].get("content") or ""
     assert said(chunks) + last == whole["choices"][0]["message"]["content"]
     assert streamed.usage == silent.usage
+
+
+async def test_no_answer_is_resumed(engine: SupervisedEngine) -> None:
+    """mlx-lm removes a space before its first word, so that it cannot continue a text exactly."""
+    asked = {"messages": [*SHORT, {"role": "assistant", "content": "Un"}], "max_tokens": 1}
+    plain = request(**asked)
+
+    _, end = await ran(engine, replace(plain, resume=Resume(1, 1_700, 2)))
+    completion = request(
+        "job-2", stream=False, path=COMPLETIONS, prompt="Un, deux,", max_tokens=3, temperature=0
+    )
+    _, completed = await ran(engine, completion)
+
+    assert RESUME not in engine.facts.features
+    assert end.failure is not None
+    assert BAD_REQUEST == end.failure.code
+    # llama.cpp and vLLM say " trois," with the same weights.
+    assert "trois," == msgspec.json.decode(completed.body)["choices"][0]["text"]
 
 
 async def test_no_prompt_is_kept_for_the_next(engine: SupervisedEngine) -> None:

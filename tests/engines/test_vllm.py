@@ -80,7 +80,7 @@ async def test_facts(engine: SupervisedEngine) -> None:
         facts.name, facts.version, facts.model_alias, facts.slots, facts.context_tokens,
         facts.threads,
     )  # fmt: skip
-    assert ("logprobs", "schema", "tools") == facts.features
+    assert ("logprobs", "resume", "schema", "tools") == facts.features
     assert facts.api_base.startswith("unix://")
     socket = Path(facts.api_base.removeprefix("unix://"))
     assert 0o700 == socket.parent.stat().st_mode & 0o777

@@ -10,6 +10,7 @@ from entraide_node.engines import factory
 from entraide_node.engines.base import EngineProblem
 from entraide_node.engines.commands import problem_sentence
 from entraide_node.engines.mlx import MlxConfig, make_mlx_lm
+from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.server_program import ServerProgram
 from entraide_node.engines.supervised_engine import SupervisedEngine
 from entraide_node.engines.vllm import VllmConfig, make_vllm
@@ -93,7 +94,45 @@ def test_vllm_offers_tools_with_a_parser_only(folder: Path) -> None:
     """Tools are offered where something reads them."""
     features = [vllm_of(folder, tool_parser=name).facts.features for name in ("", "none")]
 
-    assert [("logprobs", "schema", "tools"), ("logprobs", "schema")] == features
+    assert [True, False] == ["tools" in offered for offered in features]
+
+
+RESUMING: dict[str, tuple[dict[str, str], tuple[str, ...], bool]] = {
+    "a template of its own": ({"chat_template.jinja": "{{ messages }}"}, (), True),
+    "one in the tokenizer's settings": (
+        {"tokenizer_config.json": '{"chat_template": "{{ messages }}"}'}, (), True
+    ),
+    "no template": ({}, (), False),
+    "several": (
+        {"tokenizer_config.json": '{"chat_template": [{"name": "default", "template": "a"}]}'}, (),
+        False,
+    ),
+    "the owner's": (
+        {"chat_template.jinja": "{{ messages }}"}, ("--chat-template", "/t.jinja"), False
+    ),
+    "a processor's too": (
+        {"chat_template.jinja": "{{ messages }}", "chat_template.json": "{}"}, (), False
+    ),
+    "a tokenizer of its own": (
+        {"chat_template.jinja": "{{ messages }}", "tekken.json": "{}"}, (), False
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RESUMING)
+def test_vllm_resumes_answers_whose_template_is_known(name: str, tmp_path: Path) -> None:
+    """An answer is resumed by the one template with which the model is served, or not at all."""
+    files, arguments, resumes = RESUMING[name]
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    for file, content in files.items():
+        (tmp_path / file).write_text(content, "utf-8")
+
+    program = vllm_of(tmp_path, arguments=arguments)
+
+    assert resumes == ("resume" in program.facts.features)
+    how = ChatContinuation(template="{{ messages }}") if resumes else None
+    assert how == program.continuation
+    assert program.extra == {"chat_template": None}  # no other request chooses a template
 
 
 def test_memory_for_the_context_on_processors(folder: Path) -> None:

@@ -12,9 +12,17 @@ def test_no_engine_resumes_half_a_call(engine: str, option: str) -> None:
     assert lost_options(engine, {option, "stop"}) in ((option,), (ENGINE,))
 
 
-def test_an_unknown_engine_resumes_nothing() -> None:
-    """What an attached server of an unknown program continues is unknown."""
-    assert (ENGINE,) == lost_options("openai/1", ())
+@pytest.mark.parametrize("engine", ["openai/1", "mlx-lm/0.32.2", "", "llama.cppp"])
+def test_other_engines_resume_nothing(engine: str) -> None:
+    """What an attached server of an unknown program continues is unknown; mlx-lm loses a space."""
+    assert (ENGINE,) == lost_options(engine, ())
+
+
+@pytest.mark.parametrize("option", ["frequency_penalty", "presence_penalty"])
+def test_penalties(option: str) -> None:
+    """llama.cpp's penalties count the earlier text; vLLM's count only what it writes itself."""
+    assert () == lost_options("llama.cpp/2026.10.11549", {option})
+    assert (option,) == lost_options("vllm/0.32.0", {option, "stop"})
 
 
 def test_plain_options_are_kept() -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Basis, Outcome
+from entraide.wire.messages import Resume
 
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
@@ -81,6 +82,7 @@ class EngineRequest(Struct, frozen=True):
         model: public model name; it becomes the ``model`` of the answer.
         first_event_timeout_s: longest silence before the first output; None for the engine's
             default.
+        resume: if the run continues an answer that an earlier run began: where.
     """
 
     job: str
@@ -89,6 +91,7 @@ class EngineRequest(Struct, frozen=True):
     stream: bool
     model: str
     first_event_timeout_s: float | None = None
+    resume: Resume | None = None
 
 
 class EngineChunk(Struct, frozen=True):
@@ -100,11 +103,13 @@ class EngineChunk(Struct, frozen=True):
         n_output_tokens: output tokens so far, over all choices; never decreases. Events are counted
             if the engine reports no count, so it may be below the final count.
         n_prompt_tokens: prompt tokens processed so far, if the engine reports them; else 0.
+        n_shown_tokens: output tokens so far whose text was not held back; -1 for all of them.
     """
 
     data: bytes
     n_output_tokens: int
     n_prompt_tokens: int = 0
+    n_shown_tokens: int = -1
 
 
 class EngineUsage(Struct, frozen=True):

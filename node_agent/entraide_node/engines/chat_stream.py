@@ -22,7 +22,9 @@ import msgspec
 from msgspec import Struct
 
 from entraide.types import Outcome
+from entraide.wire.messages import Resume
 from entraide_node.engines.base import (
+    BAD_REQUEST,
     EMBEDDINGS_PATH,
     ENGINE_CRASHED,
     ENGINE_HUNG,
@@ -34,6 +36,8 @@ from entraide_node.engines.base import (
 )
 from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, EmbeddingRun
 from entraide_node.engines.engine_errors import failure_from_response
+from entraide_node.engines.seam import ChatContinuation, Seam, make_seam
+from entraide_node.engines.shown_tokens import ShownTokens, held_chars_of
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
 
@@ -61,6 +65,8 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
         counted_each_event: whether to ask for the usage on every event (vLLM).
         salted: whether each run gets a cache salt of its own, so that no prefix is shared between
             runs (vLLM).
+        continuation: how it continues an answer; None if it cannot.
+        holds_back_text: whether it holds back as many characters as a stop string may have (vLLM).
         keep_alive: whether connections are reused.
         first_event_timeout_s: longest silence before the first output.
         stall_timeout_s: longest silence after it.
@@ -73,6 +79,8 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
     counted_each_event: bool = False
     salted: bool = False
+    continuation: ChatContinuation | None = None
+    holds_back_text: bool = False
     keep_alive: bool = True
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -160,9 +168,14 @@ class ChatStream:
         """Runs one request; see ``Engine.run``."""
         started = self._clock()
         body = parse_request(request)
-        run = self._make_run(request, body if isinstance(body, dict) else {}, started)
-        if isinstance(body, EngineFailure):
-            yield run.abort(Outcome.FAILED, now=self._clock(), failure=body)
+        fields = body if isinstance(body, dict) else {}
+        seam = None
+        if isinstance(body, dict) and request.resume is not None:
+            seam = self._find_seam(request, request.resume, body)
+        failure = next((f for f in (body, seam) if isinstance(f, EngineFailure)), None)
+        run = self._make_run(request, fields, started, seam if isinstance(seam, Seam) else None)
+        if failure is not None:
+            yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         if request.job in self._connections:
             failure = EngineFailure(ENGINE_REJECTED, "the job runs already", retryable=False)
@@ -173,7 +186,7 @@ class ChatStream:
         items = (
             self._embed(run, connection)
             if isinstance(run, EmbeddingRun)
-            else self._chunks(run, connection, request, body)
+            else self._chunks(run, connection, request, fields)
         )
         try:
             async with contextlib.aclosing(items) as chunks:
@@ -188,14 +201,25 @@ class ChatStream:
             del self._connections[request.job]
         yield end
 
+    def _find_seam(
+        self, request: EngineRequest, resume: Resume, body: dict[str, Any]
+    ) -> Seam | EngineFailure:
+        """Returns where a run continues an answer, or why it cannot."""
+        how, path = self._target.continuation, request.path
+        if how is None or not request.stream or path == EMBEDDINGS_PATH:
+            return EngineFailure(BAD_REQUEST, "the engine resumes no answer", retryable=True)
+        return make_seam(resume, body=body, path=path, how=how)
+
     def _make_run(
-        self, request: EngineRequest, body: dict[str, Any], started: float
+        self, request: EngineRequest, body: dict[str, Any], started: float, seam: Seam | None
     ) -> StreamRun | EmbeddingRun:
         if request.path == EMBEDDINGS_PATH:
             return EmbeddingRun(request, body, started=started)
+        held_chars = held_chars_of(body.get("stop")) if self._target.holds_back_text else 0
         return StreamRun(
-            request, body, started=started, counted_each_event=self._target.counted_each_event
-        )
+            request, body, started=started, counted_each_event=self._target.counted_each_event,
+            shown=ShownTokens(held_chars=held_chars), seam=seam,
+        )  # fmt: skip
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once; False if it is unknown."""
@@ -206,10 +230,24 @@ class ChatStream:
 
     async def get(self, path: str, *, timeout_s: float) -> tuple[int, bytes] | None:
         """Sends a small GET request; None if there is no answer in time."""
+        return await self._ask("GET", path, b"", timeout_s=timeout_s)
+
+    async def post(self, path: str, payload: bytes, *, timeout_s: float) -> bytes:
+        """Sends a small POST request with JSON; b"" if it is refused or not answered in time."""
+        answer = await self._ask("POST", path, payload, timeout_s=timeout_s)
+        return answer[1] if answer is not None and answer[0] == 200 else b""
+
+    async def _ask(
+        self, method: str, path: str, payload: bytes, *, timeout_s: float
+    ) -> tuple[int, bytes] | None:
+        headers = {"Content-Type": "application/json"} if payload else {}
+        url = self._target.base_url + path
         try:
             async with (
                 asyncio.timeout(timeout_s),
-                self._open_session().get(self._target.base_url + path) as response,
+                self._open_session().request(
+                    method, url, data=payload or None, headers=headers
+                ) as response,
             ):
                 body = b""
                 while data := await response.content.readany():
@@ -267,7 +305,7 @@ class ChatStream:
     ) -> AsyncGenerator[EngineChunk, None]:
         """Yields chunks to send until the stream is complete; raises _Stopped or _Failed."""
         connection.response = response = await self._send(
-            connection, request.path, self._request_body(body)
+            connection, request.path, self._request_body(body, run.continued)
         )
         try:
             if response.status != 200:
@@ -315,7 +353,8 @@ class ChatStream:
         if run.failure is not None:
             raise _Failed(run.failure)
 
-    def _request_body(self, body: dict[str, Any]) -> bytes:
+    def _request_body(self, body: dict[str, Any], continued: dict[str, Any]) -> bytes:
+        """Returns the request; the fields that continue an answer replace its own."""
         target = self._target
         options: dict[str, Any] = {"include_usage": True}
         if target.counted_each_event:
@@ -323,7 +362,7 @@ class ChatStream:
         fields: dict[str, Any] = {"model": target.model, "stream": True, "stream_options": options}
         if target.salted:
             fields["cache_salt"] = secrets.token_urlsafe(SALT_BYTES)
-        return msgspec.json.encode(body | target.extra | fields)
+        return msgspec.json.encode(body | target.extra | continued | fields)
 
     async def _send(
         self,

@@ -20,15 +20,18 @@ from msgspec.structs import replace
 
 from entraide.decoding import decode_json
 from entraide.models import EMBEDDINGS
+from entraide.resuming import RESUME
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.llamacpp_child import MODULE, ChildConfig, ChildReady
 from entraide_node.engines.llamacpp_props import parse_features, parse_slot_context
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
+from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import diagnose_start, is_loggable
 from entraide_node.engines.supervised_engine import SupervisedEngine
+from entraide_node.engines.untrusted_json import parse_object
 from entraide_node.models.model_files import ModelFile
 
 NAME = "llama.cpp"
@@ -42,6 +45,8 @@ TEXT_MODEL_POOLING = "last"  # needs no larger batches than text does
 # exactly, and progress during a long prefill. Prompts are not cached, because the cache does not
 # separate co-ops and would reveal one's prompts to another (ADR 0011).
 REQUEST_FIELDS = {"timings_per_token": True, "return_progress": True, "cache_prompt": False}
+_ASKED = {"role": "user", "content": "?"}
+_BEGUN = {"role": "assistant", "content": " \n?\n "}  # with the white space that templates remove
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}  # waiting threads must not use the owner's cores
 
 
@@ -122,28 +127,31 @@ class _LlamaCppChild:
         assert self._started is not None
         ready = decode_json(line, type=ChildReady)
         socket_path = self._started.socket_path
-        stream = ChatStream(
-            EngineEndpoint(
-                base_url="http://engine" if socket_path else ready.address,
-                socket_path=socket_path,
-                model=self._started.alias,
-                api_key=self._started.api_key,
-                extra=dict(REQUEST_FIELDS),
-                keep_alive=False,
-                first_event_timeout_s=self._config.first_event_timeout_s,
-                stall_timeout_s=self._config.stall_timeout_s,
-            ),
-            clock=self._clock,
+        endpoint = EngineEndpoint(
+            base_url="http://engine" if socket_path else ready.address,
+            socket_path=socket_path,
+            model=self._started.alias,
+            api_key=self._started.api_key,
+            extra=dict(REQUEST_FIELDS),
+            keep_alive=False,
+            first_event_timeout_s=self._config.first_event_timeout_s,
+            stall_timeout_s=self._config.stall_timeout_s,
         )
+        stream = ChatStream(endpoint, clock=self._clock)
         props = await stream.get("/props", timeout_s=PROPS_TIMEOUT_S)
         if props is None or props[0] != 200:
             await stream.close()
             return None
+        resumes = not self._config.model.pooling and await _continues_messages(stream)
+        if resumes:
+            await stream.close()
+            endpoint = replace(endpoint, continuation=ChatContinuation())
+            stream = ChatStream(endpoint, clock=self._clock)
         facts = replace(
             self.facts,
             version=ready.version,
             context_tokens=parse_slot_context(props[1]) or self.facts.context_tokens,
-            features=self._features(props[1]),
+            features=self._features(props[1], resumes=resumes),
             api_base=ready.address,
         )
         return stream, facts
@@ -152,11 +160,13 @@ class _LlamaCppChild:
         """See ``EngineChild``."""
         return diagnose_start(lines, file=str(self._config.model.path), exit_code=exit_code)
 
-    def _features(self, props: bytes) -> tuple[str, ...]:
+    def _features(self, props: bytes, *, resumes: bool) -> tuple[str, ...]:
         if self._config.model.pooling:
             return EMBEDDING_FEATURES
-        features = parse_features(props)
-        return tuple(sorted((*features, EMBEDDINGS))) if self._config.embeddings else features
+        also = [RESUME] if resumes else []
+        if self._config.embeddings:
+            also.append(EMBEDDINGS)
+        return tuple(sorted((*parse_features(props), *also)))
 
     def _child_config(self, folder: Path | None) -> ChildConfig:
         config = self._config
@@ -174,6 +184,19 @@ class _LlamaCppChild:
             pooling=config.model.pooling or (TEXT_MODEL_POOLING if config.embeddings else ""),
             parent_pid=os.getpid(),
         )
+
+
+async def _continues_messages(stream: ChatStream) -> bool:
+    """Whether llama.cpp continues the last message of a chat exactly where it ends.
+
+    With a template that lets a model think first, it puts an empty thought before the message.
+    """
+    prompts = []
+    for messages in ([_ASKED], [_ASKED, _BEGUN]):
+        payload = msgspec.json.encode({"messages": messages})
+        answer = await stream.post("/apply-template", payload, timeout_s=PROPS_TIMEOUT_S)
+        prompts.append(parse_object(answer).get("prompt"))
+    return isinstance(prompts[0], str) and prompts[1] == prompts[0] + _BEGUN["content"]
 
 
 def default_threads() -> int:

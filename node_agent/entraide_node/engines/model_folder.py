@@ -14,6 +14,7 @@ from entraide_node.engines.untrusted_json import list_objects, parse_count, pars
 CONFIG_NAME = "config.json"
 SENTENCES_NAME = "sentence_bert_config.json"
 JSON_BYTES_MAX = 64 * 1024 * 1024
+TEMPLATE_CHARS_MAX = 256 * 1024
 BYTES_PER_VALUE = 2
 
 # vLLM's parser of tool calls, by the model's architecture.
@@ -111,6 +112,24 @@ def supports_tools(folder: Path) -> bool:
         template = _read_object(folder / "tokenizer_config.json").get("chat_template")
         texts = [template, *(named.get("template") for named in list_objects(template))]
         return any(isinstance(text, str) and "tools" in text for text in texts)
+
+
+def chat_template_of(folder: Path) -> str:
+    """Returns the model's one chat template; "" if there is none, or more than one.
+
+    Other files of a folder that change the text before a chat's answer make it "" too: a template
+    of the processor of pictures, further templates, and the format of a tokenizer of its own.
+    """
+    others = ("chat_template.json", "additional_chat_templates", "tekken.json")
+    config = _read_object(folder / "tokenizer_config.json")
+    if "chat_template_type" in config or any((folder / name).exists() for name in others):
+        return ""
+    try:
+        with (folder / "chat_template.jinja").open(encoding="utf-8", newline="") as file:
+            template: object = file.read(TEMPLATE_CHARS_MAX + 1)
+    except (OSError, UnicodeDecodeError):
+        template = config.get("chat_template")
+    return template if isinstance(template, str) and len(template) <= TEMPLATE_CHARS_MAX else ""
 
 
 def tool_parser_of(folder: Path) -> str:

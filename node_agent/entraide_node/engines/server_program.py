@@ -24,6 +24,7 @@ from entraide_node.engines.child_connection import loading_timeout_s
 from entraide_node.engines.model_folder import weights_bytes
 from entraide_node.engines.process import CappedLog, EngineProcess, spawn_module
 from entraide_node.engines.program_child import MODULE, ProgramConfig
+from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.sockets import NAME as SOCKET_NAME
 from entraide_node.engines.start_failures import PROGRAM_REASONS, diagnose_start
 from entraide_node.engines.supervised_engine import SupervisedEngine
@@ -58,6 +59,7 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
         model: the model's name in the server's API.
         extra: additional fields of every request.
         counted_each_event: see ``chat_stream.EngineEndpoint``.
+        continuation, holds_back_text: see ``chat_stream.EngineEndpoint``.
         loggable_lines: log lines that are kept after the server is ready.
         log_path: the server's log file; None for no log.
         first_event_timeout_s, stall_timeout_s: see ``chat_stream``.
@@ -76,6 +78,8 @@ class ServerProgram(Struct, frozen=True, kw_only=True):
     model: str
     extra: dict[str, Any] = {}
     counted_each_event: bool = False
+    continuation: ChatContinuation | None = None
+    holds_back_text: bool = False
     loggable_lines: re.Pattern[str]
     log_path: Path | None = None
     first_event_timeout_s: float = 300.0
@@ -141,6 +145,8 @@ class ServerProgramChild:
                 api_key=self._key,
                 extra=program.extra,
                 counted_each_event=program.counted_each_event,
+                continuation=program.continuation,
+                holds_back_text=program.holds_back_text,
                 keep_alive=False,
                 first_event_timeout_s=program.first_event_timeout_s,
                 stall_timeout_s=program.stall_timeout_s,

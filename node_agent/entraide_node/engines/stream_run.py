@@ -24,6 +24,8 @@ from entraide_node.engines.base import (
     EngineUsage,
 )
 from entraide_node.engines.engine_errors import failure_from_stream
+from entraide_node.engines.seam import Seam
+from entraide_node.engines.shown_tokens import ShownTokens
 from entraide_node.engines.token_counter import CHOICES_MAX, TokenCounter, carries_output
 from entraide_node.engines.untrusted_json import list_objects, parse_text
 
@@ -68,7 +70,8 @@ class StreamRun:
 
     def __init__(
         self, request: EngineRequest, body: dict[str, Any], *, started: float,
-        counted_each_event: bool = False,
+        counted_each_event: bool = False, shown: ShownTokens | None = None,
+        seam: Seam | None = None,
     ) -> None:  # fmt: skip
         """Has no event yet.
 
@@ -77,7 +80,11 @@ class StreamRun:
             body: its fields.
             started: time of the start, in seconds on any clock.
             counted_each_event: see ``token_counter``.
+            shown: counts the tokens whose text the engine has sent.
+            seam: where the run continues an answer; None where it begins one.
         """
+        self._shown = shown or ShownTokens(held_chars=0)
+        self._seam = seam
         self._request = request
         self._body = body
         self._started = started
@@ -94,6 +101,11 @@ class StreamRun:
         self._done = False
         self._taken_bytes = 0
         self.events = 0
+
+    @property
+    def continued(self) -> dict[str, Any]:
+        """The fields of the request with which the engine continues an answer."""
+        return self._seam.fields if self._seam is not None else {}
 
     @property
     def failure(self) -> EngineFailure | None:
@@ -132,10 +144,12 @@ class StreamRun:
                 self._add_event(payload, out, now=now)
             except RecursionError:
                 self._failure = TOO_DEEP
+        if self._done and self._seam is not None:
+            out += [format_event(self._rewritten(chunk)) for chunk in self._seam.release()]
         after = (self._token_counter.n_output_tokens(), self._token_counter.n_prompt_processed)
         if not out and before == after:
             return None
-        return EngineChunk(b"".join(out), *after)
+        return EngineChunk(b"".join(out), *after, self._shown.count)
 
     def complete(self, *, now: float, created: int) -> EngineEnd:
         """Returns the end of a run whose stream is complete.
@@ -174,6 +188,7 @@ class StreamRun:
         """Returns the last chunk of a stream and b"", or b"" and the complete answer."""
         if self._answer is None:
             chat = self._request.path == CHAT
+            created = self._seam.created if self._seam is not None else created
             return self._rewritten(
                 self._held_chunk or closing_chunk(chat=chat, created=created)
             ), b""
@@ -202,10 +217,22 @@ class StreamRun:
         if self._answer is not None:
             self._answer.add_chunk(chunk)
             return
+        self._shown.add(choices, self._token_counter.n_output_tokens())
+        if self._seam is None:
+            self._send(chunk, out, finished=finished)
+            return
+        for passed in self._seam.pass_on(chunk, finished=finished):
+            self._send(passed, out, finished=finished and passed is chunk)
+        if self._seam.is_stopped:
+            self._choices, self._held_chunk, self._done = {0: "stop"}, None, True
+
+    def _send(self, chunk: dict[str, Any], out: list[bytes], *, finished: bool) -> None:
+        """Adds an event to those to send; the last is held back until the end of the run."""
+        before = chunk
         if finished:
-            self._held_chunk, chunk = chunk, self._held_chunk
-        if chunk is not None:
-            out.append(format_event(self._rewritten(chunk)))
+            before, self._held_chunk = self._held_chunk or {}, chunk
+        if before:
+            out.append(format_event(self._rewritten(before)))
 
     def _note_finish(self, choices: list[dict[str, Any]]) -> bool:
         finished = False

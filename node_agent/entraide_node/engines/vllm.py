@@ -16,15 +16,18 @@ from pathlib import Path
 from msgspec import Struct
 
 from entraide.models import DIMENSIONS
+from entraide.resuming import RESUME
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts
 from entraide_node.engines.llamacpp import default_threads
 from entraide_node.engines.model_folder import (
+    chat_template_of,
     computes_embeddings,
     context_max_of,
     kv_bytes_per_token_of,
     shortens_embeddings,
     tool_parser_of,
 )
+from entraide_node.engines.seam import ChatContinuation
 from entraide_node.engines.server_program import ServerProgram, make_supervised_engine
 from entraide_node.engines.supervised_engine import SupervisedEngine
 
@@ -93,6 +96,7 @@ def make_vllm(
     context_tokens = min(config.context_tokens, context_max or config.context_tokens)
     parser = config.tool_parser or tool_parser_of(config.weights) or NO_PARSER
     threads = config.threads or default_threads()
+    template = _template_of(config)
     program = ServerProgram(
         facts=EngineFacts(
             name=NAME,
@@ -102,7 +106,7 @@ def make_vllm(
             context_tokens=context_tokens,
             slots=config.slots,
             threads=threads if config.cpu else 0,
-            features=_features(config.weights, parser),
+            features=_features(config.weights, parser, template),
             api_base="",
         ),
         python=config.python,
@@ -113,6 +117,9 @@ def make_vllm(
         folder_variable="VLLM_RPC_BASE_PATH",
         model=config.alias,
         counted_each_event=True,
+        extra={"chat_template": None},  # a request may not choose it, unless it is resumed
+        continuation=ChatContinuation(template=template) if template else None,
+        holds_back_text=True,
         loggable_lines=_LOGGABLE_LINES,
         log_path=config.log_path,
         first_event_timeout_s=config.first_event_timeout_s,
@@ -124,11 +131,22 @@ def make_vllm(
     )
 
 
-def _features(weights: Path, parser: str) -> tuple[str, ...]:
+def _template_of(config: VllmConfig) -> str:
+    """The chat template with which it serves; "" if that is unknown."""
+    is_chosen = any(argument.startswith("--chat-template") for argument in config.arguments)
+    return "" if is_chosen else chat_template_of(config.weights)
+
+
+def _features(weights: Path, parser: str, template: str) -> tuple[str, ...]:
     if computes_embeddings(weights):
         shortens = (DIMENSIONS,) if shortens_embeddings(weights) else ()
         return (*shortens, *EMBEDDING_FEATURES)
-    return FEATURES if parser == NO_PARSER else (*FEATURES, "tools")
+    features = {*FEATURES}
+    if template:
+        features.add(RESUME)
+    if parser != NO_PARSER:
+        features.add("tools")
+    return tuple(sorted(features))
 
 
 def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str, ...]:
@@ -145,6 +163,7 @@ def _command(config: VllmConfig, context_tokens: int, parser: str) -> tuple[str,
         "--disable-uvicorn-access-log",
         "--disable-fastapi-docs",
         "--allowed-media-domains", "none.invalid",
+        "--trust-request-chat-template",
     ]  # fmt: skip
     if computes_embeddings(config.weights):
         command += ["--runner", "pooling"]
