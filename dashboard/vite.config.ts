@@ -18,5 +18,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 2_000, // the reader of PDF files is large, and loaded when one is attached
   },
   server: { proxy: { "/v1": pool, "/status.json": pool, "/openapi.json": pool } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 } as Parameters<typeof defineConfig>[0]);

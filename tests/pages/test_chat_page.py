@@ -92,6 +92,22 @@ async def test_the_explanation_tells_only_the_own_co_op_who_sits_at_a_machine(
     assert [told] == [name for name, words in reasons.items() if words in said]
 
 
+async def test_an_answer_that_breaks_off_in_silence_says_so(used: UsedPool) -> None:
+    """Something on the way ends the answer as if it were whole, without its last event."""
+    visit = await used.chat()
+    begun = "data: " + chunk("Il était une").decode() + "\n\n"
+    headers = {"content-type": "text/event-stream"}
+    await visit.page.route(
+        "**/v1/chat/completions", lambda route: route.fulfill(body=begun, headers=headers)
+    )
+    await visit.page.fill("#question", "Bonjour")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.locator(".notice.bad").wait_for()
+
+    assert "Il était une" in await visit.page.inner_text(".answer-text")
+    assert "interrompue" in await visit.page.inner_text(".notice.bad")
+
+
 async def test_stopping_ends_the_work_of_the_engine(used: UsedPool) -> None:
     """Stop cancels the run on its machine; what came stays, and says that it was stopped."""
     visit = await used.chat()

@@ -19,7 +19,7 @@ interface Chunk {
   error?: unknown;
 }
 
-/** Yields the parts of the answer; throws a refusal, or an `AbortError` once it is aborted. */
+/** Yields the parts of the answer; throws a refusal, an `AbortError`, or an error if it breaks off. */
 export async function* ask(conversation: Conversation, signal: AbortSignal): AsyncGenerator<AnswerPart> {
   const response = await fetch(PATH, {
     method: "POST",
@@ -40,6 +40,7 @@ export async function* ask(conversation: Conversation, signal: AbortSignal): Asy
     const part = partOf(data);
     if (part) yield part;
   }
+  throw new Error("the answer ended without its last event");
 }
 
 /** Reads one event; what is not one of an answer is left out. */

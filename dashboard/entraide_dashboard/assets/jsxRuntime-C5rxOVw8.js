@@ -112,7 +112,7 @@ op-replay-served = Answered
 op-replay-refused = Refused or failed
 op-replay-waited = Waiting (s)
 op-replay-ttft = First word (s)
-op-replay-carbon = CO₂e (g)
+op-replay-carbon = CO2e (g)
 op-replay-energy = Energy (Wh)
 op-replay-kept = Promises kept (%)
 op-replay-moved = On another machine
@@ -152,7 +152,7 @@ op-pinned = { $name } is pinned.
 op-grid-title = Carbon intensity now
 op-grid-lead = The pool sends work to where electricity is cleanest. Each zone’s value comes from the source chosen here, else from the annual average.
 op-grid-missing = chosen source has no data
-op-grid-value = { $direct }\xA0g of CO₂e per kWh; over the life cycle { $lifecycle }\xA0g.
+op-grid-value = { $direct }\xA0g of CO2e per kWh; over the life cycle { $lifecycle }\xA0g.
 op-grid-source = { $source }{ $when ->
     [none] {""}
    *[other] , data of { $when }
@@ -933,7 +933,7 @@ op-replay-served = Répondues
 op-replay-refused = Refusées ou échouées
 op-replay-waited = Attente (s)
 op-replay-ttft = Premier mot (s)
-op-replay-carbon = CO₂e (g)
+op-replay-carbon = CO2e (g)
 op-replay-energy = Énergie (Wh)
 op-replay-kept = Promesses tenues (%)
 op-replay-moved = Sur une autre machine
@@ -973,7 +973,7 @@ op-pinned = { $name } est épinglé.
 op-grid-title = L’intensité carbone en ce moment
 op-grid-lead = Le parc envoie le travail là où l’électricité est la plus propre. La valeur de chaque zone vient de la source choisie ici, sinon de la moyenne annuelle.
 op-grid-missing = source choisie sans données
-op-grid-value = { $direct }\xA0g de CO₂e par kWh\xA0; sur le cycle de vie, { $lifecycle }\xA0g.
+op-grid-value = { $direct }\xA0g de CO2e par kWh\xA0; sur le cycle de vie, { $lifecycle }\xA0g.
 op-grid-source = { $source }{ $when ->
     [none] {""}
    *[other] , données du { $when }
