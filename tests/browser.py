@@ -4,6 +4,7 @@ The browser is the system's own; Playwright fetches none.
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator
 from typing import Literal
@@ -22,11 +23,17 @@ WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser that ends with the block."""
+async def chromium(*, program: str | None = None, home: str = "") -> AsyncIterator[Browser]:
+    """A browser that ends with the block.
+
+    Args:
+        program: what starts it; None for the system's own.
+        home: home folder, which has the certificate authorities that it trusts; "" for ours.
+    """
+    env: dict[str, str | float | bool] = {**os.environ, **({"HOME": home} if home else {})}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(FLAGS), timeout=60_000
+            executable_path=program or CHROMIUM, args=list(FLAGS), timeout=60_000, env=env
         )
         try:
             yield browser

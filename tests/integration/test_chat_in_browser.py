@@ -57,7 +57,7 @@ async def test_stop_frees_the_machine(pool: RunningPool) -> None:
 
     async with visitors(pool.file.http) as guests:
         visit = await enter(guests, pool, "boreale", "Ida")
-        await visit.page.fill("#question", "Écris une très longue histoire, sans jamais finir.")
+        await visit.page.fill("#question", "Write a long story about a cat.")
         await visit.page.keyboard.press("Enter")
         await visit.page.locator(".answer-text").wait_for(timeout=ANSWER_MS)
         await visit.page.get_by_role("button", name="Arrêter").click()

@@ -86,7 +86,7 @@ class Visitors:
 
 
 @contextlib.asynccontextmanager
-async def visitors(url: str) -> AsyncIterator[Visitors]:
-    """A browser; it and all its pages end with the block."""
-    async with browser.chromium() as opened:
+async def visitors(url: str, **options: Any) -> AsyncIterator[Visitors]:
+    """A browser with the options of ``browser.chromium``; it and its pages end with the block."""
+    async with browser.chromium(**options) as opened:
         yield Visitors(opened, url.rstrip("/"))

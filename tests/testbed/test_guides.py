@@ -7,6 +7,7 @@ from tests.testbed.guides import read_blocks
 
 RUN = ("found-a-pool", "invite", "backup")
 RUNNERS = (
+    Path("tests/engines/test_founded_pages.py"),
     Path("tests/engines/test_three_organisations.py"),
     Path("tests/testbed/federation.py"),
 )
