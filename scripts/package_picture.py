@@ -104,8 +104,8 @@ PARTS = (
     ),
     (
         Part("entraide", "vocabulary", "vocabulaire",
-             "types enums errors models units state_machine decoding files language printable "
-             "versions metrics resuming"),
+             "types enums settlements errors models units state_machine decoding files language "
+             "printable versions metrics resuming"),
     ),
 )  # fmt: skip
 

@@ -26,12 +26,14 @@ from entraide.enums import (
     SurplusEvidence,
 )
 from entraide.models import EMBEDDINGS
+from entraide.settlements import Receipt, ReceiptRun, Settlement, SmallerModel
 
 __all__ = [
     "Basis", "Candidate", "Candidates", "Control", "DataClass", "EnergyStatus", "Exclusion",
     "Explanation", "JobClass", "JobKind", "JobState", "Lending", "Loadable", "NodeCard",
-    "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt", "Replica", "RequestFacts",
-    "Settlement", "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms", "Usage",
+    "NodeState", "Outcome", "Power", "Promise", "Rates", "Receipt", "ReceiptRun", "Replica",
+    "RequestFacts", "Settlement", "SmallerModel", "SmallerQuote", "SurplusEvidence", "Terms",
+    "Usage",
 ]  # fmt: skip
 
 
@@ -201,6 +203,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
             policy's default.
         longest_input_est: a low estimate of the longest input's tokens, where inputs are read
             one by one (embeddings); 0 where the request is read as a whole.
+        resumable: whether a second node may continue its answer if the first is lost.
     """
 
     job: str
@@ -226,6 +229,7 @@ class RequestFacts(Struct, frozen=True, gc=False):
     idempotency: str = ""
     controlled_by: Control = Control.UNSTATED
     longest_input_est: int = 0
+    resumable: bool = False
 
     @property
     def embeds(self) -> bool:
@@ -428,73 +432,3 @@ class Explanation(Struct, frozen=True, gc=False):
     excluded_counts: dict[str, int]
     waiting_helps: bool
     objective_ttft_s: float | None
-
-
-class Settlement(Struct, frozen=True, gc=False):
-    """Final amounts of a run, computed from its terms and its usage alone."""
-
-    energy_uwh: int
-    carbon_direct_ug: int
-    carbon_lifecycle_ug: int
-    queue_s: float
-    ttft_s: float
-    promise: Promise
-
-
-class SmallerModel(Struct, frozen=True, gc=False):
-    """Energy of the same tokens on the smallest model that has the requested features.
-
-    Attributes:
-        model: its public name.
-        energy_wh, carbon_gco2e: watt-hours, and grams of direct emissions.
-        basis: how the figures were obtained; see ``SmallerQuote``.
-    """
-
-    model: str
-    energy_wh: float
-    carbon_gco2e: float
-    basis: Basis
-
-
-class Receipt(Struct, frozen=True, gc=False):
-    """Signed attestation that a member receives with each answer.
-
-    ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
-    function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
-    canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by`` and
-    ``surplus_evidence`` where they are None or "".
-    """
-
-    job: str
-    coop: str
-    node: str
-    node_coop: str
-    site: str
-    province: str
-    engine: str
-    model: str
-    model_revision: str
-    job_class: JobClass
-    promise: Promise
-    at_risk: bool
-    queue_ms: float
-    ttft_ms: float
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    tokens_basis: Basis
-    energy_wh: float
-    energy_basis: Basis
-    carbon_gco2e: float
-    carbon_lifecycle_gco2e: float
-    intensity_g_per_kwh: float
-    intensity_basis: Basis
-    surplus_basis: Basis | None
-    policy_version: str
-    settled: bool
-    issued_at: float
-    key: str = ""
-    signature: str = ""
-    smaller: SmallerModel | None = None
-    controlled_by: Control = Control.UNSTATED
-    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE

@@ -18,7 +18,7 @@ PAGES = tuple(
 )
 COMPONENTS = tuple(PACKAGES)
 SHARED = "Names that several components share"
-VOCABULARY = ("entraide.types", "entraide.enums")
+VOCABULARY = ("entraide.types", "entraide.enums", "entraide.settlements")
 
 # Words that no reader of the field would search for; each form that code could use.
 METAPHORS = frozenset(

@@ -109,6 +109,36 @@ class Settle(BaseCommand, frozen=True, tag="settle"):
     entries: tuple[Entry, ...]
 
 
+class SettledRun(Struct, frozen=True, array_like=True, gc=False):
+    """One run of a resumed answer, as it is settled.
+
+    Attributes:
+        terms, usage, settlement: terms, billed usage and settlement of the run; the settlement of
+            the last run has the job's latency and promise.
+        code: stable code of why it ended; "" if it ended the answer.
+        entries: their sum is zero in each unit.
+    """
+
+    terms: Terms
+    usage: Usage
+    settlement: Settlement
+    code: str
+    entries: tuple[Entry, ...]
+
+
+class SettleResumed(BaseCommand, frozen=True, tag="settle-resumed"):
+    """Write the settlements of all runs of a job to the ledger, once.
+
+    Attributes:
+        runs: oldest first.
+        state: the job's final state.
+    """
+
+    job: str
+    runs: tuple[SettledRun, ...]
+    state: JobState
+
+
 class PostCorrection(BaseCommand, frozen=True, tag="post-correction"):
     """Write a correction to the ledger, once.
 
@@ -177,6 +207,7 @@ Command = (
     | CancelRun
     | EndJob
     | Settle
+    | SettleResumed
     | PostCorrection
     | AckUsage
     | NodeTurned

@@ -338,13 +338,28 @@ class JobAbandoned(BaseEvent, frozen=True, tag="abandoned"):
     """A gateway cannot use a placement.
 
     ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
-    the job ends), ``answer_invalid`` (it has none: the job runs again) or ``gateway_lost``. It
-    answers a ``Place``.
+    the job ends), ``answer_invalid`` (the job runs again, or is resumed), ``answer_broken`` (parts
+    are missing: it is resumed) or ``gateway_lost``. It answers a ``Place``.
     """
 
     job: str
     epoch: int
     code: str
+
+
+class AnswerResumed(BaseEvent, frozen=True, tag="resumed"):
+    """A gateway sent a run that continues an answer, or begins it again if nothing was delivered.
+
+    It answers a ``Place`` of a job with earlier runs.
+
+    Attributes:
+        job, epoch: the placement.
+        delivered: for each earlier run, its epoch and the output tokens that the client has of it.
+    """
+
+    job: str
+    epoch: int
+    delivered: tuple[tuple[int, int], ...]
 
 
 class LoadFailed(BaseEvent, frozen=True, tag="load-failed"):
@@ -386,6 +401,7 @@ Answer = (
     | RunReported
     | RunExceeded
     | JobAbandoned
+    | AnswerResumed
     | LoadFailed
 )
 Event = Given | Answer

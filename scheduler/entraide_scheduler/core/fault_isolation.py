@@ -30,7 +30,9 @@ def _facts_sender(_: State, event: events.JobRequested | events.BatchStated) -> 
     return _key_sender(event.facts.key)
 
 
-def _job_sender(state: State, event: events.JobCancelled | events.JobAbandoned) -> Sender | None:
+def _job_sender(
+    state: State, event: events.JobCancelled | events.JobAbandoned | events.AnswerResumed
+) -> Sender | None:
     job = state.job(event.job)
     return None if job is None else _key_sender(job.facts.key)
 
@@ -55,6 +57,7 @@ SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType
         events.BatchStated: _facts_sender,
         events.JobCancelled: _job_sender,
         events.JobAbandoned: _job_sender,
+        events.AnswerResumed: _job_sender,
     }
 )
 

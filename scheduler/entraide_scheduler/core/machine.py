@@ -44,7 +44,13 @@ from entraide_scheduler.core.dispatch import (
 from entraide_scheduler.core.models import AliasMeaning
 from entraide_scheduler.core.policy import Period, find_faults
 from entraide_scheduler.core.reconcile import reconcile
-from entraide_scheduler.core.records import DeadlineKind, Quarantine, Sender, SenderKind
+from entraide_scheduler.core.records import (
+    DeadlineKind,
+    EarlierRun,
+    Quarantine,
+    Sender,
+    SenderKind,
+)
 from entraide_scheduler.core.state import State
 
 Handler = Callable[[State, Any], None]
@@ -129,6 +135,7 @@ HANDLERS: Mapping[type, Handler] = MappingProxyType(
         events.RunReported: leases.handle_reported,
         events.RunExceeded: leases.handle_exceeded,
         events.JobAbandoned: leases.handle_abandoned,
+        events.AnswerResumed: leases.handle_resumed,
         events.LoadFailed: model_loading.handle_load_failed,
         events.SenderQuarantined: fault_isolation.quarantine_sender,
         events.QuarantineCleared: fault_isolation.clear_sender,
@@ -150,6 +157,7 @@ DEADLINE_HANDLERS: Mapping[DeadlineKind, Callable[[State, str], None]] = Mapping
         DeadlineKind.JOB_EXPIRY: _expire_job,
         DeadlineKind.BATCH_EXPIRY: evaluation.forget_batch,
         DeadlineKind.LEASE_EXPIRY: leases.expire_lease,
+        DeadlineKind.RESUME_EXPIRY: leases.expire_wait,
         DeadlineKind.SKIPPED_SHAPES: retry_skipped_shapes,
         DeadlineKind.MODEL_PLAN: model_loading.mark_plan_due,
         DeadlineKind.NODE_SILENCE: node_lifecycle.handle_silence,
@@ -307,6 +315,11 @@ class Core:
         """Whether a node holds the run of this job and epoch."""
         lease = self._state.leases.get(job)
         return lease is not None and (lease.terms.node, lease.terms.epoch) == (node, epoch)
+
+    def earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
+        """Returns the lost runs of a job whose answer is resumed, oldest first."""
+        record = self._state.jobs.get(job)
+        return () if record is None else record.earlier_runs
 
     def peak_w(self, node: str) -> float:
         """Returns the maximum power of a node's device, watts; 0 if unknown."""

@@ -52,6 +52,8 @@ def _end_unservable_jobs(state: State) -> None:
     for job in state.queue.jobs():
         if job.facts.kind is JobKind.LIVE and not served[job.shape]:
             code, values, _ = admission.unreachable_reason(state, job.shape)
+            if job.revision:
+                code, values = leases.STREAM_BROKEN, {}
             settlement.end_waiting_job(
                 state, job, "fail", code=code, epoch=job.epoch, values=values
             )

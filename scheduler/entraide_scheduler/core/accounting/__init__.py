@@ -10,7 +10,8 @@ any order and nothing overflows a 64-bit column. The package books; it does not 
 
 ``ledger`` keeps balances by co-op and unit; ``quotas`` the amounts used and reserved by period;
 ``lending`` the energy that a lender's terms allow for others each day; ``credit`` the decaying sum
-of what a co-op gave; ``usage_limits`` the bounds of a report.
+of what a co-op gave; ``usage_limits`` the bounds of a report;
+``resumed_usage`` what each of several runs of an answer is billed for.
 """
 
 from entraide_scheduler.core.accounting.amount_limits import (
@@ -31,6 +32,7 @@ from entraide_scheduler.core.accounting.quotas import (
     Shortage,
     to_quota_unit,
 )
+from entraide_scheduler.core.accounting.resumed_usage import DeliveredRun, bill_resumed
 from entraide_scheduler.core.accounting.usage_limits import (
     ENERGY,
     INPUT,
@@ -57,6 +59,7 @@ __all__ = [
     "TOTAL_MAX",
     "UNITS",
     "Credits",
+    "DeliveredRun",
     "Gift",
     "Ledger",
     "QuotaUsage",
@@ -65,6 +68,7 @@ __all__ = [
     "Shortage",
     "UsageEstimate",
     "UsageGrant",
+    "bill_resumed",
     "clamp_amount",
     "decayed",
     "energy_limit_uwh",

@@ -9,7 +9,8 @@ counts is the policy's choice. A zone without a valid intensity takes the defaul
 or of the policy, and the explanation says so. Planning is by hours and zones, so its cost does not
 depend on the number of jobs. ``docs/concepts/carbon.md`` explains the method.
 
-``emissions`` computes grams; ``intensity_forecast`` holds signals by zone and hour;
+``emissions`` computes grams; ``resumed_runs`` those of an answer with several runs;
+ ``intensity_forecast`` holds signals by zone and hour;
 ``batch_backlog`` sums the waiting work by hour of latest start; ``shift_planner`` finds the hours;
 ``batch_expectation`` says when a batch will run, and what that saves.
 """
@@ -40,6 +41,12 @@ from entraide_scheduler.core.carbon.intensity_forecast import (
     Signal,
     ZoneSignals,
 )
+from entraide_scheduler.core.carbon.resumed_runs import (
+    BilledRun,
+    make_resumed_receipt,
+    settle_resumed,
+    total_usage,
+)
 from entraide_scheduler.core.carbon.shift_planner import (
     STEP_S,
     GreenerHour,
@@ -55,6 +62,7 @@ __all__ = [
     "UNKNOWN_ZONE",
     "BatchExpectation",
     "BatchWorkload",
+    "BilledRun",
     "EffectiveIntensity",
     "ExpectedHour",
     "ExpectedIntensity",
@@ -72,8 +80,11 @@ __all__ = [
     "expect_batch",
     "grid_intensity",
     "make_receipt",
+    "make_resumed_receipt",
     "settle",
+    "settle_resumed",
     "status_valid_until",
     "surplus_w",
+    "total_usage",
     "undocumented_w",
 ]  # fmt: skip

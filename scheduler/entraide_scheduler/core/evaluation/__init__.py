@@ -22,7 +22,11 @@ from entraide_scheduler.core.evaluation.carbon_shifting import (
     schedule_greener_retry,
     shifting_values,
 )
-from entraide_scheduler.core.evaluation.evaluation import evaluate_nodes, make_request
+from entraide_scheduler.core.evaluation.evaluation import (
+    answered_tokens,
+    evaluate_nodes,
+    make_request,
+)
 from entraide_scheduler.core.evaluation.exclusive_retry import (
     hold_replica,
     release_replica,
@@ -48,7 +52,7 @@ from entraide_scheduler.core.evaluation.stated_batches import (
 )
 
 __all__ = [
-    "NO_SHAPE", "UPPER_RUNS", "batch_work_for", "evaluate_nodes", "expect_batch_of",
+    "NO_SHAPE", "UPPER_RUNS", "answered_tokens", "batch_work_for", "evaluate_nodes", "expect_batch_of",
     "fit_context", "forget_batch",
     "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
     "hold_replica", "make_request", "may_start_now", "release_replica",

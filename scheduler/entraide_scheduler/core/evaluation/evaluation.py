@@ -21,7 +21,8 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
     facts, shape = job.facts, job.shape
     objective = state.classes[facts.job_class]
     waited_s = at - job.requested_at
-    most = job.output_tokens_max
+    answered = answered_tokens(job) if job.earlier_runs else 0
+    most = max(1, job.output_tokens_max - answered) if answered else job.output_tokens_max
     output_tokens = state.length_predictor.output_tokens(facts.coop, facts.model, at_most=most)
     ttft_left_s = inf if objective.ttft_s is None else objective.ttft_s - waited_s
     completion_left_s = inf if objective.completion_s is None else objective.completion_s - waited_s
@@ -45,7 +46,7 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
         at,
         shape,
         objective,
-        facts.input_tokens_est,
+        facts.input_tokens_est + answered,
         output_tokens,
         output_upper,
         produced,
@@ -62,11 +63,28 @@ def make_request(state: State, job: Job, at: float) -> PlacementRequest:
             state, job, at, (facts.input_tokens_est, produced)
         ),
         cached=state.prefix_cache.cached_tokens(facts),
-        avoid=job.avoid,
+        avoid=(*job.avoid, *_other_engines(state, job)) if job.revision else job.avoid,
         barred=exclusive_retry.excluded_nodes(state, job)
         if shape.alone
         else exclusive_retry.NO_NODES,
     )
+
+
+def answered_tokens(job: Job) -> int:
+    """Returns how many output tokens of a job's answer the client has, as far as known."""
+    return sum(run.output_tokens for run in job.earlier_runs)
+
+
+def _other_engines(state: State, job: Job) -> tuple[str, ...]:
+    """Returns the nodes whose engine has another name than that of the run that is continued."""
+    engine = _engine_name(job.earlier_runs[-1].lease.terms.engine)
+    views = state.fleet.eligible_nodes(job.shape).views
+    return tuple(view.name for view in views if _engine_name(view.replica.engine) != engine)
+
+
+def _engine_name(engine: str) -> str:
+    """Returns the name of an engine without its version."""
+    return engine.partition("/")[0]
 
 
 def evaluate_nodes(state: State, job: Job, request: PlacementRequest) -> PlacementResult:

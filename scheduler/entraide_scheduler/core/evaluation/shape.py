@@ -4,6 +4,7 @@ Input: a job and the state. Output: its ``Shape`` and the context that it needs.
 waiting jobs are computed again when the fleet or the policy changes.
 """
 
+from entraide.resuming import RESUME
 from entraide.types import DataClass, JobClass
 from entraide_scheduler.core.carbon import HOUR_S
 from entraide_scheduler.core.evaluation import exclusive_retry
@@ -43,7 +44,7 @@ def shape_of(state: State, job: Job) -> Shape:
     )
     shape = Shape(
         model=facts.model,
-        features=tuple(sorted(facts.features)) if facts.features else (),
+        features=_features_of(job),
         jurisdiction=facts.jurisdiction,
         data_class=facts.data_class,
         coop=facts.coop if own_only else "",
@@ -55,8 +56,17 @@ def shape_of(state: State, job: Job) -> Shape:
         or state.quotas.lent.another_has_limit(facts.coop),
         capped=capped,
         controlled_by=facts.controlled_by,
+        revision=job.revision,
     )
     return exclusive_retry.exclusive_shape(job, shape) if job.alone else shape
+
+
+def _features_of(job: Job) -> tuple[str, ...]:
+    """Returns the features that a job's next run needs, sorted."""
+    features = job.facts.features
+    if job.revision:
+        features = (*features, RESUME)
+    return tuple(sorted(features)) if features else ()
 
 
 def _round_hour(hour: int, at: float) -> int:

@@ -10,7 +10,8 @@ request is at fault. Each job is tried on another replica a bounded number of ti
 
 ``leases`` opens, renews and closes; ``run_events`` handles reports; ``backoff`` pauses replicas;
 ``engine_exits`` finds keys whose requests end engines; ``smallest_model`` finds the smallest
-model that would have done; ``feedback`` passes observations to ``estimation``.
+model that would have done; ``resumption`` continues answers elsewhere; ``feedback`` passes
+observations to ``estimation``.
 """
 
 from entraide_scheduler.core.leases.backoff import allow_probe
@@ -27,6 +28,7 @@ from entraide_scheduler.core.leases.leases import (
     retry_node,
     stop_job,
 )
+from entraide_scheduler.core.leases.resumption import STREAM_BROKEN, expire_wait, handle_resumed
 from entraide_scheduler.core.leases.run_events import (
     handle_abandoned,
     handle_accepted,
@@ -38,8 +40,9 @@ from entraide_scheduler.core.leases.run_events import (
 )
 
 __all__ = [
-    "allow_probe", "cancel_run", "end_backoff", "end_node_leases", "end_pause", "expire_lease",
-    "extend_lease", "handle_abandoned", "handle_accepted", "handle_cancelled",
-    "handle_declined", "handle_exceeded", "handle_progressed", "handle_reported", "offer_lease",
-    "requeue_job", "retry_node", "stop_job", "suspected_replica",
+    "STREAM_BROKEN", "allow_probe", "cancel_run", "end_backoff", "end_node_leases", "end_pause",
+    "expire_lease", "expire_wait", "extend_lease", "handle_abandoned", "handle_accepted",
+    "handle_cancelled", "handle_declined", "handle_exceeded", "handle_progressed",
+    "handle_reported", "handle_resumed", "offer_lease", "requeue_job", "retry_node", "stop_job",
+    "suspected_replica",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from entraide_scheduler.core import evaluation, explanations, model_loading, set
 from entraide_scheduler.core.accounting import CARBON_MAX_UG, ENERGY_MAX_UWH, clamp_amount
 from entraide_scheduler.core.commands import CancelRun, Place
 from entraide_scheduler.core.fleet import ReplicaView, may_admit
-from entraide_scheduler.core.leases import backoff, engine_exits, feedback
+from entraide_scheduler.core.leases import backoff, engine_exits, feedback, resumption
 from entraide_scheduler.core.leases.smallest_model import smallest_model_terms
 from entraide_scheduler.core.placement import Pick, PlacementResult
 from entraide_scheduler.core.prediction import PlacementRequest
@@ -58,6 +58,7 @@ def offer_lease(
     )
     state.shift_planner.remove_job(job)
     job.front = False
+    state.deadlines.clear(DeadlineKind.RESUME_EXPIRY, facts.job)
     lease = _make_lease(state, job, pick, expected, charge)
     if lease.foreign:
         lease.lent_day = state.quotas.lent.reserve(view.coop, expected.energy_uwh)
@@ -89,7 +90,7 @@ def _make_lease(
     state: State, job: Job, pick: Pick, expected: ExpectedRun, charge: RunCharge
 ) -> Lease:
     facts, view = job.facts, pick.best.view
-    return Lease(
+    lease = Lease(
         _make_terms(state, job, pick),
         LeaseState.OFFERED,
         charge,
@@ -102,6 +103,8 @@ def _make_lease(
         holds=_reserve_quotas(state, job, expected),
         shape=job.shape if charge.own is None else None,
     )
+    resumption.extend_limits(job, lease)
+    return lease
 
 
 def _reserve_quotas(state: State, job: Job, expected: ExpectedRun) -> tuple[Hold, ...]:
@@ -232,19 +235,27 @@ def end_backoff(state: State, name: str) -> None:
 def void_lease(state: State, lease: Lease) -> None:
     """Ends a lease whose run is not used: refunds its charge and releases its reservations."""
     release_lease(state, lease)
-    state.counters.correct_charge(lease.bill, input_tokens=0, output_tokens=0)
-    state.quotas.settle(lease.terms.borrower, lease.holds, {})
-    if lease.foreign:
-        settlement.settle_lent(state, lease, 0)
+    settlement.void_run(state, lease)
 
 
 # How a lease ends.
 
 
 def requeue_job(
-    state: State, lease: Lease, trigger: str, *, avoid: bool, counts: bool = True
+    state: State,
+    lease: Lease,
+    trigger: str,
+    *,
+    avoid: bool,
+    counts: bool = True,
+    code: str = "",
+    delivered: bool | None = False,
+    usage: Usage | None = None,
 ) -> None:
     """Ends a lease and enqueues its job at the front, or fails the job after too many attempts.
+
+    If the client of a resumable answer has output of the run, the run is kept for the settlement
+    and the job waits for a node that can continue the answer; without one it ends.
 
     Args:
         state: the core's.
@@ -253,23 +264,46 @@ def requeue_job(
         avoid: whether the next placement prefers other nodes.
         counts: whether this placement counts as an attempt; not if the scheduler or a gateway
             caused the loss.
+        code: stable code of why the run ended.
+        delivered: whether the client has output of the run; None if that is not known.
+        usage: as the node reported it, or None.
     """
     job = state.jobs[lease.terms.job]
-    void_lease(state, lease)
+    if resumption.has_output(job, lease, delivered=delivered):
+        run = resumption.make_earlier_run(state, lease, code, usage)
+        release_lease(state, lease)
+        job.earlier_runs = (*job.earlier_runs, run)
+        is_certain = delivered is True or lease.output_tokens > 0
+        resumption.pin_revision(state, job, is_certain=is_certain)
+    else:
+        void_lease(state, lease)
     job.step(trigger)
     if avoid:
         job.avoid = (*job.avoid, lease.terms.node)
     if not counts:
         job.attempts -= 1
-    if job.attempts >= state.policy.limits.attempts:
-        values: Values = {"attempts": job.attempts}
-        settlement.end_job(
-            state, job, "fail", code="too_many_attempts", epoch=lease.terms.epoch, values=values
-        )
+    if job.revision and not resumption.can_continue(state, job):
+        _fail_waiting(state, job, lease, resumption.STREAM_BROKEN, {})
+    elif job.attempts >= state.policy.limits.attempts:
+        values: Values = {} if job.revision else {"attempts": job.attempts}
+        broken = resumption.STREAM_BROKEN if job.revision else "too_many_attempts"
+        _fail_waiting(state, job, lease, broken, values)
         backoff.forgive_replicas(state, job)
-        return
+    else:
+        _enqueue_again(state, job)
+
+
+def _fail_waiting(state: State, job: Job, lease: Lease, code: str, values: Values) -> None:
+    """Fails a job that was not enqueued again after its lease ended."""
+    settlement.end_job(state, job, "fail", code=code, epoch=lease.terms.epoch, values=values)
+
+
+def _enqueue_again(state: State, job: Job) -> None:
     job.front, job.shape = True, evaluation.shape_of(state, job)
     state.enqueue(job)
+    if job.revision:
+        resumption.limit_wait(state, job)  # no model is loaded for it: that takes longer
+        return
     model_loading.request_plan(state, job)
     if not model_loading.is_reachable(state, job.shape):
         state.changes.aliases = state.changes.servable = True
@@ -283,6 +317,7 @@ def stop_job(state: State, job: Job, trigger: str, code: str) -> None:
         return
     lease.step("stop")
     lease.holds = (*lease.holds, *settlement.take_tokens(job))
+    lease.earlier_runs, job.earlier_runs = job.earlier_runs, ()
     cancel_run(state, lease)
     settlement.end_job(state, job, trigger, code=code, epoch=lease.terms.epoch)
     lease.job_state = job.state
@@ -306,6 +341,7 @@ def close_lease(state: State, lease: Lease, usage: Usage | None) -> None:
         release_lease(state, lease)
         settlement.settle(state, lease, usage, job_state=lease.job_state)
     else:
+        settlement.settle_earlier(state, lease, job_state=lease.job_state)
         void_lease(state, lease)
 
 
@@ -333,12 +369,14 @@ def finish_job(
     """
     job = state.jobs[lease.terms.job]
     if updates_predictors:
-        feedback.learn_from_run(state, job, lease, usage)
+        if not job.earlier_runs:
+            feedback.learn_from_run(state, job, lease, usage)
         backoff.record_completion(state, job, lease)
         if job.alone:
             engine_exits.clear_suspicion(state, job)
     release_lease(state, lease)
     lease.holds = (*lease.holds, *settlement.take_tokens(job))
+    lease.earlier_runs, job.earlier_runs = job.earlier_runs, ()
     job_state = JobState.FAILED if failed_with else JobState.COMPLETED
     settlement.settle(state, lease, usage, job_state=job_state)
     trigger = "fail" if failed_with else "complete"
@@ -359,8 +397,9 @@ def expire_lease(state: State, name: str) -> None:
         close_lease(state, lease, None)
         return
     cancel_run(state, lease)
-    counts = backoff.record_failure(state, lease, backoff.NO_ANSWER)
-    requeue_job(state, lease, "expire", avoid=True, counts=counts)
+    code = backoff.NO_ANSWER
+    counts = backoff.record_failure(state, lease, code)
+    requeue_job(state, lease, "expire", avoid=True, counts=counts, code=code, delivered=None)
 
 
 def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int]] = ()) -> None:
@@ -379,6 +418,7 @@ def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int
             continue
         if node.state is NodeState.LOST:
             cancel_run(state, lease)
-        requeue_job(state, lease, "lose", avoid=True)
+        code = resumption.end_code(node.state)
+        requeue_job(state, lease, "lose", avoid=True, code=code, delivered=None)
     if state.exclusive_replicas:
         evaluation.retry_exclusive(state)

@@ -21,9 +21,11 @@ from entraide_scheduler.core.events import (
     RunProgressed,
     RunReported,
 )
-from entraide_scheduler.core.leases import backoff, engine_exits, leases
+from entraide_scheduler.core.leases import backoff, engine_exits, leases, resumption
 from entraide_scheduler.core.records import Lease, LeaseState
 from entraide_scheduler.core.state import State
+
+ANSWER_BROKEN = "answer_broken"  # a gateway's code: parts of a resumable answer are missing
 
 FULL_PAUSE_S = 1.0  # of a replica that declined as full
 RACE_CODES = ("full", "not_loaded")  # declines of a node that works
@@ -64,6 +66,7 @@ def _find_running_lease(
         return lease
     if lease is None:
         state.drop(what, job=event.job, node=event.node)
+        resumption.note_false_alarm(state, event.job, event.epoch, event.node)
     state.emit(CancelRun(state.cause, event.job, event.epoch, event.node))
     return None
 
@@ -116,6 +119,7 @@ def handle_reported(state: State, event: RunReported) -> None:
     lease = _find_lease(state, event.job, event.epoch, event.node)
     if lease is None:
         state.drop("reported", job=event.job, node=event.node)
+        resumption.note_false_alarm(state, event.job, event.epoch, event.node)
     elif lease.state is LeaseState.STOPPING:
         leases.close_lease(state, lease, settlement.bounded_usage(state, lease, event.usage)[0])
     elif event.outcome is Outcome.COMPLETED:
@@ -159,11 +163,21 @@ def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
     counts = _counts_as_attempt(state, lease, code)
     if _is_retryable(code) and code not in OWNER_CODES:
         counts = backoff.record_failure(state, lease, code)
-    if event.delivered and facts.stream and facts.kind is JobKind.LIVE:
+    resumes = facts.resumable and _is_retryable(code)
+    if event.delivered and facts.stream and facts.kind is JobKind.LIVE and not resumes:
         usage, _ = settlement.bounded_usage(state, lease, event.usage)
         leases.finish_job(state, lease, usage, failed_with=code)
     elif _is_retryable(code):
-        leases.requeue_job(state, lease, "lose", avoid=True, counts=counts)
+        leases.requeue_job(
+            state,
+            lease,
+            "lose",
+            avoid=True,
+            counts=counts,
+            code=code,
+            delivered=event.delivered,
+            usage=event.usage,
+        )
     else:
         leases.discard_run(state, lease, code, {})
 
@@ -171,7 +185,8 @@ def _fail_run(state: State, lease: Lease, event: RunReported) -> None:
 def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
     """Handles an engine exit during a run: the job runs once more alone, or is refused.
 
-    If the run had the engine to itself, the run caused the exit; otherwise the cause is unknown.
+    A resumable answer is continued alone. If the run had the engine to itself, the run caused the
+    exit; otherwise the cause is unknown.
     """
     job, terms = state.jobs[event.job], lease.terms
     delivered = event.delivered and job.facts.stream and job.facts.kind is JobKind.LIVE
@@ -185,9 +200,9 @@ def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
         backoff.record_failure(state, lease, code)
         if event.beside:
             job.failed_on = before  # another run may have caused the exit
-        if delivered:
+        if delivered and not job.facts.resumable:
             engine_exits.record_broken_stream(state, job, terms.node, terms.lender)
-    if delivered:
+    if delivered and (job.alone or not job.facts.resumable):
         leases.finish_job(
             state, lease, settlement.bounded_usage(state, lease, event.usage)[0], failed_with=code
         )
@@ -195,14 +210,23 @@ def _handle_engine_exit(state: State, lease: Lease, event: RunReported) -> None:
         leases.discard_run(state, lease, code, {})
     else:
         evaluation.require_exclusive(job, terms.node, terms.lender)
-        leases.requeue_job(state, lease, "lose", avoid=True, counts=False)
+        leases.requeue_job(
+            state,
+            lease,
+            "lose",
+            avoid=True,
+            counts=False,
+            code=code,
+            delivered=event.delivered,
+            usage=event.usage,
+        )
 
 
 def handle_abandoned(state: State, event: JobAbandoned) -> None:
     """Handles a placement that its gateway cannot use.
 
     A kept job whose gateway was lost runs again, and so does a job whose answer was invalid before
-    any of it was delivered. Any other job fails.
+    any of it was delivered. An answer that is resumable is resumed. Any other job fails.
     """
     lease = state.leases.get(event.job)
     job = state.jobs.get(event.job)
@@ -216,7 +240,11 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
         leases.requeue_job(state, lease, "lose", avoid=False)
     elif event.code == settlement.ANSWER_INVALID and lease.state is not LeaseState.STOPPING:
         counts = backoff.record_failure(state, lease, event.code)
-        leases.requeue_job(state, lease, "lose", avoid=True, counts=counts)
+        leases.requeue_job(
+            state, lease, "lose", avoid=True, counts=counts, code=event.code, delivered=None
+        )
+    elif event.code == ANSWER_BROKEN and job.facts.resumable:
+        leases.requeue_job(state, lease, "lose", avoid=True, code=event.code, delivered=True)
     else:
         leases.discard_run(state, lease, event.code, {})
 

@@ -351,7 +351,7 @@ def refresh_aliases(state: State) -> None:
     if state.fleet.loadable_index.nodes:
         state.changes.plan = True
     for job in state.queue.jobs():
-        if job.alias:
+        if job.alias and not job.earlier_runs:
             asked_for = structs.replace(job.facts, model=job.alias)
             model = state.model_aliases.resolve(state.fleet, asked_for, state.now)
             if model not in ("", job.facts.model):

@@ -107,6 +107,7 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True):
     offer_timeout_s: float = 5.0
     lease_s: float = 12.0  # an active lease without progress expires after this time
     job_kept_s: float = 600.0  # how long an ended job can be asked for
+    resume_s: float = 20.0  # how long a part of an answer may wait for a node that continues it
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

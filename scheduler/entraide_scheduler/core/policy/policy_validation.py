@@ -16,6 +16,7 @@ from entraide_scheduler.core.policy import policy as p
 
 MOST = 1_000_000_000_000  # upper bound of every number: in uWh it still fits 64 bits
 COOPS_MAX = 10_000
+RESUME_MAX_S = 60.0  # a client that waits longer for the rest of an answer asks again
 QUOTAS_MAX = 10_000  # of one co-op, with those of its projects and keys
 
 
@@ -91,6 +92,7 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "offer_timeout_s": TIME_S,
             "lease_s": TIME_S,
             "job_kept_s": FROM_0,
+            "resume_s": AllowedRange(0, RESUME_MAX_S),
         },
         p.Limits: {
             "queued_per_coop": FROM_0,

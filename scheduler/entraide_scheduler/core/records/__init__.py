@@ -30,6 +30,7 @@ from entraide_scheduler.core.records.quarantine import (
 from entraide_scheduler.core.records.records import (
     Backoff,
     BatchWork,
+    EarlierRun,
     ExclusiveReplica,
     ExpectedRun,
     Hold,
@@ -56,6 +57,7 @@ __all__ = [
     "BatchWork",
     "Changes",
     "DeadlineKind",
+    "EarlierRun",
     "ExclusiveReplica",
     "ExpectedRun",
     "Hold",

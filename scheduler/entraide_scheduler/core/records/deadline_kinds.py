@@ -21,7 +21,9 @@ class DeadlineKind(StrEnum):
     MODEL_PLAN = "models"  # models are to be loaded or unloaded
     SKIPPED_SHAPES = "looks"  # an event has left searches undone
     BLOCKED_JOBS = "recalls"  # all blocked jobs are checked again
+    RESUME_EXPIRY = "resume"  # no node has continued the part of an answer that its client has
     BATCH_EXPIRY = "batch"  # the batch's deadline has passed; its stated work is deleted
 
 
-JOB_DEADLINES = (DeadlineKind.JOB_EXPIRY, DeadlineKind.LEASE_EXPIRY)  # their names are of jobs
+# Their names are of jobs.
+JOB_DEADLINES = (DeadlineKind.JOB_EXPIRY, DeadlineKind.LEASE_EXPIRY, DeadlineKind.RESUME_EXPIRY)

@@ -19,6 +19,7 @@ from entraide.types import (
     Replica,
     RequestFacts,
     Terms,
+    Usage,
 )
 from entraide_scheduler.core.estimation import PerformanceModel
 from entraide_scheduler.core.policy import Period, QuotaKind
@@ -51,6 +52,7 @@ class Shape(Struct, frozen=True, gc=False):
         alone: the job's id if it must have an engine to itself; else "".
         capped: whether it has a carbon cap of its own.
         controlled_by: control that the node must have, or a closer one.
+        revision: of the model, if an answer is resumed that this revision began; else "".
     """
 
     model: str
@@ -65,6 +67,7 @@ class Shape(Struct, frozen=True, gc=False):
     alone: str = ""
     capped: bool = False
     controlled_by: Control = Control.UNSTATED
+    revision: str = ""
 
 
 class BatchWork(Struct, frozen=True, array_like=True, gc=False):
@@ -137,6 +140,10 @@ class Job(Struct, gc=False):
         failed_on: the replicas (node and model) on which a run of it failed.
         exits: (node, co-op) of each engine exit during its runs.
         alone: whether it must have an engine to itself.
+        earlier_runs: runs that delivered a part of its answer and were lost, oldest first; settled
+            when it ends.
+        revision: of the model that its next run must have, since the client has a part of its
+            answer; "" if it has none.
     """
 
     facts: RequestFacts
@@ -160,6 +167,8 @@ class Job(Struct, gc=False):
     failed_on: tuple[tuple[str, str], ...] = ()
     exits: tuple[tuple[str, str], ...] = ()
     alone: bool = False
+    earlier_runs: "tuple[EarlierRun, ...]" = ()
+    revision: str = ""
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``JOB``; raises ``IllegalTransition`` and changes nothing."""
@@ -210,6 +219,7 @@ class Lease(Struct, gc=False):
         lent_day: day whose lending limit holds its expected energy; 0 if none.
         answer_tokens_est: the gateway's estimate of the answer's tokens, or None.
         shape: of its job if no kind of its co-op's own replicas could run it; else None.
+        earlier_runs: of its job, which has ended or ends with this run.
     """
 
     terms: Terms
@@ -229,11 +239,39 @@ class Lease(Struct, gc=False):
     lent_day: int = 0
     answer_tokens_est: int | None = None
     shape: Shape | None = None
+    earlier_runs: "tuple[EarlierRun, ...]" = ()
 
     def step(self, trigger: str) -> None:
         """Applies a trigger of ``LEASE``; raises ``IllegalTransition`` and changes nothing."""
         subject = f"{self.terms.job} epoch {self.terms.epoch}"
         self.state = LEASE.step(self.state, trigger, subject=subject)
+
+
+class EarlierRun(Struct, gc=False):
+    """A run that was lost after it had delivered a part of an answer that is resumed.
+
+    Attributes:
+        lease: over; it keeps the run's charge and holds until the run is settled.
+        usage: as the node reported it, within its lease; else estimated.
+        code: stable code of why the run ended.
+        is_reported: whether the node reported the usage.
+        delivered_tokens: output tokens that the client has of this run, as its gateway said; None
+            before.
+        is_false_alarm: whether the node still had the run after the core gave it up.
+    """
+
+    lease: Lease
+    usage: Usage
+    code: str
+    is_reported: bool
+    delivered_tokens: int | None = None
+    is_false_alarm: bool = False
+
+    @property
+    def output_tokens(self) -> int:
+        """Output tokens to bill: those that the client has; by the core's own figure if unknown."""
+        delivered = self.delivered_tokens
+        return self.usage.output_tokens if delivered is None else delivered
 
 
 class Load(Struct):

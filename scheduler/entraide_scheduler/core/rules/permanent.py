@@ -22,6 +22,7 @@ from entraide_scheduler.core.rules.reasons import (
     MODEL_NOT_LOADED,
     NODE_LEFT,
     NODE_QUARANTINED,
+    OTHER_REVISION,
     WRONG_CONTROL,
     WRONG_JURISDICTION,
     Reason,
@@ -69,6 +70,12 @@ def could_load(node: Node, shape: Shape) -> bool:
     return offer is not None and is_suitable(node.card, offer, node.card.coop, shape)
 
 
+def has_other_revision(node: Node, shape: Shape) -> bool:
+    """Tells whether a node serves a shape's model in another revision than the shape's."""
+    replica = node.replicas.get(shape.model)
+    return replica is not None and replica.revision != shape.revision
+
+
 NODE_FILTERS: tuple[tuple[Reason, NodeFilter], ...] = (
     (NODE_QUARANTINED, lambda node, _: node.quarantine != ""),
     (NODE_LEFT, lambda node, _: node.state is NodeState.LEFT),
@@ -78,6 +85,7 @@ NODE_FILTERS: tuple[tuple[Reason, NodeFilter], ...] = (
     ),
     (MODEL_LOADABLE, could_load),
     (MODEL_NOT_LOADED, lambda node, shape: shape.model not in node.replicas),
+    (OTHER_REVISION, lambda node, shape: shape.revision != "" and has_other_revision(node, shape)),
 )
 
 OFFER_FILTERS: tuple[tuple[Reason, OfferFilter], ...] = (

@@ -100,6 +100,9 @@ MODEL_LOADABLE = Reason(
 MODEL_NOT_LOADED = Reason(
     "model_not_loaded", waiting_helps=False, values=lambda _, shape: {"model": shape.model}
 )
+OTHER_REVISION = Reason(
+    "other_revision", waiting_helps=False, values=lambda _, shape: {"model": shape.model}
+)
 FEATURE_MISSING = Reason("feature_missing", waiting_helps=False, values=_missing_feature_values)
 WRONG_JURISDICTION = Reason(
     "wrong_jurisdiction",

@@ -8,7 +8,7 @@ and ``node_lifecycle`` decide when a job ends.
 
 from entraide.types import Basis, JobState, Usage
 from entraide.units import round_half_up
-from entraide_scheduler.core import accounting, carbon, evaluation
+from entraide_scheduler.core import evaluation
 from entraide_scheduler.core.accounting import (
     UsageEstimate,
     UsageGrant,
@@ -16,12 +16,14 @@ from entraide_scheduler.core.accounting import (
     limit_usage,
     raise_to_shown,
 )
-from entraide_scheduler.core.commands import EndJob, Settle
+from entraide_scheduler.core.commands import EndJob
 from entraide_scheduler.core.fleet import MOST
 from entraide_scheduler.core.policy import QuotaKind
-from entraide_scheduler.core.records import DeadlineKind, Hold, Job, Lease
+from entraide_scheduler.core.records import DeadlineKind, Job, Lease
 from entraide_scheduler.core.rules import Values
+from entraide_scheduler.core.settlement.bookings import settle_run
 from entraide_scheduler.core.settlement.protocol_violations import record_violation
+from entraide_scheduler.core.settlement.resumed_jobs import settle_earlier, settle_runs
 from entraide_scheduler.core.state import State
 
 # Every snapshot holds ended jobs, so few are kept; the shell's store keeps the rest.
@@ -42,6 +44,8 @@ def end_job(
     facts = job.facts
     job.step(trigger)
     job.code, job.ended_at = code, state.now
+    if job.earlier_runs and facts.job not in state.leases:
+        settle_earlier(state, job, job_state=job.state)
     state.quotas.settle(facts.coop, job.holds, {QuotaKind.REQUESTS: 1})
     job.holds = ()
     del state.jobs[facts.job]
@@ -51,6 +55,7 @@ def end_job(
     if job.explanation is not None:
         state.explained[facts.job] = None
     state.deadlines.clear(DeadlineKind.JOB_EXPIRY, facts.job)
+    state.deadlines.clear(DeadlineKind.RESUME_EXPIRY, facts.job)
     state.emit(EndJob(state.cause, facts.job, facts.gateway, job.state, code, epoch, values or {}))
 
 
@@ -68,58 +73,13 @@ def end_waiting_job(
     end_job(state, job, trigger, code=code, epoch=epoch, values=values)
 
 
-def take_tokens(job: Job) -> tuple[Hold, ...]:
-    """Removes and returns a job's reservations of tokens; its run is settled with them."""
-    tokens = tuple(hold for hold in job.holds if hold.kind is QuotaKind.TOKENS)
-    job.holds = tuple(hold for hold in job.holds if hold.kind is not QuotaKind.TOKENS)
-    return tokens
-
-
 def settle(state: State, lease: Lease, usage: Usage, *, job_state: JobState) -> None:
-    """Books one run in the ledger, the quotas and the fair queue, by the holds of its lease."""
-    terms = lease.terms
-    settlement = carbon.settle(terms, usage)
-    lines = state.ledger.clamp_to_limits(accounting.entries(terms, usage, settlement))
-    state.ledger.post(lines)
-    state.quotas.settle(
-        terms.borrower,
-        lease.holds,
-        {
-            QuotaKind.TOKENS: usage.input_tokens + usage.output_tokens,
-            QuotaKind.ENERGY_WH: settlement.energy_uwh,
-            QuotaKind.CARBON_G: settlement.carbon_direct_ug,
-        },
-    )
-    uncached = min(usage.input_tokens, lease.input_tokens_max) - usage.cached_tokens
-    output = min(usage.output_tokens, lease.output_tokens_max)
-    state.counters.correct_charge(lease.bill, input_tokens=max(0, uncached), output_tokens=output)
-    if lease.foreign:
-        add_credit(state, terms.lender, lease.bill.charged())
-        settle_lent(state, lease, settlement.energy_uwh)
-    state.emit(Settle(state.cause, terms.job, terms, usage, settlement, job_state, lines))
-
-
-def add_credit(state: State, lender: str, virtual_tokens: float) -> None:
-    """Adds what other co-ops were charged on a lender's nodes to the lender's credit."""
-    credit = state.policy.fair_share.credit
-    state.credits.add_gift(lender, virtual_tokens, state.now, credit)
-    state.counters.set_credit(lender, state.credits.factor(lender, state.now, credit))
-
-
-def refresh_credits(state: State) -> None:
-    """Updates every co-op's weight by its credit, which decays while the co-op gives nothing."""
-    credit = state.policy.fair_share.credit
-    for lender in state.credits.gifts:
-        state.counters.set_credit(lender, state.credits.factor(lender, state.now, credit))
-
-
-def settle_lent(state: State, lease: Lease, used_uwh: int) -> None:
-    """Replaces a run's predicted lent energy by the energy it used; the rest can be lent again."""
-    lender, reserved_uwh = lease.terms.lender, lease.expected.energy_uwh
-    if state.quotas.lent.settle(
-        lender, lease.lent_day, reserved_uwh=reserved_uwh, used_uwh=used_uwh
-    ):
-        state.blocked_jobs.mark_all_due()
+    """Settles the run that ended a job, with the job's earlier runs."""
+    if lease.earlier_runs:
+        earlier, lease.earlier_runs = lease.earlier_runs, ()
+        settle_runs(state, earlier, (lease, usage), job_state=job_state)
+    else:
+        settle_run(state, lease, usage, job_state=job_state)
 
 
 def bounded_usage(state: State, lease: Lease, usage: Usage) -> tuple[Usage, bool]:

@@ -1,0 +1,106 @@
+"""Settlements: final amounts of runs, and the receipt that a member gets with each answer.
+
+Part of the vocabulary: ``entraide.types`` has these structs, too. Energy is in microwatt-hours or
+watt-hours, carbon in micrograms or grams of CO2 equivalent, as the names say.
+"""
+
+from msgspec import Struct
+
+from entraide.enums import Basis, Control, JobClass, Promise, SurplusEvidence
+
+
+class Settlement(Struct, frozen=True, gc=False):
+    """Final amounts of a run, computed from its terms and its usage alone."""
+
+    energy_uwh: int
+    carbon_direct_ug: int
+    carbon_lifecycle_ug: int
+    queue_s: float
+    ttft_s: float
+    promise: Promise
+
+
+class SmallerModel(Struct, frozen=True, gc=False):
+    """Energy of the same tokens on the smallest model that has the requested features.
+
+    Attributes:
+        model: its public name.
+        energy_wh, carbon_gco2e: watt-hours, and grams of direct emissions.
+        basis: how the figures were obtained; see ``SmallerQuote``.
+    """
+
+    model: str
+    energy_wh: float
+    carbon_gco2e: float
+    basis: Basis
+
+
+class ReceiptRun(Struct, frozen=True, gc=False):
+    """One run of an answer that several machines made, one after another.
+
+    Attributes:
+        node, node_coop, site, province, engine: where it ran.
+        output_tokens: tokens of the answer from this run.
+        energy_wh, energy_basis: its energy, watt-hours, and how it was obtained.
+        carbon_gco2e, carbon_lifecycle_gco2e: its direct and life-cycle emissions, grams.
+        ended: stable code of why it ended; "" for the run that ended the answer.
+    """
+
+    node: str
+    node_coop: str
+    site: str
+    province: str
+    engine: str
+    output_tokens: int
+    energy_wh: float
+    energy_basis: Basis
+    carbon_gco2e: float
+    carbon_lifecycle_gco2e: float
+    ended: str
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """Signed attestation that a member receives with each answer.
+
+    ``settled`` is false on the receipt inside the answer and true on the one in the ledger; one
+    function computes both from the same facts. ``signature`` is Ed25519, base64, over the receipt's
+    canonical JSON without ``signature`` and ``key``, and without ``smaller``, ``controlled_by``,
+    ``surplus_evidence`` and ``runs`` where they are empty. ``runs`` has a line for each run, oldest
+    first, where a second machine continued the answer; the place is then the last run's, and all
+    amounts are of the whole answer.
+    """
+
+    job: str
+    coop: str
+    node: str
+    node_coop: str
+    site: str
+    province: str
+    engine: str
+    model: str
+    model_revision: str
+    job_class: JobClass
+    promise: Promise
+    at_risk: bool
+    queue_ms: float
+    ttft_ms: float
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    tokens_basis: Basis
+    energy_wh: float
+    energy_basis: Basis
+    carbon_gco2e: float
+    carbon_lifecycle_gco2e: float
+    intensity_g_per_kwh: float
+    intensity_basis: Basis
+    surplus_basis: Basis | None
+    policy_version: str
+    settled: bool
+    issued_at: float
+    key: str = ""
+    signature: str = ""
+    smaller: SmallerModel | None = None
+    controlled_by: Control = Control.UNSTATED
+    surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
+    runs: tuple[ReceiptRun, ...] = ()
