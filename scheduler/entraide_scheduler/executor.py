@@ -16,15 +16,15 @@ from typing import Protocol
 import msgspec
 import structlog
 
-from entraide.types import Explanation, NodeState
+from entraide.types import Explanation, NodeState, Receipt
 from entraide.wire import messages as m
 from entraide.wire.cards import QuotaLeft
 from entraide_scheduler.core import commands as c
-from entraide_scheduler.core.carbon import make_receipt
+from entraide_scheduler.core.carbon import BilledRun, make_receipt, make_resumed_receipt
 from entraide_scheduler.core.events import Event, JobRequested
 from entraide_scheduler.health import Health
 from entraide_scheduler.journal import Journal
-from entraide_scheduler.store.rows import CorrectionRow, SettlementRow
+from entraide_scheduler.store.rows import CorrectionRow, EarlierSettlement, SettlementRow
 from entraide_scheduler.store.store import Store
 
 TRACE_CHARS_MAX = 8_000
@@ -96,9 +96,7 @@ class Executor:
             except Exception as problem:  # noqa: BLE001  (one failed command must not stop the others)
                 self._note_failure(command, problem)
 
-    def repeat_postings(
-        self, postings: Sequence[tuple[float, c.Settle | c.PostCorrection]]
-    ) -> None:
+    def repeat_postings(self, postings: Sequence[tuple[float, c.Posting]]) -> None:
         """Writes the settlements that were due before a restart; repeating one changes nothing."""
         for at, command in postings:
             try:
@@ -127,7 +125,7 @@ class Executor:
                 )
             case c.CancelRun():
                 self._outbound.send_to_node(command.node, m.StopRun(command.job, command.epoch))
-            case c.Settle() | c.PostCorrection():
+            case c.Settle() | c.SettleResumed() | c.PostCorrection():
                 self._post(command, event.at)
             case c.AckUsage():
                 self._queue_acknowledgement(command)
@@ -172,34 +170,59 @@ class Executor:
         document = _encode(explanation)
         self._store.put_explanation(explanation.job, coop, document, at=explanation.at, key=key)
 
-    def _post(self, command: c.Settle | c.PostCorrection, at: float) -> None:
+    def _post(self, command: c.Posting, at: float) -> None:
         """Writes a settlement or a correction; repeating it changes nothing."""
         self._journal.flush()
-        if isinstance(command, c.Settle):
-            self._settle(command, at)
-            return
-        row = CorrectionRow(command.correction, command.reason, at, command.entries)
-        self._store.write_correction(row).add_done_callback(partial(self._on_posted, (CORRECTED,)))
+        match command:
+            case c.Settle():
+                # The receipt is signed when a client asks for it: signing costs more than the
+                # decision.
+                unsigned = make_receipt(
+                    command.terms, command.usage, command.settlement, settled=True, issued_at=at
+                )
+                run = c.SettledRun(
+                    command.terms, command.usage, command.settlement, "", command.entries
+                )
+                self._settle(command, (run,), unsigned)
+            case c.SettleResumed():
+                billed = [
+                    BilledRun(run.terms, run.usage, run.settlement, run.code)
+                    for run in command.runs
+                ]
+                receipt = make_resumed_receipt(billed, settled=True, issued_at=at)
+                self._settle(command, command.runs, receipt)
+            case c.PostCorrection():
+                row = CorrectionRow(command.correction, command.reason, at, command.entries)
+                self._store.write_correction(row).add_done_callback(
+                    partial(self._on_posted, (CORRECTED,))
+                )
 
-    def _settle(self, command: c.Settle, at: float) -> None:
-        counters = (SETTLED, f"{PROMISE}.{command.terms.job_class}.{command.settlement.promise}")
-        # The receipt is signed when a client asks for it: signing costs more than the decision.
-        unsigned = make_receipt(
-            command.terms, command.usage, command.settlement, settled=True, issued_at=at
-        )
+    def _settle(
+        self,
+        command: c.Settle | c.SettleResumed,
+        runs: tuple[c.SettledRun, ...],
+        receipt: Receipt,
+    ) -> None:
+        """Writes the settlement of a job's runs; the last one ended the job."""
+        *earlier, last = runs
+        counters = (SETTLED, f"{PROMISE}.{last.terms.job_class}.{last.settlement.promise}")
         key, project = self._sender_of(command.job)
         self._store.write_settlement(
             SettlementRow(
                 job=command.job,
-                coop=command.terms.borrower,
+                coop=last.terms.borrower,
                 state=command.state,
-                terms=command.terms,
-                usage=command.usage,
-                settlement=command.settlement,
-                receipt=unsigned,
-                entries=command.entries,
+                terms=last.terms,
+                usage=last.usage,
+                settlement=last.settlement,
+                receipt=receipt,
+                entries=last.entries,
                 key=key,
                 project=project,
+                earlier=tuple(
+                    EarlierSettlement(run.terms, run.usage, run.settlement, run.entries)
+                    for run in earlier
+                ),
             )
         ).add_done_callback(partial(self._on_posted, counters))
 

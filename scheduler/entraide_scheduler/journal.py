@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from entraide.decoding import MsgpackDecoder, decode_msgpack
 from entraide.errors import PoolError
-from entraide_scheduler.core.commands import Command, PostCorrection, Settle
+from entraide_scheduler.core.commands import Command, Posting
 from entraide_scheduler.core.events import Event, PeriodBegan, SchedulerStarted
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Period
@@ -70,7 +70,7 @@ class RecoveredState(Struct):
     at: float
     incarnation: int
     periods: dict[Period, float]
-    postings: list[tuple[float, Settle | PostCorrection]]
+    postings: list[tuple[float, Posting]]
     digest: bytes = b""
     base: bytes = b""
     since: list[bytes] = []
@@ -120,7 +120,7 @@ def _replay(recovered: RecoveredState, row: JournalRow) -> None:
     if row.digest:
         recovered.digest = next_digest(recovered.digest, row.event, commands)
     for command in commands:
-        if isinstance(command, Settle | PostCorrection):
+        if isinstance(command, Posting):
             recovered.postings.append((event.at, command))
     recovered.since.append(row.event)
     recovered.event_id = event.id

@@ -56,6 +56,7 @@ def check(pool: Pool) -> None:
     every_change_was_followed(state)
     shapes_follow_the_fleet(state)
     no_unservable_job_waits(state)
+    earlier_runs_are_those_of_open_answers(state)
     indexes_equal_a_rebuild(pool.core)
     snapshots_restore_the_state(pool.core)
 
@@ -82,12 +83,20 @@ def epochs_rise(pool: Pool) -> None:
 
 
 def jobs_settle_once(pool: Pool) -> None:
-    """A job settles at most once, for an epoch in which it was placed."""
+    """A job settles at most once, each run once, for epochs in which it was placed."""
     settled = Counter(command.job for command in of(pool.asked, commands.Settle))
+    settled.update(command.job for command in of(pool.asked, commands.SettleResumed))
+    runs = [(command.job, command.terms.epoch) for command in of(pool.asked, commands.Settle)]
+    runs += [
+        (command.job, run.terms.epoch)
+        for command in of(pool.asked, commands.SettleResumed)
+        for run in command.runs
+    ]
     placed = {(place.job, place.epoch) for place in pool.places()}
 
     assert all(times == 1 for times in settled.values())
-    assert {(s.job, s.terms.epoch) for s in of(pool.asked, commands.Settle)} <= placed
+    assert len(runs) == len(set(runs))
+    assert set(runs) <= placed
 
 
 def jobs_match_their_state(state: State) -> None:
@@ -232,6 +241,7 @@ def ledger_sums_to_zero(pool: Pool) -> None:
     balances = pool.core.balances()
     written: Counter[tuple[str, str]] = Counter()
     posted = of(pool.asked, commands.Settle) + of(pool.asked, commands.PostCorrection)
+    posted += [run for command in of(pool.asked, commands.SettleResumed) for run in command.runs]
     for command in posted:
         for entry in command.entries:
             written[entry.account, entry.unit] += entry.amount
@@ -244,11 +254,10 @@ def ledger_sums_to_zero(pool: Pool) -> None:
 def quotas_hold(state: State) -> None:
     """No quota is exceeded, and reservations equal the jobs' holds."""
     held: Counter[int] = Counter()
-    for job in state.jobs.values():
-        for hold in job.holds:
-            held[hold.serial] += hold.amount
-    for lease in state.leases.values():
-        for hold in lease.holds:
+    holders = [*state.jobs.values(), *state.leases.values()]
+    earlier = [run.lease for holder in holders for run in holder.earlier_runs]
+    for holder in (*holders, *earlier):
+        for hold in holder.holds:
             held[hold.serial] += hold.amount
     for coop in state.coops:
         for quota, book in state.quotas.of(coop):
@@ -366,6 +375,24 @@ def no_unservable_job_waits(state: State) -> None:
     live = {job.shape for job in state.queue.jobs() if job.facts.kind is JobKind.LIVE}
 
     assert all(is_reachable(state, shape) for shape in live)
+
+
+def earlier_runs_are_those_of_open_answers(state: State) -> None:
+    """Only resumable answers have earlier runs, whose leases are over; no ended job has any.
+
+    A job of which its client has a part waits for a limited time, for its revision only.
+    """
+    limited = {
+        name for kind, name, _ in state.deadlines.listed() if kind == DeadlineKind.RESUME_EXPIRY
+    }
+    waiting = {job.facts.job for job in state.queue.jobs() if job.revision and job.shape.revision}
+
+    assert limited == waiting
+    assert not any(job.earlier_runs for job in state.ended.values())
+    for holder in (*state.jobs.values(), *state.leases.values()):
+        for run in holder.earlier_runs:
+            assert run.lease.state is LeaseState.OVER
+            assert state.job(run.lease.terms.job).facts.resumable
 
 
 def indexes_equal_a_rebuild(core: Core) -> None:

@@ -55,6 +55,7 @@ ON_NODE = {
 }
 OF_SHAPE = {
     "wrong_jurisdiction": lambda node: {"jurisdiction": node.card.zone},
+    "other_revision": lambda node: {"revision": node.replicas[MODEL].revision},
     "wrong_control": lambda node: {"controlled_by": node.card.controlled_by},
     "feature_missing": lambda node: {"features": node.replicas[MODEL].features},
     "context_too_small": lambda node: {"context_tokens": node.replicas[MODEL].context_tokens},

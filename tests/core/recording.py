@@ -86,7 +86,7 @@ class World:
                     model,
                     slots=rng.randint(1, 4),
                     context_tokens=rng.choice((1_024, 4_096)),
-                    features=rng.choice(((), ("tools",))),
+                    features=rng.choice((("resume",), ("resume", "tools"))),
                     rates=speeds,
                 )
                 for model in models
@@ -156,6 +156,10 @@ class World:
             self.tell(events.RunDeclined, place.job, place.epoch, place.node, code, {})
             return
         self.tell(events.RunAccepted, place.job, place.epoch, place.node)
+        earlier = self.pool.core.earlier_runs(place.job)
+        if earlier and chance < 0.9:
+            delivered = tuple((run.lease.terms.epoch, run.output_tokens) for run in earlier)
+            self.tell(events.AnswerResumed, place.job, place.epoch, delivered)
         self.later(self.rng.uniform(0.2, 2.0), self.work, place, 0)
 
     def work(self, place: commands.Place, tokens: int) -> None:
@@ -197,6 +201,7 @@ class World:
             output_tokens_max=rng.choice((None, 50, 200)),
             features=rng.choice(((), (), ("tools",))),
             stream=rng.random() < 0.5,
+            resumable=rng.random() < 0.3,
             gateway=rng.choice(("gw", "gw", "gw-2")),
             deadline_at=rng.choice((None, None, self.pool.now + 30.0)),
             max_carbon_ug=rng.choice((None, None, None, 2_000)),

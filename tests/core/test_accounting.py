@@ -5,7 +5,7 @@ from tests.core.builders import START, Pool, card, facts, of, usage
 
 from entraide.types import JobKind
 from entraide.units import UWH_PER_WH
-from entraide_scheduler.core import commands
+from entraide_scheduler.core import commands, settlement
 from entraide_scheduler.core.accounting import STEPS, TOTAL_MAX, Ledger, Quotas, decayed
 from entraide_scheduler.core.accounting.credit import HALVINGS_MOST, _table
 from entraide_scheduler.core.accounting.ledger import _lines, correction
@@ -13,7 +13,6 @@ from entraide_scheduler.core.accounting.lending import LentEnergy
 from entraide_scheduler.core.commands import Entry
 from entraide_scheduler.core.events import LedgerCorrected
 from entraide_scheduler.core.policy import CoopTerms, Lend, Period, Quota, QuotaKind
-from entraide_scheduler.core.settlement import settlement
 
 TOKENS, REQUESTS = QuotaKind.TOKENS, QuotaKind.REQUESTS
 ALPHA = facts("j1", "alpha", key="k1")

@@ -48,7 +48,9 @@ replicas = st.builds(
     mostly(MODEL, "grand"),
     context_tokens=mostly(4_096, 128, 512),
     slots=st.integers(1, 3),
-    features=mostly(("schema", "tools"), (), ("tools",)),
+    features=mostly(("resume", "schema", "tools"), (), ("resume", "tools")),
+    revision=mostly("sha256:abc", "sha256:def", "unknown"),
+    engine=mostly("llama.cpp/1", "vllm/2"),
     rates=mostly(
         rates(), rates(prefill_tokens_per_s=40.0, tpot_base_s=0.4), rates(tpot_per_sequence_s=0.1)
     ),
@@ -81,6 +83,7 @@ requests = st.fixed_dictionaries(
         "choices": st.integers(1, 2),
         "features": mostly((), ("tools",), ("tools", "schema")),
         "stream": st.booleans(),
+        "resumable": mostly(True, False),
         "max_carbon_ug": mostly(None, 0, 50, 500, 5_000, 20_000),
     }
 )
@@ -174,7 +177,11 @@ class AnyOrder(RuleBasedStateMachine):
         elif what == "progress":
             self.pool.progress(place, tokens)
         else:
-            broken = data.draw(st.sampled_from(("stream_broken", "gateway_lost")))
+            broken = data.draw(
+                st.sampled_from(
+                    ("stream_broken", "gateway_lost", "answer_broken", "answer_invalid")
+                )
+            )
             self.pool.tell(events.JobAbandoned, place.job, place.epoch, broken)
 
     @rule(data=st.data(), tokens=st.integers(1, 400))
@@ -208,6 +215,17 @@ class AnyOrder(RuleBasedStateMachine):
         if places:
             place = data.draw(st.sampled_from(places))
             self.pool.report(place, outcome, code=code, delivered=delivered, **used)
+
+    @rule(data=st.data(), tokens=st.integers(-1, 600))
+    def resume(self, data: st.DataObject, tokens: int) -> None:
+        """A gateway says what the client has of runs, known or not."""
+        places = self.pool.places()[-20:]
+        if places:
+            place = data.draw(st.sampled_from(places))
+            delivered = tuple(
+                (other.epoch, tokens) for other in self.pool.places() if other.job == place.job
+            )
+            self.pool.tell(events.AnswerResumed, place.job, place.epoch, delivered)
 
     @rule(data=st.data(), node=st.sampled_from(NODES))
     def wrong_node(self, data: st.DataObject, node: str) -> None:

@@ -174,6 +174,7 @@ SAMPLES = {
     events.BatchStated: (facts("batch-1", deadline_at=START + 9e4), 5),
     events.JobCancelled: ("j1", "client_gone"),
     events.JobAbandoned: ("j1", 1, "stream_broken"),
+    events.AnswerResumed: ("j1", 1, ()),
 }
 SENDERLESS = {
     events.SenderQuarantined,
@@ -207,6 +208,7 @@ def test_each_event_has_a_sender_or_is_known_to_have_none(pool: Pool) -> None:
         events.BatchStated,
         events.JobCancelled,
         events.JobAbandoned,
+        events.AnswerResumed,
     )
 
     assert set(HANDLERS) == set(SAMPLES) | SENDERLESS

@@ -79,6 +79,7 @@ class Case(Struct, frozen=True):
         request: limits of the job's request that differ.
         alone: whether the job must run alone.
         policy: sections of the policy that differ, by name.
+        revision: of the model that began the job's answer.
     """
 
     card: NodeCard = card("other", "beta")
@@ -88,6 +89,7 @@ class Case(Struct, frozen=True):
     request: dict[str, Any] = {}
     alone: bool = False
     policy: dict[str, Any] = {}
+    revision: str = ""
 
 
 def on_node(**changes: Any) -> Callable[[State, Node], None]:
@@ -128,6 +130,11 @@ CASES = {
         card("other", replicas=(), loadable=(loadable(),), models_bytes=9**12)
     ),
     "model_not_loaded": Case(card("other", replicas=(replica("b"),))),
+    "other_revision": Case(
+        card("other", replicas=(replica(revision="sha256:def", features=("resume",)),)),
+        able={"replicas": (replica(features=("resume",)),)},
+        revision="sha256:abc",
+    ),
     "feature_missing": Case(
         job={"features": ("tools",)}, able={"replicas": (replica(features=("tools",)),)}
     ),
@@ -207,7 +214,7 @@ def decide(case: Case, limits: dict[str, Any] = SMALL) -> Decided:
     if view is not None:
         state.fleet.replica_index.refresh(view, START)
     job = Job(facts("job", **case.job), JobState.QUEUED, 0, START, 0, 0, NO_SHAPE)
-    job.alone, job.context_tokens = case.alone, 200
+    job.alone, job.context_tokens, job.revision = case.alone, 200, case.revision
     job.shape = evaluation.shape_of(state, job)
     request = structs.replace(evaluation.make_request(state, job, START), **case.request)
     return Decided(state, job, request, evaluation.evaluate_nodes(state, job, request))

@@ -9,7 +9,7 @@ from tests.core.builders import MODEL, START, Pool, card, facts, rates, replica,
 
 from entraide.types import Basis, Control, JobClass, JobState, Outcome, Power, SurplusEvidence
 from entraide_scheduler.core import events
-from entraide_scheduler.core.evaluation import evaluation
+from entraide_scheduler.core.evaluation import evaluation, shape_of
 from entraide_scheduler.core.evaluation.exclusive_retry import may_hold_replica
 from entraide_scheduler.core.fleet import EligibleNodes, ReplicaView
 from entraide_scheduler.core.placement import PlacementResult, scan
@@ -62,7 +62,10 @@ def any_card(draw: random.Random, number: int):
             replica(
                 slots=draw.randint(1, 4),
                 context_tokens=draw.choice((4_096, 4_096, 300)),
-                features=draw.choice(((), ("tools",), ("prefix_cache", "tools"))),
+                features=draw.choice(
+                    (("resume",), ("tools",), ("prefix_cache", "resume", "tools"))
+                ),
+                revision=draw.choice(("sha256:abc", "sha256:abc", "sha256:def")),
                 rates=rates(prefill_tokens_per_s=500.0 * speed, tpot_base_s=0.05 / speed),
             ),
         ),
@@ -136,6 +139,15 @@ def a_job(pool: Pool, draw: random.Random, number: int) -> Job:
     return job
 
 
+def perhaps_resumed(pool: Pool, draw: random.Random, job: Job) -> Job:
+    """Returns the job, or what it would be if one of two revisions had begun its answer."""
+    if job.alone:
+        return job
+    resumed = replace(job, revision=draw.choice(("", "sha256:abc", "sha256:def")))
+    resumed.shape = replace(shape_of(pool.core._state, resumed), green_h=job.shape.green_h)
+    return resumed
+
+
 def both(pool: Pool, job: Job) -> tuple[PlacementResult, PlacementResult, EligibleNodes]:
     """Evaluates the nodes for a job by both implementations."""
     state = pool.core._state
@@ -182,7 +194,7 @@ def test_both_scans_give_the_same_result(seed: int) -> None:
         job = waiting_alone(pool) or a_job(pool, draw, number)
         if job.wait is not None and job.state is not JobState.QUEUED:
             continue  # it is no longer a part of the work that waits
-        plain, quick, eligible = both(pool, job)
+        plain, quick, eligible = both(pool, perhaps_resumed(pool, draw, job))
         if eligible.columns is None:
             continue
         searched += 1

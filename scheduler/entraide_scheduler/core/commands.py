@@ -216,3 +216,6 @@ Command = (
     | UnloadModel
     | Dropped
 )
+
+# Commands that write to the ledger; repeating one changes nothing.
+Posting = Settle | SettleResumed | PostCorrection

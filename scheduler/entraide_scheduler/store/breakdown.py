@@ -5,19 +5,12 @@ The sums are those of ``statements`` and ``usage``, over the same jobs.
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from entraide_scheduler.store.schema import settled
-from entraide_scheduler.store.statements import JobTotals
+from entraide_scheduler.store.statements import TOTALS, JobTotals
 
 ROWS_MAX = 10_000
-TOTALS = (
-    func.count(),
-    func.sum(settled.c.tokens),
-    func.sum(settled.c.energy_uwh),
-    func.sum(settled.c.carbon_direct_ug),
-    func.sum(settled.c.carbon_lifecycle_ug),
-)
 
 
 class BreakdownRow(NamedTuple):

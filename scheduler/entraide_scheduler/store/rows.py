@@ -312,10 +312,24 @@ class CorrectionRow(Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
+class EarlierSettlement(Struct, frozen=True):
+    """The settlement of an earlier run of a job whose answer was resumed."""
+
+    terms: Terms
+    usage: Usage
+    settlement: Settlement
+    entries: tuple[Entry, ...]
+
+
 class SettlementRow(Struct, frozen=True):
     """The settlement of one job; its entries sum to zero in each unit.
 
-    ``key`` and ``project`` are the sender's; "" where they are no longer known.
+    Attributes:
+        job, coop, state: the job, who sent it, and its final state.
+        terms, usage, settlement, entries: of the run that ended it, or of its only run.
+        receipt: of the whole answer, unsigned.
+        key, project: of the sender; "" where they are no longer known.
+        earlier: its earlier runs, oldest first.
     """
 
     job: str
@@ -328,3 +342,4 @@ class SettlementRow(Struct, frozen=True):
     entries: tuple[Entry, ...]
     key: str = ""
     project: str = ""
+    earlier: tuple[EarlierSettlement, ...] = ()

@@ -300,10 +300,13 @@ snapshots = Table(
     Column("at", Double, nullable=False, server_default="0"),
 )
 
+# One row for each job: of the run that ended it, with run 0 and the receipt. A resumed answer has a
+# row for each earlier run, too, from run 1 on, oldest first.
 settled = Table(
     "settled",
     metadata,
     Column("job", String, primary_key=True),
+    Column("run", BigInteger, primary_key=True, autoincrement=False, server_default="0"),
     Column("coop", String, nullable=False),
     Column("state", String, nullable=False),
     Column("settled_at", Double, nullable=False),

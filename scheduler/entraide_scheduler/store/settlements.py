@@ -1,5 +1,6 @@
 """Settlements, ledger entries and explanations: queries as functions on a connection."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -7,7 +8,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Receipt
-from entraide_scheduler.store.rows import SettlementRow
+from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.store.rows import EarlierSettlement, SettlementRow
 from entraide_scheduler.store.schema import entries, explanations, settled
 
 EXPLANATIONS_MAX = 200_000
@@ -57,53 +59,69 @@ def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list
     lines = [
         {"job": row.job, "line": line, "account": e.account, "unit": e.unit, "amount": e.amount}
         for row in new
-        for line, e in enumerate(row.entries)
+        for line, e in enumerate(_entries(row))
     ]
     if new:
-        connection.execute(_SETTLE, [_settled_values(row) for row in new])
+        connection.execute(_SETTLE, [values for row in new for values in _settled_rows(row)])
     if lines:
         connection.execute(_ENTER, lines)
     return fresh
 
 
-def _settled_values(row: SettlementRow) -> dict[str, object]:
+def _entries(row: SettlementRow) -> list[Entry]:
+    """Returns the entries of all runs of a job; those of the run that ended it come first."""
+    return [*row.entries, *(entry for run in row.earlier for entry in run.entries)]
+
+
+def _settled_rows(row: SettlementRow) -> Iterator[dict[str, object]]:
+    """Yields the rows of a job: of the run that ended it, then of its earlier runs."""
+    ended = EarlierSettlement(row.terms, row.usage, row.settlement, row.entries)
+    for number, run in enumerate((ended, *row.earlier)):
+        yield {
+            "job": row.job,
+            "run": number,
+            "coop": row.coop,
+            "state": row.state.value,
+            "settled_at": row.receipt.issued_at,
+            "receipt": _encode(row.receipt) if number == 0 else b"",
+            "key": row.key,
+            "project": row.project,
+            **_run_values(run),
+        }
+
+
+def _run_values(run: EarlierSettlement) -> dict[str, object]:
     return {
-        "job": row.job,
-        "coop": row.coop,
-        "state": row.state.value,
-        "settled_at": row.receipt.issued_at,
-        "terms": _encode(row.terms),
-        "usage": _encode(row.usage),
-        "settlement": _encode(row.settlement),
-        "receipt": _encode(row.receipt),
-        "lender": row.terms.lender,
-        "tokens": row.usage.input_tokens + row.usage.output_tokens,
-        "energy_uwh": row.settlement.energy_uwh,
-        "carbon_direct_ug": row.settlement.carbon_direct_ug,
-        "carbon_lifecycle_ug": row.settlement.carbon_lifecycle_ug,
-        "key": row.key,
-        "project": row.project,
-        "model": row.terms.model,
-        "node": row.terms.node,
-        "zone": row.terms.zone,
-        "job_class": row.terms.job_class.value,
-        "promise": row.settlement.promise.value,
-        "energy_basis": row.usage.energy_basis.value,
-        "intensity_basis": row.terms.intensity_basis.value,
-        "surplus_basis": row.terms.surplus_basis or "",
+        "terms": _encode(run.terms),
+        "usage": _encode(run.usage),
+        "settlement": _encode(run.settlement),
+        "lender": run.terms.lender,
+        "tokens": run.usage.input_tokens + run.usage.output_tokens,
+        "energy_uwh": run.settlement.energy_uwh,
+        "carbon_direct_ug": run.settlement.carbon_direct_ug,
+        "carbon_lifecycle_ug": run.settlement.carbon_lifecycle_ug,
+        "model": run.terms.model,
+        "node": run.terms.node,
+        "zone": run.terms.zone,
+        "job_class": run.terms.job_class.value,
+        "promise": run.settlement.promise.value,
+        "energy_basis": run.usage.energy_basis.value,
+        "intensity_basis": run.terms.intensity_basis.value,
+        "surplus_basis": run.terms.surplus_basis or "",
     }
 
 
 def read_receipt(connection: Connection, job: str) -> SettledReceipt | None:
     """Returns the settled receipt of a job, or None."""
-    query = select(settled.c.coop, settled.c.key, settled.c.receipt).where(settled.c.job == job)
-    row = connection.execute(query).first()
+    query = select(settled.c.coop, settled.c.key, settled.c.receipt)
+    row = connection.execute(query.where(settled.c.job == job, settled.c.run == 0)).first()
     return SettledReceipt(row.coop, row.key, _receipt.decode(row.receipt)) if row else None
 
 
 def count_settled(connection: Connection) -> int:
     """Returns how many jobs are settled."""
-    return connection.execute(select(func.count()).select_from(settled)).scalar_one()
+    query = select(func.count()).select_from(settled).where(settled.c.run == 0)
+    return connection.execute(query).scalar_one()
 
 
 def read_balances(connection: Connection) -> dict[str, dict[str, int]]:

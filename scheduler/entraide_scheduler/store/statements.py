@@ -8,13 +8,24 @@ from functools import reduce
 
 from msgspec import Struct
 from msgspec.structs import astuple
-from sqlalchemy import Connection, func, insert, or_, select
+from sqlalchemy import Connection, case, func, insert, or_, select
 
 from entraide_scheduler.store.rows import CorrectionRow
 from entraide_scheduler.store.schema import corrections, entries, settled
 
 CORRECTION_PREFIX = (
     "correction/"  # prefix of a correction's name in the column ``job`` of the entries
+)
+
+
+# Columns of ``JobTotals``. A job counts once, for the co-op whose machine ended it; what its
+# earlier runs used counts for theirs.
+TOTALS = (
+    func.sum(case((settled.c.run == 0, 1), else_=0)),
+    func.sum(settled.c.tokens),
+    func.sum(settled.c.energy_uwh),
+    func.sum(settled.c.carbon_direct_ug),
+    func.sum(settled.c.carbon_lifecycle_ug),
 )
 
 
@@ -110,15 +121,8 @@ def read_statement(
     connection: Connection, coop: str, *, start_at: float, end_at: float
 ) -> StatementTotals:
     """Returns a co-op's statement; without jobs, all totals are 0."""
-    totals = (
-        func.count(),
-        func.sum(settled.c.tokens),
-        func.sum(settled.c.energy_uwh),
-        func.sum(settled.c.carbon_direct_ug),
-        func.sum(settled.c.carbon_lifecycle_ug),
-    )
     query = (
-        select(settled.c.lender, settled.c.coop, *totals)
+        select(settled.c.lender, settled.c.coop, *TOTALS)
         .where(
             settled.c.settled_at >= start_at,
             settled.c.settled_at < end_at,

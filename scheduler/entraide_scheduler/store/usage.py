@@ -4,11 +4,11 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, select
 
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.schema import settled
-from entraide_scheduler.store.statements import JobTotals
+from entraide_scheduler.store.statements import TOTALS, JobTotals
 
 LINES_MAX = 100_000
 PEOPLE = "people"  # in the place of a key
@@ -79,15 +79,8 @@ def _read(
     at = settled.c.settled_at
     later = [(at < end, start) for start, end in zip(days, (*days[1:], end_at), strict=True)]
     day = case(*later, else_=days[-1]).label("day")
-    totals = (
-        func.count(),
-        func.sum(settled.c.tokens),
-        func.sum(settled.c.energy_uwh),
-        func.sum(settled.c.carbon_direct_ug),
-        func.sum(settled.c.carbon_lifecycle_ug),
-    )
     query = (
-        select(day, *names, *totals)
+        select(day, *names, *TOTALS)
         .where(at >= days[0], at < end_at, which)
         .group_by(day, *names)
         .order_by(day, *names)

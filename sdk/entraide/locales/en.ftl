@@ -464,6 +464,11 @@ rule-model_not_loaded = has not loaded { $model ->
         [none] this model
        *[other] the model "{ $model }"
     }
+rule-other_revision = serves another revision of { $model ->
+    [none] this model
+   *[other] the model "{ $model }"
+} than the one that began the answer
+    .otherwise = if that machine had served the revision that began the answer
 rule-feature_missing = cannot do what the job needs{ $features ->
     [none] {""}
    *[other] {" "}({ $features })

@@ -467,6 +467,11 @@ rule-model_not_loaded = n’a pas chargé { $model ->
         [none] ce modèle
        *[other] le modèle « { $model } »
     }
+rule-other_revision = sert une autre révision { $model ->
+    [none] de ce modèle
+   *[other] du modèle « { $model } »
+} que celle qui a commencé la réponse
+    .otherwise = si cette machine avait servi la révision qui a commencé la réponse
 rule-feature_missing = ne sait pas faire ce que la requête demande{ $features ->
     [none] {""}
    *[other] {" "}({ $features })

@@ -226,7 +226,13 @@ class RecordedHistory:
             case c.EndJob():
                 self._add_end(command, at)
             case c.Settle():
-                self._add_settlement(command)
+                self._add_run(command)
+                self._add_answer(command, command.state, [command.usage])
+            case c.SettleResumed():
+                for run in command.runs:
+                    self._add_run(run)
+                usages = [run.usage for run in command.runs]
+                self._add_answer(command.runs[-1], command.state, usages)
             case _:
                 pass
 
@@ -242,17 +248,20 @@ class RecordedHistory:
             case _:
                 totals.cancelled += 1
 
-    def _add_settlement(self, command: c.Settle) -> None:
-        totals, settled, usage = (
-            self._totals_of(command.terms.borrower),
-            command.settlement,
-            command.usage,
-        )
-        totals.energy_uwh += settled.energy_uwh
-        totals.carbon_ug += settled.carbon_direct_ug
-        if command.state is JobState.COMPLETED:
-            self._add_tokens(totals, usage)
-            times = (command.terms.job_class.value, settled.queue_s, settled.ttft_s)
+    def _add_run(self, run: c.Settle | c.SettledRun) -> None:
+        totals = self._totals_of(run.terms.borrower)
+        totals.energy_uwh += run.settlement.energy_uwh
+        totals.carbon_ug += run.settlement.carbon_direct_ug
+
+    def _add_answer(
+        self, last: c.Settle | c.SettledRun, state: JobState, usages: list[Usage]
+    ) -> None:
+        """Adds an answer; ``last`` is the run that ended it, with the job's times."""
+        totals, settled = self._totals_of(last.terms.borrower), last.settlement
+        if state is JobState.COMPLETED:
+            for usage in usages:
+                self._add_tokens(totals, usage)
+            times = (last.terms.job_class.value, settled.queue_s, settled.ttft_s)
             totals.completed_waits.append(times)
         if settled.promise is not Promise.NONE:
             totals.promises_made += 1

@@ -52,8 +52,8 @@ from entraide_scheduler.core.evaluation.stated_batches import (
 )
 
 __all__ = [
-    "NO_SHAPE", "UPPER_RUNS", "answered_tokens", "batch_work_for", "evaluate_nodes", "expect_batch_of",
-    "fit_context", "forget_batch",
+    "NO_SHAPE", "UPPER_RUNS", "answered_tokens", "batch_work_for", "evaluate_nodes",
+    "expect_batch_of", "fit_context", "forget_batch",
     "forget_batches_of", "handle_forecast", "handle_greener_hour", "handle_intensity",
     "hold_replica", "make_request", "may_start_now", "release_replica",
     "require_exclusive", "reserve_replica", "reshape_jobs", "restore_batches",

@@ -77,6 +77,8 @@ def answered_tokens(job: Job) -> int:
 
 def _other_engines(state: State, job: Job) -> tuple[str, ...]:
     """Returns the nodes whose engine has another name than that of the run that is continued."""
+    if not job.earlier_runs:
+        return ()
     engine = _engine_name(job.earlier_runs[-1].lease.terms.engine)
     views = state.fleet.eligible_nodes(job.shape).views
     return tuple(view.name for view in views if _engine_name(view.replica.engine) != engine)
