@@ -139,6 +139,10 @@ class NatsSchedulerAdapter:
         """Reports that a node sent more than its lease grants; the client has been answered."""
         self._send(message)
 
+    def report_resumed(self, message: m.AnswerResumed) -> None:
+        """Reports what the client has of an answer that a new run continues."""
+        self._send(message)
+
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""
         self._send(ended)

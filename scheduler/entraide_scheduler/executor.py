@@ -18,7 +18,7 @@ import structlog
 
 from entraide.types import Explanation, NodeState, Receipt
 from entraide.wire import messages as m
-from entraide.wire.cards import QuotaLeft
+from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.core import commands as c
 from entraide_scheduler.core.carbon import BilledRun, make_receipt, make_resumed_receipt
 from entraide_scheduler.core.events import Event, JobRequested
@@ -60,6 +60,7 @@ class Executor:
         stop: stops the scheduler because of an error.
         peak_w: returns the peak power of a node's device, watts.
         sender_of: returns the API key and the project that sent a job; "" for a forgotten job.
+        earlier_runs: returns the lost runs of a job whose answer is resumed, oldest first.
         quotas_left: returns what the quotas leave to a co-op's key and project.
     """
 
@@ -74,6 +75,7 @@ class Executor:
         stop: Callable[[Exception], None],
         peak_w: Callable[[str], float],
         sender_of: Callable[[str], tuple[str, str]],
+        earlier_runs: Callable[[str], tuple[EarlierRun, ...]],
         quotas_left: Callable[[str, str, str], tuple[QuotaLeft, ...]],
     ) -> None:
         self._store = store
@@ -84,6 +86,7 @@ class Executor:
         self._stop = stop
         self._peak_w = peak_w
         self._sender_of = sender_of
+        self._earlier_runs = earlier_runs
         self._quotas_left = quotas_left
         self._acks: list[c.AckUsage] = []
         self._log = structlog.get_logger("entraide.live")
@@ -151,6 +154,7 @@ class Executor:
             command.terms,
             self._peak_w(command.node),
             self._quotas_left(coop, *self._sender_of(command.job)),
+            self._earlier_runs(command.job),
         )
         self._outbound.send_to_gateway(command.gateway, placed)
         self._keep_explanation(command.explanation, coop, self._sender_of(command.job)[0])

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from entraide.types import Explanation, RequestFacts
-from entraide.wire.cards import QuotaLeft
+from entraide.wire.cards import EarlierRun, QuotaLeft
 from entraide_scheduler.clock import Clock
 from entraide_scheduler.core.carbon import BatchExpectation
 from entraide_scheduler.core.events import Event, SchedulerStarted, Woke
@@ -71,6 +71,7 @@ class LiveDriver:
             stop=self._fail,
             peak_w=self._peak_w,
             sender_of=self._sender_of,
+            earlier_runs=self._earlier_runs,
             quotas_left=self._quotas_left,
         )
         self._feeder = Feeder(
@@ -89,6 +90,11 @@ class LiveDriver:
 
     def _sender_of(self, job: str) -> tuple[str, str]:
         return self.core.submitter_of(job)
+
+    def _earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
+        return tuple(
+            EarlierRun(run.lease.terms, run.usage, run.code) for run in self.core.earlier_runs(job)
+        )
 
     def _quotas_left(self, coop: str, key: str, project: str) -> tuple[QuotaLeft, ...]:
         views = self.core.quota_left(coop)

@@ -34,6 +34,7 @@ from entraide_scheduler.store.owners import person_of
 from entraide_scheduler.store.store import Store
 
 SILENT_MAX_S = 5.0
+DELIVERED_MAX = 64  # earlier runs of one answer; the policy allows few attempts
 
 _explanation = MsgpackDecoder[Explanation](Explanation)
 
@@ -147,6 +148,15 @@ class LocalSchedulerAdapter:
             output_tokens=message.output_tokens,
         )
 
+    def report_resumed(self, message: m.AnswerResumed) -> None:
+        """Reports what the client has of an answer that a new run continues."""
+        self._driver.feed(
+            e.AnswerResumed,
+            job=message.job,
+            epoch=message.epoch,
+            delivered=message.delivered[-DELIVERED_MAX:],
+        )
+
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""
         if self.broadcast is None:
@@ -249,6 +259,8 @@ class GatewayListener:
                 scheduler.abandon(message.job, message.epoch, message.code)
             case m.LeaseExceeded():
                 scheduler.report_excess(message)
+            case m.AnswerResumed():
+                scheduler.report_resumed(message)
             case m.SigninEnded():
                 self.broadcast(message)
             case m.GatewayHeartbeat():

@@ -11,6 +11,7 @@ from entraide.types import RequestFacts
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import (
+    AnswerResumed,
     CancelRun,
     EnrolmentReply,
     ExplanationReply,
@@ -52,6 +53,9 @@ class SchedulerPort(Protocol):
 
     def report_excess(self, message: LeaseExceeded) -> None:
         """Reports that a node sent more than its lease grants; the client's answer has ended."""
+
+    def report_resumed(self, message: AnswerResumed) -> None:
+        """Reports what the client has of an answer that a new run continues."""
 
     async def explain(self, job: str, coop: str, person: str = "") -> ExplanationReply:
         """Returns the explanation of a job, and its settled receipt if any.

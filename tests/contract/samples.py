@@ -256,6 +256,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.CancelJob("job-1", "client_gone"),
     m.AbandonPlacement("job-1", 1_048_577, "stream_broken"),
     m.LeaseExceeded("job-1", 1_048_577, "on-1", "stream_tokens", 64),
+    m.AnswerResumed("job-1", 1_048_578, ((1_048_577, 12),)),
     m.ExplanationRequest("job-1", "boreale"),
     m.ModelsRequest(),
     m.PoolRequest("boreale"),

@@ -1,6 +1,6 @@
 """Answer events: the answer to one job, as one sequence of typed events. Pure.
 
-    AnswerStarted  AnswerPlaced ...  AnswerPart ...  CompleteAnswer | ErrorReply
+    AnswerStarted  AnswerPlaced ...  (AnswerPart | AnswerSeam) ...  CompleteAnswer | ErrorReply
 
 The sequence is independent of the protocol: the HTTP writer, the gRPC service and the kept jobs
 each receive it through an ``AnswerSink``. A part holds the engine's server-sent events unchanged,
@@ -14,12 +14,14 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from entraide.decoding import JsonDecoder
-from entraide.types import Explanation, Receipt, Usage
+from entraide.types import Explanation, Receipt, Terms, Usage
 from entraide.wire.cards import QuotaLeft
+from entraide.wire.messages import JobPlaced, Resume
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import ErrorReply
 
 EVENT_PREFIX = b"data: "
+LOST = "node_lost"  # code of a run that ended before the scheduler knew of its output
 
 
 class AnswerStarted(Struct, frozen=True):
@@ -52,6 +54,37 @@ class AnswerPart(Struct, frozen=True, gc=False):
     data: bytes
 
 
+class AnswerSeam(Struct, frozen=True):
+    """The answer goes on at another node.
+
+    Attributes:
+        job: identifier of the job.
+        token_offset: number of the answer's tokens before this point.
+        node_before, node_after: the nodes that ran the job before and run it now.
+        code: stable code of why the run before ended.
+    """
+
+    job: str
+    token_offset: int
+    node_before: str
+    node_after: str
+    code: str
+
+
+def make_seam(resume: Resume, before: Terms, placed: JobPlaced) -> AnswerSeam:
+    """Returns the event of an answer that goes on.
+
+    Args:
+        resume: where.
+        before: terms of the run before.
+        placed: the placement.
+    """
+    codes = [run.code for run in placed.earlier if run.terms.epoch == before.epoch]
+    return AnswerSeam(
+        placed.job, resume.tokens, before.node, placed.node, codes[0] if codes else LOST
+    )
+
+
 class CompleteAnswer(Struct, frozen=True):
     """The last event of a job that completed.
 
@@ -71,7 +104,7 @@ class CompleteAnswer(Struct, frozen=True):
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.
-AnswerEvent = AnswerStarted | AnswerPlaced | AnswerPart | CompleteAnswer | ErrorReply
+AnswerEvent = AnswerStarted | AnswerPlaced | AnswerPart | AnswerSeam | CompleteAnswer | ErrorReply
 
 # Receives the events of one job in order; called in the event loop, must not block. It returns
 # False if its buffer is full: the client reads too slowly.

@@ -19,7 +19,8 @@ REQUESTS = MetricSpec("entraide_gateway_requests", "counter", "Requests by route
                       ("path", "status"))  # fmt: skip
 JOBS = MetricSpec("entraide_gateway_jobs", "counter", "Jobs ended, by end.", ("end",))
 PLACEMENTS = MetricSpec("entraide_gateway_placements", "counter",
-                        "Placements, the first or a later one.", ("kind",))  # fmt: skip
+                        "Placements: the first, again, or of a resumed answer.",
+                        ("kind",))  # fmt: skip
 TOKENS = MetricSpec("entraide_gateway_tokens", "counter", "Tokens of whole answers.",
                     ("model", "kind"))  # fmt: skip
 ENERGY = MetricSpec("entraide_gateway_energy_wh", "counter",
@@ -87,9 +88,10 @@ class Metrics:
         """Counts a request or a connection that the HTTP server refused or closed, by reason."""
         self._refused.labels(reason).inc()
 
-    def count_placement(self, attempt: int) -> None:
-        """Counts a placement."""
-        self._placements.labels("first" if attempt == 1 else "again").inc()
+    def count_placement(self, attempt: int, *, is_resumed: bool) -> None:
+        """Counts a placement: the first, one that begins again, or one that resumes an answer."""
+        kind = "first" if attempt == 1 else "resumed" if is_resumed else "again"
+        self._placements.labels(kind).inc()
 
     def count_end(self, state: str, answer: CompleteAnswer | None) -> None:
         """Counts the end of a job."""

@@ -31,6 +31,7 @@ from entraide_scheduler.gateway.fields import (
 )
 from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.refusals import refused
+from entraide_scheduler.gateway.resumption import is_resumable
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.store.owners import person_of
 
@@ -382,4 +383,5 @@ class FactsBuilder:
             idempotency=self.hash_text(caller.scope, options.idempotency),
             controlled_by=Control(options.controlled_by),
             longest_input_est=self._token_estimator.estimate_longest_input(parsed),
+            resumable=is_resumable(parsed, kind),
         )

@@ -19,6 +19,7 @@ GATEWAY_JOB = StateMachine(
     {
         (JobPhase.WAITING, "placed"): JobPhase.RUNNING,
         (JobPhase.RUNNING, "placed"): JobPhase.RUNNING,
+        (JobPhase.ANSWERING, "placed"): JobPhase.ANSWERING,  # the next run continues the answer
         (JobPhase.RUNNING, "tokens"): JobPhase.ANSWERING,
         (JobPhase.RUNNING, "whole"): JobPhase.CLOSED,
         (JobPhase.ANSWERING, "whole"): JobPhase.CLOSED,

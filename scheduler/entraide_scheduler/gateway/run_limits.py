@@ -66,7 +66,7 @@ class RunLimits(Struct):
 
     @classmethod
     def from_placement(
-        cls, facts: RequestFacts, placed: JobPlaced, *, inputs: int = 0
+        cls, facts: RequestFacts, placed: JobPlaced, *, inputs: int = 0, sent_tokens: int = 0
     ) -> "RunLimits":
         """Returns the limits of a placement.
 
@@ -74,12 +74,16 @@ class RunLimits(Struct):
             facts: of the request.
             placed: the placement.
             inputs: number of inputs of a request for embeddings.
+            sent_tokens: output tokens that the client has of earlier runs; this run reads them.
         """
-        granted = placed.output_tokens_max * max(1, facts.choices)
+        granted = placed.output_tokens_max * max(1, facts.choices) - sent_tokens
+        input_tokens = facts.input_tokens_max
+        if placed.earlier:
+            input_tokens += placed.output_tokens_max
         with_logprobs = "logprobs" in facts.features
         bytes_per_token = LOGPROBS_BYTES_PER_TOKEN if with_logprobs else BYTES_PER_TOKEN
         return cls(
-            facts.input_tokens_max,
+            input_tokens,
             granted,
             BYTES_AT_LEAST + granted * bytes_per_token + inputs * INPUT_ANSWER_BYTES,
             placed.peak_w,

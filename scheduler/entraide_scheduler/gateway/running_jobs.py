@@ -3,7 +3,7 @@
 In: placements, refusals and ends from the scheduler; parts and ends of answers from nodes. Out:
 runs and cancellations to nodes, and the events of each job's answer to its sink (see
 ``answer_events``). A job may be placed again until the first part of its answer was forwarded;
-after that, a lost node ends it.
+after that, its next run continues the answer (see ``resumption``), or a lost node ends it.
 
 Each job follows the transitions of ``phases``; a message without a transition is dropped and
 counted.
@@ -18,6 +18,7 @@ from msgspec import structs
 
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
+    AnswerResumed,
     CancelRun,
     JobEnded,
     JobPlaced,
@@ -29,67 +30,37 @@ from entraide.wire.messages import (
     Revocation,
     RunEnded,
     SigninEnded,
-    StartRun,
     Tokens,
 )
 from entraide_scheduler.core.accounting import TOKEN_CODES
-from entraide_scheduler.core.carbon import make_receipt, settle
 from entraide_scheduler.gateway.answer_events import (
-    AnswerPart,
     AnswerPlaced,
     AnswerSink,
     AnswerStarted,
     CompleteAnswer,
+    make_seam,
 )
 from entraide_scheduler.gateway.answer_validation import is_valid_answer, replace_usage
 from entraide_scheduler.gateway.endpoints import NAMES
 from entraide_scheduler.gateway.metrics import Metrics
-from entraide_scheduler.gateway.openai import ParsedRequest, encode_for_engine
+from entraide_scheduler.gateway.openai import ParsedRequest
 from entraide_scheduler.gateway.options import Caller
 from entraide_scheduler.gateway.phases import GATEWAY_JOB, JobPhase
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.recent_jobs import RecentJobs
 from entraide_scheduler.gateway.refusals import ErrorReply, rename_param
+from entraide_scheduler.gateway.resumption import delivered_runs, state_receipt
 from entraide_scheduler.gateway.run_limits import RunLimits, last_chunk
+from entraide_scheduler.gateway.running_job import RunningJob
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.node_validation import check
 from entraide_scheduler.scheduler_port import NodeChannel, SchedulerPort
 
 JOBS_MAX = 20_000
-COMPLETED_UNSEEN = "stream_broken"  # the core reports completion, but no answer arrived
+BROKEN = "stream_broken"
+COMPLETED_UNSEEN = BROKEN  # the core reports completion, but no answer arrived
 CORE_OUTCOME_TIMEOUT_S = 15.0  # maximum time between the node's and the core's report of an end
-
-
-class RunningJob:
-    """State of one job: request, sink, placement, and tokens forwarded so far."""
-
-    __slots__ = (
-        "attempts", "began_at", "end_waiters", "epoch", "facts", "limits", "node", "outcome_timer",
-        "phase", "request", "sent_tokens", "signin_session", "sink", "stream", "terms",
-    )  # fmt: skip
-
-    def __init__(
-        self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
-    ) -> None:
-        self.signin_session = ""  # in which a person sent it
-        self.facts = facts
-        self.request = parsed
-        self.sink = sink
-        self.began_at = began_at  # on the monotonic clock, seconds
-        self.stream = facts.stream
-        self.phase = JobPhase.WAITING
-        self.node = ""
-        self.epoch = 0
-        self.terms: Terms | None = None
-        self.limits: RunLimits | None = None
-        self.sent_tokens = 0
-        self.attempts = 0
-        self.outcome_timer: asyncio.TimerHandle | None = None
-        self.end_waiters: list[asyncio.Future[None]] = []
-
-    def step(self, event: str) -> None:
-        """Applies an event of ``GATEWAY_JOB``; raises ``IllegalTransition`` on any other."""
-        self.phase = GATEWAY_JOB.step(self.phase, event, subject=self.facts.job)
+RESUME_TIMEOUT_S = 75.0  # the same where the policy's ``resume_s`` (60 s at most) may come between
 
 
 class RunningJobs:
@@ -210,7 +181,15 @@ class RunningJobs:
                 if is_theirs and running.facts.kind is JobKind.LIVE:
                     self.cancel(running.facts.job, "not_signed_in")
             elif running.node == revoked.node and running.phase is JobPhase.ANSWERING:
-                self._abandon(running, "stream_broken")
+                self._end_revoked_run(running)
+
+    def _end_revoked_run(self, running: RunningJob) -> None:
+        """Ends a revoked node's answer; one that may resume waits for its next placement."""
+        if running.may_resume:
+            running.node = ""  # none of the node's messages counts any more
+            self._await_core_outcome(running, BROKEN)
+        else:
+            self._abandon(running, BROKEN)
 
     def end_all(self, code: str) -> None:
         """Ends every live job because the gateway stops; kept jobs continue at the next start."""
@@ -253,7 +232,7 @@ class RunningJobs:
             self._counters.count_dropped("out_of_bounds")
             self._reject_answer(running)
         elif running.stream and message.first != running.sent_tokens:
-            self._abandon(running, "stream_broken")
+            self._break_answer(running, BROKEN, "answer_broken")
         elif isinstance(message, Tokens):
             self._handle_tokens(message, running)
         else:
@@ -279,9 +258,10 @@ class RunningJobs:
         if message.epoch <= running.epoch:
             self._counters.count_dropped("old_epoch")
             return
-        if running.phase is JobPhase.ANSWERING:
+        run = running.make_run(message, self._scheduler.gateway)
+        if run is None:
             running.epoch = message.epoch
-            self._abandon(running, "stream_broken")
+            self._abandon(running, BROKEN)
             return
         if running.node:  # the former node may still be running the job
             self._cancel_run(running)
@@ -289,25 +269,18 @@ class RunningJobs:
         running.sink(AnswerPlaced(message.quotas))
         self._cancel_outcome_timer(running)
         self._resolve_waiters(running)  # the former run has no answer any more
+        if run.resume is not None and running.terms is not None:
+            running.sink(make_seam(run.resume, running.terms, message))
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
-        inputs = running.request.inputs
-        running.limits = RunLimits.from_placement(running.facts, message, inputs=inputs)
+        running.limits = RunLimits.from_placement(
+            running.facts, message, inputs=running.request.inputs, sent_tokens=running.sent_tokens
+        )
         running.attempts += 1
-        self._counters.count_placement(running.attempts)
-        model = message.terms.model
-        body = encode_for_engine(
-            running.request, message.output_tokens_max, model=model, stream=running.stream
-        )
-        run = StartRun(
-            message.job,
-            message.epoch,
-            self._scheduler.gateway,
-            running.request.path,
-            model,
-            running.stream,
-            body,
-            own=message.terms.borrower == message.terms.lender,
-        )
+        self._counters.count_placement(running.attempts, is_resumed=run.resume is not None)
+        if message.earlier:
+            running.earlier = message.earlier
+            delivered = delivered_runs(message.earlier, running.sent_by_epoch)
+            self._scheduler.report_resumed(AnswerResumed(message.job, message.epoch, delivered))
         self._nodes.run(message.node, run)
 
     def _handle_tokens(self, message: Tokens, running: RunningJob) -> None:
@@ -321,9 +294,7 @@ class RunningJobs:
         if running.phase is not JobPhase.ANSWERING:
             running.step("tokens")
             self._counters.observe_ttft(time.monotonic() - running.began_at)
-        part = AnswerPart(running.sent_tokens, message.data)
-        running.sent_tokens += message.n
-        if not running.sink(part):
+        if not running.forward(message):
             self.cancel(running.facts.job, "client_too_slow")
 
     def _handle_end(self, message: RunEnded, running: RunningJob) -> None:
@@ -360,23 +331,25 @@ class RunningJobs:
         if running.terms is None or not GATEWAY_JOB.allows(running.phase, "whole"):
             return False
         running.step("whole")
-        answer = CompleteAnswer(
-            final, body, usage, self._make_receipt(running, running.terms, usage)
-        )
+        receipt, usage = self._make_receipt(running, running.terms, usage)
+        answer = CompleteAnswer(final, body, usage, receipt)
         self._close_job(running, answer)
         self._record_end(running, "completed", answer)
         return True
 
-    def _make_receipt(self, running: RunningJob, terms: Terms, usage: Usage) -> Receipt | None:
-        """Returns the receipt of an answer, or None if it cannot be made."""
+    def _make_receipt(
+        self, running: RunningJob, terms: Terms, usage: Usage
+    ) -> tuple[Receipt | None, Usage]:
+        """Returns the receipt of an answer, or None if it cannot be made, and its whole usage."""
         try:
-            settlement = settle(terms, usage)
-            unsigned = make_receipt(terms, usage, settlement, settled=False, issued_at=time.time())
-            return self._signer.sign(unsigned)
+            unsigned, usage = state_receipt(
+                running.earlier, running.sent_by_epoch, terms, usage, at=time.time()
+            )
+            return self._signer.sign(unsigned), usage
         except Exception:  # noqa: BLE001  (the client gets its answer without a receipt)
             self._log.exception("gateway.no_receipt", job=running.facts.job)
             self._counters.count_failure("receipt")
-            return None
+            return None, usage
 
     def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
@@ -407,7 +380,23 @@ class RunningJobs:
             self._await_core_outcome(running, "engine_failed")
             self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
         else:
-            self._abandon(running, "engine_failed")
+            self._break_answer(running, "engine_failed", "answer_invalid")
+
+    def _break_answer(self, running: RunningJob, code: str, resumed_code: str) -> None:
+        """Stops a run whose answer cannot be used from here on; ends it unless it may resume.
+
+        Args:
+            running: the job, of which a part was forwarded, or none.
+            code: with which the answer ends.
+            resumed_code: why the scheduler is to place the job again.
+        """
+        if not running.may_resume:
+            self._abandon(running, code)
+            return
+        self._cancel_run(running)
+        running.node = ""  # none of this run's messages counts any more
+        self._await_core_outcome(running, code)
+        self._scheduler.abandon(running.facts.job, running.epoch, resumed_code)
 
     def _fail(self, running: RunningJob, refusal: ErrorReply) -> None:
         if GATEWAY_JOB.allows(running.phase, "failed"):
@@ -453,8 +442,9 @@ class RunningJobs:
     def _await_core_outcome(self, running: RunningJob, code: str) -> None:
         if running.outcome_timer is None:
             loop = asyncio.get_running_loop()
+            timeout_s = RESUME_TIMEOUT_S if running.may_resume else CORE_OUTCOME_TIMEOUT_S
             running.outcome_timer = loop.call_later(
-                CORE_OUTCOME_TIMEOUT_S, self._on_outcome_timeout, running, code
+                timeout_s, self._on_outcome_timeout, running, code
             )
 
     def _on_outcome_timeout(self, running: RunningJob, code: str) -> None:
@@ -471,7 +461,7 @@ class RunningJobs:
             self._scheduler.abandon(running.facts.job, running.epoch, "answer_invalid")
             return
         self._log.warning("gateway.no_core_outcome", job=running.facts.job, code=code)
-        self._scheduler.abandon(running.facts.job, running.epoch, "stream_broken")
+        self._scheduler.abandon(running.facts.job, running.epoch, BROKEN)
         self._stop_and_fail(running, code)
 
     def _cancel_outcome_timer(self, running: RunningJob) -> None:

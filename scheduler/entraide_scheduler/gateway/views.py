@@ -19,7 +19,7 @@ from entraide_scheduler.gateway.options import parse_creation_time
 from entraide_scheduler.gateway.phases import JobPhase
 from entraide_scheduler.gateway.recent_jobs import EndedJob
 from entraide_scheduler.gateway.refusals import ErrorReply
-from entraide_scheduler.gateway.running_jobs import RunningJob
+from entraide_scheduler.gateway.running_job import RunningJob
 from entraide_scheduler.gateway.sentences import Sentences, in_both
 from entraide_scheduler.store.rows import KeptJobRow
 

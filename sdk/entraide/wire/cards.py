@@ -5,6 +5,8 @@ A field is only added at the end, with a default.
 
 from msgspec import Struct
 
+from entraide.types import Terms, Usage
+
 
 class QuotaLeft(Struct, frozen=True, array_like=True):
     """What a quota leaves to the sender of a job.
@@ -45,3 +47,17 @@ class ModelCard(Struct, frozen=True, array_like=True):
     means: str = ""
     zones: tuple[str, ...] = ()
     controlled_by: tuple[str, ...] = ()
+
+
+class EarlierRun(Struct, frozen=True, array_like=True):
+    """A run that was lost in mid-answer, and that another run continues.
+
+    Attributes:
+        terms: its terms.
+        usage: as its node reported it, within its lease; else estimated.
+        code: stable code of why it ended.
+    """
+
+    terms: Terms
+    usage: Usage
+    code: str

@@ -8,7 +8,7 @@ serves only to correct the other times of the same message.
 from msgspec import field
 
 from entraide.types import Explanation, JobState, Receipt, RequestFacts, Terms
-from entraide.wire.cards import ModelCard, QuotaLeft
+from entraide.wire.cards import EarlierRun, ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
     BODY_BYTES_MAX,
@@ -55,6 +55,7 @@ __all__ = [
     "RESUMED_MAX",
     "AbandonPlacement",
     "Accept",
+    "AnswerResumed",
     "ApprovalPending",
     "CancelJob",
     "CancelRun",
@@ -152,6 +153,19 @@ class LeaseExceeded(Message, frozen=True, tag="exceeded"):
     output_tokens: int
 
 
+class AnswerResumed(Message, frozen=True, tag="resumed"):
+    """The gateway sent a run that continues an answer, or begins it again.
+
+    Attributes:
+        job, epoch: the placement.
+        delivered: for each earlier run, its epoch and the output tokens that the client has of it.
+    """
+
+    job: str
+    epoch: int
+    delivered: tuple[tuple[int, int], ...]
+
+
 class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
     """Requests the explanation of a job of a person, or of the co-op's keys (request-reply)."""
 
@@ -199,6 +213,7 @@ GatewayUp = (
     | CancelJob
     | AbandonPlacement
     | LeaseExceeded
+    | AnswerResumed
     | ExplanationRequest
     | ModelsRequest
     | EnrolmentQuery
@@ -210,7 +225,8 @@ GatewayUp = (
 class JobPlaced(Message, frozen=True, tag="placed"):
     """A job was placed: send the body to the node.
 
-    ``peak_w`` bounds the energy on the receipt; ``quotas`` has what is left to the job's sender.
+    ``peak_w`` bounds the energy on the receipt; ``quotas`` has what is left to the job's sender;
+    ``earlier`` has the runs of which the client may have a part of the answer, oldest first.
     """
 
     job: str
@@ -220,6 +236,7 @@ class JobPlaced(Message, frozen=True, tag="placed"):
     terms: Terms
     peak_w: float = 0.0
     quotas: tuple[QuotaLeft, ...] = ()
+    earlier: tuple[EarlierRun, ...] = ()
 
 
 class JobRefused(Message, frozen=True, tag="refused"):
