@@ -1791,6 +1791,11 @@ export interface components {
              * @default null
              */
             explain: boolean | null;
+            /**
+             * @description Whether a stream has an event `entraide.resumed` where another machine continues the answer.
+             * @default null
+             */
+            resume_events: boolean | null;
         };
         /**
          * SystemMessage
@@ -3593,6 +3598,8 @@ export interface components {
             controlled_by: components["schemas"]["Control"];
             /** @description What backs the surplus; empty for nothing. */
             surplus_evidence: components["schemas"]["SurplusEvidence"];
+            /** @description Each run, oldest first, where several machines made the answer one after another; else empty. The other fields are then about the whole answer, and its place is the last machine's. */
+            runs: components["schemas"]["ReceiptRun"][];
             /** @description The explanation, if `explain` was asked for. */
             explanation?: components["schemas"]["Explanation"];
         };
@@ -3634,6 +3641,36 @@ export interface components {
          * @enum {unknown}
          */
         SurplusEvidence: "" | "certificate" | "contract" | "meter";
+        /**
+         * ReceiptRun
+         * @description One run of an answer that several machines made, one after another.
+         */
+        ReceiptRun: {
+            /** @description Machine that ran it. */
+            node: string;
+            /** @description Co-op that owns the machine. */
+            node_coop: string;
+            /** @description Site of the machine. */
+            site: string;
+            /** @description Grid zone of the machine. */
+            province: string;
+            /** @description Engine and its version. */
+            engine: string;
+            /** @description Tokens of the answer from this run. */
+            output_tokens: number;
+            /** @description Energy of the run, watt-hours. */
+            energy_wh: number;
+            /** @description How the energy was obtained. */
+            energy_basis: components["schemas"]["Basis"];
+            /** @description Direct emissions, grams of CO2 equivalent. */
+            carbon_gco2e: number;
+            /** @description Life-cycle emissions, grams. */
+            carbon_lifecycle_gco2e: number;
+            /** @description Stable code of why it ended; empty for the run that ended the answer. */
+            ended: string;
+            /** @description Who controls the machine's owner; empty if unstated. */
+            controlled_by: components["schemas"]["Control"];
+        };
         /**
          * Explanation
          * @description Why a job was placed where it was, waits, was deferred or was refused, with its sentences. `sentence` is short; `text` is the whole explanation, with a line for each machine.
@@ -4433,6 +4470,8 @@ export interface components {
             controlled_by: components["schemas"]["Control"];
             /** @description What backs the surplus; empty for nothing. */
             surplus_evidence: components["schemas"]["SurplusEvidence"];
+            /** @description Each run, oldest first, where several machines made the answer one after another; else empty. The other fields are then about the whole answer, and its place is the last machine's. */
+            runs: components["schemas"]["ReceiptRun"][];
         };
         /**
          * FileObject
@@ -6574,6 +6613,8 @@ export interface components {
         session: string;
         /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
         explain: boolean;
+        /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+        resume_events: boolean;
         /** @description Idempotency key: the same key means the same job. */
         idempotency: string;
         /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7345,6 +7386,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7680,6 +7723,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -7946,6 +7991,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8213,6 +8260,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8479,6 +8528,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -8982,6 +9033,8 @@ export interface operations {
                 "X-Entraide-Session"?: components["parameters"]["session"];
                 /** @description Whether the answer's `entraide` object contains the job's `explanation`. */
                 "X-Entraide-Explain"?: components["parameters"]["explain"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Idempotency key: the same key means the same job. */
                 "Idempotency-Key"?: components["parameters"]["idempotency"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
@@ -10614,6 +10667,8 @@ export interface operations {
                 "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
                 "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
+                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
+                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
             };

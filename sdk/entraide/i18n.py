@@ -34,10 +34,30 @@ from entraide.types import Receipt
 from entraide.units import UG_PER_G
 
 __all__ = [
-    "ABSENT", "DEFAULT_LANG", "HOLE", "LANGUAGES", "Lang", "Value", "decimal", "error",
-    "has_message", "lang_of", "lang_of_environment", "lang_of_header", "message_codes",
-    "node_reason", "receipt_line", "rule", "seconds", "smaller_line", "text", "value_names", "word",
-    "zone_in", "zone_name",
+    "ABSENT",
+    "DEFAULT_LANG",
+    "HOLE",
+    "LANGUAGES",
+    "Lang",
+    "Value",
+    "decimal",
+    "earlier_runs_line",
+    "error",
+    "has_message",
+    "lang_of",
+    "lang_of_environment",
+    "lang_of_header",
+    "message_codes",
+    "node_reason",
+    "receipt_line",
+    "rule",
+    "seconds",
+    "smaller_line",
+    "text",
+    "value_names",
+    "word",
+    "zone_in",
+    "zone_name",
 ]  # fmt: skip
 
 SAVING_MIN = 1 / 3  # share of the energy that a smaller model must save to be mentioned
@@ -233,6 +253,25 @@ def smaller_line(receipt: Receipt, lang: str) -> str:
         percent=format_percent(saved, format=whole, locale=f"{lang}_CA"),
         basis=word("basis", smaller.basis, lang),
     )
+
+
+def earlier_runs_line(receipt: Receipt, lang: str) -> str:
+    """Returns one line on the machines that began an answer; "" where one machine made it all."""
+    if not receipt.runs:
+        return ""
+    *earlier, last = receipt.runs
+    machines = ", ".join(
+        text(
+            "receipt-begun-machine",
+            lang,
+            node=run.node,
+            coop=run.node_coop,
+            where=zone_in(run.province, lang),
+            output_tokens=run.output_tokens,
+        )
+        for run in earlier
+    )
+    return text("receipt-begun", lang, machines=machines, node=last.node)
 
 
 def receipt_line(receipt: Receipt, lang: str) -> str:

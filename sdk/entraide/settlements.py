@@ -40,6 +40,7 @@ class ReceiptRun(Struct, frozen=True, gc=False):
 
     Attributes:
         node, node_coop, site, province, engine: where it ran.
+        controlled_by: who controls the machine's owner, as the operator vouches.
         output_tokens: tokens of the answer from this run.
         energy_wh, energy_basis: its energy, watt-hours, and how it was obtained.
         carbon_gco2e, carbon_lifecycle_gco2e: its direct and life-cycle emissions, grams.
@@ -57,6 +58,7 @@ class ReceiptRun(Struct, frozen=True, gc=False):
     carbon_gco2e: float
     carbon_lifecycle_gco2e: float
     ended: str
+    controlled_by: Control = Control.UNSTATED
 
 
 class Receipt(Struct, frozen=True, gc=False):

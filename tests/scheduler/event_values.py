@@ -37,6 +37,7 @@ VALUES: dict[type, tuple[Any, ...]] = {
     events.RunReported: (RUNS, 1, "n1", Outcome.COMPLETED, "", True, usage()),
     events.RunExceeded: (RUNS, 1, "n1", "stream_bytes", 5),
     events.JobAbandoned: (RUNS, 1, "stream_broken"),
+    events.AnswerResumed: (RUNS, 1, ((1, 5),)),
     events.LoadFailed: ("n1", "other", "no_room"),
     events.SenderQuarantined: (SenderKind.KEY, "key-beta", "engines_ended"),
     events.QuarantineCleared: (SenderKind.NODE, "n2"),

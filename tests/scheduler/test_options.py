@@ -53,6 +53,7 @@ VALUES: dict[str, tuple[Any, Any]] = {
     "max_gco2e": (1.5, lambda facts: facts.max_carbon_ug == 1_500_000),
     "session": ("mon-fil", lambda facts: facts.session and "fil" not in facts.session),
     "explain": (True, None),
+    "resume_events": (True, None),  # tests/scheduler/test_resumed_answers.py
     "idempotency": (
         "une-fois",
         lambda facts: facts.idempotency and "fois" not in facts.idempotency,

@@ -33,7 +33,13 @@ from entraide_scheduler.store.store import Store
 NODE, KEY = SenderKind.NODE, SenderKind.KEY
 WAITS = "j-waits"  # behind RUNS on n1
 LATER = START + 60.0
-BY_KEY = (events.JobRequested, events.JobCancelled, events.JobAbandoned, events.BatchStated)
+BY_KEY = (
+    events.JobRequested,
+    events.JobCancelled,
+    events.JobAbandoned,
+    events.AnswerResumed,
+    events.BatchStated,
+)
 
 
 class Driver:

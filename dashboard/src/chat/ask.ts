@@ -11,12 +11,17 @@ export interface AnswerPart {
   reasoning?: string;
   receipt?: Receipt;
   finish?: string;
+  /** The machine that continues the answer from here on. */
+  resumedBy?: string;
 }
 
 interface Chunk {
   choices?: { delta?: { content?: unknown; reasoning_content?: unknown }; finish_reason?: unknown }[];
   entraide?: Receipt;
   error?: unknown;
+  /** Of the event `entraide.resumed`. */
+  token_offset?: unknown;
+  node_after?: unknown;
 }
 
 /** Yields the parts of the answer; throws a refusal, an `AbortError`, or an error if it breaks off. */
@@ -29,7 +34,7 @@ export async function* ask(conversation: Conversation, signal: AbortSignal): Asy
       model: conversation.model,
       messages: requestMessages(conversation.messages),
       stream: true,
-      entraide: { data_class: conversation.data_class, session: conversation.id },
+      entraide: { data_class: conversation.data_class, session: conversation.id, resume_events: true },
     }),
   });
   if (!response.ok || !response.body) {
@@ -52,6 +57,9 @@ function partOf(data: string): AnswerPart | null {
     return null;
   }
   if (chunk.error) throw refusalOf(chunk, 200);
+  if (typeof chunk.token_offset === "number" && typeof chunk.node_after === "string") {
+    return { resumedBy: chunk.node_after };
+  }
   const choice = chunk.choices?.[0];
   const { content, reasoning_content: reasoning } = choice?.delta ?? {};
   return {

@@ -135,6 +135,7 @@ async function answer(messages: Message[]): Promise<void> {
 function withPart(last: Message, part: AnswerPart): Message {
   const next = { ...last, text: last.text + (part.text ?? "") };
   if (part.reasoning) next.reasoning = (last.reasoning ?? "") + part.reasoning;
+  if (part.resumedBy) next.resumed_by = part.resumedBy;
   if (part.receipt) next.receipt = part.receipt;
   if (part.finish === "length") next.ended = { how: "length", sentence: "" };
   return next;

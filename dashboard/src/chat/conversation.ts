@@ -17,6 +17,8 @@ export interface Message {
   receipt?: Receipt;
   /** Why the answer is not whole: "stopped", "length", or the sentence of an error. */
   ended?: { how: "stopped" | "length" | "error"; sentence: string };
+  /** The machine that continued the answer, where another one had begun it. */
+  resumed_by?: string;
   /** The part of the answer in which the model reasons, where it shows it. */
   reasoning?: string;
 }

@@ -12,9 +12,18 @@ export function microwaveSeconds(energyWh: number): number {
   return (energyWh * SECONDS_PER_HOUR) / MICROWAVE_W;
 }
 
-/** Whether a receipt says both: the machine is in Canada, and Canadians control it. */
-export function stayedInCanada(receipt: Pick<Receipt, "province" | "controlled_by">): boolean {
-  return /^CA(-|$)/.test(receipt.province) && CANADIAN.has(receipt.controlled_by ?? "");
+type Place = Pick<Receipt, "province" | "controlled_by">;
+
+/** Whether a receipt says both of each machine: it is in Canada, and Canadians control it. */
+export function stayedInCanada(receipt: Place & { runs?: readonly Place[] }): boolean {
+  return [receipt, ...(receipt.runs ?? [])].every(
+    (place) => /^CA(-|$)/.test(place.province) && CANADIAN.has(place.controlled_by ?? ""),
+  );
+}
+
+/** The runs of a receipt whose answer another machine continued. */
+export function earlierRuns(receipt: Receipt): NonNullable<Receipt["runs"]> {
+  return (receipt.runs ?? []).slice(0, -1);
 }
 
 /** Grams with as many digits as they deserve: two that count, none beyond a milligram. */

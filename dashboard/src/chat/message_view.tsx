@@ -91,6 +91,7 @@ export function Answer({
       )}
       {text && <AnswerText text={text} />}
       {isRunning && !text && <p class="soft waiting">{t("chat-waiting")}</p>}
+      {message.resumed_by && <p class="soft">{t("chat-resumed", { machine: message.resumed_by })}</p>}
       {ended && <Ended ended={ended} />}
       {!isRunning && (
         <div class="actions">

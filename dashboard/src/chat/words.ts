@@ -1,7 +1,7 @@
 // The chat's sentences that are put together from values.
 import { number, t } from "../i18n.ts";
 import type { Message } from "./conversation.ts";
-import { microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
+import { earlierRuns, microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
 
 const PROVINCES = new Set(["ab", "bc", "mb", "nb", "nl", "ns", "nt", "nu", "on", "pe", "qc", "sk", "yt"]);
 
@@ -28,6 +28,9 @@ export function grams(value: number): string {
 export function receiptLine(receipt: Receipt): string {
   const parts = [
     t("answer-machine", { machine: receipt.node, coop: receipt.node_coop, province: zoneName(receipt.province) }),
+    ...earlierRuns(receipt).map((run) =>
+      t("answer-begun", { machine: run.node, coop: run.node_coop, province: zoneName(run.province) }),
+    ),
     grams(receipt.carbon_gco2e),
     microwave(receipt.energy_wh),
   ];
@@ -50,6 +53,16 @@ export function receiptSentences(receipt: Receipt): string[] {
       site: receipt.site,
       province: zoneName(receipt.province),
     }),
+    ...earlierRuns(receipt).map((run) =>
+      t("receipt-begun", {
+        machine: run.node,
+        coop: run.node_coop,
+        site: run.site,
+        province: zoneName(run.province),
+        tokens: run.output_tokens,
+        why: run.ended || "none",
+      }),
+    ),
     t("receipt-control", { control: receipt.controlled_by || "none" }),
     t("receipt-model", { model: receipt.model, engine: receipt.engine }),
     t("receipt-time", { waited: seconds(receipt.queue_ms), first: seconds(receipt.ttft_ms) }),

@@ -677,6 +677,7 @@ chat-waiting = A machine is reading your question…
 chat-running = Answer under way
 chat-done = Answer complete
 chat-reasoning = The model’s reasoning
+chat-resumed = The first machine stopped in mid-answer; { $machine } went on from there.
 chat-broke-off = The answer broke off. What arrived is kept above; ask again for the rest.
 chat-no-model = No machine offers this model now. Choose another one, or ask again later.
 chat-ended-stopped = Stopped at your request.
@@ -729,6 +730,7 @@ removed-postal = [postal code removed]
 removed-email = [e-mail address removed]
 
 answer-machine = { $machine } of { $coop }, { $province }
+answer-begun = begun by { $machine } of { $coop }, { $province }
 answer-canada = nothing left Canada
 grams = { $grams } g CO2e
 grams-under = under 0.001 g CO2e
@@ -738,6 +740,14 @@ microwave-minutes = { $minutes } min of a microwave oven
 
 receipt-title = Where this answer comes from
 receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
+receipt-begun = The machine { $machine } of the co-op { $coop }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
+    [owner_returned] Then its owner took it back.
+    [node_lost] Then it stopped responding.
+    [no_answer] Then it stopped responding.
+    [node_left] Then it left the pool.
+    [node_restarted] Then it restarted.
+   *[other] Then it could not go on.
+}
 receipt-control = { $control ->
     [member] A member co-op controls it: the operator vouches for that.
     [canadian] A Canadian organisation controls it: the operator vouches for that.

@@ -677,6 +677,7 @@ chat-waiting = Une machine est en train de lire votre question…
 chat-running = Réponse en cours
 chat-done = Réponse terminée
 chat-reasoning = Le raisonnement du modèle
+chat-resumed = La première machine s’est arrêtée en cours de réponse ; { $machine } a poursuivi.
 chat-broke-off = La réponse s’est interrompue. Ce qui est arrivé est gardé ci-dessus ; redemandez pour la suite.
 chat-no-model = Aucune machine n’offre ce modèle en ce moment. Choisissez-en un autre, ou redemandez plus tard.
 chat-ended-stopped = Arrêtée à votre demande.
@@ -729,6 +730,7 @@ removed-postal = [code postal enlevé]
 removed-email = [adresse courriel enlevée]
 
 answer-machine = { $machine } de { $coop }, { $province }
+answer-begun = commencée par { $machine } de { $coop }, { $province }
 answer-canada = rien n’est sorti du Canada
 grams = { $grams } g de CO2e
 grams-under = moins de 0,001 g de CO2e
@@ -738,6 +740,14 @@ microwave-minutes = { $minutes } min de four à micro-ondes
 
 receipt-title = D’où vient cette réponse
 receipt-machine = La machine { $machine } de la coopérative { $coop } a répondu. Elle est au site { $site } ({ $province }).
+receipt-begun = La machine { $machine } de la coopérative { $coop }, au site { $site } ({ $province }), a commencé la réponse : { $tokens } jetons. { $why ->
+    [owner_returned] Puis son propriétaire l’a reprise.
+    [node_lost] Puis elle n’a plus répondu.
+    [no_answer] Puis elle n’a plus répondu.
+    [node_left] Puis elle a quitté le parc.
+    [node_restarted] Puis elle a redémarré.
+   *[other] Puis elle n’a pas pu continuer.
+}
 receipt-control = { $control ->
     [member] Une coopérative membre en a le contrôle : l’exploitant s’en porte garant.
     [canadian] Une organisation canadienne en a le contrôle : l’exploitant s’en porte garant.

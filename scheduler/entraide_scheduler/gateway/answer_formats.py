@@ -11,7 +11,7 @@ import msgspec
 
 from entraide.decoding import decode_json
 from entraide_scheduler.gateway import messages_answer, refusals
-from entraide_scheduler.gateway.answer_events import AnswerPart, CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerPart, AnswerSeam, CompleteAnswer
 from entraide_scheduler.gateway.answer_json import add_pool_object, usage_json
 from entraide_scheduler.gateway.endpoints import MESSAGES
 from entraide_scheduler.gateway.messages_answer import MessagesAnswer
@@ -86,6 +86,11 @@ def error_writer(path: str) -> Callable[[ErrorReply, str], bytes]:
     """Returns what writes the body of an error at a path, in a language."""
     is_messages = path == MESSAGES or path.startswith(f"{MESSAGES}/")
     return messages_answer.error_body if is_messages else refusals.error_body
+
+
+def seam_event(seam: AnswerSeam) -> bytes:
+    """Returns the named event of an answer that goes on at another node."""
+    return b"event: entraide.resumed\ndata: %s\n\n" % msgspec.json.encode(seam)
 
 
 def last_events(answer: CompleteAnswer, *, include_usage: bool) -> bytes:

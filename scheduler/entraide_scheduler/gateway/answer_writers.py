@@ -13,10 +13,16 @@ from entraide_scheduler.gateway.answer_events import (
     AnswerEvent,
     AnswerPart,
     AnswerPlaced,
+    AnswerSeam,
     AnswerStarted,
     CompleteAnswer,
 )
-from entraide_scheduler.gateway.answer_formats import AnswerFormat, error_writer, make_format
+from entraide_scheduler.gateway.answer_formats import (
+    AnswerFormat,
+    error_writer,
+    make_format,
+    seam_event,
+)
 from entraide_scheduler.gateway.exchange import Exchange
 from entraide_scheduler.gateway.refusals import ErrorReply, quota_headers
 
@@ -46,6 +52,8 @@ class AnswerWriter:
                     self._cancel_timer()
                     self._begin_stream()
                 return self._exchange.write(self._format.write_part(event))
+            case AnswerSeam():
+                return self._exchange.write(seam_event(event))
             case AnswerStarted():
                 self._start(event)
             case AnswerPlaced():

@@ -199,6 +199,7 @@ class PoolFields(Struct, frozen=True, forbid_unknown_fields=True):
     max_gco2e: Annotated[float, Meta(ge=0.0, le=CARBON_G_MAX)] | None = None
     session: Name | None = None
     explain: bool | None = None
+    resume_events: bool | None = None
 
 
 class Sampling(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -64,6 +64,7 @@ OPTIONS = (
     OptionSpec("max_gco2e", "X-Entraide-Max-Gco2e", "max_gco2e"),
     OptionSpec("session", "X-Entraide-Session", "session"),
     OptionSpec("explain", "X-Entraide-Explain", "explain"),
+    OptionSpec("resume_events", "X-Entraide-Resume-Events", "resume_events"),
     OptionSpec("idempotency", "Idempotency-Key", "idempotency_key"),
 )
 HTTP_NAMES: Mapping[str, str] = MappingProxyType(
@@ -118,6 +119,7 @@ class Options(Struct, frozen=True):
         max_gco2e: maximum emissions of the job, grams.
         session, idempotency: the client's own names.
         explain: whether the answer contains the explanation of the job.
+        resume_events: whether a stream says where another node continues the answer.
         names: names of the options in the client's protocol.
     """
 
@@ -130,6 +132,7 @@ class Options(Struct, frozen=True):
     session: str = ""
     explain: bool | None = None
     idempotency: str = ""
+    resume_events: bool | None = None
     names: Mapping[str, str] = HTTP_NAMES
 
     @property
@@ -163,11 +166,13 @@ def options_from_headers(headers: Mapping[str, str]) -> Options:
         Refused: ``invalid_request``: a header that is true or false has another value.
     """
     texts = {option.name: headers.get(option.header.lower(), "") for option in OPTIONS}
-    explain, grams, deadline = texts.pop("explain"), texts["max_gco2e"], texts["deadline"]
-    _check_word(HTTP_NAMES["explain"], BOOLEANS, explain)
+    switches = {name: texts.pop(name) for name in ("explain", "resume_events")}
+    for name, text in switches.items():
+        _check_word(HTTP_NAMES[name], BOOLEANS, text)
+    grams, deadline = texts["max_gco2e"], texts["deadline"]
     values: dict[str, Any] = {
         **texts,
-        "explain": BOOLEANS.get(explain),
+        **{name: BOOLEANS.get(text) for name, text in switches.items()},
         "max_gco2e": _number(grams) if grams else None,
         "deadline": deadline or None,
     }

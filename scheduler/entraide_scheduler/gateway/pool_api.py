@@ -116,6 +116,7 @@ class PoolApi:
             sink,
             began_at=submission.began_at,
             signin_session=caller.signin_session,
+            resume_events=bool(options.resume_events or parsed.pool_fields.resume_events),
         )
         if not started:
             raise Refused(ErrorReply("queue_full", retry_after_s=QUEUE_FULL_RETRY_S))

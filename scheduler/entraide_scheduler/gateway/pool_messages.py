@@ -20,7 +20,7 @@ from entraide.units import g_from_ug, wh_from_uwh
 from entraide.v1 import common_pb2, pool_pb2
 from entraide.wire.cards import ModelCard
 from entraide_scheduler.gateway import openai
-from entraide_scheduler.gateway.answer_events import CompleteAnswer
+from entraide_scheduler.gateway.answer_events import AnswerSeam, CompleteAnswer
 from entraide_scheduler.gateway.embeddings import read_embeddings
 from entraide_scheduler.gateway.options import GRPC_NAMES, Options, Submission
 from entraide_scheduler.gateway.refusals import ErrorReply, refused
@@ -120,6 +120,7 @@ def read_options(message: pool_pb2.JobOptions) -> Options:
         max_gco2e=message.max_gco2e or None,
         session=message.session,
         explain=message.explain or None,
+        resume_events=message.resume_events or None,
         idempotency=message.idempotency_key,
         names=GRPC_NAMES,
     )
@@ -147,7 +148,13 @@ def receipt_message(facts: Receipt) -> common_pb2.Receipt:
     fields["surplus_basis"] = fields["surplus_basis"] or ""
     if facts.smaller is not None:
         fields["smaller"] = common_pb2.SmallerModel(**msgspec.structs.asdict(facts.smaller))
+    fields["runs"] = [common_pb2.ReceiptRun(**msgspec.structs.asdict(run)) for run in facts.runs]
     return common_pb2.Receipt(usage=tokens, **fields)
+
+
+def resumed_message(seam: AnswerSeam) -> pool_pb2.Resumed:
+    """Returns the message of an answer that goes on at another node."""
+    return pool_pb2.Resumed(**msgspec.structs.asdict(seam))
 
 
 def done_message(answer: CompleteAnswer, text: str, finish_reason: str, lang: str) -> pool_pb2.Done:

@@ -16,6 +16,7 @@ from entraide_scheduler.control.errors import Context, abort, language, metadata
 from entraide_scheduler.gateway import pool_messages
 from entraide_scheduler.gateway.answer_events import (
     AnswerPart,
+    AnswerSeam,
     AnswerStarted,
     CompleteAnswer,
     TextReader,
@@ -109,6 +110,8 @@ class PoolService(pool_pb2_grpc.PoolServicer):
                     case AnswerPart():
                         texts.append(reader.read_part(event).text)
                         yield pool_pb2.StreamEvent(delta=pool_pb2.Delta(text=texts[-1]))
+                    case AnswerSeam():
+                        yield pool_pb2.StreamEvent(resumed=pool_messages.resumed_message(event))
                     case CompleteAnswer():
                         last, finish_reason = reader.read_final(event.final)
                         if last.text:

@@ -17,14 +17,15 @@ class RunningJob:
 
     __slots__ = (
         "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "limits",
-        "node", "outcome_timer", "phase", "request", "sent_by_epoch", "sent_tokens",
-        "signin_session", "sink", "stream", "terms",
+        "node", "outcome_timer", "phase", "request", "resume_events", "sent_by_epoch",
+        "sent_tokens", "signin_session", "sink", "stream", "terms",
     )  # fmt: skip
 
     def __init__(
         self, facts: RequestFacts, parsed: ParsedRequest, sink: AnswerSink, began_at: float
     ) -> None:
         self.signin_session = ""  # in which a person sent it
+        self.resume_events = False  # whether the sink is told where the answer goes on
         self.facts = facts
         self.request = parsed
         self.sink = sink

@@ -123,11 +123,13 @@ class RunningJobs:
         *,
         began_at: float,
         signin_session: str = "",
+        resume_events: bool = False,
     ) -> bool:
         """Submits a job; its sink receives the answer. Returns False if there are too many."""
         if not self._add(facts, parsed, sink, began_at):
             return False
-        self._jobs[facts.job].signin_session = signin_session
+        running = self._jobs[facts.job]
+        running.signin_session, running.resume_events = signin_session, resume_events
         self._scheduler.submit(facts)
         return True
 
@@ -269,7 +271,7 @@ class RunningJobs:
         running.sink(AnswerPlaced(message.quotas))
         self._cancel_outcome_timer(running)
         self._resolve_waiters(running)  # the former run has no answer any more
-        if run.resume is not None and running.terms is not None:
+        if run.resume is not None and running.terms is not None and running.resume_events:
             running.sink(make_seam(run.resume, running.terms, message))
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
         running.limits = RunLimits.from_placement(

@@ -93,3 +93,5 @@ def _print_job(job: "Job", lang: str) -> None:
         typer.echo(job.text)
     if job.receipt is not None:
         typer.echo(typer.style(i18n.receipt_line(job.receipt, lang), dim=True))
+        if begun := i18n.earlier_runs_line(job.receipt, lang):
+            typer.echo(typer.style(begun, dim=True))

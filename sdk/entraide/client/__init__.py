@@ -8,7 +8,15 @@ Both have the same methods, the same retries and the same answers; their excepti
 from entraide.client._address import fetch_receipt_keys
 from entraide.client._request import RequestOptions
 from entraide.client.aio import AsyncClient, AsyncStream
-from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import (
+    Answer,
+    Embeddings,
+    Job,
+    JobExplanation,
+    ModelInfo,
+    Seam,
+    TokenUsage,
+)
 from entraide.client.batches.aio import AsyncBatches
 from entraide.client.batches.answers import (
     Batch,
@@ -50,6 +58,7 @@ __all__ = [
     "MockTransport",
     "ModelInfo",
     "RequestOptions",
+    "Seam",
     "Stream",
     "TokenUsage",
     "Transport",

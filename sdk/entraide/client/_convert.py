@@ -16,6 +16,7 @@ from entraide.types import (
     JobClass,
     Promise,
     Receipt,
+    ReceiptRun,
     SmallerModel,
     SurplusEvidence,
 )
@@ -72,6 +73,24 @@ def receipt(message: common_pb2.Receipt) -> Receipt | None:
         smaller=_smaller(message.smaller) if message.HasField("smaller") else None,
         controlled_by=Control(message.controlled_by),
         surplus_evidence=SurplusEvidence(message.surplus_evidence),
+        runs=tuple(map(_receipt_run, message.runs)),
+    )
+
+
+def _receipt_run(message: common_pb2.ReceiptRun) -> ReceiptRun:
+    return ReceiptRun(
+        node=message.node,
+        node_coop=message.node_coop,
+        site=message.site,
+        province=message.province,
+        engine=message.engine,
+        output_tokens=message.output_tokens,
+        energy_wh=message.energy_wh,
+        energy_basis=Basis(message.energy_basis),
+        carbon_gco2e=message.carbon_gco2e,
+        carbon_lifecycle_gco2e=message.carbon_lifecycle_gco2e,
+        ended=message.ended,
+        controlled_by=Control(message.controlled_by),
     )
 
 

@@ -17,7 +17,14 @@ from entraide.client._constants import (
     RETRY_DELAY_MAX_S,
     RETRY_DELAY_MIN_S,
 )
-from entraide.client.answers import Answer, Embeddings, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import (
+    Answer,
+    Embeddings,
+    JobExplanation,
+    ModelInfo,
+    Seam,
+    TokenUsage,
+)
 from entraide.errors import CODES, EntraideError, error_for
 from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
 from entraide.types import Receipt
@@ -43,6 +50,7 @@ class RequestOptions(TypedDict, total=False):
         max_output_tokens: maximum length of the answer.
         session: conversation identifier.
         explain: whether the answer comes with the explanation of its job.
+        resume_events: whether a stream says where another machine continues the answer.
         idempotency_key: a request with the same key returns the same job.
     """
 
@@ -55,6 +63,7 @@ class RequestOptions(TypedDict, total=False):
     max_output_tokens: int
     session: str
     explain: bool
+    resume_events: bool
     idempotency_key: str
     temperature: float
     top_p: float
@@ -78,6 +87,7 @@ _JOB_OPTIONS = frozenset(
         "max_gco2e",
         "session",
         "explain",
+        "resume_events",
         "idempotency_key",
     }
 )
@@ -183,6 +193,7 @@ class AnswerBuilder:
         self._lang = lang
         self.job = ""
         self.parts: list[str] = []
+        self.seams: list[Seam] = []
         self.done: pool_pb2.Done | None = None
 
     def add_event(self, event: pool_pb2.StreamEvent) -> str:
@@ -192,6 +203,11 @@ class AnswerBuilder:
                 self.job = event.started.job
             case "delta":
                 return self._add_text(event.delta.text)
+            case "resumed":
+                seam = event.resumed
+                self.seams.append(
+                    Seam(seam.token_offset, seam.node_before, seam.node_after, seam.code)
+                )
             case "done":
                 self.done = event.done
                 # The last event has the complete text: add the part that has not arrived yet.

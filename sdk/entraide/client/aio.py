@@ -23,7 +23,15 @@ from entraide.client._request import (
     retry_delay_s,
 )
 from entraide.client._retries import call_with_retries_async
-from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import (
+    Answer,
+    Embeddings,
+    Job,
+    JobExplanation,
+    ModelInfo,
+    Seam,
+    TokenUsage,
+)
 from entraide.client.batches.aio import AsyncBatches
 from entraide.client.sync import pool_address_and_key
 from entraide.client.transport import AsyncGrpcTransport, AsyncTransport
@@ -102,6 +110,11 @@ class AsyncStream:
     def text(self) -> str:
         """The text received so far."""
         return "".join(self._builder.parts)
+
+    @property
+    def seams(self) -> tuple[Seam, ...]:
+        """Where another machine continued the answer, so far; with ``resume_events`` only."""
+        return tuple(self._builder.seams)
 
     @property
     def finish_reason(self) -> str:

@@ -29,6 +29,21 @@ class JobExplanation(Struct, frozen=True):
         return self.text
 
 
+class Seam(Struct, frozen=True):
+    """Where another machine continued a streamed answer.
+
+    Attributes:
+        token_offset: number of the answer's tokens before this point.
+        node_before, node_after: the machines.
+        code: stable code of why the run before ended.
+    """
+
+    token_offset: int
+    node_before: str
+    node_after: str
+    code: str
+
+
 class Answer(Struct, frozen=True):
     """A whole answer.
 

@@ -31,7 +31,15 @@ from entraide.client._request import (
     retry_delay_s,
 )
 from entraide.client._retries import call_with_retries
-from entraide.client.answers import Answer, Embeddings, Job, JobExplanation, ModelInfo, TokenUsage
+from entraide.client.answers import (
+    Answer,
+    Embeddings,
+    Job,
+    JobExplanation,
+    ModelInfo,
+    Seam,
+    TokenUsage,
+)
 from entraide.client.batches.sync import Batches
 from entraide.client.transport import GrpcTransport, Transport
 from entraide.errors import EntraideError, error_for
@@ -116,6 +124,11 @@ class Stream:
     def text(self) -> str:
         """The text received so far."""
         return "".join(self._builder.parts)
+
+    @property
+    def seams(self) -> tuple[Seam, ...]:
+        """Where another machine continued the answer, so far; with ``resume_events`` only."""
+        return tuple(self._builder.seams)
 
     @property
     def finish_reason(self) -> str:

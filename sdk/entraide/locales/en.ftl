@@ -949,6 +949,8 @@ receipt-line = Served by { $node } { $where } (co-op { $coop }{ $controlled_by -
     [none] ready in
    *[other] first word in
 } { $ttft } · { $promise }
+receipt-begun = Begun by { $machines }; { $node } continued the answer.
+receipt-begun-machine = { $node } { $where } (co-op { $coop }, { $output_tokens } tokens)
 receipt-surplus-measured = measured renewable surplus
 receipt-surplus-declared = declared renewable surplus
 receipt-surplus-estimated = estimated renewable surplus

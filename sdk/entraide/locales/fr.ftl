@@ -952,6 +952,8 @@ receipt-line = Servi par { $node } { $where } (coop { $coop }{ $controlled_by ->
     [none] prêt en
    *[other] premier mot en
 } { $ttft } · { $promise }
+receipt-begun = Commencée par { $machines } ; { $node } a poursuivi la réponse.
+receipt-begun-machine = { $node } { $where } (coop { $coop }, { $output_tokens } jetons)
 receipt-surplus-measured = surplus renouvelable mesuré
 receipt-surplus-declared = surplus renouvelable déclaré
 receipt-surplus-estimated = surplus renouvelable estimé

@@ -117,6 +117,7 @@ class Receipt(_message.Message):
     SMALLER_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     SURPLUS_EVIDENCE_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
     job: _builtins.str
     coop: _builtins.str
     node: _builtins.str
@@ -153,6 +154,10 @@ class Receipt(_message.Message):
     def smaller(self) -> Global___SmallerModel:
         """Left out when the job ran on the smallest."""
 
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptRun]:
+        """Where several machines made the answer, one after another: each run, oldest first."""
+
     def __init__(
         self,
         *,
@@ -186,14 +191,69 @@ class Receipt(_message.Message):
         smaller: Global___SmallerModel | None = ...,
         controlled_by: _builtins.str = ...,
         surplus_evidence: _builtins.str = ...,
+        runs: _abc.Iterable[Global___ReceiptRun] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["smaller", b"smaller", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_risk", b"at_risk", "carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "coop", b"coop", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "intensity_basis", b"intensity_basis", "intensity_g_per_kwh", b"intensity_g_per_kwh", "issued_at", b"issued_at", "job", b"job", "job_class", b"job_class", "key", b"key", "model", b"model", "model_revision", b"model_revision", "node", b"node", "node_coop", b"node_coop", "policy_version", b"policy_version", "promise", b"promise", "province", b"province", "queue_ms", b"queue_ms", "runs", b"runs", "settled", b"settled", "signature", b"signature", "site", b"site", "smaller", b"smaller", "surplus_basis", b"surplus_basis", "surplus_evidence", b"surplus_evidence", "ttft_ms", b"ttft_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class ReceiptRun(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    NODE_COOP_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    PROVINCE_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    ENERGY_WH_FIELD_NUMBER: _builtins.int
+    ENERGY_BASIS_FIELD_NUMBER: _builtins.int
+    CARBON_GCO2E_FIELD_NUMBER: _builtins.int
+    CARBON_LIFECYCLE_GCO2E_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    CONTROLLED_BY_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    node_coop: _builtins.str
+    site: _builtins.str
+    province: _builtins.str
+    engine: _builtins.str
+    output_tokens: _builtins.int
+    energy_wh: _builtins.float
+    energy_basis: _builtins.str
+    carbon_gco2e: _builtins.float
+    carbon_lifecycle_gco2e: _builtins.float
+    ended: _builtins.str
+    """Why it ended; empty for the run that ended the answer."""
+    controlled_by: _builtins.str
+    """As in Receipt."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        node_coop: _builtins.str = ...,
+        site: _builtins.str = ...,
+        province: _builtins.str = ...,
+        engine: _builtins.str = ...,
+        output_tokens: _builtins.int = ...,
+        energy_wh: _builtins.float = ...,
+        energy_basis: _builtins.str = ...,
+        carbon_gco2e: _builtins.float = ...,
+        carbon_lifecycle_gco2e: _builtins.float = ...,
+        ended: _builtins.str = ...,
+        controlled_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_gco2e", b"carbon_gco2e", "carbon_lifecycle_gco2e", b"carbon_lifecycle_gco2e", "controlled_by", b"controlled_by", "ended", b"ended", "energy_basis", b"energy_basis", "energy_wh", b"energy_wh", "engine", b"engine", "node", b"node", "node_coop", b"node_coop", "output_tokens", b"output_tokens", "province", b"province", "site", b"site"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptRun: _TypeAlias = ReceiptRun  # noqa: Y015
 
 @_typing.final
 class Candidate(_message.Message):

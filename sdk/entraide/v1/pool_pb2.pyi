@@ -57,6 +57,7 @@ class JobOptions(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     CONTROLLED_BY_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
+    RESUME_EVENTS_FIELD_NUMBER: _builtins.int
     job_class: _builtins.str
     data_class: _builtins.str
     jurisdiction: _builtins.str
@@ -68,6 +69,8 @@ class JobOptions(_message.Message):
     """member (a member co-op), canadian (any Canadian organisation) or other (any)."""
     explain: _builtins.bool
     """Whether the answer comes with its explanation: in Done, or in result_json."""
+    resume_events: _builtins.bool
+    """Whether the stream says where another machine continues the answer: Resumed."""
     def __init__(
         self,
         *,
@@ -80,10 +83,11 @@ class JobOptions(_message.Message):
         idempotency_key: _builtins.str = ...,
         controlled_by: _builtins.str = ...,
         explain: _builtins.bool = ...,
+        resume_events: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "session", b"session"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controlled_by", b"controlled_by", "data_class", b"data_class", "deadline_s", b"deadline_s", "explain", b"explain", "idempotency_key", b"idempotency_key", "job_class", b"job_class", "jurisdiction", b"jurisdiction", "max_gco2e", b"max_gco2e", "resume_events", b"resume_events", "session", b"session"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -169,28 +173,67 @@ class StreamEvent(_message.Message):
     STARTED_FIELD_NUMBER: _builtins.int
     DELTA_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    RESUMED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def started(self) -> Global___Started: ...
     @_builtins.property
     def delta(self) -> Global___Delta: ...
     @_builtins.property
     def done(self) -> Global___Done: ...
+    @_builtins.property
+    def resumed(self) -> Global___Resumed: ...
     def __init__(
         self,
         *,
         started: Global___Started | None = ...,
         delta: Global___Delta | None = ...,
         done: Global___Done | None = ...,
+        resumed: Global___Resumed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "started", b"started"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "resumed", b"resumed", "started", b"started"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "started", b"started"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "done", b"done", "event", b"event", "resumed", b"resumed", "started", b"started"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "done"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["started", "delta", "done", "resumed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___StreamEvent: _TypeAlias = StreamEvent  # noqa: Y015
+
+@_typing.final
+class Resumed(_message.Message):
+    """The answer goes on at another machine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    TOKEN_OFFSET_FIELD_NUMBER: _builtins.int
+    NODE_BEFORE_FIELD_NUMBER: _builtins.int
+    NODE_AFTER_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    job: _builtins.str
+    token_offset: _builtins.int
+    """Number of the answer's tokens before this point."""
+    node_before: _builtins.str
+    node_after: _builtins.str
+    code: _builtins.str
+    """Why the run before ended."""
+    def __init__(
+        self,
+        *,
+        job: _builtins.str = ...,
+        token_offset: _builtins.int = ...,
+        node_before: _builtins.str = ...,
+        node_after: _builtins.str = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "job", b"job", "node_after", b"node_after", "node_before", b"node_before", "token_offset", b"token_offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resumed: _TypeAlias = Resumed  # noqa: Y015
 
 @_typing.final
 class Started(_message.Message):

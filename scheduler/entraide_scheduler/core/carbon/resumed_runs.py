@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from entraide.types import Basis, Promise, Receipt, ReceiptRun, Settlement, Terms, Usage
+from entraide.types import Basis, Control, Promise, Receipt, ReceiptRun, Settlement, Terms, Usage
 from entraide.units import g_from_ug, wh_from_uwh
 from entraide_scheduler.core.carbon.emissions import make_receipt, settle
 
@@ -115,4 +115,5 @@ def _receipt_run(run: BilledRun) -> ReceiptRun:
         carbon_gco2e=g_from_ug(settlement.carbon_direct_ug),
         carbon_lifecycle_gco2e=g_from_ug(settlement.carbon_lifecycle_ug),
         ended=run.code,
+        controlled_by=terms.controlled_by or Control.UNSTATED,
     )
