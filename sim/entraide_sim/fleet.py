@@ -9,6 +9,7 @@ from math import inf
 import msgspec
 from msgspec import Struct
 
+from entraide.resuming import RESUME
 from entraide.types import Basis, Control, NodeCard, Power, Rates, Replica
 from entraide_node.core.owner_terms import OwnerTerms, PresencePolicy, WeeklyHours, parse_hours
 from entraide_sim import catalogue, model_layout, thermal
@@ -115,11 +116,11 @@ def _make_spec(model: ScenarioModel, group: NodeGroup, site: ScenarioSite, name:
     rates = catalogue.estimate_rates(device, footprint, speed=group.speed)
     replica = Replica(
         model=model.name,
-        revision="unknown",
+        revision=f"scenario:{model.name}",
         engine="sim/1",
         context_tokens=min(model.context_tokens, kv_tokens),
         slots=slots,
-        features=model.features,
+        features=tuple(sorted({*model.features, RESUME})),
         rates=_capped_rates(
             rates, allowed_power_part(cap_w, idle_w=idle_w, extra_w=active_w - idle_w)
         ),

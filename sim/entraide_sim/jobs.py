@@ -22,6 +22,8 @@ class Job(Struct, gc=False, eq=False):
         carbon_g: their direct emissions at the actual intensity.
         state, code: final state and reason.
         runs: runs that nodes have, or that are on their way.
+        delivered: output tokens that its client has of each run, by epoch; only of runs that other
+            runs continue.
     """
 
     request: Request
@@ -40,3 +42,9 @@ class Job(Struct, gc=False, eq=False):
     state: JobState = JobState.QUEUED
     code: str = ""
     runs: int = 0
+    delivered: dict[int, int] = {}
+
+    @property
+    def answered_tokens(self) -> int:
+        """Output tokens that its client has of earlier runs."""
+        return sum(self.delivered.values())

@@ -95,6 +95,8 @@ class NodeAgents:
         for instance in node.model_instances():
             self._account_energy(instance)
             instance.up = False
+            for run in instance.engine.runs():
+                run.produced_tokens = instance.engine.output_tokens(run, self._driver.now)
             for run in instance.engine.drop_runs():
                 self._add_usage(instance, run)
             instance.runs.clear()
@@ -157,21 +159,22 @@ class NodeAgents:
 
     def _start_run(self, offer: RunOffer) -> None:
         node, job, now = offer.node, offer.job, self._driver.now
-        request = job.request
+        request, answered = job.request, job.answered_tokens
         facts = request.facts
+        input_tokens = request.input_tokens + answered  # the answer so far is read, too
         cached = 0
         if node.cache is not None and facts.prefix_keys:
             cached = node.cache.cached_tokens(
                 facts.coop, facts.prefix_keys, input_tokens=request.input_tokens
             )
-        room = node.replica.context_tokens - request.input_tokens
-        limit = min(offer.output_tokens_max, room)
+        room = node.replica.context_tokens - input_tokens
+        limit = max(1, min(offer.output_tokens_max - answered, room))
         run = Run(
             facts.job,
             offer.epoch,
-            request.input_tokens,
+            input_tokens,
             cached,
-            min(request.output_tokens, limit),
+            max(1, min(request.output_tokens - answered, limit)),
             limit,
             now,
             job,
@@ -252,7 +255,7 @@ class NodeAgents:
         facts = job.request.facts
         if node.cache is not None and facts.prefix_keys:
             node.cache.insert(facts.coop, facts.prefix_keys)
-        if run.epoch == job.epoch:
+        if run.epoch == job.epoch and not job.first_at:
             job.first_at = self._driver.now + node.one_way_s
         self._send_event(node, RunProgressed, (run.job, run.epoch, node.name, 1))
 
@@ -290,7 +293,8 @@ class NodeAgents:
         job.wake_j += run.wake_j
         job.carbon_g += run.carbon_g
         if run.epoch == job.epoch:
-            job.cached_tokens, job.output_tokens = run.cached_tokens, run.produced_tokens
+            job.cached_tokens = run.cached_tokens
+            job.output_tokens = job.answered_tokens + run.produced_tokens
         self._release_run(job)
 
     def _release_run(self, job: Job) -> None:

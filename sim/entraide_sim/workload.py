@@ -130,6 +130,7 @@ def _make_request(
         limit or None,
         features=template.features,
         stream=True,
+        resumable=template.kind is JobKind.LIVE and not template.features,
         session=arrival.session,
         prefix_keys=arrival.prefix,
         deadline_at=None if template.deadline_s is None else at + template.deadline_s,

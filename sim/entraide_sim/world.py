@@ -13,11 +13,13 @@ from entraide.models import Catalogue
 from entraide.types import JobState, Terms
 from entraide_scheduler.core import commands
 from entraide_scheduler.core.events import (
+    AnswerResumed,
     CatalogueChanged,
     JobCancelled,
     JobRequested,
     NodeJoined,
 )
+from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import Policy, Timing
 from entraide_sim.driver import Driver, RestorableCore
 from entraide_sim.environment import DELAY_S_MAX, Fault, SimulatedEnvironment
@@ -273,12 +275,37 @@ class World:
             instance = node.instance_of(model)
             assert instance is not None, f"{name} has no {model}"
             node = instance
+        self._resume_answer(job, epoch)
         job.node = node
         job.epoch = epoch
         job.placements += 1
-        job.placed_at = self.driver.now
-        job.first_at = 0.0
+        if not job.delivered:
+            job.placed_at = self.driver.now
+            job.first_at = 0.0
         self.agents.send_offer(RunOffer(node, job, epoch, output_tokens_max, model))
+
+    def _resume_answer(self, job: Job, epoch: int) -> None:
+        """Notes what the client of a resumable job has of its last run, and tells the core.
+
+        The gateway has all output that the node had sent before it was lost.
+        """
+        core, name = self.driver.core, job.request.facts.job
+        earlier = core.earlier_runs(name) if isinstance(core, Core) else ()
+        if not earlier or job.node is None:
+            return
+        run = job.node.runs.get(name)
+        if run is not None and run.epoch == job.epoch:
+            tokens = job.node.engine.output_tokens(run, self.driver.now)
+        else:
+            tokens = max(0, job.output_tokens - job.answered_tokens)
+        known = {each.lease.terms.epoch for each in earlier}
+        if tokens and job.epoch in known:
+            job.delivered = {**job.delivered, job.epoch: tokens}
+        told = tuple((each, job.delivered.get(each, 0)) for each in sorted(known))
+        self.driver.schedule(self.driver.now, self._tell_resumed, (name, epoch, told))
+
+    def _tell_resumed(self, values: tuple[str, int, tuple[tuple[int, int], ...]]) -> None:
+        self.driver.deliver(AnswerResumed, *values)
 
     def _end_job(self, name: str, state: JobState, code: str) -> None:
         """Records a job's end; the job is kept while a node still has a run of it."""

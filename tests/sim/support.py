@@ -19,14 +19,14 @@ RATES = Rates(2_000.0, 0.02, 0.002, Basis.MEASURED)
 
 
 def card(node: str, coop: str = "alpha", zone: str = "CA-QC", **changes: Any) -> NodeCard:
-    """A node's card; ``slots``, ``rates`` and ``context_tokens`` go to its replica."""
+    """A node's card; what a ``Replica`` has goes to its only one."""
     replica = Replica(
         model=MODEL,
         revision="sha256:abc",
         engine="llama.cpp/1",
         context_tokens=changes.pop("context_tokens", 4_096),
         slots=changes.pop("slots", 4),
-        features=(),
+        features=changes.pop("features", ()),
         rates=changes.pop("rates", RATES),
     )
     values = {
