@@ -294,7 +294,7 @@ async def test_receipt_that_cannot_be_made_keeps_no_answer_back(
     def broken(*_: object) -> None:
         raise ValueError("no receipt")
 
-    monkeypatch.setattr("entraide_scheduler.gateway.running_jobs.settle", broken)
+    monkeypatch.setattr("entraide_scheduler.gateway.resumption.settle", broken)
     pending = asyncio.ensure_future(pool.send(ask()))
     (await pool.placed()).finish("Salut")
     async with await pending as answer:

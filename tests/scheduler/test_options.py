@@ -138,7 +138,7 @@ FACTS = ("job_class", "data_class", "jurisdiction", "controlled_by", "max_carbon
          "idempotency")  # fmt: skip
 
 
-@pytest.mark.parametrize("name", VALUES)
+@pytest.mark.parametrize("name", sorted(VALUES.keys() - {"resume_events"}))
 async def test_each_door_gives_the_same_facts(pool: Pool, address: str, name: str) -> None:
     """An option reaches the core as the same facts by each door, and changes no other fact."""
     by_door = {}

@@ -317,9 +317,12 @@ class Core:
         return lease is not None and (lease.terms.node, lease.terms.epoch) == (node, epoch)
 
     def earlier_runs(self, job: str) -> tuple[EarlierRun, ...]:
-        """Returns the lost runs of a job whose answer is resumed, oldest first."""
+        """Returns the lost runs of a job whose answer is to be continued, oldest first.
+
+        Empty if its next run may be on a node that cannot continue an answer.
+        """
         record = self._state.jobs.get(job)
-        return () if record is None else record.earlier_runs
+        return record.earlier_runs if record is not None and record.revision else ()
 
     def peak_w(self, node: str) -> float:
         """Returns the maximum power of a node's device, watts; 0 if unknown."""

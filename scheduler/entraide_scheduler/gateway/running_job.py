@@ -71,7 +71,7 @@ class RunningJob:
         """
         request, model = self.request, placed.terms.model
         if self.phase is JobPhase.ANSWERING:
-            if self.emitted is None or self.terms is None:
+            if self.emitted is None or self.terms is None or not placed.earlier:
                 return None
             return continue_run(
                 request,

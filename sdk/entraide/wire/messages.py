@@ -226,7 +226,8 @@ class JobPlaced(Message, frozen=True, tag="placed"):
     """A job was placed: send the body to the node.
 
     ``peak_w`` bounds the energy on the receipt; ``quotas`` has what is left to the job's sender;
-    ``earlier`` has the runs of which the client may have a part of the answer, oldest first.
+    ``earlier`` has the runs of which the client may have a part of the answer, oldest first, if
+    the node can continue it.
     """
 
     job: str
