@@ -1,6 +1,7 @@
 """Every button of the operator's view, pressed in a real browser on a scheduler with a bus."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from playwright.async_api import Page
 from tests.core.builders import GB, entry, loadable, replica
+from tests.node.weights import REPOSITORY, a_hub
 from tests.pages.operator_support import Operated, operated, read_text
 from tests.waiting import eventually
 
@@ -27,6 +29,7 @@ SMALL, OTHER = "petit-essai", "autre-essai"
 ROOM: dict[str, Any] = {
     "loadable": (loadable(SMALL, memory_bytes=GB),), "models_bytes": 3 * GB, "replicas": (),
 }  # fmt: skip
+WEIGHTS = b"weights" * 1_000
 HELD = {"reason": "engines_ended", "detail": "", "ends_work": False}
 TASK_WITHIN_MS = 500_000.0  # it has only the time that nothing else wants
 PATIENT = pytest.mark.timeout(600)
@@ -110,6 +113,14 @@ async def test_quarantines_are_ended(used: Operated) -> None:
     await visit.page.locator(".finding.key-quarantine").wait_for(state="detached")
     await press(visit.page, "Lever la quarantaine atelier-1")
     await visit.page.locator(".finding.node-quarantine").wait_for(state="detached")
+    feed(e.SenderQuarantined, kind=SenderKind.KEY, name=key.key, **HELD)
+    feed(e.SenderQuarantined, kind=SenderKind.NODE, name="atelier-1", **HELD)
+    await visit.go("#/exploitation/cooperatives")
+    await press(visit.page, f"Lever la quarantaine {key.key}")
+    await said(visit.page, key.key)
+    await visit.go("#/exploitation/machines")
+    await press(visit.page, "Approuver atelier-1")
+    await said(visit.page, "atelier-1 est approuvée")
     core = used.pool.driver.core
 
     assert None is core.quarantine(SenderKind.KEY, key.key)
@@ -225,6 +236,36 @@ async def test_the_catalogue_is_changed_from_the_page(used: Operated, tmp_path: 
     assert "catalogue" in removed
     assert {each.name for each in documents.shipped().models} | {SMALL} == names
     assert [] == visit.errors
+
+
+@PATIENT
+async def test_a_model_is_pinned_to_what_the_hub_has(
+    used: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process of its own asks the hub and records the checksum; the page says what it did."""
+    known = documents.find(documents.shipped(), "qwen3-8b")
+    assert known is not None
+    weights = msgspec.structs.replace(known.artefacts[0], repository=REPOSITORY)
+    model = msgspec.structs.replace(known, artefacts=(weights,))
+    document = documents.write(Catalogue(1, 1.0, (model,)))
+    ask = used.pool.operator.ask
+    await ask("SetCatalogue", admin_pb2.SetCatalogueRequest(document=document, base_version=1))
+    async with a_hub({"m-Q4_K_M.gguf": WEIGHTS}, large=("m-Q4_K_M.gguf",)) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+        visit = await used.enter()
+        page = visit.page
+        await visit.go("#/exploitation/modeles")
+        await page.get_by_label("Format des poids").select_option("gguf")
+        await press(page, "Épingler le modèle")
+        await page.get_by_text("qwen3-8b est épinglé.").wait_for(timeout=TASK_WITHIN_MS)
+        flaws = await visit.flaws()
+        await visit.picture("operator-pinned")
+    answer = await ask("GetCatalogue", admin_pb2.GetCatalogueRequest())
+    (artefact,) = json.loads(answer.document)["models"][0]["artefacts"]
+
+    assert [hashlib.sha256(WEIGHTS).hexdigest()] == [file["sha256"] for file in artefact["files"]]
+    assert [] == flaws + visit.errors
 
 
 @PATIENT

@@ -105,6 +105,8 @@ async def test_a_policy_is_changed_compared_and_rolled_back(used: Operated) -> N
     await page.locator(".notice.bad li").wait_for()
     await visit.picture("operator-faults")
     flaws = await visit.flaws()
+    await page.get_by_role("button", name="Reprendre le texte en vigueur").click()
+    taken_back = await page.locator("textarea").input_value()
     await page.locator("textarea").fill(held.replace('approval = "token"', 'approval = "hand"'))
     changed = [await page.locator(f".diff .{mark}").first.inner_text() for mark in ("gone", "new")]
     await page.get_by_role("button", name="Vérifier").click()
@@ -122,6 +124,7 @@ async def test_a_policy_is_changed_compared_and_rolled_back(used: Operated) -> N
     back = await used.pool.operator.ask("GetPolicy", admin_pb2.GetPolicyRequest())
 
     assert [] == flaws + visit.errors
+    assert held == taken_back
     assert 'approval = "token"' in changed[0]
     assert 'approval = "hand"' in changed[1]
     assert b'approval = "hand"' in applied

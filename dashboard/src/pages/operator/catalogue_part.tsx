@@ -1,6 +1,7 @@
 // The catalogue of models: what is in it, more models, fewer, and pins.
 import { useEffect, useState } from "preact/hooks";
 import { ApiError } from "../../api.ts";
+import { inOrder } from "../../bidi.ts";
 import { number, t } from "../../i18n.ts";
 import { admin, bytesOf, mayAct, textOf, worded } from "./admin.ts";
 import {
@@ -183,7 +184,7 @@ export function PinModel({ models, onChange }: Omit<CatalogueProps, "document">)
       {task?.state === "done" && (
         <div class="made" role="status">
           <p>{t("op-pinned", { name: task.about })}</p>
-          {task.said && <pre class="said">{task.said}</pre>}
+          {task.said && <pre class="said">{inOrder(task.said)}</pre>}
         </div>
       )}
     </section>

@@ -1,4 +1,5 @@
 // What the pool's doctor finds on its machine, and how old the last backup is.
+import { inOrder } from "../../bidi.ts";
 import { dateTime, t } from "../../i18n.ts";
 import type { Answer } from "./admin.ts";
 import { CopyLine, Read, type Reading } from "./parts.tsx";
@@ -24,8 +25,8 @@ export function DoctorLine({ finding }: { finding: DoctorFinding }) {
       <p class="what">
         <b>{t("op-doctor-machine")}</b>
       </p>
-      <p>{finding.sentence}</p>
-      {words && <p class="soft">{words}</p>}
+      <p>{inOrder(finding.sentence)}</p>
+      {words && <p class="soft">{inOrder(words)}</p>}
       {command && <CopyLine text={command} label={t("op-command")} />}
     </li>
   );
@@ -43,7 +44,7 @@ export function DoctorPart({ reading, busy, onAgain }: { reading: Reading<Findin
               <summary>{t("op-doctor-good", { count: findingsOf(found, "ok").length })}</summary>
               <ul class="faults">
                 {findingsOf(found, "ok").map((each) => (
-                  <li key={each.sentence}>{each.sentence}</li>
+                  <li key={each.sentence}>{inOrder(each.sentence)}</li>
                 ))}
               </ul>
             </details>
