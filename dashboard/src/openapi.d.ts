@@ -10667,8 +10667,6 @@ export interface operations {
                 "X-Entraide-Deadline"?: components["parameters"]["deadline"];
                 /** @description Maximum emissions of the job, grams of CO2 equivalent. */
                 "X-Entraide-Max-Gco2e"?: components["parameters"]["max_gco2e"];
-                /** @description Whether a stream has an event `entraide.resumed` where another machine continues the answer. */
-                "X-Entraide-Resume-Events"?: components["parameters"]["resume_events"];
                 /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
                 "Accept-Language"?: components["parameters"]["language"];
             };

@@ -678,6 +678,7 @@ chat-waiting = A machine is reading your question…
 chat-running = Answer under way
 chat-done = Answer complete
 chat-reasoning = The model’s reasoning
+chat-resumed = The first machine stopped in mid-answer; { $machine } went on from there.
 chat-broke-off = The answer broke off. What arrived is kept above; ask again for the rest.
 chat-no-model = No machine offers this model now. Choose another one, or ask again later.
 chat-ended-stopped = Stopped at your request.
@@ -730,6 +731,7 @@ removed-postal = [postal code removed]
 removed-email = [e-mail address removed]
 
 answer-machine = { $machine } of { $coop }, { $province }
+answer-begun = begun by { $machine } of { $coop }, { $province }
 answer-canada = nothing left Canada
 grams = { $grams }\xA0g CO2e
 grams-under = under 0.001 g CO2e
@@ -739,6 +741,14 @@ microwave-minutes = { $minutes }\xA0min of a microwave oven
 
 receipt-title = Where this answer comes from
 receipt-machine = The machine { $machine } of the co-op { $coop } answered. It is at the site { $site } ({ $province }).
+receipt-begun = The machine { $machine } of the co-op { $coop }, at the site { $site } ({ $province }), began the answer: { $tokens } tokens. { $why ->
+    [owner_returned] Then its owner took it back.
+    [node_lost] Then it stopped responding.
+    [no_answer] Then it stopped responding.
+    [node_left] Then it left the pool.
+    [node_restarted] Then it restarted.
+   *[other] Then it could not go on.
+}
 receipt-control = { $control ->
     [member] A member co-op controls it: the operator vouches for that.
     [canadian] A Canadian organisation controls it: the operator vouches for that.
@@ -1499,6 +1509,7 @@ chat-waiting = Une machine est en train de lire votre question…
 chat-running = Réponse en cours
 chat-done = Réponse terminée
 chat-reasoning = Le raisonnement du modèle
+chat-resumed = La première machine s’est arrêtée en cours de réponse\xA0; { $machine } a poursuivi.
 chat-broke-off = La réponse s’est interrompue. Ce qui est arrivé est gardé ci-dessus\xA0; redemandez pour la suite.
 chat-no-model = Aucune machine n’offre ce modèle en ce moment. Choisissez-en un autre, ou redemandez plus tard.
 chat-ended-stopped = Arrêtée à votre demande.
@@ -1551,6 +1562,7 @@ removed-postal = [code postal enlevé]
 removed-email = [adresse courriel enlevée]
 
 answer-machine = { $machine } de { $coop }, { $province }
+answer-begun = commencée par { $machine } de { $coop }, { $province }
 answer-canada = rien n’est sorti du Canada
 grams = { $grams }\xA0g de CO2e
 grams-under = moins de 0,001 g de CO2e
@@ -1560,6 +1572,14 @@ microwave-minutes = { $minutes }\xA0min de four à micro-ondes
 
 receipt-title = D’où vient cette réponse
 receipt-machine = La machine { $machine } de la coopérative { $coop } a répondu. Elle est au site { $site } ({ $province }).
+receipt-begun = La machine { $machine } de la coopérative { $coop }, au site { $site } ({ $province }), a commencé la réponse\xA0: { $tokens } jetons. { $why ->
+    [owner_returned] Puis son propriétaire l’a reprise.
+    [node_lost] Puis elle n’a plus répondu.
+    [no_answer] Puis elle n’a plus répondu.
+    [node_left] Puis elle a quitté le parc.
+    [node_restarted] Puis elle a redémarré.
+   *[other] Puis elle n’a pas pu continuer.
+}
 receipt-control = { $control ->
     [member] Une coopérative membre en a le contrôle\xA0: l’exploitant s’en porte garant.
     [canadian] Une organisation canadienne en a le contrôle\xA0: l’exploitant s’en porte garant.
