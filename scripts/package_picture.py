@@ -105,7 +105,7 @@ PARTS = (
     (
         Part("entraide", "vocabulary", "vocabulaire",
              "types enums settlements errors models units state_machine decoding files language "
-             "printable versions metrics resuming"),
+             "printable versions metrics resuming lent_terms"),
     ),
 )  # fmt: skip
 

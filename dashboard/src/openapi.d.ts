@@ -519,6 +519,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machines of a co-op for its admins, and for the operator and auditors (who may name another with `coop`): state with the reason that the node reports, models, what each ran today and this month, and the hours and caps that its owner lets the pool know. */
+        get: operations["machines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/statement": {
         parameters: {
             query?: never;
@@ -4992,6 +5009,100 @@ export interface components {
             /** @description the same in words. */
             sentence: string;
         };
+        /**
+         * OwnMachines
+         * @description The machines of a co-op.
+         */
+        OwnMachines: {
+            /** @description the co-op. */
+            coop: string;
+            /** @description time of the view, seconds since the epoch. */
+            at: number;
+            /** @description today and the month of the figures, in the pool's time zone. */
+            day: string;
+            /** @description today and the month of the figures, in the pool's time zone. */
+            month: string;
+            /** @description today and the month of the figures, in the pool's time zone. */
+            timezone: string;
+            /** @description by name: those of the pool, and those that ran something in the month. */
+            machines: components["schemas"]["OwnMachine"][];
+        };
+        /**
+         * OwnMachine
+         * @description A machine of the co-op.
+         */
+        OwnMachine: {
+            /** @description its name. */
+            node: string;
+            /** @description its place; "" once it has left the pool. */
+            site: string;
+            /** @description its place; "" once it has left the pool. */
+            zone: string;
+            /** @description its place; "" once it has left the pool. */
+            zone_name: string;
+            /** @description the machine as it stands; None once it has left the pool. */
+            now: components["schemas"]["PoolMachine"] | null;
+            /** @description what it ran. */
+            today: components["schemas"]["MachineWork"];
+            /** @description what it ran. */
+            this_month: components["schemas"]["MachineWork"];
+            /** @description the owner's hours and caps; None if the owner does not tell them. */
+            terms: components["schemas"]["LentTerms"] | null;
+            /** @description the same in sentences; the only one is that they are not told, if so. */
+            terms_sentences: string[];
+        };
+        /**
+         * MachineWork
+         * @description What a machine ran in a span of time.
+         */
+        MachineWork: {
+            /** @description requests of other co-ops. */
+            given: components["schemas"]["Amounts"];
+            /** @description requests of its own co-op. */
+            own: components["schemas"]["Amounts"];
+        };
+        /**
+         * LentTerms
+         * @description Hours and caps of one machine.
+         */
+        LentTerms: {
+            /** @description when it may work; empty for always. */
+            hours: components["schemas"]["LentHours"][];
+            /** @description caps while its owner is absent. */
+            caps_idle: components["schemas"]["LentCaps"];
+            /** @description for whom it works while its owner is present; None for nobody. */
+            present: components["schemas"]["Lending"] | null;
+            /** @description caps while its owner is present. */
+            caps_present: components["schemas"]["LentCaps"];
+        };
+        /**
+         * LentHours
+         * @description A time range on some days of the week, by the machine's own clock.
+         */
+        LentHours: {
+            /** @description 0 (Monday) to 6. */
+            days: number[];
+            /** @description minutes of the day, 0 to 1,440; an end that is not after the begin is on the next day. */
+            begin_min: number;
+            /** @description minutes of the day, 0 to 1,440; an end that is not after the begin is on the next day. */
+            end_min: number;
+        };
+        /**
+         * LentCaps
+         * @description Caps on what the pool's jobs may use of the machine; 0 for no cap.
+         */
+        LentCaps: {
+            /** @description memory of the models that the pool loads, gigabytes. */
+            memory_gb: number;
+            /** @description power of the whole machine, watts. */
+            power_w: number;
+        };
+        /**
+         * Lending
+         * @description Whose jobs a node accepts now, by its owner's policy.
+         * @enum {unknown}
+         */
+        Lending: "all" | "own_first" | "own_only";
         /**
          * PoolView
          * @description The pool now.
@@ -11446,6 +11557,129 @@ export interface operations {
                 };
             };
             /** @description `csrf_refused`: This request did not come from the pool's own page. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `request_timeout`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `body_too_large`: The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `too_many_requests`: This key already has as many requests in progress as one key may have.
+             *     `too_many_wrong_keys`: Too many wrong keys have come from this address.
+             */
+            429: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `head_too_large`: The headers of the request are too large. */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `internal`: An internal error occurred. */
+            500: {
+                headers: {
+                    "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `pool_unreachable`: The pool cannot be reached. */
+            503: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    machines: {
+        parameters: {
+            query?: {
+                /** @description The co-op; the sender's own without it. Another one is for the operator and auditors. */
+                coop?: string;
+                /** @description Language, before that of the headers: `fr` or `en`. */
+                lang?: string;
+            };
+            header?: {
+                /** @description Language of the sentences: `fr` or `en`; without it the pool's own. */
+                "Accept-Language"?: components["parameters"]["language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnMachines"];
+                };
+            };
+            /** @description `invalid_request`: The request cannot be accepted. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `not_signed_in`: You are not signed in, or your session has ended.
+             *     `unauthorised`: The API key is missing, unknown or revoked.
+             */
+            401: {
+                headers: {
+                    "www-authenticate": components["headers"]["www-authenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /**
+             * @description `csrf_refused`: This request did not come from the pool's own page.
+             *     `role_refused`: Your role does not allow this.
+             */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -32,6 +32,12 @@ export const ROUTES: readonly Route[] = [
     load: { later: () => import("./pages/coop.tsx") },
     isFor: isSignedIn,
   },
+  {
+    path: "machine",
+    title: "view-machine",
+    load: { later: () => import("./pages/machine.tsx") },
+    isFor: (role) => isSignedIn(role) && role !== "person",
+  },
   { path: "entrer", title: "view-signin", load: { later: () => import("./pages/signin.tsx") } },
   {
     path: "exploitation",

@@ -400,6 +400,7 @@ class Agent:
             reason_not_accepting(announced),
             self._policy_driver.limits(),
             models_bytes=self._limits_in_force.models_bytes,
+            terms=self._policy_driver.told_terms(),
             due=due,
         )
 

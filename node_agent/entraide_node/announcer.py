@@ -15,6 +15,7 @@ import msgspec
 import psutil
 import structlog
 
+from entraide.lent_terms import LentTerms
 from entraide.types import Basis, EnergyStatus, Lending, NodeCard, Rates, Replica
 from entraide.wire.messages import Heartbeat, Hello, Welcome
 from entraide_node.bus import NodeBus
@@ -100,7 +101,13 @@ class Announcer:
     # Announcements.
 
     async def announce(
-        self, reason: str, limits: LendingLimits, *, models_bytes: int, due: bool
+        self,
+        reason: str,
+        limits: LendingLimits,
+        *,
+        models_bytes: int,
+        terms: LentTerms | None,
+        due: bool,
     ) -> bool:
         """Sends a hello or a heartbeat if one is due; returns whether it sent one.
 
@@ -108,9 +115,11 @@ class Announcer:
             reason: why the node accepts no work, or "".
             limits: how much of the machine its owner lends now.
             models_bytes: memory for models that the pool loads.
+            terms: the owner's hours and caps; None if the owner does not tell them.
             due: whether the heartbeat period has passed.
         """
-        card, energy = self._card(limits, models_bytes), self.energy_status(time.time())
+        card = msgspec.structs.replace(self._card(limits, models_bytes), terms=terms)
+        energy = self.energy_status(time.time())
         announced = reason, energy, limits.lending
         is_known = self._hello is not None and self._hello.card == card and not self._must_say_hello
         if not is_known or (due and not self.is_welcomed):

@@ -94,6 +94,7 @@ def _machine_card(machine: MachineView) -> MachineCard:
         loading=card.loading,
         controlled_by=card.controlled_by.value,
         surplus=None if machine.surplus is None else _site_surplus(machine.surplus),
+        terms=card.terms,
     )
 
 

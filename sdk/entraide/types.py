@@ -25,6 +25,7 @@ from entraide.enums import (
     Promise,
     SurplusEvidence,
 )
+from entraide.lent_terms import LentTerms
 from entraide.models import EMBEDDINGS
 from entraide.settlements import Receipt, ReceiptRun, Settlement, SmallerModel
 
@@ -45,8 +46,7 @@ class Power(Struct, frozen=True, gc=False):
         idle_w: power while no job runs.
         active_w: power while at least one job runs.
         basis: how the two were obtained.
-        wake_j, wake_s: energy and time to wake the machine for its first job, joules and seconds;
-            0 where the machine is always on.
+        wake_j, wake_s: joules and seconds to wake it for its first job; 0 if it is always on.
     """
 
     device: str
@@ -154,10 +154,10 @@ class NodeCard(Struct, frozen=True, gc=False):
         agent: version of the node agent.
         loadable: models that it can load at the pool's request.
         loading: models that it is loading.
-        models_bytes: memory that its owner allows for all models; 0 where the owner alone decides
-            which models are loaded.
+        models_bytes: memory for the models that the pool loads; 0 where the owner loads them.
         controlled_by, surplus_evidence: who controls its owner, and what backs its surplus (set
             by the pool as the operator vouches, not by the node).
+        terms: its owner's hours and caps; None where the owner does not let the pool know them.
     """
 
     node: str
@@ -175,6 +175,7 @@ class NodeCard(Struct, frozen=True, gc=False):
     models_bytes: int = 0
     controlled_by: Control = Control.UNSTATED
     surplus_evidence: SurplusEvidence = SurplusEvidence.NONE
+    terms: LentTerms | None = None
 
 
 class RequestFacts(Struct, frozen=True, gc=False):
@@ -241,8 +242,7 @@ class Usage(Struct, frozen=True, gc=False):
     """Tokens, energy and time of one run.
 
     Attributes:
-        input_tokens, cached_tokens, output_tokens: as the engine counted them; cached tokens are
-            included in the input tokens.
+        input_tokens, cached_tokens, output_tokens: as counted; the input includes cached ones.
         counted: ``measured`` (the engine's own counts) or ``estimated``.
         energy_prefill_uwh, energy_decode_uwh: the run's share of the machine's energy.
         energy_basis: how the energy was obtained.

@@ -5,6 +5,7 @@ import typing
 import msgspec
 from msgspec import structs
 
+from entraide.lent_terms import LentCaps, LentHours, LentTerms
 from entraide.types import (
     Basis,
     Candidate,
@@ -17,6 +18,7 @@ from entraide.types import (
     JobClass,
     JobKind,
     JobState,
+    Lending,
     Loadable,
     NodeCard,
     Outcome,
@@ -47,6 +49,9 @@ from entraide.wire.pool_state import (
     ZoneCard,
 )
 
+LENT = LentTerms(
+    (LentHours((0, 1, 2), 1_080, 480),), LentCaps(8.0, 200.0), Lending.OWN_ONLY, LentCaps(4.0, 60.0)
+)
 ENERGY = EnergyStatus(400.0, Basis.DECLARED, "statement of the co-op", 1_000.0, 1_600.0)
 CARD = NodeCard(
     node="on-1",
@@ -77,6 +82,7 @@ OFFERING = structs.replace(
     models_bytes=8_000_000_000,
     controlled_by=Control.MEMBER,
     surplus_evidence=SurplusEvidence.METER,
+    terms=LENT,
 )
 FACTS = RequestFacts(
     job="job-1",

@@ -12,6 +12,7 @@ from tests.core.builders import card, loadable, rates, replica, usage
 from tests.hostile.pool import HostilePool, RogueNode
 from tests.waiting import eventually
 
+from entraide.lent_terms import LentCaps, LentHours, LentTerms
 from entraide.types import Basis, EnergyStatus, Outcome, Power
 from entraide.wire import codec
 from entraide.wire import messages as m
@@ -68,6 +69,12 @@ CARDS: dict[str, dict[str, Any]] = {
     "load time NaN": {"loadable": (loadable(load_s=NAN),)},
     "257 loadable": {"loadable": tuple(loadable(f"m{number}") for number in range(257))},
     "room 2^62": {"models_bytes": LARGE},
+    "65 time ranges": {"terms": LentTerms(hours=(LentHours((0,), 0, 60),) * 65)},
+    "eighth day": {"terms": LentTerms(hours=(LentHours((7,), 0, 60),))},
+    "eight days": {"terms": LentTerms(hours=(LentHours((0,) * 8, 0, 60),))},
+    "minute 2^62": {"terms": LentTerms(hours=(LentHours((0,), LARGE, 60),))},
+    "cap NaN": {"terms": LentTerms(caps_idle=LentCaps(NAN))},
+    "cap infinite": {"terms": LentTerms(caps_present=LentCaps(0.0, INF))},
 }
 
 

@@ -16,7 +16,7 @@ ALLOWED = {
     "abc", "bisect", "collections", "dataclasses", "enum", "fractions", "functools", "hashlib",
     "heapq", "itertools", "math", "msgspec", "numpy", "operator", "types", "typing",
     "entraide.decoding", "entraide.errors", "entraide.models", "entraide.resuming",
-    "entraide.settlements",
+    "entraide.lent_terms", "entraide.settlements",
     "entraide.state_machine", "entraide.types", "entraide.units",
 }  # fmt: skip
 

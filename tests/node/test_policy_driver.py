@@ -13,6 +13,7 @@ from tests.node.support import Peer, ScriptedEngine, configure, end, run, servin
 from tests.node.test_machine_probes import ScriptedDetector
 from tests.waiting import eventually
 
+from entraide.lent_terms import LentCaps, LentHours, LentTerms
 from entraide.types import DataClass, Lending, Outcome
 from entraide.wire.messages import Accept, Decline, Heartbeat, Hello, Tokens, UsageReport
 from entraide_node.agent import Agent
@@ -88,6 +89,35 @@ async def test_an_owner_may_keep_the_reason_to_the_machine(
     assert "owner_busy" not in reasons
     assert status is not None
     assert changed_ns(tmp_path) == status.owner.terms_ns
+
+
+async def test_an_owner_may_tell_the_pool_the_hours_and_caps(
+    bus: NatsPool, peer: Peer, tmp_path: Path
+) -> None:
+    """They go with the card only if the owner says so, and follow the file within a second."""
+    hours = 'hours = ["mo-fr 18:00-08:00"]\n'
+    caps = "[caps_present]\npower_w = 60\n"
+    say(tmp_path, hours + caps)
+    async with owned(configure(bus, tmp_path), ScriptedEngine(), ScriptedDetector(inf)):
+        silent = await peer.hear(Hello)
+        say(tmp_path, f'tell_pool = "terms"\npresent = "own"\n{hours}{caps}')
+        await eventually(lambda: _told(peer) is not None)
+        terms = _told(peer)
+        say(tmp_path, hours + caps)
+        await eventually(lambda: _told(peer) is None)
+
+    assert None is silent.card.terms
+    assert terms == LentTerms(
+        (LentHours((0, 1, 2, 3, 4), 1_080, 480),),
+        LentCaps(),
+        Lending.OWN_ONLY,
+        LentCaps(power_w=60.0),
+    )
+
+
+def _told(peer: Peer) -> LentTerms | None:
+    """Returns the terms in the last hello."""
+    return [message for message in peer.states() if isinstance(message, Hello)][-1].card.terms
 
 
 async def test_what_ends_in_time_ends_well(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:

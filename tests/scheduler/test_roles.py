@@ -37,6 +37,7 @@ PASSES: Mapping[str, frozenset[str]] = {
         KEYS,
     ),
     "statement": LEADING | {"key"},
+    "machines": LEADING,
     **dict.fromkeys(
         ("get_session", "change_session", "sign_out", "list_sessions", "end_session"), EVERY_ROLE
     ),

@@ -3,6 +3,9 @@ import type { components } from "../openapi.d.ts";
 
 type Schemas = components["schemas"];
 export type CoopOverview = Schemas["CoopOverview"];
+export type OwnMachines = Schemas["OwnMachines"];
+export type OwnMachine = Schemas["OwnMachine"];
+export type Amounts = Schemas["Amounts"];
 export type Person = Schemas["Person"];
 export type Key = Schemas["AdminKey"];
 

@@ -183,6 +183,11 @@ function Machines({ view }: { view: CoopOverview }) {
     <section aria-labelledby="machines">
       <h2 id="machines">{t("coop-machines")}</h2>
       {view.machines.length === 0 && <p>{t("machines-none")}</p>}
+      {view.machines.length > 0 && (
+        <p>
+          <a href="#/machine">{t("machines-more")}</a>
+        </p>
+      )}
       <ul class="machines tile">
         {view.machines.map(({ node, now, given, own }) => (
           <li key={node}>

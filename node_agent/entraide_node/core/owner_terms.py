@@ -4,11 +4,14 @@ Input: hours as text. Output: the terms as one struct. By default the machine do
 the owner is present or while it runs on its battery. ``owner_rules`` evaluates the terms.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
-from entraide.types import DataClass
+from entraide.lent_terms import LentCaps, LentHours, LentTerms
+from entraide.types import DataClass, Lending
 
 DAY_MIN = 1_440
 DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -52,10 +55,11 @@ class UnknownPresencePolicy(StrEnum):
 
 
 class ReasonNotice(StrEnum):
-    """What the pool is told when a rule of the owner forbids work."""
+    """What the pool is told of the owner's terms."""
 
-    REASON = "reason"  # the rule's code
-    STATE = "state"  # only that the owner's terms do not allow work
+    TERMS = "terms"  # the hours and the caps, and the code of a rule that forbids work
+    REASON = "reason"  # that code only
+    STATE = "state"  # only that the terms do not allow work, while they do not
 
 
 class ResourceCaps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,7 +97,7 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         give_back_s: how long a run may continue after a rule became effective, seconds.
         settle_s: how long no rule may be effective before work starts again, seconds.
         caps_idle, caps_present: caps while the owner is absent, and while present.
-        tell_pool: what the pool is told when a rule forbids work.
+        tell_pool: what the pool is told of the terms.
     """
 
     hours: tuple[WeeklyHours, ...] = ()
@@ -116,6 +120,10 @@ class OwnerTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tell_pool: ReasonNotice = ReasonNotice.REASON
 
 
+_LENT_WHILE_PRESENT: Mapping[PresencePolicy, Lending] = MappingProxyType(
+    {PresencePolicy.OWN: Lending.OWN_ONLY, PresencePolicy.ALL: Lending.ALL}
+)
+
 # The terms of an owner who has set none.
 UNRESTRICTED_TERMS = OwnerTerms(
     present=PresencePolicy.ALL,
@@ -125,6 +133,22 @@ UNRESTRICTED_TERMS = OwnerTerms(
     memory_free_min_gb=0.0,
     settle_s=0.0,
 )
+
+
+def told_terms(terms: OwnerTerms) -> LentTerms | None:
+    """Returns what of the terms goes to the pool beside a rule's code; None for nothing."""
+    if terms.tell_pool is not ReasonNotice.TERMS:
+        return None
+    return LentTerms(
+        hours=tuple(LentHours(span.days, span.begin_min, span.end_min) for span in terms.hours),
+        caps_idle=_told_caps(terms.caps_idle),
+        present=_LENT_WHILE_PRESENT.get(terms.present),
+        caps_present=_told_caps(terms.caps_present),
+    )
+
+
+def _told_caps(caps: ResourceCaps) -> LentCaps:
+    return LentCaps(caps.memory_gb, caps.power_w)
 
 
 def is_within_hours(hours: tuple[WeeklyHours, ...], day: int, minute: int) -> bool:

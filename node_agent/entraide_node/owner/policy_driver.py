@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from entraide.lent_terms import LentTerms
 from entraide.types import Lending
 from entraide_node.core.machine_state import MachineState
 from entraide_node.core.owner_policy import (
@@ -23,7 +24,7 @@ from entraide_node.core.owner_policy import (
     OwnerPolicy,
     PolicyOutcome,
 )
-from entraide_node.core.owner_terms import ReasonNotice
+from entraide_node.core.owner_terms import ReasonNotice, told_terms
 from entraide_node.machine_probes import MachineProbes
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.files import OwnerStatus
@@ -89,6 +90,10 @@ class PolicyDriver:
         ):
             return UNTOLD
         return reason
+
+    def told_terms(self) -> LentTerms | None:
+        """Returns the hours and caps that the pool is told; None if the owner tells none."""
+        return told_terms(self._file.terms)
 
     def limits(self) -> LendingLimits:
         """Returns the current limits of lending."""

@@ -1,4 +1,4 @@
-"""Co-op routes: the HTTP codec of a co-op's own position and of its statements."""
+"""Co-op routes: the HTTP codec of a co-op's own position, of its machines and statements."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from entraide.statements import CSV_KIND, to_csv
 from entraide_scheduler.gateway.callers import Callers
 from entraide_scheduler.gateway.coop_view import totals_only, view_coop
 from entraide_scheduler.gateway.options import Caller
+from entraide_scheduler.gateway.own_machines import view_own_machines
 from entraide_scheduler.gateway.pool_api import PoolApi
 from entraide_scheduler.gateway.pool_routes import choose_language
 from entraide_scheduler.gateway.pool_states import PoolStates
@@ -18,7 +19,11 @@ from entraide_scheduler.statement_pdf.render import PDF_KIND
 from entraide_scheduler.store.person_rows import Role
 
 COOP_PATHS: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {"/v1/coop": {"GET": "coop"}, "/v1/statement": {"GET": "statement"}}
+    {
+        "/v1/coop": {"GET": "coop"},
+        "/v1/machines": {"GET": "machines"},
+        "/v1/statement": {"GET": "statement"},
+    }
 )
 PDF_HEADERS = (("content-disposition", 'attachment; filename="statement.pdf"'),)
 
@@ -37,7 +42,11 @@ class CoopRoutes:
         self._callers = callers
         self._averages = load_annual_averages()
         self.handlers: Mapping[str, RouteHandler] = MappingProxyType(
-            {"coop": self._get_coop, "statement": self._get_statement}
+            {
+                "coop": self._get_coop,
+                "machines": self._get_machines,
+                "statement": self._get_statement,
+            }
         )
 
     async def _authenticate(self, call: RouteCall) -> Caller:
@@ -51,6 +60,15 @@ class CoopRoutes:
         view = view_coop(books, pool, self._averages, lang=choose_language(call))
         if caller.role == Role.PERSON:
             view = totals_only(view)
+        call.respond(msgspec.json.encode(view))
+
+    async def _get_machines(self, call: RouteCall) -> None:
+        request = call.exchange.request
+        signed_in = await self._callers.find_signed_in(request)
+        coop = read_query(request.query).get("coop", "")
+        books = await self._api.read_machines(signed_in.caller, coop)
+        pool = await self._states.get()
+        view = view_own_machines(books, pool, lang=choose_language(call))
         call.respond(msgspec.json.encode(view))
 
     async def _get_statement(self, call: RouteCall) -> None:

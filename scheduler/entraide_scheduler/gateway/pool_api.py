@@ -16,7 +16,7 @@ from entraide.types import Explanation, JobKind, Receipt
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerSink
 from entraide_scheduler.gateway.answer_json import add_explanation
-from entraide_scheduler.gateway.coop_months import read_month
+from entraide_scheduler.gateway.coop_months import read_machines, read_month
 from entraide_scheduler.gateway.coop_view import CoopMonth
 from entraide_scheduler.gateway.explained_answers import ExplainedAnswers
 from entraide_scheduler.gateway.kept_jobs import KeptJobs
@@ -29,6 +29,7 @@ from entraide_scheduler.gateway.options import (
     Submission,
     is_job_id,
 )
+from entraide_scheduler.gateway.own_machines import MachineBooks
 from entraide_scheduler.gateway.receipts import ReceiptSigner
 from entraide_scheduler.gateway.refusals import ErrorReply, Refused, clean_text, refused
 from entraide_scheduler.gateway.running_jobs import RunningJobs
@@ -49,6 +50,8 @@ from entraide_scheduler.store.person_rows import Role
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
+# A machine often stands at one colleague's desk: its hours and its work are not for everybody.
+MACHINE_READERS = READERS_OF_ALL | {Role.COOP_ADMIN}
 LIST_DEFAULT = 50
 LIST_MAX = 1_000
 QUEUE_FULL_RETRY_S = 1.0
@@ -287,6 +290,23 @@ class PoolApi:
             )
         except (ValueError, OverflowError):
             raise _wrong_month(month) from None
+
+    async def read_machines(self, caller: Caller, coop: str) -> MachineBooks:
+        """Returns what the books say of the machines of the caller's co-op.
+
+        Args:
+            caller: who asks; the operator and auditors read those of every co-op.
+            coop: the co-op that the caller names, or "".
+
+        Raises:
+            Refused: ``role_refused``.
+        """
+        is_other = coop not in ("", caller.coop)
+        if caller.role not in (READERS_OF_ALL if is_other else MACHINE_READERS):
+            raise refused("role_refused")
+        return await read_machines(
+            self._store, coop or caller.coop, zone=self._zone, now=time.time()
+        )
 
     async def _read_result(self, caller: Caller, row: KeptJobRow) -> bytes:
         """Returns the answer of a kept job, with its explanation if the client asked for it."""

@@ -251,11 +251,18 @@ def _province(
 AVAILABLE = ("ready", "working", "full")
 
 
-def view_machine(card: MachineCard, lang: str) -> PoolMachine:
-    """Returns a machine's view."""
+def view_machine(card: MachineCard, lang: str, *, reason: str | None = None) -> PoolMachine:
+    """Returns a machine's view.
+
+    Args:
+        card: the machine.
+        lang: ``fr`` or ``en``.
+        reason: code that is shown while it takes no work; None for what everybody may see.
+    """
     slots, running = sum(m.slots for m in card.models), sum(m.running for m in card.models)
     state = _machine_state(card, slots, running)
-    reason = public_reason(card.reason) if state == "stopped" else ""
+    shown = public_reason(card.reason) if reason is None else reason
+    reason = shown if state == "stopped" else ""
     values = (("reason", reason),) if reason else (("slots", slots), ("running", running))
     return PoolMachine(
         node=card.node,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
+from entraide.lent_terms import LentCaps, LentHours, LentTerms
 from entraide.types import EnergyStatus, Loadable, NodeCard, Power, Rates, Replica, Usage
 from entraide.units import COUNT_MAX
 from entraide.wire import messages as m
@@ -133,6 +134,22 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "models_bytes": _BYTES,
             "controlled_by": _ENUM,
             "surplus_evidence": _ENUM,
+            "terms": StructBound("hours and caps that its owner tells"),
+        },
+        LentTerms: {
+            "hours": ListBound(64, (StructBound("a time range"),), "time ranges of one owner"),
+            "caps_idle": StructBound("caps while the owner is absent"),
+            "present": _ENUM,
+            "caps_present": StructBound("caps while the owner is present"),
+        },
+        LentHours: {
+            "days": ListBound(7, (NumberBound(0, 6, "a day of the week"),), "a week has seven"),
+            "begin_min": NumberBound(0, 1_440, "minutes of a day"),
+            "end_min": NumberBound(0, 1_440, "minutes of a day"),
+        },
+        LentCaps: {
+            "memory_gb": NumberBound(0.0, 4_096.0, "as in the owner's file"),
+            "power_w": NumberBound(0.0, 100_000.0, "as in the owner's file"),
         },
         Power: {
             "device": _NAME,

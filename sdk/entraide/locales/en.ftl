@@ -3666,9 +3666,10 @@ page-told-what = And what it never learns
 page-told-state = It knows whether the machine takes requests, for whom, and how many at once.
 page-told-data = It knows which data the machine may process, and how much memory models may take.
 page-told-never = It never learns your hours, your limits, the names of your programs, or what you type.
-page-tell_pool = When it does not work, the pool is told
-page-tell_pool-reason = the reason in a word: its hours, the battery, somebody is there…
-page-tell_pool-state = only that your terms do not allow it
+page-tell_pool = The pool is told
+page-tell_pool-terms = your hours and limits too: those who run your co-op see them, and why it does not work
+page-tell_pool-reason = when it does not work, the reason in a word: its hours, the battery, somebody is there…
+page-tell_pool-state = when it does not work, only that your terms do not allow it
 page-empty-hint = Empty: no limit.
 page-empty-default = Empty, as by default: no limit.
 page-default = Default: { $value }.
@@ -3729,6 +3730,22 @@ error-mirror_failed = The wheels could not be gathered: { $problem }. Connect th
 ## The pool as its members see it.
 
 node-reason-owner_terms = paused by its owner’s terms
+lent-untold = Its owner does not tell the pool its hours and limits.
+lent-always = It may work at any hour.
+lent-hours = It may work, by its own clock: { $hours }.
+lent-span = { $days }, { $begin } to { $end }
+lent-whole-day = { $days }, all day
+lent-every-day = every day
+lent-days = { $first } to { $last }
+lent-day = { $day }
+lent-midnight = midnight
+lent-idle = While nobody uses it: { $caps }.
+lent-present = While somebody uses it: { $caps }.
+lent-present-own = While somebody uses it, it works for its own co-op only: { $caps }.
+lent-present-nothing = While somebody uses it, it takes no work.
+lent-memory = at most { $memory } GB for the models
+lent-power = at most { $power } W for the whole machine
+lent-no-caps = no limit on memory or power
 machine-ready = Ready for work: { $slots ->
     [1] its slot is free.
    *[other] its { $slots } slots are free.

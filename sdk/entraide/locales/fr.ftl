@@ -3675,9 +3675,10 @@ page-told-what = Et ce qu’il n’apprend jamais
 page-told-state = Il sait si la machine prend des requêtes, pour qui, et combien à la fois.
 page-told-data = Il sait quelles données elle peut traiter, et combien de mémoire les modèles peuvent prendre.
 page-told-never = Il n’apprend jamais vos heures, vos limites, les noms de vos programmes, ni ce que vous tapez.
-page-tell_pool = Quand elle ne travaille pas, le parc apprend
-page-tell_pool-reason = le motif en un mot : ses heures, la batterie, quelqu’un est là…
-page-tell_pool-state = seulement que vos conditions ne le permettent pas
+page-tell_pool = Le parc apprend
+page-tell_pool-terms = aussi vos heures et vos limites : les responsables de votre coopérative les voient, et le motif quand elle ne travaille pas
+page-tell_pool-reason = quand elle ne travaille pas, le motif en un mot : ses heures, la batterie, quelqu’un est là…
+page-tell_pool-state = quand elle ne travaille pas, seulement que vos conditions ne le permettent pas
 page-empty-hint = Vide : sans limite.
 page-empty-default = Vide, comme par défaut : sans limite.
 page-default = Par défaut : { $value }.
@@ -3738,6 +3739,22 @@ error-mirror_failed = Les paquets n’ont pas pu être rassemblés : { $problem
 ## Le parc tel que ses membres le voient.
 
 node-reason-owner_terms = pause prévue par les conditions de son propriétaire
+lent-untold = Son propriétaire n’indique au parc ni ses heures ni ses limites.
+lent-always = Elle peut travailler à toute heure.
+lent-hours = Elle peut travailler, selon sa propre horloge : { $hours }.
+lent-span = { $days }, de { $begin } à { $end }
+lent-whole-day = { $days }, toute la journée
+lent-every-day = tous les jours
+lent-days = du { $first } au { $last }
+lent-day = le { $day }
+lent-midnight = minuit
+lent-idle = Quand personne ne s’en sert : { $caps }.
+lent-present = Quand quelqu’un s’en sert : { $caps }.
+lent-present-own = Quand quelqu’un s’en sert, elle ne travaille que pour sa coopérative : { $caps }.
+lent-present-nothing = Quand quelqu’un s’en sert, elle ne prend pas de travail.
+lent-memory = au plus { $memory } Go pour les modèles
+lent-power = au plus { $power } W pour toute la machine
+lent-no-caps = aucune limite de mémoire ni de puissance
 machine-ready = Prête : { $slots ->
     [1] sa place est libre.
    *[other] ses { $slots } places sont libres.

@@ -6,6 +6,8 @@ only added at the end, with a default. Times are seconds since the epoch.
 
 from msgspec import Struct
 
+from entraide.lent_terms import LentTerms
+
 
 class MachineModel(Struct, frozen=True, array_like=True):
     """A model that a machine serves: its slots, the pool's runs on it, and whether it rests."""
@@ -47,6 +49,7 @@ class MachineCard(Struct, frozen=True, array_like=True):
         loading: the models that it is loading.
         controlled_by: who controls its owner; "" where unstated.
         surplus: of its site; None where none is reported.
+        terms: its owner's hours and caps; None where the owner does not tell them.
     """
 
     node: str
@@ -62,6 +65,7 @@ class MachineCard(Struct, frozen=True, array_like=True):
     loading: tuple[str, ...]
     controlled_by: str
     surplus: SiteSurplus | None
+    terms: LentTerms | None = None
 
 
 class WaitingJobs(Struct, frozen=True, array_like=True):

@@ -41,6 +41,7 @@ from entraide_scheduler.gateway.openapi.translated_answers import (
     ResponseEvent,
 )
 from entraide_scheduler.gateway.options import OPTIONS
+from entraide_scheduler.gateway.own_machines import OwnMachines
 from entraide_scheduler.gateway.page_assets import KINDS as ASSET_KINDS
 from entraide_scheduler.gateway.pages import Liveness, Readiness, WellKnown
 from entraide_scheduler.gateway.people_routes import (
@@ -287,6 +288,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "get_batch": _read(BatchObject, "unknown_batch"),
         "cancel_batch": _read(BatchObject, "unknown_batch", "batch_ended"),
         "coop": _read(CoopOverview, *codes.SCHEDULER, query=("month", "lang")),
+        "machines": _of_person(
+            OwnMachines, "role_refused", *codes.SCHEDULER, query=("coop", "lang")
+        ),
         "pool": _read(PoolView, *codes.SCHEDULER, query=("lang",)),
         "pool_events": Operation(
             answers=(OperationAnswer(kind=EVENT_STREAM, events=(PoolView, PoolChange, Error)),),

@@ -1,0 +1,116 @@
+"""A co-op's machines in a real browser: state, terms and figures, read only, for who may see."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+from msgspec.structs import replace
+from tests.pages.support import PHONE, WIDE, Visit, Visitors, visitors
+from tests.scheduler.gateway_support import Pool, card, open_pool
+from tests.scheduler.people_support import add_person, open_people
+from tests.scheduler.rows import settle_row
+from tests.scheduler.test_own_machines import TERMS
+from tests.scheduler.test_pool_view import change
+
+from entraide_scheduler.people import OPERATOR, People
+
+pytestmark = [pytest.mark.engines, pytest.mark.needs("chromium|google-chrome")]
+
+DESK, ATTIC = "bureau-du-haut", "<i>grenier</i>"
+
+
+class MachinePool(Struct):
+    """A pool with machines of alpha, its people, and browsers to visit it."""
+
+    pool: Pool
+    people: People
+    visitors: Visitors
+
+    async def open(self, role: str, **options: Any) -> Visit:
+        """The page for somebody of alpha who has just signed in."""
+        visit = await self.visitors.open(**options)
+        person = await add_person(self.people, role=role)
+        link = await self.people.make_link(OPERATOR, person.person)
+        await visit.go(f"#/entrer/{link.token}")
+        await visit.page.locator("main button").click()
+        await visit.page.locator(".who").wait_for()
+        return visit
+
+
+@pytest.fixture
+async def lent(tmp_path: Path) -> AsyncIterator[MachinePool]:
+    joined = (
+        replace(card(DESK), coop="alpha", terms=TERMS), replace(card(ATTIC), coop="alpha"),
+        card("of-beta"),
+    )  # fmt: skip
+    async with (
+        open_pool(tmp_path, joined=joined) as pool,
+        visitors(pool.gateway.url) as guests,
+    ):
+        change(pool, DESK, accepting=False, reason="owner_busy")
+        for number in range(3):
+            row = settle_row(f"job-{number}", borrower="beta", lender="alpha", at=time.time())
+            await pool.store.write_settlement(replace(row, terms=replace(row.terms, node=DESK)))
+        yield MachinePool(pool, await open_people(pool), guests)
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("lang", ["fr", "en"])
+async def test_an_admin_reads_the_machines(
+    lent: MachinePool, lang: str, size: tuple[int, int]
+) -> None:
+    """State with its reason, hours, caps, and what each gave are in words; axe finds no flaw."""
+    scheme = "dark" if lang == "en" else "light"
+    visit = await lent.open("coop_admin", lang=lang, size=size, scheme=scheme)
+    await visit.page.locator("nav a[href='#/machine']").click()
+    desk = visit.page.get_by_role("article", name=DESK)
+    await desk.wait_for()
+    text = await desk.inner_text()
+    other = await visit.page.get_by_role("article", name=ATTIC).inner_text()
+    whole = await visit.page.inner_text("main")
+    flaws = await visit.flaws()
+    await visit.picture("machine")
+
+    assert [] == flaws + visit.errors + visit.foreign
+    for word in {
+        "fr": (
+            "Ne prend pas de travail\u00a0: utilisation par le propriétaire.",
+            "du lundi au vendredi, de 18\u00a0h à 8\u00a0h\u00a0; le samedi et le dimanche",
+            "au plus 60\u00a0W", "Québec", "Requêtes\t3\t3", "0,096\u00a0Wh",
+        ),
+        "en": (
+            "Takes no work: the owner of the machine is using it.", "Monday to Friday",
+            "at most 60\u00a0W", "Quebec", "Requests\t3\t3", "0.096\u00a0Wh",
+        ),
+    }[lang]:  # fmt: skip
+        assert word in text
+    assert {
+        "fr": "n’indique au parc ni ses heures ni ses limites",
+        "en": "does not tell the pool its hours and limits",
+    }[lang] in other
+    assert "of-beta" not in whole
+
+
+async def test_nothing_can_be_changed_there(lent: MachinePool) -> None:
+    """The page has no form and no button, and asks the pool with GET only."""
+    visit = await lent.open("auditor", lang="en")
+    methods: list[str] = []
+    visit.page.on("request", lambda request: methods.append(request.method))
+    await visit.go("#/machine")
+    await visit.page.get_by_role("article", name=DESK).wait_for()
+
+    assert 0 == await visit.page.locator("main form, main button, main input").count()
+    assert {"GET"} == set(methods)
+
+
+async def test_a_person_is_not_shown_them(lent: MachinePool) -> None:
+    """The menu has no entry, and whoever types the address reads why there is nothing."""
+    visit = await lent.open("person", lang="en")
+    await visit.go("#/machine")
+    await visit.page.get_by_text("Your role does not allow this").wait_for()
+
+    assert 0 == await visit.page.locator("nav a[href='#/machine']").count()
+    assert 0 == await visit.page.locator("article").count()
