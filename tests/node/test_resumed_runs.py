@@ -19,6 +19,7 @@ from entraide.wire.messages import (
     Tokens,
     UsageReport,
 )
+from entraide_node.engines.attached_engine import AttachConfig, AttachedEngine
 from entraide_node.engines.base import BAD_REQUEST, CONTEXT_EXCEEDED, EngineChunk, EngineFailure
 
 
@@ -80,6 +81,13 @@ async def test_an_engine_that_cannot(bus: NatsPool, peer: Peer, tmp_path: Path) 
 
     assert (RESUME_UNSUPPORTED, {}) == (declined.code, declined.values)
     assert {} == engine.lines
+
+
+async def test_an_owner_cannot_declare_it() -> None:
+    """An attached server is not believed to continue answers, whatever its owner declares."""
+    config = AttachConfig(url="http://127.0.0.1:1", model="m", features=(RESUME, "tools"))
+
+    assert ("tools",) == AttachedEngine(config).facts.features
 
 
 async def test_an_answer_in_one_piece_is_not_resumed(

@@ -19,6 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from entraide.models import EMBEDDINGS
+from entraide.resuming import RESUME
 from entraide.types import Outcome
 from entraide_node.engines.base import (
     CHAT,
@@ -88,7 +89,7 @@ class AttachedEngine:
             context_tokens=config.context_tokens,
             slots=config.slots,
             threads=0,
-            features=tuple(sorted(config.features)),
+            features=tuple(sorted({*config.features} - {RESUME})),  # its dialect is not known
             api_base=config.url,
         )
 
@@ -120,7 +121,7 @@ class AttachedEngine:
                 {"engine": self._config.url, "model": self._facts.model_alias},
             )
         if computes and not await self._answers(CHAT, ONE_TOKEN):
-            features = {*EMBEDDING_FEATURES, *self._config.features}
+            features = {*EMBEDDING_FEATURES, *self._facts.features}
             self._facts = replace(self._facts, features=tuple(sorted(features)))
         return None
 
