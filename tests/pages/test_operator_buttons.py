@@ -316,6 +316,7 @@ async def test_the_grid_gets_hours_from_a_file_and_another_source(
     zones = (await used.pool.operator.ask("ListGrid", admin_pb2.ListGridRequest())).zones
     ontario = next(zone for zone in zones if zone.zone == "CA-ON")
 
+    assert "moyenne annuelle de 20" in await page.locator(".zones li").first.inner_text()
     assert "faux.csv ligne 2" in refused
     assert "beaucoup" in refused
     assert "token" in no_token

@@ -152,7 +152,10 @@ op-grid-title = Carbon intensity now
 op-grid-lead = The pool sends work to where electricity is cleanest. Each zone’s value comes from the source chosen here, else from the annual average.
 op-grid-missing = chosen source has no data
 op-grid-value = { $direct } g of CO2e per kWh; over the life cycle { $lifecycle } g.
-op-grid-source = { $source }{ $when ->
+op-grid-source = { $source }{ $year ->
+    [none] {""}
+   *[other] {" "}of { $year }
+}{ $when ->
     [none] {""}
    *[other] , data of { $when }
 }{ $hours ->

@@ -152,7 +152,10 @@ op-grid-title = L’intensité carbone en ce moment
 op-grid-lead = Le parc envoie le travail là où l’électricité est la plus propre. La valeur de chaque zone vient de la source choisie ici, sinon de la moyenne annuelle.
 op-grid-missing = source choisie sans données
 op-grid-value = { $direct } g de CO2e par kWh ; sur le cycle de vie, { $lifecycle } g.
-op-grid-source = { $source }{ $when ->
+op-grid-source = { $source }{ $year ->
+    [none] {""}
+   *[other] {" "}de { $year }
+}{ $when ->
     [none] {""}
    *[other] , données du { $when }
 }{ $hours ->

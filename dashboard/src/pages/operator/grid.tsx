@@ -47,17 +47,16 @@ function isMissing(zone: Zone): boolean {
 function sourceOf(zone: Zone): string {
   return t("op-grid-source", {
     source: worded(`op-grid-source-${zone.source}`, zone.source),
-    when: when(zone),
+    year: zone.source === "annual" && zone.dataAt ? yearOf(zone.dataAt) : "none",
+    when: zone.source !== "annual" && zone.dataAt ? dateTime(zone.dataAt) : "none",
     hours: zone.forecastHours,
     file: zone.file || "none",
   });
 }
 
-/** The year of an average, which ends with it; else the hour of the data. */
-function when(zone: Zone): string {
-  if (!zone.dataAt) return "none";
-  if (zone.source !== "annual") return dateTime(zone.dataAt);
-  return String(new Date((zone.dataAt - 86_400) * 1000).getUTCFullYear());
+/** The year of an average, whose data are of its end. */
+function yearOf(dataAt: number): string {
+  return String(new Date((dataAt - 86_400) * 1000).getUTCFullYear());
 }
 
 interface FormProps {
