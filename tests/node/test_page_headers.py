@@ -69,7 +69,7 @@ async def test_each_kind_of_answer_has_its_headers(page: OwnerPage, kind: str) -
         aiohttp.ClientSession() as session,
         session.request(method, url, allow_redirects=False, **options) as answer,
     ):
-        found = {name.lower(): value for name, value in answer.headers.items()}
+        headers = {name.lower(): value for name, value in answer.headers.items()}
 
     assert status == answer.status
-    assert EXPECTED == {name: found.get(name) for name in EXPECTED}
+    assert EXPECTED == {name: headers.get(name) for name in EXPECTED}

@@ -223,7 +223,7 @@ async def test_what_is_stored_is_shown_as_text(used: Hostile) -> None:
         for field, routes in shown.items():
             if hostile(field) in text:
                 routes.add(route)
-        reordering += [f"{route} {found}" for found in await visit.page.evaluate(BARE)]
+        reordering += [f"{route} {text}" for text in await visit.page.evaluate(BARE)]
 
     assert [] == await harm(visit)
     assert shown == SHOWN
@@ -238,7 +238,7 @@ async def fields_of(visit: Visit) -> list[str]:
 async def test_the_table_names_every_field(used: Hostile) -> None:
     """A field of any view that the table lacks, or has too many, is found here."""
     stranger, visit = await used.visitors.open(), await used.enter()
-    found = {}
+    views = {}
     for route in FIELDS:
         looking = stranger if route == "#/entrer" else visit
         await look(looking, route)
@@ -248,9 +248,9 @@ async def test_the_table_names_every_field(used: Hostile) -> None:
             await looking.page.get_by_role("button", name="Ajouter un quota").first.click()
         if route == "#/exploitation":
             await looking.page.get_by_label("Preuve").select_option("contract")
-        found[route] = set(await fields_of(looking))
+        views[route] = set(await fields_of(looking))
 
-    assert FIELDS == found
+    assert FIELDS == views
 
 
 async def open_dialog(visit: Visit) -> None:

@@ -182,16 +182,16 @@ async def test_a_file_of_a_member_has_them(pool: Pool) -> None:
 
 async def answers_of(pool: Pool, browser: Browser | None) -> dict[str, dict[str, str]]:
     """The security headers of every route by method, for a stranger or for somebody signed in."""
-    found = {}
+    answers = {}
     for path in PATHS:
         address = path.partition("{")[0] + "x" if "{" in path else path
         for method in METHODS:
             if browser is None:
-                found[f"{method} {path}"] = (await fetch(pool, method, address))[1]
+                answers[f"{method} {path}"] = (await fetch(pool, method, address))[1]
             elif (method, path) not in {("DELETE", "/v1/session"), ("GET", "/v1/pool/events")}:
                 answer = await browser.call(method, address)
-                found[f"{method} {path}"] = security(answer.headers)
-    return found
+                answers[f"{method} {path}"] = security(answer.headers)
+    return answers
 
 
 @pytest.mark.parametrize("role", ["", "operator"])

@@ -27,6 +27,10 @@ export function Composer({
     if (canSend) onSend();
     area.current?.focus();
   };
+  const stop = () => {
+    stopByHand();
+    area.current?.focus(); // the button goes
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -56,7 +60,7 @@ export function Composer({
         <ModelChoice />
         <ClassChoice />
         {isRunning ? (
-          <button type="button" class="stop" onClick={stopByHand}>
+          <button type="button" class="stop" onClick={stop}>
             {t("chat-stop")}
           </button>
         ) : (

@@ -1,5 +1,5 @@
 // One question or answer, with what can be done with it.
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { t } from "../i18n.ts";
 import { Copy } from "../parts/copy.tsx";
 import { AnswerText } from "./answer_text.tsx";
@@ -15,14 +15,25 @@ export function Question({
   onAskAgain: (text: string) => void;
 }) {
   const [edited, setEdited] = useState<string | null>(null);
+  const returns = useRef(false); // whether the focus comes back to the button
+  const leave = () => {
+    returns.current = true;
+    setEdited(null);
+  };
+  const takeFocus = (button: HTMLButtonElement | null) => {
+    if (!button || !returns.current) return;
+    returns.current = false;
+    button.focus();
+  };
   if (edited !== null) {
     const submit = (event: Event) => {
       event.preventDefault();
       setEdited(null);
+      document.getElementById("question")?.focus();
       onAskAgain(edited);
     };
     return (
-      <form class="question editing" onSubmit={submit}>
+      <form class="question editing" onSubmit={submit} onKeyDown={(event) => event.key === "Escape" && leave()}>
         <label class="unseen" for="edited">
           {t("chat-edit-label")}
         </label>
@@ -37,7 +48,7 @@ export function Question({
           <button type="submit" disabled={!edited.trim()}>
             {t("chat-ask-again")}
           </button>
-          <button type="button" class="quiet" onClick={() => setEdited(null)}>
+          <button type="button" class="quiet" onClick={leave}>
             {t("cancel")}
           </button>
         </div>
@@ -56,7 +67,7 @@ export function Question({
         {message.text}
       </p>
       <div class="actions">
-        <button type="button" class="quiet small" onClick={() => setEdited(message.text)}>
+        <button type="button" class="quiet small" ref={takeFocus} onClick={() => setEdited(message.text)}>
           {t("chat-edit")}
         </button>
       </div>

@@ -16,6 +16,11 @@ export function Once({ label, secret, hint, onClose }: OnceProps) {
     field.current?.focus();
     field.current?.select();
   }, [secret]);
+  const close = () => {
+    const form = field.current?.closest("section")?.querySelector("form");
+    onClose();
+    form?.querySelector("input")?.focus(); // where the next one is made
+  };
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(secret);
@@ -32,7 +37,7 @@ export function Once({ label, secret, hint, onClose }: OnceProps) {
         <button type="button" onClick={copy}>
           {t("once-copy")}
         </button>
-        <button type="button" class="quiet" onClick={onClose}>
+        <button type="button" class="quiet" onClick={close}>
           {t("once-close")}
         </button>
       </div>
