@@ -9,7 +9,7 @@ SPREAD := -n $(shell python3 -c 'import os; print(os.cpu_count() + 1)') --dist w
 MODEL  ?=
 FUZZ_S ?= 600
 NODE_LOCK := scheduler/entraide_scheduler/pool/node.lock
-CLIENT_LOCKS := $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
+CLIENT_LOCKS := tests/scanner/wapiti.lock $(wildcard tests/clients/locks/*.lock tests/clients/locks/*/package-lock.json)
 MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
@@ -49,7 +49,7 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	$(PYTEST) tests/engines tests/clients tests/integration tests/hostile \
+	$(PYTEST) tests/engines tests/clients tests/integration tests/hostile tests/scanner \
 	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
 	  -m "engines and not clients"
 
@@ -100,6 +100,9 @@ lock-clients: env ## Pin the clients that the tests try again (UPGRADE=--upgrade
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
 	    $$(test ! -f $$name.override || echo --override $$name.override) \
 	    --output-file $$name.lock $$file; done
+	cd tests/scanner && $(CURDIR)/.venv/bin/uv pip compile --quiet --universal --python-version 3.13 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE) \
+	  --output-file wapiti.lock wapiti.in
 	cd tests/clients/locks/openai-js && npm $(if $(UPGRADE),update,install) --package-lock-only --omit-lockfile-registry-resolved
 
 clean: ## Remove the environment and everything that was built. | Supprimer l’environnement et tout ce qui a été construit.

@@ -42,7 +42,7 @@ def hostile(field: str) -> str:
 
 
 # What is stored, and the views that show it.
-PARTS = ("", "/machines", "/cooperatives", "/modeles", "/politique", "/simulation")
+PARTS = ("", "/machines", "/cooperatives", "/modeles", "/reseau", "/politique", "/simulation")
 ROUTES = ("#/", "#/coop", "#/sessions", *(f"#/exploitation{part}" for part in PARTS))
 SHOWN = {
     "person": {"#/", "#/coop", "#/sessions", *(f"#/exploitation{part}" for part in PARTS)},
@@ -50,8 +50,8 @@ SHOWN = {
     "project": {"#/coop", "#/exploitation/cooperatives"},
     "label": {"#/coop", "#/exploitation/cooperatives"},
     "site": {"#/", "#/exploitation/machines"},
-    "device": {"#/"},
-    "model": {"#/", "#/exploitation/machines", "#/exploitation/modeles"},
+    "device": {"#/", "#/exploitation/simulation"},
+    "model": {"#/", *(f"#/exploitation/{part}" for part in ("machines", "modeles", "simulation"))},
     "agent": {"#/exploitation/machines"},
     "document": {"#/exploitation/machines"},
     "reason": {"#/exploitation/politique"},
@@ -82,11 +82,17 @@ FIELDS = {
         "Énergie prêtée par jour, au plus (Wh)", "Compte", "Limite", "Période", "Raison",
         "Coopérative", "Projet", "À quoi elle sert", "Montrer aussi les clés révoquées",
     },
-    "#/exploitation/modeles": {"Machine", "Modèle"},
-    "#/exploitation/politique": {
-        "Texte de la politique (TOML)", "De", "À", "Raison d’un retour",
+    "#/exploitation/modeles": {
+        "Machine", "Modèle", "Fichier d’entrées", "Format des poids", "Révision",
     },
-    "#/exploitation/simulation": {"Demande en plus, l’an prochain (%)"},
+    "#/exploitation/reseau": {
+        "Zone du réseau électrique", "Nouvelle source", "Jeton d’Electricity Maps", "Fichier CSV",
+        "Colonne de l’intensité directe", "Années à ajouter à ses heures",
+    },
+    "#/exploitation/politique": {
+        "Texte de la politique (TOML)", "De", "À", "Raison d’un retour", "Requêtes récentes",
+    },
+    "#/exploitation/simulation": {"Demande en plus, l’an prochain (%)", "Requêtes récentes"},
 }  # fmt: skip
 
 COLLECT = """() => [...document.querySelectorAll('input, textarea, select')].map(
@@ -246,6 +252,8 @@ async def test_the_table_names_every_field(used: Hostile) -> None:
             await open_dialog(looking)
         if route == "#/exploitation/cooperatives":
             await looking.page.get_by_role("button", name="Ajouter un quota").first.click()
+        if route == "#/exploitation/reseau":
+            await looking.page.get_by_label("Nouvelle source").select_option("electricity_maps")
         if route == "#/exploitation":
             await looking.page.get_by_label("Preuve").select_option("contract")
         views[route] = set(await fields_of(looking))

@@ -19,7 +19,7 @@ from entraide_node.page.server import OwnerPage
 pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(300)]
 
 STOPS_MAX = 250
-PARTS = ("", "/machines", "/cooperatives", "/modeles", "/politique", "/simulation")
+PARTS = ("", "/machines", "/cooperatives", "/modeles", "/reseau", "/politique", "/simulation")
 VIEWS = ("#/", "#/sessions", "#/coop", "#/entrer", *(f"#/exploitation{part}" for part in PARTS))
 
 # Gives each control that a reader with a pointer can use a number, and names it.
