@@ -142,13 +142,13 @@ class NodeBus:
             return
         await self._publish(subject, message)
 
-    async def send_report(self, message: UsageReport) -> None:
-        """Stores a usage report and sends it for the first time."""
-        self._reports.add(message)
-        await self.send_to_scheduler(message)
+    async def keep_report(self, message: UsageReport) -> None:
+        """Puts a usage report on the disk; it is sent until it is acknowledged."""
+        await self._reports.keep(message)
 
     async def resend_reports(self) -> None:
         """Sends every report that is not acknowledged."""
+        self._reports.write_behind()
         if self.is_up:
             for report in self._reports.pending():
                 await self.send_to_scheduler(report)

@@ -63,8 +63,8 @@ class RunTransport(Protocol):
     async def send_to_gateway(self, gateway: str, message: NodeOut) -> None:
         """Sends to a gateway."""
 
-    async def send_report(self, message: UsageReport) -> None:
-        """Keeps a usage report, and sends it until it is acknowledged."""
+    async def keep_report(self, message: UsageReport) -> None:
+        """Puts a usage report on the disk, from where it is sent until it is acknowledged."""
 
 
 class EnergyAccounting(Protocol):
@@ -375,15 +375,17 @@ class RunManager:
             run.job, run.epoch, outcome, code, values, active.first + active.sent, final, body,
             usage,
         )  # fmt: skip
-        await self._transport.send_to_gateway(run.gateway, ending)
+        last: Decline | UsageReport
         if refused:
             # Counts only, no text: a decline is written to the journal.
             counts = {name: value for name, value in values.items() if name != "detail"}
-            await self._transport.send_to_scheduler(Decline(run.job, run.epoch, code, counts))
-            return
-        beside = end.other_runs if end is not None else 0
-        report = UsageReport(run.job, run.epoch, outcome, code, active.delivered, usage, beside)
-        await self._transport.send_report(report)
+            last = Decline(run.job, run.epoch, code, counts)
+        else:
+            beside = end.other_runs if end is not None else 0
+            last = UsageReport(run.job, run.epoch, outcome, code, active.delivered, usage, beside)
+            await self._transport.keep_report(last)  # before the answer ends: it will be billed
+        await self._transport.send_to_gateway(run.gateway, ending)
+        await self._transport.send_to_scheduler(last)
 
 
 def _is_embedding(run: StartRun) -> bool:

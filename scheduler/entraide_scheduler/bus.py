@@ -143,6 +143,19 @@ class NatsSchedulerAdapter:
         """Reports what the client has of an answer that a new run continues."""
         self._send(message)
 
+    def report_answer(self, message: m.AnswerReceived) -> None:
+        """Reports that the whole answer of a run has come."""
+        self._send(message)
+
+    @property
+    def journal_position(self) -> int:
+        """0: the journal is the scheduler's."""
+        return 0
+
+    def defer_until_written(self, _position: int, _action: Callable[[], None]) -> bool:
+        """Returns False: this process does not wait for the scheduler's disk."""
+        return False
+
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""
         self._send(ended)

@@ -10,6 +10,7 @@ events and commands, so that they can be exported and replayed exactly.
 import asyncio
 from asyncio import Future
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -141,7 +142,12 @@ def _unreadable(seq: int, problem: Exception) -> PoolError:
 
 
 class Journal:
-    """Writes events in batches: each ``GATHER_S``, or at once if a caller awaits the commit."""
+    """Writes events in batches: each ``GATHER_S``, or at once if a caller awaits the commit.
+
+    Attributes:
+        failed: gets the exception of a write that failed.
+        written_id: number of the last event that is on disk; 0 before the first of this process.
+    """
 
     def __init__(
         self, store: Store, *, at: float, digest: bytes = b"", retention: Retention = NO_RETENTION
@@ -158,6 +164,8 @@ class Journal:
         self._digest = digest
         self._retention = retention
         self._rows: list[JournalRow] = []
+        self.written_id = 0
+        store.before_results = self.flush
         self._timer: asyncio.TimerHandle | None = None
         self._since_snapshot = 0
         self._snapshot_at = at
@@ -192,7 +200,7 @@ class Journal:
             self._timer = None
         if self._rows:
             written = self._store.append_journal(self._rows)
-            written.add_done_callback(self._on_written)
+            written.add_done_callback(partial(self._on_written, self._rows[-1].seq))
             self._rows = []
 
     def committed(self) -> Future[None]:
@@ -215,8 +223,12 @@ class Journal:
             frame.event_id, state, at=frame.at, retention=self._retention
         )
 
-    def _on_written(self, future: Future[Any]) -> None:
-        problem = None if future.cancelled() else future.exception()
-        if problem is not None and not self.failed.done():
+    def _on_written(self, last: int, future: Future[Any]) -> None:
+        if future.cancelled():
+            return
+        problem = future.exception()
+        if problem is None:
+            self.written_id = last
+        elif not self.failed.done():
             self._log.critical("journal.failed", problem=repr(problem))
             self.failed.set_exception(problem)

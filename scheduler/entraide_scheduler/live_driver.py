@@ -116,6 +116,11 @@ class LiveDriver:
         return self._feeder.event_id
 
     @property
+    def written_id(self) -> int:
+        """The number of the last event that is on disk."""
+        return self._journal.written_id
+
+    @property
     def policy_version(self) -> str:
         """Version of the policy in force."""
         return self._feeder.policy.version

@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 
 from entraide import __version__
 from entraide.errors import EntraideError
-from entraide.types import EnergyStatus, JobState, Lending, NodeCard
+from entraide.types import EnergyStatus, JobState, Lending, NodeCard, Outcome
 from entraide.wire import codec, subjects
 from entraide.wire import messages as m
 from entraide.wire.nats import expires_at
@@ -32,7 +32,8 @@ from entraide_scheduler.node_validation import clocks
 from entraide_scheduler.node_validation.message_reader import MessageReader, RejectedMessage
 from entraide_scheduler.publisher import Publisher
 from entraide_scheduler.store.rows import NodeRow
-from entraide_scheduler.usage_reports import DeferredReports, ResultWaiter
+from entraide_scheduler.store.store import Store
+from entraide_scheduler.usage_reports import ResultSource, UsageReports
 
 HEARTBEAT_S = 1.0
 REFUSALS_MAX = 32  # failed loads remembered per node
@@ -84,7 +85,10 @@ class NodeListener:
         catalogue: the pool's model catalogue.
         revoke_key: revokes the bus key of a node that has left the pool; returns whether the bus
             confirmed it.
-        wait_for_result: see ``usage_reports``.
+        results: see ``usage_reports``.
+
+    Attributes:
+        reports: passes the usage reports on.
     """
 
     def __init__(
@@ -96,14 +100,20 @@ class NodeListener:
         issuer: IdentityIssuer,
         catalogue: PoolCatalogue,
         revoke_key: Callable[[str], Awaitable[bool]],
-        wait_for_result: ResultWaiter,
+        results: ResultSource,
     ) -> None:
         self._catalogue = catalogue
         self._driver = driver
         self._registry = registry
         self._publisher = publisher
         self._issuer = issuer
-        self._pass_report = DeferredReports(wait_for_result, self._feed_report)
+        self.reports = UsageReports(
+            results,
+            handle_report=self._feed_report,
+            handle_loss=self._feed_loss,
+            holds_run=self._holds_run,
+            now=driver.now,
+        )
         self._revoke_key = revoke_key
         self._sessions: dict[str, NodeSession] = {}
         self._seen_nodes: set[str] = set()
@@ -117,8 +127,22 @@ class NodeListener:
         """Subscribes to the control subjects of all nodes."""
         await subscribe(connection, subjects.ALL_NODES_CTL, self.on_message)
 
+    async def settle_answered(self, store: Store) -> None:
+        """Settles the kept jobs whose answers a crash left stored and not settled."""
+        runs = await store.list_answered_runs()
+        for run in runs:
+            if not self._holds_run(run.node, run.job, run.epoch):
+                self._log.error("kept.not_settled", job=run.job, epoch=run.epoch)
+                store.delete_answered_runs([run.job])
+                continue
+            args = (run.job, run.epoch, Outcome.COMPLETED, "")
+            self._feed_report(run.node, m.UsageReport(*args, delivered=True, usage=run.usage))
+        if runs:
+            self._log.info("kept.settled_at_start", jobs=len(runs))
+
     def report_seen_nodes(self) -> None:
         """Feeds ``NodesSeen`` with the nodes heard since the last call; called once a second."""
+        self.reports.settle_overdue()
         if self._seen_nodes:
             nodes = tuple(sorted(self._seen_nodes))
             self._seen_nodes.clear()
@@ -126,6 +150,7 @@ class NodeListener:
 
     def remove_session(self, node: str) -> None:
         """Removes a node's session; its next heartbeat is answered with ``HelloRequest``."""
+        self.reports.settle_node(node)
         self._sessions.pop(node, None)
         self._seen_nodes.discard(node)
 
@@ -154,6 +179,12 @@ class NodeListener:
             beside=message.beside,
         )
 
+    def _feed_loss(self, job: str, epoch: int) -> None:
+        """Has a kept job run again whose answer is lost."""
+        self._driver.counts["kept.answer_lost"] += 1
+        self._log.error("kept.answer_lost", job=job, epoch=epoch)
+        self._driver.feed(e.JobAbandoned, job=job, epoch=epoch, code="gateway_lost")
+
     async def on_message(self, raw: Msg) -> None:
         """Handles one message of a node."""
         node = subjects.sender(raw.subject)
@@ -181,7 +212,7 @@ class NodeListener:
             case m.Accept():
                 self._driver.feed(e.RunAccepted, job=message.job, epoch=message.epoch, node=node)
             case m.UsageReport():
-                self._pass_report(node, message)
+                self.reports(node, message)
             case _:
                 await self._handle_rare(row, message)
 
@@ -244,6 +275,7 @@ class NodeListener:
         for replica in card.replicas:
             self._load_refusals.get(node, {}).pop(replica.model, None)
         self._log.info("node.hello", node=node, boot=hello.boot, agent=card.agent)
+        self.reports.settle_node(node, held=hello.running)
         if not self._driver.feed(
             e.NodeJoined,
             card=card,

@@ -73,6 +73,7 @@ class PeriodicTasks:
                 self._log.exception("periodic.failed")
 
     async def _run_once(self) -> None:
+        self._check_space()
         self._nodes.report_seen_nodes()
         self._gateways.report_lost_gateways()
         self._feed_periods()
@@ -84,6 +85,13 @@ class PeriodicTasks:
         if hour_over:
             await self._nodes.renew_due_identities()
             await self._store.expire_explanations(self._driver.now())
+
+    def _check_space(self) -> None:
+        health = self._driver.health
+        if self._store.space.takes_kept_work():
+            health.clear("storage_full")
+        elif all(incident.code != "storage_full" for incident in health.incidents()):
+            health.add("storage_full")
 
     def _feed_periods(self) -> None:
         now = self._driver.now()

@@ -5,6 +5,7 @@ process sends a heartbeat once a second; after ``SILENT_MAX_S`` seconds without 
 lost, and its live jobs end.
 """
 
+from asyncio import Future
 from collections.abc import Callable
 
 import msgspec
@@ -72,6 +73,7 @@ class LocalSchedulerAdapter:
 
     Attributes:
         broadcast: tells every gateway of a revocation; None if there is only this one.
+        on_answer: is told of answers that have come; see ``usage_reports``.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class LocalSchedulerAdapter:
         self._outbound = outbound
         self._gateway = gateway
         self.broadcast: Callable[[m.Revocation], None] | None = None
+        self.on_answer: Callable[[m.AnswerReceived], None] | None = None
 
     @property
     def gateway(self) -> str:
@@ -156,6 +159,28 @@ class LocalSchedulerAdapter:
             epoch=message.epoch,
             delivered=message.delivered[-DELIVERED_MAX:],
         )
+
+    def report_answer(self, message: m.AnswerReceived) -> None:
+        """Reports that the whole answer of a run has come, and is in the store if it is kept."""
+        if self.on_answer is not None:
+            self.on_answer(message)
+
+    @property
+    def journal_position(self) -> int:
+        """Number of the last event."""
+        return self._driver.event_id
+
+    def defer_until_written(self, position: int, action: Callable[[], None]) -> bool:
+        """Calls an action when the events up to a position are on disk; False if they are."""
+        if position <= self._driver.written_id:
+            return False
+
+        def act(written: Future[None]) -> None:
+            if not written.cancelled() and written.exception() is None:
+                action()
+
+        self._driver.committed().add_done_callback(act)
+        return True
 
     def end_signin(self, ended: m.SigninEnded) -> None:
         """Tells every gateway of the pool that sign-in sessions have ended."""
@@ -261,6 +286,8 @@ class GatewayListener:
                 scheduler.report_excess(message)
             case m.AnswerResumed():
                 scheduler.report_resumed(message)
+            case m.AnswerReceived():
+                scheduler.report_answer(message)
             case m.SigninEnded():
                 self.broadcast(message)
             case m.GatewayHeartbeat():

@@ -5,12 +5,14 @@ placements and answers through its ``GatewaySink``. Adapters exist in process
 (``scheduler_adapters``) and over NATS (``bus``): ports and adapters, after Cockburn (2005).
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from entraide.types import RequestFacts
 from entraide.wire.cards import ModelCard
 from entraide.wire.enrolment import JoinRequest
 from entraide.wire.messages import (
+    AnswerReceived,
     AnswerResumed,
     CancelRun,
     EnrolmentReply,
@@ -56,6 +58,21 @@ class SchedulerPort(Protocol):
 
     def report_resumed(self, message: AnswerResumed) -> None:
         """Reports what the client has of an answer that a new run continues."""
+
+    def report_answer(self, message: AnswerReceived) -> None:
+        """Reports that the whole answer of a run has come, and is in the store if it is kept."""
+
+    @property
+    def journal_position(self) -> int:
+        """Number of the last event; 0 if the scheduler is another process."""
+
+    def defer_until_written(self, position: int, action: Callable[[], None]) -> bool:
+        """Calls an action when the events up to a position are on disk.
+
+        Returns:
+            False if they are already, or if the scheduler is another process; the action is then
+            not called.
+        """
 
     async def explain(self, job: str, coop: str, person: str = "") -> ExplanationReply:
         """Returns the explanation of a job, and its settled receipt if any.

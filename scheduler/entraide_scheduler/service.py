@@ -191,8 +191,9 @@ class Service:
             issuer=identity,
             catalogue=catalogue,
             revoke_key=self._make_key_revoker(identity),
-            wait_for_result=gateway.wait_for_result,
+            results=gateway,
         )
+        scheduler.on_answer = node_listener.reports.add_answer
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
             bus=bus,
@@ -242,6 +243,7 @@ class Service:
         await grid.load()
         answered = await parts.store.list_answered_kept()
         await driver.start(self._config.gateway, answered=answered)
+        await parts.node_listener.settle_answered(parts.store)
         driver.feed(e.PolicyChanged, policy=parts.policy)
         _feed_catalogue(parts.catalogue, driver)
         periodic.feed_current()

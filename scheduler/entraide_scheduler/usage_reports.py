@@ -1,45 +1,136 @@
-"""Usage reports: defers the usage report of a kept job until its answer is in the store.
+"""Usage reports: brings a node's report and its gateway's answer together, so that each is billed.
 
-A node sends the answer to the gateway and the usage to the core. If the settlement of a kept job
-were written before its answer, a crash between the two writes would leave a job that is charged and
-has no result. The delay is bounded (``RESULT_TIMEOUT_S``), and the node repeats a report that is
-not acknowledged.
+A node sends the answer to the gateway and the usage to the core. Either may be lost, by a crash of
+the node, of the bus or of this process.
+
+- The report of a kept job waits for the answer, which is written before the settlement. If the
+  answer does not come within ``RESULT_TIMEOUT_S``, it is lost: the job runs again, and the first
+  run is not billed.
+- The gateway says which answers have come, with their usage. If the report does not come within
+  ``REPORT_TIMEOUT_S``, or if the node restarts or leaves without it, the usage that came with the
+  answer is settled in its place. A report that comes later is acknowledged and changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+from typing import Any, Protocol
 
-from entraide.types import Outcome
-from entraide.wire.messages import UsageReport
+import msgspec
+
+from entraide.types import Outcome, Usage
+from entraide.wire.messages import AnswerReceived, UsageReport
 
 RESULT_TIMEOUT_S = 5.0
+REPORT_TIMEOUT_S = 2.0  # less than a node's silence may last before its runs are placed again
 
-# Returns a future that resolves when the run of a kept job, given by job and epoch, has ended at
-# its gateway; None if no such run is under way.
-ResultWaiter = Callable[[str, int], asyncio.Future[None] | None]
+Run = tuple[str, int]  # job and epoch
 
 
-class DeferredReports:
-    """Passes usage reports on; the report of a kept job waits until its answer is stored."""
+class ResultSource(Protocol):
+    """The gateway in this process, which runs the kept jobs."""
+
+    def wait_for_result(self, job: str, epoch: int) -> asyncio.Future[None] | None:
+        """Returns a future that resolves when a run of a kept job has ended there, or None."""
+
+    def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
+        """Returns the future of the write of a kept job's answer, or None."""
+
+
+class UsageReports:
+    """Passes usage reports on.
+
+    Args:
+        results: see ``ResultSource``.
+        handle_report: receives a node and its report.
+        handle_loss: receives the job and the epoch of a run whose answer is lost.
+        holds_run: whether the core has a run (node, job, epoch) that is not settled.
+        now: seconds since the epoch.
+    """
 
     def __init__(
-        self, wait_for_result: ResultWaiter, handle_report: Callable[[str, UsageReport], None]
+        self,
+        results: ResultSource,
+        *,
+        handle_report: Callable[[str, UsageReport], None],
+        handle_loss: Callable[[str, int], None],
+        holds_run: Callable[[str, str, int], bool],
+        now: Callable[[], float],
     ) -> None:
-        self._wait_for_result = wait_for_result
+        self._results = results
         self._handle_report = handle_report
+        self._handle_loss = handle_loss
+        self._holds_run = holds_run
+        self._now = now
+        self._unreported: dict[str, dict[Run, tuple[Usage, float]]] = {}  # by node
 
     def __call__(self, node: str, report: UsageReport) -> None:
-        """Passes a report on, now or when its answer is stored."""
-        ended = None
-        if report.outcome is Outcome.COMPLETED:
-            ended = self._wait_for_result(report.job, report.epoch)
-        if ended is None:
-            self._handle_report(node, report)
+        """Passes a report on, now or when its answer is queued for the store.
+
+        A settlement that follows is written after the answer, or with it. A report of a failed run
+        waits for the answer's write, since its node may have restarted.
+        """
+        result: asyncio.Future[Any] | None
+        if report.outcome is not Outcome.COMPLETED:
+            result = self._results.wait_for_storage(report.job)
+        else:
+            result = self._results.wait_for_result(report.job, report.epoch)
+            if result is not None:
+                timer = asyncio.get_running_loop().call_later(RESULT_TIMEOUT_S, result.cancel)
+                result.add_done_callback(lambda _: timer.cancel())
+        if result is None:
+            self._pass_on(node, report)
+        else:
+            result.add_done_callback(partial(self._go_on, node, report))
+
+    def _go_on(self, node: str, report: UsageReport, result: asyncio.Future[Any]) -> None:
+        if not result.cancelled() and result.exception() is None:
+            self(node, report)
             return
-        timer = asyncio.get_running_loop().call_later(RESULT_TIMEOUT_S, ended.cancel)
+        self._handle_loss(report.job, report.epoch)
+        self._pass_on(node, report)  # of a run that is not the job's any more: acknowledged only
 
-        def pass_on(_ended: asyncio.Future[None]) -> None:
-            timer.cancel()
-            self._handle_report(node, report)
+    def add_answer(self, message: AnswerReceived) -> None:
+        """Notes that an answer has come, until its run is reported."""
+        if self._holds_run(message.node, message.job, message.epoch):
+            runs = self._unreported.setdefault(message.node, {})
+            runs[message.job, message.epoch] = message.usage, self._now()
 
-        ended.add_done_callback(pass_on)
+    def settle_overdue(self) -> None:
+        """Settles the answers whose reports are overdue; called once a second."""
+        oldest = self._now() - REPORT_TIMEOUT_S
+        for node, runs in list(self._unreported.items()):
+            # In the order of their answers, so the first young one ends the search.
+            overdue: list[Run] = []
+            for run, (_, at) in runs.items():
+                if at > oldest:
+                    break
+                overdue.append(run)
+            self._settle(node, overdue)
+
+    def settle_node(self, node: str, *, held: Collection[Run] = ()) -> None:
+        """Settles the answers of a node that has restarted or leaves.
+
+        Args:
+            node: identifier.
+            held: runs that the node will still report.
+        """
+        runs = self._unreported.get(node, {})
+        self._settle(node, [run for run in runs if run not in held])
+
+    def _settle(self, node: str, runs: Iterable[Run]) -> None:
+        for job, epoch in runs:
+            usage, _ = self._unreported[node][job, epoch]
+            report = UsageReport(job, epoch, Outcome.COMPLETED, "", delivered=True, usage=usage)
+            self._pass_on(node, report)
+
+    def _pass_on(self, node: str, report: UsageReport) -> None:
+        runs = self._unreported.get(node, {})
+        answered = runs.pop((report.job, report.epoch), None)
+        if not runs:
+            self._unreported.pop(node, None)
+        if answered is not None and report.outcome is not Outcome.COMPLETED:
+            # A node that restarted does not know that its answer has come.
+            changes = {"outcome": Outcome.COMPLETED, "code": "", "usage": answered[0]}
+            report = msgspec.structs.replace(report, **changes)
+        self._handle_report(node, report)

@@ -263,6 +263,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.AbandonPlacement("job-1", 1_048_577, "stream_broken"),
     m.LeaseExceeded("job-1", 1_048_577, "on-1", "stream_tokens", 64),
     m.AnswerResumed("job-1", 1_048_578, ((1_048_577, 12),)),
+    m.AnswerReceived("job-1", 1_048_577, "on-1", USAGE),
     m.ExplanationRequest("job-1", "boreale"),
     m.ModelsRequest(),
     m.PoolRequest("boreale"),

@@ -113,6 +113,7 @@ OURS = {
     "entraide_scheduler.nats.receipt_keys:_read_history": WRITTEN_BY_US,
     "entraide_scheduler.nats.server:_loaded_at": OWN_PROCESS,
     "entraide_scheduler.store.settlements:": STORE,
+    "entraide_scheduler.store.answered:": STORE,
     "entraide_scheduler.store.batches:": STORE,
     "entraide_scheduler.store.kept_jobs:": STORE,
     "entraide_scheduler.store.policies:": STORE,

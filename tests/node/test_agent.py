@@ -2,14 +2,18 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.integration.nats_support import NatsPool
 from tests.node.support import NODE, Peer, ScriptedEngine, configure, end, run, serving
+from tests.scheduler.small_disk import small_disk
 from tests.waiting import eventually
 
+from entraide.files import sync_file
 from entraide.types import Basis, Outcome
 from entraide.wire.messages import (
     Accept,
@@ -27,7 +31,7 @@ from entraide.wire.messages import (
     UsageAck,
     UsageReport,
 )
-from entraide_node import agent
+from entraide_node import agent, report_outbox
 from entraide_node.config import EnergyConfig
 from entraide_node.core.phases import Phase, PhaseEvent
 from entraide_node.engines.base import (
@@ -209,7 +213,7 @@ async def test_engine_crash(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
 
 async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
     """A report that nobody acknowledged is sent again by the agent that comes after, which names
-    its run in the hello until then: a run that ended is not placed again."""
+    its run in the hello until then; it does not know whether the answer has left, and says so."""
     engine, config = ScriptedEngine(), configure(bus, tmp_path)
     peer.acknowledges = False
     async with serving(config, engine):
@@ -221,6 +225,7 @@ async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Pa
     async with serving(config, ScriptedEngine()):
         await eventually(lambda: len(peer.said(UsageReport)) > before)
         again = peer.said(UsageReport)[-1]
+        lost = replace(first, outcome=Outcome.FAILED, code="node_lost")
         await peer.tell(UsageAck("job-1", 1))
         hellos = len(peer.said(Hello))
         await peer.tell(HelloRequest())
@@ -233,9 +238,64 @@ async def test_reports_outlive_the_agent(bus: NatsPool, peer: Peer, tmp_path: Pa
 
     running = {hello.boot: hello.running for hello in reversed(peer.said(Hello))}
 
-    assert first == again
+    assert lost == again
     assert [(), (("job-1", 1),), ()] == list(running.values())[::-1]
     assert heard == len(peer.said(UsageReport))
+
+
+async def test_answer_ends_after_its_report_is_on_disk(
+    bus: NatsPool, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a client has received is in the node's report even after a power cut: the end of an
+    answer is sent only when the fsync of its report has returned."""
+    synced, engine = threading.Event(), ScriptedEngine()
+    files: list[str] = []
+
+    def sync(path: Path) -> None:
+        synced.wait()
+        files.append(path.read_text())
+        sync_file(path)
+
+    monkeypatch.setattr(report_outbox, "sync_file", sync)
+    async with serving(configure(bus, tmp_path), engine):
+        await peer.hear(Hello)
+        await peer.send(run("job-1"))
+        engine.say("job-1", end(body=b"{}"))
+        await peer.hear(Accept)
+        hellos = len(peer.said(Hello))
+        await peer.tell(HelloRequest())
+        await eventually(lambda: len(peer.said(Hello)) > hellos)
+        before = peer.said(RunEnded)
+        synced.set()
+        await peer.hear(RunEnded)
+
+    assert [] == before
+    assert "job-1" in files[0]
+
+
+async def test_full_disk_does_not_stop_a_node(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:
+    """On a full disk a node goes on: it answers, and sends its reports until they are acknowledged;
+    once there is space, those that are still open are on the disk."""
+    peer.acknowledges = False
+    with small_disk(tmp_path / "disk") as disk:
+        engine, config = ScriptedEngine(), configure(bus, disk.folder)
+        async with serving(config, engine):
+            await peer.hear(Hello)
+            disk.fill()
+            for job in ("job-1", "job-2"):
+                await peer.send(run(job))
+                engine.say(job, end(body=b"{}"))
+                await peer.hear(RunEnded, job=job)
+                await peer.hear(UsageReport, job=job)
+            await peer.tell(UsageAck("job-1", 1))
+            full = (disk.folder / report_outbox.REPORTS_NAME).read_bytes()
+            disk.empty()
+            file = disk.folder / report_outbox.REPORTS_NAME
+            await eventually(lambda: b"job-2" in file.read_bytes())
+        left = report_outbox.ReportOutbox(disk.folder).pending()
+
+    assert b"" == full
+    assert ["job-2"] == [report.job for report in left]
 
 
 async def test_unwanted_runs(bus: NatsPool, peer: Peer, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from entraide_scheduler.scheduler_adapters import LocalSchedulerAdapter
 from entraide_scheduler.scheduler_port import GatewaySink
 from entraide_scheduler.store.rows import KeyRow
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.usage_reports import UsageReports
 
 MODEL = "petit"
 CHAT = "/v1/chat/completions"
@@ -156,16 +157,8 @@ class NodeRun:
     def report(
         self, outcome: Outcome = Outcome.COMPLETED, code: str = "", *, delivered: bool = False
     ) -> None:
-        self.pool.driver.feed(
-            e.RunReported,
-            job=self.run.job,
-            epoch=self.run.epoch,
-            node=self.node,
-            outcome=outcome,
-            code=code,
-            delivered=delivered,
-            usage=USAGE,
-        )
+        run = self.run.job, self.run.epoch
+        self.pool.reports(self.node, m.UsageReport(*run, outcome, code, delivered, USAGE))
 
     def finish(self, text: str = "Salut") -> None:
         """Accepts, answers and reports, as a node does."""
@@ -195,7 +188,24 @@ class Pool:
         self, store: Store, driver: LiveDriver, gateway: Gateway, nodes: RecordingNodeChannel
     ) -> None:
         self.store, self.driver, self.gateway, self.nodes = store, driver, gateway, nodes
+        self.reports = UsageReports(
+            gateway,
+            handle_report=self._feed_report,
+            handle_loss=lambda *_: None,
+            holds_run=driver.core.holds_run,
+            now=driver.now,
+        )
         self.session = aiohttp.ClientSession(gateway.url, trace_configs=[checked_answers()])
+
+    def _feed_report(self, node: str, report: m.UsageReport) -> None:
+        fields = {name: getattr(report, name) for name in report.__struct_fields__}
+        self.driver.feed(e.RunReported, node=node, **fields)
+
+    async def until_settled(self, job: str) -> None:
+        """Waits until a job's settlement is in the store."""
+        async with asyncio.timeout(WAIT_S):
+            while await self.store.get_receipt(job) is None:
+                await self.store.committed()
 
     async def placed(self) -> NodeRun:
         node, run = await asyncio.wait_for(self.nodes.runs.get(), WAIT_S)

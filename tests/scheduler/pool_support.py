@@ -27,8 +27,9 @@ ADMIN_KEY = "ent_operator"
 def write_config(folder: Path, nats_url: str, more: str = "") -> SchedulerConfig:
     """Writes and reads a scheduler's config with two co-ops."""
     path = folder / "scheduler.toml"
+    drain = "" if "drain_s" in more else "drain_s = 0.0"
     path.write_text(
-        f'dir = "{folder}"\nadmin_key = "{ADMIN_KEY}"\ndrain_s = 0.0\n{more}\n'
+        f'dir = "{folder}"\nadmin_key = "{ADMIN_KEY}"\n{drain}\n{more}\n'
         f'[nats]\nurls = ["{nats_url}"]\n'
         '[[coops]]\ncoop = "alpha"\n[[coops]]\ncoop = "beta"\n'
     )

@@ -143,7 +143,7 @@ async def test_kept_job_over_grpc(pool: Pool, stub: Stub) -> None:
     request = pool_pb2.SubmitRequest(request=chat())
     job = await stub.Submit(request, metadata=KEY)
     (await pool.placed()).finish("Salut")
-    await pool.store.committed()
+    await pool.until_settled(job.job)
     got = await stub.Get(pool_pb2.JobRequest(job=job.job), metadata=KEY)
     listed = await stub.ListJobs(pool_pb2.ListJobsRequest(), metadata=KEY)
     explanation = await stub.Explain(pool_pb2.JobRequest(job=job.job), metadata=KEY)

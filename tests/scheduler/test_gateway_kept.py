@@ -38,7 +38,7 @@ async def ended(pool: Pool, job: str) -> dict[str, Any]:
         while True:
             await pool.store.committed()
             _, view = await pool.call("GET", f"{JOBS}/{job}")
-            if "ended_at" in view:
+            if view.get("ended_at"):
                 return view
             await asyncio.sleep(0)
 
@@ -75,6 +75,7 @@ async def test_kept_job_survives_a_restart(tmp_path: Path) -> None:
         second = await pool.placed()
         second.finish("Enfin")
         view = await ended(pool, job["id"])
+        await pool.until_settled(job["id"])
         settled = await pool.store.count_settled()
 
     assert first.run.job == second.run.job == job["id"]

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from tests.core.builders import usage
 from tests.integration.nats_support import NatsPool
 from tests.scheduler.pool_support import MODEL, RunningScheduler, ScriptedNode
 from tests.waiting import eventually
@@ -149,6 +150,31 @@ async def test_a_session_that_ends_at_one_gateway_ends_its_streams_at_the_other(
 
     assert "not_signed_in" in text
     assert ("admin_elsewhere", 401) == (refused, after)
+
+
+async def test_answer_at_a_gateway_of_its_own_is_settled_without_its_report(
+    tmp_path: Path, bus: NatsPool, pool: RunningScheduler
+) -> None:
+    """A node that dies after the end of its answer is billed: the gateway says what has come."""
+    node = await pool.join()
+    headers = {"authorization": f"Bearer {await pool.operator.key()}"}
+    async with (
+        gateway_process(tmp_path, bus) as (url, _),
+        aiohttp.ClientSession(url, headers=headers) as session,
+    ):
+        await there(pool, node)
+        pending = asyncio.ensure_future(session.post("/v1/chat/completions", json=ask()))
+        run = await next_run(node)
+        await node.send(m.Accept(run.job, run.epoch))
+        await node.answer(run, b'{"choices":[]}', usage(output_tokens=5))
+        async with await pending as answer:
+            status = answer.status
+        await eventually(lambda: pool.driver.counts["settled"])
+        receipt = await pool.service.parts.store.get_receipt(run.job)
+
+    assert 200 == status
+    assert receipt is not None
+    assert (5, "n1") == (receipt.receipt.output_tokens, receipt.receipt.node)
 
 
 async def test_kept_job_outlives_the_gateway_that_took_it(

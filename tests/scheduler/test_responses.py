@@ -234,7 +234,7 @@ async def test_kept_response_is_one(pool: Pool) -> None:
     run.accept()
     run.end(body=document(content="Salut"))
     run.report()
-    await pool.store.committed()
+    await pool.until_settled(job)
     _, view = await pool.call("GET", f"/v1/jobs/{job}")
 
     assert ("response", "completed") == (view["result"]["object"], view["result"]["status"])

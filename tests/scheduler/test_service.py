@@ -119,15 +119,27 @@ async def test_report_of_a_kept_job_waits_for_its_answer(
     assert "completed" == (await job(pool, key, name))["state"]
 
 
-async def test_report_of_a_kept_job_does_not_wait_for_ever(
+async def test_kept_job_whose_answer_does_not_come_runs_again_and_is_billed_once(
     pool: RunningScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The books of a kept job whose answer does not come are closed after the time limit."""
+    """A run whose answer is lost is acknowledged and not billed; the job runs again."""
     monkeypatch.setattr("entraide_scheduler.usage_reports.RESULT_TIMEOUT_S", 0.0)
-    node, _, _, name = await reported_kept_job(pool)
+    node, lost, key, name = await reported_kept_job(pool)
     await eventually(lambda: node.received(m.UsageAck))
+    await eventually(lambda: len(node.runs) == 2)
+    settled = await pool.service.parts.store.count_settled()
+    monkeypatch.undo()
+    await node.finish(node.runs[1], ANSWER)
+    await eventually(lambda: len(node.received(m.UsageAck)) == 2)
+    done = await job(pool, key, name)
 
-    assert "completed" == pool.driver.core.job(name).state
+    assert 0 == settled
+    assert lost.epoch < node.runs[1].epoch
+    assert ("completed", "Salut") == (
+        done["state"],
+        done["result"]["choices"][0]["message"]["content"],
+    )
+    assert 1 == await pool.service.parts.store.count_settled()
 
 
 async def test_start_after_a_stop_keeps_policy_nodes_and_incarnation(

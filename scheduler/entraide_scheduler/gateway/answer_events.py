@@ -94,6 +94,7 @@ class CompleteAnswer(Struct, frozen=True):
         usage: tokens, energy and times of the run.
         receipt: signed receipt, not settled yet; None if it could not be made.
         explanation: of the job's placement, if the client asked for it and it is known.
+        epoch, node: the lease of the run.
     """
 
     final: bytes
@@ -101,6 +102,8 @@ class CompleteAnswer(Struct, frozen=True):
     usage: Usage
     receipt: Receipt | None
     explanation: Explanation | None = None
+    epoch: int = 0
+    node: str = ""
 
 
 # An ``ErrorReply`` is the last event of a job that was refused, failed or was cancelled.

@@ -23,6 +23,7 @@ from entraide_scheduler.store import files as table
 from entraide_scheduler.store.files import SealedPart
 from entraide_scheduler.store.rows import FileRow
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.writer import WhenFull
 
 PURPOSE = "batch"
 PART_BYTES = 1024 * 1024
@@ -104,7 +105,7 @@ class Files:
             created_at=now,
             expires_at=now + KEEP_MOST_S,
         )
-        if not await self._store.write(lambda c: table.create_file(c, row, FILES_PER_COOP_MAX)):
+        if not await self._store.write_new(lambda c: table.create_file(c, row, FILES_PER_COOP_MAX)):
             raise refused("files_full", limit=FILES_PER_COOP_MAX)
         try:
             size = await self._store_content(row, form, body)
@@ -121,7 +122,7 @@ class Files:
             _check_purpose(form.fields)
             await self._store.write(lambda c: table.complete_file(c, row))
         except BaseException:
-            self._store.write(lambda c: table.delete_file(c, row.file))
+            self._store.write(lambda c: table.delete_file(c, row.file), WhenFull.DROP)
             raise
         return self._describe(row)
 
@@ -150,7 +151,9 @@ class Files:
 
     async def expire(self, unless_in: tuple[str, ...]) -> None:
         """Deletes files after their time, except the input of batches in some states."""
-        await self._store.write(lambda c: table.expire_files(c, time.time(), unless_in))
+        await self._store.write(
+            lambda c: table.expire_files(c, time.time(), unless_in), WhenFull.DROP
+        )
 
     async def find(self, caller: Caller, file: str) -> FileRow:
         """Returns the row of a caller's file.
@@ -200,7 +203,7 @@ class Files:
     async def _store_part(self, row: FileRow, number: int, content: bytes) -> None:
         sealed = self._sealer.seal(row.file, f"part/{number}", content)
         part = SealedPart(number, sealed, len(content))
-        if not await self._store.write(
+        if not await self._store.write_new(
             lambda c: table.add_part(c, row.file, row.coop, part, self._coop_bytes_max)
         ):
             raise refused("files_full", limit_mb=self._coop_bytes_max // BYTES_PER_MB)

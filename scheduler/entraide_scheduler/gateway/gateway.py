@@ -299,6 +299,10 @@ class Gateway:
         """Returns a future that resolves when a run of a kept job has ended here, or None."""
         return self._running_jobs.wait_for_result(job, epoch)
 
+    def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
+        """Returns the future of the write of a kept job's answer, or None."""
+        return self._kept_jobs.wait_for_storage(job)
+
     def clear_key_cache(self) -> None:
         """Clears the caches of API keys and of sign-in sessions."""
         self._authenticator.clear_cache()

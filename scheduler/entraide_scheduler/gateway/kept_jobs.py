@@ -19,7 +19,13 @@ from msgspec import Struct
 
 from entraide.decoding import decode_json
 from entraide.types import JobKind, JobState
-from entraide.wire.messages import JobEnded, JobPlaced, JobRefused, JobUpdate
+from entraide.wire.messages import (
+    AnswerReceived,
+    JobEnded,
+    JobPlaced,
+    JobRefused,
+    JobUpdate,
+)
 from entraide_scheduler.gateway import openai
 from entraide_scheduler.gateway.answer_events import AnswerEvent, CompleteAnswer
 from entraide_scheduler.gateway.answer_formats import make_format
@@ -32,6 +38,7 @@ from entraide_scheduler.gateway.running_jobs import RunningJobs
 from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.scheduler_port import SchedulerPort
+from entraide_scheduler.store.answered import AnsweredRun
 from entraide_scheduler.store.rows import KeptJobRow
 from entraide_scheduler.store.store import Store
 
@@ -81,6 +88,7 @@ class KeptJobs:
         self._sealer = sealer
         self.lines: LineListener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._storing: dict[str, asyncio.Future[bool]] = {}  # writes of answers, by job
         self._log = structlog.get_logger("entraide.gateway")
 
     async def submit(self, caller: Caller, submission: Submission) -> KeptJobRow:
@@ -121,6 +129,10 @@ class KeptJobs:
         if earlier is None or (path, body) != (earlier.path, known):
             raise refused("already_exists", job=job, name=options.idempotency_name)
         return earlier
+
+    def wait_for_storage(self, job: str) -> asyncio.Future[bool] | None:
+        """Returns the future of the write of a job's answer; None if none is being written."""
+        return self._storing.get(job)
 
     def unseal_request(self, row: KeptJobRow) -> bytes:
         """Returns the decrypted request of a kept job; nothing once the job was cancelled."""
@@ -208,13 +220,22 @@ class KeptJobs:
         """Stores the result; the write is queued now, so before the job's settlement."""
         document = make_format(job, request, created_at=time.time()).write_document(answer)
         body = _in_one_line(document)
-        self._write_end(
+        run = AnsweredRun(job, answer.epoch, answer.node, answer.usage)
+        written = self._storing[job] = self._write_end(
             job,
             JobState.COMPLETED,
             "",
             self._sealer.seal(job, "result", body),
             msgspec.json.encode(answer.receipt) if answer.receipt is not None else b"",
+            run=run,
         )
+        written.add_done_callback(partial(self._on_stored, run))
+
+    def _on_stored(self, run: AnsweredRun, written: asyncio.Future[bool]) -> None:
+        self._storing.pop(run.job, None)
+        if not written.cancelled() and written.exception() is None:
+            message = AnswerReceived(run.job, run.epoch, run.node, run.usage)
+            self._scheduler.report_answer(message)
 
     def _keep_failure(self, job: str, code: str, state: JobState = JobState.FAILED) -> None:
         """Stores the error code of a failure."""
@@ -227,6 +248,8 @@ class KeptJobs:
         code: str,
         sealed_result: bytes = b"",
         receipt_json: bytes = b"",
+        *,
+        run: AnsweredRun | None = None,
     ) -> asyncio.Future[bool]:
         written = self._store.end_kept(
             job,
@@ -235,6 +258,7 @@ class KeptJobs:
             sealed_result=sealed_result,
             receipt_json=receipt_json,
             ended_at=time.time(),
+            run=run,
         )
         written.add_done_callback(partial(self._on_written, job))
         return written

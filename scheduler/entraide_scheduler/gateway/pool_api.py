@@ -106,6 +106,8 @@ class PoolApi:
             Refused: the request is invalid, its idempotency key is in use, or too many jobs run.
         """
         self._check_accepting()
+        if not self._store.space.takes_live_work():
+            raise refused("storage_full")
         parsed = openai.parse_request(submission.path, submission.body)
         options = submission.options
         facts = self._facts_builder.build_facts(parsed, caller, options, JobKind.LIVE)

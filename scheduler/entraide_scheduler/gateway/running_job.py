@@ -16,9 +16,9 @@ class RunningJob:
     """State of one job: request, sink, placement, and tokens forwarded so far."""
 
     __slots__ = (
-        "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "limits",
-        "node", "outcome_timer", "phase", "request", "resume_events", "sent_by_epoch",
-        "sent_tokens", "signin_session", "sink", "stream", "terms",
+        "attempts", "began_at", "earlier", "emitted", "end_waiters", "epoch", "facts", "is_whole",
+        "limits", "node", "outcome_timer", "phase", "position", "request", "resume_events",
+        "sent_by_epoch", "sent_tokens", "signin_session", "sink", "stream", "terms",
     )  # fmt: skip
 
     def __init__(
@@ -34,6 +34,8 @@ class RunningJob:
         self.phase = JobPhase.WAITING
         self.node = ""
         self.epoch = 0
+        self.position = 0  # of the placement in the journal
+        self.is_whole = False  # the answer is here, and waits for the journal
         self.terms: Terms | None = None
         self.limits: RunLimits | None = None
         self.sent_tokens = 0

@@ -12,12 +12,14 @@ counted.
 import asyncio
 import contextlib
 import time
+from functools import partial
 
 import structlog
 from msgspec import structs
 
 from entraide.types import JobKind, JobState, Outcome, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.messages import (
+    AnswerReceived,
     AnswerResumed,
     CancelRun,
     JobEnded,
@@ -200,7 +202,7 @@ class RunningJobs:
                 self.cancel(running.facts.job, code)
             else:
                 self._cancel_outcome_timer(running)
-                self._resolve_waiters(running)
+                running.end_waiters.clear()  # without its answer, the run must not be settled
                 del self._jobs[running.facts.job]
 
     # The gateway calls these, for messages of the scheduler and of nodes.
@@ -274,6 +276,7 @@ class RunningJobs:
         if run.resume is not None and running.terms is not None and running.resume_events:
             running.sink(make_seam(run.resume, running.terms, message))
         running.node, running.epoch, running.terms = message.node, message.epoch, message.terms
+        running.position, running.is_whole = self._scheduler.journal_position, False
         running.limits = RunLimits.from_placement(
             running.facts, message, inputs=running.request.inputs, sent_tokens=running.sent_tokens
         )
@@ -304,6 +307,10 @@ class RunningJobs:
             # The core decides whether the job is placed again or ends, and sends either soon.
             self._await_core_outcome(running, message.code or "engine_failed")
             return
+        go_on = partial(self.on_node_message, running.node, message)
+        if self._scheduler.defer_until_written(running.position, go_on):
+            running.is_whole = True
+            return  # after a crash, the pool would not know of what the client has received
         limits, inputs = running.limits, running.request.inputs
         if limits is None or not is_valid_answer(
             message, limits.bytes_max, stream=running.stream, inputs=inputs
@@ -312,8 +319,13 @@ class RunningJobs:
             return
         usage, exceeded = limits.limit_usage(running.facts, message, time.time())
         body = message.body if not exceeded else replace_usage(message.body, usage)
-        if self._finish(running, message.final, body, usage) and TOKEN_CODES & {*exceeded}:
+        if not self._finish(running, message.final, body, usage):
+            return
+        if TOKEN_CODES & {*exceeded}:
             self._report_excess(running, exceeded[0], limits.estimate_answer_tokens(message))
+        elif running.facts.kind is JobKind.LIVE:
+            run = running.facts.job, running.epoch, running.node
+            self._scheduler.report_answer(AnswerReceived(*run, message.usage))
 
     def _end_at_limit(self, running: RunningJob, limits: RunLimits, excess: str) -> None:
         """Ends a stream that exceeds its grant, with ``finish_reason`` ``length``."""
@@ -334,7 +346,8 @@ class RunningJobs:
             return False
         running.step("whole")
         receipt, usage = self._make_receipt(running, running.terms, usage)
-        answer = CompleteAnswer(final, body, usage, receipt)
+        lease = (running.epoch, running.node)
+        answer = CompleteAnswer(final, body, usage, receipt, None, *lease)
         self._close_job(running, answer)
         self._record_end(running, "completed", answer)
         return True
@@ -356,7 +369,8 @@ class RunningJobs:
     def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:
             # The answer comes from the node and may still be on its way.
-            self._await_core_outcome(running, COMPLETED_UNSEEN)
+            if not running.is_whole:
+                self._await_core_outcome(running, COMPLETED_UNSEEN)
             return
         fallback = "cancelled" if message.state is JobState.CANCELLED else "internal"
         self._cancel_run(running)

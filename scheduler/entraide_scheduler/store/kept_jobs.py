@@ -7,6 +7,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from entraide.decoding import MsgpackDecoder
 from entraide.types import JobState, RequestFacts
+from entraide_scheduler.store.answered import AnsweredRun, add_run
 from entraide_scheduler.store.batch_results import add_result
 from entraide_scheduler.store.owners import is_owned
 from entraide_scheduler.store.rows import BatchResultRow, KeptJobRow
@@ -85,16 +86,19 @@ def end_job(
     sealed_result: bytes,
     receipt_json: bytes,
     ended_at: float,
+    run: AnsweredRun | None = None,
 ) -> bool:
     """Ends a kept job; returns False if it had ended already.
 
     The job of a batch's line is deleted, and its result added to the batch's. The request of a
-    cancelled job is erased.
+    cancelled job is erased. The run of an answer is noted until it is settled.
     """
     line = select(kept.c.batch, kept.c.line, kept.c.sealed_name).where(kept.c.job == job)
     row = connection.execute(line.where(kept.c.ended_at == 0.0)).first()
     if row is None:
         return False
+    if run is not None:
+        add_run(connection, run)
     if row.batch:
         connection.execute(delete(kept).where(kept.c.job == job))
         result = BatchResultRow(row.batch, row.line, job, code, row.sealed_name, sealed_result)

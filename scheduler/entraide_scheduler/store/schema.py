@@ -300,6 +300,16 @@ snapshots = Table(
     Column("at", Double, nullable=False, server_default="0"),
 )
 
+# Kept jobs whose answers are stored and not settled yet.
+answered = Table(
+    "answered",
+    metadata,
+    Column("job", String, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("node", String, nullable=False),
+    Column("usage", LargeBinary, nullable=False),
+)
+
 # One row for each job: of the run that ended it, with run 0 and the receipt. A resumed answer has a
 # row for each earlier run, too, from run 1 on, oldest first.
 settled = Table(

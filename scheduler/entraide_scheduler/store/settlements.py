@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from entraide.decoding import MsgpackDecoder
 from entraide.types import Receipt
 from entraide_scheduler.core.commands import Entry
+from entraide_scheduler.store.answered import delete_settled
 from entraide_scheduler.store.rows import EarlierSettlement, SettlementRow
 from entraide_scheduler.store.schema import entries, explanations, settled
 
@@ -63,6 +64,7 @@ def write_settlements(connection: Connection, rows: list[SettlementRow]) -> list
     ]
     if new:
         connection.execute(_SETTLE, [values for row in new for values in _settled_rows(row)])
+        delete_settled(connection)
     if lines:
         connection.execute(_ENTER, lines)
     return fresh

@@ -7,6 +7,7 @@ if their next step requires durability. Reads run in other threads and see commi
 import asyncio
 from asyncio import Future
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from entraide_scheduler.core.policy import Policy
 from entraide_scheduler.store import (
+    answered,
     breakdown,
     grid_zones,
     journal,
@@ -24,6 +26,7 @@ from entraide_scheduler.store import (
     statements,
     usage,
 )
+from entraide_scheduler.store.answered import AnsweredRun
 from entraide_scheduler.store.breakdown import BreakdownRow, MachineTotals
 from entraide_scheduler.store.database import (
     database_url,
@@ -45,9 +48,10 @@ from entraide_scheduler.store.rows import (
     TokenRefusal,
 )
 from entraide_scheduler.store.settlements import SettledReceipt
+from entraide_scheduler.store.space import StorageFull, StoreSpace
 from entraide_scheduler.store.statements import StatementTotals
 from entraide_scheduler.store.usage import UsageRow
-from entraide_scheduler.store.writer import GroupCommitWriter
+from entraide_scheduler.store.writer import GroupCommitWriter, WhenFull
 
 T = TypeVar("T")
 
@@ -57,13 +61,17 @@ class Store:
 
     Attributes:
         metrics: how long its reads and writes take.
+        space: whether the disk takes new work.
+        before_results: passes on the journal's queued events, which come before a result.
     """
 
     def __init__(self, writing: Engine, reading: Engine) -> None:
         self._writing = writing
         self._reading = reading
         self.metrics = StoreMetrics(lambda: self._writer.queued)
-        self._writer = GroupCommitWriter(writing, self.metrics.commit_s)
+        self.space = StoreSpace(writing.url)
+        self._writer = GroupCommitWriter(writing, self.metrics.commit_s, self.space)
+        self.before_results: Callable[[], None] = lambda: None
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -99,8 +107,23 @@ class Store:
         with self.metrics.read_s.time():
             return await asyncio.to_thread(ask)
 
-    def write(self, step: Callable[[Connection], T]) -> Future[T]:
-        """Queues a write of this package, in order; resolves to its result after the commit."""
+    def write(
+        self, step: Callable[[Connection], T], when_full: WhenFull = WhenFull.REFUSE
+    ) -> Future[T]:
+        """Queues a write of this package, in order; resolves to its result after the commit.
+
+        If the disk is full, it gets ``StorageFull``, unless it waits for space.
+        """
+        return self._writer.submit(step, when_full)
+
+    def write_new(self, step: Callable[[Connection], T]) -> Future[T]:
+        """Queues a write of new kept work.
+
+        Raises:
+            StorageFull: the disk takes no new kept work.
+        """
+        if not self.space.takes_kept_work():
+            raise StorageFull
         return self._writer.submit(step)
 
     # Members: keys, policies, nodes, join tokens.
@@ -176,8 +199,12 @@ class Store:
     # Kept jobs.
 
     def put_kept(self, row: KeptJobRow) -> Future[str]:
-        """Stores a job; resolves to its id, or to that of the job with its idempotency key."""
-        return self._writer.submit(lambda c: kept_jobs.put_job(c, row))
+        """Stores a job; resolves to its id, or to that of the job with its idempotency key.
+
+        Raises:
+            StorageFull: the disk takes no new kept work.
+        """
+        return self.write_new(lambda c: kept_jobs.put_job(c, row))
 
     async def get_kept(self, job: str) -> KeptJobRow | None:
         """Returns one kept job."""
@@ -195,6 +222,14 @@ class Store:
         """Returns the kept jobs that have an answer and no settlement yet."""
         return await self.read(kept_jobs.list_answered)
 
+    async def list_answered_runs(self) -> tuple[AnsweredRun, ...]:
+        """Returns the runs of kept jobs whose answers are stored and not settled yet."""
+        return await self.read(answered.list_runs)
+
+    def delete_answered_runs(self, jobs: Sequence[str]) -> Future[None]:
+        """Deletes answered runs that cannot be settled."""
+        return self._writer.submit(lambda c: answered.delete_runs(c, jobs), WhenFull.DROP)
+
     def end_kept(
         self,
         job: str,
@@ -204,8 +239,13 @@ class Store:
         sealed_result: bytes,
         receipt_json: bytes,
         ended_at: float,
+        run: AnsweredRun | None = None,
     ) -> Future[bool]:
-        """Ends a kept job; resolves to False if it had ended already."""
+        """Ends a kept job; resolves to False if it had ended already.
+
+        The events of the journal so far, its placement among them, are written before.
+        """
+        self.before_results()
         return self._writer.submit(
             lambda c: kept_jobs.end_job(
                 c,
@@ -215,12 +255,14 @@ class Store:
                 sealed_result=sealed_result,
                 receipt_json=receipt_json,
                 ended_at=ended_at,
-            )
+                run=run,
+            ),
+            WhenFull.WAIT,
         )
 
     def expire_kept(self, now: float) -> Future[int]:
         """Deletes ended jobs after their ``keep_s``; resolves to their number."""
-        return self._writer.submit(lambda c: kept_jobs.expire_jobs(c, now))
+        return self._writer.submit(lambda c: kept_jobs.expire_jobs(c, now), WhenFull.DROP)
 
     # Journal, settlements, explanations.
 
@@ -233,7 +275,8 @@ class Store:
     ) -> Future[None]:
         """Adds a snapshot up to and including event ``seq``; deletes rows beyond the retention."""
         return self._writer.submit(
-            lambda c: journal.put_snapshot(c, seq, state, at=at, retention=retention)
+            lambda c: journal.put_snapshot(c, seq, state, at=at, retention=retention),
+            WhenFull.DROP,
         )
 
     async def load_journal(self) -> tuple[tuple[int, bytes] | None, tuple[JournalRow, ...]]:
@@ -309,7 +352,7 @@ class Store:
     ) -> Future[None]:
         """Stores the newest explanation of a job (``Explanation`` in MessagePack)."""
         row = settlements.ExplanationRow(job, coop, at, document, key)
-        return self._writer.submit_row(settlements.put_explanations, row)
+        return self._writer.submit_row(settlements.put_explanations, row, WhenFull.DROP)
 
     async def get_explanation(self, job: str) -> settlements.ExplanationRow | None:
         """Returns the newest explanation of a job with its sender, or None."""
@@ -317,4 +360,5 @@ class Store:
 
     def expire_explanations(self, now: float) -> Future[int]:
         """Deletes explanations beyond their retention; resolves to their number."""
-        return self._writer.submit(lambda c: settlements.expire_explanations(c, now))
+        step = partial(settlements.expire_explanations, now=now)
+        return self._writer.submit(step, WhenFull.DROP)

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_json
-from entraide.files import write_atomically
+from entraide.files import write_private
 from entraide_scheduler.nats.config import free_port
 
 NAME = "ports.json"
@@ -47,7 +47,7 @@ def choose_ports(state: Path, *, http: int = 0) -> Ports:
     grpc = _free(last.grpc, taken=(http,))
     nats = _free(last.nats, taken=(http, grpc))
     chosen = Ports(http=http, grpc=grpc, nats=nats)
-    write_atomically(state / NAME, msgspec.json.encode(chosen))
+    write_private(state / NAME, msgspec.json.encode(chosen))
     return chosen
 
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from entraide.decoding import decode_json
-from entraide.files import write_atomically
+from entraide.files import sync_directory, sync_file, write_atomically
 from entraide.models import (
     DISK_RESERVE_BYTES,
     Artefact,
@@ -162,7 +162,9 @@ class ModelStore:
         path = self.file_path(model, artefact, file)
         if source != path:
             path.parent.mkdir(parents=True, exist_ok=True)
+            sync_file(source)  # the proof must not outlive the bytes
             source.replace(path)
+            sync_directory(path.parent)
         self._record_proof(artefact.relative_folder(model), file)
 
     def import_file(

@@ -234,6 +234,7 @@ error-too_many_requests = This key already has as many requests in progress as o
     [none] .
    *[other] {" "}({ $limit }).
 } Wait until one of them ends.
+error-storage_full = The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. Tell its operator; try again later.
 error-files_full = Your co-op's files already take all the room that they may have{ $limit_mb ->
     [none] { $limit ->
         [none] .

@@ -237,6 +237,7 @@ error-too_many_requests = Cette clé a déjà autant de requêtes en cours qu’
     [none] .
    *[other] {" "}({ $limit }).
 } Attendez que l’une d’elles se termine.
+error-storage_full = Le disque du parc est plein : le parc n’accepte pas de nouveau travail pour l’instant, et n’a rien perdu de ce qu’il a accepté. Prévenez la personne qui l’administre, puis réessayez plus tard.
 error-files_full = Les fichiers de votre coopérative occupent déjà toute la place permise{ $limit_mb ->
     [none] { $limit ->
         [none] .

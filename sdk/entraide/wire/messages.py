@@ -7,7 +7,7 @@ serves only to correct the other times of the same message.
 
 from msgspec import field
 
-from entraide.types import Explanation, JobState, Receipt, RequestFacts, Terms
+from entraide.types import Explanation, JobState, Receipt, RequestFacts, Terms, Usage
 from entraide.wire.cards import EarlierRun, ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
@@ -55,6 +55,7 @@ __all__ = [
     "RESUMED_MAX",
     "AbandonPlacement",
     "Accept",
+    "AnswerReceived",
     "AnswerResumed",
     "ApprovalPending",
     "CancelJob",
@@ -166,6 +167,20 @@ class AnswerResumed(Message, frozen=True, tag="resumed"):
     delivered: tuple[tuple[int, int], ...]
 
 
+class AnswerReceived(Message, frozen=True, tag="answered"):
+    """The gateway has the whole answer of a run; a node's lost usage report changes nothing then.
+
+    Attributes:
+        job, epoch, node: the lease.
+        usage: of the run, as the answer's end had it.
+    """
+
+    job: str
+    epoch: int
+    node: str
+    usage: Usage
+
+
 class ExplanationRequest(Message, frozen=True, tag="ask-explanation"):
     """Requests the explanation of a job of a person, or of the co-op's keys (request-reply)."""
 
@@ -214,6 +229,7 @@ GatewayUp = (
     | AbandonPlacement
     | LeaseExceeded
     | AnswerResumed
+    | AnswerReceived
     | ExplanationRequest
     | ModelsRequest
     | EnrolmentQuery

@@ -59,7 +59,9 @@ from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.scheduler_port import BatchPlanner, SchedulerPort
 from entraide_scheduler.store import batch_results, batches
 from entraide_scheduler.store.rows import BatchProgress, BatchResultRow, BatchRow, KeptJobRow
+from entraide_scheduler.store.space import StorageFull
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.writer import WhenFull
 
 # Other gateways create and cancel batches in the store; a batch of theirs begins so much later.
 # Measured, a poll takes 0.4 ms of CPU without batches and 1.8 ms with 100: 0.1 % of a core.
@@ -141,6 +143,8 @@ class BatchFeeder:
         for row in rows:
             try:
                 await self._advance(row, running[row.coop])
+            except StorageFull:  # the next poll tries again
+                self._readers.pop(row.batch, None)
             except Exception:  # noqa: BLE001  (an error in one batch must not stop the others)
                 self._log.exception("batch.not_advanced", batch=row.batch)
                 self._readers.pop(row.batch, None)
@@ -213,7 +217,7 @@ class BatchFeeder:
         count = self._window.count_refill(
             row.coop, row.batch, batches=batches_of_coop, left=left, at=time.time()
         )
-        if count:
+        if count and self._store.space.takes_kept_work():
             row = await self._request_lines(row, count)
             left = row.lines - row.progress.requested
         self._state_batch(row, left)
@@ -327,7 +331,8 @@ class BatchFeeder:
             sealed_body=self._sealer.seal(job, "request", body),
         )
         self._window.remove(row.job)
-        if not await self._store.write(partial(batches.replace_job, job=row.job, row=new)):
+        replace = partial(batches.replace_job, job=row.job, row=new)
+        if not await self._store.write(replace, WhenFull.WAIT):
             return None
         self._window.add(job, row.batch, row.coop)
         return new

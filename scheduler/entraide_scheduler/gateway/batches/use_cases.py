@@ -35,6 +35,7 @@ from entraide_scheduler.gateway.sealer import Sealer
 from entraide_scheduler.store import batches
 from entraide_scheduler.store.rows import BatchRow
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.writer import WhenFull
 
 WINDOW_S = 86_400.0
 UNENDED_PER_COOP_MAX = 100
@@ -131,7 +132,7 @@ class Batches:
         created = partial(
             batches.create_batch, row=row, unended_states=UNENDED, unended_max=UNENDED_PER_COOP_MAX
         )
-        if not await self._store.write(created):
+        if not await self._store.write_new(created):
             raise refused("batches_full", limit=UNENDED_PER_COOP_MAX)
         self._on_change()
         return describe_batch(row, self._sealer, lang, self._clock)
@@ -211,7 +212,7 @@ class Batches:
         """Deletes batches and files after their time, once a minute."""
         while True:
             now = time.time()
-            await self._store.write(lambda c: batches.expire_batches(c, now))  # noqa: B023
+            await self._store.write(partial(batches.expire_batches, now=now), WhenFull.DROP)
             await self._files.expire(UNENDED)
             await asyncio.sleep(EXPIRE_EVERY_S)
 

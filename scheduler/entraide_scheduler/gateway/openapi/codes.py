@@ -34,7 +34,7 @@ BODY = ("invalid_json", "invalid_request")
 # Of a question to the scheduler, which a gateway in another process asks over the bus.
 SCHEDULER = ("pool_unreachable",)
 # Of a new job, live or kept, before the scheduler has seen it.
-NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down")
+NEW_JOB = (*BODY, "deadline_passed", "already_exists", "shutting_down", "storage_full")
 # Of a live job: refused by the scheduler, or ended before its answer began.
 LIVE_JOB = (
     *NEW_JOB, *SCHEDULER, "queue_full", "queue_shapes", "unknown_model", "unknown_coop",

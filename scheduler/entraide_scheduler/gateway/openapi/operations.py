@@ -270,7 +270,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "explain_job": _read(ExplanationView, "unknown_job", *codes.SCHEDULER),
         "job_receipt": _read(Receipt, "unknown_job", "not_ready", *codes.SCHEDULER),
         "upload_file": Operation(
-            form=FileForm, answers=(OperationAnswer(FileObject),), codes=("files_full",)
+            form=FileForm,
+            answers=(OperationAnswer(FileObject),),
+            codes=("files_full", "storage_full"),
         ),
         "list_files": _read(FileList, query=("purpose", "order", "after", "limit_files")),
         "get_file": _read(FileObject, "unknown_file"),
@@ -281,7 +283,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "create_batch": Operation(
             request=BatchRequest,
             answers=(OperationAnswer(BatchObject),),
-            codes=(*codes.BODY, "deadline_passed", "unknown_file", "batches_full"),
+            codes=(*codes.BODY, "deadline_passed", "unknown_file", "batches_full", "storage_full"),
             options=BATCH_OPTIONS,
         ),
         "list_batches": _read(BatchList, query=("after", "limit_batches")),

@@ -20,6 +20,7 @@ from entraide_scheduler.people import hash_secret
 from entraide_scheduler.store import people as table
 from entraide_scheduler.store.person_rows import LinkRefusal, PersonRow, SigninSessionRow
 from entraide_scheduler.store.store import Store
+from entraide_scheduler.store.writer import WhenFull
 
 IDLE_S = 12 * 3_600.0
 LIFETIME_S = 30 * 86_400.0
@@ -178,7 +179,8 @@ class SigninSessions:
 
     async def expire(self) -> None:
         """Deletes links and sessions that are over."""
-        await self._store.write(partial(table.expire_signins, now=self._now()))
+        step = partial(table.expire_signins, now=self._now())
+        await self._store.write(step, WhenFull.DROP)
 
     def clear_cache(self) -> None:
         """Clears the cache, after a session has ended or a person has changed."""
