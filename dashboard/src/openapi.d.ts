@@ -7598,7 +7598,8 @@ export interface operations {
                      *         "signature": "c2lnbmF0dXJl…",
                      *         "smaller": null,
                      *         "controlled_by": "member",
-                     *         "surplus_evidence": ""
+                     *         "surplus_evidence": "",
+                     *         "runs": []
                      *       }
                      *     }
                      */
@@ -10004,7 +10005,8 @@ export interface operations {
                      *       "signature": "c2lnbmF0dXJl…",
                      *       "smaller": null,
                      *       "controlled_by": "member",
-                     *       "surplus_evidence": ""
+                     *       "surplus_evidence": "",
+                     *       "runs": []
                      *     }
                      */
                     "application/json": components["schemas"]["Receipt"];
