@@ -58,7 +58,7 @@ class Week:
             sim.Driver(Core(), start_at=START, watch=self._see),
             policy=policy(),
             nodes=[
-                node(name, COOPS[turn % len(COOPS)], slots=2, rates=SLOW)
+                node(name, COOPS[turn % len(COOPS)], slots=2, rates=SLOW, features=("resume",))
                 for turn, name in enumerate((*OWNED, "n5"))
             ],
             grid=grid(hours=24 * 9),
@@ -139,17 +139,19 @@ def test_a_paused_machine_waits_for_its_owner_to_leave() -> None:
     ] == [(fault.at - START, fault.kind, fault.reason) for fault in faults]
 
 
-def test_no_client_sees_a_failure_but_streams_that_had_begun() -> None:
-    """Every job is answered, but for streams cut in mid-answer, with the owner's own code."""
+def test_no_client_sees_a_failure() -> None:
+    """Every job is answered; streams cut in mid-answer go on elsewhere, but for a few at most."""
     lived = week()
     failed = [job for job in lived.ended if job.state is not JobState.COMPLETED]
     moved = [job for job in lived.ended if job.state is JobState.COMPLETED and job.placements > 1]
+    resumed = [job for job in moved if job.delivered]
 
     assert lived.world.requests_received == len(lived.ended)
-    assert {"owner_returned"} == {job.code for job in failed}
-    assert all(job.request.facts.stream for job in failed)
+    assert {"stream_broken"} >= {job.code for job in failed}
+    assert all(job.request.facts.stream for job in (*failed, *resumed))
     assert any(not job.request.facts.stream for job in moved)
-    assert len(failed) < 0.01 * len(lived.ended)
+    assert len(resumed) > 10 * len(failed)
+    assert len(failed) < 0.0005 * len(lived.ended)
 
 
 @pytest.mark.parametrize("quantile", [0.5, 0.99, 1.0])

@@ -129,7 +129,7 @@ def test_vanished_machines_do_nothing_until_they_return() -> None:
     assert result.summary["completed"] > 0
 
 
-def test_a_given_back_answer_fails_and_the_rest_is_placed_again() -> None:
+def test_a_given_back_answer_goes_on_and_the_rest_is_placed_again() -> None:
     """When owners come back, no job is lost: each ends, most of them elsewhere."""
     result, table = lived(
         ('site = "ici"\n', 'site = "ici"\nowner = { present = "office", give_back_s = 0.0 }\n'),
@@ -139,7 +139,7 @@ def test_a_given_back_answer_fails_and_the_rest_is_placed_again() -> None:
     codes = set(table["code"][table["state"] == "failed"].tolist())
 
     assert summary["jobs"] == summary["completed"] + summary["failed"] + summary["rejected"]
-    assert codes <= {"owner_returned"}
+    assert codes <= {"stream_broken"}
 
 
 def test_a_result_survives_its_encoding() -> None:
