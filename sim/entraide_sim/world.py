@@ -301,8 +301,8 @@ class World:
         known = {each.lease.terms.epoch for each in earlier}
         if tokens and job.epoch in known:
             job.delivered = {**job.delivered, job.epoch: tokens}
-        told = tuple((each, job.delivered.get(each, 0)) for each in sorted(known))
-        self.driver.schedule(self.driver.now, self._tell_resumed, (name, epoch, told))
+        delivered = tuple((each, job.delivered.get(each, 0)) for each in sorted(known))
+        self.driver.schedule(self.driver.now, self._tell_resumed, (name, epoch, delivered))
 
     def _tell_resumed(self, values: tuple[str, int, tuple[tuple[int, int], ...]]) -> None:
         self.driver.deliver(AnswerResumed, *values)

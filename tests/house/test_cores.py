@@ -114,8 +114,8 @@ def test_core_computes_the_same_everywhere(module: str) -> None:
 def test_the_simulator_knows_no_shell(module: str) -> None:
     """The simulator imports of ours the vocabulary, files, output, the two cores and itself."""
     ours = (*CORES, "entraide_sim", "entraide.cli.output", "entraide.decoding", "entraide.errors",
-            "entraide.files", "entraide.i18n", "entraide.models", "entraide.types",
-            "entraide.units")  # fmt: skip
+            "entraide.files", "entraide.i18n", "entraide.models", "entraide.resuming",
+            "entraide.types", "entraide.units")  # fmt: skip
     imported = [
         name
         for name in imports(module, modules()[module])

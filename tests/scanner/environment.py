@@ -116,8 +116,8 @@ async def scan(url: str, *options: str, headers: dict[str, str] | None = None) -
 def findings(report: dict[str, Any]) -> list[dict[str, Any]]:
     """All of a report above informational, each with its category."""
     return [
-        {"category": category, **one}
+        {"category": category, **finding}
         for kind in ("vulnerabilities", "anomalies")
-        for category, ones in report[kind].items()
-        for one in ones
+        for category, listed in report[kind].items()
+        for finding in listed
     ]

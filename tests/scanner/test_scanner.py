@@ -80,11 +80,13 @@ async def test_the_scanner_finds_nothing_in_a_pool(pool: RunningPool) -> None:
     document = ("--swagger", f"{pool.file.http}/openapi.json")
     reports = await asyncio.gather(scan(url, *document), scan(url, *document, headers=headers))
     left = [
-        f"{one['category']}: {one['method']} {one['path']} {one['parameter']}: {one['info']}"
+        f"{finding['category']}: {finding['method']} {finding['path']} {finding['parameter']}: {finding['info']}"
         for report in reports
-        for one in findings(report)
-        if one["category"] not in EXPECTED
-        and not (one["category"] == SQL and await is_refused_by_its_form(pool, one, headers))
+        for finding in findings(report)
+        if finding["category"] not in EXPECTED
+        and not (
+            finding["category"] == SQL and await is_refused_by_its_form(pool, finding, headers)
+        )
     ]
     status, _, _ = await asyncio.to_thread(pool.http, "/v1/models")
 
@@ -96,7 +98,7 @@ async def test_the_scanner_finds_nothing_in_a_pool(pool: RunningPool) -> None:
 async def test_the_scanner_would_find_it(careless: TestServer) -> None:
     """On a careless page the same scan finds what runs, and the headers that are not there."""
     report = await scan(str(careless.make_url("/")))
-    categories = {one["category"] for one in findings(report)}
+    categories = {finding["category"] for finding in findings(report)}
 
     assert {"Reflected Cross Site Scripting", "Clickjacking Protection"} <= categories, json.dumps(
         report

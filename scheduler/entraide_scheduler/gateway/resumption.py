@@ -17,7 +17,7 @@ from entraide.decoding import JsonDecoder
 from entraide.resuming import lost_options
 from entraide.types import JobKind, Receipt, Terms, Usage
 from entraide.wire.cards import EarlierRun
-from entraide.wire.messages import JobPlaced, Resume, StartRun
+from entraide.wire.messages import RESUMED_MAX, JobPlaced, Resume, StartRun
 from entraide_scheduler.core.accounting import DeliveredRun, bill_resumed
 from entraide_scheduler.core.carbon import (
     make_receipt,
@@ -93,7 +93,8 @@ class EmittedAnswer:
                     self._is_text = False
 
     def _add_chunk(self, chunk: _Chunk) -> None:
-        self.created = self.created or max(0, chunk.created)
+        if not self.created and 0 < chunk.created <= RESUMED_MAX:
+            self.created = chunk.created
         for choice in chunk.choices:
             content = choice.delta.get("content") or ""
             others = choice.delta.keys() - {"role", "content"}

@@ -48,6 +48,7 @@ from entraide_scheduler.gateway.endpoints import PATHS, JobRequest
 from entraide_scheduler.gateway.field_faults import convert
 from entraide_scheduler.gateway.options import Caller, FactsBuilder, Options, options_from_headers
 from entraide_scheduler.gateway.refusals import Refused
+from entraide_scheduler.gateway.resumption import EmittedAnswer
 from entraide_scheduler.gateway.strict_json import read_object
 from entraide_scheduler.gateway.token_estimator import TokenEstimator
 from entraide_scheduler.grid import electricitymaps
@@ -237,6 +238,9 @@ def read_last_chunk(data: bytes, _: Path) -> None:
             format_.write_document(CompleteAnswer(b"", data, END.usage, None))
         TextReader().read_part(AnswerPart(0, b"data: " + data + b"\n\n"))
         TextReader().read_final(data)
+        emitted = EmittedAnswer()
+        emitted.add(b"data: " + data + b"\n\n")
+        emitted.text()
 
 
 def read_gateway(data: bytes, _: Path) -> None:
@@ -332,7 +336,8 @@ CASES: dict[str, Case] = {
         ("entraide_scheduler.gateway.answer_events:",
          "entraide_scheduler.gateway.answer_formats:last_events",
          "entraide_scheduler.gateway.chat_answer:",
-         "entraide_scheduler.gateway.messages_answer:_read_input"),
+         "entraide_scheduler.gateway.messages_answer:_read_input",
+         "entraide_scheduler.gateway.resumption:"),
     ),
     "a gateway's message": Case(
         read_gateway, binary_like(*messages_at("gateway_up")), (msgspec.DecodeError,),
