@@ -80,7 +80,9 @@ async def test_the_scanner_finds_nothing_in_a_pool(pool: RunningPool) -> None:
     document = ("--swagger", f"{pool.file.http}/openapi.json")
     reports = await asyncio.gather(scan(url, *document), scan(url, *document, headers=headers))
     left = [
-        f"{finding['category']}: {finding['method']} {finding['path']} {finding['parameter']}: {finding['info']}"
+        ": ".join(
+            str(finding[name]) for name in ("category", "method", "path", "parameter", "info")
+        )
         for report in reports
         for finding in findings(report)
         if finding["category"] not in EXPECTED
