@@ -233,7 +233,7 @@ def simulate_shifting(
         nodes=[make_node(slots, series.zone)],
         grid=Grid([series], forecasts),
         heartbeat_s=HEARTBEAT_S,
-        progress_s=HEARTBEAT_S,
+        progress_s=HEARTBEAT_S / 2.0,
         recorder=records,
     )
     template = RequestTemplate(

@@ -213,6 +213,9 @@ class BoundChecker:
         match event:
             case events.RunProgressed():
                 self._add_tokens(event.job, event.output_tokens)
+            case events.NodeBeat():
+                for job, _, output_tokens in event.runs:
+                    self._add_tokens(job, output_tokens)
             case events.JobRequested():
                 self._add_request(event.facts)
             case events.RunReported():

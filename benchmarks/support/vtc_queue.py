@@ -59,6 +59,9 @@ class FirstComeScheduler:
                 self.enqueue(event.facts)
             case events.RunProgressed():
                 self._charge_progress(event.job, event.output_tokens)
+            case events.NodeBeat():
+                for job, _, output_tokens in event.runs:
+                    self._charge_progress(job, output_tokens)
             case events.RunReported():
                 self._charge_progress(event.job, event.usage.output_tokens)
                 asked.append(self._end_run(event))

@@ -22,6 +22,7 @@ import structlog
 from entraide.errors import AuthenticationError
 from entraide.types import Lending
 from entraide.wire.messages import (
+    BEAT_RUNS_MAX,
     ApprovalPending,
     CancelRun,
     CatalogueReply,
@@ -66,6 +67,7 @@ from entraide_node.run_manager import RunManager
 
 RESEND_S = 5.0
 PROGRESS_S = 1.0
+EARLY_S = 0.005  # a timer may fire this much too early
 CATALOGUE_S = 3_600.0
 RTT_EVERY_S = 60.0
 RTT_CHANGE_S = 0.005
@@ -191,6 +193,8 @@ class Agent:
         if isinstance(message, StartRun):
             own_only = self._policy_driver.limits().lending is Lending.OWN_ONLY
             await self._runs.admit(message, reason=self._reason(), own_only=own_only)
+            if self._announcer.must_list_runs:
+                self._wake.set()
         elif isinstance(message, CancelRun):
             self._runs.stop(message.job, message.epoch)
 
@@ -331,12 +335,13 @@ class Agent:
             self._refresh_limits()
             if self._bus.is_up:
                 if await self._announce(
-                    due=now_s - heartbeat_sent_s >= self._announcer.heartbeat_s
+                    due=now_s - heartbeat_sent_s >= self._announcer.period_s - EARLY_S
                 ):
                     heartbeat_sent_s = now_s
                 if now_s - progress_sent_s >= PROGRESS_S:
                     progress_sent_s = now_s
-                    await self._runs.send_progress()
+                    listed = BEAT_RUNS_MAX if self._announcer.busy_heartbeat_s else 0
+                    await self._runs.send_progress(after=listed)
                 if self._announcer.is_welcomed and now_s - reports_sent_s >= RESEND_S:
                     reports_sent_s = now_s
                     await self._bus.resend_reports()
@@ -344,9 +349,12 @@ class Agent:
             state = self._state_code()
             self._announcer.write_status(state, self._policy_driver.status())
             self._lent_time.note(time.time(), takes_jobs=state in TAKES_JOBS)
+            wait_s = min(PROGRESS_S, self._announcer.period_s)
+            if self._bus.is_up and heartbeat_sent_s + wait_s > now_s:
+                wait_s = max(0.0, heartbeat_sent_s + wait_s - time.monotonic())
             with contextlib.suppress(TimeoutError):
                 # Not wait_for, which loses a cancellation that comes together with a wake-up.
-                async with asyncio.timeout(min(PROGRESS_S, self._announcer.heartbeat_s)):
+                async with asyncio.timeout(wait_s):
                     await self._wake.wait()
 
     def _refresh_limits(self) -> None:

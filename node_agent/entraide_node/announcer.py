@@ -2,7 +2,9 @@
 
 Input: the state of engines, runs, meters and owner policy. Output: a hello with the node's card
 until the pool answers and whenever the card changes; heartbeats in between, at once if the reason
-or the surplus changes; and the status file. An engine that does not respond is not on the card.
+or the surplus changes or a first run begins; and the status file. An engine that does not respond
+is not on the card. While there are runs, heartbeats list them and come more often, if the pool
+reads that.
 """
 
 import os
@@ -67,7 +69,9 @@ class Announcer:
         self._last_announced: tuple[str, EnergyStatus | None, Lending] = ("", None, Lending.ALL)
         self._pool_version = ""
         self._clock_offset_s: float | None = None
+        self._lists_runs = False  # the last heartbeat listed runs
         self.heartbeat_s = 1.0
+        self.busy_heartbeat_s = 0.0  # 0 while the pool does not read runs in heartbeats
         self.is_welcomed = False  # the pool answered the hello
         self.is_refused = False  # the bus refuses its identity
         self.is_unapproved = False  # the operator has not approved it yet
@@ -79,7 +83,7 @@ class Announcer:
     def reset(self, *, refused: bool = False) -> None:
         """Sends the hello again, because the pool does not know this node (any more)."""
         self.is_refused = refused
-        self.is_welcomed, self._must_say_hello = False, True
+        self.is_welcomed, self._must_say_hello, self._lists_runs = False, True, False
 
     def note_pending_approval(self) -> None:
         """Remembers, and logs once, that the operator has not approved the node yet."""
@@ -94,11 +98,28 @@ class Announcer:
         if message.sent_at:
             self._clock_offset_s = round(time.time() - message.sent_at, 3)
         self.heartbeat_s = min(HEARTBEAT_MAX_S, max(HEARTBEAT_MIN_S, message.heartbeat_s))
+        busy_s = message.busy_heartbeat_s
+        self.busy_heartbeat_s = min(self.heartbeat_s, max(HEARTBEAT_MIN_S, busy_s)) if busy_s else 0
         # Only runs of the hello: a run that started since is not in the answer.
         announced_runs = self._hello.running if self._hello is not None else ()
         return tuple(run for run in announced_runs if run not in message.keep)
 
     # Announcements.
+
+    @property
+    def period_s(self) -> float:
+        """Seconds between two heartbeats now.
+
+        The short period lasts until a heartbeat has told the pool that no run is left.
+        """
+        is_busy = self._lists_runs or bool(self._runs.active_runs())
+        return self.busy_heartbeat_s if self.busy_heartbeat_s and is_busy else self.heartbeat_s
+
+    @property
+    def must_list_runs(self) -> bool:
+        """Whether a first run has begun since the last heartbeat, which must be told at once."""
+        is_told = self._lists_runs or not self.busy_heartbeat_s
+        return not is_told and bool(self._runs.active_runs())
 
     async def announce(
         self,
@@ -136,7 +157,10 @@ class Announcer:
             self._hello, self._must_say_hello = hello, False
             with_energy = msgspec.structs.replace(card, energy=energy)
             await self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
-        elif self.is_welcomed and (due or self._last_announced != announced):
+        elif self.is_welcomed and (
+            due or self.must_list_runs or self._last_announced != announced
+        ):
+            runs = self._runs.describe_runs() if self.busy_heartbeat_s else ()
             beat = Heartbeat(
                 boot=self._boot,
                 seq=self._next_sequence_number(),
@@ -146,7 +170,9 @@ class Announcer:
                 running=len(self._runs.active_runs()),
                 energy=energy,
                 lending=limits.lending,
+                runs=runs,
             )
+            self._lists_runs = bool(runs)
             await self._bus.send_to_scheduler(beat)
         else:
             return False

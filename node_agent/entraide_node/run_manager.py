@@ -12,6 +12,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import aclosing
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -19,12 +20,14 @@ import structlog
 from entraide.resuming import RESUME, RESUME_UNSUPPORTED
 from entraide.types import Basis, Outcome, Usage
 from entraide.wire.messages import (
+    BEAT_RUNS_MAX,
     MESSAGE_BYTES_MAX,
     Accept,
     Decline,
     NodeOut,
     NodeUp,
     Progress,
+    RunBeat,
     RunEnded,
     StartRun,
     Tokens,
@@ -93,6 +96,7 @@ class _ActiveRun:
         self.first_token_s = 0.0
         self.first = run.resume.tokens if run.resume is not None else 0  # sent by earlier runs
         self.produced = 0
+        self.prompt_read = 0
         self.sent = 0
         self.delivered = False
         self.stopped = ""  # the code with which it was stopped
@@ -239,9 +243,22 @@ class RunManager:
             if not (foreign_only and active.run.own):
                 self._stop(active, code)
 
-    async def send_progress(self) -> None:
-        """Sends the progress of each run to the scheduler."""
-        for active in tuple(self._active.values()):
+    def describe_runs(self) -> tuple[RunBeat, ...]:
+        """Returns the state of the first ``BEAT_RUNS_MAX`` runs, for a heartbeat."""
+        return tuple(
+            RunBeat(
+                active.run.job,
+                active.run.epoch,
+                active.produced,
+                active.prompt_read,
+                self._engines.problem_code(active.run.model),
+            )
+            for active in islice(self._active.values(), BEAT_RUNS_MAX)
+        )
+
+    async def send_progress(self, *, after: int = 0) -> None:
+        """Sends the progress of each run to the scheduler, without the first ``after`` runs."""
+        for active in tuple(self._active.values())[after:]:
             await self._transport.send_to_scheduler(
                 Progress(active.run.job, active.run.epoch, active.produced)
             )
@@ -303,6 +320,7 @@ class RunManager:
             active.first_token_s = self._clock()
             self._energy.note_first_token(_run_key(run), active.first_token_s)
         active.produced = chunk.n_output_tokens
+        active.prompt_read = chunk.n_prompt_tokens
         if chunk.data and not active.stopped:
             shown = chunk.n_shown_tokens if chunk.n_shown_tokens >= 0 else active.produced
             n = max(0, shown - active.sent)

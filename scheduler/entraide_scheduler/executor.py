@@ -31,6 +31,7 @@ TRACE_CHARS_MAX = 8_000
 
 # Counters; that of promises is followed by the class and the outcome.
 PLACED, SETTLED, CORRECTED, PROMISE = "placed", "settled", "corrected", "promise"
+FALSE_ALARM = "false_alarm"
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -132,6 +133,9 @@ class Executor:
                 self._post(command, event.at)
             case c.AckUsage():
                 self._queue_acknowledgement(command)
+            case c.FalseAlarm():
+                self._counts[FALSE_ALARM] += 1
+                self._log.warning("node.false_alarm", node=command.node)
             case c.NodeTurned() | c.NodeMarked():
                 self._report_node(command)
             case c.LoadModel():

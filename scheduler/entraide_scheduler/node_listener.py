@@ -36,6 +36,7 @@ from entraide_scheduler.store.store import Store
 from entraide_scheduler.usage_reports import ResultSource, UsageReports
 
 HEARTBEAT_S = 1.0
+BUSY_HEARTBEAT_S = 0.5
 REFUSALS_MAX = 32  # failed loads remembered per node
 RENEW_WHEN_LEFT_S = 10 * 86_400.0
 RENEW_AT_HELLO_AFTER_S = 86_400.0
@@ -50,7 +51,10 @@ class IdentityIssuer(Protocol):
 
 
 class NodeSession(Struct):
-    """State of a node's connection: last sequence number and last reported state."""
+    """State of a node's connection: last sequence number and last reported state.
+
+    ``busy``: whether its last heartbeat listed runs.
+    """
 
     boot: str
     seq: int
@@ -58,6 +62,7 @@ class NodeSession(Struct):
     reason: str
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
+    busy: bool = False
 
 
 class LoadRefusal(Struct, frozen=True):
@@ -290,7 +295,10 @@ class NodeListener:
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
-        self._send(node, m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now))
+        welcome = m.Welcome(
+            HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S
+        )
+        self._send(node, welcome)
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
 
     def _count_contradictions(self, card: NodeCard, row: NodeRow) -> None:
@@ -337,6 +345,9 @@ class NodeListener:
             self._ignore("old", node)
             return
         peer.seq = beat.seq
+        if (beat.runs or peer.busy) and not self._feed_runs(node, peer, beat):
+            self.remove_session(node)
+            return
         now = self._driver.now()
         energy = clocks.convert_energy_times(beat.energy, behind_s=now - beat.sent_at, now=now)
         state = beat.accepting, beat.reason, beat.lending
@@ -356,6 +367,15 @@ class NodeListener:
             lending=beat.lending,
         ):
             self.remove_session(node)
+
+    def _feed_runs(self, node: str, peer: NodeSession, beat: m.Heartbeat) -> bool:
+        """Feeds a heartbeat that lists runs, or the first one that lists none again."""
+        peer.busy = bool(beat.runs)
+        for run in beat.runs:
+            if run.engine and self._is_first(node, f"{run.engine} {run.job}"):
+                self._log.warning("run.engine_down", node=node, job=run.job, code=run.engine)
+        runs = tuple((run.job, run.epoch, run.output_tokens) for run in beat.runs)
+        return self._driver.feed(e.NodeBeat, node=node, runs=runs)
 
     async def _revoke_node(self, row: NodeRow) -> None:
         """Revokes the identity of a node that has left the pool."""

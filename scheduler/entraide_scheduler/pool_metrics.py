@@ -15,7 +15,7 @@ from entraide.metrics import MetricSpec, Reading
 from entraide.types import JobClass, JobState, NodeState, Promise
 from entraide_scheduler.core.accounting import UNITS
 from entraide_scheduler.core.records import SenderKind
-from entraide_scheduler.executor import CORRECTED, PLACED, PROMISE, SETTLED
+from entraide_scheduler.executor import CORRECTED, FALSE_ALARM, PLACED, PROMISE, SETTLED
 from entraide_scheduler.live_driver import LiveDriver
 from entraide_scheduler.pool.facts import read_last_backup
 
@@ -45,6 +45,9 @@ SETTLEMENTS = MetricSpec("entraide_scheduler_settlements", "counter",
                          "Settlements written to the ledger.")  # fmt: skip
 CORRECTIONS = MetricSpec("entraide_scheduler_corrections", "counter",
                          "Corrections written to the ledger.")  # fmt: skip
+FALSE_ALARMS = MetricSpec("entraide_scheduler_false_alarms", "counter",
+                          "Nodes with runs that fell silent and were there after all: their "
+                          "runs were repeated, and nobody is billed for it.")  # fmt: skip
 LEDGER_SUM = MetricSpec("entraide_scheduler_ledger_sum", "gauge",
                         "Sum of all balances in a unit; always 0, else the books are wrong.",
                         ("unit",))  # fmt: skip
@@ -65,7 +68,7 @@ BACKUP_AGE = MetricSpec("entraide_backup_age_seconds", "gauge",
 
 POOL_METRICS = (
     INFO, NODES, ACCEPTING, QUEUED, JOBS, LEASES, LEASES_GRANTED, PROMISES, SETTLEMENTS,
-    CORRECTIONS, LEDGER_SUM, QUARANTINES, INCIDENTS, INCARNATION, EVENTS, COUNTED, BACKUP_AGE,
+    CORRECTIONS, FALSE_ALARMS, LEDGER_SUM, QUARANTINES, INCIDENTS, INCARNATION, EVENTS, COUNTED, BACKUP_AGE,
 )  # fmt: skip
 
 Metrics = list[tuple[MetricSpec, Reading]]
@@ -148,6 +151,7 @@ class PoolMetrics:
             (PROMISES, promises),
             (SETTLEMENTS, {(): counts[SETTLED]}),
             (CORRECTIONS, {(): counts[CORRECTED]}),
+            (FALSE_ALARMS, {(): counts[FALSE_ALARM]}),
             (INCARNATION, {(): self._driver.incarnation}),
             (EVENTS, {(): self._driver.event_id}),
             (COUNTED, {(code,): count for code, count in counts.items() if not _is_shown(code)}),
@@ -161,4 +165,4 @@ class PoolMetrics:
 
 def _is_shown(code: str) -> bool:
     """Whether a counter has a metric of its own."""
-    return code in (PLACED, SETTLED, CORRECTED) or code.startswith(f"{PROMISE}.")
+    return code in (PLACED, SETTLED, CORRECTED, FALSE_ALARM) or code.startswith(f"{PROMISE}.")

@@ -22,6 +22,7 @@ from entraide_node.core.run_admission import (
     admit_run,
 )
 from entraide_scheduler.core.events import (
+    NodeBeat,
     RunAccepted,
     RunDeclined,
     RunProgressed,
@@ -57,7 +58,7 @@ class NodeAgents:
     Args of the constructor:
         driver: virtual time and the core.
         models: the nodes' models.
-        progress_s: interval of progress reports.
+        progress_s: interval of a busy node's heartbeats, which list its runs.
         closed: called with each job whose last run has ended.
     """
 
@@ -189,9 +190,9 @@ class NodeAgents:
             self._advance_engine(node)
         else:
             self._schedule_phase_end(node)
-        if not node.progress_scheduled:
-            node.progress_scheduled = True
-            self._driver.schedule(now + self._progress_s, self._send_progress, node)
+        if not node.host.progress_scheduled:
+            node.host.progress_scheduled = True
+            self._driver.schedule(now + self._progress_s, self._send_beat, node.host)
 
     def _receive_cancellation(self, cancellation: tuple[Node, str, int]) -> None:
         node, job, epoch = cancellation
@@ -304,23 +305,20 @@ class NodeAgents:
 
     # Messages from a node.
 
-    def _send_progress(self, node: Node) -> None:
-        """Sends the progress of all runs of a node."""
-        if not node.runs:
-            node.progress_scheduled = False
-            return
-        now, engine = self._driver.now, node.engine
-        progress = [
-            (run.job, run.epoch, node.name, engine.output_tokens(run, now))
-            for run in node.runs.values()
-        ]
-        self._driver.schedule(now + node.one_way_s, self._deliver_progress, progress)
-        self._driver.schedule(now + self._progress_s, self._send_progress, node)
-
-    def _deliver_progress(self, progress: list[Values]) -> None:
-        tell = self._driver.deliver
-        for values in progress:
-            tell(RunProgressed, *values)
+    def _send_beat(self, node: Node) -> None:
+        """Sends a heartbeat with all runs of a machine, until one that lists none."""
+        now = self._driver.now
+        runs = tuple(
+            (run.job, run.epoch, instance.engine.output_tokens(run, now))
+            for instance in node.model_instances()
+            for run in instance.runs.values()
+        )
+        if node.up and node.reachable:
+            arrives_at = now + node.one_way_s + node.heartbeat_delay_s
+            self._driver.schedule(arrives_at, self._deliver_event, (NodeBeat, (node.name, runs)))
+        node.progress_scheduled = bool(runs)
+        if runs:
+            self._driver.schedule(now + self._progress_s, self._send_beat, node)
 
     def _send_event(self, node: Node, kind: Callable[..., Any], values: Values) -> None:
         self._driver.schedule(

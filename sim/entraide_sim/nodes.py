@@ -195,7 +195,7 @@ class Node:
         accepting, reason: whether it accepts new runs, and the code of the reason if not.
         shares_surplus: whether it shares a site surplus with other nodes.
         phase_end_at: scheduled end of its engine's phase.
-        progress_scheduled: whether its next progress report is scheduled.
+        progress_scheduled: whether the machine's next heartbeat with runs is scheduled.
         slot_s: slot-seconds used by runs.
         other_instances: instances of its other models: nodes with their own runs and engine that
             share the machine.

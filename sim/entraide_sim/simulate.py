@@ -77,7 +77,7 @@ def simulate(
         faults=parts.faults,
         seed=case.seed,
         heartbeat_s=scenario.heartbeat_s,
-        progress_s=min(PROGRESS_S_MAX, max(1.0, scenario.heartbeat_s / 2.0)),
+        progress_s=min(PROGRESS_S_MAX, scenario.heartbeat_s / 2.0),
         recorder=recorder,
         catalogue=model_layout.pool_catalogue(scenario),
     )

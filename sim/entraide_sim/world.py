@@ -41,6 +41,9 @@ def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
         suspect_after_s=live.suspect_after_s * heartbeat_s,
         lost_after_s=live.lost_after_s * heartbeat_s,
         lease_s=live.lease_s * heartbeat_s,
+        busy_suspect_after_s=live.busy_suspect_after_s * heartbeat_s,
+        busy_lost_after_s=live.busy_lost_after_s * heartbeat_s,
+        reconnect_s=live.reconnect_s * heartbeat_s,
     )
 
 
@@ -82,7 +85,7 @@ class World:
         faults: Sequence[Fault] = (),
         seed: int = 0,
         heartbeat_s: float = 1.0,
-        progress_s: float = 1.0,
+        progress_s: float = 0.5,
         recorder: Callable[[Job], None] | None = None,
         make_environment: Callable[["World"], Environment] | None = None,
         catalogue: Catalogue | None = None,
@@ -98,7 +101,7 @@ class World:
             faults: failures to inject.
             seed: seed of all random draws.
             heartbeat_s: heartbeat interval; for long intervals see ``slow_heartbeat_timing``.
-            progress_s: interval of progress reports; less than the policy's ``lease_s``.
+            progress_s: interval of the heartbeats of nodes with runs.
             recorder: called with each job once the job and its runs have ended.
             make_environment: makes the environment; None for a ``SimulatedEnvironment``.
             catalogue: model catalogue, delivered to the core before the first request.
@@ -109,7 +112,8 @@ class World:
                 out of range, or a restart of a core without snapshots.
         """
         timing = policy.timing
-        if heartbeat_s >= timing.suspect_after_s or progress_s >= timing.lease_s:
+        busy_s = min(timing.busy_suspect_after_s, timing.suspect_after_s, timing.lease_s)
+        if heartbeat_s >= timing.suspect_after_s or progress_s >= busy_s:
             raise ValueError("heartbeat_s or progress_s is too long for the policy's timing")
         self.driver = driver
         self.policy = policy

@@ -234,6 +234,24 @@ class AnyOrder(RuleBasedStateMachine):
             place = data.draw(st.sampled_from(places))
             self.pool.tell(events.RunProgressed, place.job, place.epoch, node, 5)
 
+    @rule(
+        data=st.data(),
+        node=mostly("ghost", *NODES),
+        tokens=st.integers(0, 600),
+        what=mostly("beat", "beat", "idle", "closed", "bus"),
+    )
+    def beat(self, data: st.DataObject, node: str, tokens: int, what: str) -> None:
+        """A busy node's heartbeat, or the end of its connection, or of the scheduler's."""
+        if what == "closed":
+            self.pool.tell(events.NodeDisconnected, node)
+        elif what == "bus":
+            self.pool.tell(events.BusLost)
+        else:
+            places = self.pool.places()[-20:] if what == "beat" else []
+            listed = data.draw(st.lists(st.sampled_from(places), max_size=3)) if places else []
+            runs = tuple((place.job, place.epoch, tokens) for place in listed)
+            self.pool.tell(events.NodeBeat, node, runs)
+
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         if self.jobs:

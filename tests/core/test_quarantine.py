@@ -163,6 +163,7 @@ def test_clearing_what_is_in_no_quarantine_changes_nothing(pool: Pool) -> None:
 SAMPLES = {
     events.NodeJoined: (card("n1"), True, ""),
     events.NodeChanged: ("n1", True, "", None),
+    events.NodeBeat: ("n1", (("j1", 1, 1),)),
     events.NodeLeft: ("n1", "goodbye"),
     events.RunAccepted: ("j1", 1, "n1"),
     events.RunDeclined: ("j1", 1, "n1", "full", {}),
@@ -189,6 +190,8 @@ SENDERLESS = {
     events.LoadAsked,
     events.UnloadAsked,
     events.NodesSeen,
+    events.NodeDisconnected,
+    events.BusLost,
     events.NodeVouched,
     events.GatewayLost,
     events.Woke,

@@ -123,6 +123,9 @@ def feed(pool: Pool, message: Any, place: Any) -> None:
             behind_s = pool.now - message.sent_at
             energy = clocks.convert_energy_times(message.energy, behind_s=behind_s, now=pool.now)
             pool.tell(events.NodeChanged, "n1", message.accepting, message.reason, energy)
+            runs = tuple((beat.job, beat.epoch, beat.output_tokens) for beat in message.runs)
+            pool.tell(events.NodeBeat, "n1", runs)
+            pool.tell(events.NodeBeat, "n1", ((*run[:2], 3),))
         case m.Decline():
             pool.tell(events.RunDeclined, *run, message.code, message.values)
         case m.Progress():

@@ -139,7 +139,8 @@ def sender(kind: type) -> Sender | None:
     """Who is accountable for one of ``VALUES``."""
     if kind in BY_KEY:
         return Sender(KEY, "key-alpha")
-    by_node = (events.NodeJoined, events.NodeChanged, events.NodeLeft, events.LoadFailed)
+    by_node = (events.NodeJoined, events.NodeChanged, events.NodeBeat, events.NodeLeft,
+               events.LoadFailed)  # fmt: skip
     is_node = kind in by_node or kind.__name__.startswith("Run")
     return Sender(NODE, "n1") if is_node else None
 

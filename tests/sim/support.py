@@ -152,7 +152,7 @@ class SimulatedWorld:
             **{
                 "grid": grid(),
                 "heartbeat_s": 60.0,
-                "progress_s": 1.0,
+                "progress_s": 0.5,
                 "recorder": self.records,
                 **changes,
             },

@@ -29,6 +29,7 @@ from entraide.types import Basis, JobState, NodeState, Power
 from entraide.units import JOULES_PER_WH, uwh_from_joules
 from entraide_scheduler.core.commands import EndJob, NodeTurned, Refuse
 from entraide_scheduler.core.events import (
+    NodeBeat,
     ForecastIssued,
     IntensityChanged,
     JobRequested,
@@ -250,18 +251,17 @@ def test_a_single_job_takes_what_the_formula_says() -> None:
 
 
 def test_answers_come_as_an_agent_gives_them() -> None:
-    """A run sends its acceptance, its first token, progress each second, then its usage."""
+    """A run sends its acceptance and first token; heartbeats list it until its usage."""
     simulated = SimulatedWorld([node()], even_arrivals(1.0, 1.0, output_tokens=200))
     kinds = [
         type(event).__name__
         for event in simulated.events
-        if isinstance(event, RunAccepted | RunProgressed | RunReported)
+        if isinstance(event, RunAccepted | RunProgressed | NodeBeat | RunReported)
     ]
-    signs = [event.output_tokens for event in simulated.of_kind(RunProgressed)]
+    signs = [tokens for event in simulated.of_kind(NodeBeat) for _, _, tokens in event.runs]
 
-    assert kinds == ["RunAccepted", *["RunProgressed"] * 5, "RunReported"]
+    assert kinds == ["RunAccepted", "RunProgressed", *["NodeBeat"] * 8, "RunReported"]
     assert signs == sorted(signs)
-    assert 1 == signs[0]
 
 
 def test_a_day_in_three_provinces() -> None:

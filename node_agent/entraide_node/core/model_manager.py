@@ -133,6 +133,11 @@ class ModelManager:
         if record is not None and (record.runs or runs):
             self._records[model] = replace(record, runs=runs, idle_since=at)
 
+    def problem_code(self, model: str) -> str:
+        """Returns the stable code of why a model's engine does not respond; "" if it does."""
+        record = self._records.get(model)
+        return "" if record is None or record.down_since is None else record.code
+
     def set_response(self, model: str, code: str, *, at: float) -> bool:
         """Notes whether an engine responds; returns whether that has changed.
 

@@ -91,6 +91,10 @@ class EngineManager:
         """Returns the engine for runs of a model; None if the model is not served."""
         return self._instances[model] if self._manager.is_ready(model) else None
 
+    def problem_code(self, model: str) -> str:
+        """Returns the stable code of why a model's engine does not respond; "" if it does."""
+        return self._manager.problem_code(model)
+
     def set_run_count(self, model: str, count: int) -> None:
         """Sets the current number of runs of a model."""
         now_s = time.monotonic()

@@ -175,6 +175,12 @@ class NodeMarked(BaseCommand, frozen=True, tag="node-marked"):
     reason: str
 
 
+class FalseAlarm(BaseCommand, frozen=True, tag="false-alarm"):
+    """Log and count that a node is there whose runs were lost by the short limits of silence."""
+
+    node: str
+
+
 class LoadModel(BaseCommand, frozen=True, tag="load-model"):
     """Have a node load a model that it offers; its next card or ``LoadFailed`` is the answer."""
 
@@ -212,6 +218,7 @@ Command = (
     | AckUsage
     | NodeTurned
     | NodeMarked
+    | FalseAlarm
     | LoadModel
     | UnloadModel
     | Dropped

@@ -168,6 +168,19 @@ class NodesSeen(BaseEvent, frozen=True, tag="seen"):
     nodes: tuple[str, ...]
 
 
+class NodeDisconnected(BaseEvent, frozen=True, tag="disconnected"):
+    """The bus closed a node's connection: its agent exited, or its link was cut.
+
+    The node may reconnect.
+    """
+
+    node: str
+
+
+class BusLost(BaseEvent, frozen=True, tag="bus-lost"):
+    """The scheduler lost its own connection to the bus, so that it hears no node."""
+
+
 class NodeLeft(BaseEvent, frozen=True, tag="left"):
     """A node said goodbye, or was revoked (``reason``: ``goodbye`` or ``revoked``)."""
 
@@ -299,6 +312,18 @@ class RunProgressed(BaseEvent, frozen=True, tag="progressed"):
     output_tokens: int
 
 
+class NodeBeat(BaseEvent, frozen=True, tag="beat"):
+    """A heartbeat that lists the node's runs; or the first one that lists none again.
+
+    Attributes:
+        node: the node.
+        runs: each run as (job, epoch, output tokens so far).
+    """
+
+    node: str
+    runs: tuple[tuple[str, int, int], ...]
+
+
 class RunReported(BaseEvent, frozen=True, tag="reported"):
     """A node sent a run's usage report, which ends the run; repeated until acknowledged.
 
@@ -383,6 +408,8 @@ Given = (
     | NodeJoined
     | NodeChanged
     | NodesSeen
+    | NodeDisconnected
+    | BusLost
     | NodeLeft
     | NodeVouched
     | GatewayLost
@@ -398,6 +425,7 @@ Answer = (
     RunAccepted
     | RunDeclined
     | RunProgressed
+    | NodeBeat
     | RunReported
     | RunExceeded
     | JobAbandoned

@@ -46,6 +46,7 @@ SENDERS: Mapping[type, Callable[[State, Any], Sender | None]] = MappingProxyType
     {
         events.NodeJoined: _card_sender,
         events.NodeChanged: _node_sender,
+        events.NodeBeat: _node_sender,
         events.NodeLeft: _node_sender,
         events.RunAccepted: _node_sender,
         events.RunDeclined: _node_sender,

@@ -8,11 +8,14 @@ the end of the leases of lost nodes. ``reconcile`` ends the jobs that no node ca
 from collections.abc import Set as AbstractSet
 
 from entraide.types import JobKind, NodeState
-from entraide_scheduler.core import leases, model_loading
+from entraide_scheduler.core import leases, model_loading, node_silence
 from entraide_scheduler.core.commands import NodeTurned
 from entraide_scheduler.core.events import (
+    BusLost,
     GatewayLost,
+    NodeBeat,
     NodeChanged,
+    NodeDisconnected,
     NodeJoined,
     NodeLeft,
     NodesSeen,
@@ -30,6 +33,10 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     if not is_sound_card(card):
         state.drop("unsound_card", node=card.node)
         return
+    known = state.fleet.nodes.get(card.node)
+    if known is not None:
+        node_silence.note_heard(state, known, restarted=event.boot != known.boot)
+        known.busy = False
     turned = state.fleet.add_or_update(
         card,
         accepting=event.accepting,
@@ -46,7 +53,7 @@ def handle_joined(state: State, event: NodeJoined) -> None:
     node.peak_w = event.peak_w
     model_loading.handle_hello(state, node)
     state.deadlines.clear(DeadlineKind.NODE_FORGETTING, card.node)
-    _schedule_silence_check(state, node)
+    node_silence.schedule_check(state, node)
     if turned:
         _announce_state(state, node)
     _schedule_surplus_expiry(state, node)
@@ -94,12 +101,47 @@ def handle_changed(state: State, event: NodeChanged) -> None:
         _schedule_surplus_expiry(state, node)
 
 
+def handle_beat(state: State, event: NodeBeat) -> None:
+    """Handles a heartbeat that lists the node's runs."""
+    node = _find_known_node(state, event.node)
+    if node is not None:
+        node.busy = bool(event.runs)
+        _record_heartbeat(state, node)
+        leases.record_progress(state, event)
+
+
+def handle_disconnected(state: State, event: NodeDisconnected) -> None:
+    """Handles a closed connection: the node is suspect; its runs are lost unless it is heard."""
+    node = state.fleet.nodes.get(event.node)
+    if node is None or node.state not in (NodeState.LIVE, NodeState.SUSPECT):
+        return
+    node.closed_at = state.now
+    if node.state is NodeState.LIVE:
+        _step_node(state, node, "silent")
+    else:
+        node_silence.schedule_check(state, node)
+
+
+def handle_bus_lost(state: State, _: BusLost) -> None:
+    """Handles an outage of the bus: the short limits no longer apply until a node's next beat."""
+    for name in sorted(state.fleet.nodes):
+        node = state.fleet.nodes[name]
+        if node.busy or node.closed_at:
+            node_silence.forget(node)
+            node_silence.schedule_check(state, node)
+
+
 def handle_seen(state: State, event: NodesSeen) -> None:
-    """Handles heartbeats that changed nothing; they postpone the silence deadline."""
+    """Handles heartbeats that changed nothing; they postpone the silence deadline.
+
+    The beats of a busy node are events of their own, at their own times.
+    """
     nodes, now = state.fleet.nodes, state.now
     silent_at = now + state.policy.timing.suspect_after_s
     for name in event.nodes:
         live = nodes.get(name)
+        if live is not None and live.busy:
+            continue
         if live is not None and live.state is NodeState.LIVE and not live.quarantine:
             live.last_seen = now
             state.deadlines.set(DeadlineKind.NODE_SILENCE, name, silent_at)
@@ -121,27 +163,16 @@ def _find_known_node(state: State, name: str) -> Node | None:
 
 
 def _record_heartbeat(state: State, node: Node) -> None:
-    node.last_seen = state.now
+    node_silence.note_heard(state, node)
     _step_node(state, node, "heard")
 
 
 def _step_node(state: State, node: Node, trigger: str) -> None:
     """Applies a trigger to a node, and reports its state if that changed."""
     turned = state.fleet.step_node(node, trigger, state.now)
-    _schedule_silence_check(state, node)
+    node_silence.schedule_check(state, node)
     if turned:
         _announce_state(state, node)
-
-
-def _schedule_silence_check(state: State, node: Node) -> None:
-    """Sets the silence deadline of a node's present state."""
-    timing = state.policy.timing
-    after_s = {NodeState.LIVE: timing.suspect_after_s, NodeState.SUSPECT: timing.lost_after_s}
-    if node.state in after_s:
-        at = node.last_seen + after_s[node.state]
-        state.deadlines.set(DeadlineKind.NODE_SILENCE, node.card.node, at)
-    else:
-        state.deadlines.clear(DeadlineKind.NODE_SILENCE, node.card.node)
 
 
 def _announce_state(state: State, node: Node) -> None:
@@ -150,11 +181,22 @@ def _announce_state(state: State, node: Node) -> None:
 
 
 def handle_silence(state: State, name: str) -> None:
-    """Handles a node's silence deadline: live becomes suspect, suspect becomes lost."""
+    """Handles a node's silence deadline: live becomes suspect, suspect becomes lost.
+
+    A suspect node first loses its runs alone, if a short limit applies to it.
+    """
     node = state.fleet.nodes[name]
-    _step_node(state, node, "silent")
-    if node.state is NodeState.LOST:
+    if not node_silence.is_silent(state, node):
+        node_silence.schedule_check(state, node)
+    elif node_silence.loses_runs_only(state, node):
+        node_silence.note_runs_lost(state, node)
         leases.end_node_leases(state, node)
+        node_silence.schedule_check(state, node)
+    else:
+        _step_node(state, node, "silent")
+        if node.state is NodeState.LOST:
+            node_silence.forget(node)
+            leases.end_node_leases(state, node)
 
 
 def handle_vouched(state: State, event: NodeVouched) -> None:
@@ -181,7 +223,8 @@ def remove_node(state: State, node: Node, reason: str) -> None:
     name = node.card.node
     model_loading.handle_node_left(state, node)
     state.fleet.remove_node(node, reason, state.now)
-    _schedule_silence_check(state, node)
+    node_silence.forget(node)
+    node_silence.schedule_check(state, node)
     state.deadlines.clear(DeadlineKind.SURPLUS_EXPIRY, name)
     kept_until = state.now + state.policy.timing.job_kept_s
     state.deadlines.set(DeadlineKind.NODE_FORGETTING, name, kept_until)
@@ -207,6 +250,7 @@ def handle_started(state: State, event: SchedulerStarted) -> None:
         node = state.fleet.nodes[name]
         if node.state in (NodeState.LIVE, NodeState.SUSPECT):
             node.last_seen = state.now
+            node_silence.forget(node)
             _step_node(state, node, "restart")
     model_loading.handle_restart(state)
     _end_gateway_jobs(state, event.gateway, answered=frozenset(event.answered))

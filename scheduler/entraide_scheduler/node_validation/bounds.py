@@ -201,6 +201,16 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
             "running": NumberBound(0, COUNT_MAX, "runs that it holds"),
             "energy": StructBound("renewable status of its site"),
             "lending": _ENUM,
+            "runs": ListBound(
+                m.BEAT_RUNS_MAX, (StructBound("state of a run"),), "runs that it holds"
+            ),
+        },
+        m.RunBeat: {
+            "job": _JOB,
+            "epoch": _EPOCH,
+            "output_tokens": _TOKENS,
+            "input_tokens": _TOKENS,
+            "engine": _CODE,
         },
         m.Accept: {"job": _JOB, "epoch": _EPOCH},
         m.Decline: {"job": _JOB, "epoch": _EPOCH, "code": _CODE, "values": _VALUES},
@@ -253,7 +263,7 @@ BOUNDS: Mapping[type[Struct], Mapping[str, Bound]] = MappingProxyType(
 CONTROL_BYTES: Mapping[str, int] = MappingProxyType(
     {
         "hello": 512 * 1024,
-        "beat": 4 * 1024,
+        "beat": 256 * 1024,
         "accept": 1024,
         "decline": 16 * 1024,
         "progress": 1024,

@@ -11,6 +11,7 @@ from entraide.types import Explanation, JobState, Receipt, RequestFacts, Terms, 
 from entraide.wire.cards import EarlierRun, ModelCard, QuotaLeft
 from entraide.wire.enrolment import JoinRequest, JoinResponse
 from entraide.wire.node_messages import (
+    BEAT_RUNS_MAX,
     BODY_BYTES_MAX,
     LEFT,
     MESSAGE_BYTES_MAX,
@@ -36,6 +37,7 @@ from entraide.wire.node_messages import (
     NodeUp,
     Progress,
     Resume,
+    RunBeat,
     RunEnded,
     StartRun,
     StopRun,
@@ -48,6 +50,7 @@ from entraide.wire.node_messages import (
 from entraide.wire.pool_state import PoolState
 
 __all__ = [
+    "BEAT_RUNS_MAX",
     "BODY_BYTES_MAX",
     "LEFT",
     "MESSAGE_BYTES_MAX",
@@ -95,6 +98,7 @@ __all__ = [
     "PoolRequest",
     "Progress",
     "Resume",
+    "RunBeat",
     "Revocation",
     "RunEnded",
     "SigninEnded",

@@ -12,6 +12,7 @@ from entraide.types import EnergyStatus, Lending, NodeCard, Outcome, Usage
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 4 * 1024 * 1024
+BEAT_RUNS_MAX = 1_024  # runs in one heartbeat; a node reports the progress of others by itself
 RESUMED_MAX = 2**40  # largest number in ``Resume``; larger ones are no figures of an answer
 LEFT = "left"  # reason of the goodbye of a node that leaves the pool
 
@@ -49,8 +50,32 @@ class Hello(Message, frozen=True, tag="hello"):
     lending: Lending = Lending.ALL
 
 
+class RunBeat(Struct, frozen=True, array_like=True):
+    """State of a run in a heartbeat; renews the run's lease.
+
+    Attributes:
+        job, epoch: the lease.
+        output_tokens: output tokens so far.
+        input_tokens: prompt tokens that its engine has read; 0 if the engine does not tell.
+        engine: stable code of why its engine does not respond; "" if it does.
+    """
+
+    job: str
+    epoch: int
+    output_tokens: int
+    input_tokens: int = 0
+    engine: str = ""
+
+
 class Heartbeat(Message, frozen=True, tag="beat"):
-    """Sent once a second."""
+    """Sent in the periods of ``Welcome``.
+
+    Attributes:
+        boot, seq, sent_at, accepting, reason, lending: as in ``Hello``.
+        running: number of runs.
+        energy: renewable status of the site.
+        runs: the runs, at most ``BEAT_RUNS_MAX``; empty from a node that sends ``Progress``.
+    """
 
     boot: str
     seq: int
@@ -60,6 +85,7 @@ class Heartbeat(Message, frozen=True, tag="beat"):
     running: int
     energy: EnergyStatus | None
     lending: Lending = Lending.ALL
+    runs: tuple[RunBeat, ...] = ()
 
 
 class Accept(Message, frozen=True, tag="accept"):
@@ -79,7 +105,10 @@ class Decline(Message, frozen=True, tag="decline"):
 
 
 class Progress(Message, frozen=True, tag="progress"):
-    """Progress of a run, about once a second: output tokens so far; renews the lease."""
+    """Progress of a run: output tokens so far; renews the lease.
+
+    Sent with the first token; also once a second if the run is in no heartbeat.
+    """
 
     job: str
     epoch: int
@@ -148,14 +177,16 @@ NodeUp = (
 
 
 class Welcome(Message, frozen=True, tag="welcome"):
-    """Answer to ``Hello``: the heartbeat interval, and the runs to continue.
+    """Answer to ``Hello``: the heartbeat intervals, and the runs to continue.
 
     Attributes:
-        heartbeat_s: seconds between two heartbeats.
+        heartbeat_s: seconds between two heartbeats of a node without runs.
         keep: the runs to continue, as (job, epoch); the node stops the others.
         protocol: protocol version to speak.
         pool_version: version of Entraide in the pool; "" from a pool that does not send it.
         sent_at: sender's clock; 0 from a pool that does not send it.
+        busy_heartbeat_s: seconds between two heartbeats of a node with runs, which list the runs;
+            0 from a pool that does not read them.
     """
 
     heartbeat_s: float
@@ -163,6 +194,7 @@ class Welcome(Message, frozen=True, tag="welcome"):
     protocol: int = PROTOCOL
     pool_version: str = ""
     sent_at: float = 0.0
+    busy_heartbeat_s: float = 0.0
 
 
 class HelloRequest(Message, frozen=True, tag="say-hello"):

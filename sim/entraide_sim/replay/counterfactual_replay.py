@@ -33,6 +33,7 @@ from entraide_sim.workload import Request
 from entraide_sim.world import World
 
 HEARTBEAT_S = 1.0  # between heartbeats once the recording is over
+BUSY_HEARTBEAT_S = 0.5  # between heartbeats of a node with runs
 BLOCK_TOKENS = 256  # tokens of 1 KiB of prompt, the block size of prefix keys
 PREDICTIONS_MIN = 8.0  # decayed count of predictions from which learned rates are trusted
 
@@ -173,6 +174,7 @@ NOT_REPLAYED = (
     e.RunAccepted,
     e.RunDeclined,
     e.RunProgressed,
+    e.NodeBeat,
     e.RunReported,
     e.RunExceeded,
     e.JobAbandoned,

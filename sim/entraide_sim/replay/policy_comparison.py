@@ -296,7 +296,7 @@ def _simulate(
             grid=grid,
             sites=counterfactual_replay.site_specs(specs, simulated_policy),
             heartbeat_s=counterfactual_replay.HEARTBEAT_S,
-            progress_s=counterfactual_replay.HEARTBEAT_S,
+            progress_s=counterfactual_replay.BUSY_HEARTBEAT_S,
             recorder=recorder,
             make_environment=make_environment,
         )

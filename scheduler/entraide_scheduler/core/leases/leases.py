@@ -403,7 +403,7 @@ def expire_lease(state: State, name: str) -> None:
 
 
 def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int]] = ()) -> None:
-    """Ends the leases of a node that is lost, has left, or has restarted.
+    """Ends the leases of a node that is silent, has left, or has restarted.
 
     Args:
         state: the core's.
@@ -416,7 +416,7 @@ def end_node_leases(state: State, node: Node, *, held: Collection[tuple[str, int
         if lease.state is LeaseState.STOPPING:
             close_lease(state, lease, None)
             continue
-        if node.state is NodeState.LOST:
+        if node.state in (NodeState.SUSPECT, NodeState.LOST):
             cancel_run(state, lease)
         code = resumption.end_code(node.state)
         requeue_job(state, lease, "lose", avoid=True, code=code, delivered=None)

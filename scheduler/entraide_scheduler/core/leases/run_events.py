@@ -15,6 +15,7 @@ from entraide_scheduler.core.commands import AckUsage, CancelRun
 from entraide_scheduler.core.events import (
     JobAbandoned,
     JobCancelled,
+    NodeBeat,
     RunAccepted,
     RunDeclined,
     RunExceeded,
@@ -29,6 +30,7 @@ ANSWER_BROKEN = "answer_broken"  # a gateway's code: parts of a resumable answer
 
 FULL_PAUSE_S = 1.0  # of a replica that declined as full
 RACE_CODES = ("full", "not_loaded")  # declines of a node that works
+STOPS_PER_BEAT = 16  # a node that lists more unknown runs is told the others at its next beats
 NOT_LOADED_PAUSE_S = 10.0  # ends earlier with the node's next hello
 
 # An owner's return is no failure: up to ``OWNER_ENDS_MAX`` such ends do not count as attempts.
@@ -46,10 +48,28 @@ def handle_accepted(state: State, event: RunAccepted) -> None:
 def handle_progressed(state: State, event: RunProgressed) -> None:
     """Handles progress: renews the lease and charges the new output tokens."""
     lease = _find_running_lease(state, event, "progressed")
-    if lease is None:
-        return
+    if lease is not None:
+        _add_progress(state, lease, event.output_tokens)
+
+
+def record_progress(state: State, event: NodeBeat) -> None:
+    """Handles the runs of a heartbeat; stops those without a lease, ``STOPS_PER_BEAT`` at most."""
+    stops = STOPS_PER_BEAT
+    for job, epoch, output_tokens in event.runs:
+        lease = _find_lease(state, job, epoch, event.node)
+        if lease is not None and lease.state is not LeaseState.STOPPING:
+            _add_progress(state, lease, output_tokens)
+        elif stops > 0:
+            stops -= 1
+            if lease is None:
+                state.drop("progressed", job=job, node=event.node)
+            state.emit(CancelRun(state.cause, job, epoch, event.node))
+
+
+def _add_progress(state: State, lease: Lease, output_tokens: int) -> None:
+    """Renews a lease and charges the new output tokens."""
     leases.renew_lease(state, lease)
-    produced = min(event.output_tokens, lease.output_tokens_max)
+    produced = min(output_tokens, lease.output_tokens_max)
     if produced > lease.output_tokens:
         if lease.output_tokens == 0:
             state.fleet.replica_index.record_first_token(lease, state.now)

@@ -100,7 +100,10 @@ class ClassTerms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True):
-    """Timeouts of the scheduler, seconds."""
+    """Timeouts of the scheduler, seconds.
+
+    A node is busy while its heartbeats list runs; see ``node_silence``.
+    """
 
     suspect_after_s: float = 4.0
     lost_after_s: float = 10.0
@@ -108,6 +111,9 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True):
     lease_s: float = 12.0  # an active lease without progress expires after this time
     job_kept_s: float = 600.0  # how long an ended job can be asked for
     resume_s: float = 20.0  # how long a part of an answer may wait for a node that continues it
+    busy_suspect_after_s: float = 1.0
+    busy_lost_after_s: float = 1.75  # its runs are placed elsewhere
+    reconnect_s: float = 0.75  # likewise, after the bus closed the node's connection
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -93,6 +93,9 @@ RANGES: Mapping[type, Mapping[str, AllowedRange]] = MappingProxyType(
             "lease_s": TIME_S,
             "job_kept_s": FROM_0,
             "resume_s": AllowedRange(0, RESUME_MAX_S),
+            "busy_suspect_after_s": TIME_S,
+            "busy_lost_after_s": TIME_S,
+            "reconnect_s": FROM_0,
         },
         p.Limits: {
             "queued_per_coop": FROM_0,
@@ -219,10 +222,12 @@ def _class_faults(policy: p.Policy) -> Iterator[PolicyFault]:
 
 
 def _timing_faults(timing: p.Timing) -> Iterator[PolicyFault]:
-    if timing.lost_after_s <= timing.suspect_after_s:
-        values: dict[str, str | int | float] = {
-            "value": timing.lost_after_s,
-            "other": "timing.suspect_after_s",
-            "low": timing.suspect_after_s,
-        }
-        yield PolicyFault("timing.lost_after_s", "after", values)
+    for kind in ("", "busy_"):
+        lost, suspect = f"{kind}lost_after_s", f"{kind}suspect_after_s"
+        if getattr(timing, lost) <= getattr(timing, suspect):
+            values: dict[str, str | int | float] = {
+                "value": getattr(timing, lost),
+                "other": f"timing.{suspect}",
+                "low": getattr(timing, suspect),
+            }
+            yield PolicyFault(f"timing.{lost}", "after", values)

@@ -425,6 +425,11 @@ class Node(Struct):
         backoffs: failure histories of its replicas, by model.
         marks: number of protocol violations by stable code; see ``protocol_violations``.
         peak_w: maximum power of its device by the hardware catalogue, watts; 0 if unknown.
+        busy: whether its last heartbeat listed runs.
+        closed_at: time at which the bus closed its connection; 0 once it is heard again.
+        alarm_until: if its runs were lost by the short limits of silence, the time until which its
+            return is a false alarm; else 0.
+        alarms: times of its last false alarms, oldest first; see ``node_silence``.
     """
 
     card: NodeCard
@@ -447,6 +452,10 @@ class Node(Struct):
     backoffs: dict[str, Backoff] = {}
     marks: dict[str, int] = {}
     peak_w: float = 0.0
+    busy: bool = False
+    closed_at: float = 0.0
+    alarm_until: float = 0.0
+    alarms: tuple[float, ...] = ()
 
     def step(self, trigger: str) -> bool:
         """Applies a trigger of ``state_machines.NODE``; returns whether the state changed."""
