@@ -22,6 +22,7 @@ class NodeRegistry:
     def __init__(self, store: Store, rows: Iterable[NodeRow]) -> None:
         self._store = store
         self._rows = {row.node: row for row in rows}
+        self._names = {row.public_key: row.node for row in self._rows.values()}
 
     def get(self, node: str) -> NodeRow | None:
         """Returns the record of a node."""
@@ -37,6 +38,11 @@ class NodeRegistry:
         row = self.get_approved(node)
         return row.public_key if row is not None else ""
 
+    def find_by_key(self, public_key: str) -> str:
+        """Returns the approved node that has a public key, or ""."""
+        node = self._names.get(public_key, "")
+        return node if self.get_public_key(node) == public_key else ""
+
     def get_coop(self, node: str) -> str:
         """Returns the co-op of an approved node, or ""."""
         row = self.get_approved(node)
@@ -49,10 +55,12 @@ class NodeRegistry:
     async def put(self, row: NodeRow) -> None:
         """Adds or replaces a record, in memory at once and on disk on return."""
         self._rows[row.node] = row
+        self._names[row.public_key] = row.node
         await self._store.put_node(row)
 
     async def remove(self, node: str) -> None:
         """Deletes a record, in memory at once and on disk on return."""
+        self._names.pop(self._rows[node].public_key, None)
         del self._rows[node]
         await self._store.delete_node(node)
 

@@ -37,6 +37,7 @@ from entraide_scheduler.control.server import GrpcServer
 from entraide_scheduler.control.task_admin import TaskAdmin
 from entraide_scheduler.core import events as e
 from entraide_scheduler.core.policy import Policy
+from entraide_scheduler.disconnections import DisconnectionWatcher
 from entraide_scheduler.enrolment import Enrolment, PoolFacts
 from entraide_scheduler.gateway import Gateway, ReceiptSigner, Settings
 from entraide_scheduler.gateway.install import FOLDER as MIRROR_FOLDER
@@ -196,20 +197,11 @@ class Service:
         scheduler.on_answer = node_listener.reports.add_answer
         catalogue.add_listener(node_listener.send_catalogue)
         return Parts(
-            bus=bus,
-            store=store,
-            identity=identity,
-            policy=policy,
-            signer=signer,
-            driver=driver,
-            registry=registry,
-            catalogue=catalogue,
-            enrolment=enrolment,
-            feed=feed,
-            gateway=gateway,
+            bus=bus, store=store, identity=identity, policy=policy, signer=signer, driver=driver,
+            registry=registry, catalogue=catalogue, enrolment=enrolment, feed=feed, gateway=gateway,
             node_listener=node_listener,
             gateway_listener=GatewayListener(driver, scheduler, router),
-        )
+        )  # fmt: skip
 
     def _make_scheduler_adapter(
         self,
@@ -220,13 +212,9 @@ class Service:
         feed: IntensityFeed,
     ) -> LocalSchedulerAdapter:
         return LocalSchedulerAdapter(
-            driver,
-            store,
-            router,
-            enrolment,
-            self._config.gateway,
+            driver, store, router, enrolment, self._config.gateway,
             zone_sources=partial(_find_zone_sources, feed),
-        )
+        )  # fmt: skip
 
     async def _start_parts(self, parts: Parts) -> None:
         """Starts the parts in order; the servers for clients and nodes come last."""
@@ -250,6 +238,9 @@ class Service:
         await subscribe_answers(parts.bus, self._config.gateway, parts.gateway)
         await parts.gateway_listener.start(parts.bus)
         await parts.node_listener.start(parts.bus)
+        watcher = DisconnectionWatcher(driver, registry=parts.registry, identity=parts.identity)
+        watcher.start(self._config.nats.urls, self._bus_context())
+        self._cleanup.push_async_callback(watcher.stop)
         periodic.start()
         self._cleanup.push_async_callback(periodic.stop)
         grid.start()
@@ -299,9 +290,14 @@ class Service:
             name="scheduler",
             tls=tls,
             on_reconnected=push,
+            on_disconnected=self._on_bus_lost,
         )
         await push()
         return bus
+
+    async def _on_bus_lost(self) -> None:
+        if self._parts is not None:
+            self._parts.driver.feed(e.BusLost)
 
     def _make_gateway(
         self,

@@ -138,6 +138,7 @@ class Peer:
         self.out: list[NodeOut] = []
         self.keep: tuple[tuple[str, int], ...] | None = None  # None: all that the hello names
         self.welcomes = True
+        self.periods_s = (0.2, 0.0)  # of the heartbeats of an idle and of a busy node
         self.acknowledges = True
 
     async def start(self) -> None:
@@ -154,7 +155,8 @@ class Peer:
         self.ctl.append(said)
         if isinstance(said, Hello) and self.welcomes:
             keep = said.running if self.keep is None else self.keep
-            await self.tell(Welcome(heartbeat_s=0.2, keep=keep))
+            idle_s, busy_s = self.periods_s
+            await self.tell(Welcome(heartbeat_s=idle_s, keep=keep, busy_heartbeat_s=busy_s))
         if isinstance(said, UsageReport) and self.acknowledges:
             await self.tell(UsageAck(said.job, said.epoch))
 

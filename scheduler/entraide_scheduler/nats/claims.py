@@ -33,7 +33,7 @@ _ACCOUNT_LIMITS = {
     "leaf": 0,
 }
 # Names whose subjects or inbox would coincide with another identity's.
-_RESERVED = frozenset({"all", "scheduler", "system"})
+_RESERVED = frozenset({"all", "scheduler", "system", "watcher"})
 _RESERVED_PREFIX = "gw-"
 _SYSTEM_INBOX = "_INBOX.system"
 
@@ -114,6 +114,22 @@ def system_permissions() -> SubjectPermissions:
         publish=("$SYS.REQ.CLAIMS.UPDATE",),
         subscribe=(f"{_SYSTEM_INBOX}.>",),
         inbox=_SYSTEM_INBOX,
+        subscriptions_max=8,
+    )
+
+
+def advisory_subject(account: str) -> str:
+    """Returns where the server tells of the closed connections of an account, by public key."""
+    return f"$SYS.ACCOUNT.{account}.DISCONNECT"
+
+
+def watcher_permissions(account: str) -> SubjectPermissions:
+    """Returns the permissions needed to hear of an account's closed connections; sends nothing."""
+    inbox = "_INBOX.watcher"
+    return SubjectPermissions(
+        publish=(f"{inbox}.none",),  # an empty list would allow all
+        subscribe=(advisory_subject(account), f"{inbox}.>"),
+        inbox=inbox,
         subscriptions_max=8,
     )
 

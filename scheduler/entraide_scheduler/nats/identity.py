@@ -137,6 +137,17 @@ class PoolIdentity:
             f"gateway {gateway}", claims.gateway_permissions(gateway), GATEWAY_LIFE_S
         )
 
+    def make_watcher_identity(self) -> Identity:
+        """Makes an identity for hearing of closed connections, with a new key."""
+        return self._make_identity(
+            "system watcher", claims.watcher_permissions(self.account), SCHEDULER_LIFE_S
+        )
+
+    @property
+    def account(self) -> str:
+        """Public key of the account of all nodes, gateways and the scheduler."""
+        return claims.public_key(self._account)
+
     def build_server_claims(self) -> ServerClaims:
         """Returns the claims for the server, with the revocations on disk."""
         now = int(self._now())
@@ -242,7 +253,7 @@ class PoolIdentity:
         seed, public_key = new_user_key()
         now = int(self._now())
         jwt = claims.make_user_jwt(
-            self._system if label == "system" else self._account,
+            self._system if label.startswith("system") else self._account,
             public_key,
             label=label,
             permissions=permissions,

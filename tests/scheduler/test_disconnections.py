@@ -1,0 +1,117 @@
+"""Disconnections: what the bus's server tells of closed connections, against a real server."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
+from tests.integration.nats_support import NatsPool, running_pool
+from tests.waiting import eventually
+
+from entraide.wire.nats import connect
+from entraide_scheduler.core import events
+from entraide_scheduler.disconnections import DisconnectionWatcher
+from entraide_scheduler.nats.claims import advisory_subject
+from entraide_scheduler.node_registry import APPROVED, REVOKED, NodeRegistry
+from entraide_scheduler.store.rows import NodeRow
+
+
+class Recorder:
+    """Takes the place of the live driver: keeps the events."""
+
+    def __init__(self) -> None:
+        self.fed: list[tuple[type, dict[str, Any]]] = []
+        self.counts: dict[str, int] = {}
+
+    def feed(self, kind: type, **fields: Any) -> bool:
+        self.fed.append((kind, fields))
+        return True
+
+
+async def watching(pool: NatsPool, rows: list[NodeRow]) -> tuple[DisconnectionWatcher, Recorder]:
+    """A watcher that listens."""
+    driver: Any = Recorder()
+    registry = NodeRegistry(None, rows)  # type: ignore[arg-type]
+    watcher = DisconnectionWatcher(driver, registry=registry, identity=pool.identity)
+    watcher.start([pool.url], None)
+    await watcher._task  # type: ignore[misc]
+    assert watcher._connection is not None
+    await watcher._connection.flush()
+    return watcher, driver
+
+
+def row(node: str, public: str, approval: str = APPROVED) -> NodeRow:
+    return NodeRow(node, "boreale", "home", "CA-QC", public, approval)
+
+
+async def test_a_closed_connection_is_told_at_once(tmp_path: Path) -> None:
+    """A node whose connection ends is named; one without approval and a gateway are not."""
+    async with running_pool(tmp_path) as pool:
+        known, public = pool.new_node("a")
+        waiting, other = pool.new_node("b")
+        watcher, driver = await watching(pool, [row("a", public), row("b", other, REVOKED)])
+        gateway = await pool.gateway("g")
+        for identity in (waiting, known):
+            connection = await connect(pool.url, identity=identity, name="n", deadline_s=10.0)
+            await connection.close()
+        await gateway.close()
+        await eventually(lambda: driver.fed)
+        await watcher.stop()
+
+    assert [(events.NodeDisconnected, {"node": "a"})] == driver.fed
+
+
+async def test_the_advisories_are_the_schedulers_alone(tmp_path: Path) -> None:
+    """A node, a gateway and the scheduler's other connections may not read them."""
+    async with running_pool(tmp_path) as pool:
+        subject = advisory_subject(pool.identity.account)
+
+        async def ignore(_: object) -> None:
+            return
+
+        with capture_logs() as logs:
+            for connection in (
+                await pool.node("a"), await pool.gateway("g"), await pool.scheduler()
+            ):  # fmt: skip
+                for wanted in (subject, "$SYS.>", ">"):
+                    await connection.subscribe(wanted, cb=ignore)
+                await connection.flush()
+        refused = [line for line in logs if line["event"] == "bus.forbidden"]
+
+    assert 9 == len(refused)
+
+
+async def test_the_watcher_may_send_nothing_and_hear_nothing_else(tmp_path: Path) -> None:
+    """Its identity is of the server's own account, and good for this one subject."""
+    async with running_pool(tmp_path) as pool:
+        watcher = await pool.enter(pool.identity.make_watcher_identity)
+
+        async def ignore(_: object) -> None:
+            return
+
+        with capture_logs() as logs:
+            for subject in ("$SYS.REQ.CLAIMS.UPDATE", "$SYS.REQ.SERVER.PING", "node.a.up.ctl"):
+                await watcher.publish(subject, b"{}")
+            for subject in ("$SYS.>", "node.>", "$SYS.ACCOUNT.*.CONNECT"):
+                await watcher.subscribe(subject, cb=ignore)
+            await watcher.flush()
+        refused = [line for line in logs if line["event"] == "bus.forbidden"]
+
+    assert 6 == len(refused)
+
+
+async def test_a_bus_without_advisories_is_used_all_the_same(tmp_path: Path) -> None:
+    """A watcher that is refused says so once; silence is noticed without it."""
+    async with running_pool(tmp_path / "a") as pool, running_pool(tmp_path / "b") as other:
+        driver: Any = Recorder()
+        watcher = DisconnectionWatcher(
+            driver, registry=NodeRegistry(None, []), identity=other.identity  # type: ignore[arg-type]
+        )
+        with capture_logs() as logs:
+            watcher.start([pool.url], None)
+            await asyncio.wait({watcher._task})  # type: ignore[arg-type]
+        await watcher.stop()
+
+    assert ["bus_refused"] == [
+        line["code"] for line in logs if line["event"] == "bus.no_advisories"
+    ]
