@@ -157,9 +157,7 @@ class Announcer:
             self._hello, self._must_say_hello = hello, False
             with_energy = msgspec.structs.replace(card, energy=energy)
             await self._bus.send_to_scheduler(msgspec.structs.replace(hello, card=with_energy))
-        elif self.is_welcomed and (
-            due or self.must_list_runs or self._last_announced != announced
-        ):
+        elif self.is_welcomed and (due or self.must_list_runs or self._last_announced != announced):
             runs = self._runs.describe_runs() if self.busy_heartbeat_s else ()
             beat = Heartbeat(
                 boot=self._boot,

@@ -167,6 +167,8 @@ async def measure_instance(
     if isinstance(rates, EngineProblem):
         await engine.stop()
         return rates
+    if rates.measured_at:
+        engine.expect_rates(rates.as_rates())
     return EngineInstance(engine, make_replica(engine.facts, rates.as_rates()), rates.measured_at)
 
 
@@ -180,6 +182,7 @@ async def remeasure_instance(
         )
     if isinstance(rates, EngineProblem) or not rates.measured_at:
         return instance
+    instance.engine.expect_rates(rates.as_rates())
     return EngineInstance(
         instance.engine, make_replica(instance.engine.facts, rates.as_rates()), rates.measured_at
     )

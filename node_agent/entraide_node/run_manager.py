@@ -40,6 +40,7 @@ from entraide_node.engines.base import (
     CONTEXT_EXCEEDED,
     EMBEDDINGS_PATH,
     ENGINE_EXITED,
+    ENGINE_HUNG,
     Engine,
     EngineChunk,
     EngineEnd,
@@ -381,7 +382,7 @@ class RunManager:
             "run.ended", job=run.job, epoch=run.epoch, outcome=outcome, code=code,
             output_tokens=usage.output_tokens, run_s=round(usage.run_s, 3),
         )  # fmt: skip
-        if code in ("engine_failed", ENGINE_EXITED):
+        if code in ("engine_failed", ENGINE_EXITED, ENGINE_HUNG):
             await self._engines.check_engine(run.model)
         refused = _was_refused_before_output(active, end)
         if refused and run.resume is not None:  # another engine may continue the answer
@@ -442,8 +443,8 @@ def _failure_outcome(failure: EngineFailure | None) -> tuple[Outcome, str, Value
         if failure.cause:
             detail["cause"] = failure.cause
         return Outcome.FAILED, "engine_refused", detail
-    if failure.code == ENGINE_EXITED:
-        return Outcome.FAILED, ENGINE_EXITED, {}
+    if failure.code in (ENGINE_EXITED, ENGINE_HUNG):
+        return Outcome.FAILED, failure.code, {}
     return Outcome.FAILED, "engine_failed", {"engine_code": failure.code}
 
 

@@ -295,9 +295,7 @@ class NodeListener:
             return
         runs_to_keep = tuple(run for run in hello.running if self._is_current_run(node, *run))
         protocol = min(hello.protocol, m.PROTOCOL)
-        welcome = m.Welcome(
-            HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S
-        )
+        welcome = m.Welcome(HEARTBEAT_S, runs_to_keep, protocol, __version__, now, BUSY_HEARTBEAT_S)
         self._send(node, welcome)
         await self._renew_identity(self._registry.get(node) or row, fresh_s=None)
 

@@ -172,7 +172,10 @@ class World:
             self.report(place, Outcome.FAILED if failed else outcome, tokens)
             return
         tokens = min(tokens + self.rng.randint(0, 30), place.output_tokens_max)
-        self.tell(events.RunProgressed, place.job, place.epoch, place.node, tokens)
+        if self.place_of(place.node) % 2:  # nodes of an older version
+            self.tell(events.RunProgressed, place.job, place.epoch, place.node, tokens)
+        else:
+            self.tell(events.NodeBeat, place.node, ((place.job, place.epoch, tokens),))
         self.later(self.rng.uniform(0.3, 1.0), self.work, place, tokens)
 
     def report(self, place: commands.Place, outcome: Outcome, tokens: int) -> None:
@@ -232,6 +235,8 @@ class World:
             self.tell(
                 events.NodeChanged, node_card.node, rng.random() < 0.7, "paused", node_card.energy
             )
+        elif chance < 0.13:
+            self.tell(events.NodeDisconnected, node_card.node)
         elif chance < 0.15:
             self.tell(events.NodeLeft, node_card.node, "goodbye")
             self.later(rng.uniform(1, 20), self.tell, events.NodeJoined, node_card, True, "")
@@ -240,6 +245,8 @@ class World:
         elif chance < 0.28:
             grams = rng.uniform(1, 500)
             self.tell(events.IntensityChanged, node_card.zone, grams, grams, "measured", 0.0)
+        elif chance < 0.29:
+            self.tell(events.BusLost)
         elif chance < 0.30:
             self.tell(events.GatewayLost, "gw-2")
         elif chance < 0.32:

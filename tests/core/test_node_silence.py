@@ -209,9 +209,7 @@ def alarms(pool: Pool, place: commands.Place, times: int) -> commands.Place:
     return place
 
 
-@pytest.mark.parametrize(
-    ("times", "suspect_s", "lost_s"), [(1, 2.0, 3.5), (2, 4.0, 7.0)]
-)
+@pytest.mark.parametrize(("times", "suspect_s", "lost_s"), [(1, 2.0, 3.5), (2, 4.0, 7.0)])
 def test_each_false_alarm_doubles_the_limits_up_to_the_long_ones(
     times: int, suspect_s: float, lost_s: float
 ) -> None:

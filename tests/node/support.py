@@ -102,6 +102,9 @@ class ScriptedEngine:
         """Tells nothing."""
         return None
 
+    def expect_rates(self, rates: Rates) -> None:
+        """Measures no steps."""
+
     async def stop(self) -> None:
         """Has nothing to stop."""
 

@@ -105,7 +105,9 @@ async def test_a_bus_without_advisories_is_used_all_the_same(tmp_path: Path) -> 
     async with running_pool(tmp_path / "a") as pool, running_pool(tmp_path / "b") as other:
         driver: Any = Recorder()
         watcher = DisconnectionWatcher(
-            driver, registry=NodeRegistry(None, []), identity=other.identity  # type: ignore[arg-type]
+            driver,
+            registry=NodeRegistry(None, []),
+            identity=other.identity,  # type: ignore[arg-type]
         )
         with capture_logs() as logs:
             watcher.start([pool.url], None)

@@ -29,10 +29,10 @@ from entraide.types import Basis, JobState, NodeState, Power
 from entraide.units import JOULES_PER_WH, uwh_from_joules
 from entraide_scheduler.core.commands import EndJob, NodeTurned, Refuse
 from entraide_scheduler.core.events import (
-    NodeBeat,
     ForecastIssued,
     IntensityChanged,
     JobRequested,
+    NodeBeat,
     NodeChanged,
     NodeJoined,
     NodesSeen,

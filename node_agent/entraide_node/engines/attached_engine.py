@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from entraide.models import EMBEDDINGS
 from entraide.resuming import RESUME
-from entraide.types import Outcome
+from entraide.types import Outcome, Rates
+from entraide_node.core.step_times import StepTimes
 from entraide_node.engines.base import (
     CHAT,
     EMBEDDING_FEATURES,
@@ -80,6 +81,7 @@ class AttachedEngine:
         self._has_answered = False
         self._model = config.model
         self._program = ""
+        self._step_times = StepTimes()
         self._stream = self._open_stream(OPENAI)
         self._facts = EngineFacts(
             name=NAME,
@@ -147,6 +149,11 @@ class AttachedEngine:
         """Ends a run at once as cancelled; False if it is unknown."""
         return self._stream.cancel(job)
 
+    def expect_rates(self, rates: Rates) -> None:
+        """Sets how long a step takes by the benchmark; see ``core.step_times``."""
+        full_batch_s = rates.tpot_base_s + self._facts.slots * rates.tpot_per_sequence_s
+        self._step_times.expect(rates.prefill_tokens_per_s, full_batch_s)
+
     async def metrics(self) -> EngineMetrics | None:
         """Reads its load; None if it reports none."""
         answer = await self._stream.get("/metrics", timeout_s=PROBE_TIMEOUT_S)
@@ -187,7 +194,9 @@ class AttachedEngine:
             first_event_timeout_s=config.first_event_timeout_s,
             stall_timeout_s=config.stall_timeout_s,
         )
-        return ChatStream(target, clock=self._clock)
+        stream = ChatStream(target, clock=self._clock)
+        stream.silence.times = self._step_times
+        return stream
 
     async def _request_token(self) -> EngineProblem | None:
         if self._has_answered:

@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from entraide.models import EMBEDDINGS, EMBEDDINGS_ONLY
-from entraide.types import Basis, Outcome
+from entraide.types import Basis, Outcome, Rates
 from entraide.wire.messages import Resume
 
 CHAT = "/v1/chat/completions"
@@ -237,6 +237,10 @@ class Engine(Protocol):
 
     def cancel(self, job: str) -> bool:
         """Ends a run at once as cancelled, with its usage; False if it is unknown."""
+        ...
+
+    def expect_rates(self, rates: Rates) -> None:
+        """Sets how fast it is by its benchmark, to know sooner when it hangs."""
         ...
 
     async def metrics(self) -> EngineMetrics | None:

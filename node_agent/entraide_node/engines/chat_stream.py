@@ -7,7 +7,8 @@ together, without delay. Embeddings are requested in parts, see ``embedding_run`
 Two time-outs watch a run: ``first_event_timeout_s`` between events until the first output, because
 a long prefill is silent, and ``stall_timeout_s`` after it. Comment lines do not count as events: an
 HTTP thread may send them while the device is stuck. The total duration is not limited, because long
-answers are not faults.
+answers are not faults. ``silence_watch`` notices much sooner that the engine hangs, once its steps
+were measured.
 """
 
 import asyncio
@@ -38,6 +39,7 @@ from entraide_node.engines.embedding_run import PART_ANSWER_BYTES_MAX, Embedding
 from entraide_node.engines.engine_errors import failure_from_response
 from entraide_node.engines.seam import ChatContinuation, Seam, make_seam
 from entraide_node.engines.shown_tokens import ShownTokens, held_chars_of
+from entraide_node.engines.silence_watch import SilenceWatch
 from entraide_node.engines.sse import EventReader, EventTooLong
 from entraide_node.engines.stream_run import ANSWER_BYTES_MAX, StreamRun, parse_request
 
@@ -67,6 +69,8 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
             runs (vLLM).
         continuation: how it continues an answer; None if it cannot.
         holds_back_text: whether it holds back as many characters as a stop string may have (vLLM).
+        reports_steps: whether the engine reports each step of reading a prompt (llama.cpp with
+            batches of one step).
         keep_alive: whether connections are reused.
         first_event_timeout_s: longest silence before the first output.
         stall_timeout_s: longest silence after it.
@@ -81,6 +85,7 @@ class EngineEndpoint(Struct, frozen=True, kw_only=True):
     salted: bool = False
     continuation: ChatContinuation | None = None
     holds_back_text: bool = False
+    reports_steps: bool = False
     keep_alive: bool = True
     first_event_timeout_s: float = 300.0
     stall_timeout_s: float = 60.0
@@ -101,7 +106,9 @@ class _Failed(Exception):
 class _RunConnection:
     """One run's connection to the engine, which cancelling the run closes."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, job: str, limit_s: float, silence: SilenceWatch) -> None:
+        self._job = job
+        self._silence = silence
         self.limit_s = limit_s
         self.deadline = asyncio.get_running_loop().time() + limit_s  # on the loop's clock
         self.response: aiohttp.ClientResponse | None = None
@@ -125,6 +132,7 @@ class _RunConnection:
         """
         if self._dropped is not None:
             raise self._dropped
+        self._silence.wait(self._job, asyncio.get_running_loop().time())
         try:
             async with asyncio.timeout_at(self.deadline) as self._timeout:
                 return await start()
@@ -158,6 +166,9 @@ class ChatStream:
         self._connections: dict[str, _RunConnection] = {}
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._watch: asyncio.Task[None] | None = None
+        self.silence = SilenceWatch(reports_steps=target.reports_steps)
+        self.is_hung = False  # the engine was silent for too long
 
     @property
     def running(self) -> int:
@@ -182,9 +193,13 @@ class ChatStream:
             yield run.abort(Outcome.FAILED, now=self._clock(), failure=failure)
             return
         limit_s = request.first_event_timeout_s or self._target.first_event_timeout_s
-        connection = self._connections[request.job] = _RunConnection(limit_s)
+        connection = _RunConnection(request.job, limit_s, self.silence)
+        self._connections[request.job] = connection
+        self.silence.begin(request, fields)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.create_task(self.silence.watch(self._fail_hung))
         items = (
-            self._embed(run, connection)
+            self._embed(run, connection, request.job)
             if isinstance(run, EmbeddingRun)
             else self._chunks(run, connection, request, fields)
         )
@@ -199,6 +214,7 @@ class ChatStream:
             end = run.abort(Outcome.FAILED, now=self._clock(), failure=failed.failure)
         finally:
             del self._connections[request.job]
+            self.silence.end(request.job)
         yield end
 
     def _find_seam(
@@ -209,6 +225,12 @@ class ChatStream:
         if how is None or not request.stream or path == EMBEDDINGS_PATH:
             return EngineFailure(BAD_REQUEST, "the engine resumes no answer", retryable=True)
         return make_seam(resume, body=body, path=path, how=how)
+
+    def _fail_hung(self) -> None:
+        """Fails every run because the engine hangs."""
+        self.is_hung = True
+        for connection in tuple(self._connections.values()):
+            connection.drop(_run_failure(ENGINE_HUNG, "the engine hangs"))
 
     def _make_run(
         self, request: EngineRequest, body: dict[str, Any], started: float, seam: Seam | None
@@ -270,6 +292,8 @@ class ChatStream:
                 _run_failure(ENGINE_CRASHED, "the engine is gone") if crashed else _Stopped()
             )
         self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -317,8 +341,10 @@ class ChatStream:
                 events_before = run.events
                 chunk = run.add_events(_read_payloads(reader, data), now=self._clock())
                 if run.events > events_before:
+                    loop_now = asyncio.get_running_loop().time()
+                    self.silence.add_event(request.job, loop_now, has_output=run.has_output)
                     limit_s = self._target.stall_timeout_s if run.has_output else connection.limit_s
-                    connection.deadline = asyncio.get_running_loop().time() + limit_s
+                    connection.deadline = loop_now + limit_s
                 if chunk is not None:
                     yield chunk
             if run.failure is not None:
@@ -331,7 +357,7 @@ class ChatStream:
             response.close()
 
     async def _embed(
-        self, run: EmbeddingRun, connection: _RunConnection
+        self, run: EmbeddingRun, connection: _RunConnection, job: str
     ) -> AsyncGenerator[EngineChunk, None]:
         """Sends the parts one after the other, and yields progress; raises _Stopped or _Failed."""
         while (fields := run.next_part()) is not None:
@@ -349,6 +375,8 @@ class ChatStream:
                 run.add_answer(await _read_document(connection, response))
             finally:
                 response.close()
+            now = asyncio.get_running_loop().time()
+            self.silence.add_event(job, now, has_output=False)
             yield EngineChunk(b"", 0, run.n_prompt_tokens)
         if run.failure is not None:
             raise _Failed(run.failure)

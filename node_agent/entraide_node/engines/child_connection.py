@@ -14,6 +14,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from entraide_node.core.step_times import StepTimes
 from entraide_node.engines.base import EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream
 from entraide_node.engines.process import EngineProcess
@@ -65,6 +66,7 @@ class ChildConnection:
         self.stream: ChatStream | None = None
         self.problem: EngineProblem | None = EngineProblem("engine_stopped", {})
         self.facts = child.facts
+        self.step_times = StepTimes()  # of all its processes
         self._folder: Path | None = None
 
     async def spawn(self) -> EngineProcess | None:
@@ -83,6 +85,7 @@ class ChildConnection:
         if connected is None:
             return False
         self.stream, self.facts = connected
+        self.stream.silence.times = self.step_times
         self.problem = None
         return True
 

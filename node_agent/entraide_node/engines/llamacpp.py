@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from entraide.decoding import decode_json
 from entraide.models import EMBEDDINGS
 from entraide.resuming import RESUME
+from entraide_node.core.step_times import STEP_TOKENS
 from entraide_node.engines.base import EMBEDDING_FEATURES, EngineFacts, EngineProblem
 from entraide_node.engines.chat_stream import ChatStream, EngineEndpoint
 from entraide_node.engines.child_connection import loading_timeout_s
@@ -133,6 +134,7 @@ class _LlamaCppChild:
             model=self._started.alias,
             api_key=self._started.api_key,
             extra=dict(REQUEST_FIELDS),
+            reports_steps=BATCH_TOKENS <= STEP_TOKENS,
             keep_alive=False,
             first_event_timeout_s=self._config.first_event_timeout_s,
             stall_timeout_s=self._config.stall_timeout_s,

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 
 from msgspec.structs import replace
 
-from entraide.types import Basis, Outcome
+from entraide.types import Basis, Outcome, Rates
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
     ENGINE_EXITED,
@@ -90,6 +90,8 @@ class SupervisedEngine:
         if stream is None:
             self._event_at = self._clock()
             return self._connection.problem
+        if self._supervisor.pid is None:  # it was killed, and has not ended yet
+            return EngineProblem("engine_silent", {"seconds": 0})
         answer = await stream.get("/health", timeout_s=PROBE_TIMEOUT_S)
         if stream is not self._connection.stream:
             return self._connection.problem
@@ -124,7 +126,7 @@ class SupervisedEngine:
                         continue
                     if _failed_with(item, ENGINE_HUNG) and stream is self._connection.stream:
                         # One silent run may only have waited; if all are silent, the engine hangs.
-                        self._note_silence()
+                        self._note_silence(is_hung=stream.is_hung)
                     yield await self._with_exit(item, pid)
         finally:
             self._runs -= 1
@@ -147,6 +149,11 @@ class SupervisedEngine:
         """Ends a run at once as cancelled; False if it is unknown."""
         return self._connection.stream is not None and self._connection.stream.cancel(job)
 
+    def expect_rates(self, rates: Rates) -> None:
+        """Sets how long a step takes by the benchmark; see ``core.step_times``."""
+        full_batch_s = rates.tpot_base_s + self.facts.slots * rates.tpot_per_sequence_s
+        self._connection.step_times.expect(rates.prefill_tokens_per_s, full_batch_s)
+
     async def metrics(self) -> EngineMetrics | None:
         """Reads its load; None if it reports none or does not respond."""
         if self._connection.stream is None:
@@ -160,8 +167,8 @@ class SupervisedEngine:
             await self._connection.stream.close()
         await self._supervisor.stop()
 
-    def _note_silence(self) -> None:
-        if self._clock() - self._event_at >= self._stall_timeout_s:
+    def _note_silence(self, *, is_hung: bool = False) -> None:
+        if is_hung or self._clock() - self._event_at >= self._stall_timeout_s:
             self._supervisor.mark_hung()
 
 

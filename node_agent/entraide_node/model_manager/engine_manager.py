@@ -39,6 +39,7 @@ from entraide_node.model_manager.model_source import ModelSource
 from entraide_node.run_timing import RunTiming
 
 PROBE_INTERVAL_S = 1.0
+CHECK_MAX_S = 0.5
 QUIET_MIN_S = 60.0  # without a run, before an engine is benchmarked again
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 30.0
 
@@ -121,11 +122,13 @@ class EngineManager:
         """Probes a model's engine after it failed a run.
 
         Awaited before the failure is reported, so that the node's state is up to date when the next
-        message arrives.
+        message arrives; for ``CHECK_MAX_S`` at most, since the pool waits for the report.
         """
         instance = self._instances.get(model)
         if instance is not None:
-            await self._probe(instance)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_MAX_S):
+                    await self._probe(instance)
 
     # For the announcer.
 

@@ -284,6 +284,7 @@ error-engine_failed = The machine's engine failed{ $detail ->
     [none] .
    *[other] : { $detail }.
 } Try again.
+error-engine_hung = The machine's engine stopped responding during the answer and was started again. Try again.
 error-owner_returned = The co-op that lent the machine needs it again: the answer was interrupted. Try again: another machine will answer.
 error-gateway_lost = The gateway that held the request has stopped. Try again.
 error-deadline_exceeded = The job could not end before its deadline. Give it more time, or make it shorter.
@@ -2952,6 +2953,7 @@ failure-engine_start_too_slow = the engine took too long
 failure-engine_not_installed = its engine is not installed
 failure-answer_invalid = its answer could not be used
 failure-engine_failed = the engine failed
+failure-engine_hung = the engine stopped responding
 failure-no_answer = it did not answer in time
 failure-stale = it declined without giving a reason
 failure-cancelled = it stopped the run on its own

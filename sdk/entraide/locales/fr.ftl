@@ -287,6 +287,7 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
 } Réessayez.
+error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
 error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse a été interrompue. Réessayez : une autre machine répondra.
 error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
@@ -2958,6 +2959,7 @@ failure-engine_start_too_slow = le moteur a mis trop de temps
 failure-engine_not_installed = son moteur n’est pas installé
 failure-answer_invalid = sa réponse n’était pas utilisable
 failure-engine_failed = le moteur a échoué
+failure-engine_hung = le moteur a cessé de répondre
 failure-no_answer = elle n’a pas répondu à temps
 failure-stale = elle a refusé sans donner de raison
 failure-cancelled = elle a mis fin d’elle-même au calcul

@@ -41,8 +41,8 @@ LIVE_JOB = (
     "feature_unsupported", "context_exceeded", "no_node_serves", "no_node_live", "no_model_fits",
     "model_failed", "key_quarantined", "quota_tokens", "quota_requests", "quota_jobs",
     "quota_energy", "quota_carbon", "engine_refused", "request_ends_engine", "node_lost",
-    "too_many_attempts", "stream_broken", "engine_exited", "engine_failed", "owner_returned",
-    "gateway_lost", "deadline_exceeded", "cancelled",
+    "too_many_attempts", "stream_broken", "engine_exited", "engine_failed", "engine_hung",
+    "owner_returned", "gateway_lost", "deadline_exceeded", "cancelled",
 )  # fmt: skip
 # Of a machine that joins.
 ENROLMENT = (*BODY, *SCHEDULER, "join_token_refused", "too_many_joins", "node_key_revoked")

@@ -1,0 +1,136 @@
+"""Silence watch: whether an engine that has runs is silent for too long.
+
+Input: the begin, the waits, the events and the end of each run, with times in seconds on any clock.
+Output: how long the engine is silent now, and how long it may be. Silence counts over all runs
+together, since one run may wait while the engine computes another, and only while a run waits for
+the engine: a slow bus is not the engine's silence. ``core.step_times`` has the rule.
+
+There is no limit before the process's first event, because it may still read weights from the disk,
+nor until the first output of a run with images or a grammar, whose preparation is no step.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from entraide_node.core.step_times import STEP_TOKENS, StepTimes
+from entraide_node.engines.base import EMBEDDINGS_PATH, EngineRequest
+from entraide_node.engines.embedding_run import PART_TEXT_BYTES
+
+WATCH_EVERY_S = 0.25
+PAUSE_MIN_S = 0.25  # a watch that is this late means that this process did not run
+# Fields that make an engine prepare a grammar.
+GRAMMAR_FIELDS = ("response_format", "tools", "grammar", "json_schema", "structured_outputs")
+
+
+class _WatchedRun(Struct):
+    """A run in the engine.
+
+    Attributes:
+        steps: steps that may pass until its first output without an event; None for any number.
+        waits_since: since when it waits for the engine; None while it does not.
+        has_output: whether it has output.
+    """
+
+    steps: int | None
+    waits_since: float | None = None
+    has_output: bool = False
+
+
+class SilenceWatch:
+    """The silence of one engine's process, or of one server.
+
+    Attributes:
+        times: its steps; replaced by those of the process before it.
+    """
+
+    def __init__(self, *, reports_steps: bool = False) -> None:
+        """Has no run yet.
+
+        Args:
+            reports_steps: whether the engine reports each step of reading a prompt.
+        """
+        self.times = StepTimes()
+        self._reports_steps = reports_steps
+        self._runs: dict[str, _WatchedRun] = {}
+        self._event_at = float("-inf")
+        self._has_stepped = False
+
+    def begin(self, request: EngineRequest, body: dict[str, Any]) -> None:
+        """Notes a run that is sent to the engine; ``body`` is its request."""
+        self._runs[request.job] = _WatchedRun(self._count_steps(request, body))
+
+    def end(self, job: str) -> None:
+        """Notes the end of a run."""
+        self._runs.pop(job, None)
+
+    def wait(self, job: str, at: float) -> None:
+        """Notes that a run waits for the engine, until its next event."""
+        run = self._runs.get(job)
+        if run is not None and run.waits_since is None:
+            run.waits_since = at
+
+    def add_event(self, job: str, at: float, *, has_output: bool) -> None:
+        """Notes an event of a run, which does not wait for the engine from then on."""
+        steps = self._steps_now()
+        if self._has_stepped and steps is not None:
+            self.times.add(self.silence_s(at), steps=steps, at=at)
+        self._has_stepped = True
+        self._event_at = at
+        run = self._runs.get(job)
+        if run is not None:
+            run.waits_since, run.has_output = None, has_output
+
+    def skip(self, pause_s: float) -> None:
+        """Leaves out a pause in which this process did not run."""
+        self._event_at += pause_s
+        for run in self._runs.values():
+            if run.waits_since is not None:
+                run.waits_since += pause_s
+
+    async def watch(self, on_hung: Callable[[], None]) -> None:
+        """Watches on the event loop's clock until no run is left, or until the engine hangs."""
+        now = asyncio.get_running_loop().time
+        while self._runs:
+            due_at = now() + WATCH_EVERY_S
+            await asyncio.sleep(WATCH_EVERY_S)
+            if now() - due_at >= PAUSE_MIN_S:
+                self.skip(now() - due_at)
+            if self.is_hung(now()):
+                self.times.add_hang(now())
+                on_hung()
+                return
+
+    def silence_s(self, at: float) -> float:
+        """Returns how long the engine has been silent while a run waited for it, seconds."""
+        waits = [run.waits_since for run in self._runs.values() if run.waits_since is not None]
+        return max(0.0, at - max(self._event_at, min(waits))) if waits else 0.0
+
+    def is_hung(self, at: float) -> bool:
+        """Tells whether the engine is silent for longer than is believed."""
+        steps = self._steps_now()
+        if not self._has_stepped or steps is None:
+            return False
+        limit_s = self.times.silence_max_s(steps=steps, at=at)
+        return limit_s is not None and self.silence_s(at) >= limit_s
+
+    def _steps_now(self) -> int | None:
+        """The steps that may pass now without an event; None for any number."""
+        most = 1
+        for run in self._runs.values():
+            if not run.has_output:
+                if run.steps is None:
+                    return None
+                most = max(most, run.steps)
+        return most
+
+    def _count_steps(self, request: EngineRequest, body: dict[str, Any]) -> int | None:
+        if request.path == EMBEDDINGS_PATH:
+            return PART_TEXT_BYTES // STEP_TOKENS
+        if any(body.get(field) for field in GRAMMAR_FIELDS) or b'_url"' in request.body:
+            return None
+        if self._reports_steps:
+            return 1
+        return 1 + len(request.body) // STEP_TOKENS  # a token has a byte at least
