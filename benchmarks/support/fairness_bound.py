@@ -24,18 +24,9 @@ from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import ChargeWeights, CoopTerms, FairShare, Policy
 from entraide_sim import (
-    ClientSpec,
-    Driver,
-    Grid,
-    NodeSpec,
-    RequestTemplate,
-    World,
-    constant_series,
-    generate_arrivals,
-    make_requests,
-    slow_heartbeat_timing,
-    uniform_length,
-)
+    ClientSpec, Driver, Grid, NodeSpec, RequestTemplate, World, constant_series, generate_arrivals,
+    make_requests, slow_heartbeat_timing, uniform_length,
+)  # fmt: skip
 from entraide_sim.arrivals import RateWindow, Rng, make_rng
 from entraide_sim.workload import Request
 

@@ -47,6 +47,12 @@ def slow_heartbeat_timing(heartbeat_s: float) -> Timing:
     )
 
 
+def _check_periods(timing: Timing, *, heartbeat_s: float, progress_s: float) -> None:
+    busy_s = min(timing.busy_suspect_after_s, timing.suspect_after_s, timing.lease_s)
+    if heartbeat_s >= timing.suspect_after_s or progress_s >= busy_s:
+        raise ValueError("heartbeat_s or progress_s is too long for the policy's timing")
+
+
 class Environment(Protocol):
     """Schedules what happens independently of the pool's decisions.
 
@@ -111,10 +117,7 @@ class World:
                 node or nodes in two zones, or a fault is impossible: an unknown node, a duration
                 out of range, or a restart of a core without snapshots.
         """
-        timing = policy.timing
-        busy_s = min(timing.busy_suspect_after_s, timing.suspect_after_s, timing.lease_s)
-        if heartbeat_s >= timing.suspect_after_s or progress_s >= busy_s:
-            raise ValueError("heartbeat_s or progress_s is too long for the policy's timing")
+        _check_periods(policy.timing, heartbeat_s=heartbeat_s, progress_s=progress_s)
         self.driver = driver
         self.policy = policy
         self.started_at = driver.now

@@ -221,6 +221,12 @@ class World:
         values = (f"c{rng.randint(1, 20)}", lender, borrower, *amounts, "a wrong meter")
         self.tell(events.LedgerCorrected, *values)
 
+    def turn_silent(self, node: str) -> None:
+        """Makes a node fall silent, with or without the end of its connection, or speak again."""
+        self.silent.symmetric_difference_update({node})
+        if node in self.silent and self.rng.random() < 0.5:
+            self.tell(events.NodeDisconnected, node)
+
     def second(self) -> None:
         """Feeds one second's heartbeats, requests, owner changes, grid changes and faults."""
         rng, names = self.rng, [node_card.node for node_card in self.cards]
@@ -230,13 +236,11 @@ class World:
         chance = rng.random()
         node_card = rng.choice(self.cards)
         if chance < 0.06:
-            self.silent.symmetric_difference_update({node_card.node})
+            self.turn_silent(node_card.node)
         elif chance < 0.12:
             self.tell(
                 events.NodeChanged, node_card.node, rng.random() < 0.7, "paused", node_card.energy
             )
-        elif chance < 0.13:
-            self.tell(events.NodeDisconnected, node_card.node)
         elif chance < 0.15:
             self.tell(events.NodeLeft, node_card.node, "goodbye")
             self.later(rng.uniform(1, 20), self.tell, events.NodeJoined, node_card, True, "")
@@ -245,10 +249,8 @@ class World:
         elif chance < 0.28:
             grams = rng.uniform(1, 500)
             self.tell(events.IntensityChanged, node_card.zone, grams, grams, "measured", 0.0)
-        elif chance < 0.29:
-            self.tell(events.BusLost)
         elif chance < 0.30:
-            self.tell(events.GatewayLost, "gw-2")
+            self.tell(*rng.choice(((events.GatewayLost, "gw-2"), (events.BusLost,))))
         elif chance < 0.32:
             self.incarnation += 1
             self.tell(events.SchedulerStarted, self.incarnation, "gw")

@@ -286,16 +286,16 @@ def test_a_busy_node_loses_its_runs_exactly_when_a_gap_reaches_its_limit(gaps: l
     pool.tell(events.PolicyChanged, policy("alpha", "beta", limits=Limits(attempts=100)))
     pool.tell(events.NodeLeft, "n2", "goodbye")
     beat(pool, place)
-    limit_s, expected, found = 1.75, [], []
+    limit_s, expected, alarmed = 1.75, [], []
     for gap_s, at_s in zip(gaps, accumulate(gaps), strict=True):
         pool.now = START + at_s
         asked = beat(pool, place)
         is_late = pool.now >= pool.now - gap_s + limit_s
         limit_s = min(10.0, 2.0 * limit_s) if is_late else limit_s
         expected.append(is_late)
-        found.append(bool(of(asked, commands.FalseAlarm)))
-        if found[-1]:
+        alarmed.append(bool(of(asked, commands.FalseAlarm)))
+        if alarmed[-1]:
             place = place_in(asked)
             beat(pool, place)
 
-    assert expected == found
+    assert expected == alarmed

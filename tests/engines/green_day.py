@@ -39,6 +39,9 @@ POLICY: dict[str, Any] = {
     "timing": {
         "suspect_after_s": 4.0 * SPEED,
         "lost_after_s": 15.0 * SPEED,
+        "busy_suspect_after_s": 4.0 * SPEED,
+        "busy_lost_after_s": 15.0 * SPEED,
+        "reconnect_s": 15.0 * SPEED,
         "offer_timeout_s": 10.0 * SPEED,
         "lease_s": 30.0 * SPEED,
         "job_kept_s": 600.0 * SPEED,

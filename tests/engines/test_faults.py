@@ -22,7 +22,7 @@ from tests.engines.support import (
 )
 from tests.waiting import eventually
 
-from entraide.types import Outcome
+from entraide.types import Basis, Outcome, Rates
 from entraide_node.core.supervision import ProcessState
 from entraide_node.engines.base import (
     ENGINE_CRASHED,
@@ -82,6 +82,32 @@ async def test_a_child_that_hangs() -> None:
     assert end is not None
     assert end.failure is not None
     assert (ENGINE_HUNG, True) == (end.failure.code, end.failure.retryable)
+    assert Outcome.COMPLETED is served.outcome
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no way to freeze a process")
+async def test_a_child_that_hangs_after_its_benchmark() -> None:
+    """Three times its slowest step is enough: today's limits of a minute and more never come."""
+    async with llamacpp() as engine:
+        engine.expect_rates(Rates(1_000.0, 0.02, 0.005, Basis.MEASURED))
+        first = engine.pid
+        assert first is not None
+        end: EngineEnd | None = None
+        long = {"max_tokens": 1500, "ignore_eos": True}
+        other = asyncio.create_task(ran(engine, request("job-2", **long)))
+        async for item in engine.run(request(**long)):
+            if isinstance(item, EngineEnd):
+                end = item
+            elif item.n_output_tokens == 3:
+                os.kill(first, signal.SIGSTOP)
+        _, beside = await other
+        at_once = await engine.ready()
+        await eventually(lambda: not psutil.pid_exists(first))
+        await ready_when(engine, None)
+        _, served = await ran(engine, request("job-3", max_tokens=2))
+
+    assert [ENGINE_HUNG] * 2 == [run.failure.code for run in (end, beside) if run and run.failure]
+    assert at_once is not None
     assert Outcome.COMPLETED is served.outcome
 
 

@@ -287,7 +287,7 @@ error-engine_failed = Le moteur de la machine a échoué{ $detail ->
     [none] .
    *[other] {""} : { $detail }.
 } Réessayez.
-error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
+error-engine_hung = Le moteur de la machine a cessé de répondre pendant la réponse ; il a été relancé. Réessayez.
 error-owner_returned = La coopérative qui prêtait la machine en a de nouveau besoin : la réponse a été interrompue. Réessayez : une autre machine répondra.
 error-gateway_lost = La passerelle qui détenait la requête s’est arrêtée. Réessayez.
 error-deadline_exceeded = La requête n’a pas pu se terminer avant son échéance. Donnez-lui plus de temps ou raccourcissez-la.
