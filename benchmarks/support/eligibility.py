@@ -111,7 +111,7 @@ def service_rates(
             [constant_series(zone, grams, start_at=START_AT, hours=2) for zone, grams in ZONES]
         ),
         heartbeat_s=1.0,
-        progress_s=1.0,
+        progress_s=0.5,
         recorder=lambda job: responses.append(job_response(job)),
     )
     world.run(asked, until=START_AT + UNTIL_S + TAIL_S)

@@ -15,7 +15,7 @@ commands; of the core's state it reads only the lifts.
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
-from benchmarks.support.vtc_simulation import HOST, MODEL, START_AT, ZONE
+from benchmarks.support.vtc_simulation import HOST, MODEL, START_AT, ZONE, progress_of
 from msgspec import Struct, structs
 
 from entraide.types import Basis, DataClass, NodeCard, Power, Rates, Replica, RequestFacts
@@ -24,9 +24,18 @@ from entraide_scheduler.core.commands import Command, Place
 from entraide_scheduler.core.machine import Core
 from entraide_scheduler.core.policy import ChargeWeights, CoopTerms, FairShare, Policy
 from entraide_sim import (
-    ClientSpec, Driver, Grid, NodeSpec, RequestTemplate, World, constant_series, generate_arrivals,
-    make_requests, slow_heartbeat_timing, uniform_length,
-)  # fmt: skip
+    ClientSpec,
+    Driver,
+    Grid,
+    NodeSpec,
+    RequestTemplate,
+    World,
+    constant_series,
+    generate_arrivals,
+    make_requests,
+    slow_heartbeat_timing,
+    uniform_length,
+)
 from entraide_sim.arrivals import RateWindow, Rng, make_rng
 from entraide_sim.workload import Request
 
@@ -202,10 +211,8 @@ class BoundChecker:
     def __call__(self, event: events.Event, asked: list[Command]) -> None:
         """Processes an event and its commands."""
         match event:
-            case events.RunProgressed():
-                self._add_tokens(event.job, event.output_tokens)
-            case events.NodeBeat():
-                for job, _, output_tokens in event.runs:
+            case events.RunProgressed() | events.NodeBeat():
+                for job, output_tokens in progress_of(event):
                     self._add_tokens(job, output_tokens)
             case events.JobRequested():
                 self._add_request(event.facts)

@@ -11,6 +11,7 @@ and ignore classes, quotas and carbon.
 from collections import deque
 from collections.abc import Mapping
 
+from benchmarks.support.vtc_simulation import progress_of
 from msgspec import Struct
 
 from entraide.types import Basis, Candidates, Explanation, JobClass, JobState, RequestFacts, Terms
@@ -57,10 +58,8 @@ class FirstComeScheduler:
                 self._free[event.card.node] = slots
             case events.JobRequested():
                 self.enqueue(event.facts)
-            case events.RunProgressed():
-                self._charge_progress(event.job, event.output_tokens)
-            case events.NodeBeat():
-                for job, _, output_tokens in event.runs:
+            case events.RunProgressed() | events.NodeBeat():
+                for job, output_tokens in progress_of(event):
                     self._charge_progress(job, output_tokens)
             case events.RunReported():
                 self._charge_progress(event.job, event.usage.output_tokens)

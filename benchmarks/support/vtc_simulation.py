@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from entraide.types import Basis, DataClass, JobState, NodeCard, Power, Rates, Replica
 from entraide_scheduler.core.commands import Command, Place
-from entraide_scheduler.core.events import Event
+from entraide_scheduler.core.events import Event, NodeBeat, RunProgressed
 from entraide_scheduler.core.policy import CoopTerms, FairShare, Policy
 from entraide_sim import (
     Arrival,
@@ -43,7 +43,7 @@ CAP_TOKENS = (
     131_072  # more than the largest node's slots can hold: what the cap is for is many nodes
 )
 HEARTBEAT_S = 1.0
-PROGRESS_S = 1.0  # how often a node agent says how far a run is
+PROGRESS_S = 0.5  # how often a node agent says how far a run is
 
 # Llama-2-7b on an A10G in the artifact: about 890 tokens/s on "overload".
 SMALL = Rates(3_000.0, 0.0295, 0.00045, Basis.MEASURED)
@@ -167,6 +167,13 @@ def serve_requests(
     assert len(responses) == len(asked), "a request was lost"
     assert not world.dropped_messages, world.dropped_messages
     return responses
+
+
+def progress_of(event: RunProgressed | NodeBeat) -> list[tuple[str, int]]:
+    """Returns the output tokens of each run, by job, that an event reports."""
+    if isinstance(event, RunProgressed):
+        return [(event.job, event.output_tokens)]
+    return [(job, output_tokens) for job, _, output_tokens in event.runs]
 
 
 def job_response(job: Job) -> Response:
