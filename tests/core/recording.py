@@ -204,7 +204,7 @@ class World:
             output_tokens_max=rng.choice((None, 50, 200)),
             features=rng.choice(((), (), ("tools",))),
             stream=rng.random() < 0.5,
-            resumable=rng.random() < 0.3,
+            resumable=rng.random() < 0.7,
             gateway=rng.choice(("gw", "gw", "gw-2")),
             deadline_at=rng.choice((None, None, self.pool.now + 30.0)),
             max_carbon_ug=rng.choice((None, None, None, 2_000)),

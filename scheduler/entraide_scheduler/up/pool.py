@@ -181,7 +181,7 @@ class LocalPool:
         settings.write_energy(directory, site.surplus_w, site.evidence)
         settings.configure_node(
             directory,
-            nats_url=self._processes.nats.url,
+            nats_url=self._node_bus_url(number),
             model=self._options.model,
             lang=self._options.lang,
             engine=self._options.engine,
@@ -190,6 +190,10 @@ class LocalPool:
         )
         argv = (sys.executable, "-m", "entraide_node", "run", "--dir", str(directory))
         await self._processes.start_child(f"node-{number}", argv)
+
+    def _node_bus_url(self, _: int) -> str:
+        """Returns the address at which a node reaches the bus."""
+        return self._processes.nats.url
 
     async def _run_join(self, number: int, token: str, directory: Path) -> None:
         site = site_of(number)
