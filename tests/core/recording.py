@@ -167,7 +167,7 @@ class World:
             return
         stopped = (place.job, place.epoch) in self.stopped
         if stopped or tokens >= min(place.output_tokens_max, self.rng.randint(20, 200)):
-            failed = not stopped and self.rng.random() < 0.05
+            failed = not stopped and self.rng.random() < 0.1
             outcome = Outcome.CANCELLED if stopped else Outcome.COMPLETED
             self.report(place, Outcome.FAILED if failed else outcome, tokens)
             return
@@ -204,7 +204,7 @@ class World:
             output_tokens_max=rng.choice((None, 50, 200)),
             features=rng.choice(((), (), ("tools",))),
             stream=rng.random() < 0.5,
-            resumable=rng.random() < 0.7,
+            resumable=rng.random() < 0.5,
             gateway=rng.choice(("gw", "gw", "gw-2")),
             deadline_at=rng.choice((None, None, self.pool.now + 30.0)),
             max_carbon_ug=rng.choice((None, None, None, 2_000)),
