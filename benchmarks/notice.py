@@ -38,6 +38,7 @@ COOP = "boreale"
 POLL_S = 0.002
 WAIT_S = 120.0  # for the pool to be whole, or for a run to begin
 NOTICE_S = 60.0  # longest wait for the core's knowledge
+AWAY_S = 10.0  # then a node's return is no false alarm, which would double its limits
 TOKENS = 1_500
 PROMPT = "Write all the numbers from one to one thousand in words, each on a line of its own."
 READ_TIMEOUT_S = 300.0
@@ -158,7 +159,7 @@ async def notice_s(pool: WatchedPool, fault: Callable[[WatchedPool, str], None])
         began_s = time.perf_counter()
         await wait_for(lambda: not core.holds_run(job.node, job.job, job.epoch), NOTICE_S)
         noticed_s = time.perf_counter() - began_s
-        await asyncio.sleep(1.0)  # the node stays away for longer than the pool needs
+        await asyncio.sleep(AWAY_S)
         go_on(pool, job.node)
         return noticed_s
     finally:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from entraide_node.core.step_times import BUCKET_S, HANG_KEPT_S, SILENCE_MIN_S, StepTimes
 
 
-def limit_s(times: StepTimes, *, steps: int = 1, at: float = 0.0) -> float:
-    limit = times.silence_max_s(steps=steps, at=at)
+def limit_s(times: StepTimes, *, steps: int = 1, reads: bool = True, at: float = 0.0) -> float:
+    limit = times.silence_max_s(steps=steps, reads=reads, at=at)
     assert limit is not None
     return limit
 
@@ -16,9 +16,9 @@ def limit_s(times: StepTimes, *, steps: int = 1, at: float = 0.0) -> float:
 def test_nothing_is_believed_or_not_before_a_measurement() -> None:
     """Without a benchmark there is no limit, whatever was seen."""
     times = StepTimes()
-    times.add(5.0, steps=1, at=0.0)
+    times.add(5.0, steps=1, reads=True, at=0.0)
 
-    assert times.silence_max_s(steps=1, at=1.0) is None
+    assert times.silence_max_s(steps=1, reads=True, at=1.0) is None
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,24 @@ def test_the_benchmark_gives_the_first_limit(
     assert limit_s(times) == expected_s
 
 
+def test_tokens_come_faster_than_prompts_are_read() -> None:
+    """While no prompt is read, only the steps that write tokens count."""
+    times = StepTimes()
+    times.expect(32.0, 2.0)
+    times.add(20.0, steps=1, reads=True, at=0.0)
+    times.add(2.5, steps=1, reads=False, at=0.0)
+
+    assert [limit_s(times), limit_s(times, reads=False)] == [60.0, 7.5]
+
+
 def test_a_slower_step_raises_the_limit_for_a_while() -> None:
     """It counts for half an hour at least, and an hour at most."""
     times = StepTimes()
     times.expect(1_000.0, 0.1)
-    times.add(4.0, steps=1, at=0.0)
-    times.add(0.1, steps=1, at=BUCKET_S)
+    times.add(4.0, steps=1, reads=True, at=0.0)
+    times.add(0.1, steps=1, reads=True, at=BUCKET_S)
     before = limit_s(times, at=BUCKET_S)
-    times.add(0.1, steps=1, at=2.0 * BUCKET_S)
+    times.add(0.1, steps=1, reads=True, at=2.0 * BUCKET_S)
 
     assert before == 12.0
     assert limit_s(times, at=2.0 * BUCKET_S) == SILENCE_MIN_S
@@ -53,8 +63,8 @@ def test_a_long_pause_forgets_both_half_hours() -> None:
     """What was slow in the morning says nothing in the evening."""
     times = StepTimes()
     times.expect(1_000.0, 0.1)
-    times.add(4.0, steps=1, at=0.0)
-    times.add(0.1, steps=1, at=20.0 * BUCKET_S)
+    times.add(4.0, steps=1, reads=True, at=0.0)
+    times.add(0.1, steps=1, reads=True, at=20.0 * BUCKET_S)
 
     assert limit_s(times, at=20.0 * BUCKET_S) == SILENCE_MIN_S
 
@@ -77,16 +87,17 @@ def test_each_hang_doubles_the_limit_for_an_hour() -> None:
         st.tuples(st.floats(0.0, 1e4), st.integers(0, 1_000), st.floats(0.0, 4e3)), max_size=30
     ),
     steps=st.integers(0, 1_000),
+    reads=st.booleans(),
 )
 def test_a_silence_that_was_seen_is_believed(
-    silences: list[tuple[float, int, float]], steps: int
+    silences: list[tuple[float, int, float]], steps: int, *, reads: bool
 ) -> None:
     """The limit is never below the floor, nor below three of the last slowest steps."""
     times, at = StepTimes(), 0.0
     times.expect(1_000.0, 0.1)
     for silence_s, count, gap_s in silences:
         at += gap_s
-        times.add(silence_s, steps=count, at=at)
+        times.add(silence_s, steps=count, reads=reads, at=at)
         seen_s = 3.0 * min(600.0, silence_s / max(1, count))
 
-        assert limit_s(times, steps=steps, at=at) >= max(SILENCE_MIN_S, seen_s)
+        assert limit_s(times, steps=steps, reads=reads, at=at) >= max(SILENCE_MIN_S, seen_s)

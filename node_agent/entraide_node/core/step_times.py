@@ -1,10 +1,11 @@
 """Step times: how long an engine may be silent while it computes, until it counts as hung.
 
 Input: how long each step of an engine took. A step is what comes between two of its events, over
-all runs together: a token of each sequence, or the reading of ``STEP_TOKENS`` prompt tokens.
-Output: the longest silence that is believed, ``SILENT_STEPS`` times the slowest step of the last
-half hour or hour, at least ``SILENCE_MIN_S``. Each hang doubles it for an hour, so that an engine
-that is slow at times is not killed again and again. Before a measurement there is no limit.
+all runs together: a token of each sequence, or, while a prompt is read, ``STEP_TOKENS`` of its
+tokens. Output: the longest silence that is believed, ``SILENT_STEPS`` times the slowest step of its
+kind in the last half hour or hour, at least ``SILENCE_MIN_S``. Each hang doubles it for an hour, so
+that an engine that is slow at times is not killed again and again. Before a measurement there is no
+limit.
 """
 
 from msgspec import Struct
@@ -18,61 +19,84 @@ HANGS_MAX = 8
 STEP_MAX_S = 600.0
 
 
-class StepTimes(Struct):
-    """The slowest steps of one engine.
+class SlowestStep(Struct):
+    """The slowest step of one kind.
 
     Attributes:
-        expected_s: slowest step by the benchmark; 0 if it was not measured.
-        slowest_s, slowest_before_s: slowest step of the present half hour and of the one before.
+        expected_s: by the benchmark; 0 if it was not measured.
+        slowest_s, slowest_before_s: of the present half hour and of the one before.
         bucket_at: begin of the present half hour.
-        hangs: times of the last hangs, oldest first.
     """
 
     expected_s: float = 0.0
     slowest_s: float = 0.0
     slowest_before_s: float = 0.0
     bucket_at: float = 0.0
-    hangs: tuple[float, ...] = ()
+
+    def add(self, step_s: float, at: float) -> None:
+        """Adds a step that ended at a time."""
+        if at - self.bucket_at >= BUCKET_S:
+            is_next = at - self.bucket_at < 2.0 * BUCKET_S
+            self.slowest_before_s = self.slowest_s if is_next else 0.0
+            self.slowest_s, self.bucket_at = 0.0, at
+        self.slowest_s = max(self.slowest_s, min(STEP_MAX_S, step_s))
+
+    def longest_s(self) -> float:
+        """Returns how long it took, seconds."""
+        return max(self.expected_s, self.slowest_s, self.slowest_before_s)
+
+
+class StepTimes:
+    """The slowest steps of one engine, and its hangs."""
+
+    def __init__(self) -> None:
+        """Has measured nothing yet."""
+        self._reading = SlowestStep()
+        self._writing = SlowestStep()
+        self._hangs: tuple[float, ...] = ()
 
     def expect(self, prefill_tokens_per_s: float, full_batch_s: float) -> None:
-        """Sets the slowest step by the benchmark's rates.
+        """Sets the slowest steps by the benchmark's rates.
 
         Args:
             prefill_tokens_per_s: prompt tokens per second of one sequence.
             full_batch_s: seconds for a token of each sequence of a full batch.
         """
         prefill_s = STEP_TOKENS / prefill_tokens_per_s if prefill_tokens_per_s > 0.0 else 0.0
-        self.expected_s = min(STEP_MAX_S, max(prefill_s, full_batch_s))
+        self._writing.expected_s = min(STEP_MAX_S, full_batch_s)
+        self._reading.expected_s = min(STEP_MAX_S, max(prefill_s, full_batch_s))
 
-    def add(self, silence_s: float, *, steps: int, at: float) -> None:
+    def add(self, silence_s: float, *, steps: int, reads: bool, at: float) -> None:
         """Adds a silence that ended with an event.
 
         Args:
             silence_s: its length.
             steps: how many steps it may have had.
+            reads: whether a prompt was read.
             at: its end, seconds on any clock.
         """
-        if at - self.bucket_at >= BUCKET_S:
-            self.slowest_before_s = self.slowest_s if at - self.bucket_at < 2.0 * BUCKET_S else 0.0
-            self.slowest_s, self.bucket_at = 0.0, at
-        self.slowest_s = max(self.slowest_s, min(STEP_MAX_S, silence_s / max(1, steps)))
+        kind = self._reading if reads else self._writing
+        kind.add(silence_s / max(1, steps), at)
 
     def add_hang(self, at: float) -> None:
         """Adds a hang."""
-        self.hangs = (*self._recent_hangs(at), at)[-HANGS_MAX:]
+        self._hangs = (*self._recent_hangs(at), at)[-HANGS_MAX:]
 
-    def silence_max_s(self, *, steps: int, at: float) -> float | None:
+    def silence_max_s(self, *, steps: int, reads: bool, at: float) -> float | None:
         """Returns the longest silence that is believed, seconds; None before a measurement.
 
         Args:
             steps: how many steps may pass without an event.
+            reads: whether a prompt is read.
             at: now, on the clock of ``add``.
         """
-        if not self.expected_s:
+        if not self._reading.expected_s:
             return None
-        slowest_s = max(self.expected_s, self.slowest_s, self.slowest_before_s)
-        silence_s = max(SILENCE_MIN_S, SILENT_STEPS * slowest_s * max(1, steps))
+        longest_s = self._writing.longest_s()
+        if reads:
+            longest_s = max(longest_s, self._reading.longest_s())
+        silence_s = max(SILENCE_MIN_S, SILENT_STEPS * longest_s * max(1, steps))
         return silence_s * float(1 << len(self._recent_hangs(at)))
 
     def _recent_hangs(self, at: float) -> tuple[float, ...]:
-        return tuple(hang for hang in self.hangs if hang > at - HANG_KEPT_S)
+        return tuple(hang for hang in self._hangs if hang > at - HANG_KEPT_S)

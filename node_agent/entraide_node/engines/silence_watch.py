@@ -56,6 +56,7 @@ class SilenceWatch:
         self._reports_steps = reports_steps
         self._runs: dict[str, _WatchedRun] = {}
         self._event_at = float("-inf")
+        self._reads_on = False  # a run ended while its prompt was read: the step may go on
         self._has_stepped = False
 
     def begin(self, request: EngineRequest, body: dict[str, Any]) -> None:
@@ -64,7 +65,9 @@ class SilenceWatch:
 
     def end(self, job: str) -> None:
         """Notes the end of a run."""
-        self._runs.pop(job, None)
+        run = self._runs.pop(job, None)
+        if run is not None and not run.has_output:
+            self._reads_on = True
 
     def wait(self, job: str, at: float) -> None:
         """Notes that a run waits for the engine, until its next event."""
@@ -76,8 +79,8 @@ class SilenceWatch:
         """Notes an event of a run, which does not wait for the engine from then on."""
         steps = self._steps_now()
         if self._has_stepped and steps is not None:
-            self.times.add(self.silence_s(at), steps=steps, at=at)
-        self._has_stepped = True
+            self.times.add(self.silence_s(at), steps=steps, reads=self._reads(), at=at)
+        self._has_stepped, self._reads_on = True, False
         self._event_at = at
         run = self._runs.get(job)
         if run is not None:
@@ -113,8 +116,12 @@ class SilenceWatch:
         steps = self._steps_now()
         if not self._has_stepped or steps is None:
             return False
-        limit_s = self.times.silence_max_s(steps=steps, at=at)
+        limit_s = self.times.silence_max_s(steps=steps, reads=self._reads(), at=at)
         return limit_s is not None and self.silence_s(at) >= limit_s
+
+    def _reads(self) -> bool:
+        """Whether the engine may be reading a prompt."""
+        return self._reads_on or any(not run.has_output for run in self._runs.values())
 
     def _steps_now(self) -> int | None:
         """The steps that may pass now without an event; None for any number."""
