@@ -3091,7 +3091,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Identifier of the job, if there is one. */
             job?: string;
         };
@@ -3123,7 +3123,7 @@ export interface components {
              * @description Stable code.
              * @enum {unknown}
              */
-            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
+            code: "admin_elsewhere" | "already_exists" | "batch_ended" | "batches_full" | "body_too_large" | "cancelled" | "catalogue_changed" | "catalogue_refused" | "context_exceeded" | "csrf_refused" | "deadline_exceeded" | "deadline_passed" | "email_failed" | "email_taken" | "engine_exited" | "engine_failed" | "engine_hung" | "engine_refused" | "feature_unsupported" | "file_in_use" | "files_full" | "forbidden" | "gateway_lost" | "head_too_large" | "internal" | "invalid_json" | "invalid_request" | "job_ended" | "join_token_refused" | "key_quarantined" | "method_not_allowed" | "model_failed" | "no_model_fits" | "no_node_live" | "no_node_serves" | "node_key_revoked" | "node_live" | "node_lost" | "not_ready" | "not_signed_in" | "owner_returned" | "pdf_unavailable" | "people_full" | "person_disabled" | "placement_refused" | "policy_base_unknown" | "policy_changed" | "policy_refused" | "policy_unchanged" | "pool_unreachable" | "queue_full" | "queue_shapes" | "quota_carbon" | "quota_energy" | "quota_jobs" | "quota_requests" | "quota_tokens" | "request_ends_engine" | "request_timeout" | "role_refused" | "series_refused" | "shutting_down" | "signin_link_expired" | "signin_link_unknown" | "signin_link_used" | "statement_of_another" | "storage_full" | "stream_broken" | "task_busy" | "too_many_attempts" | "too_many_joins" | "too_many_requests" | "too_many_signins" | "too_many_wrong_keys" | "unauthorised" | "unknown_batch" | "unknown_coop" | "unknown_file" | "unknown_job" | "unknown_key" | "unknown_model" | "unknown_node" | "unknown_path" | "unknown_person" | "unknown_policy" | "unknown_session";
             /** @description Field, parameter or header that the error concerns; null for none. */
             param: string | null;
         };
@@ -7767,6 +7767,7 @@ export interface operations {
             /**
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
              *     `gateway_lost`: The gateway that held the request has stopped.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
@@ -8046,6 +8047,7 @@ export interface operations {
             /**
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
              *     `gateway_lost`: The gateway that held the request has stopped.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
@@ -8326,6 +8328,7 @@ export interface operations {
             /**
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
              *     `gateway_lost`: The gateway that held the request has stopped.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
@@ -8605,6 +8608,7 @@ export interface operations {
             /**
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
              *     `gateway_lost`: The gateway that held the request has stopped.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
@@ -8889,6 +8893,7 @@ export interface operations {
             /**
              * @description `engine_exited`: The machine's engine exited during the answer.
              *     `engine_failed`: The machine's engine failed.
+             *     `engine_hung`: The machine's engine stopped responding during the answer and was started again.
              *     `gateway_lost`: The gateway that held the request has stopped.
              *     `node_lost`: The machine that was answering is gone.
              *     `stream_broken`: The answer was interrupted: the machine that produced it is gone.
