@@ -89,6 +89,7 @@ STOPS = {
     "one that the end cuts off": ("a E", ["N"], "END", "N"),
     "the longer of two": ("xa", ["b", "c!"], ["abd", "abc"], ""),
     "none that is complete before the seam": ("END a", ["b"], "END", "b"),
+    "none that is complete before, beside a longer": ("END a", ["b"], ["END", "a234567"], "b"),
     "none of one character": ("a.", ["b"], ".", "b"),
 }
 
