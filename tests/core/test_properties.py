@@ -179,7 +179,13 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             broken = data.draw(
                 st.sampled_from(
-                    ("stream_broken", "gateway_lost", "answer_broken", "answer_invalid")
+                    (
+                        "stream_broken",
+                        "gateway_lost",
+                        "answer_broken",
+                        "answer_complete",
+                        "answer_invalid",
+                    )
                 )
             )
             self.pool.tell(events.JobAbandoned, place.job, place.epoch, broken)

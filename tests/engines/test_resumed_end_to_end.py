@@ -53,6 +53,12 @@ def kill_engine(pool: RunningPool, node: str) -> None:
         engine.kill()
 
 
+def freeze_engine(pool: RunningPool, node: str) -> None:
+    """The engine computes no more; its agent ends it after a while without output."""
+    for engine in processes_of(pool, node)[1:]:
+        engine.suspend()
+
+
 def revoke(pool: RunningPool, node: str) -> None:
     pool.entraide("nodes", "revoke", node)
 
@@ -61,6 +67,7 @@ def revoke(pool: RunningPool, node: str) -> None:
 LOSSES: dict[str, Callable[[RunningPool, str], None]] = {
     "agent and engine killed": signal_all(signal.SIGKILL),
     "engine killed": kill_engine,
+    "engine hangs": freeze_engine,
     "agent and engine frozen": signal_all(signal.SIGSTOP),
     "revoked": revoke,
 }
@@ -147,3 +154,19 @@ def test_an_answer_goes_on(pool: RunningPool, tmp_path: Path, how: str) -> None:
     assert receipt["output_tokens"] == TOKENS
     assert seam["code"] == receipt["runs"][0]["ended"] != ""
     assert "genuine" in str(verified)
+
+
+def test_without_another_machine_it_ends_after_the_text(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A pool of one machine: the client has the text and a clear error, and nobody is billed."""
+    lone = up(tmp_path_factory.mktemp("pool") / "lone", "--nodes", "1")
+    try:
+        with pytest.raises(openai.APIError) as caught:
+            Answer(lone, revoke)
+        listed = lone.entraide("jobs", "list", "--json")
+    finally:
+        lone.entraide("down")
+
+    assert "stream_broken" in str(caught.value.body)
+    assert "stream_broken" in str(listed)

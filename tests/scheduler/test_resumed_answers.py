@@ -268,6 +268,21 @@ async def test_it_goes_on_twice(pool: Pool) -> None:
     assert receipt.runs == (await settled(pool, first.run.job)).runs
 
 
+async def test_an_answer_of_which_only_the_end_was_lost_is_complete(pool: Pool) -> None:
+    """Nothing is left to write: it ends with its length, and the first machine alone is billed."""
+    answer, first = await begun(pool, "Il", " était", max_tokens=2)
+    leave(pool, first)
+    stream = await answer.text()
+    receipt = await settled(pool, first.run.job)
+
+    assert "Il était" == text_of(stream)
+    assert "length" == events(stream)[-1]["choices"][0]["finish_reason"]
+    assert (first.node, 2, ()) == (receipt.node, receipt.output_tokens, receipt.runs)
+    assert JobState.COMPLETED is pool.driver.core.job(first.run.job).state
+    assert pool.nodes.runs.empty()
+    assert receipt_of(stream).output_tokens == 2
+
+
 async def test_a_client_that_leaves_pays_for_what_it_has(pool: Pool) -> None:
     """The job is cancelled, and both runs are settled."""
     answer, first = await begun(pool, "a", "b")

@@ -364,7 +364,8 @@ class JobAbandoned(BaseEvent, frozen=True, tag="abandoned"):
 
     ``code`` is ``stream_broken`` or ``engine_failed`` (the client already has part of the answer:
     the job ends), ``answer_invalid`` (the job runs again, or is resumed), ``answer_broken`` (parts
-    are missing: it is resumed) or ``gateway_lost``. It answers a ``Place``.
+    are missing: it is resumed), ``answer_complete`` (the earlier runs delivered all but the end) or
+    ``gateway_lost``. It answers a ``Place``.
     """
 
     job: str

@@ -202,7 +202,7 @@ def state_receipt(
     earlier: Sequence[EarlierRun],
     sent: Mapping[int, int],
     terms: Terms,
-    usage: Usage,
+    usage: Usage | None,
     *,
     at: float,
 ) -> tuple[Receipt, Usage]:
@@ -212,15 +212,18 @@ def state_receipt(
         earlier: the runs before the last, oldest first.
         sent: forwarded tokens by epoch; a run of which the client has nothing does not count.
         terms: of the last run.
-        usage: of the last run.
+        usage: of the last run; None if the runs before it had delivered the whole answer.
         at: now, seconds since the epoch.
     """
     billed = [run for run in earlier if sent.get(run.terms.epoch, 0)]
     if not billed:
+        assert usage is not None, "an answer without a run"
         settlement = settle(terms, usage)
         return make_receipt(terms, usage, settlement, settled=False, issued_at=at), usage
     delivered = [DeliveredRun(run.usage, sent[run.terms.epoch]) for run in billed]
-    ends = [*((run.terms, run.code) for run in billed), (terms, "")]
+    ends = [(run.terms, run.code) for run in billed]
+    if usage is not None:
+        ends.append((terms, ""))
     usages = bill_resumed(delivered, usage)
     runs = settle_resumed(
         [(terms, usage, code) for (terms, code), usage in zip(ends, usages, strict=True)]

@@ -55,6 +55,11 @@ class RunningJob:
         """Whether a part was forwarded that another run may continue."""
         return self.emitted is not None and self.phase is JobPhase.ANSWERING
 
+    def has_all_of(self, placed: JobPlaced) -> bool:
+        """Whether the earlier runs had sent all granted tokens, so that only the end is missing."""
+        is_known = any(self.sent_by_epoch.get(run.terms.epoch, 0) for run in placed.earlier)
+        return self.may_resume and is_known and self.sent_tokens >= placed.output_tokens_max
+
     def forward(self, message: Tokens) -> bool:
         """Passes a part to the sink; returns False if its client reads too slowly."""
         part = AnswerPart(self.sent_tokens, message.data)

@@ -185,15 +185,7 @@ class RunningJobs:
                 if is_theirs and running.facts.kind is JobKind.LIVE:
                     self.cancel(running.facts.job, "not_signed_in")
             elif running.node == revoked.node and running.phase is JobPhase.ANSWERING:
-                self._end_revoked_run(running)
-
-    def _end_revoked_run(self, running: RunningJob) -> None:
-        """Ends a revoked node's answer; one that may resume waits for its next placement."""
-        if running.may_resume:
-            running.node = ""  # none of the node's messages counts any more
-            self._await_core_outcome(running, BROKEN)
-        else:
-            self._abandon(running, BROKEN)
+                self._break_answer(running, BROKEN, "answer_broken")
 
     def end_all(self, code: str) -> None:
         """Ends every live job because the gateway stops; kept jobs continue at the next start."""
@@ -262,6 +254,9 @@ class RunningJobs:
         if message.epoch <= running.epoch:
             self._counters.count_dropped("old_epoch")
             return
+        if running.has_all_of(message):
+            self._complete_sent(message, running)
+            return
         run = running.make_run(message, self._scheduler.gateway)
         if run is None:
             running.epoch = message.epoch
@@ -283,10 +278,22 @@ class RunningJobs:
         running.attempts += 1
         self._counters.count_placement(running.attempts, is_resumed=run.resume is not None)
         if message.earlier:
-            running.earlier = message.earlier
-            delivered = delivered_runs(message.earlier, running.sent_by_epoch)
-            self._scheduler.report_resumed(AnswerResumed(message.job, message.epoch, delivered))
+            self._report_delivered(message, running)
         self._nodes.run(message.node, run)
+
+    def _report_delivered(self, message: JobPlaced, running: RunningJob) -> None:
+        running.earlier = message.earlier
+        delivered = delivered_runs(message.earlier, running.sent_by_epoch)
+        self._scheduler.report_resumed(AnswerResumed(message.job, message.epoch, delivered))
+
+    def _complete_sent(self, message: JobPlaced, running: RunningJob) -> None:
+        """Ends an answer of which only the end was lost: it had reached its length."""
+        running.epoch, running.terms = message.epoch, message.terms
+        self._report_delivered(message, running)
+        self._scheduler.abandon(message.job, message.epoch, "answer_complete")
+        model = message.terms.model
+        final = last_chunk(running.facts, running.request.path, model, time.time())
+        self._finish(running, final, b"", None)
 
     def _handle_tokens(self, message: Tokens, running: RunningJob) -> None:
         if not running.stream or running.limits is None:
@@ -340,31 +347,31 @@ class RunningJobs:
         run = running.facts.job, running.epoch, running.node
         self._scheduler.report_excess(LeaseExceeded(*run, reason, output_tokens))
 
-    def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage) -> bool:
+    def _finish(self, running: RunningJob, final: bytes, body: bytes, usage: Usage | None) -> bool:
         """Passes a complete answer to the sink; returns False if the job has ended already."""
         if running.terms is None or not GATEWAY_JOB.allows(running.phase, "whole"):
             return False
         running.step("whole")
-        receipt, usage = self._make_receipt(running, running.terms, usage)
+        receipt, total = self._make_receipt(running, running.terms, usage)
         lease = (running.epoch, running.node)
-        answer = CompleteAnswer(final, body, usage, receipt, None, *lease)
+        answer = CompleteAnswer(final, body, total, receipt, None, *lease)
         self._close_job(running, answer)
         self._record_end(running, "completed", answer)
         return True
 
     def _make_receipt(
-        self, running: RunningJob, terms: Terms, usage: Usage
+        self, running: RunningJob, terms: Terms, usage: Usage | None
     ) -> tuple[Receipt | None, Usage]:
         """Returns the receipt of an answer, or None if it cannot be made, and its whole usage."""
         try:
-            unsigned, usage = state_receipt(
+            unsigned, total = state_receipt(
                 running.earlier, running.sent_by_epoch, terms, usage, at=time.time()
             )
-            return self._signer.sign(unsigned), usage
+            return self._signer.sign(unsigned), total
         except Exception:  # noqa: BLE001  (the client gets its answer without a receipt)
             self._log.exception("gateway.no_receipt", job=running.facts.job)
             self._counters.count_failure("receipt")
-            return None, usage
+            return None, usage or running.earlier[-1].usage
 
     def _handle_core_end(self, message: JobEnded, running: RunningJob) -> None:
         if message.state is JobState.COMPLETED:

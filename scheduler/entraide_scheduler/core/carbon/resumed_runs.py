@@ -76,7 +76,7 @@ def make_resumed_receipt(runs: Sequence[BilledRun], *, settled: bool, issued_at:
             intensity_basis=least_certain(run.terms.intensity_basis for run in runs),
         )
     receipt = make_receipt(terms, usage, total, settled=settled, issued_at=issued_at)
-    return replace(receipt, runs=tuple(map(_receipt_run, runs)))
+    return replace(receipt, runs=tuple(map(_receipt_run, runs)) if len(runs) > 1 else ())
 
 
 def total_usage(runs: Sequence[BilledRun]) -> Usage:

@@ -383,6 +383,14 @@ def finish_job(
     settlement.end_job(state, job, trigger, code=failed_with, epoch=lease.terms.epoch)
 
 
+def complete_answered(state: State, lease: Lease) -> None:
+    """Completes a job whose earlier runs had delivered all of its answer but the end."""
+    job = state.jobs[lease.terms.job]
+    renew_lease(state, lease)
+    void_lease(state, lease)
+    settlement.end_job(state, job, "complete", code="", epoch=lease.terms.epoch)
+
+
 def discard_run(state: State, lease: Lease, code: str, values: Values) -> None:
     """Fails a job and does not bill its run."""
     job = state.jobs[lease.terms.job]

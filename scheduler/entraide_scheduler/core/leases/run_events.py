@@ -26,7 +26,9 @@ from entraide_scheduler.core.leases import backoff, engine_exits, leases, resump
 from entraide_scheduler.core.records import Lease, LeaseState
 from entraide_scheduler.core.state import State
 
-ANSWER_BROKEN = "answer_broken"  # a gateway's code: parts of a resumable answer are missing
+# Codes of a gateway about a resumable answer.
+ANSWER_BROKEN = "answer_broken"  # parts are missing
+ANSWER_COMPLETE = "answer_complete"  # the client has all of it but its end
 
 FULL_PAUSE_S = 1.0  # of a replica that declined as full
 RACE_CODES = ("full", "not_loaded")  # declines of a node that works
@@ -263,6 +265,8 @@ def handle_abandoned(state: State, event: JobAbandoned) -> None:
         leases.requeue_job(
             state, lease, "lose", avoid=True, counts=counts, code=event.code, delivered=None
         )
+    elif event.code == ANSWER_COMPLETE and job.earlier_runs:
+        leases.complete_answered(state, lease)
     elif event.code == ANSWER_BROKEN and job.facts.resumable:
         leases.requeue_job(state, lease, "lose", avoid=True, code=event.code, delivered=True)
     else:
