@@ -10,6 +10,7 @@ from entraide.resuming import RESUME_UNSUPPORTED, lost_options
 
 PAGES = [ROOT / "docs/concepts/resuming.md", ROOT / "docs/concepts/resuming.fr.md"]
 FIELDS = ("frequency_penalty", "presence_penalty", "n", "tools", "response_format")
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 pytestmark = pytest.mark.checkout
 
 
@@ -26,7 +27,7 @@ def test_each_named_test_exists(page: Path) -> None:
 
 def test_both_languages_name_the_same() -> None:
     """Options, errors, engines and tests stand in both pages, in the same order."""
-    quoted = [re.findall(r"`([^`]+)`", page.read_text("utf-8")) for page in PAGES]
+    quoted = [re.findall(r"`([^`]+)`", FENCE.sub("", page.read_text("utf-8"))) for page in PAGES]
 
     assert quoted[0] == quoted[1]
 
