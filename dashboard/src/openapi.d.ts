@@ -13628,6 +13628,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ApproveNode: {
@@ -13799,6 +13809,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -13982,6 +14002,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ForgetNode: {
@@ -14153,6 +14183,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14336,6 +14376,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_CreateJoinToken: {
@@ -14507,6 +14557,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -14690,6 +14750,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_SetCoop: {
@@ -14861,6 +14931,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15044,6 +15124,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ListKeys: {
@@ -15215,6 +15305,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15398,6 +15498,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_RevokeKey: {
@@ -15569,6 +15679,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -15752,6 +15872,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_GetStatus: {
@@ -15923,6 +16053,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16106,6 +16246,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_PostCorrection: {
@@ -16277,6 +16427,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16460,6 +16620,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_SetCatalogue: {
@@ -16631,6 +16801,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -16814,6 +16994,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_PlaceModel: {
@@ -16985,6 +17175,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17168,6 +17368,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_GetPolicy: {
@@ -17339,6 +17549,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17522,6 +17742,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_CheckPolicy: {
@@ -17693,6 +17923,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -17876,6 +18116,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_RollBackPolicy: {
@@ -18047,6 +18297,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18230,6 +18490,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ImportGrid: {
@@ -18401,6 +18671,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18584,6 +18864,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ListPeople: {
@@ -18755,6 +19045,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -18938,6 +19238,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_ChangePerson: {
@@ -19109,6 +19419,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19292,6 +19612,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_MakeSigninLink: {
@@ -19463,6 +19793,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -19646,6 +19986,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_StartTask: {
@@ -19817,6 +20167,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -20000,6 +20360,16 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     admin_CancelTask: {
@@ -20171,6 +20541,16 @@ export interface operations {
             503: {
                 headers: {
                     "x-should-retry": components["headers"]["x-should-retry"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description `storage_full`: The pool's disk is full: it takes no new work now, and has lost nothing of what it accepted. */
+            507: {
+                headers: {
+                    "retry-after": components["headers"]["retry-after"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 DISK_BYTES = 24 * 1024 * 1024
+FILL_LEAST = 4_096
 
 
 class SmallDisk:
@@ -21,11 +22,15 @@ class SmallDisk:
         self._filler = folder / "filler"
 
     def fill(self, *, left: int = 0) -> None:
-        """Fills the disk but for some bytes."""
-        with self._filler.open("ab") as file:
-            free = os.statvfs(self.folder).f_bavail * os.statvfs(self.folder).f_frsize
-            with contextlib.suppress(OSError):
-                os.posix_fallocate(file.fileno(), 0, max(1, free - left))
+        """Fills the disk but for some bytes, however much others write meanwhile."""
+        with self._filler.open("ab") as file, contextlib.suppress(OSError):
+            while (free := self._free_bytes() - left) > 0:
+                block = max(FILL_LEAST, free // 2)
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, block)
+
+    def _free_bytes(self) -> int:
+        facts = os.statvfs(self.folder)
+        return facts.f_bavail * facts.f_frsize
 
     def empty(self) -> None:
         """Makes space again."""

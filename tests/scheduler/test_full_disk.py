@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import grpc
 import pytest
+from tests.integration.nats_support import NatsPool
 from tests.scheduler.batch_support import (
     BATCHES,
     answering_nodes,
@@ -21,6 +23,7 @@ from tests.scheduler.batch_support import (
     until,
 )
 from tests.scheduler.gateway_support import CHAT, KEY_A, Pool, ask, open_pool
+from tests.scheduler.pool_support import Operator, running_scheduler
 from tests.scheduler.small_disk import DISK_BYTES, SmallDisk, small_disk
 from tests.scheduler.test_batches import until_completed
 from tests.waiting import eventually
@@ -136,3 +139,26 @@ async def test_lines_of_a_batch_wait_for_space(
 
     assert none
     assert ({"total": 6, "completed": 6, "failed": 0}, 6) == (done["request_counts"], settled)
+
+
+async def make_keys(operator: Operator) -> None:
+    """Makes keys: the store's log may have room of before for some of them."""
+    for _ in range(1_000):
+        await operator.key()
+
+
+async def test_change_of_the_operator_is_refused_on_a_full_disk(
+    disk: SmallDisk, bus: NatsPool, tmp_path: Path
+) -> None:
+    """A key that cannot be stored is not made; the call says why, and works once there is space."""
+    store = f'store_url = "sqlite:///{disk.folder}/store.db"'
+    async with running_scheduler(tmp_path, bus, store) as pool:
+        disk.fill()
+        with pytest.raises(grpc.aio.AioRpcError) as refusal:
+            await make_keys(pool.operator)
+        disk.empty()
+        secret = await pool.operator.key()
+
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED == refusal.value.code()
+    assert "Le disque du parc est plein" in str(refusal.value.details())
+    assert secret

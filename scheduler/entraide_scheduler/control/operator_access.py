@@ -4,8 +4,10 @@ The methods of the service are in several classes, one for each subject; ``join_
 servicer of them.
 """
 
+import functools
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
@@ -14,6 +16,7 @@ from entraide.v1 import admin_pb2, admin_pb2_grpc
 from entraide_scheduler.control.errors import Context, abort, metadata
 from entraide_scheduler.control.local_calls import LocalContext
 from entraide_scheduler.core.policy import PolicyFault
+from entraide_scheduler.store.space import StorageFull
 
 AUTHOR_MAX = 200
 REASON_MAX = 2_000
@@ -79,7 +82,25 @@ class OperatorAccess:
 def join_parts(*parts: object) -> admin_pb2_grpc.AdminServicer:
     """Returns a servicer of the Admin service whose methods are those of several objects."""
     methods = {
-        name: getattr(part, name) for part in parts for name in vars(type(part)) if name in METHODS
+        name: _refusing_when_full(name, getattr(part, name))
+        for part in parts
+        for name in vars(type(part))
+        if name in METHODS
     }
     assert methods.keys() == set(METHODS), set(METHODS) - methods.keys()
     return cast("admin_pb2_grpc.AdminServicer", SimpleNamespace(**methods))
+
+
+def _refusing_when_full(name: str, method: Callable[[Any, Context], Awaitable[Any]]) -> Any:
+    """Returns a method that ends its call with ``storage_full`` if its change found no space."""
+    if METHODS[name].server_streaming:  # it changes nothing
+        return method
+
+    @functools.wraps(method)
+    async def answer(request: Any, context: Context) -> Any:
+        try:
+            return await method(request, context)
+        except StorageFull as problem:
+            await abort(context, problem.code)
+
+    return answer

@@ -20,6 +20,7 @@ RESERVE_BYTES = 256 * 1024 * 1024
 RESERVE_PART = 1 / 8  # of a small disk
 LIVE_PART = 1 / 4  # of the reserve
 MEASURE_EVERY_S = 1.0
+FULL_FOR_S = 5.0  # more than the writer's pause between two attempts
 POSTGRESQL_FULL = "53100"  # disk_full, by PostgreSQL's appendix A
 # What SQLite says of a disk that takes no more; it rolls back, so that a repetition is safe.
 SQLITE_FULL = frozenset(
@@ -43,11 +44,7 @@ def is_full(problem: BaseException) -> bool:
 
 
 class StoreSpace:
-    """The free space of a store's disk.
-
-    Attributes:
-        is_full: whether the last write found the disk full; set by the writer.
-    """
+    """The free space of a store's disk; the writer says when a write finds it full."""
 
     def __init__(self, url: URL) -> None:
         """Measures the disk of a SQLite file; of another store, nothing."""
@@ -55,7 +52,23 @@ class StoreSpace:
         self._folder = Path(str(url.database)).absolute().parent if is_file else None
         self._measured_at = float("-inf")
         self._free_part = 1.0  # of the reserve
-        self.is_full = False
+        self._full_until = float("-inf")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a write of the last ``FULL_FOR_S`` found the disk full, and none since had room.
+
+        Not for longer, since a pool that refuses all work may write nothing that shows it.
+        """
+        return time.monotonic() < self._full_until
+
+    def note_full(self) -> None:
+        """Notes that a write found the disk full; called by the writer's thread."""
+        self._full_until = time.monotonic() + FULL_FOR_S
+
+    def note_room(self) -> None:
+        """Notes that a write had room; called by the writer's thread."""
+        self._full_until = float("-inf")
 
     def takes_kept_work(self) -> bool:
         """Whether new kept jobs, files and lines of batches are accepted."""

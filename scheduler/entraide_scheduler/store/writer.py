@@ -162,7 +162,7 @@ class GroupCommitWriter:
                     continue
                 self._commit_singly(connection, group, problem)
                 return
-            self._space.is_full = False
+            self._space.note_room()
             self._resolve(list(zip(group, results, strict=True)))
             return
 
@@ -183,7 +183,7 @@ class GroupCommitWriter:
         """
         if not self._space.is_full:
             self._log.error("store.full")
-            self._space.is_full = True
+        self._space.note_full()
         books = self._refuse(group)
         if len(books) < len(group):
             return books

@@ -26,8 +26,9 @@ ADMIN = (
     "invalid_json", "forbidden", "role_refused", "admin_elsewhere", "already_exists",
     "catalogue_changed", "catalogue_refused", "email_failed", "email_taken", "node_key_revoked",
     "node_live", "people_full", "person_disabled", "placement_refused", "policy_base_unknown",
-    "policy_changed", "policy_refused", "policy_unchanged", "unknown_coop", "unknown_key",
-    "unknown_node", "unknown_person", "unknown_policy", "task_busy", "series_refused",
+    "policy_changed", "policy_refused", "policy_unchanged", "storage_full", "unknown_coop",
+    "unknown_key", "unknown_node", "unknown_person", "unknown_policy", "task_busy",
+    "series_refused",
 )  # fmt: skip
 # Of a body that is JSON.
 BODY = ("invalid_json", "invalid_request")
