@@ -1,6 +1,7 @@
 // The frame of every view: skip link, name of the pool, navigation, language, the view, the foot.
 import { useEffect, useRef } from "preact/hooks";
 import { lang, t } from "./i18n.ts";
+import { useKeptFocus } from "./parts/kept_focus.ts";
 import { Lazy } from "./parts/lazy.tsx";
 import { Mark } from "./parts/mark.tsx";
 import { poolName } from "./pool_status.ts";
@@ -14,6 +15,7 @@ export function App() {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const name = view.path;
+  useKeptFocus(main);
   useEffect(() => {
     document.title = [t(view.title), poolName.value].filter(Boolean).join(" · ");
   }, [name, lang.value, poolName.value]);

@@ -188,6 +188,54 @@ async def test_the_co_op_and_the_sessions_are_used_by_keys_alone(used: Operated)
     assert [] == opened.errors
 
 
+PLACE = """() => {
+    const focused = document.activeElement;
+    return focused.matches('li') ? focused.querySelector('bdi').textContent : focused.id;
+}"""
+
+
+async def test_the_focus_stays_near_a_button_that_goes_away(used: Operated) -> None:
+    """After a line leaves the list its heading has the focus; after a button leaves, its line."""
+    await used.approve_by_hand()
+    for name in ("serre", "grange", "moulin"):
+        await used.join(name, "CA-ON")
+    opened = await used.enter(lang="fr")
+    page = opened.page
+    await opened.go("#/exploitation")
+    await page.locator(".finding.waiting").nth(2).wait_for()
+    places = []
+    await press_named(page, "Approuver serre")
+    await page.locator(".finding.waiting", has_text="serre").wait_for(state="detached")
+    places.append(await page.evaluate(PLACE))
+    await press_named(page, "Révoquer grange")
+    await press_named(page, "Révoquer")
+    await page.locator(".finding.waiting", has_text="grange").wait_for(state="detached")
+    places.append(await page.evaluate(PLACE))
+    await opened.go("#/exploitation/machines")
+    await press_named(page, "Approuver moulin")
+    await page.locator("main button", has_text="Approuver").nth(1).wait_for(state="detached")
+    places.append(await page.evaluate(PLACE))
+    await page.keyboard.press("Tab")
+    next_stop = await page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+    assert ["op-work", "op-work", "moulin"] == places
+    assert "Se porter garant moulin" == next_stop
+    assert [] == opened.errors
+
+
+async def press_named(page: Page, name: str) -> None:
+    """Tabs to the button that a reader by ear knows by this name, and presses Enter there."""
+    heard = "(e => e.getAttribute('aria-label') || e.textContent.trim())(document.activeElement)"
+    await page.get_by_role("button", name=name, exact=True).wait_for()
+    for _ in range(STOPS_MAX):
+        if await page.evaluate(heard) == name:
+            await page.keyboard.press("Enter")
+            return
+        await page.keyboard.press("Tab")
+    msg = f"Tab does not reach {name!r}"
+    raise AssertionError(msg)
+
+
 @pytest.mark.parametrize("width", [1_280, 390])
 async def test_each_control_of_the_owners_page_is_reached_and_seen(
     tmp_path: Path, width: int
