@@ -15,6 +15,7 @@ Rows: ``fault, rounds, notice_p50_s, notice_p99_s, notice_max_s, false_alarms``;
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -26,6 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import aiohttp
+import psutil
 import structlog
 from benchmarks.support.common import make_parser, print_rows
 from benchmarks.support.watched_pool import WatchedPool, watched_pool
@@ -98,7 +100,8 @@ def cut_link(pool: WatchedPool, node: str) -> None:
 def go_on(pool: WatchedPool, node: str) -> None:
     """Ends the fault: unfreezes the agent, mends the link."""
     pool.links[_number(node)].mend()
-    pool.agent(node).send_signal(signal.SIGCONT)
+    with contextlib.suppress(psutil.NoSuchProcess, KeyError):  # a killed agent is not back yet
+        pool.agent(node).send_signal(signal.SIGCONT)
 
 
 def _number(node: str) -> int:

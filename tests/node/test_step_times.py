@@ -69,17 +69,17 @@ def test_a_long_pause_forgets_both_half_hours() -> None:
     assert limit_s(times, at=20.0 * BUCKET_S) == SILENCE_MIN_S
 
 
-def test_each_hang_doubles_the_limit_for_an_hour() -> None:
-    """An engine that is killed for slowness is given more time."""
+def test_each_hang_after_the_second_doubles_the_limit_for_an_hour() -> None:
+    """An engine that is killed for slowness again and again is given more time."""
     times = StepTimes()
     times.expect(1_000.0, 0.1)
     limits = [limit_s(times)]
-    for at in (1.0, 2.0):
+    for at in (1.0, 2.0, 3.0, 4.0):
         times.add_hang(at)
         limits.append(limit_s(times, at=at))
 
-    assert limits == [SILENCE_MIN_S, 2.0 * SILENCE_MIN_S, 4.0 * SILENCE_MIN_S]
-    assert limit_s(times, at=2.0 + HANG_KEPT_S) == SILENCE_MIN_S
+    assert limits == [SILENCE_MIN_S * times for times in (1.0, 1.0, 1.0, 2.0, 4.0)]
+    assert limit_s(times, at=4.0 + HANG_KEPT_S) == SILENCE_MIN_S
 
 
 @given(

@@ -3,9 +3,9 @@
 Input: how long each step of an engine took. A step is what comes between two of its events, over
 all runs together: a token of each sequence, or, while a prompt is read, ``STEP_TOKENS`` of its
 tokens. Output: the longest silence that is believed, ``SILENT_STEPS`` times the slowest step of its
-kind in the last half hour or hour, at least ``SILENCE_MIN_S``. Each hang doubles it for an hour, so
-that an engine that is slow at times is not killed again and again. Before a measurement there is no
-limit.
+kind in the last half hour or hour, at least ``SILENCE_MIN_S``. Within an hour, each hang after the
+first ``HANGS_FREE`` doubles it, so that an engine that has become slow is not killed again and
+again. Before a measurement there is no limit.
 """
 
 from msgspec import Struct
@@ -15,7 +15,8 @@ SILENT_STEPS = 3.0
 SILENCE_MIN_S = 3.0  # a pause of the machine is no hang: a restart costs more than this wait
 BUCKET_S = 1_800.0
 HANG_KEPT_S = 3_600.0
-HANGS_MAX = 8
+HANGS_FREE = 2
+HANGS_MAX = 10
 STEP_MAX_S = 600.0
 
 
@@ -96,7 +97,7 @@ class StepTimes:
         if reads:
             longest_s = max(longest_s, self._reading.longest_s())
         silence_s = max(SILENCE_MIN_S, SILENT_STEPS * longest_s * max(1, steps))
-        return silence_s * float(1 << len(self._recent_hangs(at)))
+        return silence_s * float(1 << max(0, len(self._recent_hangs(at)) - HANGS_FREE))
 
     def _recent_hangs(self, at: float) -> tuple[float, ...]:
         return tuple(hang for hang in self._hangs if hang > at - HANG_KEPT_S)
