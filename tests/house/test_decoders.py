@@ -106,6 +106,7 @@ OURS = {
     "entraide_scheduler.grid.sources:": STORE,
     "entraide_scheduler.journal:": STORE,
     "entraide_scheduler.journal:recover": STORE,
+    "entraide_scheduler.disconnections:DisconnectionWatcher._on_advisory": OWN_PROCESS,
     "entraide_scheduler.nats.identity:load_sealing_key": WRITTEN_BY_US,
     "entraide_scheduler.nats.identity:PoolIdentity._read_revocations": WRITTEN_BY_US,
     "entraide_scheduler.nats.identity:_is_confirmation": OWN_PROCESS,
