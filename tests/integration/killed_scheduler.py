@@ -27,6 +27,7 @@ from entraide.wire import subjects
 from entraide.wire.nats import Identity, connect, new_user_key
 
 READY = "scheduler.ready"
+HEARTBEAT_S = 1.0
 RUN = """
 import sys
 from entraide_scheduler import usage_reports
@@ -84,6 +85,8 @@ class SchedulerProcess:
 
     async def end(self, sign: signal.Signals = signal.SIGKILL) -> int:
         """Ends the process by a signal; returns its status."""
+        if self._process is None:
+            return 0
         if self.process.returncode is None:
             self.process.send_signal(sign)
         status = await self.process.wait()
@@ -124,10 +127,16 @@ class SchedulerProcess:
 
 
 class PlayedNode:
-    """A node that stays on the bus while schedulers come and go."""
+    """A node that stays on the bus, and beats, while schedulers come and go."""
 
     def __init__(self, node: ScriptedNode) -> None:
         self.node = node
+
+    async def beat(self) -> None:
+        """Sends a heartbeat each second, as agents do, until it is cancelled."""
+        while True:
+            await self.node.send_heartbeat()
+            await asyncio.sleep(HEARTBEAT_S)
 
     async def come(self, *running: m.StartRun, restarted: bool = False) -> None:
         """Says hello to the scheduler that runs, with the runs it holds, once it is asked to."""
@@ -136,7 +145,6 @@ class PlayedNode:
             self.node.seq = 0
         else:
             asked = len(self.node.received(m.HelloRequest))
-            await self.node.send_heartbeat()
             await eventually(lambda: len(self.node.received(m.HelloRequest)) > asked)
         welcomes = len(self.node.received(m.Welcome))
         await self.node.send_hello(running=tuple((run.job, run.epoch) for run in running))
@@ -162,9 +170,9 @@ async def killable(
     """A scheduler's process, a live node and a key of the co-op ``alpha``."""
     write_config(folder, bus.url, more)
     scheduler = SchedulerProcess(folder, bus)
-    await scheduler.start()
-    connection = None
+    connection = beating = None
     try:
+        await scheduler.start()
         assert scheduler.operator is not None
         seed, public = new_user_key()
         token = await scheduler.operator.token("beta")
@@ -174,9 +182,12 @@ async def killable(
         node = ScriptedNode(joined.node, identity, connection)
         await node.listen()
         played = PlayedNode(node)
+        beating = asyncio.create_task(played.beat())
         await played.come()
         yield scheduler, played, await scheduler.operator.key("alpha")
     finally:
+        if beating is not None:
+            beating.cancel()
         if connection is not None:
             await connection.close()
         await scheduler.end()
