@@ -147,7 +147,8 @@ class PoolProcesses:
 
     async def stop(self) -> None:
         """Stops the other children, which drain, then the scheduler, then the bus."""
-        poolfile.remove(self.state)
+        if self._lock is not None:  # else the folder is another process's
+            poolfile.remove(self.state)
         if self._file_task is not None:
             self._file_task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
