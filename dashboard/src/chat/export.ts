@@ -39,6 +39,13 @@ export function toJson(conversation: Conversation): string {
   return `${JSON.stringify({ format: "entraide-conversation", version: 1, ...conversation }, null, 2)}\n`;
 }
 
+/** Returns the day of seconds since the epoch where the reader is, as 2026-11-27. */
+function dayOf(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+}
+
 /** Returns a name for the file that every system takes. */
 export function fileName(conversation: Conversation, ending: "md" | "json"): string {
   const plain = titleOf(conversation)
@@ -46,6 +53,6 @@ export function fileName(conversation: Conversation, ending: "md" | "json"): str
     .replace(/\p{M}/gu, "")
     .replace(/[^A-Za-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  const day = new Date(conversation.updated_at).toISOString().slice(0, 10);
+  const day = dayOf(conversation.updated_at);
   return `${day}-${plain.slice(0, 40).toLowerCase() || "conversation"}.${ending}`;
 }

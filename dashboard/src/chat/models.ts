@@ -4,6 +4,9 @@ import type { components } from "../openapi.d.ts";
 
 export const SIZES = ["auto", "petit", "moyen", "grand"] as const;
 
+/** English names of the sizes, which requests may use too: the choice has each size once. */
+const SAME_SIZES: readonly string[] = ["small", "medium", "large"];
+
 export interface Choice {
   id: string;
   /** Whether it is a size, which the pool resolves to the model it means. */
@@ -17,7 +20,9 @@ type Model = components["schemas"]["Model"];
 /** Returns the models that write text. */
 export async function readModels(): Promise<Choice[]> {
   const { data } = await take(api.GET("/v1/models"));
-  const choices = data.filter(({ features }) => !features.includes("embeddings_only")).map(choiceOf);
+  const isOffered = ({ id, means, features }: Model) =>
+    !features.includes("embeddings_only") && !(means && SAME_SIZES.includes(id));
+  const choices = data.filter(isOffered).map(choiceOf);
   const place = (choice: Choice) => (choice.isSize ? SIZES.indexOf(choice.id as never) : SIZES.length);
   return choices.sort((one, other) => place(one) - place(other) || one.id.localeCompare(other.id));
 }
