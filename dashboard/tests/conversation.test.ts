@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { before, newConversation, promptText, requestMessages, titleOf, withLast } from "../src/chat/conversation.ts";
+import { before, fromStore, isRestricted, newConversation, promptText, requestMessages, sentAs, titleOf, withLast } from "../src/chat/conversation.ts";
 import { fileName, toJson, toMarkdown } from "../src/chat/export.ts";
 import { microwaveSeconds, roundedGrams, stayedInCanada } from "../src/chat/footprint.ts";
 import type { Conversation } from "../src/chat/conversation.ts";
@@ -51,7 +51,27 @@ test("JSON can be read back", () => {
 test("a file's name is plain on every system", () => {
   const named = { ...TALK, messages: [{ role: "user" as const, text: "Été/../à: «l’école»?" }] };
 
-  expect(fileName(named, "md")).toBe("52692-01-15-ete-a-l-ecole.md".replace("52692-01-15", fileName(TALK, "md").slice(0, 10)));
+  expect(fileName(named, "md").slice(10)).toBe("-ete-a-l-ecole.md");
+});
+
+test("a file's name begins with the day of the conversation", () => {
+  const noon = new Date(2026, 10, 7, 12).getTime() / 1000;
+
+  expect(fileName({ ...TALK, updated_at: noon }, "json").slice(0, 10)).toBe("2026-11-07");
+});
+
+test("what went to the own machines alone is known as such until it leaves them", () => {
+  const own = sentAs({ role: "user", text: "Le loyer" }, "restricted");
+
+  expect(isRestricted([own])).toBe(true);
+  expect(isRestricted([sentAs(own, "internal")])).toBe(false);
+  expect(isRestricted([sentAs(sentAs(own, "internal"), "restricted")])).toBe(false);
+});
+
+test("a restricted conversation that was kept before messages had a class is restricted whole", () => {
+  expect(isRestricted(TALK.messages)).toBe(false);
+  expect(isRestricted(fromStore(TALK).messages)).toBe(true);
+  expect(isRestricted(fromStore({ ...TALK, data_class: "internal" }).messages)).toBe(false);
 });
 
 test("a microwave oven of 1,000 W takes a watt-hour in 3.6 seconds", () => {

@@ -268,7 +268,7 @@ async def test_documents_are_read_in_the_browser(used: UsedPool) -> None:
     ("choice", "sent", "data_class"),
     [
         ("N’employer que nos machines", "Mon NAS : 130 692 544", "restricted"),
-        ("Les enlever du texte", "Mon NAS : [numéro d’assurance sociale enlevé]", "internal"),
+        ("Les enlever et envoyer", "Mon NAS : [numéro d’assurance sociale enlevé]", "internal"),
         ("Envoyer quand même", "Mon NAS : 130 692 544", "internal"),
     ],
 )
@@ -290,6 +290,41 @@ async def test_personal_data_leaves_only_by_choice(
     assert [] == flaws + asked_before
     assert sent == run.body["messages"][0]["content"]
     assert data_class == facts.data_class
+
+
+async def test_what_went_to_the_own_machines_alone_leaves_them_only_by_choice(
+    used: UsedPool,
+) -> None:
+    """A restricted question is held back when a wider class would take it along."""
+    visit = await used.chat()
+    await visit.page.select_option("#data-class", "restricted")
+    await used.answered(visit, "Le loyer du 12", "Compris")
+    await visit.page.select_option("#data-class", "internal")
+    await visit.page.fill("#question", "Et après ?")
+    await visit.page.keyboard.press("Enter")
+    await visit.page.get_by_text("n’a été envoyée qu’aux machines").wait_for()
+    flaws = await visit.flaws()
+    await visit.page.get_by_role("button", name="Envoyer quand même").click()
+    run = await used.pool.placed()
+    facts = used.pool.gateway._running_jobs.get(run.run.job).facts
+
+    assert [] == flaws
+    assert ("internal", "Le loyer du 12") == (facts.data_class, run.body["messages"][0]["content"])
+
+
+async def test_a_conversation_that_is_left_stays_in_the_list_of_the_tab(used: UsedPool) -> None:
+    """A new conversation loses nothing: the one before it is a click away, with its day."""
+    visit = await used.chat()
+    await used.answered(visit, "Le loyer du 12", "Compris")
+    await visit.page.get_by_role("button", name="Nouvelle conversation").click()
+    await visit.page.get_by_text("Dans cet onglet", exact=True).wait_for()
+    flaws = await visit.flaws()
+    await visit.page.locator(".kept .link").click()
+    await visit.page.locator(".answer-text").wait_for()
+
+    assert [] == flaws
+    assert "Compris" in await visit.page.inner_text(".answer-text")
+    assert 0 == await visit.page.locator(".kept .link").count()
 
 
 async def test_an_answer_says_that_nothing_left_canada_only_if_somebody_vouches(

@@ -6,7 +6,7 @@ import { ApiError, sentenceOf } from "../api.ts";
 import { t } from "../i18n.ts";
 import { session, signOuts } from "../session.ts";
 import { ask, type AnswerPart } from "./ask.ts";
-import { before, newConversation, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
+import { before, fromStore, newConversation, sentAs, withLast, type Attachment, type Conversation, type Message } from "./conversation.ts";
 import * as keptStore from "./kept_store.ts";
 
 export interface Draft {
@@ -24,6 +24,8 @@ export const running = signal<AbortController | null>(null);
 /** The key of the vault once it is open. */
 export const vaultKey = signal<CryptoKey | null>(null);
 export const kept = signal<readonly Conversation[]>([]);
+/** Other conversations of this tab that are not kept, the last used first. */
+export const inTab = signal<readonly Conversation[]>([]);
 /** A sentence about keeping that somebody should read, "" for none. */
 export const keepProblem = signal("");
 
@@ -62,16 +64,31 @@ function clear(): void {
   lock();
   draft.value = EMPTY_DRAFT;
   conversation.value = newConversation(now());
+  inTab.value = [];
+}
+
+/** Leaves the open conversation; if it is kept nowhere, it stays in the tab's list. */
+function putAside(): void {
+  if (running.peek()) stopByHand();
+  const left = conversation.peek();
+  if (left.messages.length && !isKept(left.id)) inTab.value = [left, ...inTab.peek()];
+}
+
+/** Takes a conversation out of the tab's list. */
+export function drop(id: string): void {
+  inTab.value = inTab.peek().filter((one) => one.id !== id);
 }
 
 export function startNew(): void {
-  stop();
+  putAside();
   const { model, data_class: dataClass } = conversation.peek();
   conversation.value = newConversation(now(), model, dataClass);
 }
 
 export function open(chosen: Conversation): void {
-  stop();
+  if (chosen.id === conversation.peek().id) return;
+  putAside();
+  drop(chosen.id);
   conversation.value = chosen;
 }
 
@@ -116,8 +133,9 @@ async function answer(messages: Message[]): Promise<void> {
   stop();
   const controller = new AbortController();
   running.value = controller;
-  const asked = { ...conversation.peek(), messages, updated_at: now() };
-  conversation.value = { ...asked, messages: [...messages, { role: "assistant", text: "" }] };
+  const sent = messages.map((message) => sentAs(message, conversation.peek().data_class));
+  const asked = { ...conversation.peek(), messages: sent, updated_at: now() };
+  conversation.value = { ...asked, messages: [...sent, { role: "assistant", text: "" }] };
   const isOurs = () => running.peek() === controller;
   const put = (edit: (last: Message) => Message) => {
     if (isOurs()) conversation.value = withLast(conversation.peek(), edit);
@@ -177,7 +195,7 @@ async function saveIfKept(): Promise<void> {
 export async function useVault(key: CryptoKey): Promise<void> {
   const { conversations, unreadable } = await keptStore.readAll(personId(), key);
   vaultKey.value = key;
-  kept.value = conversations;
+  kept.value = conversations.map(fromStore);
   keepProblem.value = unreadable ? t("keep-unreadable", { count: unreadable }) : "";
 }
 

@@ -19,6 +19,8 @@ export interface Message {
   ended?: { how: "stopped" | "length" | "error"; sentence: string };
   /** The machine that continued the answer, where another one had begun it. */
   resumed_by?: string;
+  /** The widest class with which it was sent; undefined before it was. */
+  sent_as?: DataClass;
   /** The part of the answer in which the model reasons, where it shows it. */
   reasoning?: string;
 }
@@ -71,6 +73,23 @@ export function requestMessages(messages: readonly Message[]): { role: string; c
   return messages
     .filter((message) => message.role === "user" || message.text !== "")
     .map((message) => ({ role: message.role, content: promptText(message) }));
+}
+
+/** The message once it is sent with a class: what was restricted stays so until it leaves. */
+export function sentAs(message: Message, dataClass: DataClass): Message {
+  const { sent_as: earlier = "restricted" } = message;
+  return { ...message, sent_as: earlier === "restricted" ? dataClass : earlier };
+}
+
+/** Whether something among the messages has gone to the own co-op's machines alone. */
+export function isRestricted(messages: readonly Message[]): boolean {
+  return messages.some(({ sent_as: earlier }) => earlier === "restricted");
+}
+
+/** A conversation from the store; one from before `sent_as` was kept has its class in each message. */
+export function fromStore(read: Conversation): Conversation {
+  if (read.data_class !== "restricted") return read;
+  return { ...read, messages: read.messages.map((message) => ({ sent_as: "restricted", ...message })) };
 }
 
 /** The conversation up to a message, without it: what is kept when it is edited. */

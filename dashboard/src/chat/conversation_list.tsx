@@ -1,8 +1,8 @@
 // Beside the conversation: a new one, keeping and exporting the open one, and the kept ones.
 import { useState } from "preact/hooks";
-import { t } from "../i18n.ts";
+import { dateTime, t } from "../i18n.ts";
 import { titleOf, type Conversation } from "./conversation.ts";
-import { conversation, forget, isKept, keepOpen, keepProblem, kept, open, startNew, vaultKey } from "./chat_state.ts";
+import { conversation, drop, forget, inTab, isKept, keepOpen, keepProblem, kept, open, startNew, vaultKey } from "./chat_state.ts";
 import { fileName, toJson, toMarkdown } from "./export.ts";
 import { KeepDialog } from "./keep_dialog.tsx";
 import { messageLine } from "./words.ts";
@@ -30,6 +30,7 @@ export function ConversationList() {
           {!isKept(present.id) && <p class="soft">{t("keep-not-kept")}</p>}
         </div>
       )}
+      <TabList />
       <p role="status" class={keepProblem.value ? "notice" : "unseen"}>
         {keepProblem.value}
       </p>
@@ -53,6 +54,22 @@ export function ConversationList() {
   );
 }
 
+/** What was left in this tab and is kept nowhere. */
+function TabList() {
+  const left = inTab.value.filter(({ id }) => !isKept(id));
+  if (!left.length) return null;
+  return (
+    <>
+      <h2>{t("tab-title")}</h2>
+      <ul class="kept">
+        {left.map((one) => (
+          <Listed key={one.id} one={one} onRemove={() => drop(one.id)} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function KeptList() {
   return (
     <>
@@ -60,28 +77,31 @@ function KeptList() {
       {kept.value.length === 0 && <p class="soft">{t("keep-none")}</p>}
       <ul class="kept">
         {kept.value.map((one) => (
-          <KeptOne key={one.id} one={one} />
+          <Listed key={one.id} one={one} onRemove={() => void forget(one.id)} />
         ))}
       </ul>
     </>
   );
 }
 
-function KeptOne({ one }: { one: Conversation }) {
+function Listed({ one, onRemove }: { one: Conversation; onRemove: () => void }) {
   const title = titleOf(one) || t("chat-untitled");
   const remove = () => {
-    if (confirm(t("keep-delete-sure", { title }))) void forget(one.id);
+    if (confirm(t("keep-delete-sure", { title }))) onRemove();
   };
   return (
     <li>
-      <button
-        type="button"
-        class="link"
-        aria-current={one.id === conversation.value.id ? "true" : undefined}
-        onClick={() => open(one)}
-      >
-        {title}
-      </button>
+      <div>
+        <button
+          type="button"
+          class="link"
+          aria-current={one.id === conversation.value.id ? "true" : undefined}
+          onClick={() => open(one)}
+        >
+          {title}
+        </button>
+        <span class="soft">{dateTime(one.updated_at)}</span>
+      </div>
       <button type="button" class="quiet small" aria-label={t("keep-delete", { title })} onClick={remove}>
         ×
       </button>

@@ -1,5 +1,6 @@
 // The chat's sentences that are put together from values.
 import { number, t } from "../i18n.ts";
+import { session } from "../session.ts";
 import type { Message } from "./conversation.ts";
 import { earlierRuns, microwaveSeconds, roundedGrams, stayedInCanada, type Receipt } from "./footprint.ts";
 
@@ -24,10 +25,17 @@ export function grams(value: number): string {
   return value > 0 && value < 0.001 ? t("grams-under") : t("grams", { grams: number(rounded, 3) });
 }
 
+/** "n1 of boreale (your co-op), Quebec". */
+function answerMachine(receipt: Receipt): string {
+  const whose = receipt.node_coop === session.value?.person.coop ? "own" : "machine";
+  const { node: machine, node_coop: coop, province } = receipt;
+  return t(`answer-${whose}`, { machine, coop, province: zoneName(province) });
+}
+
 /** The line under an answer: whose machine, where, what it took. */
 export function receiptLine(receipt: Receipt): string {
   const parts = [
-    t("answer-machine", { machine: receipt.node, coop: receipt.node_coop, province: zoneName(receipt.province) }),
+    answerMachine(receipt),
     ...earlierRuns(receipt).map((run) =>
       t("answer-begun", { machine: run.node, coop: run.node_coop, province: zoneName(run.province) }),
     ),
@@ -79,6 +87,7 @@ export function receiptSentences(receipt: Receipt): string[] {
       basis: receipt.intensity_basis,
     }),
   ];
+  if (receipt.surplus_basis) sentences.push(t("receipt-surplus", { basis: receipt.surplus_basis }));
   if (receipt.signature) sentences.push(t("receipt-signed", { settled: receipt.settled ? "yes" : "no" }));
   return sentences;
 }

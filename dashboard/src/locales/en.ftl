@@ -549,7 +549,7 @@ quota-use = { $used } of { $limit } { $name }
 quota-left = { $left } left.
 quota-reserved = Requests in progress reserve { $reserved }.
 quota-again = On { $at }, the count starts again.
-coop-grams = Grams
+coop-grams = Emissions
 grams-none = This month, no request is compared with the average of a province.
 grams-less = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } more.
 grams-more = Its requests emitted { $direct } of CO2e. The same energy at each province’s annual average would have emitted { $average }, which is { $difference } less.
@@ -640,7 +640,7 @@ confirm-no = No
 signin-title = Sign in
 signin-link-lead = This link opens the pool to you, in this browser.
 signin-enter = Sign in
-signin-link-once = The link works once. To sign in elsewhere or later, ask for another one.
+signin-link-once = The link works once. To sign in elsewhere or later, ask the person who looks after Entraide in your co-op for another one.
 signin-by-link = To sign in, open the link that you received.
 signin-who-sends = You have none, or it no longer works? The person who looks after Entraide in your co-op can send you one.
 signin-fault-oidc_refused = Signing in with “{ $name }” did not succeed: it was cancelled, or it took too long. Try again.
@@ -702,9 +702,9 @@ size-auto = Automatic ({ $means })
 size-petit = Small: fast and frugal ({ $means })
 size-moyen = Medium: for most texts ({ $means })
 size-grand = Large: more capable, slower ({ $means })
-class-restricted = Restricted data
-class-internal = Internal data
-class-public = Public data
+class-restricted = Restricted: our machines
+class-internal = Internal: the members
+class-public = Public: the whole pool
 class-restricted-means = Restricted: only the machines of your own co-op answer.
 class-internal-means = Internal: machines of any member co-op answer. The person who administers the machine could read the text.
 class-public-means = Public: any machine of the pool may answer. Put in only what everybody may read.
@@ -725,8 +725,10 @@ warning-title = Personal data is about to leave your co-op
 warning-lead = With this class of data, a machine of another co-op may answer. This message contains:
 warning-more = and { $count } more
 warning-restrict = Use our machines only
-warning-remove = Remove it from the text
+warning-remove = Remove it and send
 warning-send = Send anyway
+warning-restricted-title = What went to your machines only is about to leave them
+warning-restricted-lead = A part of this conversation was sent to the machines of your co-op only. All of it, documents included, goes along with each question: a machine of another co-op could receive it. For an unrelated question, begin a new conversation.
 warning-limits = The page recognises these numbers by their form, in this browser. It looks neither for names nor for other secrets: read it over.
 personal-sin = a social insurance number ({ $hint })
 personal-card = a payment card number ({ $hint })
@@ -742,6 +744,7 @@ removed-postal = [postal code removed]
 removed-email = [e-mail address removed]
 
 answer-machine = { $machine } of { $coop }, { $province }
+answer-own = { $machine } of { $coop } (your co-op), { $province }
 answer-begun = begun by { $machine } of { $coop }, { $province }
 answer-canada = nothing left Canada
 grams = { $grams } g CO2e
@@ -780,6 +783,12 @@ receipt-carbon = Emissions of the electricity: { $grams }; with the building of 
     [none] of unknown origin
    *[other] estimated
 }).
+receipt-surplus = The machine ran on its site’s surplus of renewable energy ({ $basis ->
+    [measured] measured
+    [declared] declared
+    [none] of unknown origin
+   *[other] estimated
+}), which counts as 0 g.
 receipt-signed = { $settled ->
     [yes] This receipt is in the pool’s books and signed.
    *[other] This receipt is signed; the pool’s books confirm it in a moment.
@@ -804,6 +813,7 @@ zone-yt = Yukon
 ## Keeping conversations.
 
 conversations-label = My conversations
+tab-title = In this tab
 keep-this = Keep this conversation
 keep-kept = kept
 keep-not-kept = It is in this tab only and disappears with it.

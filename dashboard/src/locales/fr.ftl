@@ -549,7 +549,7 @@ quota-use = { $used } sur { $limit } { $name }
 quota-left = Il en reste { $left }.
 quota-reserved = Les requêtes en cours en réservent { $reserved }.
 quota-again = Le { $at }, le compte repart.
-coop-grams = Grammes
+coop-grams = Émissions
 grams-none = Ce mois-ci, aucune requête n’est comparée à la moyenne d’une province.
 grams-less = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de plus.
 grams-more = Ses requêtes ont émis { $direct } de CO2e. La même énergie, à la moyenne annuelle de chaque province, en aurait émis { $average }, donc { $difference } de moins.
@@ -640,7 +640,7 @@ confirm-no = Non
 signin-title = Entrer
 signin-link-lead = Ce lien vous ouvre le parc, dans ce navigateur.
 signin-enter = Entrer
-signin-link-once = Le lien sert une seule fois. Pour entrer ailleurs ou plus tard, demandez‑en un autre.
+signin-link-once = Le lien sert une seule fois. Pour entrer ailleurs ou plus tard, demandez‑en un autre à la personne qui s’occupe d’Entraide dans votre coopérative.
 signin-by-link = Pour entrer, ouvrez le lien que vous avez reçu.
 signin-who-sends = Vous n’en avez pas, ou il ne sert plus ? La personne qui s’occupe d’Entraide dans votre coopérative peut vous en envoyer un.
 signin-fault-oidc_refused = La connexion avec « { $name } » n’a pas abouti : elle a été annulée, ou elle a duré trop longtemps. Recommencez.
@@ -702,9 +702,9 @@ size-auto = Automatique ({ $means })
 size-petit = Petit : rapide et sobre ({ $means })
 size-moyen = Moyen : pour la plupart des textes ({ $means })
 size-grand = Grand : plus capable, plus lent ({ $means })
-class-restricted = Données restreintes
-class-internal = Données internes
-class-public = Données publiques
+class-restricted = Restreintes : nos machines
+class-internal = Internes : les membres
+class-public = Publiques : tout le parc
 class-restricted-means = Restreintes : seules les machines de votre propre coopérative répondent.
 class-internal-means = Internes : des machines de toutes les coopératives membres répondent. La personne qui administre la machine pourrait lire le texte.
 class-public-means = Publiques : toute machine du parc peut répondre. N’y mettez que ce que tout le monde peut lire.
@@ -725,8 +725,10 @@ warning-title = Des renseignements personnels vont sortir de chez vous
 warning-lead = Avec cette classe de données, une machine d’une autre coopérative peut répondre. Il y a dans ce message :
 warning-more = et { $count } de plus
 warning-restrict = N’employer que nos machines
-warning-remove = Les enlever du texte
+warning-remove = Les enlever et envoyer
 warning-send = Envoyer quand même
+warning-restricted-title = Ce qui n’allait qu’à vos machines va en sortir
+warning-restricted-lead = Une partie de cette conversation n’a été envoyée qu’aux machines de votre coopérative. Elle part tout entière, documents compris, avec chaque question : une machine d’une autre coopérative pourrait la recevoir. Pour une question sans rapport, commencez une nouvelle conversation.
 warning-limits = La page reconnaît ces numéros à leur forme, dans ce navigateur. Elle ne cherche ni les noms ni les autres secrets : relisez.
 personal-sin = un numéro d’assurance sociale ({ $hint })
 personal-card = un numéro de carte de paiement ({ $hint })
@@ -742,6 +744,7 @@ removed-postal = [code postal enlevé]
 removed-email = [adresse courriel enlevée]
 
 answer-machine = { $machine } de { $coop }, { $province }
+answer-own = { $machine } de { $coop } (votre coopérative), { $province }
 answer-begun = commencée par { $machine } de { $coop }, { $province }
 answer-canada = rien n’est sorti du Canada
 grams = { $grams } g de CO2e
@@ -780,6 +783,12 @@ receipt-carbon = Émissions de l’électricité : { $grams } ; avec la fabric
     [none] d’origine inconnue
    *[other] estimé
 }).
+receipt-surplus = La machine fonctionnait au surplus d’énergie renouvelable de son site ({ $basis ->
+    [measured] mesuré
+    [declared] déclaré
+    [none] d’origine inconnue
+   *[other] estimé
+}), qui compte pour 0 g.
 receipt-signed = { $settled ->
     [yes] Ce reçu est inscrit aux comptes du parc et signé.
    *[other] Ce reçu est signé ; les comptes du parc le confirment dans un instant.
@@ -804,6 +813,7 @@ zone-yt = Yukon
 ## Garder des conversations.
 
 conversations-label = Mes conversations
+tab-title = Dans cet onglet
 keep-this = Garder cette conversation
 keep-kept = gardée
 keep-not-kept = Elle n’est que dans cet onglet et disparaît avec lui.

@@ -4,8 +4,8 @@ import { t } from "../i18n.ts";
 import { NeedsSignIn } from "../parts/needs_sign_in.tsx";
 import "../chat/chat.css";
 import { Composer } from "../chat/composer.tsx";
-import { promptText, type Message } from "../chat/conversation.ts";
-import { askAgain, change, conversation, draft, EMPTY_DRAFT, isKept, messagesAgain, running, send, type Edit } from "../chat/chat_state.ts";
+import { isRestricted, promptText, type Message } from "../chat/conversation.ts";
+import { askAgain, change, conversation, draft, EMPTY_DRAFT, inTab, isKept, messagesAgain, running, send, type Edit } from "../chat/chat_state.ts";
 import type { Receipt } from "../chat/footprint.ts";
 import { Answer, Question } from "../chat/message_view.tsx";
 import { findPersonalData, withoutPersonalData, type Finding } from "../chat/personal_data.ts";
@@ -21,8 +21,9 @@ export default function Chat() {
   );
 }
 
-/** Messages that wait for a choice because personal data is in them. */
+/** Messages that wait for a choice: personal data is in them, or something restricted until now. */
 interface Held {
+  isRestricted: boolean;
   findings: Finding[];
   go: (edit: Edit) => void;
 }
@@ -36,12 +37,14 @@ function ChatOfPerson() {
   useLeaveWarning();
   const { messages } = conversation.value;
 
-  // Asks at once, or after a choice where personal data would leave the co-op's machines.
+  // Asks at once, or after a choice where personal data, or what went to the co-op's machines
+  // alone, would leave them.
   const guard = (sent: readonly Message[], go: Held["go"]) => {
     const isOwn = conversation.peek().data_class === "restricted";
     const findings = isOwn ? [] : sent.flatMap((message) => findPersonalData(promptText(message)));
     const open = findings.filter((finding) => !agreed.current.has(finding.text));
-    if (open.length) setHeld({ findings: open, go });
+    const leaves = !isOwn && isRestricted(sent);
+    if (open.length || leaves) setHeld({ findings: open, isRestricted: leaves, go });
     else go(UNCHANGED);
   };
   const sendDraft = () => {
@@ -76,7 +79,14 @@ function ChatOfPerson() {
         )}
         <Composer draft={draft.value} onDraft={(written) => (draft.value = written)} onSend={sendDraft} />
       </section>
-      {held && <WarningDialog findings={held.findings} onChoose={choose} onClose={() => setHeld(null)} />}
+      {held && (
+        <WarningDialog
+          findings={held.findings}
+          isRestricted={held.isRestricted}
+          onChoose={choose}
+          onClose={() => setHeld(null)}
+        />
+      )}
       {shown && <ReceiptDialog receipt={shown} onClose={() => setShown(null)} />}
     </div>
   );
@@ -88,7 +98,9 @@ function removePersonalData(text: string): string {
 
 /** The browser asks before a tab closes in which something is written that is kept nowhere. */
 function useLeaveWarning(): void {
-  const written = draft.value.text !== "" || (conversation.value.messages.length > 0 && !isKept(conversation.value.id));
+  const open = conversation.value;
+  const isLost = (open.messages.length > 0 && !isKept(open.id)) || inTab.value.some(({ id }) => !isKept(id));
+  const written = draft.value.text !== "" || isLost;
   useEffect(() => {
     if (!written) return undefined;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
