@@ -8,6 +8,7 @@ enrolment.
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import time
@@ -186,6 +187,11 @@ def _remove_files(
     some = "node-left-foreign" if purge else "node-left-stays"
     code = some if remaining else "node-left-purged"
     sys.stdout.write(f"{i18n.text(code, lang, **values)}\n")
+    program = default_dir().parent
+    if Path(sys.prefix) == program / "environment":  # the pool's line installed it
+        command = Path.home() / ".local/bin/entraide"
+        where = {"folder": shlex.quote(str(program)), "command": shlex.quote(str(command))}
+        sys.stdout.write(f"{i18n.text('node-left-program', lang, **where)}\n")
     return 0
 
 

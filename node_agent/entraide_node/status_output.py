@@ -1,6 +1,8 @@
 """Status output: what ``entraide node status`` and ``entraide node bench`` print."""
 
+import datetime as dt
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,7 @@ from entraide import __version__, i18n
 from entraide.errors import EntraideError
 from entraide.versions import is_older
 from entraide_node.config import load_config
+from entraide_node.core.owner_terms import OwnerTerms
 from entraide_node.energy.cli_output import energy_sentences
 from entraide_node.engines.base import EngineProblem
 from entraide_node.error_output import error_sentence, print_error
@@ -19,6 +22,8 @@ from entraide_node.machine_setup import benchmark_machine
 from entraide_node.main import run_loop
 from entraide_node.owner import files as owner_files
 from entraide_node.owner.cli_output import owner_sentences
+from entraide_node.owner.terms_file import TermsProblem, read_terms
+from entraide_node.page.machine_summary import hours_sentence
 from entraide_node.update import update_values
 
 
@@ -40,7 +45,7 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
         typer.echo(msgspec.json.encode(document).decode("utf-8"))
         return 0
     typer.echo(i18n.text(f"node-status-{status.state}", lang, node=node, **status.values))
-    for of_owner in owner_sentences(status, lang, now=time.time()):
+    for of_owner in _owner_lines(folder, status, lang):
         typer.echo(of_owner)
     if status.model:
         typer.echo(
@@ -71,6 +76,14 @@ def print_status(folder: Path, node: str, lang: str, *, as_json: bool) -> int:
             )
         )  # fmt: skip
     return 0
+
+
+def _owner_lines(folder: Path, status: owner_files.NodeStatus, lang: str) -> Iterator[str]:
+    yield from owner_sentences(status, lang, now=time.time())
+    if status.state == "outside_hours":
+        terms = read_terms(folder)
+        now = dt.datetime.now()  # noqa: DTZ005  (the machine's own clock)
+        yield hours_sentence(OwnerTerms() if isinstance(terms, TermsProblem) else terms, now, lang)
 
 
 def _decode_per_s(status: owner_files.NodeStatus) -> float:

@@ -1,6 +1,7 @@
 """Leaving: a pool that knows, and a folder without an identity."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,15 @@ async def test_leaving(
 
 
 async def test_leaving_says_what_stays_and_purge_takes_it(
-    nats_pool: NatsPool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    nats_pool: NatsPool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Leaving names what is left; with purge, also later, only what is not Entraide's stays."""
     folder = tmp_path / "node"
+    monkeypatch.setattr(service_commands, "default_dir", lambda: folder)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environment"))
     async with running_scheduler(tmp_path, nats_pool) as pool:
         await joined(pool, folder)
         (folder / "checksums.json").write_text("{}")
@@ -69,6 +75,7 @@ async def test_leaving_says_what_stays_and_purge_takes_it(
     assert "--purge" in first
     assert 0 == status
     assert "do not belong to Entraide: models." in last
+    assert f"    rm -r {tmp_path} {Path.home()}/.local/bin/entraide\n" in last
     assert ["models/my-own.gguf"] == [
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
     ]

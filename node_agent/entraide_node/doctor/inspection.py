@@ -83,7 +83,10 @@ def _check_agent(config: NodeConfig, status: owner_files.NodeStatus | None) -> C
     stopped = owner_files.read_stopped(Path(config.dir))
     if stopped.code:
         return failure_from_problem("agent", EngineProblem(stopped.code, stopped.values))
-    return warning("agent", "absent", command=service_commands.run_command(config))
+    return warning(
+        "agent", "absent", command=service_commands.run_command(config),
+        manager="none" if find_manager() is None else "some",
+    )  # fmt: skip
 
 
 def _check_service(config: NodeConfig, *, running: bool) -> Check:

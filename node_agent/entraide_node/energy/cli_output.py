@@ -17,7 +17,7 @@ def energy_sentences(status: NodeStatus, lang: str) -> Iterator[str]:
 def _power_sentences(power: PowerStatus, lang: str) -> Iterator[str]:
     meter, basis = meter_name(power.kind, lang), str(power.basis)
     if power.power_w is None:
-        yield i18n.text("node-energy-power-unread", lang, meter=meter, basis=basis)
+        yield i18n.text("node-energy-power-unread", lang, **power_values(power, lang))
     else:
         yield i18n.text("node-energy-power", lang, meter=meter, basis=basis, power_w=power.power_w)
     if power.aside:
@@ -50,6 +50,16 @@ def _site_sentences(site: SiteStatus, surplus_w: float, lang: str) -> Iterator[s
             fault=i18n.text(f"meter-fault-{site.fault}", lang),
             left="measured" if measured else "declared" if surplus_w > 0.0 else "none",
         )
+
+
+def power_values(power: PowerStatus, lang: str) -> dict[str, i18n.Value]:
+    """Returns the machine's idle and full power and their source, for a sentence."""
+    return {
+        "idle_w": power.idle_w,
+        "active_w": power.active_w,
+        "basis": str(power.basis),
+        "meter": meter_name(power.kind, lang),
+    }
 
 
 def meter_name(kind: str, lang: str) -> str:

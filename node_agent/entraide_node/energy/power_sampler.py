@@ -34,6 +34,7 @@ class PowerStatus(Struct, frozen=True):
         basis: of the energy figures now.
         aside: kind of a better meter that is suspended, or "".
         fault: why it is suspended.
+        idle_w, active_w: power of the whole machine without and with jobs, watts; 0.0 if unknown.
     """
 
     kind: str = "catalogue"
@@ -41,6 +42,8 @@ class PowerStatus(Struct, frozen=True):
     basis: Basis = Basis.DEFAULT
     aside: str = ""
     fault: str = ""
+    idle_w: float = 0.0
+    active_w: float = 0.0
 
 
 class PowerSampler:
@@ -119,6 +122,8 @@ class PowerSampler:
             basis=self._energy.power.basis if self._last_w is None else Basis.MEASURED,
             aside=aside,
             fault=self._health[aside].fault if aside else "",
+            idle_w=self._energy.power.idle_w,
+            active_w=self._energy.power.active_w,
         )
 
     # Sampling.

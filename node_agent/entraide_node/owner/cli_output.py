@@ -21,7 +21,7 @@ def owner_sentences(status: NodeStatus, lang: str, *, now: float) -> Iterator[st
     owner = status.owner
     if owner.code and owner.code == status.state and owner.number:
         yield i18n.text(
-            "owner-since", lang, number=owner.number, since=_format_time(owner.since_at, now),
+            "owner-since", lang, since=_format_time(owner.since_at, now),
             minutes=int(max(0.0, now - owner.since_at) / 60.0),
         )  # fmt: skip
         wait_s = 0.0 if owner.until_at is None else max(0.0, owner.until_at - now)

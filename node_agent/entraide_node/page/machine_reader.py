@@ -56,6 +56,15 @@ class MachineReader:
         """Waits a short time until the agent follows the owner's file."""
         await self._wait(self.follows_terms)
 
+    async def wait_for_pause(self) -> None:
+        """Waits a short time until the agent is paused."""
+
+        def paused() -> bool:
+            status = self._read_status()
+            return status is not None and status.owner.code == "paused"
+
+        await self._wait(paused)
+
     async def wait_for_resume(self) -> None:
         """Waits a short time until the agent is not paused any more."""
 

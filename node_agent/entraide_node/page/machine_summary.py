@@ -19,6 +19,7 @@ from entraide_node.core.owner_terms import (
     is_within_hours,
     minutes_until_hours_change,
 )
+from entraide_node.energy.cli_output import power_values
 from entraide_node.owner.cli_output import owner_sentences
 from entraide_node.owner.files import NodeStatus
 
@@ -37,6 +38,7 @@ class MachineNow(Struct, frozen=True, kw_only=True):
         sentence: the state in one sentence.
         details: since when, what would change it, and what else matters.
         facts: name and value of what it does, its hours, and what it may process.
+        power: its power when idle and at full work, in a sentence; "" while unknown.
     """
 
     mood: str
@@ -44,6 +46,7 @@ class MachineNow(Struct, frozen=True, kw_only=True):
     sentence: str
     details: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
+    power: str = ""
 
 
 def summarise_now(
@@ -90,6 +93,7 @@ def summarise_now(
         sentence=i18n.text(code, lang, node=node, **status.values),
         details=tuple(_details(status, lang, now=now)),
         facts=[(_say("fact-models", lang), _describe_models(status, lang)), *facts],
+        power=_describe_power(status, lang),
     )
 
 
@@ -124,6 +128,12 @@ def _describe_models(status: NodeStatus, lang: str) -> str:
     if not names:
         return _say("models-none", lang)
     return _say("models", lang, models=", ".join(names), slots=status.slots)
+
+
+def _describe_power(status: NodeStatus, lang: str) -> str:
+    if not status.power.active_w:
+        return ""
+    return _say("power-now", lang, **power_values(status.power, lang))
 
 
 def _badge(state: str) -> str:

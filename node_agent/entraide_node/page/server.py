@@ -166,6 +166,7 @@ class OwnerPage:
 
     async def _pause(self, request: web.Request) -> web.StreamResponse:
         await asyncio.to_thread(owner_files.pause, self._folder)
+        await self._machine.wait_for_pause()
         raise web.HTTPSeeOther(f"./?lang={self._lang(request)}", headers=HEADERS)
 
     async def _resume(self, request: web.Request) -> web.StreamResponse:

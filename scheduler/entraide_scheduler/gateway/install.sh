@@ -267,8 +267,9 @@ main() {
     join_or_restart "$@"
     case :$PATH: in
         *":$HOME/.local/bin:"*) ;;
-        *) say "La commande est $command ; ajoutez son dossier à votre PATH." \
-            "The command is $command; add its folder to your PATH." ;;
+        *) say "La commande est $command. Pour que « entraide » suffise, tapez cette ligne, et ajoutez-la au fichier de démarrage de votre interpréteur :" \
+            "The command is $command. For \"entraide\" alone to be enough, type this line, and add it to your shell's start file:"
+            printf '    export PATH="$HOME/.local/bin:$PATH"\n' ;;
     esac
     wait_for_agent
     own_entraide node doctor || :

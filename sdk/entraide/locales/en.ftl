@@ -1389,6 +1389,9 @@ node-engine-attach-none = Nothing answers OpenAI's API at { $url }.
 node-engine-paste = To attach one, paste: { $command }
 node-left-stays = Left in { $folder }: { $files }. "entraide node leave --purge" removes them.
 node-left-purged = Nothing of Entraide is left in { $folder }.
+node-left-program =
+    The program itself is still here. To remove it, too:
+        rm -r { $folder } { $command }
 node-left-foreign = Entraide's files in { $folder } are erased. The remaining files do not belong to Entraide: { $files }.
 opt-node-purge = Remove everything: settings, terms, logs and models too.
 opt-node-model = Name of the model, as the engine knows it.
@@ -1396,7 +1399,7 @@ opt-node-alias = Name under which the pool offers the model.
 opt-node-key = Bearer key of the engine; better given in the variable ENTRAIDE_ENGINE_KEY, which other users cannot see.
 opt-node-dir = Folder of the node (default: this machine's own).
 help-node-engine-attach = Make the node serve an engine that already runs, at its address.
-node-paused-now = The node is paused. Its running jobs end within the owner's time limit, or move to another machine; "entraide node resume" makes it work again.
+node-paused-now = The node is paused. Its running requests end within the owner's time limit, or move to another machine; "entraide node resume" makes it work again.
 node-resumed-now = The node works again.
 node-left = The node { $node } has left: its identity is revoked, and erased from this machine.
 node-bench-embeddings = Reads { $prefill } tokens/s for embeddings. The model writes no text.
@@ -1413,8 +1416,8 @@ node-status-waiting = { $node } is not working: it reached the pool, whose sched
 node-status-unapproved = { $node } is not working yet: the pool's operator has not approved it ("entraide nodes approve { $node }" on their side). It starts by itself then.
 node-status-paused = { $node } is not working: the owner of the machine paused it. "entraide node resume" makes it work again.
 node-status-working = { $node } is working: { $running ->
-    [one] { $running } job runs
-   *[other] { $running } jobs run
+    [one] { $running } request runs
+   *[other] { $running } requests run
 } on { $model }.
 node-status-ready = { $node } is ready and waits for work.
 node-status-facts = { $model } ({ $engine }) · { $running } of { $slots } slots taken · reads { $prefill } tokens/s, writes { $decode } tokens/s
@@ -2884,7 +2887,7 @@ sim-assumption-replay_intensity = The intensity of the grids and the surplus of 
 ## Meters of a machine and of its site.
 
 node-energy-power = Its machine draws { $power_w }, { $basis } by { $meter }.
-node-energy-power-unread = Its machine's power: { $basis }, from { $meter }.
+node-energy-power-unread = Its machine counts with { $idle_w } when idle and { $active_w } at full work ({ $basis }, from { $meter }).
 node-energy-aside = Not used at present: { $meter } ({ $fault }).
 node-energy-surplus = Its site has a surplus of { $surplus_w }, { $basis } by { $meter }, { $age ->
     [0] just now
@@ -3315,7 +3318,10 @@ doctor-config-absent = No node has joined a pool from { $folder }.
 doctor-agent = agent
 doctor-agent-ok = It runs (process { $pid }).
 doctor-agent-absent = It does not run.
-    .remedy = Start it: "entraide node service install", or by hand { $command }
+    .remedy = Start it: { $manager ->
+        [none] { $command }
+       *[other] "entraide node service install", or by hand { $command }
+    }
 doctor-service = service
 doctor-service-ok = It runs ({ $kind }).
 doctor-service-none = Nothing on this machine keeps services for you; the agent runs as long as you let it.
@@ -3519,12 +3525,12 @@ node-status-settling = { $node } is not working yet: every obstacle is gone, and
 owner-change-settling = It works again by itself in { $seconds } s.
 node-reason-own_only = works for its own co-op only
 owner-own-only = Somebody is using the machine: it works for its own co-op only.
-owner-since = Reason { $number }, since { $since } ({ $minutes ->
+owner-since = Since { $since } ({ $minutes ->
     [0] less than a minute
     [one] { $minutes } minute
    *[other] { $minutes } minutes
 }).
-owner-giving-back = Its running jobs end within { $seconds } s or move to another machine.
+owner-giving-back = Its running requests end within { $seconds } s or move to another machine.
 owner-watching = A program keeps the screen on, which counts as presence.
 
 # The owner’s page.
@@ -3657,6 +3663,7 @@ page-caps_present = while somebody is there
 page-memory_gb = Memory for models
 page-memory_gb-hint = Of the models that the pool loads here.
 page-power_w = Power of the whole machine
+page-power-now = This machine counts with { $idle_w } when idle and { $active_w } at full work ({ $basis }, from { $meter }).
 page-power_w-hint = It limits how many requests run at once; an estimate.
 page-back = When you take the machine back
 page-back-what = How fast it stops, and when it works again

@@ -1392,6 +1392,9 @@ node-engine-attach-none = Rien ne répond à { $url } selon l’API d’OpenAI.
 node-engine-paste = Pour en rattacher un, collez : { $command }
 node-left-stays = Laissés dans { $folder } : { $files }. « entraide node leave --purge » les enlève.
 node-left-purged = Il ne reste rien d’Entraide dans { $folder }.
+node-left-program =
+    Le programme lui-même est encore là. Pour l’enlever aussi :
+        rm -r { $folder } { $command }
 node-left-foreign = Les fichiers d’Entraide dans { $folder } sont effacés. Ce qui reste n’est pas à Entraide : { $files }.
 opt-node-purge = Enlever tout : réglages, conditions, journaux et modèles aussi.
 opt-node-model = Nom du modèle, tel que le moteur le connaît.
@@ -2890,7 +2893,7 @@ sim-assumption-replay_intensity = L’intensité des réseaux électriques et le
 ## Compteurs d’une machine et de son site.
 
 node-energy-power = Sa machine consomme { $power_w } ({ $basis } par { $meter }).
-node-energy-power-unread = Puissance de sa machine : { $basis }, d’après { $meter }.
+node-energy-power-unread = Sa machine compte pour { $idle_w } au repos et { $active_w } en plein travail ({ $basis }, d’après { $meter }).
 node-energy-aside = Non utilisé pour l’instant : { $meter } ({ $fault }).
 node-energy-surplus = Son site a un surplus de { $surplus_w } ({ $basis } par { $meter }), { $age ->
     [0] à l’instant
@@ -3324,7 +3327,10 @@ doctor-config-absent = Aucun nœud n’a rejoint de parc depuis { $folder }.
 doctor-agent = agent
 doctor-agent-ok = Il tourne (processus { $pid }).
 doctor-agent-absent = Il ne tourne pas.
-    .remedy = Démarrez-le : « entraide node service install », ou à la main { $command }
+    .remedy = Démarrez-le : { $manager ->
+        [none] { $command }
+       *[other] « entraide node service install », ou à la main { $command }
+    }
 doctor-service = service
 doctor-service-ok = Il tourne ({ $kind }).
 doctor-service-none = Cette machine n’a pas de gestionnaire de services pour votre compte ; l’agent tourne tant que vous le laissez tourner.
@@ -3528,7 +3534,7 @@ node-status-settling = { $node } ne travaille pas encore : plus rien ne s’y o
 owner-change-settling = La machine reprendra d’elle-même dans { $seconds } s.
 node-reason-own_only = travail pour sa propre coopérative seulement
 owner-own-only = Quelqu’un se sert de la machine : elle ne travaille que pour sa propre coopérative.
-owner-since = Raison { $number }, depuis { $since } ({ $minutes ->
+owner-since = Depuis { $since } ({ $minutes ->
     [0] moins d’une minute
     [one] { $minutes } minute
    *[other] { $minutes } minutes
@@ -3666,6 +3672,7 @@ page-caps_present = quand il y a quelqu’un
 page-memory_gb = Mémoire des modèles
 page-memory_gb-hint = De ceux que le parc charge ici.
 page-power_w = Puissance de toute la machine
+page-power-now = Cette machine compte pour { $idle_w } au repos et { $active_w } en plein travail ({ $basis }, d’après { $meter }).
 page-power_w-hint = Elle limite le nombre de requêtes à la fois ; c’est une estimation.
 page-back = Quand vous reprenez la machine
 page-back-what = En combien de temps elle s’arrête, et quand elle reprend
