@@ -215,6 +215,7 @@ class Announcer:
         """
         energy, replicas = self.energy_status(time.time()), self._engines.replicas()
         first, running = (replicas or (NO_REPLICA,))[0], len(self._runs.active_runs())
+        lent = self._hello.card.replicas if self._hello is not None else replicas
         status = self.status = owner_files.NodeStatus(
             node=self._config.node,
             coop=self._config.coop,
@@ -228,7 +229,7 @@ class Announcer:
             connected=self._bus.is_up,
             welcomed=self.is_welcomed,
             running=running,
-            slots=sum(replica.slots for replica in replicas),
+            slots=sum(replica.slots for replica in lent),
             model=first.model,
             engine=first.engine,
             models=tuple(owner_files.ModelStatus(*owner) for owner in self._engines.model_states()),

@@ -341,7 +341,7 @@ async def test_a_pause_is_shown_as_the_agent_follows_it(
     """The page waits for the agent after a pause, and says what becomes of a running request."""
     process = psutil.Process()
     runs = status(pid=process.pid, started_at=process.create_time(), running=1)
-    owner = OwnerStatus(number=1, code="paused", state="giving_back", give_back_s=30.0)
+    owner = OwnerStatus(number=1, code="paused", state="giving-back", give_back_s=30.0)
     owner_files.write_status(tmp_path, replace(runs, written_at=time.time()))
 
     async def follow() -> None:

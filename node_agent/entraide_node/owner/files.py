@@ -84,7 +84,7 @@ class NodeStatus(Struct, frozen=True, kw_only=True):
         written_at: time of writing.
         connected: whether it is connected to the bus.
         welcomed: whether the pool answered its hello.
-        running, slots: current runs, and concurrent runs that it can have.
+        running, slots: current runs, and concurrent runs that its owner's terms allow.
         model, engine: the first replica.
         models: all models that are loaded or being loaded.
         surplus_w: the advertised surplus of the site.
