@@ -18,6 +18,7 @@ pytestmark = [
 ]  # fmt: skip
 
 PHRASE = hostile("phrase")
+LONG = "x" * 20_000
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ async def test_the_chats_windows_take_any_phrase_and_code(used: Hostile) -> None
     await page.keyboard.press("Escape")
     await page.fill("#question", hostile("question"))
     await page.keyboard.press("Enter")
-    for text in (hostile("edited"), HUGE):
+    for text in (hostile("edited"), LONG):
         stop = page.get_by_role("button", name="Arrêter", exact=True)
         await stop.or_(page.locator(".answer .notice")).first.wait_for()
         if await stop.count():

@@ -82,7 +82,11 @@ function Quotas({ view }: { view: CoopOverview }) {
             <li key={`${quota.name}/${quota.project}/${quota.key}`}>
               <p>
                 <b>{t("quota-use", { used: short(quota.used), limit: short(quota.limit), name: quota.name })}</b>{" "}
-                {owner && <span class="tag">{owner}</span>}
+                {owner && (
+                  <span class="tag">
+                    <bdi>{owner}</bdi>
+                  </span>
+                )}
               </p>
               <progress class="load" max={1} value={partUsed(quota.used, quota.limit)} aria-hidden="true" />
               <p class="soft">
