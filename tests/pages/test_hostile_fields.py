@@ -82,7 +82,7 @@ FIELDS = {
     },
     "#/exploitation/simulation": {"Demande en plus, l’an prochain (%)", "Requêtes récentes"},
 }  # fmt: skip
-# The chat's, with those of its windows that open one after the other.
+# The chat's, whose windows test_hostile_windows.py opens one after the other.
 CHAT_FIELDS = {
     "documents", "Votre question", "Modèle", "Classe des données", "Modifier la question",
     "Phrase de passe (12 caractères ou plus)", "La même, encore une fois",
