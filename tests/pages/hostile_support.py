@@ -147,8 +147,14 @@ async def hostile_pool(folder: Path) -> AsyncIterator[Hostile]:
                 await beating
 
 
+async def has_run(visit: Visit) -> bool:
+    """Whether a script that was written has run on the page as it is open now."""
+    return bool(await visit.page.evaluate("'ran' in window"))
+
+
 async def look(visit: Visit, route: str) -> None:
-    """Opens a view anew, with all its forms, once it has loaded."""
+    """Opens a view anew, with all its forms, once it has loaded; nothing ran on the one before."""
+    assert not await has_run(visit)
     await visit.page.goto("about:blank")
     await visit.go(route)
     await visit.page.wait_for_load_state("networkidle" if route != "#/" else "load")
@@ -159,7 +165,7 @@ async def look(visit: Visit, route: str) -> None:
 
 async def harm(visit: Visit) -> list[str]:
     """Whatever ran, was asked of somebody else, or broke the page."""
-    ran = await visit.page.evaluate("'ran' in window")
+    ran = await has_run(visit)
     beacons = [url for url in visit.requested if "beacon" in url.partition("#")[0]]
     return [*(["ran"] if ran else []), *visit.foreign, *visit.errors, *beacons]
 

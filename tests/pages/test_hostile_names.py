@@ -14,6 +14,7 @@ from tests.pages.hostile_support import (
     SENTENCES_MAX,
     Hostile,
     harm,
+    has_run,
     hostile,
     hostile_pool,
 )
@@ -67,6 +68,7 @@ async def test_no_sign_in_link_runs_or_is_shown(used: Hostile) -> None:
         shown += [name for each in plain if each in text.replace(hostile("pool"), "")]
         asked += [name for url in visit.requested if token in url.partition("#")[0]]
 
+        assert not await has_run(visit)
         assert [] == await visit.page.evaluate(BARE)
         assert SENTENCES_MAX > len(text)
 
