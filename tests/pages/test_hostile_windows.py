@@ -53,20 +53,20 @@ async def test_the_chats_windows_take_any_phrase_and_code(used: Hostile) -> None
     visit = await used.enter()
     page = visit.page
     await open_window(visit)
-    seen = await fields_of(visit)
+    shown = await fields_of(visit)
     await page.fill("#phrase", PHRASE)
     await page.fill("#again", PHRASE)
     await press(page, "Créer")
     await press(page, "Je l’ai noté")
     await open_window(visit)
-    seen |= await fields_of(visit)
+    shown |= await fields_of(visit)
     said = [await refused(page, "Ouvrir", phrase=text) for text in (hostile("other"), HUGE)]
     await page.fill("#phrase", PHRASE)
     await press(page, "Ouvrir")
     await page.locator("dialog").wait_for(state="detached")
     await open_window(visit)
     await press(page, "Phrase de passe oubliée")
-    seen |= await fields_of(visit)
+    shown |= await fields_of(visit)
     said += [
         await refused(page, "Changer la phrase de passe", code=text, phrase=PHRASE)
         for text in (hostile("code"), HUGE)
@@ -81,12 +81,12 @@ async def test_the_chats_windows_take_any_phrase_and_code(used: Hostile) -> None
             await stop.click()
         await page.locator(".answer .notice").first.wait_for()
         await press(page, "Modifier")
-        seen |= await fields_of(visit)
+        shown |= await fields_of(visit)
         await page.fill("#edited", text)
         await page.locator("form.editing [type=submit]").click()
         await page.locator(".question-text", has_text=text[:100]).wait_for()
 
-    assert CHAT_FIELDS == seen
+    assert CHAT_FIELDS == shown
     assert not any("beacon" in sentence for sentence in said)
     assert [] == await harm(visit)
 
