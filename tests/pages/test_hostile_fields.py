@@ -32,7 +32,7 @@ PARTS = ("", "/machines", "/cooperatives", "/modeles", "/reseau", "/politique", 
 ROUTES = ("#/", "#/coop", "#/sessions", *(f"#/exploitation{part}" for part in PARTS))
 SHOWN = {
     "person": {"#/", "#/coop", "#/sessions", *(f"#/exploitation{part}" for part in PARTS)},
-    "colleague": {"#/coop"},
+    "colleague": {"#/coop", "#/exploitation/cooperatives"},
     "project": {"#/coop", "#/exploitation/cooperatives"},
     "label": {"#/coop", "#/exploitation/cooperatives"},
     "site": {"#/", "#/exploitation/machines"},
@@ -68,6 +68,7 @@ FIELDS = {
         "Énergie prêtée par jour, au plus (Wh)", "Compte", "Limite", "Période", "Raison",
         "Coopérative", "Projet", "À quoi elle sert", "Montrer aussi les clés révoquées",
         f"Quota de \u2068{hostile('quota')}\u2069",
+        "Nom", "Courriel (facultatif)", "Projet (facultatif)",
     },
     "#/exploitation/modeles": {
         "Machine", "Modèle", "Fichier d’entrées", "Format des poids", "Révision",

@@ -63,6 +63,30 @@ async def said(page: Page, *words: str) -> None:
         await page.locator(".notice.good", has_text=each).first.wait_for()
 
 
+async def test_an_operator_invites_the_first_person_of_a_co_op_and_ends_her_access(
+    used: Operated,
+) -> None:
+    """The first person administers the co-op; her link is shown once; her access ends at once."""
+    visit = await used.enter()
+    page = visit.page
+    await visit.go("#/exploitation/cooperatives")
+    people = page.locator(".coop-people")
+    await people.get_by_label("Coopérative").select_option("beta")
+    await people.get_by_text("n’a encore personne").wait_for()
+    await people.get_by_label("Nom").fill("Alice Roy")
+    await people.get_by_role("button", name="Inviter", exact=True).click()
+    link = await people.locator(".once input").input_value()
+    role = await people.locator(".rows .tag").inner_text()
+    flaws = await visit.flaws()
+    await press(page, "Retirer l’accès Alice Roy")
+    await people.get_by_role("button", name="oui").click()
+    await people.get_by_role("button", name="Redonner l’accès").wait_for()
+
+    assert "#/entrer/" in link
+    assert "administration" == role
+    assert [] == flaws + visit.errors
+
+
 async def test_machines_are_vouched_for_refused_and_forgotten(used: Operated) -> None:
     """Each button of a machine changes it; those that cut off ask once, and say what follows."""
     await used.approve_by_hand()
@@ -180,6 +204,7 @@ async def test_co_ops_and_keys_come_and_go(used: Operated) -> None:
 
     assert ("gamma", 2.0, 1) == (changed.coop, changed.shares, len(changed.quotas))
     assert "refusé" in revoked
+    assert key.key in revoked
     assert "quitte le parc" in removed
     assert key.revoked
     assert ["alpha", "beta"] == left

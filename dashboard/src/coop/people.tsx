@@ -1,4 +1,5 @@
 // The people of a co-op, for its admin: invite by a link, new link, role, disable.
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { api, take } from "../api.ts";
 import { dateTime, t } from "../i18n.ts";
@@ -21,9 +22,13 @@ interface PeopleProps {
   people: readonly Person[];
   read: () => Promise<void>;
   attempt: Attempt;
+  /** Whether the co-op has nobody yet: the first person administers it. */
+  isFirst?: boolean;
+  /** What stands between the heading and the list. */
+  before?: ComponentChildren;
 }
 
-export function People({ coop, people, read, attempt }: PeopleProps) {
+export function People({ coop, people, read, attempt, isFirst = false, before }: PeopleProps) {
   const [made, setMade] = useState<{ person: Person; link: SigninLink } | null>(null);
   const makeLink = async (person: Person) => {
     const params = { path: { person: person.id } };
@@ -37,7 +42,7 @@ export function People({ coop, people, read, attempt }: PeopleProps) {
     await read();
   };
   const invite = async (form: HTMLFormElement) => {
-    const body = { coop, lang: "" as const, role: "person" as const, ...fieldsOf(form) };
+    const body = { coop, lang: "" as const, role: isFirst ? ("coop_admin" as const) : ("person" as const), ...fieldsOf(form) };
     const person = await take(api.POST("/v1/people", { body }));
     form.reset();
     await read();
@@ -46,6 +51,7 @@ export function People({ coop, people, read, attempt }: PeopleProps) {
   return (
     <section aria-labelledby="people">
       <h2 id="people">{t("coop-people")}</h2>
+      {before}
       {made && (
         <Once
           label={t("link-of", { name: made.person.name })}
@@ -64,6 +70,7 @@ export function People({ coop, people, read, attempt }: PeopleProps) {
           />
         ))}
       </ul>
+      {isFirst && <p>{t("people-first")}</p>}
       <Invitation onSend={(form) => attempt(() => invite(form))} />
     </section>
   );

@@ -102,7 +102,10 @@ op-task-cancel = Cancel it
 op-task-cancelled = Cancelled.
 op-task-failed = It failed. { $fault }
 op-file-long = The file has more than 2.5 MB. Split it.
-op-replay-policy = The requests from { $from } to { $until }, decided once under policy { $old } and once under { $now }.
+op-replay-policy = The requests from { $from } to { $until }, decided once under policy { $old } and once under { $now ->
+    [none] the text that was tried
+   *[other] { $now }
+}.
 op-replay-demand = The requests from { $from } to { $until }, once as they came and once with { $percent }% more, on the same machines.
 op-replay-read = Before → after; one figure where nothing changes. Both are simulated. Delays are those that 95% of the requests stay below.
 op-replay-table = Before and after, by co-op
@@ -254,7 +257,7 @@ op-keep = Save
 op-coops-title = The co-ops
 op-coop-add = Add a co-op
 op-coop-name = Short name
-op-coop-name-hint = Plain letters, digits and hyphens; it stays.
+op-coop-name-hint = Small plain letters, digits and hyphens, no space; it stays.
 op-coop-shares = Shares: { $shares }.
 op-coop-lends = Lends { $part }% of its slots{ $limit ->
     [none] {""}.
@@ -266,6 +269,7 @@ op-coop-balance = { $side ->
    *[other] Gave as much as it received.
 }
 op-coop-kept = { $coop } is saved, in a new version of the policy.
+op-coop-added = { $coop } is saved, in a new version of the policy. Now invite its first person, further down, then its first machine, under “To do”.
 op-coop-version = It is recorded with the new version of the policy.
 op-remove = Remove
 op-remove-means = The co-op leaves the pool at once: its keys, machines and invitations are revoked. The books stay.
@@ -306,7 +310,7 @@ op-key-make = Make a key
 op-key-made = Key { $key } of { $coop }. This is its secret: copy it now, it is never shown again.
 op-key-secret = the secret
 op-key-revoked = revoked
-op-key-revoke-means = The program that uses it is refused at once. A revoked key does not come back: another one is needed.
+op-key-revoke-means = Key { $key } of { $coop }: the program that uses it is refused at once. A revoked key does not come back: another one is needed.
 op-loads-title = Loaded now
 op-load-making_room = making room
 op-load-loading = loading
@@ -596,7 +600,8 @@ person-link = New link
 person-promote = Make admin
 person-demote = Remove as admin
 person-disable = Remove access
-link-of = Sign-in link of { $name }
+people-first = This co-op has nobody yet. The first person invited administers it and invites the others.
+link-of = Sign-in link for { $name }
 link-once = Until { $until }, this link works once. Send it to this person only: it is shown only here.
 link-emailed = It has also been sent by e-mail.
 invite-title = Invite a person

@@ -102,7 +102,10 @@ op-task-cancel = Arrêter
 op-task-cancelled = Arrêté avant la fin.
 op-task-failed = Cela n’a pas abouti. { $fault }
 op-file-long = Le fichier a plus de 2,5 Mo. Partagez-le.
-op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now }.
+op-replay-policy = Les requêtes du { $from } au { $until }, décidées une fois sous la politique { $old } et une fois sous { $now ->
+    [none] le texte essayé
+   *[other] { $now }
+}.
 op-replay-demand = Les requêtes du { $from } au { $until }, une fois telles qu’elles sont venues et une fois avec { $percent } % de plus, sur les mêmes machines.
 op-replay-read = Avant → après ; un seul chiffre là où rien ne change. Les deux sont simulés. Les délais sont ceux que 95 % des requêtes ne dépassent pas.
 op-replay-table = Avant et après, par coopérative
@@ -254,7 +257,7 @@ op-keep = Enregistrer
 op-coops-title = Les coopératives
 op-coop-add = Ajouter une coopérative
 op-coop-name = Nom court
-op-coop-name-hint = Lettres sans accent, chiffres et tirets ; il ne change plus.
+op-coop-name-hint = Minuscules sans accent, chiffres et tirets, sans espace ; il ne change plus.
 op-coop-shares = Parts : { $shares }.
 op-coop-lends = Prête { $part } % de ses places{ $limit ->
     [none] {""}.
@@ -266,6 +269,7 @@ op-coop-balance = { $side ->
    *[other] A donné autant qu’elle a reçu.
 }
 op-coop-kept = { $coop } est enregistrée, dans une nouvelle version de la politique.
+op-coop-added = { $coop } est enregistrée, dans une nouvelle version de la politique. Invitez maintenant sa première personne, plus bas, puis sa première machine, sous « À faire ».
 op-coop-version = Elle est notée avec la nouvelle version de la politique.
 op-remove = Retirer
 op-remove-means = La coopérative quitte le parc tout de suite : ses clés, ses machines et ses invitations sont révoquées. Les comptes restent.
@@ -306,7 +310,7 @@ op-key-make = Créer une clé
 op-key-made = Clé { $key } de { $coop }. Voici son secret : copiez-le maintenant, il ne sera plus jamais montré.
 op-key-secret = le secret
 op-key-revoked = révoquée
-op-key-revoke-means = Le programme qui s’en sert est refusé tout de suite. Une clé révoquée ne revient pas : il en faudra une autre.
+op-key-revoke-means = Clé { $key } de { $coop } : le programme qui s’en sert est refusé tout de suite. Une clé révoquée ne revient pas : il en faudra une autre.
 op-loads-title = Chargés en ce moment
 op-load-making_room = libère de la place
 op-load-loading = en chargement
@@ -596,7 +600,8 @@ person-link = Nouveau lien
 person-promote = Confier l’administration
 person-demote = Retirer l’administration
 person-disable = Retirer l’accès
-link-of = Lien d’entrée de { $name }
+people-first = Cette coopérative n’a encore personne. La première personne invitée l’administre et invite les autres.
+link-of = Lien d’entrée pour { $name }
 link-once = Jusqu’au { $until }, ce lien sert une seule fois. Envoyez-le à cette personne seulement : il n’est montré qu’ici.
 link-emailed = Il est aussi parti par courriel.
 invite-title = Inviter une personne

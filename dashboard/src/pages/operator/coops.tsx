@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { number, t } from "../../i18n.ts";
 import { admin, mayAct, worded, type Coop, type Key, type Quota } from "./admin.ts";
+import { CoopPeople } from "./coop_people.tsx";
 import { Choice, Confirmed, CopyLine, Read, Said, TextField, useActing, useReading, type Acting } from "./parts.tsx";
 
 const KINDS = ["tokens", "requests", "jobs_in_flight", "energy_wh", "carbon_g"];
@@ -26,14 +27,15 @@ export function Coops() {
         <>
           <section aria-labelledby="op-coops">
             <h2 id="op-coops">{t("op-coops-title")}</h2>
-            <Said of={acting} />
             <ul class="nodes">
               {coops.map((coop) => (
                 <CoopLine key={coop.coop} coop={coop} act={act} busy={acting.busy} />
               ))}
             </ul>
+            <Said of={acting} />
             {mayAct() && <NewCoop act={act} />}
           </section>
+          {mayAct() && coops.length > 0 && <CoopPeople coops={coops.map((each) => each.coop)} />}
           <Keys coops={coops.map((each) => each.coop)} keys={keys} onChange={reading.again} />
         </>
       )}
@@ -99,6 +101,9 @@ function quotaSentence(quota: Quota): string {
   });
 }
 
+// A co-op's short name, as the pool takes it.
+const NAME = "[a-z0-9][a-z0-9\\-]{0,62}";
+
 const NEW: Coop = {
   coop: "", shares: 1, quotas: [], balanceTokens: "0", balanceWh: 0, balanceGco2e: 0, author: "", reason: "",
 };
@@ -128,12 +133,12 @@ function CoopForm({ coop, act, onDone }: { coop: Coop; act: Act; onDone: () => v
     const lend = { part: Number(part) / 100, limited: daily !== "", energyWhPerDay: daily || "0" };
     const terms = quotas.map(({ used: _, ...rest }) => rest);
     const body = { coop: name, shares: Number(shares), lend, quotas: terms, reason };
-    if (await act(() => admin("SetCoop", body), t("op-coop-kept", { coop: name }))) onDone();
+    if (await act(() => admin("SetCoop", body), t(coop.coop ? "op-coop-kept" : "op-coop-added", { coop: name }))) onDone();
   };
   const replace = (at: number, quota: Quota) => setQuotas(quotas.map((each, i) => (i === at ? quota : each)));
   return (
     <form class="fields" onSubmit={(event) => [event.preventDefault(), void keep()]}>
-      {!coop.coop && <TextField label={t("op-coop-name")} value={name} onValue={setName} hint={t("op-coop-name-hint")} required />}
+      {!coop.coop && <TextField label={t("op-coop-name")} value={name} onValue={setName} hint={t("op-coop-name-hint")} pattern={NAME} required />}
       <TextField label={t("op-shares")} value={shares} onValue={setShares} kind="number" min={0} step="any" required />
       <TextField label={t("op-lend-part")} value={part} onValue={setPart} kind="number" min={0} step={1} required />
       <TextField label={t("op-lend-daily")} value={daily} onValue={setDaily} kind="number" min={0} step={1} hint={t("op-lend-daily-hint")} />
@@ -280,7 +285,7 @@ function KeyLine({ of, act, busy }: { of: Key; act: Act; busy: boolean }) {
           <Confirmed
             label={t("op-revoke")}
             name={of.label || name}
-            consequence={t("op-key-revoke-means")}
+            consequence={t("op-key-revoke-means", { key: name, coop: of.coop })}
             disabled={busy}
             onYes={() => act(() => admin("RevokeKey", { key: name }), t("op-revoked", { name: of.label || name }))}
           />

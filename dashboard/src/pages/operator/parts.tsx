@@ -115,7 +115,7 @@ export function Confirmed({
         <Question
           title={`${label} ${name}`}
           consequence={consequence}
-          label={label}
+          label={isNamed ? `${label} ${name}` : label}
           onYes={() => [setOpen(false), onYes()]}
           onNo={() => setOpen(false)}
         />
@@ -207,6 +207,8 @@ export function TextField(props: {
   kind?: "text" | "search" | "number" | "password";
   min?: number;
   step?: number | "any";
+  /** A regular expression that the whole text must match; the hint says it in words. */
+  pattern?: string;
 }) {
   return (
     <Field label={props.label} {...(props.hint ? { hint: props.hint } : {})}>
@@ -218,6 +220,8 @@ export function TextField(props: {
           required={props.required ?? false}
           min={props.min}
           step={props.step}
+          pattern={props.pattern}
+          title={props.pattern ? props.hint : undefined}
           autocomplete="off"
           spellcheck={false}
           onInput={(event) => props.onValue(event.currentTarget.value)}

@@ -5,7 +5,7 @@ import { dateTime, number, t } from "../../i18n.ts";
 import { session } from "../../session.ts";
 import { admin, bytesOf, mayAct, textOf, type History, type Version } from "./admin.ts";
 import { compareLines } from "./diff.ts";
-import { Choice, Confirmed, Field, Read, Said, TextField, useActing, useReading } from "./parts.tsx";
+import { Choice, Confirmed, Field, Read, Said, TextField, useActing, useReading, type Acting } from "./parts.tsx";
 import { Replayed } from "./replayed.tsx";
 import { TaskState, useTask } from "./task.tsx";
 import { daysChoices } from "./words.ts";
@@ -17,11 +17,12 @@ async function readPolicy(): Promise<{ inForce: Version; history: History }> {
 
 export function PolicyPart() {
   const reading = useReading(readPolicy);
+  const acting = useActing(); // what was said stays when the text in force changes
   return (
     <Read of={reading}>
       {({ inForce, history }) => (
         <>
-          <Editor key={inForce.version} inForce={inForce} onChange={reading.again} />
+          <Editor key={inForce.version} inForce={inForce} acting={acting} onChange={reading.again} />
           <Compare history={history} />
           <Versions history={history} onChange={reading.again} />
         </>
@@ -30,12 +31,17 @@ export function PolicyPart() {
   );
 }
 
-function Editor({ inForce, onChange }: { inForce: Version; onChange: () => Promise<void> }) {
+interface EditorProps {
+  inForce: Version;
+  acting: Acting;
+  onChange: () => Promise<void>;
+}
+
+function Editor({ inForce, acting, onChange }: EditorProps) {
   const held = textOf(inForce.document);
   const [text, setText] = useState(held);
   const [reason, setReason] = useState("");
   const [faults, setFaults] = useState<string[] | null>(null);
-  const acting = useActing();
   const body = { document: bytesOf(text), baseVersion: inForce.version };
   const write = (changed: string) => [setText(changed), setFaults(null)];
   const check = () => acting.act(async () => setFaults((await admin("CheckPolicy", body)).faults));

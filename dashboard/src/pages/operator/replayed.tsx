@@ -14,9 +14,10 @@ export function Replayed({ task, kind }: { task: Task; kind: Kind }) {
   const replay = task.replayed;
   if (task.state !== "done" || !replay) return null;
   const values = { from: dateTime(replay.fromAt), until: dateTime(replay.untilAt) };
+  const proposed = replay.proposedPolicy === replay.oldPolicy ? "none" : replay.proposedPolicy;
   const lead =
     kind === "policy"
-      ? t("op-replay-policy", { ...values, old: replay.oldPolicy, now: replay.proposedPolicy })
+      ? t("op-replay-policy", { ...values, old: replay.oldPolicy, now: proposed })
       : t("op-replay-demand", { ...values, percent: number(replay.growthPercent, 1) });
   return (
     <div class="replayed">

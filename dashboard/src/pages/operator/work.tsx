@@ -40,7 +40,7 @@ export function Work() {
         <Read of={work}>
           {(findings) =>
             findings.length + failed.length + warned.length === 0 ? (
-              <p class="now">{t("op-work-none")}</p>
+              (doctor.data !== null || doctor.problem !== null) && <p class="now">{t("op-work-none")}</p>
             ) : (
               <ul class="findings">
                 {failed.map((one) => (
