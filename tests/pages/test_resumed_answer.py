@@ -29,7 +29,7 @@ async def test_the_page_says_that_another_machine_went_on(tmp_path: Path, lang: 
         visit = await used.chat("Ada", lang=lang)
         first = await used.asked(visit, "Qui décide ?")
         first.tokens("Les", " membres")
-        await visit.page.get_by_text("Les membres").wait_for()
+        await visit.page.get_by_text("Les membres", exact=True).wait_for()
         first.report(Outcome.FAILED, "owner_returned", delivered=True)
         second = await used.pool.placed()
         second.accept()
