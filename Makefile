@@ -49,7 +49,7 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	$(PYTEST) tests/engines tests/clients tests/integration tests/hostile tests/scanner \
+	$(PYTEST) --timeout=400 tests/engines tests/clients tests/integration tests/hostile tests/scanner \
 	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
 	  -m "engines and not clients"
 

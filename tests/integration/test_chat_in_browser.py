@@ -7,7 +7,7 @@ from tests.browser import NEEDS
 from tests.integration.local_pool import RunningPool
 from tests.pages.support import Visit, Visitors, visitors
 
-pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS)]
+pytestmark = [pytest.mark.engines, pytest.mark.needs(NEEDS), pytest.mark.timeout(400)]
 
 TURNS = 5
 QUESTIONS = ("Bonjour", "Qui es-tu ?", "Et ensuite ?", "Pourquoi ?", "Merci")
