@@ -14,7 +14,8 @@ MODEL_OPTION := $(if $(MODEL),--model $(MODEL))
 CPU_FEATURES := import numpy; print(*numpy.show_config(mode="dicts")["SIMD Extensions"]["found"])
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-engines test-clients check \
+.PHONY: help env demo run test fuzz fuzz-http test-unit test-replay test-wheel test-engines \
+        test-engines-alone test-engines-in-pools test-clients check \
         protos bench mutants wheel lock lock-clients clean pages check-pages
 
 help: ## List the targets. | Énumérer les cibles.
@@ -49,8 +50,15 @@ test-wheel: env ## Build the wheel and test it with the sources out of reach. | 
 	$(PY) scripts/wheel_check.py
 
 test-engines: env ## Run the tests that start real engines. | Lancer les tests qui démarrent de vrais moteurs.
-	$(PYTEST) --timeout=400 tests/engines tests/clients tests/integration tests/hostile tests/scanner \
-	  tests/pages tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
+	@$(MAKE) --no-print-directory -j2 test-engines-alone test-engines-in-pools
+
+# Two at a time: one half waits for engines while the other waits for browsers and pools.
+test-engines-alone: env
+	$(PYTEST) --timeout=400 tests/engines -m "engines and not clients"
+
+test-engines-in-pools: env
+	$(PYTEST) --timeout=400 tests/pages tests/integration tests/clients tests/hostile tests/scanner \
+	  tests/node/test_process.py tests/pool/test_upgrade.py tests/sim \
 	  -m "engines and not clients"
 
 test-clients: env ## Try large client programs against a running pool, each in an environment of its own. | Essayer de gros programmes clients sur un parc en marche, chacun dans son environnement.
